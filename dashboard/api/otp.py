@@ -1,0 +1,138 @@
+"""POST /otp/send and /otp/verify."""
+
+from __future__ import annotations
+
+import threading
+from collections.abc import Iterator
+from contextlib import contextmanager, nullcontext
+from functools import partial
+
+from flask import Response
+from sqlalchemy.orm import Session
+
+from dashboard.api import (
+    ProviderFailed,
+    bp,
+    caller,
+    note_limits,
+    provider_crowded,
+    provider_failed,
+    provider_refused,
+    provider_silent,
+    repeats,
+)
+from dashboard.api.answers import OtpSent, OtpVerified
+from dashboard.api.contract import Contract, contract
+from dashboard.api.repeats import Told
+from dashboard.api.schemas import SendOtp, VerifyOtp
+from dashboard.db import reading
+from dashboard.extensions import services, session
+from dashboard.gateway import delivery, events, keys, limits, otp, preferences
+from dashboard.gateway.idempotency import Mismatch
+from dashboard.gateway.keys import CapReached
+from dashboard.gateway.limits import RateLimited, Standing
+from dashboard.gateway.otp import NoLiveOtp, TooManyAttempts, WrongCode
+
+PROVIDER_SECONDS = 8.0
+MOST_WAITING = 48  # callers that one process lets wait for WhatsApp; the other threads keep answering
+_places = threading.BoundedSemaphore(MOST_WAITING)
+
+
+@bp.post("/otp/send", provide_automatic_options=False)
+@bp.post("/api/v2/code", provide_automatic_options=False)
+@contract(
+    Contract(
+        takes=SendOtp,
+        gives=OtpSent,
+        scope="otp",
+        refuses=(RateLimited, CapReached, ProviderFailed, Mismatch),
+        idempotent=True,
+        confirms=True,
+        limited=True,
+        summary="Send a code",
+        tag="Codes",
+    )
+)
+def send_otp(wanted: SendOtp) -> Response:
+    """A new six-digit code, good for 600 seconds and one use; the code before it for the same number and channel
+    ends. By SMS the call returns at once. By WhatsApp it waits up to 8 seconds for the provider.
+    """
+    waits = wanted.channel == "whatsapp"
+    with _place_to_wait() if waits else nullcontext():
+        told = _write_down(wanted)
+        return (_provider_says(told, wanted.phone) if told.kept.status is None else told).response
+
+
+@bp.post("/otp/verify", provide_automatic_options=False)
+@bp.post("/api/v2/check", provide_automatic_options=False)
+@contract(
+    Contract(
+        takes=VerifyOtp,
+        gives=OtpVerified,
+        scope="otp",
+        refuses=(WrongCode, TooManyAttempts, NoLiveOtp),
+        confirms=True,
+        summary="Check a code",
+        tag="Codes",
+    )
+)
+def verify_otp(wanted: VerifyOtp) -> OtpVerified:
+    """A right code is used up. A wrong one costs one of three tries; after the third, only a new code helps."""
+    guess = otp.Guess(wanted.phone, wanted.otp, wanted.channel)
+    key, keyring = caller(), services().keyring
+
+    def judge(session: Session) -> otp.Verdict:
+        keys.confirm(session, key)
+        return otp.judge(session, keyring, key, guess)
+
+    told = events.written()
+    verdict = services().writer.run(judge)
+    if events.written() != told:
+        services().bell.ring("webhooks")
+    verdict.raise_if_wrong()
+    return OtpVerified()
+
+
+def _language(wanted: SendOtp) -> str:
+    """The one asked for, else the owner's choice for codes that name none."""
+    if "language" in wanted.model_fields_set:
+        return wanted.language
+    with reading(services().sessions) as reader:
+        return preferences.current(reader).otp_language
+
+
+def _write_down(wanted: SendOtp) -> Told:
+    order = otp.Order(wanted.phone, wanted.channel, _language(wanted), wanted.hash or None)
+    send = partial(otp.send, keyring=services().keyring, caller=caller(), order=order)
+    standings: list[Standing] = []
+
+    def write(session: Session) -> OtpSent:
+        reference, standings[:] = send(session)
+        return OtpSent(message_id=reference, expires_in=int(otp.LIFETIME.total_seconds()))
+
+    told = repeats.once(write, alone=True, message_uuid=wanted.channel == "whatsapp")
+    note_limits(standings)
+    services().bell.ring(wanted.channel)
+    return told
+
+
+def _provider_says(told: Told, phone: str) -> Told:
+    """Wait for WhatsApp, and give the answer that follows; raise ProviderFailed when nothing was sent."""
+    answer = delivery.outcome_of(services().sessions, told.kept.message_uuid or "", PROVIDER_SECONDS)
+    if answer is None:
+        return repeats.settle(told, 502, provider_failed(provider_silent()).get_data(as_text=True))
+    if answer.status in ("failed", "expired"):
+        repeats.forget(told)
+        note_limits(limits.look(session, caller().id, phone))  # a refused code does not count
+        raise provider_refused()
+    return repeats.settle(told, 200, told.kept.answer)
+
+
+@contextmanager
+def _place_to_wait() -> Iterator[None]:
+    if not _places.acquire(blocking=False):
+        raise provider_crowded()
+    try:
+        yield
+    finally:
+        _places.release()

@@ -1,0 +1,78 @@
+"""The application: the one place where everything meets."""
+
+from __future__ import annotations
+
+from functools import partial
+
+from flask import Flask, Response, g, redirect, request, url_for
+from werkzeug.exceptions import HTTPException
+from werkzeug.middleware.proxy_fix import ProxyFix
+
+from dashboard import api, pages
+from dashboard.api import account, callbacks, health, messages, openapi, otp, webhooks  # noqa: F401  they add their routes
+from dashboard.db import engine_options
+from dashboard.extensions import csrf, db, migrate, open_services
+from dashboard.pages import docs, errors
+from dashboard.settings import ROOT, Settings
+
+SAFE_METHODS = ("GET", "HEAD", "OPTIONS")
+
+
+def create_app(settings: Settings) -> Flask:
+    """The web side of the gateway: JSON API at the root, pages under /dashboard."""
+    app = Flask("dashboard", root_path=str(ROOT), template_folder="templates", static_folder="static")
+    app.config.from_mapping(_config(settings))
+    app.json.sort_keys = False  # type: ignore[attr-defined]
+    app.url_map.merge_slashes = False  # /otp//send is unknown, not a redirect in HTML
+    app.url_map.converters["message"] = api.MessageIdConverter
+    if settings.proxy_hops:
+        hops = settings.proxy_hops
+        app.wsgi_app = ProxyFix(app.wsgi_app, x_for=hops, x_proto=hops, x_host=hops)  # type: ignore[method-assign]
+    db.init_app(app)
+    migrate.init_app(app, db, directory=str(ROOT / "dashboard" / "migrations"), render_as_batch=True)
+    with app.app_context():
+        app.extensions["chinqit"] = open_services(settings)
+    app.before_request(_mark_reading)
+    app.register_blueprint(health.bp)
+    app.register_blueprint(openapi.bp)
+    app.register_blueprint(callbacks.bp)
+    app.register_blueprint(api.bp)
+    pages.register(app)
+    app.extensions[docs.DESCRIBE] = partial(openapi.document, app)
+    csrf.exempt(health.bp)
+    csrf.exempt(openapi.bp)
+    csrf.exempt(callbacks.bp)
+    csrf.exempt(api.bp)
+    app.register_error_handler(HTTPException, _http_error)
+    app.add_url_rule("/", "root", _root)
+    return app
+
+
+def _config(settings: Settings) -> dict[str, object]:
+    return {
+        "SECRET_KEY": settings.secret_key,
+        "SQLALCHEMY_DATABASE_URI": settings.database_url,
+        "SQLALCHEMY_ENGINE_OPTIONS": engine_options(settings.database_url),
+        "SESSION_COOKIE_NAME": "__Host-chinqit_form" if settings.secure else "chinqit_form",  # holds the form token
+        "SESSION_COOKIE_PATH": "/",
+        "SESSION_COOKIE_SECURE": settings.secure,
+        "SESSION_COOKIE_SAMESITE": "Lax",
+        "WTF_CSRF_TIME_LIMIT": None,  # the session ends first
+        "WTF_CSRF_SSL_STRICT": False,  # some browsers send no Referer; Sec-Fetch-Site is looked at instead
+        "WTF_CSRF_HEADERS": ["X-CSRF-Token"],
+    }
+
+
+def _mark_reading() -> None:
+    g.read_only = request.method in SAFE_METHODS
+
+
+def _http_error(error: HTTPException) -> Response | HTTPException:
+    """Each side answers in its own shape; files have none."""
+    if pages.is_page(request.path):
+        return errors.http_error(error)
+    return error if request.path.startswith("/static/") else api.http_error(error)
+
+
+def _root() -> Response:
+    return redirect(url_for("pages.home"))  # type: ignore[return-value]

@@ -1,0 +1,337 @@
+"""chinqit providers and chinqit routes."""
+
+from __future__ import annotations
+
+import json
+import time
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Any
+
+import click
+from sqlalchemy.orm import Session
+
+from dashboard import providers
+from dashboard.bell import Bell
+from dashboard.cli.core import JSON, database, example, fail, main, phone_type, print_rows, told
+from dashboard.db import make_sessions, reading, utcnow
+from dashboard.gateway import carriers, forecast, history, keys, outbox, phone, routing, trial
+from dashboard.gateway.codes import Keyring
+from dashboard.gateway.delivery import FINAL
+from dashboard.gateway.limits import RateLimited
+from dashboard.gateway.routing import Choice, InvalidRoute, Subject, Trip
+from dashboard.models import Carrier
+from dashboard.providers.forms import InvalidSettings, Setting
+from dashboard.settings import Settings
+
+TRIAL_SECONDS = 20.0
+OPERATORS = {name.lower(): digit for digit, name in phone.OPERATORS.items()}
+WRONG = {
+    "unknown_carrier": "There is no carrier {name!r}; `chinqit providers list` shows them.",
+    "wrong_channel": "{name} does not serve this channel.",
+    "twice": "A carrier can stand in a rule once.",
+    "too_many": f"A rule holds at most {routing.MOST_CHOICES} carriers.",
+    "weight": f"The weight of {{name}} must be from 1 to {routing.HEAVIEST}.",
+}
+
+
+@main.group("providers")
+def providers_group() -> None:
+    """Set up carriers: SMPP, WhatsApp, an Android phone, HTTP."""
+
+
+@providers_group.command("kinds", epilog=example("chinqit providers kinds", "chinqit providers kinds whatsapp"))
+@click.argument("kind", required=False, type=click.Choice(list(providers.KINDS)))
+@JSON
+def providers_kinds(kind: str | None, as_json: bool) -> None:
+    """List the kinds of carriers, or the fields of KIND."""
+    if kind is None:
+        kinds = providers.KINDS.values()
+        rows = [
+            {"kind": one.name, "channels": list(one.channels), "about": f"{one.title}: {one.about}"} for one in kinds
+        ]
+        print_rows(rows, as_json, "")
+    elif as_json:
+        click.echo(json.dumps([vars(field) for field in providers.describe(kind)], ensure_ascii=False))
+    else:
+        for field in providers.describe(kind):
+            _print_field(field)
+
+
+@providers_group.command(
+    "add",
+    epilog=example(
+        "chinqit providers add smpp mauritel host=127.0.0.1 port=2775 system_id=gw password=@/run/secrets/smpp",
+        "chinqit providers kinds smpp",
+    ),
+)
+@click.argument("kind", type=click.Choice(list(providers.KINDS)))
+@click.argument("name")
+@click.argument("fields", metavar="FIELD=VALUE...", nargs=-1)
+@JSON
+def providers_add(kind: str, name: str, fields: Sequence[str], as_json: bool) -> None:
+    """Add the carrier NAME. The first of a channel becomes its default route; workers use it within seconds.
+
+    FIELD=@FILE reads the value from a file, which keeps a password out of the list of processes.
+    """
+    settings = Settings.from_env()
+    wanted = carriers.Wanted(kind, name, dict(map(_field, fields)))
+    with database() as session:
+        try:
+            carrier = carriers.add(session, carriers.cipher(settings), wanted, created_by="command line")
+        except InvalidSettings as error:
+            fail(_wrong_fields(error))
+        row = _carrier_row(session, settings, carrier)
+    if as_json:
+        click.echo(json.dumps(row, ensure_ascii=False))
+        return
+    click.echo(f"{name} is set up" + (f", the route of {', '.join(row['routes'])}." if row["routes"] else "."))
+    told(f"Try it: chinqit providers test {name} PHONE")
+    if row["callback"]:
+        told(f"Its callbacks go to {row['callback']}")
+
+
+@providers_group.command("list", epilog=example("chinqit providers list --json"))
+@JSON
+def providers_list(as_json: bool) -> None:
+    """List carriers and how they stand. Credentials are never shown."""
+    settings = Settings.from_env()
+    with database() as session:
+        rows = [_carrier_row(session, settings, carrier) for carrier in carriers.listed(session)]
+    if not as_json:
+        for row in rows:
+            del row["callback"], row["settings"]
+    print_rows(
+        rows, as_json, "No carrier yet: messages land on the sandbox phone. Add one: chinqit providers add --help"
+    )
+
+
+@providers_group.command("test", epilog=example("chinqit providers test mauritel 38089336"))
+@click.argument("name")
+@click.argument("phone_number", metavar="PHONE", callback=phone_type)
+@JSON
+def providers_test(name: str, phone_number: str, as_json: bool) -> None:
+    """Send a real message to PHONE by the carrier NAME alone, and say what came of it."""
+    settings = Settings.from_env()
+    with database() as session:
+        carrier = _find(session, name)
+        try:
+            reference, channel = trial.send(session, Keyring.of(settings), carrier, phone_number)
+        except RateLimited as refusal:
+            fail(f"This number was sent enough trial codes; try again in {refusal.standing.reset} s.")
+    Bell(settings.redis_url).ring_again(channel, 1)
+    row = _outcome(settings, name, reference)
+    if as_json:
+        click.echo(json.dumps(row))
+    else:
+        click.echo(f"{row['status']}" + (f": {row['error']}" if row["error"] else ""))
+    if row["status"] not in ("sent", "delivered"):
+        raise click.exceptions.Exit(1)
+
+
+@providers_group.command("remove", epilog=example("chinqit providers remove mauritel"))
+@click.argument("name")
+@click.confirmation_option(prompt="Forget its credentials and routes? What waits for it is routed anew.")
+def providers_remove(name: str) -> None:
+    """Remove the carrier NAME, with its credentials and routes."""
+    with database() as session:
+        carriers.remove(session, _find(session, name))
+    click.echo(f"{name} is gone.")
+
+
+def _switch(name: str, on: bool) -> None:
+    with database() as session:
+        carriers.switch(session, _find(session, name), on=on)
+
+
+@providers_group.command("disable", epilog=example("chinqit providers disable mauritel"))
+@click.argument("name")
+def providers_disable(name: str) -> None:
+    """Leave the carrier NAME out; it keeps its credentials and its place in the routes."""
+    _switch(name, on=False)
+    click.echo(f"{name} gets no more messages.")
+
+
+@providers_group.command("enable", epilog=example("chinqit providers enable mauritel"))
+@click.argument("name")
+def providers_enable(name: str) -> None:
+    """Use the carrier NAME again."""
+    _switch(name, on=True)
+    click.echo(f"{name} is used again.")
+
+
+@main.group("routes")
+def routes_group() -> None:
+    """Say which carriers take which messages."""
+
+
+@routes_group.command(
+    "set",
+    epilog=example(
+        "chinqit routes set sms mauritel aggregator",
+        "chinqit routes set sms --operator mattel mattel:70,aggregator:30 mauritel",
+        "chinqit routes set sms --operator mattel --none",
+    ),
+)
+@click.argument("channel", type=click.Choice(outbox.LANES))
+@click.argument("choices", metavar="CARRIER...", nargs=-1)
+@click.option("--operator", type=click.Choice(list(OPERATORS)), help="For numbers of this operator only.")
+@click.option("--key", help="For messages of this API key only, by id or name.")
+@click.option("--none", "clear", is_flag=True, help="Remove the rule.")
+def routes_set(channel: str, choices: Sequence[str], operator: str | None, key: str | None, clear: bool) -> None:
+    """Route a channel by carriers, first to last: the next one serves when the first is down.
+
+    Carriers joined by a comma share the traffic; a weight stands behind a colon.
+    """
+    if bool(choices) == clear:
+        raise click.UsageError("Give carriers in order, or --none.")
+    with database() as session:
+        subject = (channel, OPERATORS.get(operator or ""), _key_id(session, key))
+        try:
+            routing.set_rule(session, subject, _choices(choices))
+        except InvalidRoute as error:
+            fail(WRONG[error.code].format(name=error.name))
+    click.echo("The rule is gone." if clear else "The rule holds.")
+
+
+@routes_group.command("list", epilog=example("chinqit routes list --json"))
+@JSON
+def routes_list(as_json: bool) -> None:
+    """List the rules. For a message the most specific one counts: operator and key, key, operator, all."""
+    with database() as session:
+        rows = [
+            {**_subject_row(session, subject), "carriers": [_leg(route) for route in routes]}
+            for subject, routes in routing.rules(session)
+        ]
+    print_rows(rows, as_json, "No route: without a carrier, messages land on the sandbox phone.")
+
+
+@routes_group.command(
+    "explain", epilog=example("chinqit routes explain 38089336", "chinqit routes explain 38089336 --key my-app")
+)
+@click.argument("phone_number", metavar="PHONE", callback=phone_type)
+@click.option("--channel", type=click.Choice(outbox.LANES), default="sms", show_default=True)
+@click.option("--key", help="As sent by this API key.")
+@JSON
+def routes_explain(phone_number: str, channel: str, key: str | None, as_json: bool) -> None:
+    """Say which way a message to PHONE would go now, and why."""
+    with database() as session:
+        key_id = _key_id(session, key) or ""
+        found = forecast.of(session, Trip(channel, phone_number, key_id))
+        rows = [
+            {"carrier": way.carrier.name, "fate": way.fate, "why": (way.fate == "down" and way.carrier.down_code) or ""}
+            for way in found.ways
+        ]
+        rule = _subject_row(session, found.subject) if found.subject else None
+    if as_json:
+        click.echo(json.dumps({"rule": rule, "carriers": rows}))
+        return
+    told("rule: " + (" ".join(f"{name} {value}" for name, value in rule.items() if value) if rule else "none"))
+    print_rows(rows, False, "No rule covers it.")
+
+
+def _print_field(field: Setting) -> None:
+    default = f", usually {field.default!r}" if field.default not in (None, "", False) else ""
+    needed = ", needed" if field.required else default
+    choices = f" ({', '.join(field.choices)})" if field.choices else ""
+    click.echo(f"{field.name}: {field.type}{choices}{needed}")
+    click.echo(f"    {field.title}. {field.help}".rstrip())
+
+
+def _field(raw: str) -> tuple[str, str]:
+    name, separator, value = raw.partition("=")
+    if not separator or not name:
+        raise click.UsageError(f"Write FIELD=VALUE, not {name!r}.")
+    if not value.startswith("@"):
+        return name, value
+    try:
+        return name, Path(value[1:]).read_text()
+    except (OSError, UnicodeDecodeError) as error:
+        raise click.UsageError(f"{name}: {value[1:]} cannot be read ({type(error).__name__}).") from None
+
+
+def _wrong_fields(error: InvalidSettings) -> str:
+    lines = [f"  {name}: {sentence}" if name else f"  {sentence}" for name, sentence in error.errors]
+    return "Nothing was set up.\n" + "\n".join(lines)
+
+
+def _find(session: Session, name: str) -> Carrier:
+    try:
+        return carriers.find(session, name)
+    except carriers.CarrierNotFound:
+        fail(f"There is no carrier {name!r}; `chinqit providers list` shows them.")
+
+
+def _key_id(session: Session, key: str | None) -> str | None:
+    try:
+        return keys.find(session, key).id if key else None
+    except keys.KeyNotFound:
+        fail(f"No live key is called {key!r}, or several are; `chinqit keys list` shows ids.")
+
+
+def _carrier_row(session: Session, settings: Settings, carrier: Carrier) -> dict[str, Any]:
+    kind = providers.KINDS[carrier.kind]
+    states = [line.state for line in carriers.lines(session) if line.carrier_id == carrier.id]
+    return {
+        "name": carrier.name,
+        "kind": carrier.kind,
+        "channels": list(kind.channels),
+        "state": _state(carrier),
+        "error": carrier.down_code if carrier.down_since else None,
+        "workers": [f"{states.count(state)} {state}" for state in sorted(set(states))],
+        "routes": [route.channel for route in carrier.routes if route.operator is None and route.key_id is None],
+        "callback": f"{settings.address}/callbacks/{carrier.hook}" if kind.calls_back else None,
+        "settings": carriers.shown(carriers.cipher(settings), carrier),
+    }
+
+
+def _state(carrier: Carrier) -> str:
+    if not carrier.enabled:
+        return "off"
+    return "down" if carriers.is_down(carrier, utcnow()) else "up"
+
+
+def _outcome(settings: Settings, name: str, reference: str) -> dict[str, Any]:
+    """Wait until the carrier has had its say."""
+    sessions, end = make_sessions(settings.database_url), time.monotonic() + TRIAL_SECONDS
+    while True:
+        with reading(sessions) as session:
+            message = history.find(session, reference)
+            assert message is not None  # noqa: S101  it was committed
+            row = {"messageId": reference, "status": message.status, "error": message.error_code or _why(session, name)}
+            if message.status in FINAL or time.monotonic() > end:
+                return row | ({"error": message.error_code} if message.status in FINAL else {})
+        time.sleep(0.2)
+
+
+def _why(session: Session, name: str) -> str:
+    """Why nothing has come of it yet."""
+    carrier = _find(session, name)
+    lines = [line for line in carriers.lines(session) if line.carrier_id == carrier.id]
+    if not lines:
+        return "no worker has opened it; `chinqit doctor` looks closer"
+    return ", ".join(f"{line.state} {line.code or ''}".strip() for line in lines)
+
+
+def _choices(raw: Sequence[str]) -> list[Choice]:
+    found = []
+    for position, group in enumerate(raw):
+        for part in group.split(","):
+            name, _, weight = part.partition(":")
+            if weight and not (weight.isascii() and weight.isdigit() and len(weight) < 4):
+                raise click.UsageError(f"The weight of {name} must be a whole number.")
+            found.append(Choice(name, position, int(weight or 1)))
+    return found
+
+
+def _subject_row(session: Session, subject: Subject) -> dict[str, Any]:
+    channel, operator, key_id = subject
+    return {
+        "channel": channel,
+        "operator": phone.OPERATORS[operator] if operator else None,
+        "key": keys.find(session, key_id).name if key_id else None,
+    }
+
+
+def _leg(route: Any) -> str:
+    return f"{route.position + 1}. {route.carrier.name}" + (f" ({route.weight})" if route.weight != 1 else "")

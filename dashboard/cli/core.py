@@ -1,0 +1,95 @@
+"""What all commands share: the group, the database, options, and how answers are printed."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterator
+from contextlib import contextmanager
+from typing import Any, NoReturn
+
+import click
+from sqlalchemy.exc import SQLAlchemyError
+from sqlalchemy.orm import Session
+
+from dashboard import supervisor
+from dashboard.db import make_sessions
+from dashboard.gateway import phone
+from dashboard.settings import Settings, SettingsError
+
+JSON = click.option("--json", "as_json", is_flag=True, help="Print JSON.")
+
+
+class Cli(click.Group):
+    """Turns the refusals that a person can mend into one line on stderr."""
+
+    def invoke(self, ctx: click.Context) -> Any:
+        try:
+            return super().invoke(ctx)
+        except (SettingsError, supervisor.StartFailed) as error:
+            raise click.ClickException(str(error)) from None
+        except SQLAlchemyError as error:
+            raise click.ClickException(_database_trouble(error)) from None
+
+
+@click.group(cls=Cli, context_settings={"help_option_names": ["-h", "--help"], "max_content_width": 100})
+@click.version_option(package_name="chinqit", prog_name="chinqit")
+def main() -> None:
+    """Chinqit Gateway: SMS and one-time codes for Mauritania.
+
+    Settings come from the environment; see README.md.
+    """
+
+
+def example(*lines: str) -> str:
+    """The closing words of a help page."""
+    return "\b\nExample" + ("s" if len(lines) > 1 else "") + ":\n" + "\n".join(f"  {line}" for line in lines)
+
+
+def told(message: object) -> None:
+    click.echo(message, err=True)
+
+
+def fail(message: str) -> NoReturn:
+    raise click.ClickException(message)
+
+
+@contextmanager
+def database() -> Iterator[Session]:
+    """A session that commits at the end."""
+    settings = Settings.from_env()
+    with make_sessions(settings.database_url).begin() as session:
+        yield session
+
+
+def phone_type(_ctx: click.Context, _param: click.Parameter, raw: str | None) -> str | None:
+    """Any accepted form of a number, as +222XXXXXXXX."""
+    try:
+        return None if raw is None else phone.parse(raw)
+    except phone.InvalidPhone as error:
+        raise click.BadParameter(str(error)) from None
+
+
+def _database_trouble(error: SQLAlchemyError) -> str:
+    reason = str(getattr(error, "orig", None) or type(error).__name__).strip().splitlines()[0]
+    if "no such table" in reason or "does not exist" in reason:
+        return f"The database has no tables yet ({reason}). Make them: chinqit init"
+    return f"The database does not answer: {reason}. `chinqit doctor` looks closer."
+
+
+def print_rows(rows: list[dict[str, Any]], as_json: bool, empty: str) -> None:
+    """A table, or JSON; `empty` is told when there is nothing."""
+    if as_json:
+        click.echo(json.dumps(rows, ensure_ascii=False))
+    elif not rows:
+        told(empty)
+    else:
+        cells = [list(rows[0]), *([_cell(value) for value in row.values()] for row in rows)]
+        widths = [max(len(row[i]) for row in cells) for i in range(len(cells[0]))]
+        for row in cells:
+            click.echo("  ".join(cell.ljust(width) for cell, width in zip(row, widths, strict=True)).rstrip())
+
+
+def _cell(value: Any) -> str:
+    if isinstance(value, list):
+        return " ".join(value)
+    return "-" if value in (None, "") else str(value)

@@ -1,0 +1,116 @@
+"""chinqit limits."""
+
+from __future__ import annotations
+
+import functools
+from collections.abc import Callable
+from datetime import timedelta
+from typing import Any
+
+import click
+from sqlalchemy.orm import Session
+
+from dashboard.cli.core import JSON, database, example, fail, main, phone_type, print_rows
+from dashboard.db import utcnow
+from dashboard.gateway import history, keys, limits
+from dashboard.models import LimitOverride
+from dashboard.models.limits import UNLIMITED
+
+
+@main.group("limits")
+def limits_group() -> None:
+    """Override how many codes a number may be sent (3 a minute, 10 an hour, 20 a day)."""
+
+
+def window(_ctx: click.Context, _param: click.Parameter, raw: str | None) -> int | None:
+    """A number, `unlimited`, or `inherit`."""
+    if raw is None or raw == "inherit":
+        return None
+    if raw == "unlimited":
+        return UNLIMITED
+    if raw.isascii() and raw.isdigit() and int(raw) <= limits.LARGEST:
+        return int(raw)
+    raise click.BadParameter(f"give a whole number up to {limits.LARGEST}, 'unlimited' or 'inherit'")
+
+
+def subject_options(command: Callable[..., None]) -> Callable[..., None]:
+    """--phone and --key, at least one of them; hands over the key's id."""
+
+    @click.option("--phone", "phone_number", callback=phone_type, help="The number it holds for.")
+    @click.option("--key", "key", help="The key it holds for, by id or name.")
+    @functools.wraps(command)
+    def wrapped(phone_number: str | None, key: str | None, **options: Any) -> None:
+        if phone_number is None and key is None:
+            raise click.UsageError("Give --phone, --key or both.")
+        with database() as session:
+            try:
+                key_id = keys.find(session, key).id if key else None
+            except keys.KeyNotFound:
+                fail(f"No live key is called {key!r}, or several are; `chinqit keys list` shows ids.")
+            command(session, key_id, phone_number, **options)
+
+    return wrapped
+
+
+@limits_group.command(
+    "set", epilog=example("chinqit limits set --phone 38089336 --minute 10 --reason 'support call' --for 1h")
+)
+@subject_options
+@click.option("--minute", callback=window, help="Codes in 60 s: a number, unlimited or inherit.")
+@click.option("--hour", callback=window, help="Codes in 3,600 s.")
+@click.option("--day", callback=window, help="Codes in 86,400 s.")
+@click.option("--reason", default="", help="Why; shown in the dashboard.")
+@click.option("--for", "lasting", help="How long it holds: 30m, 1h, 7d. For good without it.")
+def limits_set(
+    session: Session,
+    key_id: str | None,
+    phone_number: str | None,
+    lasting: str | None,
+    reason: str,
+    **windows: int | None,
+) -> None:
+    """Set the override of a number, a key, or a number on a key; it holds at once."""
+    if all(value is None for value in windows.values()):
+        raise click.UsageError("Give at least one of --minute, --hour and --day.")
+    until = utcnow() + _lasting(lasting) if lasting else None
+    wanted = limits.Wanted(key_id, phone_number, reason=reason[:200], until=until, **windows)
+    limits.override(session, wanted, created_by="command line")
+    click.echo("The override holds.")
+
+
+@limits_group.command("list", epilog=example("chinqit limits list --json"))
+@JSON
+def limits_list(as_json: bool) -> None:
+    """List all overrides."""
+    with database() as session:
+        rows = [_override_row(row) for row in limits.overrides(session)]
+    print_rows(rows, as_json, "No override. The limits are 3 a minute, 10 an hour and 20 a day.")
+
+
+@limits_group.command("clear", epilog=example("chinqit limits clear --phone 38089336"))
+@subject_options
+def limits_clear(session: Session, key_id: str | None, phone_number: str | None) -> None:
+    """Remove the override of exactly this number, key, or number on a key."""
+    if limits.clear(session, key_id, phone_number) == 0:
+        fail("There is no such override; `chinqit limits list` shows them.")
+    click.echo("The override is gone.")
+
+
+def _override_row(row: LimitOverride) -> dict[str, Any]:
+    shown = {name: getattr(row, name) for name in limits.WINDOWS}
+    return {
+        "phone": row.phone,
+        "key": row.key.name if row.key else None,
+        **{name: "unlimited" if value == UNLIMITED else value for name, value in shown.items()},
+        "reason": row.reason,
+        "until": history.iso(row.until),
+        "lastHitAt": history.iso(row.last_hit_at),
+    }
+
+
+def _lasting(raw: str) -> timedelta:
+    units = {"m": "minutes", "h": "hours", "d": "days"}
+    number, unit = raw[:-1], raw[-1:]
+    if unit not in units or not (number.isascii() and number.isdigit()) or not 0 < int(number) <= 3650:
+        raise click.BadParameter("give a number and m, h or d, as in 30m, 1h or 7d", param_hint="--for")
+    return timedelta(**{units[unit]: int(number)})

@@ -1,0 +1,73 @@
+"""Flask's side: extensions, and the services that requests share."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Any, cast
+
+from flask import current_app, g, has_app_context
+from flask_babel import Babel
+from flask_login import LoginManager
+from flask_migrate import Migrate
+from flask_sqlalchemy import SQLAlchemy
+from flask_sqlalchemy.session import Session as FlaskSession
+from flask_wtf import CSRFProtect
+from sqlalchemy import Engine
+from sqlalchemy.orm import Session, sessionmaker
+
+from dashboard.bell import Bell
+from dashboard.db import Base, Sessions, reader_of
+from dashboard.gateway.codes import Keyring
+from dashboard.gateway.handset import Handset
+from dashboard.gateway.key_cache import KeyCache
+from dashboard.settings import Settings
+from dashboard.writer import Writer
+
+
+@dataclass(frozen=True)
+class Services:
+    """What routes need beside the database session."""
+
+    settings: Settings
+    sessions: Sessions
+    reader: Engine
+    key_cache: KeyCache
+    writer: Writer
+    keyring: Keyring
+    handset: Handset
+    bell: Bell
+
+
+class RequestSession(FlaskSession):
+    """A request that only reads takes no write lock on SQLite."""
+
+    def get_bind(self, *args: Any, **kwargs: Any) -> Any:
+        engine = super().get_bind(*args, **kwargs)
+        return services().reader if has_app_context() and g.get("read_only") else engine
+
+
+db = SQLAlchemy(metadata=Base.metadata, session_options={"class_": RequestSession}, disable_autonaming=True)
+session = cast(Session, db.session)  # the proxy of the request's session, typed as what gateway functions take
+babel = Babel()
+csrf = CSRFProtect()
+login = LoginManager()
+migrate = Migrate()
+
+
+def services() -> Services:
+    return cast(Services, current_app.extensions["chinqit"])
+
+
+def open_services(settings: Settings) -> Services:
+    """Inside an application context."""
+    sessions = sessionmaker(db.engine)
+    return Services(
+        settings=settings,
+        sessions=sessions,
+        reader=(reader := reader_of(db.engine)),
+        key_cache=KeyCache(reader),
+        writer=Writer(sessions),
+        keyring=Keyring.of(settings),
+        handset=Handset(sessions, settings),
+        bell=Bell(settings.redis_url),
+    )

@@ -1,0 +1,65 @@
+"""Mauritanian phone numbers."""
+
+from __future__ import annotations
+
+import re
+
+# ASCII digits only: \d takes Arabic-Indic ones, and $ takes a newline at the end.
+ACCEPTED = re.compile(r"(?:\+?222)?([234][0-9]{7})")
+OPERATORS = {"2": "Chinguitel", "3": "Mattel", "4": "Mauritel"}  # there is no number portability
+FIXED = ("25", "35", "45")
+LOCAL_DIGITS = 8
+
+
+class InvalidPhone(ValueError):
+    """Says which rule the number breaks."""
+
+    def __init__(self, code: str, message: str) -> None:
+        super().__init__(message)
+        self.code = code
+
+
+def parse(raw: str) -> str:
+    """`38089336`, `22238089336` or `+22238089336` → `+22238089336`; raise InvalidPhone."""
+    match = ACCEPTED.fullmatch(raw)
+    if match is None:
+        raise _fault(raw)
+    return "+222" + match[1]
+
+
+def operator(phone: str) -> str:
+    """Whose number it is, by its first digit."""
+    return OPERATORS[phone[4]]
+
+
+def digit_of(name: str) -> str | None:
+    """The first digit of an operator's numbers; the name may be in any case."""
+    return next((digit for digit, known in OPERATORS.items() if known.lower() == name.lower()), None)
+
+
+def is_fixed(phone: str) -> bool:
+    """Whether it is a fixed line, which no text reaches."""
+    return phone[4:6] in FIXED
+
+
+def spaced(phone: str) -> str:
+    """`+22238089336` → `+222 38 08 93 36`."""
+    local = phone[4:]
+    return "+222 " + " ".join(local[i : i + 2] for i in range(0, LOCAL_DIGITS, 2))
+
+
+def _fault(raw: str) -> InvalidPhone:
+    if not raw:
+        return InvalidPhone("phone_length", "The phone number is empty")
+    if re.search(r"[\s\-.()]", raw):
+        return InvalidPhone("phone_format", "Write the phone number without spaces, dashes, dots or parentheses")
+    if not re.fullmatch(r"\+?[0-9]+", raw):
+        return InvalidPhone("phone_format", "The phone number may hold only the digits 0 to 9 and one leading +")
+    if raw.startswith("+") and not raw.startswith("+222"):
+        return InvalidPhone("phone_country", "Not a Mauritanian phone number: it must begin with +222")
+    local = raw.removeprefix("+")
+    if raw.startswith("+") or len(local) > LOCAL_DIGITS:
+        local = local.removeprefix("222")
+    if len(local) != LOCAL_DIGITS:
+        return InvalidPhone("phone_length", "A Mauritanian phone number has eight digits after +222")
+    return InvalidPhone("phone_prefix", "The eight-digit number must begin with 2, 3 or 4")

@@ -1,0 +1,59 @@
+"""Overrides of the rate limits, and what the limits refused."""
+
+from __future__ import annotations
+
+from datetime import datetime
+
+from sqlalchemy import CheckConstraint, ForeignKey, Index, String
+from sqlalchemy.orm import Mapped, mapped_column, relationship
+
+from dashboard.db import Base, BigId, UtcDateTime, utcnow
+from dashboard.models.keys import ApiKey
+
+UNLIMITED = -1
+
+
+class LimitOverride(Base):
+    """For a key, a phone, or a phone on a key. A window is a number, UNLIMITED, or empty: inherited."""
+
+    __tablename__ = "limit_overrides"
+    __table_args__ = (
+        CheckConstraint("key_id IS NOT NULL OR phone IS NOT NULL", name="ck_limit_overrides_subject"),
+        Index("ix_limit_overrides_subject", "phone", "key_id"),
+    )
+
+    id: Mapped[int] = mapped_column(primary_key=True)
+    key_id: Mapped[str | None] = mapped_column(ForeignKey("api_keys.id"))
+    phone: Mapped[str | None] = mapped_column(String(12))
+    minute: Mapped[int | None]
+    hour: Mapped[int | None]
+    day: Mapped[int | None]
+    reason: Mapped[str] = mapped_column(String(200), default="")
+    until: Mapped[datetime | None] = mapped_column(UtcDateTime)
+    created_at: Mapped[datetime] = mapped_column(UtcDateTime, default=utcnow)
+    created_by: Mapped[str | None] = mapped_column(String(254))
+    last_hit_at: Mapped[datetime | None] = mapped_column(UtcDateTime)
+
+    key: Mapped[ApiKey | None] = relationship()
+
+
+class Refusal(Base):
+    """Codes that were asked for and refused: one row a pair, channel, window and slot of time, counted up."""
+
+    __tablename__ = "refusals"
+    __table_args__ = (
+        Index("ix_refusals_slot", "key_id", "phone", "channel", "window", "slot", unique=True),
+        Index("ix_refusals_phone", "phone", "at"),
+    )
+
+    id: Mapped[int] = mapped_column(BigId, primary_key=True)
+    key_id: Mapped[str] = mapped_column(ForeignKey("api_keys.id"))
+    phone: Mapped[str] = mapped_column(String(12))
+    channel: Mapped[str] = mapped_column(String(8))
+    window: Mapped[str] = mapped_column(String(6))  # minute, hour, day; cap: the key's own cap of a day
+    slot: Mapped[int]  # number of the slot since 1970; its length hangs on the window
+    quota: Mapped[int]  # the limit that was full
+    times: Mapped[int]
+    at: Mapped[datetime] = mapped_column(UtcDateTime)  # the last one
+
+    key: Mapped[ApiKey] = relationship()

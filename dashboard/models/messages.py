@@ -1,0 +1,95 @@
+"""Messages, which are also the outbox; which was sent again as which; and what the sandbox phone received."""
+
+from __future__ import annotations
+
+from datetime import datetime
+
+from sqlalchemy import ForeignKey, Index, LargeBinary, String, Text, text
+from sqlalchemy.orm import Mapped, mapped_column, relationship
+
+from dashboard.db import Base, BigId, UtcDateTime, partial, utcnow
+from dashboard.models.keys import ApiKey
+
+# A row enters its index when its status changes and leaves it when that is counted: no statement has to think of it.
+# What is counted (`sent_at`, `error_code`) therefore changes together with the status.
+UNTALLIED = "tallied_status IS NULL OR tallied_status <> status"
+REFERRED = "carrier_ref IS NOT NULL AND carrier <> 'sandbox'"  # those whom a receipt may name
+FACETS = ("status", "kind", "channel", text("substr(phone, 5, 1)"))  # the last one tells the operator
+
+
+class Message(Base):
+    """One text to one phone. `due_at` is empty once it is settled; a claim moves it to the end of its lease."""
+
+    __tablename__ = "messages"
+    __table_args__ = (
+        Index("ix_messages_due", "lane", "priority", "due_at", **partial("due_at IS NOT NULL")),
+        # The log walks each combination of these few values backwards along `id` and merges them: see gateway/log.py.
+        Index("ix_messages_facets", *FACETS, "id"),
+        Index("ix_messages_phone", "phone", "id"),
+        Index("ix_messages_key_facets", "key_id", *FACETS, "id"),
+        Index("ix_messages_created", "created_at"),
+        Index("ix_messages_untallied", "id", **partial(UNTALLIED)),
+        Index("ix_messages_reference", "carrier", "carrier_ref", **partial(REFERRED)),
+    )
+
+    id: Mapped[int] = mapped_column(BigId, primary_key=True)
+    uuid: Mapped[str] = mapped_column(String(36), unique=True)
+    key_id: Mapped[str] = mapped_column(ForeignKey("api_keys.id"))
+    kind: Mapped[str] = mapped_column(String(8))  # message, otp
+    channel: Mapped[str] = mapped_column(String(8))  # sms, whatsapp
+    phone: Mapped[str] = mapped_column(String(12))  # +222XXXXXXXX
+    body: Mapped[str | None] = mapped_column(Text)  # empty for codes: their text is made when it is sent
+    encoding: Mapped[str] = mapped_column(String(5))  # gsm7, ucs2
+    segments: Mapped[int]
+
+    status: Mapped[str] = mapped_column(String(9))  # queued, sending, sent, delivered, failed, expired
+    error_code: Mapped[str | None] = mapped_column(String(40))
+    carrier: Mapped[str | None] = mapped_column(String(40))
+    carrier_ref: Mapped[str | None] = mapped_column(String(120))
+    confirmed_by: Mapped[str | None] = mapped_column(String(8))  # receipt, otp
+
+    lane: Mapped[str] = mapped_column(String(20))  # sms, whatsapp; sms@7 while it waits for carrier 7 alone
+    priority: Mapped[int]  # codes go before messages
+    due_at: Mapped[datetime | None] = mapped_column(UtcDateTime)
+    claim: Mapped[str | None] = mapped_column(String(32))
+    attempts: Mapped[int] = mapped_column(default=0)
+    unknowns: Mapped[int] = mapped_column(default=0, server_default="0")  # tries whose outcome nobody knows
+    valid_until: Mapped[datetime] = mapped_column(UtcDateTime)
+
+    created_at: Mapped[datetime] = mapped_column(UtcDateTime, default=utcnow)
+    sending_at: Mapped[datetime | None] = mapped_column(UtcDateTime)
+    sent_at: Mapped[datetime | None] = mapped_column(UtcDateTime)
+    delivered_at: Mapped[datetime | None] = mapped_column(UtcDateTime)
+    failed_at: Mapped[datetime | None] = mapped_column(UtcDateTime)
+    expired_at: Mapped[datetime | None] = mapped_column(UtcDateTime)
+
+    # As last counted in the roll-ups: the status, and "+" when it had been sent, then the reason of a failure.
+    tallied_status: Mapped[str | None] = mapped_column(String(9))
+    tallied_more: Mapped[str | None] = mapped_column(String(41))
+
+    key: Mapped[ApiKey] = relationship()
+
+
+class Resend(Base):
+    """A text that somebody sent again: the new message and the one it repeats."""
+
+    __tablename__ = "resends"
+
+    new_id: Mapped[int] = mapped_column(ForeignKey("messages.id"), primary_key=True, autoincrement=False)
+    old_id: Mapped[int] = mapped_column(ForeignKey("messages.id"), index=True)
+    at: Mapped[datetime] = mapped_column(UtcDateTime, default=utcnow)
+    created_by: Mapped[str | None] = mapped_column(String(254))
+
+
+class SandboxText(Base):
+    """A text on the sandbox phone; encrypted, since it may hold a code."""
+
+    __tablename__ = "sandbox_texts"
+    __table_args__ = (Index("ix_sandbox_texts_phone", "phone", "id"),)
+
+    id: Mapped[int] = mapped_column(BigId, primary_key=True)
+    phone: Mapped[str] = mapped_column(String(12))
+    channel: Mapped[str] = mapped_column(String(8))
+    message_uuid: Mapped[str] = mapped_column(String(36))
+    sealed: Mapped[bytes] = mapped_column(LargeBinary)
+    received_at: Mapped[datetime] = mapped_column(UtcDateTime, default=utcnow)

@@ -1,0 +1,52 @@
+"""One-time codes: what is needed to derive and to judge them, never the code."""
+
+from __future__ import annotations
+
+from datetime import datetime
+
+from sqlalchemy import ForeignKey, Index, LargeBinary, String
+from sqlalchemy.orm import Mapped, mapped_column, relationship
+
+from dashboard.db import Base, BigId, UtcDateTime, partial
+from dashboard.models.messages import Message
+from dashboard.models.texts import OtpWording
+
+UNTALLIED = "tallied IS NULL AND (verified_at IS NOT NULL OR attempts >= 3)"  # judged for good and not counted yet
+
+
+class Otp(Base):
+    """A code for one key, phone and channel; the one that is not superseded is current.
+
+    It is live until it is verified, superseded, void, expired, or tried three times.
+    """
+
+    __tablename__ = "otps"
+    __table_args__ = (
+        Index("ix_otps_pair", "key_id", "phone", "created_at"),
+        Index("ix_otps_current", "key_id", "phone", "channel", unique=True, **partial("superseded_at IS NULL")),
+        Index("ix_otps_phone", "phone", "created_at"),
+        Index("ix_otps_untallied", "id", **partial(UNTALLIED)),
+    )
+
+    id: Mapped[int] = mapped_column(BigId, primary_key=True)
+    message_id: Mapped[int] = mapped_column(ForeignKey("messages.id"), unique=True)
+    key_id: Mapped[str] = mapped_column(ForeignKey("api_keys.id"))
+    phone: Mapped[str] = mapped_column(String(12))
+    channel: Mapped[str] = mapped_column(String(8))
+    language: Mapped[str] = mapped_column(String(2))
+    app_hash: Mapped[str | None] = mapped_column(String(11))
+    wording_id: Mapped[int | None] = mapped_column(ForeignKey("otp_wordings.id"))  # empty: the built-in wording
+    brand: Mapped[str | None] = mapped_column(String(40))  # of the key, then; empty: the wording's own
+    nonce: Mapped[bytes] = mapped_column(LargeBinary(16))  # never leaves the server
+    kid: Mapped[str] = mapped_column(String(8))  # which secret derives it
+    attempts: Mapped[int] = mapped_column(default=0)
+    counted: Mapped[bool] = mapped_column(default=True)  # against the rate limits
+    created_at: Mapped[datetime] = mapped_column(UtcDateTime)
+    expires_at: Mapped[datetime] = mapped_column(UtcDateTime)
+    verified_at: Mapped[datetime | None] = mapped_column(UtcDateTime)
+    superseded_at: Mapped[datetime | None] = mapped_column(UtcDateTime)
+    void_at: Mapped[datetime | None] = mapped_column(UtcDateTime)
+    tallied: Mapped[bool | None]  # whether its end is counted in the roll-ups
+
+    message: Mapped[Message] = relationship()
+    wording: Mapped[OtpWording | None] = relationship()

@@ -1,0 +1,274 @@
+"""The description of the API, as the reference shows it."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass, replace
+from functools import cache
+from typing import Any, cast
+from urllib.parse import urlencode
+
+from dashboard.pages.docs.samples import Call
+from dashboard.pages.preferences import CATALOGUES
+
+Json = dict[str, Any]
+SCOPE_SAID = " Needs the scope "  # closes the description of an operation
+LATER_NAMES = "V2"  # ends the name of an operation that is another's namesake
+
+
+@dataclass(frozen=True)
+class Field:
+    """A field of a body, a parameter or a header. Those of objects inside stand as `outer.inner`."""
+
+    name: str
+    type: str
+    required: bool
+    about: str
+    choices: tuple[str, ...] = ()
+    default: Any = None
+
+
+@dataclass(frozen=True)
+class Example:
+    """One answer."""
+
+    name: str
+    code: str  # of the error; empty where there is none
+    body: str
+
+
+@dataclass(frozen=True)
+class Answer:
+    """All answers of one status."""
+
+    status: str
+    about: str
+    headers: tuple[str, ...]
+    examples: tuple[Example, ...]
+
+
+@dataclass(frozen=True)
+class Operation:
+    """A method at a path. `namesake` is the operation that does the same under its first name."""
+
+    id: str
+    method: str
+    path: str
+    tag: str
+    summary: str
+    about: str
+    scope: str  # that the key needs; empty when any will do
+    parameters: tuple[Field, ...]
+    takes: tuple[Field, ...]
+    gives: tuple[Field, ...]
+    answers: tuple[Answer, ...]
+    call: Call
+    namesake: str | None
+
+
+@dataclass(frozen=True)
+class Reference:
+    """The whole API."""
+
+    address: str
+    operations: tuple[Operation, ...]
+    tags: dict[str, str]  # name → what it is about
+    headers: tuple[Field, ...]  # of answers
+    codes: dict[str, tuple[int, str]]  # code of an error → its status, and what the API says
+
+    def find(self, name: str) -> Operation | None:
+        """An operation by its id."""
+        return next((operation for operation in self.operations if operation.id == name), None)
+
+    def call(self, name: str, body: Any = None, **headers: str) -> Call:
+        """An operation's sample, with another body or further headers (`Idempotency_Key` for `Idempotency-Key`)."""
+        operation = self.find(name)
+        if operation is None:
+            raise LookupError(name)
+        told = {header.replace("_", "-"): value for header, value in headers.items()}
+        return replace(operation.call, body=operation.call.body if body is None else body, headers=told)
+
+
+@cache
+def translations(language: str) -> dict[str, str]:
+    """What the texts of the description are in a language; empty for English, in which they are written."""
+    path = CATALOGUES / language / "reference.json"
+    return cast("dict[str, str]", json.loads(path.read_text())) if path.exists() else {}
+
+
+def read(document: Json, language: str) -> Reference:
+    """An OpenAPI document of our making, in a language."""
+    return Reader(document, translations(language)).read()
+
+
+@dataclass(frozen=True)
+class Reader:
+    """Follows the references of one document."""
+
+    document: Json
+    words: dict[str, str]
+
+    def read(self) -> Reference:
+        operations = tuple(self._operations())
+        headers = self.document["components"]["headers"]
+        return Reference(
+            address=self._address,
+            operations=operations,
+            tags={tag["name"]: self.say(tag["description"]) for tag in self.document["tags"]},
+            headers=tuple(self._field(name, told["schema"], told["description"]) for name, told in headers.items()),
+            codes=self._codes(),
+        )
+
+    @property
+    def _address(self) -> str:
+        return cast(str, self.document["servers"][0]["url"])
+
+    def say(self, text: str) -> str:
+        """A text in the reader's language; the closing sentence about the scope is said by the page."""
+        told = text.partition(SCOPE_SAID)[0].strip()
+        return self.words.get(told, told)
+
+    def _operations(self) -> Iterator[Operation]:
+        for path, methods in self.document["paths"].items():
+            for method, told in methods.items():
+                yield self._operation(path, method.upper(), told)
+
+    def _operation(self, path: str, method: str, told: Json) -> Operation:
+        taken = told.get("requestBody", {}).get("content", {}).get("application/json")
+        given = told["responses"]["200"]["content"]["application/json"]
+        name = told["operationId"]
+        return Operation(
+            id=name,
+            method=method,
+            path=path,
+            tag=told["tags"][0],
+            summary=self.say(told["summary"]),
+            about=self.say(told["description"]),
+            scope=told["description"].partition(SCOPE_SAID)[2].strip("`."),
+            parameters=tuple(self._parameter(one) for one in told["parameters"]),
+            takes=tuple(self._fields(taken["schema"])) if taken else (),
+            gives=tuple(self._fields(given["schema"])),
+            answers=tuple(self._answer(status, answer) for status, answer in told["responses"].items()),
+            call=self._call(path, method, told, taken),
+            namesake=name.removesuffix(LATER_NAMES) if name.endswith(LATER_NAMES) else None,
+        )
+
+    def _call(self, path: str, method: str, told: Json, taken: Json | None) -> Call:
+        asked = {}
+        for one in told["parameters"]:
+            if one["in"] == "path":
+                path = path.replace(f"{{{one['name']}}}", str(one["example"]))
+            elif one["in"] == "query" and one["name"] == "limit":
+                asked["limit"] = one["example"]
+        url = self._address + path + (f"?{urlencode(asked)}" if asked else "")
+        body = _given(taken["examples"]["example"]["value"]) if taken else None
+        return Call(method, url, body, needs_key=told.get("security") != [])
+
+    def _parameter(self, one: Json) -> Field:
+        return replace(self._field(one["name"], one["schema"], one["description"]), required=bool(one.get("required")))
+
+    def _answer(self, status: str, told: Json) -> Answer:
+        content = told["content"]["application/json"]
+        shown = content.get("examples", {})
+        examples = (Example(name, _code(one["value"]), _pretty(one["value"])) for name, one in shown.items())
+        return Answer(status, self.say(told["description"]), tuple(told.get("headers", {})), tuple(examples))
+
+    def _codes(self) -> dict[str, tuple[int, str]]:
+        found: dict[str, tuple[int, str]] = {}
+        for operation in self._operations():
+            for answer in operation.answers:
+                for example in answer.examples:
+                    if example.code:
+                        said = json.loads(example.body)["errors"][0]["message"]
+                        found.setdefault(example.code, (int(answer.status), said))
+        return found
+
+    def _fields(self, schema: Json, before: str = "", depth: int = 0) -> Iterator[Field]:
+        whole = self._resolved(schema)
+        required = whole.get("required", [])
+        for name, told in whole.get("properties", {}).items():
+            yield replace(self._field(before + name, told, ""), required=name in required)
+            inner, mark = self._inside(told)
+            if inner and depth < 3:
+                yield from self._fields(inner, f"{before}{name}{mark}.", depth + 1)
+
+    def _inside(self, told: Json) -> tuple[Json | None, str]:
+        """The object that a field holds, once or in a list."""
+        for choice in self._choices(told):
+            if choice.get("type") == "array":
+                parts = [self._resolved(part) for part in self._choices(choice["items"])]
+                return next((part for part in parts if "properties" in part), None), "[]"
+            if "properties" in choice:
+                return choice, ""
+        return None, ""
+
+    def _field(self, name: str, told: Json, about: str) -> Field:
+        choices = [choice for choice in self._choices(told) if choice.get("type") != "null"]
+        text = (
+            about
+            or told.get("description")
+            or next((one["description"] for one in choices if "description" in one), "")
+        )
+        known = tuple(str(value) for one in choices for value in one.get("enum", []))
+        usual = None if "const" in told else told.get("default")
+        return Field(name, self._type(told), False, self.say(text), known, usual)
+
+    def _type(self, told: Json) -> str:
+        names = []
+        for choice in self._choices(told):
+            kind = choice.get("type") or ("object" if "properties" in choice else type_of(choice.get("const")))
+            if kind == "array":
+                kind = f"array of {self._type(choice['items'])}"
+            names.append(kind)
+        return " or ".join(dict.fromkeys(names))
+
+    def _choices(self, told: Json) -> list[Json]:
+        found = told.get("anyOf") or told.get("oneOf") or [told]
+        return [self._resolved(one) for one in found]
+
+    def _resolved(self, schema: Json) -> Json:
+        if "$ref" not in schema:
+            return schema
+        target = self.document["components"]["schemas"][schema["$ref"].rpartition("/")[2]]
+        return {**target, **{key: value for key, value in schema.items() if key != "$ref"}}
+
+
+def texts(document: Json) -> Iterator[str]:
+    """Every text that the reference shows and that is to be translated."""
+    seen: list[str] = []
+    recording = Reader(document, _Recorder(seen.append))
+    recording.read()
+    yield from dict.fromkeys(text for text in seen if text)
+
+
+class _Recorder(dict[str, str]):
+    """Words that are what they are, and note that they were asked for."""
+
+    def __init__(self, note: Callable[[str], None]) -> None:
+        super().__init__()
+        self.note = note
+
+    def get(self, text: str, default: Any = None) -> Any:
+        self.note(text)
+        return default
+
+
+def type_of(value: Any) -> str:
+    """The JSON name of a value's type."""
+    names = {bool: "boolean", int: "integer", str: "string", type(None): "null"}
+    return names.get(type(value), "object")
+
+
+def _code(answer: Json) -> str:
+    errors = answer.get("errors") if isinstance(answer, dict) else None
+    return str(errors[0].get("code", "")) if errors and "message" in answer else ""
+
+
+def _given(body: Json) -> Json:
+    """Without the fields that are left out."""
+    return {name: value for name, value in body.items() if value is not None}
+
+
+def _pretty(value: Any) -> str:
+    return json.dumps(value, ensure_ascii=False, indent=2)

@@ -1,0 +1,153 @@
+"""The first page: how things go at this moment, what to act on, and the first steps on a new gateway."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from datetime import datetime
+from typing import Any
+
+from flask import Blueprint, render_template, request
+from flask.typing import ResponseReturnValue
+from flask_babel import gettext as _
+from sqlalchemy.orm import Session
+
+from dashboard.db import utcnow
+from dashboard.extensions import services, session
+from dashboard.gateway import carriers, figures, keys, log, processes, standing, watch
+from dashboard.gateway.figures import Figures, Narrow, Period, total
+from dashboard.gateway.log import Filters
+from dashboard.gateway.watch import Trouble
+from dashboard.models.stats import COUNTS, SEND, VERIFY
+from dashboard.pages import charts, htmx, words
+from dashboard.pages.charts import Chart, Series
+from dashboard.pages.words import Change
+
+MINUTES = 60
+HOURS = 24
+FAILURES = 6
+
+bp = Blueprint("overview", __name__)
+
+
+@dataclass(frozen=True)
+class Tile:
+    """How one operator's codes go: shares, seconds, and the share of each hour of the day."""
+
+    name: str
+    weather: str
+    share: float | None
+    codes: int
+    median: float | None
+    p95: float | None
+    shares: list[float | None]
+
+
+@bp.get("/")
+def index() -> ResponseReturnValue:
+    """The page; its live block alone when HTMX asks, and nothing when nothing changed."""
+    context = _first_steps() if log.is_empty(session) else _figures()
+    context["mark"] = _mark(context)
+    if not htmx.wants_fragment():
+        return render_template("overview/index.html", **context)
+    if request.args.get("seen") == context["mark"]:
+        return "", 204
+    return render_template("overview/_live.html", **context)
+
+
+def _first_steps() -> dict[str, Any]:
+    """What leads from a new gateway to the first message."""
+    return {"first_use": True, "has_key": bool(keys.listed(session)), "address": services().settings.address}
+
+
+def _figures() -> dict[str, Any]:
+    now = utcnow()
+    alive, lanes = processes.alive(session), watch.lanes(session)
+    rings = services().bell.answers()
+    ways = standing.all_of(session, carriers.cipher(services().settings))
+    troubles = ([] if rings else [Trouble("no_valkey")]) + watch.troubles(session, lanes, alive)
+    troubles += watch.carrier_troubles(session, ways)
+    return {
+        "first_use": False,
+        "troubles": sorted(troubles, key=lambda trouble: not trouble.is_grave),
+        "alive": alive,
+        "rings": rings,
+        "lanes": lanes,
+        "waiting": sum(lane.count for lane in lanes),
+        "waits": max((lane.waits for lane in lanes if lane.waits), default=None),
+        "carriers": watch.ways_out(ways),
+        "failures": log.page(session, Filters(status="failed"), limit=FAILURES),
+        **_hour(session, now),
+        **_day(session, now),
+    }
+
+
+def _hour(session: Session, now: datetime) -> dict[str, Any]:
+    """The last sixty minutes, against the sixty before."""
+    period = Period.last("minute", MINUTES, now)
+    both = Period(period.grain, period.before.since, period.until)
+    kinds = figures.over_time_by(session, "kind", both, Narrow(), (*COUNTS, *SEND))
+    codes = kinds.get("otp", [Figures() for _ in both.starts])
+    everything = [total(of_kind[i] for of_kind in kinds.values()) for i in range(len(both.starts))]
+    now_all, then_all = total(everything[MINUTES:]), total(everything[:MINUTES])
+    now_codes, then_codes = total(codes[MINUTES:]), total(codes[:MINUTES])
+    return {
+        "hour": now_all,
+        "rate": now_all["requested"] / MINUTES,
+        "rate_change": words.more(now_all["requested"], then_all["requested"] * period.passed(now)),
+        "delivered": now_all.share("delivered"),
+        "delivered_change": words.points(now_all.share("delivered"), then_all.share("delivered")),
+        "verified": now_codes.share("verified"),
+        "verified_change": words.points(now_codes.share("verified"), then_codes.share("verified")),
+        "p95": now_all.send_time(0.95),
+        "p95_change": _seconds_change(now_all.send_time(0.95), then_all.send_time(0.95)),
+        "spark": charts.spark([of_minute["requested"] for of_minute in everything[MINUTES:]]),
+        "minutes": _traffic(everything[MINUTES:], [words.hour_minute(at) for at in period.starts]),
+    }
+
+
+def _day(session: Session, now: datetime) -> dict[str, Any]:
+    """The last twenty-four hours, and the operators in them."""
+    period = Period.last("hour", HOURS, now)
+    found = figures.over_time(session, period, Narrow())
+    operators = figures.over_time_by(
+        session, "operator", period, Narrow(kind="otp"), ("requested", "verified", *VERIFY)
+    )
+    empty = [Figures() for _ in period.starts]
+    tiles = [(digit, _tile(name, operators.get(digit, empty))) for digit, name in watch.operators().items()]
+    return {
+        "day": total(found),
+        "hours": _traffic(found, [words.hour_minute(at) for at in period.starts]),
+        "tiles": tiles,
+        "sparks": {digit: charts.spark(tile.shares, 1) for digit, tile in tiles},
+    }
+
+
+def _tile(name: str, hours: list[Figures]) -> Tile:
+    day, last = total(hours), total(hours[-2:])
+    return Tile(
+        name=name,
+        weather=watch.weather(day.share("verified"), last.share("verified"), last["requested"]),
+        share=day.share("verified"),
+        codes=day["requested"],
+        median=day.verify_time(0.5),
+        p95=day.verify_time(0.95),
+        shares=[of_hour.share("verified") for of_hour in hours],
+    )
+
+
+def _traffic(found: list[Figures], labels: list[str]) -> Chart:
+    lost = [one["failed"] + one["expired"] for one in found]
+    asked = [one["requested"] for one in found]
+    return charts.line([Series(_("Messages"), "c1", asked, filled=True), Series(_("Not sent"), "c3", lost)], labels)
+
+
+def _seconds_change(now: float | None, before: float | None) -> Change | None:
+    if now is None or before is None:
+        return None
+    way = "" if abs(now - before) < 0.05 else "up" if now > before else "down"
+    return Change(words.seconds(abs(now - before)), way, {"up": "bad", "down": "good"}.get(way, ""))
+
+
+def _mark(context: dict[str, Any]) -> str:
+    """Changes when the block does; a poll brings back the one that it shows."""
+    return htmx.mark({**context, "failures": [row.uuid for row in context.get("failures", [])]})

@@ -1,0 +1,198 @@
+"""What the gateway asks of a carrier, and what a carrier may ask of the gateway.
+
+`send` either returns, and then the carrier has taken the text, or raises one of three things that say what to do
+next: `Refused` (never again), `NotSent` (surely not taken: again later), `OutcomeUnknown` (perhaps taken).
+"""
+
+from __future__ import annotations
+
+import logging
+import math
+import time
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass, field
+from datetime import datetime
+from typing import Protocol
+
+log = logging.getLogger(__name__)
+
+
+@dataclass(frozen=True)
+class Outgoing:
+    """A text on its way. `code` is set for one-time codes alone; neither it nor `text` may reach a log."""
+
+    id: str  # the message's uuid, for carriers that take a reference
+    phone: str  # +222XXXXXXXX
+    channel: str  # sms, whatsapp
+    text: str = field(repr=False)
+    attempt: int  # 1 for the first
+    valid_until: datetime
+    code: str | None = field(default=None, repr=False)
+    language: str | None = None
+    encoding: str = "ucs2"  # gsm7, ucs2; for carriers that must be told
+    start_by: float = math.inf  # on time.monotonic(): not begun by then, it is another worker's to send
+
+    @property
+    def is_late(self) -> bool:
+        """Whether it may not be begun any more; hand it back as TOO_LATE."""
+        return time.monotonic() > self.start_by
+
+
+@dataclass(frozen=True)
+class Outcome:
+    """The carrier has taken it. `delivered`: the phone has it already; `failed`: it never will, and this is why."""
+
+    reference: str
+    delivered: bool = False
+    parts: tuple[str, ...] = ()  # a reference for each segment, where the carrier gives them; receipts name these
+    failed: str | None = None
+
+
+class ProviderError(Exception):
+    """`code` is snake_case, shown in the log and to API clients."""
+
+    def __init__(
+        self, code: str, retry_after: float | None = None, *, configuration: bool = False, repeatable: bool = False
+    ) -> None:
+        super().__init__(code)
+        self.code = code
+        self.retry_after = retry_after  # seconds; the carrier's own word on when to come back
+        self.configuration = configuration  # the fault is in how the carrier is set up: another one may take the text
+        self.repeatable = repeatable  # the carrier knows our id, so that a repeat never reaches the phone twice
+
+
+class Refused(ProviderError):
+    """The carrier will never take this text."""
+
+
+class NotSent(ProviderError):
+    """Surely not taken: send it again later."""
+
+
+class OutcomeUnknown(ProviderError):
+    """Perhaps taken: wait for a receipt before sending it again."""
+
+
+Result = Outcome | ProviderError
+
+
+@dataclass(frozen=True)
+class Receipt:
+    """What a carrier says of a text that it took. They come late, twice, out of order, and before `send` returns."""
+
+    references: tuple[str, ...]  # what the carrier may mean, likeliest first, each in the form that Outcome has it
+    phone: str  # +222XXXXXXXX; empty when the carrier does not say
+    state: str  # delivered, failed, expired; pending, sent (not final); read (so delivered too)
+    code: str | None  # why, in snake_case, unless delivered
+    at: datetime  # when it reached us; or earlier, where the carrier says when it happened
+    error: str | None = None  # the network's own error code
+    message_id: str | None = None  # the id of Outgoing, where the carrier gives it back
+
+
+TOO_LATE = NotSent("not_begun")  # said of a text whose `start_by` passed while it waited
+OnOutcome = Callable[[Outgoing, Result], None]
+
+
+@dataclass(frozen=True)
+class State:
+    """How a carrier stands: `ready`, `opening`, `waiting` (for a free bind) or `broken`, and why not `ready`."""
+
+    name: str
+    code: str | None = None
+
+    @property
+    def is_ready(self) -> bool:
+        return self.name == "ready"
+
+
+READY = State("ready")
+
+
+@dataclass(frozen=True)
+class Permits:
+    """How many segments may leave now, and in how many seconds to ask for more."""
+
+    granted: int
+    wait: float = 0.0
+
+
+class Host(Protocol):
+    """What a carrier may ask of the gateway. Safe to call from any thread; a call may block for a moment."""
+
+    def store(self, receipts: Sequence[Receipt]) -> None:
+        """Write receipts down for good. When it raises, they are not: do not acknowledge them."""
+        ...
+
+    def take_slot(self, most: int) -> bool:
+        """Take or keep one of the carrier's `most` binds, which all processes share; ask at least every 5 s."""
+        ...
+
+    def free_slot(self) -> None:
+        """Give the bind back."""
+        ...
+
+    def permits(self, rate: float, wanted: int) -> Permits:
+        """Leave to send up to `wanted` segments at `rate` a second, which all processes share."""
+        ...
+
+    def slow_down(self) -> None:
+        """The carrier throttles: for a while everybody gets half of the rate."""
+        ...
+
+
+class Alone:
+    """A host for a carrier with nothing around it, as in a trial: no receipts are kept, nothing is shared."""
+
+    def store(self, _receipts: Sequence[Receipt]) -> None:
+        return
+
+    def take_slot(self, _most: int) -> bool:
+        return True
+
+    def free_slot(self) -> None:
+        return
+
+    def permits(self, _rate: float, wanted: int) -> Permits:
+        return Permits(wanted)
+
+    def slow_down(self) -> None:
+        return
+
+
+class Provider(Protocol):
+    """A carrier. Safe to call from several threads. Inherit from it for what most carriers do alike."""
+
+    name: str
+    capacity: int = 1  # texts it may hold at a time, under way and waiting
+
+    def send(self, outgoing: Outgoing) -> Outcome:
+        """Hand the text over; at most 10 s. Raise Refused, NotSent or OutcomeUnknown."""
+        ...
+
+    def hand_over(self, outgoings: Sequence[Outgoing], on_outcome: OnOutcome) -> None:
+        """Hand over texts, at most `capacity` that have no outcome yet; tell each outcome once, from any thread.
+
+        `on_outcome` returns at once: a session may wait for it.
+        """
+        for outgoing in outgoings:
+            on_outcome(outgoing, self.result_of(outgoing))
+
+    def result_of(self, outgoing: Outgoing) -> Result:
+        """`send`, with what it raises as a value."""
+        if outgoing.is_late:
+            return TOO_LATE
+        try:
+            return self.send(outgoing)
+        except ProviderError as error:
+            return error
+        except Exception as error:  # a fault of ours: what it says may hold a text
+            log.error("carrier %s failed: %s", self.name, type(error).__name__)
+            return OutcomeUnknown("carrier_failed")
+
+    def state(self) -> State:
+        """How it stands by its own knowledge; a carrier without a session is always ready."""
+        return READY
+
+    def close(self) -> None:
+        """Let go of the carrier, after what is under way was answered."""
+        return

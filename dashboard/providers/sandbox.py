@@ -1,0 +1,50 @@
+"""The sandbox: a carrier whose phones are a page of the dashboard. A number's ending chooses what happens."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+
+from dashboard.providers.base import NotSent, Outcome, OutcomeUnknown, Outgoing, Provider, Refused
+
+N_ = str  # marks a text that the dashboard shows in the reader's language
+
+# Six digits, so that a sequence or a handful of real numbers does not meet one by chance.
+FAILED = "999901"
+REFUSED = "999902"
+LATE = "999903"
+SILENT = "999904"
+LIMITED = "999905"
+NO_WHATSAPP = "999906"
+ENDINGS = {
+    FAILED: N_("the carrier takes the text, then a receipt says that it was not delivered"),
+    REFUSED: N_("the carrier refuses the text"),
+    LATE: N_("the carrier takes the text on the second try, five seconds later"),
+    SILENT: N_("the carrier does not answer; the text arrives on the second try"),
+    LIMITED: N_("with a test key, every code is refused at once with 429; other texts arrive"),
+    NO_WHATSAPP: N_("by WhatsApp the carrier refuses the code; an SMS arrives"),
+}
+
+
+class Sandbox(Provider):
+    """Puts every text on the sandbox phone, at once and for good."""
+
+    name = "sandbox"
+
+    def __init__(self, receive: Callable[[Outgoing], None]) -> None:
+        self.receive = receive
+
+    def send(self, outgoing: Outgoing) -> Outcome:
+        """Act as the number's ending says; with any other ending the phone has the text when this returns."""
+        first = outgoing.attempt == 1
+        if outgoing.phone.endswith(FAILED):
+            return Outcome(reference=outgoing.id, failed="sandbox_undelivered")
+        if outgoing.phone.endswith(REFUSED):
+            raise Refused("sandbox_refused")
+        if outgoing.phone.endswith(NO_WHATSAPP) and outgoing.channel == "whatsapp":
+            raise Refused("not_on_whatsapp")
+        if outgoing.phone.endswith(LATE) and first:
+            raise NotSent("sandbox_busy", retry_after=5)
+        if outgoing.phone.endswith(SILENT) and first:
+            raise OutcomeUnknown("sandbox_silent")
+        self.receive(outgoing)
+        return Outcome(reference=outgoing.id, delivered=True)

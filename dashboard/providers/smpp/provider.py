@@ -1,0 +1,303 @@
+"""The carrier: keeps one bind while it has a slot, rebinds when it is lost, and hands texts to the pipeline."""
+
+from __future__ import annotations
+
+import asyncio
+import dataclasses
+import logging
+import queue
+import random
+import ssl
+import threading
+import time
+from collections.abc import Sequence
+
+from dashboard.providers import addresses
+from dashboard.providers.base import (
+    READY,
+    TOO_LATE,
+    Host,
+    NotSent,
+    OnOutcome,
+    Outcome,
+    OutcomeUnknown,
+    Outgoing,
+    Provider,
+    Result,
+    State,
+)
+from dashboard.providers.smpp import background, pdus, statuses
+from dashboard.providers.smpp.background import call
+from dashboard.providers.smpp.pipeline import Pipeline
+from dashboard.providers.smpp.session import BindRefused, Lost, Session
+from dashboard.providers.smpp.settings import SmppSettings
+
+log = logging.getLogger(__name__)
+
+SEND_SECONDS = 10.0  # all that `send` may take
+OPEN_SECONDS = 8.0  # to resolve, connect and bind
+FIRST_BACKOFF, LONGEST_BACKOFF = 0.5, 8.0  # seconds
+LOCKED_OUT_BACKOFF = 60.0
+GENEROUS = 2  # failures, after which another process, perhaps with a better way there, may have the slot
+STEADY = 5.0  # seconds that a bind which took no text must have lived, for the next one to be tried at once
+SLOT_EVERY = 2.0  # seconds between renewals
+TEND_EVERY = 0.5
+CLOSE_SECONDS = 15.0  # a response time-out, an unbind, and some more
+
+LOCKED_OUT = frozenset(map(statuses.code, statuses.LOCKED_OUT))
+SETUP = LOCKED_OUT | {"smpp_tls_failed", "smpp_address_not_allowed"}  # nothing but an administrator mends these
+OPENING = State("opening")
+NO_SLOT = State("waiting", "smpp_no_free_bind")
+
+
+class Smpp(Provider):
+    """An SMSC. It binds when it is first given a text or asked how it stands, not when it is made."""
+
+    def __init__(self, name: str, settings: SmppSettings, host: Host) -> None:
+        self.name, self.settings, self.host = name, settings, host
+        self._pipeline = Pipeline(name, settings, host)
+        self.capacity = self._pipeline.capacity
+        self._state = OPENING
+        self._has_slot = False
+        self._failures = 0
+        self._is_closing = False
+        self._lock = threading.Lock()
+        self._loop: asyncio.AbstractEventLoop | None = None
+        self._work: asyncio.Task[None] | None = None
+
+    def send(self, outgoing: Outgoing) -> Outcome:
+        """Hand over one text and wait for what the SMSC says; raise Refused, NotSent or OutcomeUnknown."""
+        answers: queue.SimpleQueue[Result] = queue.SimpleQueue()
+        start_by = min(outgoing.start_by, time.monotonic() + SEND_SECONDS / 2)
+        self.hand_over([dataclasses.replace(outgoing, start_by=start_by)], lambda _, result: answers.put(result))
+        try:
+            result = answers.get(timeout=SEND_SECONDS)
+        except queue.Empty:
+            raise OutcomeUnknown("smpp_no_answer") from None
+        if result is TOO_LATE:
+            raise NotSent(self._state.code or TOO_LATE.code)
+        if isinstance(result, Outcome):
+            return result
+        raise result
+
+    def hand_over(self, outgoings: Sequence[Outgoing], on_outcome: OnOutcome) -> None:
+        """Queue texts; outcomes are told on the sessions' thread, so `on_outcome` must return at once."""
+        self._running().call_soon_threadsafe(self._accept, list(outgoings), on_outcome)
+
+    def state(self) -> State:
+        self._running()
+        return self._state
+
+    def close(self) -> None:
+        """Answer what is under way, hand back the rest, unbind."""
+        with self._lock:
+            loop, self._is_closing = self._loop, True
+        if loop is None:
+            return
+        closing = asyncio.run_coroutine_threadsafe(self._close(), loop)
+        try:
+            closing.result(CLOSE_SECONDS)
+        except TimeoutError:
+            log.error("carrier %s: did not close in time", self.name)
+
+    def _running(self) -> asyncio.AbstractEventLoop:
+        with self._lock:
+            if self._loop is None:
+                self._loop = background.loop()
+                if not self._is_closing:
+                    self._loop.call_soon_threadsafe(self._begin)
+            return self._loop
+
+    # From here on, everything runs on the loop's thread
+
+    def _begin(self) -> None:
+        self._work = background.start(self._keep_bound())
+        background.start(self._tend())
+
+    def _accept(self, outgoings: Sequence[Outgoing], on_outcome: OnOutcome) -> None:
+        self._pipeline.add(outgoings, on_outcome)
+        self._release()
+
+    def _release(self) -> None:
+        """Do not sit on texts that cannot leave soon."""
+        if self._is_closing or self._state.name == "waiting":
+            self._pipeline.give_back(TOO_LATE)
+        elif self._state.name == "broken":
+            code = self._state.code or "smpp_broken"
+            self._pipeline.give_back(NotSent(code, configuration=code in SETUP))
+
+    @property
+    def _is_locked_out(self) -> bool:
+        return self._state.code in LOCKED_OUT
+
+    def _become(self, state: State) -> None:
+        if state != self._state:
+            log.log(
+                logging.INFO if state.is_ready else logging.WARNING,
+                "carrier %s: %s%s",
+                self.name,
+                state.name,
+                f", {state.code}" if state.code else "",
+            )
+        self._state = state
+        self._release()
+
+    async def _tend(self) -> None:
+        while not self._is_closing:
+            self._pipeline.tend()
+            self.capacity = self._pipeline.capacity
+            await asyncio.sleep(TEND_EVERY)
+
+    async def _keep_bound(self) -> None:
+        while not self._is_closing:
+            if not await self._take_slot():
+                self._become(NO_SLOT)
+                await asyncio.sleep(SLOT_EVERY)
+                continue
+            try:
+                wait = await self._bind_once()
+            except Exception as error:  # a fault of ours, or of a setting that nobody foresaw: go on trying
+                log.error("carrier %s failed: %s", self.name, type(error).__name__)
+                self._become(State("broken", "smpp_failed"))
+                wait = LONGEST_BACKOFF
+            await self._rest(wait)
+
+    async def _bind_once(self) -> float:
+        """Bind, and stay until the bind is lost; seconds until the next try."""
+        try:
+            session = await self._open()
+        except (Lost, OSError) as error:
+            return await self._failed(error)
+        bound_at = time.monotonic()
+        self._pipeline.session = session
+        self._become(READY)
+        self._pipeline.pump()
+        reason = await self._stay(session)
+        self._pipeline.lost(session)
+        if self._is_closing:
+            return 0
+        log.warning("carrier %s: bind lost after %d s, %s", self.name, time.monotonic() - bound_at, reason)
+        if session.was_useful or time.monotonic() - bound_at >= STEADY:
+            self._failures = 0
+        self._become(OPENING)
+        return self._backoff()
+
+    async def _stay(self, session: Session) -> str:
+        """Until the bind is lost; why."""
+        keeper = background.start(self._keep_slot(session))
+        try:
+            return await asyncio.shield(session.lost)
+        finally:
+            keeper.cancel()
+
+    async def _keep_slot(self, session: Session) -> None:
+        """A bind without a slot is somebody else's."""
+        while await self._take_slot():
+            await asyncio.sleep(SLOT_EVERY)
+        await session.close(self.settings.response_timeout)
+
+    async def _failed(self, error: Lost | OSError) -> float:
+        is_full = isinstance(error, BindRefused) and error.status == statuses.ALREADY_BOUND
+        self._become(State("waiting" if is_full else "broken", _code(error)))
+        if self._is_locked_out:
+            return LOCKED_OUT_BACKOFF
+        if self._failures >= GENEROUS:
+            await self._free_slot()
+        return self._backoff()
+
+    def _backoff(self) -> float:
+        """At once after a bind that lived, then longer and longer, never the same for all."""
+        longest = min(LONGEST_BACKOFF, FIRST_BACKOFF * 2**self._failures)
+        self._failures = min(self._failures + 1, 10)
+        return random.uniform(longest / 2, longest)  # noqa: S311
+
+    async def _rest(self, seconds: float) -> None:
+        """Wait, and keep the slot meanwhile: a bind that flaps is still ours."""
+        until = time.monotonic() + seconds
+        while not self._is_closing and (left := until - time.monotonic()) > 0:
+            await asyncio.sleep(min(left, SLOT_EVERY))
+            if self._has_slot:
+                await self._take_slot()
+
+    async def _take_slot(self) -> bool:
+        try:
+            self._has_slot = await call(self.host.take_slot, self.settings.binds)
+        except Exception as error:  # a bind that is held stays held
+            log.warning("carrier %s: the slot was not renewed: %s", self.name, type(error).__name__)
+        return self._has_slot
+
+    async def _free_slot(self) -> None:
+        if not self._has_slot:
+            return
+        self._has_slot = False
+        try:
+            await call(self.host.free_slot)
+        except Exception as error:  # it runs out by itself
+            log.warning("carrier %s: the slot was not given back: %s", self.name, type(error).__name__)
+
+    async def _open(self) -> Session:
+        """Connect and bind; raise Lost or OSError (a time-out is one)."""
+        async with asyncio.timeout(OPEN_SECONDS):
+            session = await self._connect()
+            try:
+                await session.bind(_credentials(self.settings))
+            except BaseException:
+                session.drop("smpp_not_bound")
+                raise
+        return session
+
+    async def _connect(self) -> Session:
+        settings = self.settings
+        found = await call(self._addresses)
+        tls = await call(settings.tls_context) if settings.tls else None
+        name = (settings.server_name or settings.host) if tls else None
+        failure: OSError = ConnectionError("no address")
+        for address in found:
+            try:
+                _, session = await asyncio.get_running_loop().create_connection(
+                    self._new_session, address, settings.port, ssl=tls, server_hostname=name
+                )
+            except OSError as error:
+                failure = error
+            else:
+                return session
+        raise failure
+
+    def _new_session(self) -> Session:
+        settings = self.settings
+        return Session(self._pipeline, settings.window, settings.response_timeout, settings.enquire_interval)
+
+    def _addresses(self) -> list[str]:
+        try:
+            found = addresses.resolve(self.settings.host, self.settings.port, OPEN_SECONDS / 2)
+        except addresses.Unresolved:
+            raise Lost("smpp_unknown_host") from None
+        allowed = [address for address in found if addresses.is_open(address, self.settings.allow_private)]
+        if not allowed:
+            raise Lost("smpp_address_not_allowed")
+        return allowed
+
+    async def _close(self) -> None:
+        self._release()
+        until = time.monotonic() + self.settings.response_timeout
+        session = self._pipeline.session
+        if session is not None:
+            while not self._pipeline.is_idle and not session.lost.done() and time.monotonic() < until:
+                await asyncio.sleep(0.02)
+            await self._pipeline.inbox.drain(until - time.monotonic())
+            await session.close()
+            await session.lost
+            self._pipeline.lost(session)
+        if self._work is not None:
+            self._work.cancel()
+        await self._free_slot()
+
+
+def _credentials(settings: SmppSettings) -> bytes:
+    return pdus.bind(settings.system_id, settings.password.get_secret_value(), settings.system_type)
+
+
+def _code(error: Lost | OSError) -> str:
+    if isinstance(error, Lost):
+        return error.code
+    return "smpp_tls_failed" if isinstance(error, ssl.SSLError) else "smpp_unreachable"

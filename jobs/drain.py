@@ -1,0 +1,95 @@
+"""The job that the doorbell starts."""
+
+from __future__ import annotations
+
+import logging
+import threading
+import time
+from functools import cache
+
+from redis.exceptions import RedisError
+from sqlalchemy.exc import SQLAlchemyError
+
+from dashboard import bell
+from dashboard.bell import Bell
+from dashboard.db import Sessions, make_sessions
+from dashboard.gateway import delivery, events, sharing, webhook_queue
+from dashboard.gateway.courier import Crew, Satchel
+from dashboard.gateway.delivery import Desk
+from dashboard.settings import Settings
+
+log = logging.getLogger(__name__)
+
+PASS_ON_SECONDS = 0.05  # not for ever to and fro, where no worker has room
+_passed_on_at = 0.0
+stopping = threading.Event()  # set on SIGTERM: finish the texts in hand, put the rest back
+
+
+def drain(lane: str) -> None:
+    """Take the bell off, then deliver what is due. Never raises: RQ would keep the traceback in Redis."""
+    try:
+        _take_bell_off(lane)
+        if lane == webhook_queue.LANE:
+            crew().wake()
+        else:
+            deliver(lane)
+    except SQLAlchemyError as error:
+        log.error("lane %s: the database failed: %s", lane, type(error).__name__)
+    except Exception as error:
+        log.error("lane %s: drain failed: %s", lane, type(error).__name__)
+
+
+def deliver(lane: str) -> None:
+    """Deliver what is due in a lane of messages, and ring for the events that this makes."""
+    told = events.written()
+
+    def go_on() -> bool:
+        """Also, between two messages, ring for the events that the last one made."""
+        nonlocal told
+        if events.written() != told:
+            told = events.written()
+            _ringer().ring(webhook_queue.LANE)
+        return not stopping.is_set()
+
+    delivery.drain(desk(lane), lane, go_on)
+    go_on()
+    _pass_on(lane)
+
+
+def _pass_on(lane: str) -> None:
+    """Ring for a worker that has room, when this one was called and has none; the one that waited longest comes."""
+    global _passed_on_at
+    if time.monotonic() - _passed_on_at > PASS_ON_SECONDS and delivery.is_elsewhere(desk(lane), lane):
+        _passed_on_at = time.monotonic()
+        _ringer().ring_again(lane, 1)
+
+
+@cache
+def sessions() -> Sessions:
+    """This process's database sessions."""
+    return make_sessions(Settings.from_env().database_url)
+
+
+@cache
+def crew() -> Crew:
+    """This process's couriers."""
+    return Crew(Satchel.open(sessions(), Settings.from_env()), lambda: not stopping.is_set())
+
+
+@cache
+def desk(lane: str) -> Desk:
+    """This process's desk, opened once: it keeps the carriers' connections."""
+    return Desk.open(sessions(), Settings.from_env(), lane, _ringer().ring)
+
+
+@cache
+def _ringer() -> Bell:
+    return Bell(Settings.from_env().redis_url)
+
+
+def _take_bell_off(lane: str) -> None:
+    """Before looking: a message written after the look rings again."""
+    try:
+        sharing.connect(Settings.from_env().redis_url).delete(bell.flag(lane))
+    except RedisError:
+        log.warning("lane %s: the bell cannot be taken off", lane)

@@ -1,0 +1,104 @@
+"""The relay: every second, ring the lanes that have due rows. It makes up for every ring that was lost."""
+
+from __future__ import annotations
+
+import logging
+import signal
+import sys
+from datetime import datetime
+from types import FrameType
+
+from sqlalchemy.exc import SQLAlchemyError
+
+from dashboard.bell import Bell
+from dashboard.db import Sessions, make_sessions, reading, utcnow
+from dashboard.gateway import (
+    carriers,
+    idempotency,
+    outbox,
+    people,
+    processes,
+    receipts,
+    retention,
+    stats,
+    webhook_queue,
+)
+from dashboard.settings import Settings, SettingsError
+from jobs.drain import stopping
+
+log = logging.getLogger(__name__)
+
+TICK_SECONDS = 1.0
+MOST_RINGS = 4  # in a lane's queue: enough for its workers to share a backlog
+SWEEP_TICKS = 30
+MOST_BATCHES = 10  # of each kind in a turn: 20,000 rows a minute, and no ring is late for it
+FOLD_SECONDS = 0.25  # of each turn: rings come first
+
+
+def main() -> int:
+    logging.basicConfig(level=logging.INFO, format="%(levelname)s %(name)s: %(message)s")
+    try:
+        settings = Settings.from_env()
+    except SettingsError as error:
+        print(error, file=sys.stderr)
+        return 2
+    signal.signal(signal.SIGTERM, _stop)
+    signal.signal(signal.SIGINT, _stop)
+    sessions, bell, started_at, ticks = make_sessions(settings.database_url), Bell(settings.redis_url), utcnow(), 0
+    while not stopping.is_set():
+        try:
+            tick(sessions, bell, started_at, sweep=ticks % SWEEP_TICKS == 0)
+        except SQLAlchemyError as error:
+            log.warning("the relay skips a turn: %s", type(error).__name__)
+        if ticks % SWEEP_TICKS == 0:
+            tidy(sessions)
+        ticks += 1
+        stopping.wait(TICK_SECONDS)
+    return 0
+
+
+def tick(sessions: Sessions, bell: Bell, started_at: datetime, *, sweep: bool) -> None:
+    """Ring where rows wait, count what changed; now and then close what is overdue and forget what is not needed."""
+    with reading(sessions) as session:
+        waiting = outbox.waiting(session) | {webhook_queue.LANE: webhook_queue.waiting(session)}
+    for lane, count in waiting.items():
+        if count:
+            bell.ring_again(lane, min(count, MOST_RINGS))
+    with sessions.begin() as session:
+        processes.beat(session, "relay", started_at)
+        carriers.review(session)
+        receipts.reconcile(session)
+        if sweep:
+            outbox.expire_stale(session)
+            carriers.send_back(session)
+            people.forget_old_tries(session)
+            idempotency.sweep(session)
+            webhook_queue.mend_clock(session)
+            webhook_queue.forget_old(session)
+            stats.forget_old(session)
+            carriers.forget_old(session)
+            receipts.forget_old(session)
+    stats.fold_for(sessions, FOLD_SECONDS)
+
+
+def tidy(sessions: Sessions) -> None:
+    """Delete what has been kept long enough, a few batches at a time: the next turn goes on."""
+    try:
+        for name in retention.KINDS:
+            for _ in range(MOST_BATCHES):
+                with sessions.begin() as session:
+                    more = retention.step(session, name)
+                if not more or stopping.is_set():
+                    break
+        with sessions.begin() as session:
+            retention.thin_refusals(session)
+    except SQLAlchemyError as error:
+        log.warning("nothing is deleted this turn: %s", type(error).__name__)
+
+
+def _stop(_signal: int, _frame: FrameType | None) -> None:
+    stopping.set()
+
+
+if __name__ == "__main__":
+    sys.exit(main())

@@ -1,0 +1,142 @@
+"""A worker of one lane: python -m jobs.worker LANE. One queue a process: RQ loses a job that is popped from two."""
+
+from __future__ import annotations
+
+import logging
+import signal
+import sys
+import threading
+from types import FrameType
+from typing import Any
+
+from redis import Redis
+from redis.exceptions import RedisError
+from rq import Queue, SimpleWorker
+from rq.exceptions import StopRequested
+
+from dashboard.db import utcnow
+from dashboard.gateway import delivery, outbox, processes, webhook_queue
+from dashboard.settings import Settings, SettingsError
+from jobs.drain import crew, deliver, desk, drain, sessions, stopping
+
+log = logging.getLogger(__name__)
+
+WORKER_TTL = 20  # seconds; BLPOP waits WORKER_TTL - 15
+WITHOUT_BELL_SECONDS = 1.0
+KEEP_SECONDS = 0.25
+FAREWELL_SECONDS = 6.0  # for calls under way; after them, what was not answered is told again
+
+
+class LaneWorker(SimpleWorker):
+    """RQ's worker without fork, without its command channel, and quick to give up on a Redis that is gone."""
+
+    @property
+    def connection_timeout(self) -> int:
+        """How long a hung Redis is waited for: little more than the wait for the bell (RQ: ten seconds more)."""
+        return int(self.dequeue_timeout) + 2
+
+    def subscribe(self) -> None:
+        """No commands are taken, so no thread is left behind when Redis comes and goes."""
+
+    def heartbeat(self, timeout: int | None = None, pipeline: Any = None) -> None:
+        try:
+            super().heartbeat(timeout, pipeline)
+        except RedisError as error:
+            raise StopRequested from error
+
+    def handle_warm_shutdown_request(self) -> None:
+        stopping.set()
+
+    def set_shutdown_requested_date(self) -> None:
+        """Told to Redis by RQ, where nobody reads it; with Redis gone it would stop the stopping."""
+
+
+def main(lane: str) -> int:
+    """Work until told to stop. While Redis is gone, look for work every second instead of waiting for the bell."""
+    logging.basicConfig(level=logging.INFO, format="%(levelname)s %(name)s: %(message)s")
+    if lane not in processes.LANES:
+        print(f"There is no lane {lane!r}; lanes are {', '.join(processes.LANES)}.", file=sys.stderr)
+        return 2
+    try:
+        settings = Settings.from_env()
+    except SettingsError as error:
+        print(error, file=sys.stderr)
+        return 2
+    threading.Thread(target=_beat, args=(lane,), daemon=True).start()
+    if lane in outbox.LANES:
+        threading.Thread(target=_keep_lines, args=(lane,), daemon=True).start()
+    _handle_signals()
+    while not stopping.is_set():
+        drain(lane)
+        _work(lane, settings)
+        stopping.wait(WITHOUT_BELL_SECONDS)
+    _say_goodbye(lane)
+    return 0
+
+
+def _work(lane: str, settings: Settings) -> None:
+    """Wait for the bell until Redis fails or a stop is asked for."""
+    redis = Redis.from_url(settings.redis_url, socket_connect_timeout=1)
+    try:
+        queue = Queue(lane, connection=redis, serializer="json")
+        worker = LaneWorker([queue], connection=redis, serializer="json", worker_ttl=WORKER_TTL)
+        worker.max_connection_wait_time = WITHOUT_BELL_SECONDS
+        worker.work(logging_level="ERROR")
+    except (RedisError, StopRequested) as error:
+        log.warning("lane %s works without the bell: %s", lane, type(error).__name__)
+    finally:
+        _handle_signals()  # RQ put its own in place, which raise
+        redis.close()
+
+
+def _beat(role: str) -> None:
+    started_at = utcnow()
+    while not stopping.is_set():
+        try:
+            with sessions().begin() as session:
+                processes.beat(session, role, started_at)
+            if role in outbox.LANES:
+                desk(role).lines.beat()
+        except Exception as error:
+            log.warning("no sign of life written: %s", type(error).__name__)
+        stopping.wait(processes.BEAT_SECONDS)
+
+
+def _keep_lines(lane: str) -> None:
+    """Follow changes of carriers and routes, and take what waits for a line that only this process has."""
+    known = None
+    while not stopping.wait(KEEP_SECONDS):
+        try:
+            desk(lane).lines.refresh()
+            states = desk(lane).lines.states()
+            if states != known:
+                desk(lane).lines.beat()
+                known = states
+            if delivery.has_work(desk(lane), lane):
+                deliver(lane)
+        except Exception as error:
+            log.warning("lane %s: its carriers are not looked after: %s", lane, type(error).__name__)
+
+
+def _say_goodbye(lane: str) -> None:
+    """End calls and sessions in order."""
+    if lane == webhook_queue.LANE:
+        crew().finish(FAREWELL_SECONDS)
+        return
+    try:
+        desk(lane).lines.close()
+    except Exception as error:
+        log.warning("lane %s: its carriers are not closed: %s", lane, type(error).__name__)
+
+
+def _handle_signals() -> None:
+    signal.signal(signal.SIGTERM, _stop)
+    signal.signal(signal.SIGINT, _stop)
+
+
+def _stop(_signal: int, _frame: FrameType | None) -> None:
+    stopping.set()
+
+
+if __name__ == "__main__":
+    sys.exit(main(sys.argv[1] if len(sys.argv) > 1 else ""))

@@ -1,0 +1,201 @@
+"""The documents, .env.example and the files of deploy/ say what the code does."""
+
+from __future__ import annotations
+
+import dataclasses
+import inspect
+import re
+import shutil
+import subprocess
+import tomllib
+from collections.abc import Iterator
+from pathlib import Path
+from urllib.parse import urlsplit
+
+import click
+import pytest
+
+from dashboard.api.openapi import shown_path
+from dashboard.app import create_app
+from dashboard.cli import main
+from dashboard.gateway import processes
+from dashboard.providers import describe
+from dashboard.providers.sandbox import ENDINGS
+from dashboard.settings import ROOT, SECRETS, Settings, prepare_home
+
+README = (ROOT / "README.md").read_text()
+PAGES = sorted(ROOT.glob("*.md"))
+FENCE = re.compile(r"^```(\w+)(?: ([\w-]+))?\n(.*?)^```$", re.MULTILINE | re.DOTALL)
+LINK = re.compile(r"\]\(([^)\s]+)\)")
+NAMED = {"run", "test", "first-key", "first-sms", "first-inbox", "first-code", "first-verify", "systemd", "compose"}
+
+
+def table(first_heading: str, page: str = README) -> list[list[str]]:
+    """The rows of the page's table whose first column is headed so."""
+    lines = iter(page.splitlines())
+    for line in lines:
+        if line.startswith(f"| {first_heading} |"):
+            next(lines)
+            return [cells(row) for row in iter(lambda: next(lines, ""), "") if row.startswith("|")]
+    raise AssertionError(f"there is no table headed {first_heading!r}")
+
+
+def cells(row: str) -> list[str]:
+    return [cell.strip() for cell in row.strip("|").split(" | ")]
+
+
+def commands(group: click.Group, path: str) -> Iterator[tuple[str, str]]:
+    """Each command with the first paragraph of its help."""
+    for name, command in sorted(group.commands.items()):
+        if isinstance(command, click.Group):
+            yield from commands(command, f"{path} {name}")
+        else:
+            first = inspect.cleandoc(command.help or "").split("\n\n")[0]
+            yield f"`{path} {name}`", " ".join(first.split())
+
+
+def defaults(home: Path) -> dict[str, str]:
+    """What each setting is when nothing is set, as the documents write it."""
+    prepare_home(home)
+    settings = Settings.from_env({"CHINQIT_HOME": str(home)})
+    return {field.name.upper(): written(settings, field.name) for field in dataclasses.fields(Settings)}
+
+
+def written(settings: Settings, name: str) -> str:
+    if name == "chinqit_home":
+        return "instance"
+    if name.upper() in SECRETS:
+        made = settings.chinqit_home / "secrets" / name
+        assert made.read_text() == getattr(settings, name)
+        return f"$CHINQIT_HOME/secrets/{name}"
+    return str(getattr(settings, name)).replace(str(settings.chinqit_home), "$CHINQIT_HOME")
+
+
+def about() -> dict[str, str]:
+    return {field.name.upper(): field.metadata["about"] for field in dataclasses.fields(Settings)}
+
+
+def test_the_settings_table_is_what_settings_holds(tmp_path: Path) -> None:
+    shown = {}
+    for name, default, text in table("Name"):
+        shown[name.strip("`")] = (default.removeprefix("content of ").strip("`").replace("empty", ""), text)
+    values = defaults(tmp_path / "home")
+    assert shown == {name: (values[name], text) for name, text in about().items()}
+
+
+def test_the_example_file_is_what_settings_holds(tmp_path: Path) -> None:
+    text = (ROOT / ".env.example").read_text()
+    shown = {name: (value, words) for words, name, value in re.findall(r"^# (.+)\n#([A-Z_]+)=(.*)$", text, re.M)}
+    values = defaults(tmp_path / "home") | dict.fromkeys(SECRETS, "")
+    assert shown == {name: (values[name], words) for name, words in about().items()}
+    assert not re.search(r"^[^#\n]", text, re.M), "the example sets something"
+
+
+def test_the_units_and_containers_set_only_what_settings_knows() -> None:
+    known = {*about(), *(f"{name}_FILE" for name in SECRETS)}
+    told = (ROOT / "deploy" / "systemd" / "chinqit.env").read_text()
+    assert set(re.findall(r"^([A-Z_]+)=", told, re.M)) <= known
+    compose = (ROOT / "deploy" / "compose.yaml").read_text()
+    block = compose.split("&environment\n")[1].split("  volumes:")[0]
+    assert set(re.findall(r"^ {4}([A-Z_]+):", block, re.M)) <= known
+
+
+def test_every_lane_has_a_worker_in_deploy() -> None:
+    deploy = ROOT / "deploy"
+    for lane in processes.LANES:
+        assert f"chinqit-worker@{lane}-1.service" in (deploy / "systemd" / "chinqit.target").read_text()
+        assert f"command: [chinqit, worker, {lane}]" in (deploy / "compose.yaml").read_text()
+        assert f"{lane}: chinqit worker {lane}\n" in (deploy / "Procfile").read_text()
+
+
+def test_the_commands_table_is_what_the_command_offers() -> None:
+    assert [tuple(row) for row in table("Command")] == list(commands(main, "chinqit"))
+
+
+def test_commands_in_the_text_exist() -> None:
+    known = tuple(f"{command.strip('`')} " for command, _ in commands(main, "chinqit"))
+    inline = re.findall(r"`(?:\.venv/bin/)?(chinqit [a-z][^`\n]*)`", README)
+    calls = re.compile(r"(?:^|\.venv/bin/|exec web )(chinqit [a-z][^\n)]*)", re.MULTILINE)
+    told = inline + [call for _, text in snippets(README) for call in calls.findall(text)]
+    assert len(told) > 20
+    assert [call for call in told if not f"{call} ".startswith(known)] == []
+
+
+def test_the_api_table_is_what_the_api_serves(tmp_path: Path) -> None:
+    prepare_home(tmp_path / "home")
+    app = create_app(Settings.from_env({"CHINQIT_HOME": str(tmp_path / "home")}))
+    served = {
+        f"`{method} {shown_path(rule.rule)}`"
+        for rule in app.url_map.iter_rules()
+        if rule.endpoint.startswith(("api.", "health.", "openapi."))
+        for method in (rule.methods or set()) - {"HEAD", "OPTIONS"}
+    }
+    assert {row[0] for row in table("Call")} == served
+
+
+def test_the_errors_table_names_codes_that_exist() -> None:
+    sources = [*(ROOT / "dashboard").rglob("*.py"), ROOT / "deploy" / "nginx.conf"]
+    text = "".join(source.read_text() for source in sources)
+    told = [code for _, codes, _ in table("Status") for code in re.findall(r"`([a-z]+_?[a-z_]*)`", codes)]
+    assert len(told) > 20
+    assert [code for code in told if f'"{code}"' not in text] == []
+
+
+def test_the_floors_table_is_what_is_held() -> None:
+    project = tomllib.loads((ROOT / "pyproject.toml").read_text())
+    layers = project["tool"]["importlinter"]["contracts"][0]["layers"]
+    rows = table("Floor", (ROOT / "CONTRIBUTING.md").read_text())
+    told = [[path.removesuffix("/").removesuffix(".py") for path in re.findall(r"`(.+?)`", row[0])] for row in rows]
+    assert told == [layer.replace(".", "/").split(" | ") for layer in layers]
+
+
+def test_the_endings_table_is_what_the_sandbox_does() -> None:
+    assert table("Number ends in") == [[f"`{ending}`", text] for ending, text in ENDINGS.items()]
+
+
+def test_the_smpp_table_names_what_an_smsc_is_told() -> None:
+    named = [name for row in table("SMPP setting") for name in re.findall(r"`(\w+)`", row[0])]
+    assert sorted(named) == sorted(item.name for item in describe("smpp"))
+
+
+def test_the_readme_has_its_named_snippets() -> None:
+    assert {name for name, _ in snippets(README)} >= NAMED
+
+
+@pytest.mark.parametrize("page", PAGES, ids=lambda page: page.name)
+def test_shell_snippets_parse(page: Path) -> None:
+    for name, text in snippets(page.read_text()):
+        assert_parses(text, f"{page.name}: {name}")
+
+
+def test_the_command_of_the_units_parses() -> None:
+    assert_parses((ROOT / "deploy" / "systemd" / "chinqit").read_text(), "deploy/systemd/chinqit")
+
+
+@pytest.mark.parametrize("page", PAGES, ids=lambda page: page.name)
+def test_links_inside_the_repository_lead_somewhere(page: Path) -> None:
+    for link in LINK.findall(page.read_text()):
+        parts = urlsplit(link)
+        if parts.scheme:
+            continue
+        target = page.parent / parts.path if parts.path else page
+        assert target.exists(), f"{page.name}: {link}"
+        assert not parts.fragment or parts.fragment in anchors(target.read_text()), f"{page.name}: {link}"
+
+
+def snippets(text: str) -> list[tuple[str, str]]:
+    """Shell snippets with their names."""
+    return [(name, body) for language, name, body in FENCE.findall(text) if language == "bash"]
+
+
+def anchors(text: str) -> set[str]:
+    """Of headings, as GitHub makes them."""
+    headings = re.findall(r"^#+ (.+)$", text, re.M)
+    return {re.sub(r"[^\w\- ]", "", heading.lower()).replace(" ", "-") for heading in headings}
+
+
+def assert_parses(text: str, name: str) -> None:
+    bash = shutil.which("bash")
+    assert bash, "no bash"
+    ran = subprocess.run([bash, "-n"], input=text, capture_output=True, text=True, timeout=10, check=False)
+    assert (ran.returncode, ran.stderr) == (0, ""), name
