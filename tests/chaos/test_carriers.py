@@ -27,14 +27,14 @@ SECONDS_TO_NOTICE = 5.0
 
 
 @pytest.fixture
-def office(own_stack: Stack) -> Iterator[Office]:
+def office(stack: Stack) -> Iterator[Office]:
     """The stack's database; carriers that a test sets up are gone after it."""
-    made = Office(own_stack.sessions, own_stack.settings)
+    made = Office(stack.sessions, stack.settings)
     yield made
-    with own_stack.sessions.begin() as session:
+    with stack.sessions.begin() as session:
         for row in carriers.listed(session):
             carriers.remove(session, row)
-    until(lambda: not _lines(own_stack), 10)
+    until(lambda: not _lines(stack), 10)
 
 
 @pytest.fixture
@@ -49,9 +49,9 @@ def second() -> Iterator[Carrier]:
         yield running
 
 
-def test_a_new_carrier_is_used_by_running_workers(own_stack: Stack, office: Office, first: Carrier):
+def test_a_new_carrier_is_used_by_running_workers(stack: Stack, office: Office, first: Carrier):
     office.add("alpha", first)
-    start, client = time.monotonic(), own_stack.client()
+    start, client = time.monotonic(), stack.client()
     while not first.ledger:
         assert client.send(new_phone()).status_code == 200
         assert time.monotonic() - start < SECONDS_TO_NOTICE
@@ -59,15 +59,15 @@ def test_a_new_carrier_is_used_by_running_workers(own_stack: Stack, office: Offi
 
 
 def test_a_dead_carriers_traffic_goes_the_other_way_and_back(
-    own_stack: Stack, office: Office, first: Carrier, second: Carrier
+    stack: Stack, office: Office, first: Carrier, second: Carrier
 ):
     alpha = office.add("alpha", first)
     office.add("beta", second)
     office.write(
         lambda session: routing.set_rule(session, ("sms", None, None), [Choice("alpha", 0), Choice("beta", 1)])
     )
-    until(lambda: len(_lines(own_stack)) == 4, SECONDS_TO_NOTICE)
-    client, ids = own_stack.client(), []
+    until(lambda: len(_lines(stack)) == 4, SECONDS_TO_NOTICE)
+    client, ids = stack.client(), []
 
     def send() -> str:
         ids.append(client.send(new_phone()).json()["messageId"])
@@ -92,25 +92,25 @@ def test_a_dead_carriers_traffic_goes_the_other_way_and_back(
         healed.close()
 
 
-def test_nothing_is_lost_when_workers_die_at_a_carrier(own_stack: Stack, office: Office, first: Carrier):
+def test_nothing_is_lost_when_workers_die_at_a_carrier(stack: Stack, office: Office, first: Carrier):
     office.add("alpha", first, parallel="4")
     first.plays(lambda wire: wire.closing.wait(0.02) or takes(wire))
-    client, ids, kills = own_stack.client(), [], 3
+    client, ids, kills = stack.client(), [], 3
     for round_ in range(kills):
         ids += [client.send(new_phone()).json()["messageId"] for _ in range(60)]
-        own_stack.restart(f"sms-{round_ % 2 + 1}")
+        stack.restart(f"sms-{round_ % 2 + 1}")
     until(lambda: set(ids) <= set(taken(first)), 60, lambda: "a text is lost")
     assert len(taken(first)) - len(set(taken(first))) <= kills * 4, "one for each call that was under way"
 
 
 def test_callers_of_a_hung_whatsapp_get_their_answer_and_texts_keep_their_pace(
-    own_stack: Stack, office: Office, first: Carrier, second: Carrier
+    stack: Stack, office: Office, first: Carrier, second: Carrier
 ):
     office.add("meta", first, "whatsapp")
     office.add("alpha", second)
     first.plays(lambda wire: wire.hang())
-    until(lambda: len(_lines(own_stack)) == 3, SECONDS_TO_NOTICE)
-    client = own_stack.client()
+    until(lambda: len(_lines(stack)) == 3, SECONDS_TO_NOTICE)
+    client = stack.client()
     usual = _p95(client)
 
     def call(_: int) -> tuple[int, float]:
@@ -127,34 +127,34 @@ def test_callers_of_a_hung_whatsapp_get_their_answer_and_texts_keep_their_pace(
     assert during < max(usual, 0.05) * 4, "generous: other tests share the machine"
 
 
-def test_a_callback_moves_a_message_on(own_stack: Stack, office: Office, first: Carrier):
+def test_a_callback_moves_a_message_on(stack: Stack, office: Office, first: Carrier):
     carrier_id = office.add("alpha", first)
-    message_id = own_stack.client().send(phone := new_phone()).json()["messageId"]
+    message_id = stack.client().send(phone := new_phone()).json()["messageId"]
     until(lambda: message_id in taken(first), 10)
     until(lambda: office.message(message_id).status == "sent", 10)
     body = json.dumps({"id": message_id, "state": "DELIVRD"}).encode()
-    with own_stack.sessions() as session:
+    with stack.sessions() as session:
         hook = session.get(Row, carrier_id).hook
-    forged = own_stack.call("POST", f"/callbacks/{hook}", data=body, headers={"X-Secret": "guess"})
+    forged = stack.call("POST", f"/callbacks/{hook}", data=body, headers={"X-Secret": "guess"})
     assert (forged.status_code, office.message(message_id).status) == (403, "sent")
-    assert own_stack.call("POST", "/callbacks/unknown", data=body).json()["success"] is False
+    assert stack.call("POST", "/callbacks/unknown", data=body).json()["success"] is False
     said = {"X-Secret": "a-secret-of-the-carrier"}
     for _ in range(2):
-        assert own_stack.call("POST", f"/callbacks/{hook}", data=body, headers=said).status_code == 200
+        assert stack.call("POST", f"/callbacks/{hook}", data=body, headers=said).status_code == 200
     assert (office.message(message_id).status, office.message(message_id).phone) == ("delivered", phone)
 
 
-def test_metas_signed_reports_are_taken_and_unsigned_ones_are_not(own_stack: Stack, office: Office, first: Carrier):
+def test_metas_signed_reports_are_taken_and_unsigned_ones_are_not(stack: Stack, office: Office, first: Carrier):
     carrier_id = office.add("meta", first, "whatsapp")
-    until(lambda: _lines(own_stack), SECONDS_TO_NOTICE)
-    message_id = own_stack.client().otp(new_phone(), channel="whatsapp").json()["messageId"]
+    until(lambda: _lines(stack), SECONDS_TO_NOTICE)
+    message_id = stack.client().otp(new_phone(), channel="whatsapp").json()["messageId"]
     status = {"id": f"wamid.{message_id}", "status": "delivered", "timestamp": str(int(time.time()))}
     body = json.dumps({"entry": [{"changes": [{"value": {"statuses": [status]}}]}]}).encode()
-    with own_stack.sessions() as session:
+    with stack.sessions() as session:
         hook = session.get(Row, carrier_id).hook
-    assert own_stack.call("POST", f"/callbacks/{hook}", data=body).status_code == 403
+    assert stack.call("POST", f"/callbacks/{hook}", data=body).status_code == 403
     signed = "sha256=" + hmac.new(b"5e" * 16, body, hashlib.sha256).hexdigest()
-    answer = own_stack.call("POST", f"/callbacks/{hook}", data=body, headers={"X-Hub-Signature-256": signed})
+    answer = stack.call("POST", f"/callbacks/{hook}", data=body, headers={"X-Hub-Signature-256": signed})
     assert (answer.status_code, office.message(message_id).status) == (200, "delivered")
 
 

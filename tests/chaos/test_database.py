@@ -33,10 +33,10 @@ def locked(stack: Stack) -> Iterator[None]:
 
 
 @pytest.fixture
-def lockable(own_stack: Stack, database: str) -> Client:
+def lockable(stack: Stack, database: str) -> Client:
     if database != "sqlite":
         pytest.skip("PostgreSQL locks rows")
-    return own_stack.client()
+    return stack.client()
 
 
 def send(client: Client) -> tuple[str, httpx.Response, float]:

@@ -18,7 +18,7 @@ import redis
 from tests.conftest import new_phone
 from tests.stack import Client, Stack, other_than, until
 
-pytestmark = [pytest.mark.chaos, pytest.mark.timeout(240)]
+pytestmark = [pytest.mark.chaos, pytest.mark.timeout(240), pytest.mark.usefixtures("healed")]
 PARTS = set(Stack.NAMES)
 
 
@@ -59,8 +59,7 @@ class Traffic:
 
     def copies(self) -> Counter[str]:
         """How often each accepted text is on its phone."""
-        found = {phone: self.client.stack.inbox(phone) for phone in self.accepted}
-        return Counter({phone: len(texts) for phone, texts in found.items()})
+        return self.client.stack.copies(self.accepted)
 
     def missing(self) -> list[str]:
         return [phone for phone, count in self.copies().items() if count == 0]
@@ -94,20 +93,8 @@ class Ledger:
 
 
 @pytest.fixture(scope="module")
-def ledger(own_stack: Stack) -> Ledger:
+def ledger(stack: Stack) -> Ledger:
     return Ledger()
-
-
-@pytest.fixture(autouse=True)
-def healed(own_stack: Stack) -> Iterator[None]:
-    """Whatever a test broke is whole again after it."""
-    yield
-    for name in own_stack.running:
-        own_stack.thaw(name)
-    gone = [name for name in Stack.NAMES if name not in own_stack.running]
-    if gone:
-        own_stack.start(*gone)
-    own_stack.wait_ready()
 
 
 def all_arrive(flowed: Traffic, within: float) -> None:
@@ -120,16 +107,16 @@ def no_server_errors(flowed: Traffic) -> None:
     assert Counter(answer.status_code for answer in flowed.refused) == {}
 
 
-def test_everything_killed_and_started_again(own_stack: Stack, ledger: Ledger):
-    client, phone = own_stack.client(), new_phone()
+def test_everything_killed_and_started_again(stack: Stack, ledger: Ledger):
+    client, phone = stack.client(), new_phone()
     code = client.code(phone)
     assert client.verify(phone, other_than(code)).json()["retriesLeft"] == 2
-    with traffic(own_stack) as flowed:
+    with traffic(stack) as flowed:
         time.sleep(1.5)
-        own_stack.kill(*PARTS)
+        stack.kill(*PARTS)
         flowed.over.set()
-    own_stack.start()
-    own_stack.wait_ready()
+    stack.start()
+    stack.wait_ready()
     assert client.verify(phone, other_than(code)).json()["retriesLeft"] == 1  # what was tried stays tried
     assert client.verify(phone, code).status_code == 200
     no_server_errors(flowed)
@@ -137,21 +124,21 @@ def test_everything_killed_and_started_again(own_stack: Stack, ledger: Ledger):
     ledger.kills += 2
 
 
-def test_sms_workers_killed_again_and_again(own_stack: Stack, ledger: Ledger):
-    with traffic(own_stack) as flowed:
+def test_sms_workers_killed_again_and_again(stack: Stack, ledger: Ledger):
+    with traffic(stack) as flowed:
         for turn in range(6):
             time.sleep(0.6)
-            own_stack.restart(f"sms-{turn % 2 + 1}")
+            stack.restart(f"sms-{turn % 2 + 1}")
             ledger.kills += 1
     no_server_errors(flowed)
     assert (flowed.broken, flowed.turned_away) == (0, 0)
     ledger.flowed.append(flowed)
 
 
-def test_web_workers_killed(own_stack: Stack):
-    with traffic(own_stack) as flowed:
+def test_web_workers_killed(stack: Stack):
+    with traffic(stack) as flowed:
         for _ in range(3):
-            victim = until(own_stack.web_workers, 10)[0]
+            victim = until(stack.web_workers, 10)[0]
             time.sleep(0.6)
             with suppress(ProcessLookupError):
                 os.kill(victim, signal.SIGKILL)
@@ -159,11 +146,11 @@ def test_web_workers_killed(own_stack: Stack):
     all_arrive(flowed, 20)
 
 
-def test_a_web_server_that_is_told_to_reload_fails_nobody(own_stack: Stack):
-    with traffic(own_stack) as flowed:
+def test_a_web_server_that_is_told_to_reload_fails_nobody(stack: Stack):
+    with traffic(stack) as flowed:
         for _ in range(4):
             time.sleep(0.7)
-            own_stack.running["web"].send_signal(signal.SIGHUP)
+            stack.running["web"].send_signal(signal.SIGHUP)
         time.sleep(1)
     no_server_errors(flowed)
     assert (flowed.broken, flowed.turned_away) == (0, 0)
@@ -171,46 +158,46 @@ def test_a_web_server_that_is_told_to_reload_fails_nobody(own_stack: Stack):
     all_arrive(flowed, 20)
 
 
-def test_a_web_server_that_is_told_to_stop_breaks_no_call_off(own_stack: Stack):
-    with traffic(own_stack) as flowed:
+def test_a_web_server_that_is_told_to_stop_breaks_no_call_off(stack: Stack):
+    with traffic(stack) as flowed:
         time.sleep(1)
-        assert own_stack.stop("web") == [0]
+        assert stack.stop("web") == [0]
     no_server_errors(flowed)
     assert flowed.broken == 0
     assert flowed.turned_away > 0
     all_arrive(flowed, 20)
 
 
-def test_valkey_killed_and_started_empty(own_stack: Stack):
-    with traffic(own_stack) as flowed:
+def test_valkey_killed_and_started_empty(stack: Stack):
+    with traffic(stack) as flowed:
         for _ in range(3):
             time.sleep(0.5)
-            own_stack.kill("valkey")
+            stack.kill("valkey")
             time.sleep(0.5)
-            own_stack.start("valkey")
+            stack.start("valkey")
     no_server_errors(flowed)
     assert (flowed.broken, flowed.turned_away) == (0, 0)
     assert flowed.slowest < 5
     all_arrive(flowed, 20)
 
 
-def test_delivery_goes_on_without_valkey(own_stack: Stack):
-    own_stack.kill("valkey")
-    with traffic(own_stack) as flowed:
+def test_delivery_goes_on_without_valkey(stack: Stack):
+    stack.kill("valkey")
+    with traffic(stack) as flowed:
         time.sleep(1.5)
     no_server_errors(flowed)
     all_arrive(flowed, 20)
-    client, phone = own_stack.client(), new_phone()
+    client, phone = stack.client(), new_phone()
     assert client.verify(phone, client.code(phone)).status_code == 200
     assert client.otp(phone, channel="whatsapp").status_code == 200
-    ready = own_stack.call("GET", "/readyz")
+    ready = stack.call("GET", "/readyz")
     assert (ready.status_code, ready.json()["valkey"], ready.json()["database"]) == (503, "down", "ok")
 
 
-def test_a_full_valkey_refuses_no_caller(own_stack: Stack):
-    with redis.Redis.from_url(own_stack.settings.redis_url) as valkey:
+def test_a_full_valkey_refuses_no_caller(stack: Stack):
+    with redis.Redis.from_url(stack.settings.redis_url) as valkey:
         valkey.config_set("maxmemory", "1")
-        with traffic(own_stack) as flowed:
+        with traffic(stack) as flowed:
             time.sleep(1.5)
         valkey.config_set("maxmemory", "0")
     no_server_errors(flowed)
@@ -219,46 +206,46 @@ def test_a_full_valkey_refuses_no_caller(own_stack: Stack):
     all_arrive(flowed, 20)
 
 
-def test_a_hung_valkey_holds_no_caller_up(own_stack: Stack):
-    own_stack.freeze("valkey")
-    with traffic(own_stack) as flowed:
+def test_a_hung_valkey_holds_no_caller_up(stack: Stack):
+    stack.freeze("valkey")
+    with traffic(stack) as flowed:
         time.sleep(4)
     no_server_errors(flowed)
     assert (flowed.broken, flowed.turned_away) == (0, 0)
     assert flowed.slowest < 2.5
-    own_stack.thaw("valkey")
+    stack.thaw("valkey")
     all_arrive(flowed, 10)
 
 
-def test_with_nobody_to_deliver_messages_wait(own_stack: Stack):
-    own_stack.stop("sms-1", "sms-2", "relay")
-    with traffic(own_stack) as flowed:
+def test_with_nobody_to_deliver_messages_wait(stack: Stack):
+    stack.stop("sms-1", "sms-2", "relay")
+    with traffic(stack) as flowed:
         time.sleep(1)
     no_server_errors(flowed)
     assert len(flowed.missing()) == len(flowed.accepted)
-    own_stack.start("sms-1", "sms-2", "relay")
+    stack.start("sms-1", "sms-2", "relay")
     oldest = next(iter(flowed.accepted))
-    until(lambda: own_stack.inbox(oldest), 5)
+    until(lambda: stack.inbox(oldest), 5)
     all_arrive(flowed, 15)
 
 
-def test_a_lost_ring_is_made_up_for(own_stack: Stack):
+def test_a_lost_ring_is_made_up_for(stack: Stack):
     """Valkey forgets everything at the worst moment: after the ring, before a worker heard it."""
-    own_stack.freeze("sms-1")
-    own_stack.freeze("sms-2")
-    with traffic(own_stack) as flowed:
+    stack.freeze("sms-1")
+    stack.freeze("sms-2")
+    with traffic(stack) as flowed:
         time.sleep(1)
-    own_stack.restart("valkey")
-    own_stack.thaw("sms-1")
-    own_stack.thaw("sms-2")
+    stack.restart("valkey")
+    stack.thaw("sms-1")
+    stack.thaw("sms-2")
     all_arrive(flowed, 20)
 
 
-def test_a_worker_told_to_stop_puts_its_rows_back(own_stack: Stack):
-    with traffic(own_stack) as flowed:
+def test_a_worker_told_to_stop_puts_its_rows_back(stack: Stack):
+    with traffic(stack) as flowed:
         time.sleep(1)
-        assert own_stack.stop("sms-1", "sms-2") == [0, 0]
-        own_stack.start("sms-1", "sms-2")
+        assert stack.stop("sms-1", "sms-2") == [0, 0]
+        stack.start("sms-1", "sms-2")
     no_server_errors(flowed)
     all_arrive(flowed, 12)  # sooner than any lease ends, and none twice
 

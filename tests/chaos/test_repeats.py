@@ -35,8 +35,8 @@ def insist(client: Client, phone: str) -> str:
     raise AssertionError("there was no answer")
 
 
-def test_killed_web_workers_leave_one_message_for_each_name(own_stack: Stack):
-    client, over = own_stack.client(), threading.Event()
+def test_killed_web_workers_leave_one_message_for_each_name(stack: Stack):
+    client, over = stack.client(), threading.Event()
     answered: dict[str, str] = {}
 
     def flow() -> None:
@@ -49,7 +49,7 @@ def test_killed_web_workers_leave_one_message_for_each_name(own_stack: Stack):
         kills, end = 0, time.monotonic() + SECONDS
         while time.monotonic() < end:
             time.sleep(KILL_EVERY)
-            for pid in own_stack.web_workers()[:1]:
+            for pid in stack.web_workers()[:1]:
                 with suppress(ProcessLookupError):
                     os.kill(pid, signal.SIGKILL)
                     kills += 1
@@ -58,6 +58,6 @@ def test_killed_web_workers_leave_one_message_for_each_name(own_stack: Stack):
             done.result(60)
     assert kills >= 5
     assert len(answered) > 30
-    until(lambda: all(own_stack.inbox(phone) for phone in answered), 60, lambda: "an accepted text did not arrive")
+    until(lambda: all(stack.copies(answered).values()), 60, lambda: "an accepted text did not arrive")
     for phone, message_id in answered.items():
-        assert [text.message_uuid for text in own_stack.inbox(phone)] == [message_id]
+        assert [text.message_uuid for text in stack.inbox(phone)] == [message_id]

@@ -24,20 +24,20 @@ CHINQIT = Path(sys.executable).with_name("chinqit")
 
 
 @pytest.fixture
-def add(own_stack: Stack) -> Iterator[Callable[..., dict]]:
+def add(stack: Stack) -> Iterator[Callable[..., dict]]:
     """Sets carriers up from the command line; they are gone after the test."""
 
     def run(*words: str) -> dict:
         command = [str(CHINQIT), "providers", "add", *words, "--json"]
-        done = subprocess.run(command, env=own_stack.environment, capture_output=True, text=True, timeout=30)
+        done = subprocess.run(command, env=stack.environment, capture_output=True, text=True, timeout=30)
         assert done.returncode == 0, done.stderr
         return json.loads(done.stdout)
 
     yield run
-    with own_stack.sessions.begin() as session:
+    with stack.sessions.begin() as session:
         for row in carriers.listed(session):
             carriers.remove(session, row)
-    until(lambda: not _ready(own_stack), 20)
+    until(lambda: not _ready(stack), 20)
 
 
 def smpp(smsc: Smsc, **more: str) -> list[str]:
@@ -46,28 +46,28 @@ def smpp(smsc: Smsc, **more: str) -> list[str]:
 
 
 def test_a_code_by_smpp_verifies_and_its_receipt_tells(
-    own_stack: Stack, add: Callable[..., dict], start_smsc: Callable[..., Smsc]
+    stack: Stack, add: Callable[..., dict], start_smsc: Callable[..., Smsc]
 ):
     smsc = start_smsc(receipt_delay="50")
     added = add("smpp", "mauritel", *smpp(smsc, binds="1"))  # of two workers, one has it
     assert (added["name"], added["routes"], "secret08" in json.dumps(added)) == ("mauritel", ["sms"], False)
-    until(lambda: _ready(own_stack), 5, lambda: "it is not picked up by running workers")
-    client, phone = own_stack.client(), new_phone()
+    until(lambda: _ready(stack), 5, lambda: "it is not picked up by running workers")
+    client, phone = stack.client(), new_phone()
     message_id = client.otp(phone, language="ar").json()["messageId"]
     text = until(lambda: _texts(smsc, phone), 10)[0]
-    follow = lambda: own_stack.call("GET", f"/messages/{message_id}", key=client.key).json()  # noqa: E731
+    follow = lambda: stack.call("GET", f"/messages/{message_id}", key=client.key).json()  # noqa: E731
     found = until(lambda: (now := follow())["status"] == "delivered" and now, 10)
     assert found["confirmedBy"] == "receipt"
     assert client.verify(phone, digits(text)).json()["verified"] is True
 
 
 def test_an_smsc_that_dies_in_the_middle_loses_nothing(
-    own_stack: Stack, add: Callable[..., dict], start_smsc: Callable[..., Smsc]
+    stack: Stack, add: Callable[..., dict], start_smsc: Callable[..., Smsc]
 ):
     smsc = start_smsc(receipts="off", resp_delay="2")
     add("smpp", "mauritel", *smpp(smsc))
-    until(lambda: _ready(own_stack), 5)
-    client = own_stack.client()
+    until(lambda: _ready(stack), 5)
+    client = stack.client()
     phones = [new_phone() for _ in range(2_000)]
     for start in range(0, 2_000, 1_000):
         batch = [{"phoneNumber": phone, "message": "Bonjour"} for phone in phones[start : start + 1_000]]
@@ -82,16 +82,16 @@ def test_an_smsc_that_dies_in_the_middle_loses_nothing(
 
 
 def test_another_carrier_takes_over_when_the_smsc_is_gone(
-    own_stack: Stack, add: Callable[..., dict], start_smsc: Callable[..., Smsc]
+    stack: Stack, add: Callable[..., dict], start_smsc: Callable[..., Smsc]
 ):
     smsc = start_smsc(receipts="off")
     add("smpp", "mauritel", *smpp(smsc))
-    office, client = Office(own_stack.sessions, own_stack.settings), own_stack.client()
+    office, client = Office(stack.sessions, stack.settings), stack.client()
     with ledgers.running() as other:
         office.add("other", other)
         other.plays(takes)
         office.write(lambda run: set_rule(run, ("sms", None, None), [Choice("mauritel", 0), Choice("other", 1)]))
-        until(lambda: _ready(own_stack), 5)
+        until(lambda: _ready(stack), 5)
         phone = new_phone()
         client.send(phone)
         until(lambda: _texts(smsc, phone), 10)

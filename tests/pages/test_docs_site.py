@@ -483,16 +483,19 @@ GUESSES = {"verifyOtp", "verifyOtpV2"}  # their example is hardly ever the code
 
 
 @pytest.mark.parametrize("language", RUNNERS)
-def test_the_samples_of_the_reference_run(stack: Stack, language: str, tmp_path: Path) -> None:
-    page = stack.http.get("/docs/en/reference").text
-    caller = stack.client("test", scopes=keys.SCOPES)
-    own = {"+22238089336": new_phone(), example_of(stack, "messageId"): caller.send(new_phone()).json()["messageId"]}
+def test_the_samples_of_the_reference_run(sqlite_stack: Stack, language: str, tmp_path: Path) -> None:
+    page = sqlite_stack.http.get("/docs/en/reference").text
+    caller = sqlite_stack.client("test", scopes=keys.SCOPES)
+    own = {
+        "+22238089336": new_phone(),
+        example_of(sqlite_stack, "messageId"): caller.send(new_phone()).json()["messageId"],
+    }
     answers = {}
     for name in re.findall(r'id="sample-(\w+)"', page):
         text = shown(page, name, language)
-        if example_of(stack, "webhookId") in text:
+        if example_of(sqlite_stack, "webhookId") in text:
             made = caller.post("/webhooks", url="https://shop.example.mr/hooks").json()["webhookId"]
-            text = text.replace(example_of(stack, "webhookId"), made)
+            text = text.replace(example_of(sqlite_stack, "webhookId"), made)
         for example, value in own.items():
             text = text.replace(example, value)
         out = run(language, text, tmp_path, **{samples.KEY: caller.key})
@@ -514,9 +517,9 @@ def example_of(stack: Stack, parameter: str) -> str:
 
 
 @pytest.mark.parametrize("language", RUNNERS)
-def test_the_quick_start_verifies_a_code(stack: Stack, language: str, tmp_path: Path) -> None:
-    page = stack.http.get("/docs/fr/").text
-    caller: Client = stack.client("test")
+def test_the_quick_start_verifies_a_code(sqlite_stack: Stack, language: str, tmp_path: Path) -> None:
+    page = sqlite_stack.http.get("/docs/fr/").text
+    caller: Client = sqlite_stack.client("test")
     phone = new_phone()
 
     def follow(name: str, **swaps: str) -> Any:
@@ -529,7 +532,7 @@ def test_the_quick_start_verifies_a_code(stack: Stack, language: str, tmp_path: 
     assert follow("me")["mode"] == "test"
     assert follow("sms")["queued"] is True
     sent = follow("code")
-    text = stack.arrived(phone, sent["messageId"]).text
+    text = sqlite_stack.arrived(phone, sent["messageId"]).text
     code = re.findall(r"[0-9]{6}", text)[0]
     assert follow("verify", _123456=code)["verified"] is True
 
@@ -538,14 +541,14 @@ TRICKY = {"text": 'L\'été à 100 % — $HOME `x` \\ "q" \n${a} €😀', "no":
 
 
 @pytest.mark.parametrize("language", RUNNERS)
-def test_a_sample_sends_exactly_what_it_shows(stack: Stack, language: str, tmp_path: Path) -> None:
+def test_a_sample_sends_exactly_what_it_shows(sqlite_stack: Stack, language: str, tmp_path: Path) -> None:
     phone = new_phone()
     body = {"phoneNumber": phone, "message": TRICKY["text"], "ignored": TRICKY}
-    call = samples.Call("POST", f"{stack.settings.address}/messages/send", body, {"Idempotency-Key": "it's $1"})
-    caller = stack.client("test")
+    call = samples.Call("POST", f"{sqlite_stack.settings.address}/messages/send", body, {"Idempotency-Key": "it's $1"})
+    caller = sqlite_stack.client("test")
     out = run(language, samples.written(call)[language], tmp_path, **{samples.KEY: caller.key})
     answer = json.loads(out[out.index("{") :])
-    assert stack.arrived(phone, answer["messageId"]).text == TRICKY["text"]
+    assert sqlite_stack.arrived(phone, answer["messageId"]).text == TRICKY["text"]
 
 
 SECRET = "whsec_MfKQ9r8GKYqrTwjUPD8ILPZIo2LaLaSw"

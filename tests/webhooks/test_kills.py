@@ -15,23 +15,23 @@ from tests.stack import Stack, until
 from tests.webhooks.conftest import make_shop
 from tests.webhooks.receiver import Answer, Receiver
 
-pytestmark = pytest.mark.chaos
+pytestmark = [pytest.mark.chaos, pytest.mark.usefixtures("healed")]
 
-MESSAGES = 120
+MESSAGES = 60
 KILLS = 4
 
 
-def test_kills_lose_nothing_and_double_little(own_stack: Stack, receiver: Receiver, path: str) -> None:
-    shop = make_shop(own_stack)
+def test_kills_lose_nothing_and_double_little(stack: Stack, receiver: Receiver, path: str) -> None:
+    shop = make_shop(stack)
     receiver.answers[path] = Answer(seconds=0.02)
     shop.listen(receiver.url(path))
     sent = [shop.client.send(new_phone()).json()["messageId"] for _ in range(MESSAGES)]
     for number in range(KILLS):
         until(lambda wanted=20 * (number + 1): len(receiver.got(path)) >= wanted, 60)
-        own_stack.restart("webhooks")
+        stack.restart("webhooks")
         if number == 1:
-            own_stack.restart("valkey", "relay")
-        release(own_stack)
+            stack.restart("valkey", "relay")
+        release(stack)
     until(lambda: len({one.id for one in receiver.got(path)}) >= 2 * MESSAGES, 90)
     time.sleep(1)
     got = receiver.got(path)
@@ -47,15 +47,15 @@ def test_kills_lose_nothing_and_double_little(own_stack: Stack, receiver: Receiv
 
 
 def test_what_waited_for_a_dead_worker_is_told_at_once_when_it_is_back(
-    own_stack: Stack, receiver: Receiver, path: str
+    stack: Stack, receiver: Receiver, path: str
 ) -> None:
-    shop = make_shop(own_stack)
+    shop = make_shop(stack)
     shop.listen(receiver.url(path), events=["message.sent"])
-    own_stack.kill("webhooks")
+    stack.kill("webhooks")
     phone = new_phone()
-    own_stack.arrived(phone, shop.client.send(phone).json()["messageId"])
+    stack.arrived(phone, shop.client.send(phone).json()["messageId"])
     assert receiver.got(path) == []
-    own_stack.start("webhooks")
+    stack.start("webhooks")
     until(lambda: receiver.got(path), 10)
 
 
