@@ -212,7 +212,7 @@ class Stack:
             select(SandboxText.phone, func.count()).where(SandboxText.phone.in_(wanted)).group_by(SandboxText.phone)
         )
         with self.sessions() as session:
-            return Counter(dict.fromkeys(wanted, 0) | {phone: count for phone, count in session.execute(counted)})
+            return Counter(dict.fromkeys(wanted, 0) | {row[0]: row[1] for row in session.execute(counted)})
 
     def arrived(self, phone: str, message_id: str, within: float = 15) -> Received:
         """Wait for a message's text on the phone; return the first."""

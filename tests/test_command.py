@@ -16,6 +16,7 @@ from pathlib import Path
 import click
 import httpx
 import pytest
+from click.testing import CliRunner
 
 from dashboard.cli import main
 from tests.stack import KEPT, free_port, until
@@ -128,14 +129,13 @@ def test_what_dies_is_started_again(running: Run):
     until(running.ready, 30, running.told)
 
 
-def test_a_killed_supervisor_takes_its_parts_along_and_can_be_started_at_once(run: Run):
-    run.start()
-    run.signal(signal.SIGKILL)
-    assert run.process
-    run.process.wait(10)
-    run.start()
-    assert run.ready()
-    assert len(run.processes("jobs.relay")) == 1
+def test_a_killed_supervisor_takes_its_parts_along_and_can_be_started_at_once(running: Run):
+    running.signal(signal.SIGKILL)
+    assert running.process
+    running.process.wait(10)
+    running.start()
+    assert running.ready()
+    assert len(running.processes("jobs.relay")) == 1
 
 
 def test_a_second_one_in_the_same_home_is_refused_in_one_line(running: Run):
@@ -195,8 +195,8 @@ def test_the_doctor_says_what_does_not_run_and_how_to_start_it(prepared: Run):
     ids=lambda value: next(iter(value.values())) if isinstance(value, dict) else "",
 )
 def test_the_doctor_names_the_setting_that_is_wrong(prepared: Run, environ: dict[str, str], words: str):
-    done = prepared.chinqit("doctor", **environ)
-    assert (done.returncode, done.stderr) == (1, "")
+    done = CliRunner().invoke(main, ["doctor"], env=prepared.environ | environ)
+    assert (done.exit_code, done.stderr) == (1, "")
     assert words in done.stdout
 
 

@@ -11,18 +11,21 @@ from concurrent.futures import ThreadPoolExecutor
 from datetime import timedelta
 
 import pytest
+from sqlalchemy import func, select
 
 from dashboard.db import utcnow
 from dashboard.gateway import carriers, routing
 from dashboard.gateway.routing import Choice
 from dashboard.models import Carrier as Row
+from dashboard.models import Otp
 from tests.conftest import new_phone
 from tests.gateway.office import Office, taken, takes
 from tests.providers import carrier as ledgers
 from tests.providers.carrier import Carrier
-from tests.stack import Stack, until
+from tests.stack import Client, Stack, until
 
-pytestmark = [pytest.mark.chaos, pytest.mark.timeout(180)]
+ONE_DATABASE = pytest.mark.parametrize("database", ["sqlite"], indirect=True)  # test_smsc.py has the other
+pytestmark = [pytest.mark.chaos, pytest.mark.timeout(180), ONE_DATABASE]
 SECONDS_TO_NOTICE = 5.0
 
 
@@ -119,12 +122,12 @@ def test_callers_of_a_hung_whatsapp_get_their_answer_and_texts_keep_their_pace(
 
     with ThreadPoolExecutor(50) as pool:
         callers = pool.map(call, range(50))
-        time.sleep(0.5)
+        until(lambda: _codes_of(stack, client) == 50, 10)  # all have called and wait
         during = _p95(client)
         answers = list(callers)
     assert {status for status, _ in answers} == {502}
     assert max(seconds for _, seconds in answers) < 10
-    assert during < max(usual, 0.05) * 4, "generous: other tests share the machine"
+    assert during < max(usual, 0.05) * 4, f"{during:.3f} s, {usual:.3f} s before; other tests share the machine"
 
 
 def test_a_callback_moves_a_message_on(stack: Stack, office: Office, first: Carrier):
@@ -163,10 +166,15 @@ def _lines(stack: Stack) -> list[object]:
         return list(carriers.lines(session))
 
 
-def _p95(client: object, calls: int = 40) -> float:
+def _codes_of(stack: Stack, client: Client) -> int:
+    with stack.sessions() as session:
+        return session.scalar(select(func.count()).select_from(Otp).where(Otp.key_id == client.key_id)) or 0
+
+
+def _p95(client: Client, calls: int = 40) -> float:
     times = []
     for _ in range(calls):
         start = time.monotonic()
-        assert client.send(new_phone()).status_code == 200  # type: ignore[attr-defined]
+        assert client.send(new_phone()).status_code == 200
         times.append(time.monotonic() - start)
     return sorted(times)[int(calls * 0.95) - 1]

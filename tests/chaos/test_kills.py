@@ -224,6 +224,7 @@ def test_with_nobody_to_deliver_messages_wait(stack: Stack):
     no_server_errors(flowed)
     assert len(flowed.missing()) == len(flowed.accepted)
     stack.start("sms-1", "sms-2", "relay")
+    stack.wait_ready()
     oldest = next(iter(flowed.accepted))
     until(lambda: stack.inbox(oldest), 5)
     all_arrive(flowed, 15)

@@ -19,7 +19,8 @@ from tests.providers import carrier as ledgers
 from tests.providers.smpp.smsc import Smsc
 from tests.stack import Stack, digits, until
 
-pytestmark = [pytest.mark.chaos, pytest.mark.timeout(240)]
+ONE_DATABASE = pytest.mark.parametrize("database", ["postgresql"], indirect=True)  # test_carriers.py has the other
+pytestmark = [pytest.mark.chaos, pytest.mark.timeout(240), ONE_DATABASE]
 CHINQIT = Path(sys.executable).with_name("chinqit")
 
 
