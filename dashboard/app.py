@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from functools import partial
+from typing import Any
 
 from flask import Flask, Response, g, redirect, request, url_for
 from werkzeug.exceptions import HTTPException
@@ -18,9 +20,17 @@ from dashboard.settings import ROOT, Settings
 SAFE_METHODS = ("GET", "HEAD", "OPTIONS")
 
 
+class Gateway(Flask):
+    """Flask without coroutines."""
+
+    def ensure_sync(self, func: Callable[..., Any]) -> Callable[..., Any]:
+        """There are none: to ask that of a dozen functions for every request costs a twentieth of it."""
+        return func
+
+
 def create_app(settings: Settings) -> Flask:
     """The web side of the gateway: JSON API at the root, pages under /dashboard."""
-    app = Flask("dashboard", root_path=str(ROOT), template_folder="templates", static_folder="static")
+    app = Gateway("dashboard", root_path=str(ROOT), template_folder="templates", static_folder="static")
     app.config.from_mapping(_config(settings))
     app.json.sort_keys = False  # type: ignore[attr-defined]
     app.url_map.merge_slashes = False  # /otp//send is unknown, not a redirect in HTML

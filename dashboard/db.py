@@ -36,6 +36,10 @@ BUSY_SECONDS = 5
 PRAGMAS = ("journal_mode=WAL", "synchronous=FULL", "busy_timeout=0", "foreign_keys=ON")
 
 
+_LOCK = text(
+    "SELECT pg_advisory_xact_lock(name) FROM (SELECT DISTINCT hashtextextended(given, 0) AS name"
+    " FROM unnest(CAST(:names AS text[])) AS given ORDER BY name) AS ordered"
+)
 BigId = BigInteger().with_variant(Integer, "sqlite")  # SQLite counts up INTEGER keys only, and they are 64 bits anyway
 
 
@@ -113,10 +117,13 @@ def reading(sessions: Sessions) -> Session:
     return sessions(bind=reader_of(sessions.kw["bind"]))
 
 
-def lock(session: Session, name: str) -> None:
-    """Hold off others who lock the same name, to the transaction's end; SQLite's writers wait for each other anyway."""
+def lock(session: Session, *names: str) -> None:
+    """Hold off others who lock the same names, to the transaction's end; SQLite's writers wait for each other anyway.
+
+    Whoever needs several locks them in one call: all do it in the same order then, and nobody waits in a circle.
+    """
     if session.get_bind().dialect.name == "postgresql":
-        session.execute(text("SELECT pg_advisory_xact_lock(hashtextextended(:name, 0))"), {"name": name})
+        session.execute(_LOCK, {"names": list(names)})
 
 
 @event.listens_for(Engine, "connect")

@@ -15,14 +15,14 @@ from tests.postgres import Postgres, PostgresMissing
 from tests.stack import Client, Stack, migrate
 
 DATABASES = ("sqlite", "postgresql")
-LONG = ("chaos", "browser")  # markers
+LONG = ("chaos", "browser", "long")  # markers
 _taken: set[int] = set()
 
 
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
     """Files that mostly wait, or take long, begin first: so no worker is left alone with one at the end.
 
-    These tests wait for processes and browsers on a machine that may be busy: one that fails is tried once more.
+    They wait for processes and browsers on a machine that may be busy: one that fails is tried once more.
     """
     for item in items:
         if any(map(item.get_closest_marker, LONG)):

@@ -32,7 +32,7 @@ def submit(session: Session, caller: Caller, items: list[Judged]) -> BatchTaken:
     drafts = [item for item in items if isinstance(item, Draft)]
     allowed = keys.spend_cap_upto(session, caller, "message", len(drafts))
     taken: list[Queued | NotQueued] = [
-        Queued(message_id=made) for made in outbox.submit_all(session, caller, drafts[:allowed])
+        Queued(message_id=made) for made in outbox.submit_all(session, [(caller, draft) for draft in drafts[:allowed]])
     ]
     taken += [_past_the_cap(caller)] * (len(drafts) - allowed)
     following = iter(taken)
@@ -50,7 +50,7 @@ class Singles:
         keys.confirm(session, self.caller)
         allowed = keys.spend_cap_upto(session, self.caller, "message", len(drafts))
         refused = [keys.cap_reached(self.caller, "message") for _ in drafts[allowed:]]
-        return [*outbox.submit_all(session, self.caller, drafts[:allowed]), *refused]
+        return [*outbox.submit_all(session, [(self.caller, draft) for draft in drafts[:allowed]]), *refused]
 
 
 def _judge(item: Any) -> Judged:

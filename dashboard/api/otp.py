@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import threading
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from contextlib import contextmanager, nullcontext
 from functools import partial
 
@@ -79,18 +79,20 @@ def send_otp(wanted: SendOtp) -> Response:
 def verify_otp(wanted: VerifyOtp) -> OtpVerified:
     """A right code is used up. A wrong one costs one of three tries; after the third, only a new code helps."""
     guess = otp.Guess(wanted.phone, wanted.otp, wanted.channel)
-    key, keyring = caller(), services().keyring
-
-    def judge(session: Session) -> otp.Verdict:
-        keys.confirm(session, key)
-        return otp.judge(session, keyring, key, guess)
-
     told = events.written()
-    verdict = services().writer.run(judge)
+    verdict = services().writer.share(_judge_all, otp.Guessed(services().keyring, caller(), guess))
     if events.written() != told:
         services().bell.ring("webhooks")
     verdict.raise_if_wrong()
     return OtpVerified()
+
+
+def _send_all(session: Session, asked: list[otp.Asked]) -> Sequence[otp.Sent | Exception]:
+    return keys.of_live_keys(session, asked, partial(otp.send_all, session))
+
+
+def _judge_all(session: Session, guessed: list[otp.Guessed]) -> Sequence[otp.Verdict | Exception]:
+    return keys.of_live_keys(session, guessed, partial(otp.judge_all, session))
 
 
 def _language(wanted: SendOtp) -> str:
@@ -103,17 +105,38 @@ def _language(wanted: SendOtp) -> str:
 
 def _write_down(wanted: SendOtp) -> Told:
     order = otp.Order(wanted.phone, wanted.channel, _language(wanted), wanted.hash or None)
+    told, standings = _once(order) if repeats.named() else _together(order)
+    note_limits(standings)
+    services().bell.ring(wanted.channel)
+    return told
+
+
+def _together(order: otp.Order) -> tuple[Told, list[Standing]]:
+    """With the codes that others ask for at the same time."""
+    asked = otp.Asked(services().keyring, caller(), order)
+    reference, standings = services().writer.share(_send_all, asked)
+    return repeats.first(_sent(reference), message_uuid=_waits(order)), standings
+
+
+def _once(order: otp.Order) -> tuple[Told, list[Standing]]:
+    """By itself: its Idempotency-Key is locked with it."""
     send = partial(otp.send, keyring=services().keyring, caller=caller(), order=order)
     standings: list[Standing] = []
 
     def write(session: Session) -> OtpSent:
         reference, standings[:] = send(session)
-        return OtpSent(message_id=reference, expires_in=int(otp.LIFETIME.total_seconds()))
+        return _sent(reference)
 
-    told = repeats.once(write, alone=True, message_uuid=wanted.channel == "whatsapp")
-    note_limits(standings)
-    services().bell.ring(wanted.channel)
-    return told
+    return repeats.once(write, alone=True, message_uuid=_waits(order)), standings
+
+
+def _sent(reference: str) -> OtpSent:
+    return OtpSent(message_id=reference, expires_in=int(otp.LIFETIME.total_seconds()))
+
+
+def _waits(order: otp.Order) -> bool:
+    """Whether the answer depends on what the provider says."""
+    return order.channel == "whatsapp"
 
 
 def _provider_says(told: Told, phone: str) -> Told:

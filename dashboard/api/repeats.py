@@ -49,14 +49,18 @@ def once(work: Callable[[Session], BaseModel], *, alone: bool = False, message_u
         kept = idempotency.find(session, call) if call else None
         if kept is not None:
             return Told(kept, again=True)
-        answer = work(session)
-        reference = getattr(answer, "message_id", None) if message_uuid else None
-        kept = Kept(written(answer), None if reference else 200, reference)
+        told = first(work(session), message_uuid=message_uuid)
         if call:
-            idempotency.keep(session, call, kept)
-        return Told(kept, again=False)
+            idempotency.keep(session, call, told.kept)
+        return told
 
     return services().writer.run(write, alone=alone)
+
+
+def first(answer: BaseModel, *, message_uuid: bool = False) -> Told:
+    """An answer that is given now; with `message_uuid` it holds until its message's fate is known."""
+    reference = getattr(answer, "message_id", None) if message_uuid else None
+    return Told(Kept(written(answer), None if reference else 200, reference), again=False)
 
 
 def settle(told: Told, status: int, answer: str) -> Told:

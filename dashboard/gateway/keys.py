@@ -8,9 +8,10 @@ import secrets
 import string
 import uuid
 import zlib
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 from datetime import date, datetime, timedelta
-from typing import Any
+from typing import Any, Protocol, TypeVar
 
 from sqlalchemy import bindparam, or_, select, update
 from sqlalchemy.dialects import postgresql, sqlite
@@ -112,6 +113,17 @@ LIVE_KEY = (  # columns, not objects: this is asked for every request
 )
 
 
+class HasCaller(Protocol):
+    """Whatever came with a key."""
+
+    @property
+    def caller(self) -> Caller: ...
+
+
+T = TypeVar("T")
+Presented = TypeVar("Presented", bound=HasCaller)
+
+
 @dataclass(frozen=True)
 class NewKey:
     """What the form of a new key holds. Whoever chooses the id can send the same order twice and make one key."""
@@ -170,13 +182,27 @@ def authenticate(session: Runs, secret: str) -> Caller:
 
 
 def confirm(session: Session, caller: Caller) -> None:
-    """See that the key is live in this very transaction, once for all who ask in it; raise UnknownKey."""
+    """See that the key is live in this very transaction; raise UnknownKey."""
+    if not is_live(session, caller):
+        raise UnknownKey
+
+
+def is_live(session: Session, caller: Caller) -> bool:
+    """Whether the key is live in this very transaction; looked up once for all who ask in it."""
     live: dict[str, bool] = session.info.setdefault("live_keys", {})
     if caller.digest not in live:
         told = {"digest": caller.digest, "now": utcnow()}
         live[caller.digest] = session.connection().execute(LIVE_KEY, told).one_or_none() is not None
-    if not live[caller.digest]:
-        raise UnknownKey
+    return live[caller.digest]
+
+
+def of_live_keys(
+    session: Session, items: Sequence[Presented], work: Callable[[list[Presented]], Sequence[T]]
+) -> list[T | UnknownKey]:
+    """Do the work for those whose key is live in this very transaction; the others are refused."""
+    live = [item for item in items if is_live(session, item.caller)]
+    done = iter(work(live) if live else [])
+    return [next(done) if is_live(session, item.caller) else UnknownKey() for item in items]
 
 
 def caller_of(key: Any, presented: str = "") -> Caller:

@@ -7,12 +7,12 @@ written, so that count and insert are one step: on SQLite it has the write lock,
 from __future__ import annotations
 
 import math
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from typing import Any
 
-from sqlalchemy import ColumnElement, bindparam, delete, or_, select, update
+from sqlalchemy import BindParameter, ColumnElement, bindparam, delete, func, or_, select, update
 from sqlalchemy.orm import Session, joinedload
 
 from dashboard.db import UtcDateTime, change, lock, table, utcnow
@@ -42,23 +42,33 @@ class Standing:
     reset: int  # seconds until one more is allowed than now
 
 
+Pair = tuple[str, str]
+"""A key's id and a phone."""
+
 # Built once: building them costs more than running them.
 _NOW = bindparam("now", type_=UtcDateTime)
+_KEYS: BindParameter[str] = bindparam("keys", expanding=True)
+_PHONES: BindParameter[str] = bindparam("phones", expanding=True)
 IN_FORCE = select(table(LimitOverride)).where(
-    or_(LimitOverride.key_id == bindparam("key_id"), LimitOverride.key_id.is_(None)),
-    or_(LimitOverride.phone == bindparam("phone"), LimitOverride.phone.is_(None)),
+    or_(LimitOverride.key_id.in_(_KEYS), LimitOverride.key_id.is_(None)),
+    or_(LimitOverride.phone.in_(_PHONES), LimitOverride.phone.is_(None)),
     or_(LimitOverride.until.is_(None), LimitOverride.until > _NOW),
 )
-SENT = (
-    select(table(Otp).c.created_at)
+_NEWEST_FIRST = func.row_number().over(partition_by=(Otp.key_id, Otp.phone), order_by=Otp.created_at.desc())
+_COUNTED = (
+    select(Otp.key_id, Otp.phone, Otp.created_at, _NEWEST_FIRST.label("place"))
     .where(
-        Otp.key_id == bindparam("key_id"),
-        Otp.phone == bindparam("phone"),
+        Otp.key_id.in_(_KEYS),
+        Otp.phone.in_(_PHONES),
         Otp.counted,
         Otp.created_at > bindparam("since", type_=UtcDateTime),
     )
-    .order_by(Otp.created_at.desc())
-    .limit(bindparam("most"))
+    .subquery()
+)
+SENT = (
+    select(_COUNTED.c.key_id, _COUNTED.c.phone, _COUNTED.c.created_at)
+    .where(_COUNTED.c.place <= bindparam("most"))
+    .order_by(_COUNTED.c.place)
 )
 
 
@@ -92,28 +102,24 @@ class Wanted:
     until: datetime | None = None
 
 
-def take(session: Session, key_id: str, phone: str) -> list[Standing]:
-    """Allow one more code, or raise RateLimited; the standings returned count it already.
+def take(session: Session, pairs: Sequence[Pair]) -> list[list[Standing] | RateLimited]:
+    """For each pair allow one more code, or refuse it; the standings count it already. No pair may come twice.
 
-    The caller inserts the code and commits in this same transaction.
+    The caller inserts the codes and commits in this same transaction.
     """
-    lock(session, key_id + phone)
+    lock(session, *(key_id + phone for key_id, phone in pairs))
     now = utcnow()
-    rule = rule_for(session, key_id, phone, now)
-    _note_hit(session, rule, now)
-    times = _sent(session, key_id, phone, now, rule)
-    standings = _standings(rule, times, now)
-    full = [standing for standing in standings if standing.left == 0]
-    if full:
-        raise RateLimited(max(full, key=lambda standing: standing.reset), standings)
-    return _standings(rule, [now, *times], now)
+    rules = rules_for(session, pairs, now)
+    _note_hits(session, rules.values(), now)
+    sent = _sent(session, rules, now)
+    return [_allow(rules[pair], sent.get(pair, []), now) for pair in pairs]
 
 
 def look(session: Session, key_id: str, phone: str) -> list[Standing]:
     """The windows as they stand, without taking anything."""
-    now = utcnow()
-    rule = rule_for(session, key_id, phone, now)
-    return _standings(rule, _sent(session, key_id, phone, now, rule), now)
+    now, pair = utcnow(), (key_id, phone)
+    rules = rules_for(session, [pair], now)
+    return _standings(rules[pair], _sent(session, rules, now).get(pair, []), now)
 
 
 def tightest(standings: list[Standing]) -> Standing:
@@ -121,10 +127,17 @@ def tightest(standings: list[Standing]) -> Standing:
     return min(standings, key=lambda standing: (standing.left, -standing.reset))
 
 
-def rule_for(session: Session, key_id: str, phone: str, now: datetime | None = None) -> Rule:
+def rule_for(session: Session, key_id: str, phone: str) -> Rule:
     """Per window the most specific number: key and phone, phone, key, default."""
-    told = {"key_id": key_id, "phone": phone, "now": now or utcnow()}
-    return combined(session.connection().execute(IN_FORCE, told))
+    return rules_for(session, [(key_id, phone)], utcnow())[key_id, phone]
+
+
+def rules_for(session: Session, pairs: Sequence[Pair], now: datetime) -> dict[Pair, Rule]:
+    """The rule of each pair."""
+    keys, phones = {key_id for key_id, _ in pairs}, {phone for _, phone in pairs}
+    told = {"keys": list(keys), "phones": list(phones), "now": now}
+    rows = session.connection().execute(IN_FORCE, told).all()
+    return {pair: combined(row for row in rows if _concerns(row, pair)) for pair in pairs}
 
 
 def combined(overrides: Iterable[Any]) -> Rule:
@@ -206,17 +219,37 @@ def _subject(key_id: str | None, phone: str | None) -> tuple[ColumnElement[bool]
     return LimitOverride.key_id.is_not_distinct_from(key_id), LimitOverride.phone.is_not_distinct_from(phone)
 
 
-def _sent(session: Session, key_id: str, phone: str, now: datetime, rule: Rule) -> list[datetime]:
-    """When codes were sent in the last day, newest first, as many as the rule can ask about.
+def _concerns(override: Any, pair: Pair) -> bool:
+    return override.key_id in (None, pair[0]) and override.phone in (None, pair[1])
+
+
+def _sent(session: Session, rules: Mapping[Pair, Rule], now: datetime) -> dict[Pair, list[datetime]]:
+    """When codes were sent to each pair in the last day, newest first, as many as the rules can ask about.
 
     Times ahead of the clock count too: a clock set back must not loosen a limit.
     """
-    most = max((quota for quota in rule.quotas.values() if quota is not None), default=0)
-    if most == 0:
-        return []
-    since = now - timedelta(seconds=WINDOWS["day"])
-    told = {"key_id": key_id, "phone": phone, "since": since, "most": most}
-    return list(session.connection().execute(SENT, told).scalars())
+    quotas = {pair: [quota for quota in rule.quotas.values() if quota] for pair, rule in rules.items()}
+    asked = [pair for pair, numbers in quotas.items() if numbers]
+    if not asked:
+        return {}
+    told = {
+        "keys": list({key_id for key_id, _ in asked}),
+        "phones": list({phone for _, phone in asked}),
+        "since": now - timedelta(seconds=WINDOWS["day"]),
+        "most": max(max(quotas[pair]) for pair in asked),
+    }
+    found: dict[Pair, list[datetime]] = {}
+    for key_id, phone, at in session.connection().execute(SENT, told):
+        found.setdefault((key_id, phone), []).append(at)
+    return found
+
+
+def _allow(rule: Rule, times: list[datetime], now: datetime) -> list[Standing] | RateLimited:
+    standings = _standings(rule, times, now)
+    full = [standing for standing in standings if standing.left == 0]
+    if full:
+        return RateLimited(max(full, key=lambda standing: standing.reset), standings)
+    return _standings(rule, [now, *times], now)
 
 
 def _standings(rule: Rule, times: list[datetime], now: datetime) -> list[Standing]:
@@ -235,6 +268,7 @@ def _standing(window: str, quota: int, times: list[datetime], now: datetime) -> 
     )
 
 
-def _note_hit(session: Session, rule: Rule, now: datetime) -> None:
-    if rule.overrides:
-        session.execute(update(LimitOverride).where(LimitOverride.id.in_(rule.overrides)).values(last_hit_at=now))
+def _note_hits(session: Session, rules: Iterable[Rule], now: datetime) -> None:
+    used = {override for rule in rules for override in rule.overrides}
+    if used:
+        session.execute(update(LimitOverride).where(LimitOverride.id.in_(used)).values(last_hit_at=now))

@@ -12,7 +12,7 @@ from __future__ import annotations
 import random
 import secrets
 import uuid
-from collections.abc import Collection
+from collections.abc import Collection, Iterable
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from typing import Any
@@ -89,10 +89,10 @@ def submit(session: Session, caller: Caller, draft: Draft) -> tuple[int, str]:
     return session.connection().execute(INSERT, row).scalar_one(), row["uuid"]
 
 
-def submit_all(session: Session, caller: Caller, drafts: list[Draft]) -> list[str]:
+def submit_all(session: Session, drafts: Iterable[tuple[Caller, Draft]]) -> list[str]:
     """Write messages down as due now; return their uuids in the same order. The caller commits, then rings."""
     now = utcnow()
-    rows = [_row(caller, draft, now) for draft in drafts]
+    rows = [_row(caller, draft, now) for caller, draft in drafts]
     if rows:
         session.connection().execute(INSERT_ALL, rows)
     return [row["uuid"] for row in rows]

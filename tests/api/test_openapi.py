@@ -18,6 +18,8 @@ from dashboard.settings import ROOT, Settings, prepare_home
 from tests.fuzz import fuzz
 from tests.stack import Client, Stack
 
+pytestmark = pytest.mark.long
+
 # What refuses, and which of its arguments is the code.
 REFUSING = {
     "problem": 1,

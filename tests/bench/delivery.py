@@ -75,7 +75,7 @@ def fill(sessions: Sessions, count: int) -> None:
     drafts = [Draft("message", "sms", f"+222{40_000_000 + n}", WORDS, WORDS) for n in range(count)]
     for start in range(0, count, MOST_IN_ONE):
         with sessions.begin() as session:
-            outbox.submit_all(session, caller, drafts[start : start + MOST_IN_ONE])
+            outbox.submit_all(session, [(caller, draft) for draft in drafts[start : start + MOST_IN_ONE]])
 
 
 def set_up(stack: Stack, port: int) -> None:

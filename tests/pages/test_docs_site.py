@@ -31,6 +31,8 @@ from tests.conftest import new_phone
 from tests.pages.conftest import PARTIAL, Browser, World
 from tests.stack import Client, Stack
 
+pytestmark = pytest.mark.long
+
 LANGUAGES = ("fr", "en", "ar")
 NAMES = [doc.name for doc in docs.DOCS]
 HEADING = re.compile(r'<(?:h[23]|tr) id="([^"]+)"')

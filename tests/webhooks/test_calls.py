@@ -23,6 +23,8 @@ from tests.stack import until
 from tests.webhooks.conftest import Office
 from tests.webhooks.receiver import Answer
 
+pytestmark = pytest.mark.long
+
 
 def test_a_call_is_signed_as_the_library_demands(office: Office, path: str) -> None:
     _, secret = office.listen(path)

@@ -12,6 +12,8 @@ from dashboard.gateway.sharing import Local
 from dashboard.providers.base import TOO_LATE, NotSent, Outcome, OutcomeUnknown, Refused
 from tests.stack import until
 
+pytestmark = pytest.mark.long
+
 REBOUND = 10  # seconds
 
 

@@ -21,6 +21,8 @@ from tests.providers.smpp.conftest import PASSWORD
 from tests.providers.smpp.smsc import Smsc
 from tests.stack import until
 
+pytestmark = pytest.mark.long
+
 SECONDS = 4
 
 
