@@ -16,16 +16,17 @@ from tests.stack import Client, Stack, migrate
 
 DATABASES = ("sqlite", "postgresql")
 LONG = ("chaos", "browser", "long")  # markers
+OTHERS = {"stack", "sqlite_stack", "receiver", "start_smsc", "open_desk", "carrier", "first"}  # fixtures with processes
 _taken: set[int] = set()
 
 
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
     """Files that mostly wait, or take long, begin first: so no worker is left alone with one at the end.
 
-    They wait for processes and browsers on a machine that may be busy: one that fails is tried once more.
+    What waits for others, on a machine that may be busy, is tried once more when it fails; the report counts that.
     """
     for item in items:
-        if any(map(item.get_closest_marker, LONG)):
+        if any(map(item.get_closest_marker, LONG)) or OTHERS & set(getattr(item, "fixturenames", ())):
             item.add_marker(pytest.mark.flaky(reruns=1, reruns_delay=2))
     items.sort(key=lambda item: next((n for n, name in enumerate(LONG) if item.get_closest_marker(name)), len(LONG)))
 
