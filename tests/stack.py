@@ -122,8 +122,10 @@ class Stack:
 
     def heal(self) -> None:
         """Thaw what is frozen and start what is gone."""
-        for name in self.running:
+        for name, process in list(self.running.items()):
             self.thaw(name)
+            if process.poll() is not None:
+                self.running.pop(name)
         gone = [name for name in self.NAMES if name not in self.running]
         if gone:
             self.start(*gone)

@@ -275,10 +275,7 @@ def _write(session: Session, accepted: list[Asked]) -> list[str]:
         for asked in accepted
     ]
     connection.execute(SUPERSEDE, superseded)
-    worded = [
-        (asked, wordings.current(session, asked.caller.id, asked.order.language, asked.caller.brand))
-        for asked in accepted
-    ]
+    worded = [(asked, _wording(session, asked)) for asked in accepted]
     references = outbox.submit_all(session, [(asked.caller, _draft(asked.order, wording)) for asked, wording in worded])
     rows = [_row(*parts, reference, now) for parts, reference in zip(worded, references, strict=True)]
     connection.execute(INSERT, rows)

@@ -25,7 +25,7 @@ from tests.providers.carrier import Carrier
 from tests.stack import Client, Stack, until
 
 ONE_DATABASE = pytest.mark.parametrize("database", ["sqlite"], indirect=True)  # test_smsc.py has the other
-pytestmark = [pytest.mark.chaos, pytest.mark.timeout(180), ONE_DATABASE]
+pytestmark = [pytest.mark.chaos, pytest.mark.timeout(180), pytest.mark.usefixtures("healed"), ONE_DATABASE]
 SECONDS_TO_NOTICE = 5.0
 
 

@@ -16,7 +16,7 @@ import pytest
 from tests.conftest import new_phone
 from tests.stack import Client, Stack, until
 
-pytestmark = [pytest.mark.chaos, pytest.mark.timeout(240)]
+pytestmark = [pytest.mark.chaos, pytest.mark.timeout(240), pytest.mark.usefixtures("healed")]
 CALLERS = 8
 SECONDS = 6.0
 KILL_EVERY = 1.0
