@@ -11,6 +11,7 @@ import pytest
 
 from dashboard.db import Base, Sessions, make_sessions
 from dashboard.settings import Settings, prepare_home
+from tests.parts import fork
 from tests.postgres import Postgres, PostgresMissing
 from tests.stack import Client, Stack, migrate
 
@@ -86,7 +87,7 @@ def healed(stack: Stack) -> Iterator[None]:
 
 
 def run_stack(new_database: Callable[[Path], str], home: Path) -> Iterator[Stack]:
-    stack = Stack(home, new_database(home))
+    stack = Stack(home, new_database(home), run=fork)
     try:
         stack.start()
         stack.wait_ready()

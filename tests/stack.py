@@ -33,6 +33,7 @@ from dashboard.gateway import keys
 from dashboard.gateway.handset import Handset, Received
 from dashboard.models import Otp, SandboxText
 from dashboard.settings import ROOT, Settings, prepare_home
+from tests.parts import Part, execute
 
 PYTHON = sys.executable
 KEPT = ("PATH", "HOME", "LANG", "TMPDIR", "LD_LIBRARY_PATH")  # of the environment; a developer's settings stay out
@@ -46,8 +47,9 @@ class Stack:
 
     NAMES = ("valkey", "web", "sms-1", "sms-2", "whatsapp", "webhooks", "relay")
 
-    def __init__(self, home: Path, database_url: str) -> None:
+    def __init__(self, home: Path, database_url: str, run: Callable[..., Part] = execute) -> None:
         prepare_home(home)
+        self.run = run
         self.home = home
         self.output = home.parent / f"{home.name}-output"
         self.output.mkdir()
@@ -70,7 +72,7 @@ class Stack:
             timeout=20,
             limits=httpx.Limits(max_connections=None, max_keepalive_connections=None),
         )
-        self.running: dict[str, subprocess.Popen[bytes]] = {}
+        self.running: dict[str, Part] = {}
 
     # Processes
 
@@ -78,10 +80,7 @@ class Stack:
         """Start parts by name, all of them when none is named."""
         for name in names or self.NAMES:
             assert name not in self.running, f"{name} runs already"
-            with (self.output / f"{name}.log").open("ab") as log:
-                self.running[name] = subprocess.Popen(
-                    self._command(name), env=self.environment, cwd=ROOT, stdout=log, stderr=log, start_new_session=True
-                )
+            self.running[name] = self.run(self._command(name), self.environment, self.output / f"{name}.log")
 
     def wait_ready(self) -> None:
         """Until /readyz is content."""
@@ -141,8 +140,8 @@ class Stack:
         """End every process, and let go of the database."""
         for name in self.running:
             self._signal(name, signal.SIGCONT)
+        self.http.close()  # first: the web server gives callers who keep their connection two seconds
         self.stop(*list(self.running))
-        self.http.close()
         self.sessions.kw["bind"].dispose()
 
     def printed(self) -> str:

@@ -37,7 +37,7 @@ class Traffic:
     def flow(self) -> None:
         while not self.over.is_set():
             self.send_one()
-            self.over.wait(0.01)
+            self.over.wait(0.04)  # 80 texts a second in all: kills are what takes long here, not the texts
 
     def send_one(self) -> None:
         phone, start = new_phone(), time.monotonic()
