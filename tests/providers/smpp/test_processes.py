@@ -17,6 +17,7 @@ from dashboard import bell
 from dashboard.gateway.sharing import Sharing
 from dashboard.providers import build
 from dashboard.providers.base import Outgoing
+from tests.parts import FORKSERVER
 from tests.providers.smpp.conftest import PASSWORD
 from tests.providers.smpp.smsc import Smsc
 from tests.stack import until
@@ -48,10 +49,9 @@ def smsc(smsc_script: Path, tmp_path_factory: pytest.TempPathFactory) -> Iterato
 
 
 @pytest.fixture(scope="module")
-def processes(smsc: Smsc, valkey: str) -> Iterator[list[multiprocessing.context.SpawnProcess]]:
+def processes(smsc: Smsc, valkey: str) -> Iterator[list[multiprocessing.context.ForkServerProcess]]:
     """Three workers at 50 segments a second in all, two of which have sent something."""
-    context = multiprocessing.get_context("spawn")
-    processes = [context.Process(target=work, args=(valkey, smsc.port, 50, number)) for number in range(3)]
+    processes = [FORKSERVER.Process(target=work, args=(valkey, smsc.port, 50, number)) for number in range(3)]
     for process in processes:
         process.start()
     until(lambda: len(senders(smsc)) == 2, 60)
