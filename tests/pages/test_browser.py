@@ -118,6 +118,7 @@ def test_a_key_is_made_by_keyboard_alone_and_shown_once(open_tab: Callable[..., 
     assert tab.faults() == []
     page.keyboard.press("Escape")
     expect(page.locator("#keys")).to_contain_text("Shop")
+    expect(secret).to_have_count(0)
     assert shown not in page.content()
     page.reload()
     expect(page.locator("#keys")).to_contain_text("Shop")

@@ -95,7 +95,11 @@ def test_nothing_is_lost_on_servers_in_trouble_and_none_holds_up_another(
     began = time.monotonic()
     with FastClock(stack, list(troubled.values())) as clock:
         sent = [shop.client.send(new_phone()).json()["messageId"] for _ in range(MESSAGES)]
-        until(lambda: len(receiver.got(f"{path}-well")) == 2 * MESSAGES, courier.TIMEOUT)
+        until(
+            lambda: heard(receiver, f"{path}-well") == 2 * MESSAGES,
+            courier.TIMEOUT,
+            lambda: f"heard {[(got.id, got.type) for got in receiver.got(f'{path}-well')]}\n{stack.printed()[-2000:]}",
+        )
         assert time.monotonic() - began < courier.TIMEOUT, "the one that is well waited for the others"
         until(lambda: all(heard(receiver, f"{path}-{matter}") >= 2 * MESSAGES for matter in troubled), 90)
         until(lambda: settled(stack, troubled), 30)
