@@ -29,7 +29,7 @@ $(VENV)/.installed: requirements.txt pyproject.toml | $(BIN)/python
 
 $(VENV)/.developed: requirements-dev.txt $(VENV)/.installed
 	@echo "Installing what the tests need ..."
-	@$(PIP) install --require-hashes -r requirements-dev.txt
+	@$(PIP) install --no-compile --require-hashes -r requirements-dev.txt
 	@touch $@
 
 $(VENV)/.translated: $(wildcard dashboard/translations/*/LC_MESSAGES/*.po) | $(VENV)/.installed
