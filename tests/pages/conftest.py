@@ -13,6 +13,7 @@ import flask_migrate
 import pytest
 from flask import Flask
 from flask.testing import FlaskClient
+from jinja2 import FileSystemBytecodeCache
 from sqlalchemy import update
 from sqlalchemy.orm import Session
 from werkzeug.test import TestResponse
@@ -55,13 +56,20 @@ def make_settings(home: Path, **more: Any) -> Settings:
     return replace(settings, **more)
 
 
+@pytest.fixture(scope="session")
+def compiled(tmp_path_factory: pytest.TempPathFactory) -> FileSystemBytecodeCache:
+    """Templates, compiled once for the applications of all tests."""
+    return FileSystemBytecodeCache(str(tmp_path_factory.mktemp("compiled")))
+
+
 @pytest.fixture
-def make_app(empty_home: Path, tmp_path: Path) -> Iterator[Callable[..., Flask]]:
+def make_app(empty_home: Path, tmp_path: Path, compiled: FileSystemBytecodeCache) -> Iterator[Callable[..., Flask]]:
     made: list[Flask] = []
 
     def make(**more: Any) -> Flask:
         (tmp_path / "chinqit.db").write_bytes((empty_home / "chinqit.db").read_bytes())
         made.append(create_app(make_settings(tmp_path, **more)))
+        made[-1].jinja_env.bytecode_cache = compiled
         return made[-1]
 
     yield make
