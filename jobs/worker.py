@@ -16,6 +16,7 @@ from rq.exceptions import StopRequested
 
 from dashboard.db import utcnow
 from dashboard.gateway import delivery, outbox, processes, webhook_queue
+from dashboard.providers.base import State
 from dashboard.settings import Settings, SettingsError
 from jobs.drain import crew, deliver, desk, drain, sessions, stopping
 
@@ -24,6 +25,7 @@ log = logging.getLogger(__name__)
 WORKER_TTL = 20  # seconds; BLPOP waits WORKER_TTL - 15
 WITHOUT_BELL_SECONDS = 1.0
 KEEP_SECONDS = 0.25
+IDLE_SECONDS = 0.5  # where there is no carrier to look after: then only the book may have changed
 FAREWELL_SECONDS = 6.0  # for calls under way; after them, what was not answered is told again
 
 
@@ -104,8 +106,9 @@ def _beat(role: str) -> None:
 
 def _keep_lines(lane: str) -> None:
     """Follow changes of carriers and routes, and take what waits for a line that only this process has."""
-    known = None
-    while not stopping.wait(KEEP_SECONDS):
+    known: dict[int, State] | None = None
+    states: dict[int, State] = {}
+    while not stopping.wait(KEEP_SECONDS if states else IDLE_SECONDS):
         try:
             desk(lane).lines.refresh()
             states = desk(lane).lines.states()

@@ -28,6 +28,7 @@ from dashboard.providers.base import Outcome
 
 LEASE = timedelta(seconds=30)  # a carrier answers within 10 s, the rest is margin
 LONGEST_BACKOFF = timedelta(seconds=300)
+HORIZON = LONGEST_BACKOFF * 1.2 + LEASE  # nothing is put off further; jitter is in it
 UNKNOWN_WAIT = timedelta(seconds=15)  # for a receipt, when a carrier has perhaps taken a text
 VALIDITY = {"otp": timedelta(seconds=600), "message": timedelta(hours=24)}
 PRIORITY = {"otp": 0, "message": 1}
@@ -54,6 +55,14 @@ RELEASE = (
             for name in _OUTCOME
         },
     )
+)
+HAS_DUE = (
+    select(_MESSAGES.c.id)
+    .where(
+        _MESSAGES.c.lane == bindparam("in_lane"),
+        or_(_MESSAGES.c.due_at <= bindparam("now"), _MESSAGES.c.due_at > bindparam("horizon")),
+    )
+    .limit(1)
 )
 
 
@@ -215,8 +224,9 @@ def parts(session: Session, lane: str) -> list[str]:
 
 def has_due(session: Session, lane: str) -> bool:
     """Whether anything is due in exactly this lane."""
-    due = select(Message.id).where(Message.lane == lane, _is_due(utcnow())).limit(1)
-    return session.scalar(due) is not None
+    now = utcnow()
+    told = {"in_lane": lane, "now": now, "horizon": now + HORIZON}
+    return session.connection().execute(HAS_DUE, told).first() is not None
 
 
 def backoff(attempts: int) -> timedelta:
@@ -253,8 +263,7 @@ def _home(message: Message) -> str:
 
 def _is_due(now: datetime) -> ColumnElement[bool]:
     """Past `due_at`, or so far ahead of it that the clock must have been set back."""
-    horizon = now + LONGEST_BACKOFF * 1.2 + LEASE
-    return or_(Message.due_at <= now, Message.due_at > horizon)
+    return or_(Message.due_at <= now, Message.due_at > now + HORIZON)
 
 
 def _release(session: Runs, message: Message, **told: Any) -> bool:
