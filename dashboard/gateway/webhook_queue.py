@@ -157,9 +157,14 @@ def forget_old(session: Session) -> int:
 
 
 def _claimable(now: datetime) -> ColumnElement[bool]:
+    """Something is due and nobody has a lease, but for one that only a clock set back since can have given.
+
+    Whoever asks may have waited for the database since `now`: a lease that was given meanwhile ends later than one of
+    `now` would, and holds.
+    """
     due = exists().where(_Delivery.endpoint_id == _Endpoint.id, _Delivery.due_at <= now)
     lease = _Endpoint.lease_until
-    free = or_(lease.is_(None), lease <= now, lease > now + LEASE)
+    free = or_(lease.is_(None), lease <= now, lease > now + 2 * LEASE)
     return and_(_Endpoint.disabled_at.is_(None), _Endpoint.deleted_at.is_(None), free, due)
 
 

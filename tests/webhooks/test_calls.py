@@ -294,6 +294,22 @@ def test_an_endpoint_is_claimed_by_one_alone(office: Office, path: str) -> None:
     assert len(office.receiver.got(path)) == 2
 
 
+@pytest.mark.parametrize(
+    ("seconds", "is_free"),
+    [
+        (29, False),
+        (35, False),  # given by one who asked later, but got the database first
+        (61, True),  # given before the clock was set back
+    ],
+)
+def test_a_lease_holds_unless_the_clock_was_set_back(office: Office, path: str, seconds: int, is_free: bool) -> None:
+    endpoint_id, _ = office.listen(path)
+    office.deliver()
+    office.set(endpoint_id, claim="f" * 32, lease_until=utcnow() + timedelta(seconds=seconds))
+    with office.sessions() as session:
+        assert len(webhook_queue.claim(session, 10, failing=False)) == is_free
+
+
 def test_one_who_lost_the_claim_overwrites_nothing_but_success(office: Office, path: str) -> None:
     endpoint_id, _ = office.listen(path, events=("message.sent",))
 
