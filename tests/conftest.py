@@ -14,6 +14,7 @@ from dashboard.settings import Settings, prepare_home
 from tests.parts import fork
 from tests.postgres import Postgres, PostgresMissing
 from tests.stack import Client, Stack, migrate
+from tests.valkey import running as running_valkey
 
 DATABASES = ("sqlite", "postgresql")
 LONG = ("chaos", "browser", "long")  # markers
@@ -94,6 +95,13 @@ def run_stack(new_database: Callable[[Path], str], home: Path) -> Iterator[Stack
         yield stack
     finally:
         stack.close()
+
+
+@pytest.fixture(scope="module")
+def valkey(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
+    """The address of a Valkey with nothing around it."""
+    with running_valkey(tmp_path_factory.mktemp("v")) as (address, _):
+        yield address
 
 
 @pytest.fixture

