@@ -20,7 +20,7 @@ from werkzeug.test import TestResponse
 
 from dashboard.app import create_app
 from dashboard.db import utcnow
-from dashboard.extensions import Services, db
+from dashboard.extensions import Services, db, open_services
 from dashboard.gateway import keys, otp, outbox, passwords, people
 from dashboard.gateway.keys import NewKey
 from dashboard.models import ApiKey, Message, Otp, User
@@ -64,23 +64,46 @@ def compiled(tmp_path_factory: pytest.TempPathFactory) -> FileSystemBytecodeCach
 
 @pytest.fixture
 def make_app(empty_home: Path, tmp_path: Path, compiled: FileSystemBytecodeCache) -> Iterator[Callable[..., Flask]]:
+    """Makes an application with settings of its own, on an empty database."""
     made: list[Flask] = []
 
     def make(**more: Any) -> Flask:
         (tmp_path / "chinqit.db").write_bytes((empty_home / "chinqit.db").read_bytes())
-        made.append(create_app(make_settings(tmp_path, **more)))
-        made[-1].jinja_env.bytecode_cache = compiled
+        made.append(_make_app(make_settings(tmp_path, **more), compiled))
         return made[-1]
 
     yield make
     for app in made:
-        with app.app_context():
-            db.engine.dispose()
+        _close(app)
+
+
+@pytest.fixture(scope="session")
+def _app(compiled: FileSystemBytecodeCache, tmp_path_factory: pytest.TempPathFactory) -> Flask:
+    return _make_app(make_settings(tmp_path_factory.mktemp("pages")), compiled)
 
 
 @pytest.fixture
-def app(make_app: Callable[..., Flask]) -> Flask:
-    return make_app()
+def app(_app: Flask, empty_home: Path) -> Iterator[Flask]:
+    """The application on an empty database; its services are new, and what connections remember is gone."""
+    home: Path = _app.extensions["chinqit"].settings.chinqit_home
+    (home / "chinqit.db").write_bytes((empty_home / "chinqit.db").read_bytes())
+    with _app.app_context():
+        _app.extensions["chinqit"] = open_services(_app.extensions["chinqit"].settings)
+    yield _app
+    _close(_app)
+    for left in home.iterdir():
+        left.unlink()
+
+
+def _make_app(settings: Settings, compiled: FileSystemBytecodeCache) -> Flask:
+    app = create_app(settings)
+    app.jinja_env.bytecode_cache = compiled
+    return app
+
+
+def _close(app: Flask) -> None:
+    with app.app_context():
+        db.engine.dispose()
 
 
 @pytest.fixture
