@@ -18,8 +18,8 @@ def running(folder: Path) -> Iterator[tuple[str, subprocess.Popen[bytes]]]:
     address = f"unix://{folder / 's'}"
     with (folder / "log").open("wb") as log:
         process = subprocess.Popen(valkey_command(folder / "s"), stdout=log, stderr=log)
-    until(Bell(address).answers, 10)
     try:
+        until(Bell(address).answers, 10)
         yield address, process
     finally:
         process.kill()

@@ -10,6 +10,7 @@ from __future__ import annotations
 
 import itertools
 import json
+import os
 import re
 import signal
 import statistics
@@ -37,6 +38,7 @@ CEILING = "Flask answering JSON"
 KANNEL_PER_SECOND = 10_900
 BATCH = 1_000
 LATENCIES = 200
+IDLE_SECONDS = 20.0
 DEMAND_MS, DEMAND_MB, DEMAND_START = 50, 90, 2.0
 TEXT = "Bonjour, votre commande est prete."
 phones = (f"{number}" for number in itertools.count(20_000_000))
@@ -125,6 +127,7 @@ def print_alone(name: str, stack: Stack) -> None:
         stack.call("GET", "/dashboard/sign-in")
     print_figure("memory of a web process", max(map(megabytes, stack.web_workers())), "MB", DEMAND_MB)
     print_figure("memory of a worker process", megabytes(stack.running["sms-1"].pid), "MB", DEMAND_MB)
+    print_figure("processor of all parts, idle", idle_share(stack) * 100, "% of a core")
 
 
 def print_figure(what: str, value: float, unit: str, demand: float | None = None) -> None:
@@ -181,6 +184,20 @@ def megabytes(pid: int) -> float:
     found = re.search(r"^Pss:\s+(\d+) kB", Path(f"/proc/{pid}/smaps_rollup").read_text(), re.M)
     assert found
     return int(found[1]) / 1_024
+
+
+def idle_share(stack: Stack) -> float:
+    """The share of one core that the gateway takes when nobody asks for anything."""
+    pids = [*(part.pid for part in stack.running.values()), *stack.web_workers()]
+    before, began = sum(map(processor_seconds, pids)), time.monotonic()
+    time.sleep(IDLE_SECONDS)
+    return (sum(map(processor_seconds, pids)) - before) / (time.monotonic() - began)
+
+
+def processor_seconds(pid: int) -> float:
+    """What a process has used so far (Linux: fields 14 and 15 of its stat)."""
+    fields = Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()
+    return (int(fields[11]) + int(fields[12])) / os.sysconf("SC_CLK_TCK")
 
 
 # Runs
