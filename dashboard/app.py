@@ -10,11 +10,14 @@ from flask import Flask, Response, g, redirect, request, url_for
 from werkzeug.exceptions import HTTPException
 from werkzeug.middleware.proxy_fix import ProxyFix
 
-from dashboard import api, pages
-from dashboard.api import account, callbacks, health, messages, openapi, otp, webhooks  # noqa: F401  they add their routes
+from dashboard.api import errors as api_errors
+from dashboard.api import registry as api
+from dashboard.api.openapi import document
 from dashboard.db import engine_options
-from dashboard.extensions import csrf, db, migrate, open_services
-from dashboard.pages import docs, errors
+from dashboard.extensions import db, migrate, open_services
+from dashboard.pages import registry as pages
+from dashboard.pages.docs import views as docs
+from dashboard.pages.web import errors as page_errors
 from dashboard.settings import ROOT, Settings
 
 SAFE_METHODS = ("GET", "HEAD", "OPTIONS")
@@ -34,7 +37,6 @@ def create_app(settings: Settings) -> Flask:
     app.config.from_mapping(_config(settings))
     app.json.sort_keys = False  # type: ignore[attr-defined]
     app.url_map.merge_slashes = False  # /otp//send is unknown, not a redirect in HTML
-    app.url_map.converters["message"] = api.MessageIdConverter
     if settings.proxy_hops:
         hops = settings.proxy_hops
         app.wsgi_app = ProxyFix(app.wsgi_app, x_for=hops, x_proto=hops, x_host=hops)  # type: ignore[method-assign]
@@ -43,16 +45,9 @@ def create_app(settings: Settings) -> Flask:
     with app.app_context():
         app.extensions["chinqit"] = open_services(settings)
     app.before_request(_mark_reading)
-    app.register_blueprint(health.bp)
-    app.register_blueprint(openapi.bp)
-    app.register_blueprint(callbacks.bp)
-    app.register_blueprint(api.bp)
+    api.register(app)
     pages.register(app)
-    app.extensions[docs.DESCRIBE] = partial(openapi.document, app)
-    csrf.exempt(health.bp)
-    csrf.exempt(openapi.bp)
-    csrf.exempt(callbacks.bp)
-    csrf.exempt(api.bp)
+    app.extensions[docs.DESCRIBE] = partial(document.document, app)
     app.register_error_handler(HTTPException, _http_error)
     app.add_url_rule("/", "root", _root)
     return app
@@ -80,8 +75,8 @@ def _mark_reading() -> None:
 def _http_error(error: HTTPException) -> Response | HTTPException:
     """Each side answers in its own shape; files have none."""
     if pages.is_page(request.path):
-        return errors.http_error(error)
-    return error if request.path.startswith("/static/") else api.http_error(error)
+        return page_errors.http_error(error)
+    return error if request.path.startswith("/static/") else api_errors.http_error(error)
 
 
 def _root() -> Response:

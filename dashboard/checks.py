@@ -11,12 +11,16 @@ from sqlalchemy import func, inspect, select, text
 from sqlalchemy.exc import SQLAlchemyError
 from sqlalchemy.orm import Session
 
-from dashboard import bell
+from dashboard import wakeup
 from dashboard.db import make_sessions, reading, utcnow
-from dashboard.gateway import carriers, outbox, processes, standing, watch, webhooks
-from dashboard.gateway.standing import Standing
-from dashboard.gateway.watch import Trouble
-from dashboard.models import Message
+from dashboard.gateway import workers
+from dashboard.gateway.carriers import carriers
+from dashboard.gateway.messages import outbox
+from dashboard.gateway.monitoring import alerts, carrier_status
+from dashboard.gateway.monitoring.alerts import Trouble
+from dashboard.gateway.monitoring.carrier_status import Standing
+from dashboard.gateway.webhooks import endpoints
+from dashboard.models.messages import Message
 from dashboard.settings import ROOT, Settings, SettingsError
 
 VERSIONS = ROOT / "dashboard" / "migrations" / "versions"
@@ -119,7 +123,7 @@ def _timezone(settings: Settings) -> Finding:
 
 
 def _valkey(settings: Settings) -> Finding:
-    if bell.Bell(settings.redis_url).answers():
+    if wakeup.Bell(settings.redis_url).answers():
         return Finding("valkey", True, "answers")
     advice = "It comes with `chinqit run`." if settings.embedded_valkey else "Check REDIS_URL and its server."
     return Finding("valkey", False, "does not answer; messages go on, up to a second later each", advice)
@@ -141,10 +145,10 @@ def _clock(session: Session) -> Finding:
 
 
 def _processes(session: Session) -> list[Finding]:
-    alive = processes.alive(session)
+    alive = workers.alive(session)
     return [
         Finding("workers", bool(alive.get(role)), f"{role}: {alive.get(role, 0)} running", _start(role, alive))
-        for role in (*processes.LANES, "relay")
+        for role in (*workers.LANES, "relay")
     ]
 
 
@@ -165,7 +169,7 @@ def _backlog(session: Session) -> Finding:
 
 def _webhooks(session: Session) -> Finding:
     """Not a fault of the gateway's own, unless all of a key's events are lost on someone."""
-    trouble = webhooks.needing_attention(session)
+    trouble = endpoints.needing_attention(session)
     off = [endpoint for endpoint in trouble if endpoint.disabled_at is not None]
     if off:
         advice = "Mend the endpoint, enable it under Webhooks, then replay what it missed."
@@ -175,10 +179,10 @@ def _webhooks(session: Session) -> Finding:
 
 def _carriers(session: Session, settings: Settings) -> list[Finding]:
     """Each carrier as it stands, then what is wrong with receipts and routes."""
-    found = standing.all_of(session, carriers.cipher(settings))
+    found = carrier_status.all_of(session, carriers.cipher(settings))
     if not found:
         return [Finding("carriers", True, "none: messages land on the sandbox phone")]
-    troubles = watch.carrier_troubles(session, found)
+    troubles = alerts.carrier_troubles(session, found)
     return [_standing(one) for one in found] + [_trouble(one) for one in troubles if one.code in ("strays", "no_route")]
 
 

@@ -162,3 +162,8 @@ def _take_write_lock(connection: Connection) -> bool:
         return False
     finally:
         cursor.close()
+
+
+def iso(at: datetime | None) -> str | None:
+    """`2026-11-22T06:24:49.068Z`."""
+    return None if at is None else at.astimezone(UTC).isoformat(timespec="milliseconds").replace("+00:00", "Z")

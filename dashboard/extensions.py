@@ -15,13 +15,14 @@ from flask_wtf import CSRFProtect
 from sqlalchemy import Engine
 from sqlalchemy.orm import Session, sessionmaker
 
-from dashboard.bell import Bell
-from dashboard.db import Base, Sessions, reader_of
-from dashboard.gateway.codes import Keyring
-from dashboard.gateway.handset import Handset
-from dashboard.gateway.key_cache import KeyCache
+from dashboard.db import Sessions, reader_of
+from dashboard.gateway.api_keys.key_cache import KeyCache
+from dashboard.gateway.otp.codes import Keyring
+from dashboard.gateway.sandbox.inbox import Handset
+from dashboard.group_commit import Writer
+from dashboard.models import registry as models
 from dashboard.settings import Settings
-from dashboard.writer import Writer
+from dashboard.wakeup import Bell
 
 
 @dataclass(frozen=True)
@@ -46,7 +47,7 @@ class RequestSession(FlaskSession):
         return services().reader if has_app_context() and g.get("read_only") else engine
 
 
-db = SQLAlchemy(metadata=Base.metadata, session_options={"class_": RequestSession}, disable_autonaming=True)
+db = SQLAlchemy(metadata=models.metadata, session_options={"class_": RequestSession}, disable_autonaming=True)
 session = cast(Session, db.session)  # the proxy of the request's session, typed as what gateway functions take
 babel = Babel()
 csrf = CSRFProtect()

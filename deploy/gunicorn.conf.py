@@ -11,7 +11,7 @@ def when_ready(_server: Arbiter) -> None:
     gc.freeze()
 
 
-worker_class = "dashboard.web.Worker"
+worker_class = "dashboard.gunicorn_worker.Worker"
 preload_app = True  # loaded once for all workers: half the memory, and one that ends is replaced in no time
 workers = 2
 threads = 64

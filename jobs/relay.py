@@ -10,21 +10,18 @@ from types import FrameType
 
 from sqlalchemy.exc import SQLAlchemyError
 
-from dashboard.bell import Bell
 from dashboard.db import Sessions, make_sessions, reading, utcnow
-from dashboard.gateway import (
-    carriers,
-    idempotency,
-    outbox,
-    people,
-    processes,
-    receipts,
-    retention,
-    stats,
-    webhook_queue,
-)
+from dashboard.gateway import workers
+from dashboard.gateway.accounts import users
+from dashboard.gateway.carriers import carriers
+from dashboard.gateway.delivery import receipts
+from dashboard.gateway.maintenance import retention
+from dashboard.gateway.messages import idempotency, outbox
+from dashboard.gateway.statistics import rollup
+from dashboard.gateway.webhooks import queue
 from dashboard.settings import Settings, SettingsError
-from jobs.drain import stopping
+from dashboard.wakeup import Bell
+from jobs.deliver import stopping
 
 log = logging.getLogger(__name__)
 
@@ -60,25 +57,25 @@ def main() -> int:
 def tick(sessions: Sessions, bell: Bell, started_at: datetime, *, sweep: bool) -> None:
     """Ring where rows wait, count what changed; now and then close what is overdue and forget what is not needed."""
     with reading(sessions) as session:
-        waiting = outbox.waiting(session) | {webhook_queue.LANE: webhook_queue.waiting(session)}
+        waiting = outbox.waiting(session) | {queue.LANE: queue.waiting(session)}
     for lane, count in waiting.items():
         if count:
             bell.ring_again(lane, min(count, MOST_RINGS))
     with sessions.begin() as session:
-        processes.beat(session, "relay", started_at)
+        workers.beat(session, "relay", started_at)
         carriers.review(session)
         receipts.reconcile(session)
         if sweep:
             outbox.expire_stale(session)
             carriers.send_back(session)
-            people.forget_old_tries(session)
+            users.forget_old_tries(session)
             idempotency.sweep(session)
-            webhook_queue.mend_clock(session)
-            webhook_queue.forget_old(session)
-            stats.forget_old(session)
+            queue.mend_clock(session)
+            queue.forget_old(session)
+            rollup.forget_old(session)
             carriers.forget_old(session)
             receipts.forget_old(session)
-    stats.fold_for(sessions, FOLD_SECONDS)
+    rollup.fold_for(sessions, FOLD_SECONDS)
 
 
 def tidy(sessions: Sessions) -> None:

@@ -15,10 +15,13 @@ from rq import Queue, SimpleWorker
 from rq.exceptions import StopRequested
 
 from dashboard.db import utcnow
-from dashboard.gateway import delivery, outbox, processes, webhook_queue
+from dashboard.gateway import workers
+from dashboard.gateway.delivery import worker as delivery
+from dashboard.gateway.messages import outbox
+from dashboard.gateway.webhooks import queue as webhook_queue
 from dashboard.providers.base import State
 from dashboard.settings import Settings, SettingsError
-from jobs.drain import crew, deliver, desk, drain, sessions, stopping
+from jobs.deliver import crew, deliver, desk, drain, sessions, stopping
 
 log = logging.getLogger(__name__)
 
@@ -56,8 +59,8 @@ class LaneWorker(SimpleWorker):
 def main(lane: str) -> int:
     """Work until told to stop. While Redis is gone, look for work every second instead of waiting for the bell."""
     logging.basicConfig(level=logging.INFO, format="%(levelname)s %(name)s: %(message)s")
-    if lane not in processes.LANES:
-        print(f"There is no lane {lane!r}; lanes are {', '.join(processes.LANES)}.", file=sys.stderr)
+    if lane not in workers.LANES:
+        print(f"There is no lane {lane!r}; lanes are {', '.join(workers.LANES)}.", file=sys.stderr)
         return 2
     try:
         settings = Settings.from_env()
@@ -96,12 +99,12 @@ def _beat(role: str) -> None:
     while not stopping.is_set():
         try:
             with sessions().begin() as session:
-                processes.beat(session, role, started_at)
+                workers.beat(session, role, started_at)
             if role in outbox.LANES:
                 desk(role).lines.beat()
         except Exception as error:
             log.warning("no sign of life written: %s", type(error).__name__)
-        stopping.wait(processes.BEAT_SECONDS)
+        stopping.wait(workers.BEAT_SECONDS)
 
 
 def _keep_lines(lane: str) -> None:

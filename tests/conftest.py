@@ -9,7 +9,8 @@ from pathlib import Path
 
 import pytest
 
-from dashboard.db import Base, Sessions, make_sessions
+from dashboard.db import Sessions, make_sessions
+from dashboard.models.registry import metadata
 from dashboard.settings import Settings, prepare_home
 from tests.parts import fork
 from tests.postgres import Postgres, PostgresMissing
@@ -145,6 +146,6 @@ def _engine_of(settings: Settings) -> Iterator[Sessions]:
 def sessions(_engine_of: Sessions) -> Sessions:
     """A session factory on an empty, migrated database; no processes run."""
     with _engine_of.begin() as session:
-        for table in reversed(Base.metadata.sorted_tables):
+        for table in reversed(metadata.sorted_tables):
             session.execute(table.delete())
     return _engine_of

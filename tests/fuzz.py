@@ -11,7 +11,7 @@ import sys
 import tempfile
 from pathlib import Path
 
-from dashboard.gateway import keys
+from dashboard.gateway.api_keys import keys
 from tests import rawfuzz
 from tests.stack import Stack
 

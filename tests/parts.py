@@ -24,7 +24,7 @@ import jobs.worker
 from dashboard.settings import ROOT
 
 FORKSERVER = multiprocessing.get_context("forkserver")
-FORKSERVER.set_forkserver_preload(["__main__", __name__, "dashboard.app", "dashboard.web"])
+FORKSERVER.set_forkserver_preload(["__main__", __name__, "dashboard.app", "dashboard.gunicorn_worker"])
 MAINS: dict[str, Callable[..., int | None]] = {
     "gunicorn": lambda *_arguments: wsgiapp.run(),  # reads sys.argv
     "jobs.worker": jobs.worker.main,

@@ -15,7 +15,7 @@ from contextlib import suppress
 from dataclasses import dataclass, field
 from functools import partial
 
-from dashboard.gateway import keys
+from dashboard.gateway.api_keys import keys
 from tests.stack import Stack
 
 SENDERS = 4

@@ -28,9 +28,10 @@ from sqlalchemy import func, select
 from dashboard.app import create_app
 from dashboard.db import Sessions, make_sessions
 from dashboard.extensions import db
-from dashboard.gateway import keys
-from dashboard.gateway.handset import Handset, Received
-from dashboard.models import Otp, SandboxText
+from dashboard.gateway.api_keys import keys
+from dashboard.gateway.sandbox.inbox import Handset, Received
+from dashboard.models.otp import Otp
+from dashboard.models.sandbox import SandboxText
 from dashboard.settings import ROOT, Settings, prepare_home
 from tests.parts import Part, execute, valkey_command
 

@@ -18,7 +18,7 @@ import httpx
 import pytest
 from click.testing import CliRunner
 
-from dashboard.cli import main
+from dashboard.cli.registry import main
 from tests.stack import KEPT, free_port, until
 
 pytestmark = [pytest.mark.long, pytest.mark.timeout(180)]

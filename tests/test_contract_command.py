@@ -13,8 +13,9 @@ from typing import Any
 import pytest
 from click.testing import CliRunner, Result
 
-from dashboard.cli import holding, main, rules, rules_beyond  # noqa: F401  the rules put themselves on the list
-from dashboard.gateway import keys
+from dashboard.cli.registry import main
+from dashboard.contract_test import registry, runner
+from dashboard.gateway.api_keys import keys
 from tests.api.hosted import FIRST, KEY, SECOND, Hosted
 from tests.conftest import new_phone
 from tests.stack import Stack
@@ -76,8 +77,8 @@ def test_a_server_that_is_not_there_fails_every_rule():
 
 def judge(hosted: Hosted, *, current: bool = False) -> dict[str, dict[str, str]]:
     """What is found of somebody else's server, by rule."""
-    plan = holding.Plan(hosted.url, KEY, new_phone(), new_phone(), current=current)
-    return {finding.rule: vars(finding) for finding in holding.hold(plan)}
+    plan = runner.Plan(hosted.url, KEY, new_phone(), new_phone(), current=current)
+    return {finding.rule: vars(finding) for finding in runner.run(plan, registry.RULES)}
 
 
 @pytest.fixture(params=[FIRST, SECOND], ids=["first generation", "second generation"])

@@ -12,9 +12,10 @@ import httpx
 import pytest
 from sqlalchemy import delete
 
-from dashboard.gateway import keys, people
-from dashboard.models import User, UserSession
-from dashboard.pages.docs import CODE
+from dashboard.gateway.accounts import users
+from dashboard.gateway.api_keys import keys
+from dashboard.models.accounts import User, UserSession
+from dashboard.pages.docs.views import CODE
 from dashboard.providers import sandbox
 from tests.api.shape import refused
 from tests.conftest import new_phone
@@ -48,7 +49,7 @@ class Desk:
 @pytest.fixture
 def desk(stack: Stack) -> Iterator[Desk]:
     with stack.sessions.begin() as session:
-        person = people.add(session, people.NewPerson(EMAIL, "owner", PASSWORD))
+        person = users.add(session, users.NewPerson(EMAIL, "owner", PASSWORD))
         session.flush()
         person_id = person.id
     with httpx.Client(base_url=stack.http.base_url, headers={"Accept-Language": "en"}, timeout=20) as http:

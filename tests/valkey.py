@@ -7,7 +7,7 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
-from dashboard.bell import Bell
+from dashboard.wakeup import Bell
 from tests.parts import valkey_command
 from tests.stack import until
 

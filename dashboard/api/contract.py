@@ -12,9 +12,10 @@ from flask import Response, g, request
 from pydantic import BaseModel, ValidationError
 from werkzeug.exceptions import HTTPException
 
-from dashboard.api import Forbidden, Invalid, body, caller, look_again, problem, scope_missing
+from dashboard.api import request_body
+from dashboard.api.errors import Forbidden, Invalid, caller, look_again, problem, scope_missing
 from dashboard.extensions import services
-from dashboard.gateway import idempotency
+from dashboard.gateway.messages import idempotency
 
 T = TypeVar("T", bound=BaseModel)
 MESSAGES = {
@@ -45,7 +46,7 @@ class Contract:
     idempotent: bool = False
     limited: bool = False  # its answers bear the limits as they stand
     confirms: bool = False  # its work sees for itself that the key is live: one remembered from before will do
-    largest: int = body.LIMIT  # bytes
+    largest: int = request_body.LIMIT  # bytes
     also: dict[int, tuple[str, dict[str, Any]]] = field(default_factory=dict)
     """Further statuses that bear `gives`: their meaning, and where their example differs."""
 
@@ -102,7 +103,7 @@ def _arguments(declared: Contract) -> list[BaseModel]:
         return [parse(declared.asks, query())]
     if declared.takes is None:
         return []
-    values = body.json_object(declared.largest)
+    values = request_body.json_object(declared.largest)
     if declared.idempotent:
         _note_call(values)
     return [parse(declared.takes, values)]

@@ -11,27 +11,31 @@ from typing import Any
 import click
 from sqlalchemy.orm import Session
 
-from dashboard import providers
-from dashboard.bell import Bell
 from dashboard.cli.core import JSON, database, example, fail, main, phone_type, print_rows, told
 from dashboard.db import make_sessions, reading, utcnow
-from dashboard.gateway import carriers, forecast, history, keys, outbox, phone, routing, trial
-from dashboard.gateway.codes import Keyring
-from dashboard.gateway.delivery import FINAL
-from dashboard.gateway.limits import RateLimited
-from dashboard.gateway.routing import Choice, InvalidRoute, Subject, Trip
-from dashboard.models import Carrier
-from dashboard.providers.forms import InvalidSettings, Setting
+from dashboard.gateway.api_keys import keys
+from dashboard.gateway.carriers import carriers
+from dashboard.gateway.delivery.worker import FINAL
+from dashboard.gateway.limits.rate_limit import RateLimited
+from dashboard.gateway.messages import outbox, status
+from dashboard.gateway.otp.codes import Keyring
+from dashboard.gateway.routing import explain, rules, test_message
+from dashboard.gateway.routing.rules import Choice, InvalidRoute, Subject, Trip
+from dashboard.models.carriers import Carrier
+from dashboard.providers import registry
+from dashboard.providers.settings import InvalidSettings, Setting
 from dashboard.settings import Settings
+from dashboard.sms import numbers
+from dashboard.wakeup import Bell
 
 TRIAL_SECONDS = 20.0
-OPERATORS = {name.lower(): digit for digit, name in phone.OPERATORS.items()}
+OPERATORS = {name.lower(): digit for digit, name in numbers.OPERATORS.items()}
 WRONG = {
     "unknown_carrier": "There is no carrier {name!r}; `chinqit providers list` shows them.",
     "wrong_channel": "{name} does not serve this channel.",
     "twice": "A carrier can stand in a rule once.",
-    "too_many": f"A rule holds at most {routing.MOST_CHOICES} carriers.",
-    "weight": f"The weight of {{name}} must be from 1 to {routing.HEAVIEST}.",
+    "too_many": f"A rule holds at most {rules.MOST_CHOICES} carriers.",
+    "weight": f"The weight of {{name}} must be from 1 to {rules.HEAVIEST}.",
 }
 
 
@@ -41,20 +45,20 @@ def providers_group() -> None:
 
 
 @providers_group.command("kinds", epilog=example("chinqit providers kinds", "chinqit providers kinds whatsapp"))
-@click.argument("kind", required=False, type=click.Choice(list(providers.KINDS)))
+@click.argument("kind", required=False, type=click.Choice(list(registry.KINDS)))
 @JSON
 def providers_kinds(kind: str | None, as_json: bool) -> None:
     """List the kinds of carriers, or the fields of KIND."""
     if kind is None:
-        kinds = providers.KINDS.values()
+        kinds = registry.KINDS.values()
         rows = [
             {"kind": one.name, "channels": list(one.channels), "about": f"{one.title}: {one.about}"} for one in kinds
         ]
         print_rows(rows, as_json, "")
     elif as_json:
-        click.echo(json.dumps([vars(field) for field in providers.describe(kind)], ensure_ascii=False))
+        click.echo(json.dumps([vars(field) for field in registry.describe(kind)], ensure_ascii=False))
     else:
-        for field in providers.describe(kind):
+        for field in registry.describe(kind):
             _print_field(field)
 
 
@@ -65,7 +69,7 @@ def providers_kinds(kind: str | None, as_json: bool) -> None:
         "chinqit providers kinds smpp",
     ),
 )
-@click.argument("kind", type=click.Choice(list(providers.KINDS)))
+@click.argument("kind", type=click.Choice(list(registry.KINDS)))
 @click.argument("name")
 @click.argument("fields", metavar="FIELD=VALUE...", nargs=-1)
 @JSON
@@ -116,7 +120,7 @@ def providers_test(name: str, phone_number: str, as_json: bool) -> None:
     with database() as session:
         carrier = _find(session, name)
         try:
-            reference, channel = trial.send(session, Keyring.of(settings), carrier, phone_number)
+            reference, channel = test_message.send(session, Keyring.of(settings), carrier, phone_number)
         except RateLimited as refusal:
             fail(f"This number was sent enough trial codes; try again in {refusal.standing.reset} s.")
     Bell(settings.redis_url).ring_again(channel, 1)
@@ -188,7 +192,7 @@ def routes_set(channel: str, choices: Sequence[str], operator: str | None, key: 
     with database() as session:
         subject = (channel, OPERATORS.get(operator or ""), _key_id(session, key))
         try:
-            routing.set_rule(session, subject, _choices(choices))
+            rules.set_rule(session, subject, _choices(choices))
         except InvalidRoute as error:
             fail(WRONG[error.code].format(name=error.name))
     click.echo("The rule is gone." if clear else "The rule holds.")
@@ -201,7 +205,7 @@ def routes_list(as_json: bool) -> None:
     with database() as session:
         rows = [
             {**_subject_row(session, subject), "carriers": [_leg(route) for route in routes]}
-            for subject, routes in routing.rules(session)
+            for subject, routes in rules.rules(session)
         ]
     print_rows(rows, as_json, "No route: without a carrier, messages land on the sandbox phone.")
 
@@ -217,7 +221,7 @@ def routes_explain(phone_number: str, channel: str, key: str | None, as_json: bo
     """Say which way a message to PHONE would go now, and why."""
     with database() as session:
         key_id = _key_id(session, key) or ""
-        found = forecast.of(session, Trip(channel, phone_number, key_id))
+        found = explain.of(session, Trip(channel, phone_number, key_id))
         rows = [
             {"carrier": way.carrier.name, "fate": way.fate, "why": (way.fate == "down" and way.carrier.down_code) or ""}
             for way in found.ways
@@ -270,7 +274,7 @@ def _key_id(session: Session, key: str | None) -> str | None:
 
 
 def _carrier_row(session: Session, settings: Settings, carrier: Carrier) -> dict[str, Any]:
-    kind = providers.KINDS[carrier.kind]
+    kind = registry.KINDS[carrier.kind]
     states = [line.state for line in carriers.lines(session) if line.carrier_id == carrier.id]
     return {
         "name": carrier.name,
@@ -296,7 +300,7 @@ def _outcome(settings: Settings, name: str, reference: str) -> dict[str, Any]:
     sessions, end = make_sessions(settings.database_url), time.monotonic() + TRIAL_SECONDS
     while True:
         with reading(sessions) as session:
-            message = history.find(session, reference)
+            message = status.find(session, reference)
             assert message is not None  # noqa: S101  it was committed
             row = {"messageId": reference, "status": message.status, "error": message.error_code or _why(session, name)}
             if message.status in FINAL or time.monotonic() > end:
@@ -328,7 +332,7 @@ def _subject_row(session: Session, subject: Subject) -> dict[str, Any]:
     channel, operator, key_id = subject
     return {
         "channel": channel,
-        "operator": phone.OPERATORS[operator] if operator else None,
+        "operator": numbers.OPERATORS[operator] if operator else None,
         "key": keys.find(session, key_id).name if key_id else None,
     }
 

@@ -13,8 +13,8 @@ from sqlalchemy.orm import Session
 
 from dashboard import supervisor
 from dashboard.db import make_sessions
-from dashboard.gateway import phone
 from dashboard.settings import Settings, SettingsError
+from dashboard.sms import numbers
 
 JSON = click.option("--json", "as_json", is_flag=True, help="Print JSON.")
 
@@ -64,8 +64,8 @@ def database() -> Iterator[Session]:
 def phone_type(_ctx: click.Context, _param: click.Parameter, raw: str | None) -> str | None:
     """Any accepted form of a number, as +222XXXXXXXX."""
     try:
-        return None if raw is None else phone.parse(raw)
-    except phone.InvalidPhone as error:
+        return None if raw is None else numbers.parse(raw)
+    except numbers.InvalidPhone as error:
         raise click.BadParameter(str(error)) from None
 
 

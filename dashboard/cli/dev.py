@@ -8,8 +8,8 @@ import click
 
 from dashboard.cli.core import database, example, fail, main, told
 from dashboard.db import make_sessions
-from dashboard.gateway import seeding
-from dashboard.gateway.codes import Keyring
+from dashboard.dev import seed as seeding
+from dashboard.gateway.otp.codes import Keyring
 from dashboard.settings import Settings
 
 

@@ -10,11 +10,12 @@ from typing import Any
 import click
 from sqlalchemy.orm import Session
 
+from dashboard import db
 from dashboard.cli.core import JSON, database, example, fail, main, phone_type, print_rows
 from dashboard.db import utcnow
-from dashboard.gateway import history, keys, limits
-from dashboard.models import LimitOverride
-from dashboard.models.limits import UNLIMITED
+from dashboard.gateway.api_keys import keys
+from dashboard.gateway.limits import rate_limit
+from dashboard.models.limits import UNLIMITED, LimitOverride
 
 
 @main.group("limits")
@@ -28,9 +29,9 @@ def window(_ctx: click.Context, _param: click.Parameter, raw: str | None) -> int
         return None
     if raw == "unlimited":
         return UNLIMITED
-    if raw.isascii() and raw.isdigit() and int(raw) <= limits.LARGEST:
+    if raw.isascii() and raw.isdigit() and int(raw) <= rate_limit.LARGEST:
         return int(raw)
-    raise click.BadParameter(f"give a whole number up to {limits.LARGEST}, 'unlimited' or 'inherit'")
+    raise click.BadParameter(f"give a whole number up to {rate_limit.LARGEST}, 'unlimited' or 'inherit'")
 
 
 def subject_options(command: Callable[..., None]) -> Callable[..., None]:
@@ -73,8 +74,8 @@ def limits_set(
     if all(value is None for value in windows.values()):
         raise click.UsageError("Give at least one of --minute, --hour and --day.")
     until = utcnow() + _lasting(lasting) if lasting else None
-    wanted = limits.Wanted(key_id, phone_number, reason=reason[:200], until=until, **windows)
-    limits.override(session, wanted, created_by="command line")
+    wanted = rate_limit.Wanted(key_id, phone_number, reason=reason[:200], until=until, **windows)
+    rate_limit.override(session, wanted, created_by="command line")
     click.echo("The override holds.")
 
 
@@ -83,7 +84,7 @@ def limits_set(
 def limits_list(as_json: bool) -> None:
     """List all overrides."""
     with database() as session:
-        rows = [_override_row(row) for row in limits.overrides(session)]
+        rows = [_override_row(row) for row in rate_limit.overrides(session)]
     print_rows(rows, as_json, "No override. The limits are 3 a minute, 10 an hour and 20 a day.")
 
 
@@ -91,20 +92,20 @@ def limits_list(as_json: bool) -> None:
 @subject_options
 def limits_clear(session: Session, key_id: str | None, phone_number: str | None) -> None:
     """Remove the override of exactly this number, key, or number on a key."""
-    if limits.clear(session, key_id, phone_number) == 0:
+    if rate_limit.clear(session, key_id, phone_number) == 0:
         fail("There is no such override; `chinqit limits list` shows them.")
     click.echo("The override is gone.")
 
 
 def _override_row(row: LimitOverride) -> dict[str, Any]:
-    shown = {name: getattr(row, name) for name in limits.WINDOWS}
+    shown = {name: getattr(row, name) for name in rate_limit.WINDOWS}
     return {
         "phone": row.phone,
         "key": row.key.name if row.key else None,
         **{name: "unlimited" if value == UNLIMITED else value for name, value in shown.items()},
         "reason": row.reason,
-        "until": history.iso(row.until),
-        "lastHitAt": history.iso(row.last_hit_at),
+        "until": db.iso(row.until),
+        "lastHitAt": db.iso(row.last_hit_at),
     }
 
 

@@ -6,10 +6,11 @@ import json
 
 import click
 
+from dashboard import db
 from dashboard.cli.core import JSON, database, example, fail, main, phone_type, told
 from dashboard.db import make_sessions
-from dashboard.gateway import history
-from dashboard.gateway.handset import Handset
+from dashboard.gateway.messages import status
+from dashboard.gateway.sandbox.inbox import Handset
 from dashboard.settings import Settings
 
 
@@ -30,7 +31,7 @@ def sandbox_inbox(phone_number: str, as_json: bool) -> None:
             "text": text.text,
             "channel": text.channel,
             "messageId": text.message_uuid,
-            "receivedAt": history.iso(text.received_at),
+            "receivedAt": db.iso(text.received_at),
         }
         for text in texts
     ]
@@ -54,10 +55,10 @@ def messages_group() -> None:
 def messages_show(message_id: str, as_json: bool) -> None:
     """Show what became of the message ID. Never its text."""
     with database() as session:
-        message = history.find(session, message_id.lower())
+        message = status.find(session, message_id.lower())
         if message is None:
             fail(f"There is no message {message_id}.")
-        described = history.described(message)
+        described = status.described(message)
     if as_json:
         click.echo(json.dumps(described))
         return

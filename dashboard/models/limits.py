@@ -8,7 +8,7 @@ from sqlalchemy import CheckConstraint, ForeignKey, Index, String
 from sqlalchemy.orm import Mapped, mapped_column, relationship
 
 from dashboard.db import Base, BigId, UtcDateTime, utcnow
-from dashboard.models.keys import ApiKey
+from dashboard.models.api_keys import ApiKey
 
 UNLIMITED = -1
 

@@ -4,11 +4,11 @@ from __future__ import annotations
 
 from datetime import datetime
 
-from sqlalchemy import ForeignKey, Index, LargeBinary, String, Text, text
+from sqlalchemy import ForeignKey, Index, String, Text, text
 from sqlalchemy.orm import Mapped, mapped_column, relationship
 
 from dashboard.db import Base, BigId, UtcDateTime, partial, utcnow
-from dashboard.models.keys import ApiKey
+from dashboard.models.api_keys import ApiKey
 
 # A row enters its index when its status changes and leaves it when that is counted: no statement has to think of it.
 # What is counted (`sent_at`, `error_code`) therefore changes together with the status.
@@ -79,17 +79,3 @@ class Resend(Base):
     old_id: Mapped[int] = mapped_column(ForeignKey("messages.id"), index=True)
     at: Mapped[datetime] = mapped_column(UtcDateTime, default=utcnow)
     created_by: Mapped[str | None] = mapped_column(String(254))
-
-
-class SandboxText(Base):
-    """A text on the sandbox phone; encrypted, since it may hold a code."""
-
-    __tablename__ = "sandbox_texts"
-    __table_args__ = (Index("ix_sandbox_texts_phone", "phone", "id"),)
-
-    id: Mapped[int] = mapped_column(BigId, primary_key=True)
-    phone: Mapped[str] = mapped_column(String(12))
-    channel: Mapped[str] = mapped_column(String(8))
-    message_uuid: Mapped[str] = mapped_column(String(36))
-    sealed: Mapped[bytes] = mapped_column(LargeBinary)
-    received_at: Mapped[datetime] = mapped_column(UtcDateTime, default=utcnow)

@@ -4,12 +4,12 @@ from __future__ import annotations
 
 from datetime import datetime
 
-from sqlalchemy import ForeignKey, Index, LargeBinary, String
+from sqlalchemy import ForeignKey, Index, LargeBinary, String, Text
 from sqlalchemy.orm import Mapped, mapped_column, relationship
 
-from dashboard.db import Base, BigId, UtcDateTime, partial
+from dashboard.db import Base, BigId, UtcDateTime, partial, utcnow
+from dashboard.models.api_keys import ApiKey
 from dashboard.models.messages import Message
-from dashboard.models.texts import OtpWording
 
 UNTALLIED = "tallied IS NULL AND (verified_at IS NOT NULL OR attempts >= 3)"  # judged for good and not counted yet
 
@@ -50,3 +50,23 @@ class Otp(Base):
 
     message: Mapped[Message] = relationship()
     wording: Mapped[OtpWording | None] = relationship()
+
+
+class OtpWording(Base):
+    """A version of the wording for a key and language; rows are never changed, the newest is in force.
+
+    Without a key it is for all keys. Without a body it gives way: to the wording for all keys, then to the built-in.
+    """
+
+    __tablename__ = "otp_wordings"
+    __table_args__ = (Index("ix_otp_wordings_subject", "key_id", "language", "id"),)
+
+    id: Mapped[int] = mapped_column(primary_key=True)
+    key_id: Mapped[str | None] = mapped_column(ForeignKey("api_keys.id"))
+    language: Mapped[str] = mapped_column(String(2))
+    body: Mapped[str | None] = mapped_column(Text)  # with {code}, perhaps {minutes} and {brand}
+    brand: Mapped[str] = mapped_column(String(40), default="")  # kept here, so that a version always reads the same
+    created_at: Mapped[datetime] = mapped_column(UtcDateTime, default=utcnow)
+    created_by: Mapped[str | None] = mapped_column(String(254))
+
+    key: Mapped[ApiKey | None] = relationship()

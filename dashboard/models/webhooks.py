@@ -8,7 +8,7 @@ from sqlalchemy import JSON, ForeignKey, Index, LargeBinary, String, Text
 from sqlalchemy.orm import Mapped, mapped_column, relationship
 
 from dashboard.db import Base, BigId, UtcDateTime, partial, utcnow
-from dashboard.models.keys import ApiKey
+from dashboard.models.api_keys import ApiKey
 
 
 class WebhookEndpoint(Base):

@@ -13,14 +13,21 @@ from sqlalchemy.orm import Session
 
 from dashboard.db import utcnow
 from dashboard.extensions import services, session
-from dashboard.gateway import carriers, figures, keys, log, processes, standing, watch
-from dashboard.gateway.figures import Figures, Narrow, Period, total
-from dashboard.gateway.log import Filters
-from dashboard.gateway.watch import Trouble
-from dashboard.models.stats import COUNTS, SEND, VERIFY
-from dashboard.pages import charts, htmx, words
-from dashboard.pages.charts import Chart, Series
-from dashboard.pages.words import Change
+from dashboard.gateway import workers
+from dashboard.gateway.api_keys import keys
+from dashboard.gateway.carriers import carriers
+from dashboard.gateway.message_log import search
+from dashboard.gateway.message_log.search import Filters
+from dashboard.gateway.monitoring import alerts, carrier_status
+from dashboard.gateway.monitoring.alerts import Trouble
+from dashboard.gateway.statistics import queries
+from dashboard.gateway.statistics.queries import Figures, Narrow, Period, total
+from dashboard.models.statistics import COUNTS, SEND, VERIFY
+from dashboard.pages.ui import charts
+from dashboard.pages.ui import labels as words
+from dashboard.pages.ui.charts import Chart, Series
+from dashboard.pages.ui.labels import Change
+from dashboard.pages.web import htmx
 
 MINUTES = 60
 HOURS = 24
@@ -45,7 +52,7 @@ class Tile:
 @bp.get("/")
 def index() -> ResponseReturnValue:
     """The page; its live block alone when HTMX asks, and nothing when nothing changed."""
-    context = _first_steps() if log.is_empty(session) else _figures()
+    context = _first_steps() if search.is_empty(session) else _figures()
     context["mark"] = _mark(context)
     if not htmx.wants_fragment():
         return render_template("overview/index.html", **context)
@@ -61,11 +68,11 @@ def _first_steps() -> dict[str, Any]:
 
 def _figures() -> dict[str, Any]:
     now = utcnow()
-    alive, lanes = processes.alive(session), watch.lanes(session)
+    alive, lanes = workers.alive(session), alerts.lanes(session)
     rings = services().bell.answers()
-    ways = standing.all_of(session, carriers.cipher(services().settings))
-    troubles = ([] if rings else [Trouble("no_valkey")]) + watch.troubles(session, lanes, alive)
-    troubles += watch.carrier_troubles(session, ways)
+    ways = carrier_status.all_of(session, carriers.cipher(services().settings))
+    troubles = ([] if rings else [Trouble("no_valkey")]) + alerts.troubles(session, lanes, alive)
+    troubles += alerts.carrier_troubles(session, ways)
     return {
         "first_use": False,
         "troubles": sorted(troubles, key=lambda trouble: not trouble.is_grave),
@@ -74,8 +81,8 @@ def _figures() -> dict[str, Any]:
         "lanes": lanes,
         "waiting": sum(lane.count for lane in lanes),
         "waits": max((lane.waits for lane in lanes if lane.waits), default=None),
-        "carriers": watch.ways_out(ways),
-        "failures": log.page(session, Filters(status="failed"), limit=FAILURES),
+        "carriers": alerts.ways_out(ways),
+        "failures": search.page(session, Filters(status="failed"), limit=FAILURES),
         **_hour(session, now),
         **_day(session, now),
     }
@@ -85,7 +92,7 @@ def _hour(session: Session, now: datetime) -> dict[str, Any]:
     """The last sixty minutes, against the sixty before."""
     period = Period.last("minute", MINUTES, now)
     both = Period(period.grain, period.before.since, period.until)
-    kinds = figures.over_time_by(session, "kind", both, Narrow(), (*COUNTS, *SEND))
+    kinds = queries.over_time_by(session, "kind", both, Narrow(), (*COUNTS, *SEND))
     codes = kinds.get("otp", [Figures() for _ in both.starts])
     everything = [total(of_kind[i] for of_kind in kinds.values()) for i in range(len(both.starts))]
     now_all, then_all = total(everything[MINUTES:]), total(everything[:MINUTES])
@@ -108,12 +115,12 @@ def _hour(session: Session, now: datetime) -> dict[str, Any]:
 def _day(session: Session, now: datetime) -> dict[str, Any]:
     """The last twenty-four hours, and the operators in them."""
     period = Period.last("hour", HOURS, now)
-    found = figures.over_time(session, period, Narrow())
-    operators = figures.over_time_by(
+    found = queries.over_time(session, period, Narrow())
+    operators = queries.over_time_by(
         session, "operator", period, Narrow(kind="otp"), ("requested", "verified", *VERIFY)
     )
     empty = [Figures() for _ in period.starts]
-    tiles = [(digit, _tile(name, operators.get(digit, empty))) for digit, name in watch.operators().items()]
+    tiles = [(digit, _tile(name, operators.get(digit, empty))) for digit, name in alerts.operators().items()]
     return {
         "day": total(found),
         "hours": _traffic(found, [words.hour_minute(at) for at in period.starts]),
@@ -126,7 +133,7 @@ def _tile(name: str, hours: list[Figures]) -> Tile:
     day, last = total(hours), total(hours[-2:])
     return Tile(
         name=name,
-        weather=watch.weather(day.share("verified"), last.share("verified"), last["requested"]),
+        weather=alerts.weather(day.share("verified"), last.share("verified"), last["requested"]),
         share=day.share("verified"),
         codes=day["requested"],
         median=day.verify_time(0.5),

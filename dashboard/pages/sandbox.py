@@ -15,14 +15,18 @@ from flask_babel import ngettext
 from werkzeug.datastructures import MultiDict
 
 from dashboard.extensions import services, session
-from dashboard.gateway import keys, otp, outbox, text
-from dashboard.gateway.keys import CapReached
-from dashboard.gateway.limits import RateLimited
-from dashboard.gateway.otp_texts import LONE_NUMBER
-from dashboard.models import ApiKey
-from dashboard.pages import forms, guard, htmx, words
-from dashboard.pages.forms import Fault
+from dashboard.gateway.api_keys import keys
+from dashboard.gateway.api_keys.keys import CapReached
+from dashboard.gateway.limits.rate_limit import RateLimited
+from dashboard.gateway.messages import outbox
+from dashboard.gateway.otp import otp
+from dashboard.gateway.otp.template_rules import LONE_NUMBER
+from dashboard.models.api_keys import ApiKey
+from dashboard.pages.ui import fields, labels
+from dashboard.pages.ui.fields import Fault
+from dashboard.pages.web import access, htmx
 from dashboard.providers.sandbox import ENDINGS
+from dashboard.sms import encoding
 
 MOST_PHONES = 6
 MOST_TEXTS = 20  # on one phone's screen
@@ -44,7 +48,7 @@ def index() -> ResponseReturnValue:
 
 
 @bp.post("/send")
-@guard.needs("operator")
+@access.needs("operator")
 def send() -> ResponseReturnValue:
     """Send a code or a text with a test key, as an app would."""
     errors: dict[str, str] = {}
@@ -54,7 +58,7 @@ def send() -> ResponseReturnValue:
     if not errors and key is not None:
         _send(key, number, body, errors)
     if not errors:
-        told = _("Sent to %(number)s", number=words.phone(number))
+        told = _("Sent to %(number)s", number=labels.phone(number))
         response = make_response(
             htmx.done(told, url_for(".index"), fragment="sandbox/_phones.html", target="#phones", **_phones())
         )
@@ -67,13 +71,13 @@ def send() -> ResponseReturnValue:
 
 
 @bp.get("/clear")
-@guard.needs("operator")
+@access.needs("operator")
 def ask_clear() -> ResponseReturnValue:
     return htmx.solo("sandbox/_clear.html", page_title=_("Sandbox phone"), phone=_shown_number(request.args))
 
 
 @bp.post("/clear")
-@guard.needs("operator")
+@access.needs("operator")
 def clear() -> ResponseReturnValue:
     """Throw away the texts of one number or of all; their messages stay in the log."""
     count = services().handset.clear(_shown_number(request.form))
@@ -92,7 +96,7 @@ def _send(key: ApiKey, number: str, body: str | None, errors: dict[str, str]) ->
     caller, channel = keys.caller_of(key), "sms"
     try:
         if body is None:
-            channel = request.form.get("channel", "sms") if request.form.get("channel") in words.CHANNELS else "sms"
+            channel = request.form.get("channel", "sms") if request.form.get("channel") in labels.CHANNELS else "sms"
             language = request.form.get("language", "fr")
             order = otp.Order(number, channel, language if language in ("fr", "en", "ar") else "fr")
             otp.send(session, services().keyring, caller, order)
@@ -100,7 +104,7 @@ def _send(key: ApiKey, number: str, body: str | None, errors: dict[str, str]) ->
             keys.spend_cap(session, caller, "message")
             outbox.submit(session, caller, outbox.Draft("message", "sms", number, body, body))
     except RateLimited as refusal:
-        wait = words.duration_of(refusal.standing.reset)
+        wait = labels.duration_of(refusal.standing.reset)
         errors["phone"] = _("Refused as an app would be, with 429: the limit is full for %(time)s more.", time=wait)
     except CapReached:
         errors["key"] = _("This key has sent what it may send in a day.")
@@ -140,7 +144,7 @@ def _chosen_key(errors: dict[str, str]) -> ApiKey | None:
 
 def _number(errors: dict[str, str]) -> str:
     try:
-        return forms.phone_number(request.form.get("phone", ""))
+        return fields.phone_number(request.form.get("phone", ""))
     except Fault as fault:
         errors["phone"] = str(fault)
         return ""
@@ -150,7 +154,7 @@ def _body(errors: dict[str, str]) -> str:
     body = request.form.get("text", "").replace("\r\n", "\n")
     if not body.strip():
         errors["text"] = _("Write a text.")
-    elif any(c != "\n" and not c.isprintable() for c in body) or text.shape(body).segments > MOST_SEGMENTS:
+    elif any(c != "\n" and not c.isprintable() for c in body) or encoding.shape(body).segments > MOST_SEGMENTS:
         errors["text"] = _("Use at most 10 SMS segments and no control characters.")
     return body
 
@@ -159,7 +163,7 @@ def _shown_number(given: MultiDict[str, str]) -> str | None:
     if not given.get("phone"):
         return None
     try:
-        return forms.phone_number(given["phone"])
+        return fields.phone_number(given["phone"])
     except Fault:
         if request.method == "POST":
             abort(404)

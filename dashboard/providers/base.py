@@ -14,6 +14,8 @@ from dataclasses import dataclass, field
 from datetime import datetime
 from typing import Protocol
 
+from dashboard.outbound.errors import NotSent, OutcomeUnknown, SendError
+
 log = logging.getLogger(__name__)
 
 
@@ -48,32 +50,7 @@ class Outcome:
     failed: str | None = None
 
 
-class ProviderError(Exception):
-    """`code` is snake_case, shown in the log and to API clients."""
-
-    def __init__(
-        self, code: str, retry_after: float | None = None, *, configuration: bool = False, repeatable: bool = False
-    ) -> None:
-        super().__init__(code)
-        self.code = code
-        self.retry_after = retry_after  # seconds; the carrier's own word on when to come back
-        self.configuration = configuration  # the fault is in how the carrier is set up: another one may take the text
-        self.repeatable = repeatable  # the carrier knows our id, so that a repeat never reaches the phone twice
-
-
-class Refused(ProviderError):
-    """The carrier will never take this text."""
-
-
-class NotSent(ProviderError):
-    """Surely not taken: send it again later."""
-
-
-class OutcomeUnknown(ProviderError):
-    """Perhaps taken: wait for a receipt before sending it again."""
-
-
-Result = Outcome | ProviderError
+Result = Outcome | SendError
 
 
 @dataclass(frozen=True)
@@ -183,7 +160,7 @@ class Provider(Protocol):
             return TOO_LATE
         try:
             return self.send(outgoing)
-        except ProviderError as error:
+        except SendError as error:
             return error
         except Exception as error:  # a fault of ours: what it says may hold a text
             log.error("carrier %s failed: %s", self.name, type(error).__name__)

@@ -4,7 +4,8 @@ from __future__ import annotations
 
 from collections.abc import Callable
 
-from dashboard.providers.base import NotSent, Outcome, OutcomeUnknown, Outgoing, Provider, Refused
+from dashboard.outbound.errors import NotSent, OutcomeUnknown, Refused
+from dashboard.providers.base import Outcome, Outgoing, Provider
 
 N_ = str  # marks a text that the dashboard shows in the reader's language
 

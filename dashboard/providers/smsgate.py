@@ -15,12 +15,13 @@ from urllib.parse import quote
 
 from pydantic import SecretStr, model_validator
 
-from dashboard.providers import web
-from dashboard.providers.base import NotSent, Outcome, OutcomeUnknown, Outgoing, Receipt, Refused
-from dashboard.providers.callbacks import FORGED, Callback, Reply, dig, is_signed, moment, receipt, reference
-from dashboard.providers.forms import WebSettings, _l, setting, wrong
-from dashboard.providers.web import Answer, Call
-from dashboard.providers.webcarrier import WebCarrier
+from dashboard.outbound import client
+from dashboard.outbound.client import Answer, Call
+from dashboard.outbound.errors import NotSent, OutcomeUnknown, Refused
+from dashboard.providers.base import Outcome, Outgoing, Receipt
+from dashboard.providers.delivery_reports import FORGED, Callback, Reply, dig, is_signed, moment, receipt, reference
+from dashboard.providers.http_base import WebCarrier
+from dashboard.providers.settings import WebSettings, _l, setting, wrong
 
 CLOUD = "https://api.sms-gate.app/3rdparty/v1"
 PARALLEL = 4  # the app answers at once and sends one text after the other
@@ -55,7 +56,7 @@ class SmsGateSettings(WebSettings):
     def _reachable(self) -> SmsGateSettings:
         if self.mode == "local" and not self.address:
             raise wrong("address", _l("In local mode the phone's address is needed"))
-        problem = web.url_problem(self.base_url, self.guard)
+        problem = client.url_problem(self.base_url, self.guard)
         if problem:
             raise wrong("address", problem)
         return self
@@ -68,7 +69,7 @@ class SmsGateSettings(WebSettings):
 class SmsGate(WebCarrier):
     """One phone, or the phones of one account."""
 
-    def __init__(self, name: str, settings: SmsGateSettings, timeout: float = web.TIMEOUT) -> None:
+    def __init__(self, name: str, settings: SmsGateSettings, timeout: float = client.TIMEOUT) -> None:
         self.name = name
         super().__init__(settings.guard, timeout, PARALLEL)
         self.settings = settings
@@ -100,7 +101,7 @@ class SmsGate(WebCarrier):
         key = self.settings.signing_key.get_secret_value()
         if not check_signature(callback.body, callback.headers, key, time.time()):
             return FORGED
-        return Reply(200, receipts=tuple(receipts(web.parse_json(callback.body))))
+        return Reply(200, receipts=tuple(receipts(client.parse_json(callback.body))))
 
     def _post(self, outgoing: Outgoing) -> Answer:
         body = json.dumps(request(self.settings, outgoing, datetime.now(UTC))).encode()

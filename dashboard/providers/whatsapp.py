@@ -11,12 +11,23 @@ from typing import Any, NoReturn
 
 from pydantic import SecretStr, field_validator, model_validator
 
-from dashboard.providers import web
-from dashboard.providers.base import NotSent, Outcome, OutcomeUnknown, Outgoing, ProviderError, Receipt, Refused
-from dashboard.providers.callbacks import FORGED, Callback, Reply, dig, is_signed, moment, receipt, reference, same
-from dashboard.providers.forms import WebSettings, _l, setting, wrong
-from dashboard.providers.web import Answer, Call
-from dashboard.providers.webcarrier import WebCarrier
+from dashboard.outbound import client
+from dashboard.outbound.client import Answer, Call
+from dashboard.outbound.errors import NotSent, OutcomeUnknown, Refused, SendError
+from dashboard.providers.base import Outcome, Outgoing, Receipt
+from dashboard.providers.delivery_reports import (
+    FORGED,
+    Callback,
+    Reply,
+    dig,
+    is_signed,
+    moment,
+    receipt,
+    reference,
+    same,
+)
+from dashboard.providers.http_base import WebCarrier
+from dashboard.providers.settings import WebSettings, _l, setting, wrong
 
 # Meta's error codes. https://developers.facebook.com/docs/whatsapp/cloud-api/support/error-codes
 AGAIN = frozenset({130429, 131056, 4, 80007, 2, 131000, 131016})
@@ -60,7 +71,7 @@ class WhatsAppSettings(WebSettings):
 
     @model_validator(mode="after")
     def _complete(self) -> WhatsAppSettings:
-        problem = web.url_problem(self.base_url, self.guard)
+        problem = client.url_problem(self.base_url, self.guard)
         if problem:
             raise wrong("base_url", problem)
         if not any(self.template(language)[0] for language in LANGUAGES):
@@ -83,7 +94,7 @@ class WhatsAppSettings(WebSettings):
 class WhatsApp(WebCarrier):
     """A phone number of a WhatsApp Business account."""
 
-    def __init__(self, name: str, settings: WhatsAppSettings, timeout: float = web.TIMEOUT) -> None:
+    def __init__(self, name: str, settings: WhatsAppSettings, timeout: float = client.TIMEOUT) -> None:
         self.name = name
         super().__init__(settings.guard, timeout, PARALLEL)
         self.settings = settings
@@ -111,7 +122,7 @@ class WhatsApp(WebCarrier):
         if not check_signature(callback.body, signature, self.settings.app_secret.get_secret_value()):
             return FORGED
         # 200 for garbage too: Meta repeats anything else for days, and then unsubscribes.
-        return Reply(200, receipts=tuple(receipts(web.parse_json(callback.body))))
+        return Reply(200, receipts=tuple(receipts(client.parse_json(callback.body))))
 
     def _call(self, outgoing: Outgoing) -> Call:
         headers = {
@@ -200,7 +211,7 @@ def _refuse(answer: Answer) -> NoReturn:
     raise Refused(error_name(code))
 
 
-def _without_code(answer: Answer) -> ProviderError:
+def _without_code(answer: Answer) -> SendError:
     """Not Graph speaks, but something in front of it."""
     name = f"http_{answer.status}"
     if answer.status == 429 or (answer.status >= 500 and answer.status != 504):

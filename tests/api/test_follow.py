@@ -9,7 +9,8 @@ from typing import Any
 import httpx
 import pytest
 
-from dashboard.gateway import keys, limits
+from dashboard.gateway.api_keys import keys
+from dashboard.gateway.limits import rate_limit
 from dashboard.providers import sandbox
 from tests.api.shape import failure, invalid, refused
 from tests.stack import Client, until
@@ -245,8 +246,8 @@ def test_a_key_learns_what_holds_for_it_alone(client: Client):
     capped = client.stack.client("test", scopes=("read",), message_cap=5, otp_cap=6)
     with client.stack.sessions.begin() as session:
         key_id = keys.authenticate(session, capped.key).id
-        limits.override(session, limits.Wanted(key_id, None, minute=7, day=-1))
-        limits.override(session, limits.Wanted(key_id, "+22238089336", hour=99))
+        rate_limit.override(session, rate_limit.Wanted(key_id, None, minute=7, day=-1))
+        rate_limit.override(session, rate_limit.Wanted(key_id, "+22238089336", hour=99))
     body = get(capped, "/me").json()
     assert (body["mode"], body["scopes"]) == ("test", ["read"])
     assert body["limits"] == {"minute": 7, "hour": 10, "day": None}

@@ -14,8 +14,9 @@ import pytest
 from sqlalchemy import select, update
 
 from dashboard.db import reading
-from dashboard.gateway import idempotency
-from dashboard.models import KeptAnswer, Message
+from dashboard.gateway.messages import idempotency
+from dashboard.models.idempotency import KeptAnswer
+from dashboard.models.messages import Message
 from dashboard.providers import sandbox
 from tests.api.shape import failure, refused
 from tests.conftest import new_phone
@@ -112,7 +113,7 @@ def test_a_rotated_key_is_the_same_key(client: Client, phone: str):
     name, body = new_name(), {"phoneNumber": phone, "message": "Bonjour"}
     first = call(client, "/messages/send", name, body)
     with client.stack.sessions.begin() as session:
-        from dashboard.gateway import keys
+        from dashboard.gateway.api_keys import keys
 
         secret = keys.rotate(session, keys.find(session, client.key_id))
     same(first, call(Client(client.stack, secret), "/messages/send", name, body))

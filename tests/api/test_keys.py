@@ -14,8 +14,8 @@ import pytest
 from sqlalchemy.orm import Session
 
 from dashboard.db import utcnow
-from dashboard.gateway import keys
-from dashboard.models import ApiKey
+from dashboard.gateway.api_keys import keys
+from dashboard.models.api_keys import ApiKey
 from tests.api.shape import failure, refused
 from tests.conftest import new_phone
 from tests.stack import Client, Stack

@@ -7,8 +7,8 @@ import re
 import httpx
 import pytest
 
-from dashboard.gateway import keys
-from dashboard.models import ApiKey
+from dashboard.gateway.api_keys import keys
+from dashboard.models.api_keys import ApiKey
 from tests.api.shape import failure, invalid
 from tests.stack import Client, digits
 

@@ -6,8 +6,8 @@ import uuid
 
 import pytest
 
-from dashboard.gateway import text
 from dashboard.providers import sandbox
+from dashboard.sms import encoding
 from tests.api.shape import invalid
 from tests.stack import Client
 
@@ -65,7 +65,7 @@ def test_a_text_arrives_exactly_as_sent(client: Client, phone: str, message: str
 
 @pytest.mark.parametrize("message", BOUNDARIES.values(), ids=BOUNDARIES)
 def test_up_to_ten_segments_arrive_whole(client: Client, phone: str, message: str):
-    assert text.shape(message).segments <= 10
+    assert encoding.shape(message).segments <= 10
     sent = client.send(phone, message)
     assert sent.status_code == 200, sent.text
     assert client.stack.arrived(phone, sent.json()["messageId"]).text == message

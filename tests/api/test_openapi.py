@@ -12,7 +12,7 @@ import jsonschema
 import pytest
 from openapi_spec_validator import OpenAPIV31SpecValidator
 
-from dashboard.api.openapi import shown_path
+from dashboard.api.openapi.document import shown_path
 from dashboard.app import create_app
 from dashboard.settings import ROOT, Settings, prepare_home
 from tests.fuzz import fuzz

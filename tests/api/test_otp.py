@@ -6,8 +6,8 @@ import uuid
 
 import pytest
 
-from dashboard.gateway import text
 from dashboard.providers import sandbox
+from dashboard.sms import encoding
 from tests.api.shape import failure, invalid, refused
 from tests.stack import Client, digits, other_than
 
@@ -81,8 +81,8 @@ def test_a_code_comes_in_the_language_asked_for(
     order = {"language": language} | ({"hash": app_hash} if app_hash else {})
     found = received(client, phone, **order)
     assert word in found
-    assert text.shape(found).segments == 1
-    assert text.shape(found).encoding == ("ucs2" if language == "ar" else "gsm7")
+    assert encoding.shape(found).segments == 1
+    assert encoding.shape(found).encoding == ("ucs2" if language == "ar" else "gsm7")
     if app_hash:
         assert found.split("\n")[-1] == app_hash
         assert len(found.encode()) <= 140

@@ -26,8 +26,9 @@ from pathlib import Path
 import httpx
 from sqlalchemy import select
 
-from dashboard.gateway.codes import Keyring
-from dashboard.models import Message, Otp
+from dashboard.gateway.otp.codes import Keyring
+from dashboard.models.messages import Message
+from dashboard.models.otp import Otp
 from dashboard.settings import ROOT
 from tests.bench import load
 from tests.bench.load import Load

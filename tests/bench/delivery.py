@@ -17,10 +17,12 @@ from pathlib import Path
 from sqlalchemy import func, select
 
 from dashboard.db import Sessions
-from dashboard.gateway import carriers, keys, outbox
-from dashboard.gateway.keys import NewKey
-from dashboard.gateway.outbox import Draft
-from dashboard.models import Message
+from dashboard.gateway.api_keys import keys
+from dashboard.gateway.api_keys.keys import NewKey
+from dashboard.gateway.carriers import carriers
+from dashboard.gateway.messages import outbox
+from dashboard.gateway.messages.outbox import Draft
+from dashboard.models.messages import Message
 from tests.bench import smpp
 from tests.postgres import Postgres, PostgresMissing
 from tests.stack import Stack, until

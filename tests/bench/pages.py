@@ -23,11 +23,12 @@ from sqlalchemy import func, select
 
 from dashboard.app import create_app
 from dashboard.db import make_sessions
+from dashboard.dev import seed
 from dashboard.extensions import db
-from dashboard.gateway import people, seeding
-from dashboard.gateway.codes import Keyring
-from dashboard.gateway.people import NewPerson
-from dashboard.models import Message
+from dashboard.gateway.accounts import users
+from dashboard.gateway.accounts.users import NewPerson
+from dashboard.gateway.otp.codes import Keyring
+from dashboard.models.messages import Message
 from dashboard.settings import Settings, prepare_home
 
 DEMAND_MS, DEMAND_GROWTH = 60, 1.5
@@ -115,10 +116,10 @@ def sign_in(client: FlaskClient) -> None:
 def fill(settings: Settings, rows: int) -> dict[str, object]:
     """Messages, and someone who signs in; return what the addresses of the pages need."""
     began, sessions = time.monotonic(), make_sessions(settings.database_url)
-    seeding.seed(sessions, Keyring.of(settings), rows, DAYS)
+    seed.seed(sessions, Keyring.of(settings), rows, DAYS)
     print(f"{rows:,} messages seeded in {time.monotonic() - began:.1f} s", file=sys.stderr)
     with sessions.begin() as session:
-        people.add(session, NewPerson(EMAIL, "owner", PASSWORD, "Bench"))
+        users.add(session, NewPerson(EMAIL, "owner", PASSWORD, "Bench"))
         newest = session.scalar(select(func.max(Message.id))) or 0
         row = session.get_one(Message, newest // 2)
         known = {"key": row.key_id, "phone": row.phone[4:], "uuid": row.uuid, "before": newest - 100}

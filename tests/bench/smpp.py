@@ -18,8 +18,8 @@ from contextlib import contextmanager
 from multiprocessing.connection import Connection
 from pathlib import Path
 
-from dashboard.providers import build
 from dashboard.providers.base import Outcome, Outgoing, Result
+from dashboard.providers.registry import build
 from tests.providers.smpp.smsc import NodeMissing, Smsc, install
 from tests.stack import until
 

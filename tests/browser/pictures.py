@@ -14,11 +14,14 @@ from pathlib import Path
 from playwright.sync_api import Browser, Page, sync_playwright
 from sqlalchemy import select
 
-from dashboard.gateway import callers, people, seeding
-from dashboard.gateway.callers import Sighting
-from dashboard.gateway.codes import Keyring
-from dashboard.gateway.people import NewPerson
-from dashboard.models import ApiKey, Message
+from dashboard.dev import seed
+from dashboard.gateway.accounts import users
+from dashboard.gateway.accounts.users import NewPerson
+from dashboard.gateway.api_keys import usage
+from dashboard.gateway.api_keys.usage import Sighting
+from dashboard.gateway.otp.codes import Keyring
+from dashboard.models.api_keys import ApiKey
+from dashboard.models.messages import Message
 from dashboard.settings import ROOT
 from tests.browser.tab import CHROMIUM, FLAGS, NARROW
 from tests.stack import Stack
@@ -43,14 +46,14 @@ def main() -> None:
 
 def fill(stack: Stack) -> str:
     """A month of traffic, and a key that an app was shipped with; return its id."""
-    seeding.seed(stack.sessions, Keyring.of(stack.settings), MESSAGES, DAYS)
+    seed.seed(stack.sessions, Keyring.of(stack.settings), MESSAGES, DAYS)
     with stack.sessions.begin() as session:
-        people.add(session, NewPerson(EMAIL, "owner", PASSWORD, "Nadia Mint Ahmed"))
+        users.add(session, NewPerson(EMAIL, "owner", PASSWORD, "Nadia Mint Ahmed"))
         key = session.scalars(select(ApiKey).where(ApiKey.mode == "live").order_by(ApiKey.name.desc())).first()
         assert key
-        for n in range(callers.MANY + 4):
-            callers.note(session, Sighting.of(key.id, f"41.138.{n}.{17 * n % 250}", "okhttp/4.12.0"))
-        callers.note(session, Sighting.of(key.id, "197.231.4.20", "python-httpx/0.28.1"))
+        for n in range(usage.MANY + 4):
+            usage.note(session, Sighting.of(key.id, f"41.138.{n}.{17 * n % 250}", "okhttp/4.12.0"))
+        usage.note(session, Sighting.of(key.id, "197.231.4.20", "python-httpx/0.28.1"))
         return key.id
 
 

@@ -10,10 +10,10 @@ import pytest
 from babel.support import Translations
 from playwright.sync_api import Locator, expect, sync_playwright
 
-from dashboard.gateway import people
-from dashboard.gateway.phone import is_fixed
-from dashboard.pages.lookup import SENTENCES
-from dashboard.pages.preferences import CATALOGUES
+from dashboard.gateway.accounts import users
+from dashboard.pages.diagnosis import SENTENCES
+from dashboard.pages.web.locale import CATALOGUES
+from dashboard.sms.numbers import is_fixed
 from tests.browser.tab import CHROMIUM, FLAGS, WIDE, Tab
 from tests.conftest import new_phone, run_stack
 from tests.stack import Client, Stack, digits, other_than, until
@@ -83,7 +83,7 @@ class FirstHours:
 
     def set_up(self) -> None:
         with self.gateway.sessions.begin() as session:
-            link = people.make_setup_link(session)
+            link = users.make_setup_link(session)
         self.tab.open(f"/dashboard/setup/{link}")
         self.fill(name="Nadia Mint Ahmed", email="nadia@example.mr", password=PASSWORD)
         assert self.page.locator("#f-timezone").input_value() == "Africa/Nouakchott"

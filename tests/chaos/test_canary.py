@@ -8,8 +8,8 @@ from pathlib import Path
 import pytest
 import redis
 
-from dashboard.gateway import people
-from dashboard.gateway.people import NewPerson
+from dashboard.gateway.accounts import users
+from dashboard.gateway.accounts.users import NewPerson
 from tests.conftest import new_phone
 from tests.stack import Client, Stack, digits, other_than, until
 
@@ -34,7 +34,7 @@ def live_through(client: Client) -> tuple[list[str], list[str]]:
     """Use the gateway in every way; return the secrets, and the texts that may rest in the database alone."""
     stack, secrets = client.stack, [client.key, PASSWORD]
     with stack.sessions.begin() as session:
-        people.add(session, NewPerson("canary@example.test", "owner", PASSWORD))
+        users.add(session, NewPerson("canary@example.test", "owner", PASSWORD))
     for channel in ("sms", "whatsapp"):
         phone = new_phone()
         sent = client.otp(phone, channel=channel)

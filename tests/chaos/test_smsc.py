@@ -11,8 +11,8 @@ from pathlib import Path
 
 import pytest
 
-from dashboard.gateway import carriers
-from dashboard.gateway.routing import Choice, set_rule
+from dashboard.gateway.carriers import carriers
+from dashboard.gateway.routing.rules import Choice, set_rule
 from tests.conftest import new_phone
 from tests.gateway.office import Office, taken, takes
 from tests.providers import carrier as ledgers

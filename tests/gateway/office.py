@@ -10,11 +10,16 @@ from typing import Any
 from sqlalchemy import select, update
 
 from dashboard.db import Sessions, utcnow
-from dashboard.gateway import carriers, delivery, keys, otp, outbox
-from dashboard.gateway.delivery import Desk
-from dashboard.gateway.keys import Caller, NewKey
-from dashboard.gateway.outbox import Draft
-from dashboard.models import Carrier, Message
+from dashboard.gateway.api_keys import keys
+from dashboard.gateway.api_keys.keys import Caller, NewKey
+from dashboard.gateway.carriers import carriers
+from dashboard.gateway.delivery import worker
+from dashboard.gateway.delivery.worker import Desk
+from dashboard.gateway.messages import outbox
+from dashboard.gateway.messages.outbox import Draft
+from dashboard.gateway.otp import otp
+from dashboard.models.carriers import Carrier
+from dashboard.models.messages import Message
 from dashboard.settings import Settings
 from tests.providers.carrier import Carrier as Ledger
 from tests.providers.carrier import Wire
@@ -89,12 +94,12 @@ class Office:
 
     def send_code(self, caller: Caller, channel: str = "sms", phone: str = PHONE) -> str:
         with self.sessions.begin() as session:
-            keyring = delivery.Keyring.of(self.settings)
+            keyring = worker.Keyring.of(self.settings)
             return otp.send(session, keyring, caller, otp.Order(phone, channel))[0]
 
     def drain(self, desk: Desk, lane: str = "sms") -> int:
         desk.lines.refresh(now=True)
-        return delivery.drain(desk, lane, lambda: True)
+        return worker.drain(desk, lane, lambda: True)
 
     def due_now(self) -> None:
         with self.sessions.begin() as session:

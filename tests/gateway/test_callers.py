@@ -8,10 +8,11 @@ import pytest
 from sqlalchemy import func, select, update
 
 from dashboard.db import Sessions, utcnow
-from dashboard.gateway import callers, keys, retention
-from dashboard.gateway.callers import Memory, Sighting
-from dashboard.gateway.keys import NewKey
-from dashboard.models import ApiKey, KeyCaller
+from dashboard.gateway.api_keys import keys, usage
+from dashboard.gateway.api_keys.keys import NewKey
+from dashboard.gateway.api_keys.usage import Memory, Sighting
+from dashboard.gateway.maintenance import retention
+from dashboard.models.api_keys import ApiKey, KeyCaller
 
 PHONE_AGENT = "okhttp/4.12.0"
 
@@ -24,7 +25,7 @@ def make(sessions: Sessions, name: str = "app", **more: object) -> str:
 def see(sessions: Sessions, key_id: str, agent: str, *addresses: str) -> None:
     with sessions.begin() as session:
         for address in addresses:
-            callers.note(session, Sighting.of(key_id, address, agent))
+            usage.note(session, Sighting.of(key_id, address, agent))
 
 
 def places(count: int) -> list[str]:
@@ -33,7 +34,7 @@ def places(count: int) -> list[str]:
 
 def alarms(sessions: Sessions) -> list[tuple[str, int]]:
     with sessions() as session:
-        return [(one.name, one.addresses) for one in callers.embedded(session)]
+        return [(one.name, one.addresses) for one in usage.embedded(session)]
 
 
 def test_the_same_caller_is_noted_once_a_minute():
@@ -45,34 +46,34 @@ def test_the_same_caller_is_noted_once_a_minute():
 def test_a_flood_of_addresses_costs_a_few_writes_a_minute_and_key():
     memory = Memory()
     new = [memory.is_new(Sighting.of("k", address, "curl"), 60.0) for address in places(200)]
-    assert sum(new) == callers.MOST_A_MINUTE
+    assert sum(new) == usage.MOST_A_MINUTE
     assert memory.is_new(Sighting.of("another", "10.0.0.1", "curl"), 60.0)
 
 
 def test_a_caller_is_one_row_a_day_and_a_day_has_its_bound(sessions: Sessions, monkeypatch: pytest.MonkeyPatch):
-    monkeypatch.setattr(callers, "MOST_A_DAY", 3)
+    monkeypatch.setattr(usage, "MOST_A_DAY", 3)
     key_id = make(sessions)
     see(sessions, key_id, "curl/8", *places(5), *places(5))
     with sessions() as session:
         assert session.scalar(select(func.count()).select_from(KeyCaller)) == 3
-        assert [(one.value, one.others) for one in callers.agents(session, key_id)] == [("curl/8", 3)]
-        assert {one.value for one in callers.addresses(session, key_id)} == set(places(3))
+        assert [(one.value, one.others) for one in usage.agents(session, key_id)] == [("curl/8", 3)]
+        assert {one.value for one in usage.addresses(session, key_id)} == set(places(3))
 
 
 def test_an_agent_is_text_that_any_database_keeps(sessions: Sessions):
     key_id = make(sessions)
     see(sessions, key_id, "a\x00b\x1b[31m" + "x" * 500, "10.0.0.1")
     with sessions() as session:
-        (one,) = callers.agents(session, key_id)
-    assert one.value.startswith("a b [31mxxx") and len(one.value) <= callers.LONGEST_AGENT
+        (one,) = usage.agents(session, key_id)
+    assert one.value.startswith("a b [31mxxx") and len(one.value) <= usage.LONGEST_AGENT
 
 
 def test_a_key_that_phones_present_from_many_places_is_told(sessions: Sessions):
     key_id = make(sessions, "Shop")
-    see(sessions, key_id, PHONE_AGENT, *places(callers.MANY - 1))
+    see(sessions, key_id, PHONE_AGENT, *places(usage.MANY - 1))
     assert alarms(sessions) == []
     see(sessions, key_id, "Dart/3.4 (dart:io)", "10.9.9.9")
-    assert alarms(sessions) == [("Shop", callers.MANY)]
+    assert alarms(sessions) == [("Shop", usage.MANY)]
 
 
 def test_servers_test_keys_and_keys_with_networks_are_not(sessions: Sessions):
@@ -98,8 +99,8 @@ def test_callers_are_forgotten_in_time(sessions: Sessions):
     see(sessions, key_id, "curl/8", "10.0.0.1", "10.0.0.2")
     with sessions.begin() as session:
         old = session.scalars(select(KeyCaller).order_by(KeyCaller.id)).first()
-        old.first_at -= timedelta(days=callers.KEPT_DAYS + 1)
+        old.first_at -= timedelta(days=usage.KEPT_DAYS + 1)
     with sessions.begin() as session:
         retention.step(session, "callers")
     with sessions() as session:
-        assert [one.value for one in callers.addresses(session, key_id)] == ["10.0.0.2"]
+        assert [one.value for one in usage.addresses(session, key_id)] == ["10.0.0.2"]

@@ -6,9 +6,9 @@ from collections import Counter
 
 import pytest
 
-from dashboard.gateway import codes
-from dashboard.gateway.codes import Keyring
-from dashboard.models import Otp
+from dashboard.gateway.otp import codes
+from dashboard.gateway.otp.codes import Keyring
+from dashboard.models.otp import Otp
 
 UUID = "550e8400-e29b-41d4-a716-446655440000"
 

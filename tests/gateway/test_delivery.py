@@ -10,14 +10,19 @@ import pytest
 from sqlalchemy import select, update
 
 from dashboard.db import Sessions, utcnow
-from dashboard.gateway import delivery, keys, otp, outbox
-from dashboard.gateway.codes import Keyring
-from dashboard.gateway.delivery import Desk
-from dashboard.gateway.keys import Caller, NewKey
-from dashboard.gateway.lines import Line
-from dashboard.gateway.outbox import Draft
-from dashboard.models import Message, Otp
-from dashboard.providers.base import NotSent, Outcome, OutcomeUnknown, Outgoing, Provider, Refused
+from dashboard.gateway.api_keys import keys
+from dashboard.gateway.api_keys.keys import Caller, NewKey
+from dashboard.gateway.delivery import worker
+from dashboard.gateway.delivery.connections import Line
+from dashboard.gateway.delivery.worker import Desk
+from dashboard.gateway.messages import outbox
+from dashboard.gateway.messages.outbox import Draft
+from dashboard.gateway.otp import otp
+from dashboard.gateway.otp.codes import Keyring
+from dashboard.models.messages import Message
+from dashboard.models.otp import Otp
+from dashboard.outbound.errors import NotSent, OutcomeUnknown, Refused
+from dashboard.providers.base import Outcome, Outgoing, Provider
 from dashboard.settings import Settings
 
 PHONE = "+22238089336"
@@ -76,7 +81,7 @@ def verify(desk: Desk, caller: Caller, code: str) -> None:
 
 
 def drain(desk: Desk, lane: str = "sms") -> int:
-    return delivery.drain(desk, lane, lambda: True)
+    return worker.drain(desk, lane, lambda: True)
 
 
 def status(desk: Desk) -> tuple[str, str | None]:
@@ -227,7 +232,7 @@ def test_a_code_whose_secret_is_not_known_here_waits_for_one_who_knows_it(desk: 
 
 def test_a_stop_leaves_the_rest_for_others(desk: Desk, caller: Caller, carrier: Carrier):
     wanted = [submit(desk, caller) for _ in range(10)]
-    delivery.drain(desk, "sms", lambda: len(carrier.taken) < 4)
+    worker.drain(desk, "sms", lambda: len(carrier.taken) < 4)
     assert len(carrier.taken) == 4
     assert drain(desk) == 6  # at once, no lease to wait for
     assert [outgoing.id for outgoing in carrier.taken] == wanted

@@ -10,9 +10,9 @@ import pytest
 from sqlalchemy import select
 
 from dashboard.db import Sessions, utcnow
-from dashboard.gateway import keys
-from dashboard.gateway.keys import Caller, KeyNotFound, NewKey, UnknownKey
-from dashboard.models import ApiKey, KeySecret
+from dashboard.gateway.api_keys import keys
+from dashboard.gateway.api_keys.keys import Caller, KeyNotFound, NewKey, UnknownKey
+from dashboard.models.api_keys import ApiKey, KeySecret
 
 
 def make(sessions: Sessions, name: str = "app", **more: object) -> tuple[str, str]:

@@ -9,12 +9,14 @@ import pytest
 from sqlalchemy import select, update
 
 from dashboard.db import Sessions
-from dashboard.gateway import keys, limits, otp
-from dashboard.gateway.codes import Keyring
-from dashboard.gateway.keys import Caller, NewKey
-from dashboard.gateway.limits import RateLimited, Standing, Wanted
-from dashboard.models import Otp
+from dashboard.gateway.api_keys import keys
+from dashboard.gateway.api_keys.keys import Caller, NewKey
+from dashboard.gateway.limits import rate_limit
+from dashboard.gateway.limits.rate_limit import RateLimited, Standing, Wanted
+from dashboard.gateway.otp import otp
+from dashboard.gateway.otp.codes import Keyring
 from dashboard.models.limits import UNLIMITED
+from dashboard.models.otp import Otp
 
 PHONE = "+22238089336"
 RING = Keyring({"a": b"s" * 32})
@@ -78,35 +80,35 @@ def test_a_refusal_writes_no_code(sessions: Sessions, caller: Caller):
 def test_looking_takes_nothing(sessions: Sessions, caller: Caller):
     for _ in range(3):
         with sessions() as session:
-            assert [standing.left for standing in limits.look(session, caller.id, PHONE)] == [3, 10, 20]
+            assert [standing.left for standing in rate_limit.look(session, caller.id, PHONE)] == [3, 10, 20]
     send(sessions, caller)
     with sessions() as session:
-        assert [standing.left for standing in limits.look(session, caller.id, PHONE)] == [2, 9, 19]
+        assert [standing.left for standing in rate_limit.look(session, caller.id, PHONE)] == [2, 9, 19]
 
 
 def test_the_refusal_names_the_window_that_waits_longest(sessions: Sessions, caller: Caller):
     with sessions.begin() as session:
-        limits.override(session, Wanted(caller.id, PHONE, minute=1, hour=1))
+        rate_limit.override(session, Wanted(caller.id, PHONE, minute=1, hour=1))
     assert send(sessions, caller)
     with sessions.begin() as session:
-        (refused,) = limits.take(session, [(caller.id, PHONE)])
+        (refused,) = rate_limit.take(session, [(caller.id, PHONE)])
     assert isinstance(refused, RateLimited)
     assert refused.standing.window == "hour"
 
 
 def test_the_tightest_window_is_the_one_that_refuses_first():
     standings = [Standing("minute", 3, 1, 50), Standing("hour", 10, 1, 3_000), Standing("day", 20, 5, 80_000)]
-    assert limits.tightest(standings).window == "hour"
+    assert rate_limit.tightest(standings).window == "hour"
 
 
 def test_a_lowered_limit_counts_what_was_sent_before(sessions: Sessions, caller: Caller):
     send(sessions, caller)
     send(sessions, caller)
     with sessions.begin() as session:
-        limits.override(session, Wanted(None, PHONE, minute=1))
+        rate_limit.override(session, Wanted(None, PHONE, minute=1))
     assert not send(sessions, caller)
     with sessions() as session:
-        minute = limits.look(session, caller.id, PHONE)[0]
+        minute = rate_limit.look(session, caller.id, PHONE)[0]
     assert (minute.quota, minute.left) == (1, 0)
 
 
@@ -116,21 +118,21 @@ def test_when_the_limit_was_lowered_the_wait_is_for_the_newest(sessions: Session
     shift(sessions, -timedelta(seconds=50))
     send(sessions, caller)
     with sessions.begin() as session:
-        limits.override(session, Wanted(None, PHONE, minute=1))
+        rate_limit.override(session, Wanted(None, PHONE, minute=1))
     with sessions() as session:
-        assert limits.look(session, caller.id, PHONE)[0].reset > 50
+        assert rate_limit.look(session, caller.id, PHONE)[0].reset > 50
 
 
 def test_clear_removes_exactly_its_subject(sessions: Sessions, caller: Caller):
     subjects = ((caller.id, PHONE), (None, PHONE), (caller.id, None))
     with sessions.begin() as session:
         for key_id, phone in subjects:
-            limits.override(session, Wanted(key_id, phone, minute=UNLIMITED))
+            rate_limit.override(session, Wanted(key_id, phone, minute=UNLIMITED))
     for left, (key_id, phone) in zip((2, 1, 0), subjects, strict=True):
         with sessions.begin() as session:
-            assert limits.clear(session, key_id, phone) == 1
-            assert limits.clear(session, key_id, phone) == 0
-            assert len(limits.overrides(session)) == left
+            assert rate_limit.clear(session, key_id, phone) == 1
+            assert rate_limit.clear(session, key_id, phone) == 0
+            assert len(rate_limit.overrides(session)) == left
 
 
 def test_codes_older_than_a_day_do_not_count(sessions: Sessions, caller: Caller):
@@ -140,4 +142,4 @@ def test_codes_older_than_a_day_do_not_count(sessions: Sessions, caller: Caller)
         session.execute(update(Otp).values(created_at=Otp.created_at))
     shift(sessions, -timedelta(days=1, seconds=1))
     with sessions() as session:
-        assert [standing.left for standing in limits.look(session, caller.id, PHONE)] == [3, 10, 20]
+        assert [standing.left for standing in rate_limit.look(session, caller.id, PHONE)] == [3, 10, 20]

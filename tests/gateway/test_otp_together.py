@@ -6,12 +6,16 @@ import pytest
 from sqlalchemy import func, select
 
 from dashboard.db import Sessions
-from dashboard.gateway import keys, otp
-from dashboard.gateway.codes import Keyring
-from dashboard.gateway.keys import Caller, CapReached, NewKey, UnknownKey
-from dashboard.gateway.limits import RateLimited
-from dashboard.gateway.otp import Asked, Guess, Guessed, NoLiveOtp, Order, TooManyAttempts, WrongCode
-from dashboard.models import ApiKey, Message, Otp, Refusal
+from dashboard.gateway.api_keys import keys
+from dashboard.gateway.api_keys.keys import Caller, CapReached, NewKey, UnknownKey
+from dashboard.gateway.limits.rate_limit import RateLimited
+from dashboard.gateway.otp import otp
+from dashboard.gateway.otp.codes import Keyring
+from dashboard.gateway.otp.otp import Asked, Guess, Guessed, NoLiveOtp, Order, TooManyAttempts, WrongCode
+from dashboard.models.api_keys import ApiKey
+from dashboard.models.limits import Refusal
+from dashboard.models.messages import Message
+from dashboard.models.otp import Otp
 
 RING = Keyring({"kid": b"a secret of the tests"})
 ONE, TWO = "+22238089336", "+22247112233"

@@ -11,10 +11,11 @@ from sqlalchemy import select, update
 from sqlalchemy.orm import Session
 
 from dashboard.db import Sessions, utcnow
-from dashboard.gateway import keys, outbox
-from dashboard.gateway.keys import Caller, NewKey
-from dashboard.gateway.outbox import Draft
-from dashboard.models import Message
+from dashboard.gateway.api_keys import keys
+from dashboard.gateway.api_keys.keys import Caller, NewKey
+from dashboard.gateway.messages import outbox
+from dashboard.gateway.messages.outbox import Draft
+from dashboard.models.messages import Message
 from dashboard.providers.base import Outcome
 
 PHONE = "+22238089336"

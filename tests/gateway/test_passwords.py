@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import pytest
 
-from dashboard.gateway import passwords
-from dashboard.gateway.passwords import WeakPassword
+from dashboard.gateway.accounts import passwords
+from dashboard.gateway.accounts.passwords import WeakPassword
 
 GOOD = "Thé à la menthe"
 

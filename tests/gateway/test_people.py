@@ -12,9 +12,9 @@ from argon2 import PasswordHasher
 from sqlalchemy import select, update
 
 from dashboard.db import Sessions, utcnow
-from dashboard.gateway import passwords, people
-from dashboard.gateway.people import BadCredentials, DeadLink, InvalidPerson, LockedOut, NewPerson
-from dashboard.models import SetupLink, SignInFailure, User, UserSession
+from dashboard.gateway.accounts import passwords, users
+from dashboard.gateway.accounts.users import BadCredentials, DeadLink, InvalidPerson, LockedOut, NewPerson
+from dashboard.models.accounts import SetupLink, SignInFailure, User, UserSession
 
 EMAIL = "mariem@example.mr"
 PASSWORD = "Thé à la menthe"
@@ -32,14 +32,14 @@ def quick_hashes(monkeypatch: pytest.MonkeyPatch) -> None:
 @pytest.fixture
 def mariem(sessions: Sessions) -> int:
     with sessions.begin() as session:
-        return people.add(session, NewPerson(EMAIL, "owner", PASSWORD)).id
+        return users.add(session, NewPerson(EMAIL, "owner", PASSWORD)).id
 
 
 def attempt(sessions: Sessions, password: str, email: str = EMAIL, address: str = HOME) -> str:
     """`in`, or the name of the refusal."""
     with sessions() as session:
         try:
-            people.sign_in(session, email, password, address)
+            users.sign_in(session, email, password, address)
             session.commit()
         except (BadCredentials, LockedOut) as error:
             return type(error).__name__
@@ -91,7 +91,7 @@ def test_a_lock_ends_after_a_quarter_of_an_hour(sessions: Sessions, mariem: int)
     for _ in range(11):
         attempt(sessions, "wrong wrong")
     with sessions() as session, pytest.raises(LockedOut) as caught:
-        people.sign_in(session, EMAIL, PASSWORD, HOME)
+        users.sign_in(session, EMAIL, PASSWORD, HOME)
     assert 880 <= caught.value.retry_after <= 900
     with sessions.begin() as session:
         session.execute(update(SignInFailure).values(at=utcnow() - timedelta(minutes=15, seconds=1)))
@@ -117,11 +117,11 @@ def test_the_right_password_clears_the_name_and_not_the_address(sessions: Sessio
 
 def test_a_disabled_person_stays_out(sessions: Sessions, mariem: int):
     with sessions.begin() as session:
-        token = people.start_session(session, session.get_one(User, mariem), HOME, "agent")
+        token = users.start_session(session, session.get_one(User, mariem), HOME, "agent")
         session.get_one(User, mariem).disabled_at = utcnow()
     assert attempt(sessions, PASSWORD) == "BadCredentials"
     with sessions() as session:
-        assert people.session_of(session, token) is None
+        assert users.session_of(session, token) is None
 
 
 def test_neither_names_nor_passwords_nor_addresses_are_kept_of_tries(sessions: Sessions, mariem: int):
@@ -134,18 +134,18 @@ def test_neither_names_nor_passwords_nor_addresses_are_kept_of_tries(sessions: S
 
 def begin(sessions: Sessions, user_id: int) -> str:
     with sessions.begin() as session:
-        return people.start_session(session, session.get_one(User, user_id), HOME, "agent " * 100)
+        return users.start_session(session, session.get_one(User, user_id), HOME, "agent " * 100)
 
 
 def test_a_session_is_known_by_its_token_alone(sessions: Sessions, mariem: int):
     token = begin(sessions, mariem)
     with sessions() as session:
-        assert people.session_of(session, token).user.email == EMAIL
+        assert users.session_of(session, token).user.email == EMAIL
         row = session.scalars(select(UserSession)).one()
         assert row.digest == hashlib.sha256(token.encode()).hexdigest()
         assert len(token) >= 43
         for other in ("", "x", token[:-1], row.digest, "\ud800"):
-            assert people.session_of(session, other) is None
+            assert users.session_of(session, other) is None
 
 
 @pytest.mark.parametrize(
@@ -162,16 +162,16 @@ def test_a_session_ends_idle_or_old(sessions: Sessions, mariem: int, column: str
     with sessions.begin() as session:
         session.execute(update(UserSession).values({column: utcnow() - age}))
     with sessions.begin() as session:
-        assert (people.session_of(session, token) is not None) is lives
-        people.forget_old_tries(session)
+        assert (users.session_of(session, token) is not None) is lives
+        users.forget_old_tries(session)
         assert len(session.scalars(select(UserSession)).all()) == lives
 
 
 def test_a_session_that_was_ended_is_gone(sessions: Sessions, mariem: int):
     token = begin(sessions, mariem)
     with sessions.begin() as session:
-        people.end_session(session, token)
-        assert people.session_of(session, token) is None
+        users.end_session(session, token)
+        assert users.session_of(session, token) is None
 
 
 @pytest.mark.parametrize(
@@ -181,14 +181,14 @@ def test_what_is_no_email_is_refused(sessions: Sessions, email: str):
     if email.strip() == "a@b.mr":
         return
     with sessions() as session, pytest.raises(InvalidPerson) as caught:
-        people.add(session, NewPerson(email, "owner", PASSWORD))
+        users.add(session, NewPerson(email, "owner", PASSWORD))
     assert (caught.value.field, caught.value.code) == ("email", "invalid")
 
 
 def test_a_role_must_be_known_and_an_email_free(sessions: Sessions, mariem: int):
     for email, role, name in (("b@example.mr", "admin", "role"), (EMAIL.upper(), "viewer", "email")):
         with sessions() as session, pytest.raises(InvalidPerson) as caught:
-            people.add(session, NewPerson(email, role, PASSWORD))
+            users.add(session, NewPerson(email, role, PASSWORD))
         assert caught.value.field == name
 
 
@@ -202,13 +202,13 @@ def test_a_role_must_be_known_and_an_email_free(sessions: Sessions, mariem: int)
     ],
 )
 def test_roles_stand_one_above_the_other(has: str, wants: str, may: bool):
-    assert people.may(User(role=has), wants) is may
+    assert users.may(User(role=has), wants) is may
 
 
 def set_up(sessions: Sessions, token: str, email: str = EMAIL) -> str:
     with sessions() as session:
         try:
-            people.set_up(session, token, NewPerson(email, "owner", PASSWORD))
+            users.set_up(session, token, NewPerson(email, "owner", PASSWORD))
             session.commit()
         except DeadLink:
             return "dead"
@@ -217,19 +217,19 @@ def set_up(sessions: Sessions, token: str, email: str = EMAIL) -> str:
 
 def test_a_set_up_link_works_once(sessions: Sessions):
     with sessions.begin() as session:
-        token = people.make_setup_link(session)
+        token = users.make_setup_link(session)
     with sessions() as session:
-        people.check_setup_link(session, token)
+        users.check_setup_link(session, token)
         assert token not in session.scalars(select(SetupLink.digest)).one()
     assert set_up(sessions, token) == "made"
     assert set_up(sessions, token, "other@example.mr") == "dead"
     with sessions() as session, pytest.raises(DeadLink):
-        people.check_setup_link(session, token)
+        users.check_setup_link(session, token)
 
 
 def test_a_set_up_link_used_by_many_at_once_makes_one_owner(sessions: Sessions):
     with sessions.begin() as session:
-        token = people.make_setup_link(session)
+        token = users.make_setup_link(session)
     with ThreadPoolExecutor(8) as pool:
         found = list(pool.map(lambda number: set_up(sessions, token, f"p{number}@example.mr"), range(8)))
     assert sorted(found) == ["dead"] * 7 + ["made"]
@@ -237,15 +237,15 @@ def test_a_set_up_link_used_by_many_at_once_makes_one_owner(sessions: Sessions):
 
 def test_a_set_up_link_dies_of_age_of_a_newer_one_and_of_an_owner(sessions: Sessions):
     with sessions.begin() as session:
-        older = people.make_setup_link(session)
-        newer = people.make_setup_link(session)
+        older = users.make_setup_link(session)
+        newer = users.make_setup_link(session)
     assert set_up(sessions, older) == "dead"
     with sessions.begin() as session:
         session.execute(update(SetupLink).values(expires_at=utcnow() - timedelta(seconds=1)))
     assert set_up(sessions, newer) == "dead"
     with sessions.begin() as session:
-        people.add(session, NewPerson(EMAIL, "owner", PASSWORD))
-        last = people.make_setup_link(session)
+        users.add(session, NewPerson(EMAIL, "owner", PASSWORD))
+        last = users.make_setup_link(session)
     assert set_up(sessions, last, "other@example.mr") == "dead"
 
 
@@ -256,9 +256,9 @@ def test_a_made_up_link_is_dead(sessions: Sessions, token: str):
 
 def test_a_weak_password_leaves_the_link_alive(sessions: Sessions):
     with sessions.begin() as session:
-        token = people.make_setup_link(session)
+        token = users.make_setup_link(session)
     with sessions() as session, pytest.raises(ValueError, match="too_short"):
-        people.set_up(session, token, NewPerson(EMAIL, "owner", "short"))
+        users.set_up(session, token, NewPerson(EMAIL, "owner", "short"))
     assert set_up(sessions, token) == "made"
 
 

@@ -9,22 +9,22 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from dashboard.gateway import phone
+from dashboard.sms import numbers
 
 LOCAL = st.from_regex(r"[234][0-9]{7}", fullmatch=True).filter(str.isascii)
 
 
 @given(LOCAL, st.sampled_from(["", "222", "+222"]))
 def test_every_accepted_form_becomes_one(local: str, prefix: str):
-    assert phone.parse(prefix + local) == "+222" + local
+    assert numbers.parse(prefix + local) == "+222" + local
 
 
 @given(st.text(alphabet=string.digits + "+ -\n٢２²", max_size=16))
 def test_whatever_comes_is_normal_or_refused_with_a_code(raw: str):
     try:
-        assert re.fullmatch(r"\+222[234][0-9]{7}", phone.parse(raw))
+        assert re.fullmatch(r"\+222[234][0-9]{7}", numbers.parse(raw))
         assert raw.isascii()
-    except phone.InvalidPhone as error:
+    except numbers.InvalidPhone as error:
         assert re.fullmatch(r"phone_[a-z]+", error.code)
         assert str(error)
 
@@ -32,8 +32,8 @@ def test_whatever_comes_is_normal_or_refused_with_a_code(raw: str):
 @given(st.text())
 def test_no_text_breaks_it(raw: str):
     try:
-        phone.parse(raw)
-    except phone.InvalidPhone as error:
+        numbers.parse(raw)
+    except numbers.InvalidPhone as error:
         assert error.code in ("phone_format", "phone_length", "phone_country", "phone_prefix")
 
 
@@ -41,13 +41,13 @@ def test_no_text_breaks_it(raw: str):
     ("number", "operator"), [("+22227635642", "Chinguitel"), ("+22238089336", "Mattel"), ("+22246000000", "Mauritel")]
 )
 def test_the_first_digit_tells_the_operator(number: str, operator: str):
-    assert phone.operator(number) == operator
+    assert numbers.operator(number) == operator
 
 
 @pytest.mark.parametrize(("local", "fixed"), [("25", True), ("35", True), ("45", True), ("22", False), ("46", False)])
 def test_fixed_lines_are_known(local: str, fixed: bool):
-    assert phone.is_fixed(f"+222{local}000000") is fixed
+    assert numbers.is_fixed(f"+222{local}000000") is fixed
 
 
 def test_numbers_are_shown_in_pairs():
-    assert phone.spaced("+22238089336") == "+222 38 08 93 36"
+    assert numbers.spaced("+22238089336") == "+222 38 08 93 36"

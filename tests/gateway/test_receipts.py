@@ -8,11 +8,15 @@ import pytest
 from sqlalchemy import select, update
 
 from dashboard.db import utcnow
-from dashboard.gateway import otp, outbox, outcomes, receipts
-from dashboard.gateway.codes import Keyring
-from dashboard.gateway.handset import Handset
-from dashboard.gateway.outcomes import Word
-from dashboard.models import Message, MessagePart, Otp, StrayReceipt
+from dashboard.gateway.delivery import receipts, settle
+from dashboard.gateway.delivery.settle import Word
+from dashboard.gateway.messages import outbox
+from dashboard.gateway.otp import otp
+from dashboard.gateway.otp.codes import Keyring
+from dashboard.gateway.sandbox.inbox import Handset
+from dashboard.models.delivery import MessagePart, StrayReceipt
+from dashboard.models.messages import Message
+from dashboard.models.otp import Otp
 from dashboard.providers import sandbox
 from dashboard.providers.base import Outcome, Receipt
 from tests.gateway.office import PHONE, Office
@@ -29,14 +33,12 @@ def sent(office: Office, *parts: str, reference: str = "1a") -> str:
     uuid = office.submit(office.caller())
     with office.sessions() as session:
         row = outbox.claim(session, "sms", 1)[0]
-    office.write(
-        lambda session: outcomes.taken(session.connection(), Word(row, "smsc"), Outcome(reference, parts=parts))
-    )
+    office.write(lambda session: settle.taken(session.connection(), Word(row, "smsc"), Outcome(reference, parts=parts)))
     return uuid
 
 
 def take(office: Office, row: Message, outcome: Outcome) -> None:
-    office.write(lambda session: outcomes.taken(session.connection(), Word(row, "smsc"), outcome))
+    office.write(lambda session: settle.taken(session.connection(), Word(row, "smsc"), outcome))
 
 
 def strays(office: Office) -> list[StrayReceipt]:

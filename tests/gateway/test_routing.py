@@ -7,10 +7,13 @@ from datetime import timedelta
 import pytest
 
 from dashboard.db import utcnow
-from dashboard.gateway import carriers, delivery, forecast, outbox, receipts, routing
-from dashboard.gateway.handset import Handset
-from dashboard.gateway.routing import Choice, InvalidRoute, Trip
-from dashboard.providers.forms import InvalidSettings
+from dashboard.gateway.carriers import carriers
+from dashboard.gateway.delivery import receipts, worker
+from dashboard.gateway.messages import outbox
+from dashboard.gateway.routing import explain, rules
+from dashboard.gateway.routing.rules import Choice, InvalidRoute, Trip
+from dashboard.gateway.sandbox.inbox import Handset
+from dashboard.providers.settings import InvalidSettings
 from tests.gateway.office import Office, fails, taken
 from tests.providers.carrier import Carrier, answers
 
@@ -18,7 +21,7 @@ MATTEL, MAURITEL = "+22233000001", "+22244000001"
 
 
 def rule(office: Office, *choices: Choice, operator: str | None = None, key_id: str | None = None) -> None:
-    office.write(lambda session: routing.set_rule(session, ("sms", operator, key_id), choices))
+    office.write(lambda session: rules.set_rule(session, ("sms", operator, key_id), choices))
 
 
 def test_without_a_carrier_everything_lands_on_the_sandbox_phone(office: Office):
@@ -140,7 +143,7 @@ def test_one_carrier_that_hangs_does_not_hold_another_up(office: Office, first: 
         hung.append(len(first.ledger))
         return len(second.ledger) < 10
 
-    delivery.drain(desk, "sms", go_on)
+    worker.drain(desk, "sms", go_on)
     assert sorted(taken(second)) == sorted(quick)
     assert max(hung) <= 2, "the other carrier was still at its first texts"
 
@@ -239,7 +242,7 @@ def test_a_rule_explains_itself(office: Office, first: Carrier, second: Carrier)
     trip = Trip("sms", MATTEL, "")
 
     def fates() -> list[tuple[str, str]]:
-        found = office.write(lambda session: forecast.of(session, trip))
+        found = office.write(lambda session: explain.of(session, trip))
         assert found.subject == ("sms", "3", None)
         return [(way.carrier.name, way.fate) for way in found.ways]
 

@@ -8,15 +8,16 @@ import uuid
 
 import pytest
 
-from dashboard.gateway import sharing
-from dashboard.gateway.sharing import Sharing
+from dashboard import redis
+from dashboard.gateway.carriers import leases
+from dashboard.gateway.carriers.leases import Sharing
 from tests.parts import FORKSERVER
 from tests.stack import until
 from tests.valkey import running
 
 
 def share(address: str, carrier: str | None = None) -> Sharing:
-    return Sharing(sharing.connect(address), carrier or str(uuid.uuid4()))
+    return Sharing(redis.connect(address), carrier or str(uuid.uuid4()))
 
 
 def send(address: str, carrier: str, rate: float, seconds: float, results) -> None:
@@ -66,7 +67,7 @@ def test_a_bind_is_kept_by_asking_and_freed_by_saying_so(valkey):
 
 
 def test_a_bind_that_nobody_asks_for_runs_out(valkey, monkeypatch):
-    monkeypatch.setattr(sharing, "LEASE", 0.2)
+    monkeypatch.setattr(leases, "LEASE", 0.2)
     dead, heir = share(valkey, "b"), share(valkey, "b")
     assert dead.take_slot(1) and not heir.take_slot(1)
     until(lambda: heir.take_slot(1), 2)
@@ -78,7 +79,7 @@ def test_carriers_do_not_share_with_one_another(valkey):
 
 
 def test_throttling_halves_everybodys_rate_for_a_while(valkey, monkeypatch):
-    monkeypatch.setattr(sharing, "SLOW", 0.3)
+    monkeypatch.setattr(leases, "SLOW", 0.3)
     one, other = share(valkey, "e"), share(valkey, "e")
     assert 0.09 < one.permits(100, 10).wait <= 0.1
     one.slow_down()
@@ -91,8 +92,8 @@ def test_throttling_halves_everybodys_rate_for_a_while(valkey, monkeypatch):
 def test_a_wiped_valkey_costs_nobody_the_bind(valkey):
     holder, other = share(valkey, "f"), share(valkey, "f")
     assert holder.take_slot(1)
-    sharing.connect(valkey).flushall()
-    sharing.connect(valkey).script_flush()
+    redis.connect(valkey).flushall()
+    redis.connect(valkey).script_flush()
     assert holder.take_slot(1) and not other.take_slot(1)
 
 
@@ -105,7 +106,7 @@ def test_without_valkey_a_bind_stays_held_and_each_sends_its_part(tmp_path, monk
         assert holder.take_slot(2) and not other.take_slot(2)
         assert holder.permits(100, 10).granted == 10
         assert 0.19 < holder.permits(100, 10).wait <= 0.2  # half of the rate: one of two binds
-        monkeypatch.setattr(sharing, "LEASE", 0.0)
+        monkeypatch.setattr(leases, "LEASE", 0.0)
         assert other.take_slot(2)  # by now every lease is over
 
 

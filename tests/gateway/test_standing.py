@@ -14,10 +14,16 @@ import pytest
 from cryptography.fernet import Fernet
 
 from dashboard.db import Sessions, utcnow
-from dashboard.gateway import carrier_figures, carriers, forecast, keys, outbox, routing, standing
-from dashboard.gateway.carriers import Wanted
-from dashboard.gateway.routing import Choice, Trip
-from dashboard.models import CarrierLine, CarrierMinute, Message, StrayReceipt
+from dashboard.gateway.api_keys import keys
+from dashboard.gateway.carriers import carriers, metrics
+from dashboard.gateway.carriers.carriers import Wanted
+from dashboard.gateway.messages import outbox
+from dashboard.gateway.monitoring import carrier_status
+from dashboard.gateway.routing import explain, rules
+from dashboard.gateway.routing.rules import Choice, Trip
+from dashboard.models.carriers import CarrierLine, CarrierMinute
+from dashboard.models.delivery import StrayReceipt
+from dashboard.models.messages import Message
 from dashboard.settings import Settings
 
 URL = {"url": "https://sms.example.org/send", "body": '{"to": "{phone}"}'}
@@ -55,14 +61,14 @@ def change(sessions: Sessions, **values: Any) -> int:
 
 def state(sessions: Sessions, box: Fernet) -> str:
     with sessions() as session:
-        return next(one.state for one in standing.all_of(session, box) if one.carrier.name == "one")
+        return next(one.state for one in carrier_status.all_of(session, box) if one.carrier.name == "one")
 
 
 def test_the_last_hour_is_summed_with_its_seconds(sessions: Sessions) -> None:
     minute(sessions, timedelta(minutes=2), [0, 0, 0, 95, 0, 0, 0, 5, 0, 0, 0], taken=90, again=5, refused=5)
     minute(sessions, timedelta(minutes=61), [0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 9], unknown=9)
     with sessions() as session:
-        work = carrier_figures.last_hour(session)["one"]
+        work = metrics.last_hour(session)["one"]
     assert (work.answers, work.lost, work.errors) == (100, 10, 0.1)
     assert work.p95 == pytest.approx(0.5)
 
@@ -73,9 +79,9 @@ def test_hours_of_a_day_are_told_apart(sessions: Sessions) -> None:
         at = now.replace(minute=0, second=0, microsecond=0) - timedelta(hours=hours)
         minute(sessions, now - at, taken=hours + 1)
     with sessions() as session:
-        found = carrier_figures.by_hour(session, now)["one"]
+        found = metrics.by_hour(session, now)["one"]
     assert [(place, hour.taken) for place, hour in enumerate(found) if hour.taken] == [(0, 24), (18, 6), (23, 1)]
-    assert len(found) == len(carrier_figures.starts(now)) == 24
+    assert len(found) == len(metrics.starts(now)) == 24
 
 
 def test_a_carrier_stands_as_its_workers_and_its_fate_say(sessions: Sessions, box: Fernet, pair: None) -> None:
@@ -103,16 +109,16 @@ def test_a_carrier_stands_as_its_workers_and_its_fate_say(sessions: Sessions, bo
 
 def test_a_forecast_agrees_with_what_delivery_chooses(sessions: Sessions, pair: None) -> None:
     with sessions.begin() as session:
-        routing.set_rule(session, ("sms", None, None), [Choice("one", 0, 3), Choice("two", 0, 1)])
+        rules.set_rule(session, ("sms", None, None), [Choice("one", 0, 3), Choice("two", 0, 1)])
     for fault in (None, "one", "two"):
         with sessions.begin() as session:
             for carrier in carriers.listed(session):
                 carrier.down_since = utcnow() if carrier.name == fault else None
                 carrier.down_until = utcnow() + timedelta(minutes=1) if carrier.name == fault else None
         with sessions() as session:
-            told = forecast.of(session, Trip("sms", PHONE, ""))
-            book, up = routing.read(session), {one.carrier.id for one in told.ways if one.fate != "down"}
-            drawn = {routing.choose(book, Trip("sms", PHONE, "", seed=str(i)), up.__contains__) for i in range(60)}
+            told = explain.of(session, Trip("sms", PHONE, ""))
+            book, up = rules.read(session), {one.carrier.id for one in told.ways if one.fate != "down"}
+            drawn = {rules.choose(book, Trip("sms", PHONE, "", seed=str(i)), up.__contains__) for i in range(60)}
         assert {one.carrier.id for one in told.ways if one.fate == "now"} == drawn
         assert sum(one.share for one in told.ways) == pytest.approx(1)
 
@@ -131,7 +137,7 @@ def test_the_doctor_tells_of_carriers_receipts_and_routes(sessions: Sessions, se
     assert doctor(settings)["carriers"][0]["ok"]
     with sessions.begin() as session:
         carriers.add(session, carriers.cipher(settings), Wanted("http", "one", URL))
-        routing.set_rule(session, ("sms", None, None), [])
+        rules.set_rule(session, ("sms", None, None), [])
         key, _ = keys.create(session, keys.NewKey("app"))
         session.flush()
         outbox.submit(session, keys.caller_of(key), outbox.Draft("message", "sms", PHONE, "a", "a"))

@@ -15,13 +15,17 @@ import pytest
 from sqlalchemy import Engine, delete, event, select, update
 
 from dashboard.db import Sessions, reading, table, utcnow
-from dashboard.gateway import keys, otp, outbox, stats
-from dashboard.gateway.codes import Keyring
-from dashboard.gateway.keys import Caller, NewKey
-from dashboard.gateway.otp import Guess, Order
-from dashboard.gateway.outbox import Draft
-from dashboard.models import Message, Otp, Tally, TallyReason
-from dashboard.models.stats import MEASURES, SEND_BOUNDS, SUBJECT, VERIFY_BOUNDS
+from dashboard.gateway.api_keys import keys
+from dashboard.gateway.api_keys.keys import Caller, NewKey
+from dashboard.gateway.messages import outbox
+from dashboard.gateway.messages.outbox import Draft
+from dashboard.gateway.otp import otp
+from dashboard.gateway.otp.codes import Keyring
+from dashboard.gateway.otp.otp import Guess, Order
+from dashboard.gateway.statistics import rollup
+from dashboard.models.messages import Message
+from dashboard.models.otp import Otp
+from dashboard.models.statistics import MEASURES, SEND_BOUNDS, SUBJECT, VERIFY_BOUNDS, Tally, TallyReason
 from dashboard.providers.base import Outcome
 from dashboard.settings import Settings
 
@@ -191,7 +195,7 @@ def settle_all(sessions: Sessions) -> None:
 def fold_all(sessions: Sessions, limit: int = 7) -> None:
     while True:
         with sessions.begin() as session:
-            if not stats.fold(session, limit):
+            if not rollup.fold(session, limit):
                 return
 
 
@@ -220,7 +224,7 @@ def test_the_roll_ups_are_a_full_count_of_any_history(sessions: Sessions, settin
     for _ in range(12):
         history.go(14)
         with cut_off_after(sessions.kw["bind"], chance.randrange(9)), sessions.begin() as session:
-            stats.fold(session, chance.choice((1, 5, 1_000)))
+            rollup.fold(session, chance.choice((1, 5, 1_000)))
     history.fail()
     settle_all(sessions)
     fold_all(sessions)
@@ -237,7 +241,7 @@ def test_a_fold_cut_off_at_any_statement_counts_nothing_twice(sessions: Sessions
     settle_all(sessions)
     for statements in range(8):
         with cut_off_after(sessions.kw["bind"], statements), sessions.begin() as session:
-            stats.fold(session)
+            rollup.fold(session)
     fold_all(sessions)
     assert rolled_up(sessions) == full_count(sessions)
 
@@ -275,7 +279,7 @@ def test_minutes_and_hours_are_dropped_in_time_and_days_stay(sessions: Sessions)
             for age in hours:
                 at = now - timedelta(hours=age)
                 session.execute(table(Tally).insert().values(grain=grain, at=at, requested=1, **subject))
-        stats.forget_old(session)
+        rollup.forget_old(session)
     with reading(sessions) as session:
         left = Counter(session.scalars(select(table(Tally).c.grain)))
     assert left == {"minute": 1, "hour": 1, "day": 2}

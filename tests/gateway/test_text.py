@@ -6,7 +6,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from dashboard.gateway import text
+from dashboard.sms import encoding as text
 
 # 3GPP TS 23.038, 6.2.1, row by row; written out here once more on purpose.
 ALPHABET = (

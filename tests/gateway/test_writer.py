@@ -12,8 +12,8 @@ from sqlalchemy.exc import IntegrityError, OperationalError, SQLAlchemyError
 from sqlalchemy.orm import Session
 
 from dashboard.db import Sessions, make_sessions, utcnow
-from dashboard.models import Process
-from dashboard.writer import GATHER_SECONDS, Writer
+from dashboard.group_commit import GATHER_SECONDS, Writer
+from dashboard.models.monitoring import Process
 
 
 class Refusal(Exception):

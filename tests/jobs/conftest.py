@@ -2,10 +2,10 @@ from __future__ import annotations
 
 import pytest
 
-from dashboard.gateway import sharing
+from dashboard import redis
 
 
 @pytest.fixture
 def empty_valkey(valkey: str) -> str:
-    sharing.connect(valkey).flushall()
+    redis.connect(valkey).flushall()
     return valkey

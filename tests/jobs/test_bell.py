@@ -14,18 +14,17 @@ from pathlib import Path
 import pytest
 from rq import Queue
 
-from dashboard import bell
-from dashboard.bell import Bell
-from dashboard.gateway import sharing
+from dashboard import redis, wakeup
+from dashboard.wakeup import Bell
 from tests.stack import until
 
 
 def queue(url: str, lane: str = "sms") -> Queue:
-    return Queue(lane, connection=sharing.connect(url), serializer="json")
+    return Queue(lane, connection=redis.connect(url), serializer="json")
 
 
 def test_the_job_is_a_function_that_exists_and_takes_a_lane():
-    module, _, name = bell.JOB.rpartition(".")
+    module, _, name = wakeup.JOB.rpartition(".")
     function = getattr(importlib.import_module(module), name)
     assert function.__code__.co_argcount == 1
 
@@ -34,9 +33,9 @@ def test_a_ring_leaves_one_job_that_says_its_lane_and_nothing_else(empty_valkey:
     Bell(empty_valkey).ring("sms")
     until(lambda: len(queue(empty_valkey)) == 1, 5)
     job = queue(empty_valkey).jobs[0]
-    assert (job.func_name, list(job.args), job.kwargs) == (bell.JOB, ["sms"], {})
-    raw = sharing.connect(empty_valkey).hgetall(f"rq:job:{job.id}")
-    assert json.loads(zlib.decompress(raw[b"data"])) == [bell.JOB, None, ["sms"], {}]
+    assert (job.func_name, list(job.args), job.kwargs) == (wakeup.JOB, ["sms"], {})
+    raw = redis.connect(empty_valkey).hgetall(f"rq:job:{job.id}")
+    assert json.loads(zlib.decompress(raw[b"data"])) == [wakeup.JOB, None, ["sms"], {}]
     assert raw[b"description"] == b"drain sms"
 
 
@@ -53,15 +52,15 @@ def test_a_bell_taken_off_is_rung_again(empty_valkey: str):
     rung = Bell(empty_valkey)
     rung.ring("sms")
     until(lambda: len(queue(empty_valkey)) == 1, 5)
-    sharing.connect(empty_valkey).delete(bell.flag("sms"))
+    redis.connect(empty_valkey).delete(wakeup.flag("sms"))
     rung.ring("sms")
     until(lambda: len(queue(empty_valkey)) == 2, 5)
 
 
 def test_a_lost_ring_silences_a_lane_for_seconds_only(empty_valkey: str):
     Bell(empty_valkey).ring("sms")
-    until(lambda: sharing.connect(empty_valkey).exists(bell.flag("sms")), 5)
-    assert 0 < sharing.connect(empty_valkey).ttl(bell.flag("sms")) <= 5
+    until(lambda: redis.connect(empty_valkey).exists(wakeup.flag("sms")), 5)
+    assert 0 < redis.connect(empty_valkey).ttl(wakeup.flag("sms")) <= 5
 
 
 def test_the_relay_rings_past_a_hanging_bell_but_not_without_end(empty_valkey: str):

@@ -8,17 +8,21 @@ import pytest
 from rq import Queue
 from sqlalchemy import select, update
 
-from dashboard.bell import Bell
+from dashboard import redis
 from dashboard.db import Sessions, utcnow
-from dashboard.gateway import keys, outbox, processes, sharing
-from dashboard.gateway.keys import NewKey
-from dashboard.gateway.outbox import Draft
-from dashboard.models import Message, SignInFailure
+from dashboard.gateway import workers
+from dashboard.gateway.api_keys import keys
+from dashboard.gateway.api_keys.keys import NewKey
+from dashboard.gateway.messages import outbox
+from dashboard.gateway.messages.outbox import Draft
+from dashboard.models.accounts import SignInFailure
+from dashboard.models.messages import Message
+from dashboard.wakeup import Bell
 from jobs import relay
 
 
 def rings(url: str, lane: str) -> int:
-    return len(Queue(lane, connection=sharing.connect(url), serializer="json"))
+    return len(Queue(lane, connection=redis.connect(url), serializer="json"))
 
 
 def write_down(sessions: Sessions, count: int, lane: str = "sms") -> None:
@@ -78,4 +82,4 @@ def test_a_sweep_closes_what_is_stale_and_forgets_old_tries(sessions: Sessions, 
 def test_the_relay_gives_a_sign_of_life_even_without_valkey(sessions: Sessions):
     tick(sessions, "unix:///nonexistent/valkey.sock")
     with sessions() as session:
-        assert processes.alive(session) == {"relay": 1}
+        assert workers.alive(session) == {"relay": 1}

@@ -21,9 +21,15 @@ from werkzeug.test import TestResponse
 from dashboard.app import create_app
 from dashboard.db import utcnow
 from dashboard.extensions import Services, db, open_services
-from dashboard.gateway import keys, otp, outbox, passwords, people
-from dashboard.gateway.keys import NewKey
-from dashboard.models import ApiKey, Message, Otp, User
+from dashboard.gateway.accounts import passwords, users
+from dashboard.gateway.api_keys import keys
+from dashboard.gateway.api_keys.keys import NewKey
+from dashboard.gateway.messages import outbox
+from dashboard.gateway.otp import otp
+from dashboard.models.accounts import User
+from dashboard.models.api_keys import ApiKey
+from dashboard.models.messages import Message
+from dashboard.models.otp import Otp
 from dashboard.settings import Settings
 
 PASSWORD = "Thé vert à 6 heures"
@@ -146,7 +152,7 @@ class Browser:
             user = User(email=f"{role}@example.org", name=f"Nadia {role}", role=role, password_hash=HASH)
             session.add(user)
             session.flush()
-            token = people.start_session(session, user, "127.0.0.1", "test")
+            token = users.start_session(session, user, "127.0.0.1", "test")
         self.client.set_cookie("chinqit_session", token)
 
 

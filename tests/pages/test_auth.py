@@ -9,8 +9,9 @@ from sqlalchemy import select, update
 
 from dashboard.db import utcnow
 from dashboard.extensions import Services
-from dashboard.gateway import people, preferences
-from dashboard.models import SetupLink, User
+from dashboard.gateway import site_settings
+from dashboard.gateway.accounts import users
+from dashboard.models.accounts import SetupLink, User
 from tests.pages.conftest import PASSWORD, Browser
 
 NEW = {"name": "Nadia Haddad", "email": "Nadia@Example.org", "password": PASSWORD}
@@ -19,7 +20,7 @@ NEW = {"name": "Nadia Haddad", "email": "Nadia@Example.org", "password": PASSWOR
 @pytest.fixture
 def link(services: Services) -> str:
     with services.sessions.begin() as session:
-        return f"/dashboard/setup/{people.make_setup_link(session)}"
+        return f"/dashboard/setup/{users.make_setup_link(session)}"
 
 
 def owners(services: Services) -> list[str]:
@@ -44,7 +45,7 @@ def test_setting_up_asks_for_the_time_zone(stranger: Browser, link: str, service
     )
     assert stranger.post(link, {**NEW, "timezone": "Asia/Tokyo"}).status_code == 303
     with services.sessions() as session:
-        assert preferences.read(session).timezone == "Asia/Tokyo"
+        assert site_settings.read(session).timezone == "Asia/Tokyo"
 
 
 def test_looking_at_the_link_does_not_use_it_up(stranger: Browser, link: str) -> None:

@@ -17,9 +17,13 @@ from sqlalchemy import update
 from werkzeug.serving import make_server
 
 from dashboard.db import utcnow
-from dashboard.gateway import callers, people, stats, webhooks
-from dashboard.gateway.callers import Sighting
-from dashboard.models import ApiKey, UserSession
+from dashboard.gateway.accounts import users
+from dashboard.gateway.api_keys import usage
+from dashboard.gateway.api_keys.usage import Sighting
+from dashboard.gateway.statistics import rollup
+from dashboard.gateway.webhooks import endpoints
+from dashboard.models.accounts import UserSession
+from dashboard.models.api_keys import ApiKey
 from tests.browser.tab import CHROMIUM, FLAGS, WIDE, Tab
 from tests.pages.conftest import Browser, World
 
@@ -82,19 +86,19 @@ def furnish(world: World) -> tuple[ApiKey, str]:
 
 def furnish_more(world: World, key: ApiKey) -> tuple[str, str]:
     """What there is to see beside messages: figures, a webhook, a key built into an app; return the ids of the two."""
-    stats.fold_for(world.services.sessions, 5)
+    rollup.fold_for(world.services.sessions, 5)
     loose = world.key("Fidélité")
     with world.services.sessions.begin() as session:
-        for n in range(callers.MANY):
-            callers.note(session, Sighting.of(loose.id, f"41.138.0.{n}", "okhttp/4.12.0"))
-        wanted = webhooks.Wanted(key.id, "https://hooks.example.org/chinqit?token=abcdef")
-        made, _secret = webhooks.create(session, webhooks.cipher(world.services.settings), wanted)
+        for n in range(usage.MANY):
+            usage.note(session, Sighting.of(loose.id, f"41.138.0.{n}", "okhttp/4.12.0"))
+        wanted = endpoints.Wanted(key.id, "https://hooks.example.org/chinqit?token=abcdef")
+        made, _secret = endpoints.create(session, endpoints.cipher(world.services.settings), wanted)
         return made.id, loose.id
 
 
 def set_up_link(world: World) -> str:
     with world.services.sessions.begin() as session:
-        return people.make_setup_link(session)
+        return users.make_setup_link(session)
 
 
 def test_a_key_is_made_by_keyboard_alone_and_shown_once(open_tab: Callable[..., Tab]) -> None:

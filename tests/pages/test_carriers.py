@@ -9,11 +9,16 @@ from typing import Any
 import pytest
 from sqlalchemy import select
 
-from dashboard import providers
 from dashboard.db import utcnow
 from dashboard.extensions import Services
-from dashboard.gateway import carriers, keys, outbox
-from dashboard.models import Carrier, CarrierLine, CarrierMinute, Message, Process, StrayReceipt
+from dashboard.gateway.api_keys import keys
+from dashboard.gateway.carriers import carriers
+from dashboard.gateway.messages import outbox
+from dashboard.models.carriers import Carrier, CarrierLine, CarrierMinute
+from dashboard.models.delivery import StrayReceipt
+from dashboard.models.messages import Message
+from dashboard.models.monitoring import Process
+from dashboard.providers import registry
 from tests.pages.conftest import Browser, World
 
 CARRIERS = "/dashboard/carriers/"
@@ -100,7 +105,7 @@ def test_without_a_carrier_it_says_where_messages_land_and_owners_choose_a_kind(
 ) -> None:
     text = owner.get(CARRIERS).text
     assert "every message lands on the sandbox phone" in text
-    for kind in providers.KINDS:
+    for kind in registry.KINDS:
         assert f"/dashboard/carriers/new?kind={kind}" in text
         assert f"/dashboard/carriers/new?kind={kind}" not in viewer.get(CARRIERS).text
 
@@ -192,10 +197,10 @@ def test_viewers_see_neither_settings_nor_the_callback_address_nor_whole_numbers
 # Setting up
 
 
-@pytest.mark.parametrize("kind", sorted(providers.KINDS))
+@pytest.mark.parametrize("kind", sorted(registry.KINDS))
 def test_the_form_of_a_kind_has_all_its_fields(owner: Browser, kind: str) -> None:
     text = owner.get(f"{CARRIERS}new?kind={kind}").text
-    for one in providers.describe(kind):
+    for one in registry.describe(kind):
         assert f'name="v-{one.name}"' in text, one.name
         if one.type == "secret" and not one.rows:
             assert re.search(rf'<input[^>]+name="v-{one.name}" type="password"', text)
@@ -446,6 +451,6 @@ def test_every_page_is_there_in_every_language(owner: Browser, page: str, servic
     here = str(owner.post(f"{page}/test", {"phone": "38089336"}).location)
     owner.headers = {"Accept-Language": language}
     pages = [CARRIERS, f"{CARRIERS}new", page, here, *(f"{page}/{act}" for act in ("edit", "disable", "remove"))]
-    for address in pages + [f"{CARRIERS}new?kind={kind}" for kind in providers.KINDS]:
+    for address in pages + [f"{CARRIERS}new?kind={kind}" for kind in registry.KINDS]:
         for get in (owner.get, owner.partial):
             assert get(address).status_code == 200, address

@@ -8,7 +8,7 @@ from urllib.parse import urlencode
 import pytest
 from playwright.sync_api import expect
 
-from dashboard.pages import docs
+from dashboard.pages.docs import views
 from tests.browser.tab import NARROW, Tab
 from tests.pages.conftest import World
 from tests.pages.test_browser import address, chromium, open_tab  # noqa: F401  fixtures
@@ -16,7 +16,7 @@ from tests.pages.test_docs_site import DEBUG
 from tests.pages.test_looks import LOOKS
 
 pytestmark = [pytest.mark.browser, pytest.mark.timeout(300)]
-PAGES = [*(("" if doc.name == "start" else doc.name) for doc in docs.DOCS), "search", "search?q=sms"]
+PAGES = [*(("" if doc.name == "start" else doc.name) for doc in views.DOCS), "search", "search?q=sms"]
 DOCTOR = "retriever?" + urlencode({"package": "mr.example.shop", "certificate": DEBUG, "hash": "FA+9qCX9VSu"})
 FAULT = "retriever?" + urlencode({"package": "shop", "certificate": "x"})
 

@@ -22,9 +22,11 @@ import pytest
 from flask import Flask
 
 from dashboard.extensions import Services
-from dashboard.gateway import app_hash, keys
-from dashboard.pages import docs, reasons, webhooks
-from dashboard.pages.docs import reference, samples, search
+from dashboard.gateway.api_keys import keys
+from dashboard.gateway.otp import retriever_hash
+from dashboard.pages.docs import code_samples, reference, search, views
+from dashboard.pages.ui import failure_reasons
+from dashboard.pages.webhooks import views as webhooks
 from dashboard.providers.sandbox import ENDINGS
 from dashboard.settings import ROOT
 from tests.conftest import new_phone
@@ -34,7 +36,7 @@ from tests.stack import Client, Stack
 pytestmark = pytest.mark.long
 
 LANGUAGES = ("fr", "en", "ar")
-NAMES = [doc.name for doc in docs.DOCS]
+NAMES = [doc.name for doc in views.DOCS]
 HEADING = re.compile(r'<(?:h[23]|tr) id="([^"]+)"')
 DEBUG = """-----BEGIN CERTIFICATE-----
 MIIBoTCCAUegAwIBAgIUAzY41vMkO8KiX6z49Q8wJZWNVU4wCgYIKoZIzj0EAwIw
@@ -126,7 +128,7 @@ def is_translated(stranger: Browser, name: str) -> None:
 
 def test_every_text_of_the_description_is_translated(app: Flask) -> None:
     with app.test_request_context():
-        shown = set(reference.texts(docs._document()))
+        shown = set(reference.texts(views._document()))
     assert len(shown) > 80
     for language in ("fr", "ar"):
         assert shown - reference.translations(language).keys() == set(), language
@@ -160,7 +162,7 @@ def test_no_link_is_dead(stranger: Browser) -> None:
 
 def test_every_code_of_an_error_has_its_cause_and_cure(stranger: Browser, app: Flask) -> None:
     with app.test_request_context():
-        document = json.dumps(docs._document())
+        document = json.dumps(views._document())
         codes = set(reference.read(json.loads(document), "en").codes)
     listed = {
         code for codes in re.findall(r'"code": \{"enum": \[([^\]]*)\]', document) for code in re.findall(r"\w+", codes)
@@ -174,7 +176,7 @@ def test_every_code_of_an_error_has_its_cause_and_cure(stranger: Browser, app: F
 def test_why_messages_and_calls_failed_is_told_by_code(stranger: Browser) -> None:
     for language in LANGUAGES:
         page = read(stranger, language, "errors")
-        assert re.findall(r'<tr id="failed-(\w+)"', page) == list(reasons.REASONS)
+        assert re.findall(r'<tr id="failed-(\w+)"', page) == list(failure_reasons.REASONS)
         assert re.findall(r'<tr id="call-(\w+)"', page) == list(webhooks.REASONS)
     assert 'href="/docs/en/errors#failed-no_answer"' in stranger.get("/docs/en/search?q=no_answer").text
 
@@ -315,7 +317,7 @@ def test_the_hash_is_that_of_the_published_algorithm(package: str, pem: str, rig
         der(pem).hex(":").upper(),
         f"  {der(pem).hex(' ')}\n",
     ]
-    assert {app_hash.diagnose(f" {package}\n", form).hash for form in forms} == {right}
+    assert {retriever_hash.diagnose(f" {package}\n", form).hash for form in forms} == {right}
     assert re.fullmatch(r"[A-Za-z0-9+/]{11}", right)
 
 
@@ -327,17 +329,19 @@ def test_the_hash_is_what_the_published_command_line_makes(package: str, pem: st
         tool(needed)
     chain = 'printf %s "$INPUT" | sha256sum | cut -c1-64 | tr a-f A-F | basenc --base16 -d | base64 -w0 | cut -c1-11'
     made = run("curl", chain, tmp_path, INPUT=f"{package} {der(pem).hex()}").strip()
-    assert app_hash.diagnose(package, pem).hash == made
+    assert retriever_hash.diagnose(package, pem).hash == made
 
 
 def test_the_debug_certificate_is_told_apart() -> None:
-    assert app_hash.diagnose("mr.example.shop", DEBUG).is_debug
-    shop = app_hash.diagnose("mr.example.shop", SHOP)
+    assert retriever_hash.diagnose("mr.example.shop", DEBUG).is_debug
+    shop = retriever_hash.diagnose("mr.example.shop", SHOP)
     assert (shop.is_debug, shop.subject) == (False, "CN=Boutique Nouakchott,C=MR")
 
 
 def test_the_package_counts_to_the_letter() -> None:
-    made = {app_hash.diagnose(name, SHOP).hash for name in ("mr.example.shop", "mr.example.Shop", "mr.example.shop2")}
+    made = {
+        retriever_hash.diagnose(name, SHOP).hash for name in ("mr.example.shop", "mr.example.Shop", "mr.example.shop2")
+    }
     assert len(made) == 3
 
 
@@ -357,8 +361,8 @@ def test_the_package_counts_to_the_letter() -> None:
     ],
 )
 def test_what_is_no_certificate_is_named(certificate: str, code: str) -> None:
-    with pytest.raises(app_hash.Unreadable) as refused:
-        app_hash.diagnose("mr.example.shop", certificate)
+    with pytest.raises(retriever_hash.Unreadable) as refused:
+        retriever_hash.diagnose("mr.example.shop", certificate)
     assert refused.value.code == code
 
 
@@ -366,8 +370,8 @@ def test_what_is_no_certificate_is_named(certificate: str, code: str) -> None:
     "package", ["", "shop", "mr..shop", "mr.1shop", "mr.ex ample", "mr.exämple", "a." * 200 + "b", "../x"]
 )
 def test_what_is_no_package_is_refused(package: str) -> None:
-    with pytest.raises(app_hash.Unreadable, match="package"):
-        app_hash.diagnose(package, SHOP)
+    with pytest.raises(retriever_hash.Unreadable, match="package"):
+        retriever_hash.diagnose(package, SHOP)
 
 
 def ask(browser: Browser, language: str = "en", **given: str) -> str:
@@ -500,7 +504,7 @@ def test_the_samples_of_the_reference_run(sqlite_stack: Stack, language: str, tm
             text = text.replace(example_of(sqlite_stack, "webhookId"), made)
         for example, value in own.items():
             text = text.replace(example, value)
-        out = run(language, text, tmp_path, **{samples.KEY: caller.key})
+        out = run(language, text, tmp_path, **{code_samples.KEY: caller.key})
         answers[name] = json.loads(out[out.index("{") :])
     assert {"sendMessage", "sendOtp", "verifyOtp", "followMessage", "sendBatch", "createWebhook"} <= answers.keys()
     refused = {name: answer for name, answer in answers.items() if not answer.get("success", True)}
@@ -528,7 +532,7 @@ def test_the_quick_start_verifies_a_code(sqlite_stack: Stack, language: str, tmp
         text = shown(page, name, language).replace("+22238089336", phone)
         for example, value in swaps.items():
             text = text.replace(example.strip("_"), value)
-        out = run(language, text, tmp_path, **{samples.KEY: caller.key})
+        out = run(language, text, tmp_path, **{code_samples.KEY: caller.key})
         return json.loads(out[out.index("{") :])
 
     assert follow("me")["mode"] == "test"
@@ -546,9 +550,11 @@ TRICKY = {"text": 'L\'été à 100 % — $HOME `x` \\ "q" \n${a} €😀', "no":
 def test_a_sample_sends_exactly_what_it_shows(sqlite_stack: Stack, language: str, tmp_path: Path) -> None:
     phone = new_phone()
     body = {"phoneNumber": phone, "message": TRICKY["text"], "ignored": TRICKY}
-    call = samples.Call("POST", f"{sqlite_stack.settings.address}/messages/send", body, {"Idempotency-Key": "it's $1"})
+    call = code_samples.Call(
+        "POST", f"{sqlite_stack.settings.address}/messages/send", body, {"Idempotency-Key": "it's $1"}
+    )
     caller = sqlite_stack.client("test")
-    out = run(language, samples.written(call)[language], tmp_path, **{samples.KEY: caller.key})
+    out = run(language, code_samples.written(call)[language], tmp_path, **{code_samples.KEY: caller.key})
     answer = json.loads(out[out.index("{") :])
     assert sqlite_stack.arrived(phone, answer["messageId"]).text == TRICKY["text"]
 
@@ -617,6 +623,6 @@ def test_the_verification_of_a_webhook_takes_the_right_and_refuses_the_rest(
 
 def test_every_language_has_its_samples(stranger: Browser) -> None:
     page = read(stranger, "en", "reference")
-    for language in samples.LANGUAGES:
+    for language in code_samples.LANGUAGES:
         for name in ("sendMessage", "verifyOtp", "me"):
             assert len(shown(page, name, language)) > 40

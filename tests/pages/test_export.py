@@ -10,8 +10,8 @@ import pytest
 from sqlalchemy import select, update
 
 from dashboard.db import utcnow
-from dashboard.gateway import export
-from dashboard.models import Message, Resend
+from dashboard.gateway.message_log import csv_export
+from dashboard.models.messages import Message, Resend
 from tests.pages.conftest import PARTIAL, Browser, World
 
 LIST = "/dashboard/messages/"
@@ -26,8 +26,8 @@ def rows_of(browser: Browser, query: str = "") -> list[dict[str, str]]:
 
 @pytest.mark.parametrize("start", ["=", "+", "-", "@", "\t", "\r", "\0"])
 def test_a_cell_that_a_spreadsheet_would_run_is_quoted(start: str) -> None:
-    assert export.safe(f"{start}1+1") == f"'{start}1+1"
-    assert export.safe(f"a{start}") == f"a{start}"
+    assert csv_export.safe(f"{start}1+1") == f"'{start}1+1"
+    assert csv_export.safe(f"a{start}") == f"a{start}"
 
 
 def test_the_file_holds_just_what_is_filtered_and_never_a_code(operator: Browser, world: World) -> None:
@@ -60,7 +60,7 @@ def test_viewers_get_masked_numbers(viewer: Browser, world: World) -> None:
 
 
 def test_the_file_is_written_in_pieces(monkeypatch: pytest.MonkeyPatch, operator: Browser, world: World) -> None:
-    monkeypatch.setattr(export, "PIECE", 2)
+    monkeypatch.setattr(csv_export, "PIECE", 2)
     key = world.key()
     for number in range(5):
         world.text(key, body=str(number))

@@ -13,8 +13,8 @@ from werkzeug.routing import IntegerConverter, Rule
 
 from dashboard.db import Base, utcnow
 from dashboard.extensions import Services
-from dashboard.models import User, UserSession
-from dashboard.pages import guard
+from dashboard.models.accounts import User, UserSession
+from dashboard.pages.web import access
 from tests.pages.conftest import PARTIAL, Browser, World
 
 UNKNOWN = "00000000-0000-4000-8000-000000000000"
@@ -97,13 +97,13 @@ def test_reading_changes_nothing(app: Flask, owner: Browser, services: Services)
 
 
 def test_a_view_that_changes_something_and_names_no_role_is_shut() -> None:
-    assert guard.needed_role(object(), "POST", "viewer") is None
-    assert guard.needed_role(object(), "GET", "operator") == "operator"
+    assert access.needed_role(object(), "POST", "viewer") is None
+    assert access.needed_role(object(), "GET", "operator") == "operator"
 
 
 def test_a_declared_role_never_goes_below_the_page_s(app: Flask) -> None:
-    view = guard.needs("viewer")(lambda: "")
-    assert guard.needed_role(view, "POST", "owner") == "owner"
+    view = access.needs("viewer")(lambda: "")
+    assert access.needed_role(view, "POST", "owner") == "owner"
 
 
 def test_signed_out_readers_come_back_to_the_page_they_wanted(stranger: Browser, owner: Browser) -> None:

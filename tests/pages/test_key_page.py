@@ -9,10 +9,11 @@ import pytest
 from sqlalchemy import update
 
 from dashboard.db import utcnow
-from dashboard.gateway import callers, keys, stats
-from dashboard.gateway.callers import Sighting
-from dashboard.gateway.keys import NewKey
-from dashboard.models import ApiKey
+from dashboard.gateway.api_keys import keys, usage
+from dashboard.gateway.api_keys.keys import NewKey
+from dashboard.gateway.api_keys.usage import Sighting
+from dashboard.gateway.statistics import rollup
+from dashboard.models.api_keys import ApiKey
 from tests.pages.conftest import PARTIAL, Browser, World
 
 KEYS = "/dashboard/keys/"
@@ -32,7 +33,7 @@ def test_it_tells_what_the_key_sent_and_its_cap(viewer: Browser, world: World) -
     world.code(key, "+22222000001", **world.sent())
     world.guess_right(key, first)
     world.text(other)
-    stats.fold_for(world.services.sessions, 5)
+    rollup.fold_for(world.services.sessions, 5)
     page = viewer.get(KEYS + key.id).text
     assert "<dt>Codes</dt><dd><b>2</b>" in page and "<dt>Codes verified</dt><dd><b>50%</b>" in page
     assert "<dt>Texts</dt><dd><b>0</b>" in page
@@ -58,8 +59,8 @@ def test_a_key_built_into_an_app_is_told_where_one_looks(owner: Browser, world: 
     key = world.key("Loyalty")
     world.text(key)
     with world.services.sessions.begin() as session:
-        for n in range(callers.MANY):
-            callers.note(session, Sighting.of(key.id, f"41.138.0.{n}", "okhttp/4.12.0"))
+        for n in range(usage.MANY):
+            usage.note(session, Sighting.of(key.id, f"41.138.0.{n}", "okhttp/4.12.0"))
     assert "The key “Loyalty” seems to be built into an app" in owner.get("/dashboard/").text
     assert "seems built into an app" in owner.get(KEYS).text
     assert "from 10 addresses" in owner.get(KEYS + key.id).text

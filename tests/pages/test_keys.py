@@ -11,9 +11,9 @@ from sqlalchemy import select, update
 
 from dashboard.db import utcnow
 from dashboard.extensions import Services
-from dashboard.gateway import keys
-from dashboard.gateway.keys import UnknownKey
-from dashboard.models import ApiKey, KeySecret
+from dashboard.gateway.api_keys import keys
+from dashboard.gateway.api_keys.keys import UnknownKey
+from dashboard.models.api_keys import ApiKey, KeySecret
 from tests.pages.conftest import PARTIAL, Browser, World
 
 ID = "6f3f2dba-9bb8-4b31-9a8e-5c37af1f0e11"

@@ -9,10 +9,13 @@ import pytest
 from sqlalchemy import select, update
 
 from dashboard.db import utcnow
-from dashboard.gateway import keys, limits, otp
-from dashboard.gateway.limits import RateLimited
-from dashboard.models import ApiKey, LimitOverride, Otp, Refusal
-from dashboard.models.limits import UNLIMITED
+from dashboard.gateway.api_keys import keys
+from dashboard.gateway.limits import rate_limit
+from dashboard.gateway.limits.rate_limit import RateLimited
+from dashboard.gateway.otp import otp
+from dashboard.models.api_keys import ApiKey
+from dashboard.models.limits import UNLIMITED, LimitOverride, Refusal
+from dashboard.models.otp import Otp
 from tests.pages.conftest import PARTIAL, Browser, World
 
 LIST = "/dashboard/limits/"
@@ -26,7 +29,7 @@ def form(on: ApiKey, **more: Any) -> dict[str, Any]:
 
 def overrides(world: World) -> list[LimitOverride]:
     with world.services.sessions() as session:
-        return limits.overrides(session)
+        return rate_limit.overrides(session)
 
 
 def refuse(world: World, key: ApiKey, phone: str = PHONE) -> None:
@@ -110,8 +113,8 @@ def test_ended_overrides_and_those_of_revoked_keys_are_shown_as_such(operator: B
     key = world.key()
     with world.services.sessions.begin() as session:
         past = utcnow() - timedelta(days=1)
-        limits.override(session, limits.Wanted(None, PHONE, minute=1, reason="old", until=past))
-        limits.override(session, limits.Wanted(key.id, None, minute=1, reason="dead"))
+        rate_limit.override(session, rate_limit.Wanted(None, PHONE, minute=1, reason="old", until=past))
+        rate_limit.override(session, rate_limit.Wanted(key.id, None, minute=1, reason="dead"))
         keys.revoke(session, keys.find(session, key.id))
     page = operator.get(LIST).text
     assert "Ended" in page and "Key revoked: holds for nobody" in page
@@ -128,8 +131,8 @@ def test_usage_is_shown_and_reset_without_deleting_anything(operator: Browser, w
     assert "Shop" in page and "Other" in page and "1 / 3" in page
     operator.post(f"{LIST}reset", {"phone": PHONE, "key": key.id})
     with world.services.sessions() as session:
-        assert limits.look(session, key.id, PHONE)[0].left == 3
-        assert limits.look(session, other.id, PHONE)[0].left == 2
+        assert rate_limit.look(session, key.id, PHONE)[0].left == 3
+        assert rate_limit.look(session, other.id, PHONE)[0].left == 2
         assert len(session.scalars(select(Otp)).all()) == 2
 
 
@@ -185,7 +188,7 @@ def test_the_rehearsal_leaves_out_numbers_that_keep_a_rule_of_their_own(operator
     key = world.key()
     refuse(world, key)
     with world.services.sessions.begin() as session:
-        limits.override(session, limits.Wanted(key.id, PHONE, minute=50, hour=50, day=50, reason="lifted"))
+        rate_limit.override(session, rate_limit.Wanted(key.id, PHONE, minute=50, hour=50, day=50, reason="lifted"))
     whole = {"scope": "key", "key": key.id, "reason": "Ticket 4813", "lasting": "1h", "minute": "1", "rehearse": "1"}
     shown = operator.post(NEW, whole, headers=PARTIAL).text
     assert "let 0 requests through that were refused" in shown and "4 requests were looked at" in shown
@@ -195,7 +198,7 @@ def test_viewers_see_masked_numbers_and_no_buttons(viewer: Browser, world: World
     key = world.key()
     refuse(world, key)
     with world.services.sessions.begin() as session:
-        limits.override(session, limits.Wanted(key.id, PHONE, minute=9, reason="test"))
+        rate_limit.override(session, rate_limit.Wanted(key.id, PHONE, minute=9, reason="test"))
     page = viewer.get(LIST).text
     assert "+222 38 08 93 36" not in page and PHONE not in page
     assert "/dashboard/limits/new" not in page and "/remove" not in page

@@ -10,10 +10,15 @@ import pytest
 from sqlalchemy import update
 
 from dashboard.db import utcnow
-from dashboard.gateway import keys, lookup, otp, processes
-from dashboard.gateway.limits import RateLimited
-from dashboard.models import ApiKey, Message, Otp
-from dashboard.pages.lookup import SENTENCES
+from dashboard.gateway import workers
+from dashboard.gateway.api_keys import keys
+from dashboard.gateway.limits.rate_limit import RateLimited
+from dashboard.gateway.monitoring import diagnosis
+from dashboard.gateway.otp import otp
+from dashboard.models.api_keys import ApiKey
+from dashboard.models.messages import Message
+from dashboard.models.otp import Otp
+from dashboard.pages.diagnosis import SENTENCES
 from tests.pages.conftest import Browser, World
 
 PAGE = "/dashboard/lookup/?phone=38089336"
@@ -23,7 +28,7 @@ OLD = timedelta(minutes=30)
 
 def verdict(world: World, phone: str = PHONE) -> str:
     with world.services.sessions() as session:
-        return lookup.story(session, phone).verdict.code
+        return diagnosis.story(session, phone).verdict.code
 
 
 def age(world: World, message: Message, by: timedelta = OLD) -> None:
@@ -34,7 +39,7 @@ def age(world: World, message: Message, by: timedelta = OLD) -> None:
 
 def worker(world: World) -> None:
     with world.services.sessions.begin() as session:
-        processes.beat(session, "sms", utcnow())
+        workers.beat(session, "sms", utcnow())
 
 
 def delivered(world: World, key: ApiKey, **more: Any) -> Message:

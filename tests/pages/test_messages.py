@@ -10,7 +10,7 @@ import pytest
 from flask import Flask
 
 from dashboard.db import utcnow
-from dashboard.gateway import log
+from dashboard.gateway.message_log import search
 from tests.pages.conftest import PARTIAL, Browser, World
 
 LIST = "/dashboard/messages/"
@@ -134,7 +134,7 @@ def test_hostile_addresses_never_break_the_page(owner: Browser, world: World, ur
 
 def test_more_rows_go_on_where_the_page_ended(owner: Browser, world: World) -> None:
     key = world.key()
-    ids = [world.text(key, body=f"n {n}").id for n in range(log.PAGE + 3)]
+    ids = [world.text(key, body=f"n {n}").id for n in range(search.PAGE + 3)]
     page = owner.get(LIST + "?channel=sms").text
     more = re.search(r'hx-get="([^"]+before=\d+)"', page)
     assert more

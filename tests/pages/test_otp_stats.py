@@ -10,8 +10,10 @@ import pytest
 
 from dashboard.db import utcnow
 from dashboard.extensions import Services
-from dashboard.gateway import stats
-from dashboard.models import ApiKey, Message, Otp
+from dashboard.gateway.statistics import rollup
+from dashboard.models.api_keys import ApiKey
+from dashboard.models.messages import Message
+from dashboard.models.otp import Otp
 from tests.pages.conftest import Browser, World
 
 URL = "/dashboard/otp/"
@@ -57,7 +59,7 @@ def traffic(world: World, services: Services, shop: ApiKey) -> None:
         world.guess_right(shop, code)
     failed = {"status": "failed", "failed_at": utcnow(), "error_code": "barred", "due_at": None}
     world.code(shop, MATTEL, "ar", channel="whatsapp", **failed)
-    stats.fold_for(services.sessions, 5)
+    rollup.fold_for(services.sessions, 5)
 
 
 def test_the_funnel_counts_each_stage(owner: Browser, traffic: None) -> None:
@@ -104,7 +106,7 @@ def test_the_median_is_read_from_the_histogram(owner: Browser, world: World, ser
         with services.sessions.begin() as session:
             row = session.query(Otp).filter_by(message_id=code.id).one()
             row.verified_at = row.created_at + timedelta(seconds=seconds)
-    stats.fold_for(services.sessions, 5)
+    rollup.fold_for(services.sessions, 5)
     text = page(owner)
     assert kpi(text, "Time to verify, median") == "7.2 sec"  # of the bin from 5 to 8, which holds two
     columns = text.split('id="ch-verify"')[1].split("</figure>")[0]

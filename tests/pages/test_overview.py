@@ -11,8 +11,12 @@ from sqlalchemy import select
 
 from dashboard.db import utcnow
 from dashboard.extensions import Services
-from dashboard.gateway import processes, stats, webhooks
-from dashboard.models import ApiKey, Process, WebhookEndpoint
+from dashboard.gateway import workers
+from dashboard.gateway.statistics import rollup
+from dashboard.gateway.webhooks import endpoints
+from dashboard.models.api_keys import ApiKey
+from dashboard.models.monitoring import Process
+from dashboard.models.webhooks import WebhookEndpoint
 from tests.pages.conftest import Browser, World
 
 HOME = "/dashboard/"
@@ -26,7 +30,7 @@ def page(browser: Browser, url: str = HOME) -> str:
 
 
 def fold(services: Services) -> None:
-    stats.fold_for(services.sessions, 5)
+    rollup.fold_for(services.sessions, 5)
 
 
 def run(services: Services, *roles: str) -> None:
@@ -129,7 +133,7 @@ def test_a_worker_that_is_silent_for_long_is_gone(
     world.text(shop)
     run(services, "sms", "whatsapp", "webhooks", "relay")
     with services.sessions.begin() as session:
-        session.get_one(Process, "sms").beat_at -= 2 * processes.ALIVE
+        session.get_one(Process, "sms").beat_at -= 2 * workers.ALIVE
     assert "No worker delivers SMS" in page(owner)
 
 
@@ -155,9 +159,9 @@ def test_webhooks_that_fail_and_their_missing_worker_are_told_without_their_path
     world.text(shop)
     run(services, "sms", "whatsapp", "relay")
     with services.sessions.begin() as session:
-        box = webhooks.cipher(services.settings)
+        box = endpoints.cipher(services.settings)
         for host in ("slow", "gone", "fine", "resting"):
-            webhooks.create(session, box, webhooks.Wanted(shop.id, f"https://{host}.example.org/hook?token=s3cret"))
+            endpoints.create(session, box, endpoints.Wanted(shop.id, f"https://{host}.example.org/hook?token=s3cret"))
         by_host = {row.url[8:].split(".")[0]: row for row in session.scalars(select(WebhookEndpoint))}
         by_host["slow"].failing_since = utcnow() - timedelta(hours=3)
         by_host["gone"].disabled_at, by_host["gone"].disabled_for = utcnow(), "gone"

@@ -11,8 +11,8 @@ from flask import Flask
 
 from dashboard.db import utcnow
 from dashboard.extensions import Services
-from dashboard.models import Setback
-from dashboard.pages import reasons
+from dashboard.models.delivery import Setback
+from dashboard.pages.ui import failure_reasons
 from dashboard.settings import ROOT
 from tests.pages.conftest import Browser, World
 
@@ -44,7 +44,7 @@ def raised() -> set[str]:
 
 def test_every_code_that_is_raised_by_name_has_a_sentence() -> None:
     assert len(raised()) > 10
-    assert (raised() | OUR_OWN) - reasons.REASONS.keys() == set()
+    assert (raised() | OUR_OWN) - failure_reasons.REASONS.keys() == set()
 
 
 @pytest.mark.parametrize(
@@ -60,7 +60,7 @@ def test_every_code_that_is_raised_by_name_has_a_sentence() -> None:
 )
 def test_a_code_with_a_number_or_word_of_its_own_is_told_with_it(app: Flask, code: str, said: str) -> None:
     with app.test_request_context(headers={"Accept-Language": "en"}):
-        sentence = reasons.reason(code)
+        sentence = failure_reasons.reason(code)
     assert said in sentence and sentence.endswith(".")
     assert not CODE.search(sentence)
 

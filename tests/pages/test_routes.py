@@ -10,10 +10,12 @@ import pytest
 
 from dashboard.db import utcnow
 from dashboard.extensions import Services
-from dashboard.gateway import carriers, keys, routing
-from dashboard.gateway.carriers import Wanted
-from dashboard.gateway.routing import Choice
-from dashboard.models import ApiKey
+from dashboard.gateway.api_keys import keys
+from dashboard.gateway.carriers import carriers
+from dashboard.gateway.carriers.carriers import Wanted
+from dashboard.gateway.routing import rules
+from dashboard.gateway.routing.rules import Choice
+from dashboard.models.api_keys import ApiKey
 from tests.pages.conftest import PARTIAL, Browser, World
 
 ROUTES = "/dashboard/routes/"
@@ -35,13 +37,13 @@ def ways(services: Services) -> None:
 def legs(services: Services, *subject: str | None) -> list[tuple[str, int, int]]:
     """The carriers of a rule with place and weight."""
     with services.sessions() as session:
-        found = dict(routing.rules(session)).get((subject[0], subject[1], subject[2]), [])
+        found = dict(rules.rules(session)).get((subject[0], subject[1], subject[2]), [])
         return [(route.carrier.name, route.position, route.weight) for route in found]
 
 
 def set_rule(services: Services, subject: Any, *choices: Choice) -> None:
     with services.sessions.begin() as session:
-        routing.set_rule(session, subject, choices)
+        rules.set_rule(session, subject, choices)
 
 
 def down(services: Services, name: str, code: str = "unreachable") -> None:

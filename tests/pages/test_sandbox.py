@@ -7,9 +7,11 @@ import re
 from sqlalchemy import func, select
 
 from dashboard.db import utcnow
-from dashboard.gateway import delivery
-from dashboard.gateway.delivery import Desk
-from dashboard.models import Message, Refusal, SandboxText
+from dashboard.gateway.delivery import worker
+from dashboard.gateway.delivery.worker import Desk
+from dashboard.models.limits import Refusal
+from dashboard.models.messages import Message
+from dashboard.models.sandbox import SandboxText
 from dashboard.providers.sandbox import ENDINGS, FAILED
 from tests.pages.conftest import PARTIAL, Browser, World
 
@@ -19,7 +21,7 @@ POLL = {**PARTIAL, "X-Poll": "1"}
 
 def deliver(world: World) -> None:
     services = world.services
-    delivery.drain(Desk.open(services.sessions, services.settings), "sms", lambda: True)
+    worker.drain(Desk.open(services.sessions, services.settings), "sms", lambda: True)
 
 
 def seen(page: str) -> str:

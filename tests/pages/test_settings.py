@@ -8,9 +8,15 @@ import pytest
 from sqlalchemy import select, update
 
 from dashboard.db import utcnow
-from dashboard.gateway import delivery, preferences, retention
-from dashboard.gateway.delivery import Desk
-from dashboard.models import Message, Otp, Refusal, SandboxText, Tidied
+from dashboard.gateway import site_settings
+from dashboard.gateway.delivery import worker
+from dashboard.gateway.delivery.worker import Desk
+from dashboard.gateway.maintenance import retention
+from dashboard.models.limits import Refusal
+from dashboard.models.maintenance import Tidied
+from dashboard.models.messages import Message
+from dashboard.models.otp import Otp
+from dashboard.models.sandbox import SandboxText
 from jobs.relay import tidy
 from tests.pages.conftest import Browser, World
 
@@ -27,7 +33,7 @@ FORM = {
 
 @pytest.fixture(autouse=True)
 def no_waiting(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(preferences, "LOOK_EVERY", 0.0)
+    monkeypatch.setattr(site_settings, "LOOK_EVERY", 0.0)
 
 
 def age(world: World, message: Message, days: float) -> None:
@@ -39,7 +45,7 @@ def age(world: World, message: Message, days: float) -> None:
 def test_settings_are_kept_and_hold(owner: Browser, world: World) -> None:
     assert owner.post(PAGE, FORM).status_code == 303
     with world.services.sessions() as session:
-        assert preferences.read(session) == preferences.Preferences("Poste", "Europe/Paris", "ar", 3, 30, 1)
+        assert site_settings.read(session) == site_settings.Preferences("Poste", "Europe/Paris", "ar", 3, 30, 1)
     page = owner.get(PAGE).text
     assert '<span class="env" dir="auto">Poste</span>' in page and 'value="Europe/Paris"' in page
 
@@ -60,7 +66,7 @@ def test_a_setting_that_breaks_a_rule_changes_nothing(owner: Browser, world: Wor
     answer = owner.post(PAGE, {**FORM, **change})
     assert (answer.status_code == 422 and 'aria-invalid="true"' in answer.text) or "otp_language" in change
     with world.services.sessions() as session:
-        assert preferences.read(session) == preferences.Preferences()
+        assert site_settings.read(session) == site_settings.Preferences()
 
 
 def test_texts_go_after_their_days_and_the_page_says_so(owner: Browser, world: World) -> None:
@@ -106,7 +112,7 @@ def test_more_than_a_batch_goes_and_nothing_is_read_twice(monkeypatch: pytest.Mo
 def test_the_sandbox_phone_and_refusals_are_tidied(monkeypatch: pytest.MonkeyPatch, world: World) -> None:
     services, key = world.services, world.key(mode="test")
     world.text(key)
-    delivery.drain(Desk.open(services.sessions, services.settings), "sms", lambda: True)
+    worker.drain(Desk.open(services.sessions, services.settings), "sms", lambda: True)
     long_ago = utcnow() - timedelta(days=40)
     with services.sessions.begin() as session:
         session.execute(update(SandboxText).values(received_at=long_ago))
@@ -122,8 +128,8 @@ def test_the_sandbox_phone_and_refusals_are_tidied(monkeypatch: pytest.MonkeyPat
 
 
 def test_codes_without_a_language_take_the_owner_s(owner: Browser, world: World) -> None:
-    from dashboard.gateway import keys
-    from dashboard.gateway.keys import NewKey
+    from dashboard.gateway.api_keys import keys
+    from dashboard.gateway.api_keys.keys import NewKey
 
     owner.post(PAGE, FORM)
     with world.services.sessions.begin() as session:

@@ -13,7 +13,7 @@ from flask import Flask
 from sqlalchemy.exc import OperationalError
 from werkzeug.test import TestResponse
 
-from dashboard.pages import PAGES
+from dashboard.pages.registry import PAGES
 from dashboard.settings import ROOT
 from tests.pages.conftest import PARTIAL, Browser
 

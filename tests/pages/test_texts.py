@@ -5,9 +5,10 @@ from __future__ import annotations
 import pytest
 from sqlalchemy import select
 
-from dashboard.gateway import delivery, otp_texts, wordings
-from dashboard.gateway.delivery import Desk
-from dashboard.models import Otp, OtpWording
+from dashboard.gateway.delivery import worker
+from dashboard.gateway.delivery.worker import Desk
+from dashboard.gateway.otp import template_rules, templates
+from dashboard.models.otp import Otp, OtpWording
 from tests.pages.conftest import PARTIAL, Browser, World
 
 PAGE = "/dashboard/texts/"
@@ -17,12 +18,12 @@ BODY = "Boutique: {code}, valable {minutes} minutes."
 @pytest.fixture(autouse=True)
 def no_waiting(monkeypatch: pytest.MonkeyPatch) -> None:
     """Versions of another connection are seen at once, not after a second."""
-    monkeypatch.setattr(wordings, "LOOK_EVERY", 0.0)
+    monkeypatch.setattr(templates, "LOOK_EVERY", 0.0)
 
 
 def texts_on(world: World, phone: str = "+22238089336") -> list[str]:
     services = world.services
-    delivery.drain(Desk.open(services.sessions, services.settings), "sms", lambda: True)
+    worker.drain(Desk.open(services.sessions, services.settings), "sms", lambda: True)
     return [received.text for received in services.handset.inbox(phone)]
 
 
@@ -52,7 +53,7 @@ def texts_on(world: World, phone: str = "+22238089336") -> list[str]:
 def test_a_text_that_breaks_the_contract_is_not_saved(
     operator: Browser, world: World, body: str, brand: str, fault: str
 ) -> None:
-    assert fault in otp_texts.faults(body, brand)
+    assert fault in template_rules.faults(body, brand)
     answer = operator.post(PAGE, {"key": "", "language": "fr", "body": body, "brand": brand})
     assert answer.status_code == 422 and "This text cannot be saved" in answer.text
     with world.services.sessions() as session:
@@ -61,7 +62,7 @@ def test_a_text_that_breaks_the_contract_is_not_saved(
 
 @pytest.mark.parametrize("language", ["fr", "en", "ar"])
 def test_the_built_in_texts_break_no_rule(language: str) -> None:
-    assert otp_texts.faults(otp_texts.TEXTS[language], "") == []
+    assert template_rules.faults(template_rules.TEXTS[language], "") == []
 
 
 def test_a_saved_text_is_what_the_phone_gets(operator: Browser, world: World) -> None:
@@ -92,22 +93,22 @@ def test_the_key_s_own_text_goes_before_that_for_all_keys_and_gives_way_again(op
     operator.post(PAGE, {"key": "", "language": "fr", "body": "Tous {code}"})
     operator.post(PAGE, {"key": key.id, "language": "fr", "body": "Propre {code}"})
     with world.services.sessions() as session:
-        assert wordings.current(session, key.id, "fr").body == "Propre {code}"
-        assert wordings.current(session, other.id, "fr").body == "Tous {code}"
-        assert wordings.current(session, key.id, "ar").id is None
+        assert templates.current(session, key.id, "fr").body == "Propre {code}"
+        assert templates.current(session, other.id, "fr").body == "Tous {code}"
+        assert templates.current(session, key.id, "ar").id is None
     operator.post(f"{PAGE}reset", {"key": key.id, "language": "fr"})
     with world.services.sessions() as session:
-        assert wordings.current(session, key.id, "fr").body == "Tous {code}"
+        assert templates.current(session, key.id, "fr").body == "Tous {code}"
 
 
 def test_an_old_version_is_restored_as_a_new_one(operator: Browser, world: World) -> None:
     for body in ("Un {code}", "Deux {code}"):
         operator.post(PAGE, {"key": "", "language": "fr", "body": body})
     with world.services.sessions() as session:
-        first = wordings.history(session, None, "fr")[-1].id
+        first = templates.history(session, None, "fr")[-1].id
     assert operator.post(f"{PAGE}{first}/restore").status_code == 303
     with world.services.sessions() as session:
-        assert [row.body for row in wordings.history(session, None, "fr")] == ["Un {code}", "Deux {code}", "Un {code}"]
+        assert [row.body for row in templates.history(session, None, "fr")] == ["Un {code}", "Deux {code}", "Un {code}"]
 
 
 def test_the_preview_measures_and_lights_up_what_flips_the_encoding(operator: Browser) -> None:
@@ -122,12 +123,12 @@ def test_the_preview_measures_and_lights_up_what_flips_the_encoding(operator: Br
 def test_the_hot_path_reads_no_wording_from_the_database(
     monkeypatch: pytest.MonkeyPatch, operator: Browser, world: World
 ) -> None:
-    monkeypatch.setattr(wordings, "LOOK_EVERY", 60.0)
+    monkeypatch.setattr(templates, "LOOK_EVERY", 60.0)
     key = world.key()
     with world.services.sessions() as session:
-        first = wordings.current(session, key.id, "fr")
+        first = templates.current(session, key.id, "fr")
         asked: list[str] = []
         connection = session.connection()
         monkeypatch.setattr(connection, "execute", lambda *told: asked.append(str(told)))
-        assert wordings.current(session, key.id, "fr") is first
+        assert templates.current(session, key.id, "fr") is first
         assert asked == []

@@ -12,10 +12,14 @@ from playwright.sync_api import Page, expect
 
 from dashboard.db import utcnow
 from dashboard.extensions import Services
-from dashboard.gateway import carriers, people, routing, trial
-from dashboard.gateway.carriers import Wanted
-from dashboard.gateway.routing import Choice
-from dashboard.models import CarrierLine, CarrierMinute, StrayReceipt, User
+from dashboard.gateway.accounts import users
+from dashboard.gateway.carriers import carriers
+from dashboard.gateway.carriers.carriers import Wanted
+from dashboard.gateway.routing import rules, test_message
+from dashboard.gateway.routing.rules import Choice
+from dashboard.models.accounts import User
+from dashboard.models.carriers import CarrierLine, CarrierMinute
+from dashboard.models.delivery import StrayReceipt
 from tests.browser.tab import Tab
 from tests.conftest import run_stack
 from tests.pages.conftest import World
@@ -42,8 +46,8 @@ def furnish(services: Services) -> dict[str, int]:
             name: carriers.add(session, box, Wanted("http", name, HTTP)) for name in ("mauritel", "mattel", "spare")
         }
         found["meta"] = carriers.add(session, box, Wanted("whatsapp", "meta", meta))
-        routing.set_rule(session, ("sms", None, None), [Choice("mauritel", 0, 70), Choice("mattel", 0, 30)])
-        routing.set_rule(session, ("sms", "3", None), [Choice("mattel", 0), Choice("spare", 1)])
+        rules.set_rule(session, ("sms", None, None), [Choice("mauritel", 0, 70), Choice("mattel", 0, 30)])
+        rules.set_rule(session, ("sms", "3", None), [Choice("mattel", 0), Choice("spare", 1)])
         found["mattel"].down_since = now
         found["mattel"].down_code = "certificate_refused"
         found["spare"].enabled = False
@@ -72,7 +76,9 @@ def test_every_page_is_accessible_in_both_directions(
     urls += [f"{CARRIERS}new?kind={kind}" for kind in ("http", "smsgate", "whatsapp")]
     urls += [f"{mauritel}/{act}" for act in ("edit", "disable", "remove")]
     with world.services.sessions.begin() as session:  # a fixed line, which has the longest line of badges
-        reference, _ = trial.send(session, world.services.keyring, carriers.find(session, "mauritel"), "+22245112233")
+        reference, _ = test_message.send(
+            session, world.services.keyring, carriers.find(session, "mauritel"), "+22245112233"
+        )
     urls += [
         f"{mauritel}/test/{reference}",
         ROUTES,
@@ -112,7 +118,7 @@ def test_a_rule_is_ordered_by_keyboard_and_focus_stays(open_tab: Callable[..., T
     page.keyboard.press("Enter")  # in a field it saves
     expect(page.get_by_role("heading", name="Routes", exact=True)).to_be_visible()
     with world.services.sessions() as session:
-        found = [(one.carrier.name, one.weight) for one in dict(routing.rules(session))["sms", None, None]]
+        found = [(one.carrier.name, one.weight) for one in dict(rules.rules(session))["sms", None, None]]
     assert found == [("spare", 5), ("mauritel", 70), ("mattel", 30)]
     assert tab.said == []
 
@@ -170,7 +176,7 @@ def enter(chromium: Chromium, stack: Stack) -> Page:
         user = User(email="owner@example.org", name="Nadia", role="owner", password_hash="-")
         session.add(user)
         session.flush()
-        token = people.start_session(session, user, "127.0.0.1", "test")
+        token = users.start_session(session, user, "127.0.0.1", "test")
     context = chromium.new_context(locale="en-GB")
     context.set_default_timeout(15_000)
     url = f"http://127.0.0.1:{stack.port}"

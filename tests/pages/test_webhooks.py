@@ -12,11 +12,12 @@ from flask import Flask
 from standardwebhooks import Webhook
 
 from dashboard.extensions import Services
-from dashboard.gateway import courier, events, preferences, webhook_queue, webhooks
-from dashboard.gateway.courier import Satchel
-from dashboard.gateway.preferences import Preferences
-from dashboard.gateway.webhook_queue import Errand, Told
-from dashboard.models import WebhookEndpoint
+from dashboard.gateway import site_settings
+from dashboard.gateway.site_settings import Preferences
+from dashboard.gateway.webhooks import dispatcher, endpoints, events, queue
+from dashboard.gateway.webhooks.dispatcher import Satchel
+from dashboard.gateway.webhooks.queue import Errand, Told
+from dashboard.models.webhooks import WebhookEndpoint
 from tests.pages.conftest import Browser, World
 
 URL = "https://shop.example.org/hooks?token=abc"
@@ -37,7 +38,7 @@ def made(owner: Browser, world: World) -> tuple[str, str]:
 
 def only(services: Services) -> WebhookEndpoint:
     with services.sessions() as session:
-        [found] = webhooks.listed(session)
+        [found] = endpoints.listed(session)
         found.secrets  # noqa: B018  loaded before the session closes
         session.expunge_all()
         return found
@@ -46,17 +47,17 @@ def only(services: Services) -> WebhookEndpoint:
 def fail_once(services: Services, answer: str, status: int = 500) -> None:
     """Let a courier have called in vain."""
     with services.sessions() as session:
-        [turn] = webhook_queue.claim(session, 1, failing=False)
+        [turn] = queue.claim(session, 1, failing=False)
     with services.sessions.begin() as session:
-        errand = webhook_queue.take(session, turn)
+        errand = queue.take(session, turn)
         assert isinstance(errand, Errand)
-        told = Told(errand_time(), courier.timedelta(milliseconds=84), status, "refused", answer)
-        webhook_queue.settle(session, turn, errand, told)
-        webhook_queue.let_go(session, turn)
+        told = Told(errand_time(), dispatcher.timedelta(milliseconds=84), status, "refused", answer)
+        queue.settle(session, turn, errand, told)
+        queue.let_go(session, turn)
 
 
 def errand_time() -> Any:
-    return courier.utcnow()
+    return dispatcher.utcnow()
 
 
 def test_a_secret_is_shown_once_and_is_the_one_that_signs(
@@ -106,7 +107,7 @@ def test_faults_are_said_and_nothing_is_made(
     assert page.status_code == 422
     assert text in page.get_data(as_text=True)
     with services.sessions() as session:
-        assert webhooks.listed(session) == []
+        assert endpoints.listed(session) == []
 
 
 def test_an_endpoint_is_edited_rotated_disabled_enabled_and_deleted(
@@ -121,10 +122,10 @@ def test_an_endpoint_is_edited_rotated_disabled_enabled_and_deleted(
     assert owner.post(f"{page}/rotate", {"newest": str(newest)}).status_code == 303, "shown twice"
     assert len(only(services).secrets) == 2
     assert owner.post(f"{page}/disable").status_code == 303
-    assert webhooks.state(only(services)) == "disabled"
+    assert endpoints.state(only(services)) == "disabled"
     assert owner.post(f"{page}/test").status_code == 404
     assert owner.post(f"{page}/enable").status_code == 303
-    assert webhooks.state(only(services)) == "active"
+    assert endpoints.state(only(services)) == "active"
     assert owner.post(f"{page}/delete").status_code == 303
     assert owner.get(page).status_code == 404
 
@@ -152,11 +153,11 @@ def test_operators_try_and_replay_but_change_nothing(
 def test_a_period_is_offered_and_read_in_the_gateway_s_time_zone(
     owner: Browser, made: tuple[str, str], services: Services, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(preferences, "LOOK_EVERY", 0.0)
+    monkeypatch.setattr(site_settings, "LOOK_EVERY", 0.0)
     page, _ = made
     with services.sessions.begin() as session:
-        preferences.save(session, Preferences(timezone="Asia/Tokyo"))
-        [endpoint] = webhooks.listed(session)
+        site_settings.save(session, Preferences(timezone="Asia/Tokyo"))
+        [endpoint] = endpoints.listed(session)
         events.write(session.connection(), endpoint.key_id, "otp.verified", {}, [])
     text = owner.get(f"{page}/replay").get_data(as_text=True)
     offered = dict(re.findall(r'name="(since|until)" type="datetime-local" value="([^"]+)"', text))
@@ -164,8 +165,8 @@ def test_a_period_is_offered_and_read_in_the_gateway_s_time_zone(
     assert abs(until - errand_time()) <= timedelta(minutes=1)
     assert owner.post(f"{page}/replay", {**offered, "only": "all"}).status_code == 303
     with services.sessions() as session:
-        [endpoint] = webhooks.listed(session)
-        assert webhooks.backlog(session, endpoint) == 1, "the hours were read in another zone"
+        [endpoint] = endpoints.listed(session)
+        assert endpoints.backlog(session, endpoint) == 1, "the hours were read in another zone"
 
 
 def test_viewers_see_where_it_leads_but_no_token(owner: Browser, viewer: Browser, made: tuple[str, str]) -> None:

@@ -9,8 +9,8 @@ import pytest
 from playwright.sync_api import expect
 
 from dashboard.db import utcnow
-from dashboard.gateway import webhook_queue, webhooks
-from dashboard.gateway.webhook_queue import Told
+from dashboard.gateway.webhooks import endpoints, queue
+from dashboard.gateway.webhooks.queue import Told
 from tests.browser.tab import Tab
 from tests.pages.conftest import World
 from tests.pages.test_browser import address, chromium, open_tab  # noqa: F401  fixtures
@@ -34,14 +34,14 @@ def furnish(world: World) -> str:
     """An endpoint that failed, then worked, and has more to come; return its id."""
     services = world.services
     with services.sessions.begin() as session:
-        wanted = webhooks.Wanted(
+        wanted = endpoints.Wanted(
             world.key("بوتيك").id, "https://shop.example.mr/hooks/with/a/rather/long/path?and=more"
         )
-        endpoint, _ = webhooks.create(session, webhooks.cipher(services.settings), wanted)
+        endpoint, _ = endpoints.create(session, endpoints.cipher(services.settings), wanted)
         made = endpoint.id
-        webhooks.rotate(session, webhooks.cipher(services.settings), endpoint)
+        endpoints.rotate(session, endpoints.cipher(services.settings), endpoint)
         for _ in range(3):
-            webhooks.send_test(session, endpoint)
+            endpoints.send_test(session, endpoint)
     answers = (
         Told(utcnow(), timedelta(milliseconds=84), 500, "refused", "<b>out of order</b> " * 9),
         Told(utcnow(), timedelta(seconds=15), None, "no_answer"),
@@ -49,12 +49,12 @@ def furnish(world: World) -> str:
     )
     for told in answers:
         with services.sessions() as session:
-            turns = [turn for failing in (False, True) for turn in webhook_queue.claim(session, 1, failing=failing)]
+            turns = [turn for failing in (False, True) for turn in queue.claim(session, 1, failing=failing)]
         with services.sessions.begin() as session:
-            errand = webhook_queue.take(session, turns[0])
+            errand = queue.take(session, turns[0])
             assert errand
-            webhook_queue.settle(session, turns[0], errand, told)
-            webhook_queue.let_go(session, turns[0])
+            queue.settle(session, turns[0], errand, told)
+            queue.let_go(session, turns[0])
     return made
 
 
@@ -93,10 +93,10 @@ def test_a_test_event_shows_among_the_calls_without_a_reload(
     expect(tab.page.get_by_text("Test event sent.")).to_be_visible()
     services = world.services
     with services.sessions() as session:
-        turns = [turn for failing in (False, True) for turn in webhook_queue.claim(session, 1, failing=failing)]
+        turns = [turn for failing in (False, True) for turn in queue.claim(session, 1, failing=failing)]
     with services.sessions.begin() as session:
-        errand = webhook_queue.take(session, turns[0])
+        errand = queue.take(session, turns[0])
         assert errand
-        webhook_queue.settle(session, turns[0], errand, Told(utcnow(), timedelta(milliseconds=1), 200))
+        queue.settle(session, turns[0], errand, Told(utcnow(), timedelta(milliseconds=1), 200))
     expect(tab.page.locator(".calls tbody tr")).to_have_count(before + 1)
     assert tab.said == []

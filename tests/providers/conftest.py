@@ -13,8 +13,8 @@ from cryptography.hazmat.primitives import hashes, serialization
 from cryptography.hazmat.primitives.asymmetric import ec
 from cryptography.x509.oid import NameOID
 
+from dashboard.outbound.client import TIMEOUT, Guard, Web
 from dashboard.providers.base import Outgoing
-from dashboard.providers.web import TIMEOUT, Guard, Web
 from tests.providers import carrier as carriers
 from tests.providers.carrier import Carrier
 

@@ -8,9 +8,9 @@ import time
 
 import pytest
 
-from dashboard.providers import addresses
-from dashboard.providers.base import NotSent
-from dashboard.providers.web import Call, Guard
+from dashboard.outbound import address_guard
+from dashboard.outbound.client import Call, Guard
+from dashboard.outbound.errors import NotSent
 from tests.providers import carrier as carriers
 
 PRIVATE = ["10.1.2.3", "172.16.0.1", "172.31.255.255", "192.168.1.20", "127.0.0.1", "127.8.8.8", "100.64.0.1", "::1"]
@@ -25,25 +25,25 @@ PUBLIC = ["1.1.1.1", "8.8.8.8", "41.188.64.1", "172.32.0.1", "100.128.0.1", "260
 
 @pytest.mark.parametrize("address", PUBLIC)
 def test_public_addresses_are_open(address):
-    assert addresses.is_open(address, allow_private=False)
-    assert addresses.is_open(address, allow_private=True)
+    assert address_guard.is_open(address, allow_private=False)
+    assert address_guard.is_open(address, allow_private=True)
 
 
 @pytest.mark.parametrize("address", PRIVATE)
 def test_private_addresses_are_open_only_where_a_setting_allows_them(address):
-    assert not addresses.is_open(address, allow_private=False)
-    assert addresses.is_open(address, allow_private=True)
+    assert not address_guard.is_open(address, allow_private=False)
+    assert address_guard.is_open(address, allow_private=True)
 
 
 @pytest.mark.parametrize("address", NEVER)
 def test_metadata_multicast_and_reserved_addresses_are_never_open(address):
-    assert not addresses.is_open(address, allow_private=False)
-    assert not addresses.is_open(address, allow_private=True)
+    assert not address_guard.is_open(address, allow_private=False)
+    assert not address_guard.is_open(address, allow_private=True)
 
 
 def test_public_addresses_behind_a_translator_need_the_setting_too():
-    assert not addresses.is_open("64:ff9b::808:808", allow_private=False)
-    assert addresses.is_open("64:ff9b::808:808", allow_private=True)
+    assert not address_guard.is_open("64:ff9b::808:808", allow_private=False)
+    assert address_guard.is_open("64:ff9b::808:808", allow_private=True)
 
 
 SPELLINGS = ["127.0.0.1", "127.1", "0x7f.1", "0x7f000001", "2130706433", "017700000001", "[::1]", "[::ffff:127.0.0.1]"]

@@ -9,8 +9,9 @@ from collections import Counter
 
 import pytest
 
-from dashboard.providers import KINDS
-from dashboard.providers.base import Alone, NotSent, Outcome, OutcomeUnknown, Refused
+from dashboard.outbound.errors import NotSent, OutcomeUnknown, Refused
+from dashboard.providers.base import Alone, Outcome
+from dashboard.providers.registry import KINDS
 from tests.stack import until
 
 TEXTS = 150

@@ -16,9 +16,11 @@ import pytest
 from hypothesis import given, strategies
 from hypothesis import settings as hypothesis_settings
 
-from dashboard.providers import InvalidSettings, build, http, templates
-from dashboard.providers.base import NotSent, OutcomeUnknown, Refused
-from dashboard.providers.callbacks import Callback
+from dashboard.outbound.errors import NotSent, OutcomeUnknown, Refused
+from dashboard.providers.delivery_reports import Callback
+from dashboard.providers.generic_http import provider as http
+from dashboard.providers.generic_http import request_template
+from dashboard.providers.registry import InvalidSettings, build
 from tests.providers.carrier import answers
 from tests.providers.conftest import CODE, ID, PHONE, TEXT
 
@@ -112,10 +114,13 @@ printable = strategies.text(strategies.characters(exclude_categories=["Cs", "Cc"
 @hypothesis_settings(max_examples=200, deadline=None)
 @given(printable)
 def test_no_text_leaves_its_place(text):
-    filled = dict.fromkeys(templates.PLACEHOLDERS, "0") | {"text": text}
-    assert json.loads(templates.json_body('{"a": "<{text}>"}')(filled)) == {"a": f"<{text}>"}
-    assert parse_qsl(templates.form("a=<{text}>\nb=1")(filled), strict_parsing=True) == [("a", f"<{text}>"), ("b", "1")]
-    parts = urlsplit(templates.url("https://h.test/p?a=-{text}&b=1")(filled))
+    filled = dict.fromkeys(request_template.PLACEHOLDERS, "0") | {"text": text}
+    assert json.loads(request_template.json_body('{"a": "<{text}>"}')(filled)) == {"a": f"<{text}>"}
+    assert parse_qsl(request_template.form("a=<{text}>\nb=1")(filled), strict_parsing=True) == [
+        ("a", f"<{text}>"),
+        ("b", "1"),
+    ]
+    parts = urlsplit(request_template.url("https://h.test/p?a=-{text}&b=1")(filled))
     assert (parts.hostname, parts.path, parse_qsl(parts.query)) == ("h.test", "/p", [("a", f"-{text}"), ("b", "1")])
 
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from dashboard.providers import KINDS, InvalidSettings, build, describe, revise, shown
+from dashboard.providers.registry import KINDS, InvalidSettings, build, describe, revise, shown
 
 SAMPLES = {
     "smpp": {"host": "smsc.operator.test", "system_id": "gateway", "password": "secret-password", "rate": "50"},

@@ -13,9 +13,10 @@ from datetime import UTC, datetime, timedelta
 
 import pytest
 
-from dashboard.providers import InvalidSettings, build, smsgate
-from dashboard.providers.base import NotSent, OutcomeUnknown, Refused
-from dashboard.providers.callbacks import Callback
+from dashboard.outbound.errors import NotSent, OutcomeUnknown, Refused
+from dashboard.providers import smsgate
+from dashboard.providers.delivery_reports import Callback
+from dashboard.providers.registry import InvalidSettings, build
 from tests.providers.carrier import Wire, answers
 from tests.providers.conftest import CODE, ID, PHONE, TEXT
 

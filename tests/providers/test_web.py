@@ -12,8 +12,8 @@ from email.utils import format_datetime
 
 import pytest
 
-from dashboard.providers.base import NotSent, OutcomeUnknown
-from dashboard.providers.web import MOST_ANSWER, Call, Guard, Pause
+from dashboard.outbound.client import MOST_ANSWER, Call, Guard, Pause
+from dashboard.outbound.errors import NotSent, OutcomeUnknown
 from tests.providers.carrier import Carrier, answers
 
 OPEN = Guard(allow_http=True, allow_private=True)

@@ -15,9 +15,11 @@ from pathlib import Path
 import jsonschema
 import pytest
 
-from dashboard.providers import build, whatsapp
-from dashboard.providers.base import TOO_LATE, NotSent, OutcomeUnknown, Refused
-from dashboard.providers.callbacks import Callback
+from dashboard.outbound.errors import NotSent, OutcomeUnknown, Refused
+from dashboard.providers import whatsapp
+from dashboard.providers.base import TOO_LATE
+from dashboard.providers.delivery_reports import Callback
+from dashboard.providers.registry import build
 from tests.providers.carrier import answers
 from tests.providers.conftest import CODE, ID, PHONE, TEXT
 from tests.stack import until

@@ -12,11 +12,13 @@ import pytest
 from sqlalchemy import select, update
 
 from dashboard.db import Sessions, utcnow
-from dashboard.gateway import courier, keys, outbox, webhook_queue, webhooks
-from dashboard.gateway.courier import Satchel
-from dashboard.gateway.keys import Caller, NewKey
-from dashboard.gateway.webhook_queue import Turn
-from dashboard.models import WebhookAttempt, WebhookDelivery, WebhookEndpoint, WebhookEvent
+from dashboard.gateway.api_keys import keys
+from dashboard.gateway.api_keys.keys import Caller, NewKey
+from dashboard.gateway.messages import outbox
+from dashboard.gateway.webhooks import dispatcher, endpoints, queue
+from dashboard.gateway.webhooks.dispatcher import Satchel
+from dashboard.gateway.webhooks.queue import Turn
+from dashboard.models.webhooks import WebhookAttempt, WebhookDelivery, WebhookEndpoint, WebhookEvent
 from dashboard.providers.base import Outcome
 from dashboard.settings import Settings
 from tests.stack import Client, Stack
@@ -50,9 +52,9 @@ class Office:
 
     def listen(self, path: str, **more: Any) -> tuple[str, str]:
         """Make an endpoint on a path; return its id and its secret."""
-        wanted = webhooks.Wanted(self.caller.id, more.pop("url", self.receiver.url(path)), **more)
+        wanted = endpoints.Wanted(self.caller.id, more.pop("url", self.receiver.url(path)), **more)
         with self.sessions.begin() as session:
-            endpoint, secret = webhooks.create(session, self.satchel.cipher, wanted)
+            endpoint, secret = endpoints.create(session, self.satchel.cipher, wanted)
             found = endpoint.id
         self.sessions.kw["bind"].dispose()  # whoever remembers that nobody listened
         return found, secret
@@ -76,9 +78,9 @@ class Office:
         turns: list[Turn] = []
         for failing in (False, True):
             with self.sessions() as session:
-                turns += webhook_queue.claim(session, 10, failing=failing)
+                turns += queue.claim(session, 10, failing=failing)
         for turn in turns:
-            courier.serve(self.satchel, turn, lambda: True)
+            dispatcher.serve(self.satchel, turn, lambda: True)
         return len(turns)
 
     def use(self, **more: Any) -> None:

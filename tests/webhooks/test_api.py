@@ -6,7 +6,7 @@ import time
 
 import pytest
 
-from dashboard.gateway import keys
+from dashboard.gateway.api_keys import keys
 from tests.api.shape import refused
 from tests.stack import Stack, other_than, until
 from tests.webhooks.conftest import Shop, make_shop

@@ -15,10 +15,10 @@ import pytest
 from standardwebhooks import WebhookVerificationError
 
 from dashboard.db import utcnow
-from dashboard.gateway import courier, webhook_queue, webhooks
-from dashboard.gateway.courier import Crew
-from dashboard.gateway.webhook_queue import WAITS
-from dashboard.providers.web import Guard, Web
+from dashboard.gateway.webhooks import dispatcher, endpoints, queue
+from dashboard.gateway.webhooks.dispatcher import Crew
+from dashboard.gateway.webhooks.queue import WAITS
+from dashboard.outbound.client import Guard, Web
 from tests.stack import until
 from tests.webhooks.conftest import Office
 from tests.webhooks.receiver import Answer
@@ -60,7 +60,7 @@ def test_the_signature_is_that_of_the_standard(office: Office, path: str) -> Non
 def test_secrets_lie_encrypted(office: Office, path: str) -> None:
     endpoint_id, secret = office.listen(path)
     with office.sessions() as session:
-        sealed = webhooks.find(session, endpoint_id).secrets[0].sealed
+        sealed = endpoints.find(session, endpoint_id).secrets[0].sealed
     raw = base64.b64decode(secret.removeprefix("whsec_"))
     assert secret.encode() not in sealed and raw not in sealed
     assert office.satchel.cipher.decrypt(sealed).decode() == secret
@@ -69,14 +69,14 @@ def test_secrets_lie_encrypted(office: Office, path: str) -> None:
 def test_a_rotated_secret_signs_for_a_day_more(office: Office, path: str) -> None:
     endpoint_id, old = office.listen(path)
     with office.sessions.begin() as session:
-        endpoint = webhooks.find(session, endpoint_id)
-        new = webhooks.rotate(session, office.satchel.cipher, endpoint)
+        endpoint = endpoints.find(session, endpoint_id)
+        new = endpoints.rotate(session, office.satchel.cipher, endpoint)
     office.deliver()
     office.serve()
     got = office.receiver.got(path)[0]
     assert got.verify(old) == got.verify(new)
     with office.sessions.begin() as session:
-        first = webhooks.find(session, endpoint_id).secrets[0]
+        first = endpoints.find(session, endpoint_id).secrets[0]
         assert first.expires_at
         assert abs(first.expires_at - utcnow() - timedelta(hours=24)) < timedelta(minutes=1)
         first.expires_at = utcnow()
@@ -168,9 +168,9 @@ def test_410_disables_at_once(office: Office, path: str) -> None:
     assert office.serve() == 0
     assert len(office.receiver.got(path)) == 1
     found = office.endpoint(endpoint_id)
-    assert (webhooks.state(found), found.disabled_for) == ("disabled", "gone")
+    assert (endpoints.state(found), found.disabled_for) == ("disabled", "gone")
     with office.sessions() as session:
-        assert [one.id for one in webhooks.needing_attention(session)] == [endpoint_id]
+        assert [one.id for one in endpoints.needing_attention(session)] == [endpoint_id]
 
 
 def test_five_days_of_failures_disable(office: Office, path: str) -> None:
@@ -181,7 +181,7 @@ def test_five_days_of_failures_disable(office: Office, path: str) -> None:
     office.set(endpoint_id, failing_since=utcnow() - timedelta(days=4, hours=23))
     office.hurry()
     office.serve()
-    assert webhooks.state(office.endpoint(endpoint_id)) == "failing"
+    assert endpoints.state(office.endpoint(endpoint_id)) == "failing"
     office.set(endpoint_id, failing_since=utcnow() - timedelta(days=5, seconds=1))
     office.hurry()
     office.serve()
@@ -194,7 +194,7 @@ def test_a_quiet_endpoint_is_not_disabled_by_one_failure(office: Office, path: s
     office.receiver.answers[path] = Answer(500)
     office.deliver()
     office.serve()
-    assert webhooks.state(office.endpoint(endpoint_id)) == "failing"
+    assert endpoints.state(office.endpoint(endpoint_id)) == "failing"
 
 
 def test_what_an_answer_says_is_kept_short_and_as_text(office: Office, path: str) -> None:
@@ -215,7 +215,7 @@ def test_a_silent_endpoint_is_left_after_the_time_out(office: Office, path: str)
     [attempt] = office.attempts()
     assert (attempt.status, attempt.error) == (None, "no_answer")
     assert 400 <= attempt.milliseconds < 2_000
-    assert courier.TIMEOUT == 15
+    assert dispatcher.TIMEOUT == 15
 
 
 def test_an_unreachable_endpoint_is_tried_again(office: Office, path: str) -> None:
@@ -230,7 +230,7 @@ def test_a_lost_data_secret_is_said_and_no_call_made(office: Office, path: str) 
     office.listen(path, events=("message.sent",))
     office.deliver()
     changed = replace(office.settings, data_secret="another secret of at least 32 characters")
-    office.use(cipher=webhooks.cipher(changed), web=Web(webhooks.guard(changed)))
+    office.use(cipher=endpoints.cipher(changed), web=Web(endpoints.guard(changed)))
     office.serve()
     assert [one.error for one in office.attempts()] == ["secret_unreadable"]
     assert office.receiver.got(path) == []
@@ -281,16 +281,16 @@ def test_an_endpoint_is_claimed_by_one_alone(office: Office, path: str) -> None:
     office.listen(path)
     office.deliver()
     with office.sessions() as session:
-        [turn] = webhook_queue.claim(session, 10, failing=False)
+        [turn] = queue.claim(session, 10, failing=False)
     with office.sessions() as session:
-        assert webhook_queue.claim(session, 10, failing=False) == []
-        assert webhook_queue.waiting(session) == 0
+        assert queue.claim(session, 10, failing=False) == []
+        assert queue.waiting(session) == 0
     office.set(turn.endpoint_id, lease_until=utcnow() - timedelta(seconds=1))
     with office.sessions() as session:
-        [other] = webhook_queue.claim(session, 10, failing=False)
-    courier.serve(office.satchel, turn, lambda: True)
+        [other] = queue.claim(session, 10, failing=False)
+    dispatcher.serve(office.satchel, turn, lambda: True)
     assert office.receiver.got(path) == [], "called without a claim"
-    courier.serve(office.satchel, other, lambda: True)
+    dispatcher.serve(office.satchel, other, lambda: True)
     assert len(office.receiver.got(path)) == 2
 
 
@@ -307,7 +307,7 @@ def test_a_lease_holds_unless_the_clock_was_set_back(office: Office, path: str, 
     office.deliver()
     office.set(endpoint_id, claim="f" * 32, lease_until=utcnow() + timedelta(seconds=seconds))
     with office.sessions() as session:
-        assert len(webhook_queue.claim(session, 10, failing=False)) == is_free
+        assert len(queue.claim(session, 10, failing=False)) == is_free
 
 
 def test_one_who_lost_the_claim_overwrites_nothing_but_success(office: Office, path: str) -> None:
@@ -349,19 +349,19 @@ def test_endpoints_that_hang_do_not_take_all_places(office: Office, path: str) -
     office.receiver.answers[path] = lambda _got: Answer(200 if release.wait(20) else 500)
     office.listen(f"{path}-well", events=("message.sent",))
     with office.sessions.begin() as session:
-        for number in range(courier.MOST_FAILING + 5):
-            wanted = webhooks.Wanted(office.caller.id, office.receiver.url(path), id=f"hung-{number}")
-            endpoint = webhooks.WebhookEndpoint(
+        for number in range(dispatcher.MOST_FAILING + 5):
+            wanted = endpoints.Wanted(office.caller.id, office.receiver.url(path), id=f"hung-{number}")
+            endpoint = endpoints.WebhookEndpoint(
                 id=wanted.id, key_id=wanted.key_id, url=wanted.url, events=["message.sent"], failing_since=utcnow()
             )
             session.add(endpoint)
-            webhooks._add_secret(endpoint, office.satchel.cipher)
+            endpoints._add_secret(endpoint, office.satchel.cipher)
     crew = Crew(office.satchel, lambda: not release.is_set())
     office.deliver()
     crew.wake()
     try:
         until(lambda: office.receiver.got(f"{path}-well"), 5)
-        until(lambda: len(office.receiver.got(path)) == courier.MOST_FAILING, 5)
+        until(lambda: len(office.receiver.got(path)) == dispatcher.MOST_FAILING, 5)
     finally:
         release.set()
         crew.finish(20)

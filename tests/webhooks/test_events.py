@@ -9,10 +9,13 @@ import pytest
 from sqlalchemy import event, select, update
 
 from dashboard.db import utcnow
-from dashboard.gateway import otp, outbox
-from dashboard.gateway.codes import Keyring
-from dashboard.gateway.otp import Guess, Order
-from dashboard.models import Message, Otp, WebhookEvent
+from dashboard.gateway.messages import outbox
+from dashboard.gateway.otp import otp
+from dashboard.gateway.otp.codes import Keyring
+from dashboard.gateway.otp.otp import Guess, Order
+from dashboard.models.messages import Message
+from dashboard.models.otp import Otp
+from dashboard.models.webhooks import WebhookEvent
 from dashboard.providers.base import Outcome
 from tests.stack import other_than
 from tests.webhooks.conftest import Office
@@ -156,7 +159,7 @@ def test_where_nobody_listens_an_event_costs_no_statement(office: Office) -> Non
 
 
 def test_a_new_listener_is_known_within_half_a_second(office: Office, path: str) -> None:
-    from dashboard.gateway import events
+    from dashboard.gateway.webhooks import events
 
     office.deliver()  # this connection now believes that nobody listens
     engine, dispose = office.sessions.kw["bind"], office.sessions.kw["bind"].dispose

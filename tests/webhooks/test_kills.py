@@ -9,7 +9,7 @@ import pytest
 from sqlalchemy import update
 
 from dashboard.db import utcnow
-from dashboard.models import WebhookEndpoint
+from dashboard.models.webhooks import WebhookEndpoint
 from tests.conftest import new_phone
 from tests.stack import Stack, until
 from tests.webhooks.conftest import make_shop

@@ -8,17 +8,17 @@ import pytest
 from sqlalchemy import func, select, update
 
 from dashboard.db import utcnow
-from dashboard.gateway import webhook_queue, webhooks
-from dashboard.gateway.webhooks import AlreadyDone, EndpointOff, EventNotFound, TooManyEndpoints
-from dashboard.models import WebhookAttempt, WebhookDelivery, WebhookEvent
+from dashboard.gateway.webhooks import endpoints, queue
+from dashboard.gateway.webhooks.endpoints import AlreadyDone, EndpointOff, EventNotFound, TooManyEndpoints
+from dashboard.models.webhooks import WebhookAttempt, WebhookDelivery, WebhookEvent
 from tests.webhooks.conftest import Office
 from tests.webhooks.receiver import Answer
 
 
 def replay_all(office: Office, endpoint_id: str, only: str = "all") -> int:
     with office.sessions.begin() as session:
-        endpoint = webhooks.find(session, endpoint_id)
-        return webhooks.replay_period(session, endpoint, utcnow() - timedelta(hours=1), utcnow(), only)
+        endpoint = endpoints.find(session, endpoint_id)
+        return endpoints.replay_period(session, endpoint, utcnow() - timedelta(hours=1), utcnow(), only)
 
 
 def test_one_event_is_replayed_under_its_id(office: Office, path: str) -> None:
@@ -27,7 +27,7 @@ def test_one_event_is_replayed_under_its_id(office: Office, path: str) -> None:
     office.serve()
     first = office.receiver.got(path)[0]
     with office.sessions.begin() as session:
-        webhooks.replay(session, webhooks.find(session, endpoint_id), first.id)
+        endpoints.replay(session, endpoints.find(session, endpoint_id), first.id)
     office.serve()
     again = office.receiver.got(path)
     assert [got.id for got in again] == [first.id, again[1].id, first.id]
@@ -50,10 +50,10 @@ def test_only_what_did_not_arrive_is_replayed_unless_all_is_asked_for(office: Of
     office.deliver()
     office.serve()
     with office.sessions.begin() as session:
-        webhooks.disable(session, webhooks.find(session, endpoint_id))
+        endpoints.disable(session, endpoints.find(session, endpoint_id))
     office.deliver()
     with office.sessions.begin() as session:
-        webhooks.enable(session, webhooks.find(session, endpoint_id))
+        endpoints.enable(session, endpoints.find(session, endpoint_id))
     assert office.serve() == 0, "what happened while it was off is not told by itself"
     assert replay_all(office, endpoint_id, "undelivered") == 1
     office.serve()
@@ -67,8 +67,8 @@ def test_disabling_gives_up_what_waits(office: Office, path: str) -> None:
     office.deliver()
     office.serve()
     with office.sessions.begin() as session:
-        webhooks.disable(session, webhooks.find(session, endpoint_id))
-        webhooks.enable(session, webhooks.find(session, endpoint_id))
+        endpoints.disable(session, endpoints.find(session, endpoint_id))
+        endpoints.enable(session, endpoints.find(session, endpoint_id))
     assert office.waits() == []
     assert replay_all(office, endpoint_id, "undelivered") == 2
 
@@ -80,13 +80,13 @@ def test_another_keys_event_cannot_be_replayed(office: Office, path: str) -> Non
         stolen = session.scalars(select(WebhookEvent)).first()
         assert stolen
         reference = stolen.reference
-        from dashboard.gateway import keys
+        from dashboard.gateway.api_keys import keys
 
         other, _ = keys.create(session, keys.NewKey("Other"))
         session.flush()
         session.execute(update(WebhookEvent).values(key_id=other.id))
     with office.sessions.begin() as session, pytest.raises(EventNotFound):
-        webhooks.replay(session, webhooks.find(session, endpoint_id), reference)
+        endpoints.replay(session, endpoints.find(session, endpoint_id), reference)
     assert replay_all(office, endpoint_id) == 0
 
 
@@ -94,7 +94,7 @@ def test_a_test_event_goes_to_one_endpoint_whatever_it_wants(office: Office, pat
     endpoint_id, secret = office.listen(path, events=("otp.exhausted",))
     office.listen(f"{path}-other")
     with office.sessions.begin() as session:
-        reference = webhooks.send_test(session, webhooks.find(session, endpoint_id))
+        reference = endpoints.send_test(session, endpoints.find(session, endpoint_id))
     office.serve()
     [got] = office.receiver.got(path)
     assert (got.id, got.verify(secret)["type"]) == (reference, "webhook.test")
@@ -104,31 +104,31 @@ def test_a_test_event_goes_to_one_endpoint_whatever_it_wants(office: Office, pat
 def test_nothing_is_sent_to_an_endpoint_that_is_off(office: Office, path: str) -> None:
     endpoint_id, _ = office.listen(path)
     with office.sessions.begin() as session:
-        endpoint = webhooks.find(session, endpoint_id)
-        webhooks.disable(session, endpoint)
+        endpoint = endpoints.find(session, endpoint_id)
+        endpoints.disable(session, endpoint)
         with pytest.raises(EndpointOff):
-            webhooks.send_test(session, endpoint)
+            endpoints.send_test(session, endpoint)
         with pytest.raises(EndpointOff):
-            webhooks.replay(session, endpoint, "evt_x")
+            endpoints.replay(session, endpoint, "evt_x")
 
 
 def test_a_removed_endpoint_is_gone_with_its_secrets(office: Office, path: str) -> None:
     endpoint_id, _ = office.listen(path)
     office.deliver()
     with office.sessions.begin() as session:
-        webhooks.remove(session, webhooks.find(session, endpoint_id))
+        endpoints.remove(session, endpoints.find(session, endpoint_id))
     assert office.serve() == 0
     office.deliver()
     assert office.receiver.got(path) == []
     with office.sessions() as session:
-        assert webhooks.listed(session) == []
-        assert session.scalar(select(func.count()).select_from(webhooks.WebhookSecret)) == 0
-        with pytest.raises(webhooks.EndpointNotFound):
-            webhooks.find(session, endpoint_id)
+        assert endpoints.listed(session) == []
+        assert session.scalar(select(func.count()).select_from(endpoints.WebhookSecret)) == 0
+        with pytest.raises(endpoints.EndpointNotFound):
+            endpoints.find(session, endpoint_id)
 
 
 def test_a_key_has_ten_endpoints_at_most(office: Office, path: str) -> None:
-    for _ in range(webhooks.MOST_ENDPOINTS):
+    for _ in range(endpoints.MOST_ENDPOINTS):
         office.listen(path)
     with pytest.raises(TooManyEndpoints):
         office.listen(path)
@@ -139,12 +139,12 @@ def test_a_form_sent_twice_makes_one_endpoint_and_one_secret(office: Office, pat
     with pytest.raises(AlreadyDone):
         office.listen(path, id=endpoint_id)
     with office.sessions.begin() as session:
-        endpoint = webhooks.find(session, endpoint_id)
+        endpoint = endpoints.find(session, endpoint_id)
         newest = endpoint.secrets[-1].id
-        webhooks.rotate(session, office.satchel.cipher, endpoint, newest)
+        endpoints.rotate(session, office.satchel.cipher, endpoint, newest)
         session.flush()
         with pytest.raises(AlreadyDone):
-            webhooks.rotate(session, office.satchel.cipher, endpoint, newest)
+            endpoints.rotate(session, office.satchel.cipher, endpoint, newest)
 
 
 def test_old_events_are_forgotten_with_their_log(office: Office, path: str) -> None:
@@ -158,7 +158,7 @@ def test_old_events_are_forgotten_with_their_log(office: Office, path: str) -> N
         old = update(WebhookEvent).where(WebhookEvent.id.in_(ids))
         session.execute(old.values(created_at=utcnow() - timedelta(days=30, minutes=1)))
     with office.sessions.begin() as session:
-        assert webhook_queue.forget_old(session) == 2
+        assert queue.forget_old(session) == 2
         assert session.scalar(select(func.count()).select_from(WebhookAttempt)) == 0
         assert session.scalar(select(func.count()).select_from(WebhookDelivery)) == 2
 
@@ -170,5 +170,5 @@ def test_a_clock_that_was_set_back_holds_nothing_up(office: Office, path: str) -
         session.execute(update(WebhookDelivery).values(due_at=utcnow() + timedelta(days=1)))
     assert office.serve() == 0
     with office.sessions.begin() as session:
-        webhook_queue.mend_clock(session)
+        queue.mend_clock(session)
     assert office.serve() == 1

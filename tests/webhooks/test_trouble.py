@@ -11,9 +11,9 @@ import pytest
 from sqlalchemy import select, update
 
 from dashboard.db import utcnow
-from dashboard.gateway import courier
-from dashboard.gateway.webhook_queue import JITTER, WAITS
-from dashboard.models import WebhookDelivery, WebhookEndpoint
+from dashboard.gateway.webhooks import dispatcher
+from dashboard.gateway.webhooks.queue import JITTER, WAITS
+from dashboard.models.webhooks import WebhookDelivery, WebhookEndpoint
 from tests.conftest import new_phone
 from tests.stack import Stack, until
 from tests.webhooks.conftest import Shop
@@ -79,7 +79,7 @@ def troubled(shop: Shop, receiver: Receiver, path: str) -> Iterator[dict[str, st
         "well": Answer(),
         "fails": for_a_while(4, Answer(500, body=b"out of order")),
         "redirects": for_a_while(2, Answer(307, {"Location": receiver.url(f"{path}-elsewhere")})),
-        "hangs": for_a_while(1, Answer(seconds=courier.TIMEOUT + 1)),
+        "hangs": for_a_while(1, Answer(seconds=dispatcher.TIMEOUT + 1)),
         "dawdles": Answer(seconds=2),
     }
     for matter, answer in matters.items():
@@ -97,10 +97,10 @@ def test_nothing_is_lost_on_servers_in_trouble_and_none_holds_up_another(
         sent = [shop.client.send(new_phone()).json()["messageId"] for _ in range(MESSAGES)]
         until(
             lambda: heard(receiver, f"{path}-well") == 2 * MESSAGES,
-            courier.TIMEOUT,
+            dispatcher.TIMEOUT,
             lambda: f"heard {[(got.id, got.type) for got in receiver.got(f'{path}-well')]}\n{stack.printed()[-2000:]}",
         )
-        assert time.monotonic() - began < courier.TIMEOUT, "the one that is well waited for the others"
+        assert time.monotonic() - began < dispatcher.TIMEOUT, "the one that is well waited for the others"
         until(lambda: all(heard(receiver, f"{path}-{matter}") >= 2 * MESSAGES for matter in troubled), 90)
         until(lambda: settled(stack, troubled), 30)
     for matter in troubled:

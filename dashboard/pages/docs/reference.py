@@ -9,8 +9,8 @@ from functools import cache
 from typing import Any, cast
 from urllib.parse import urlencode
 
-from dashboard.pages.docs.samples import Call
-from dashboard.pages.preferences import CATALOGUES
+from dashboard.pages.docs.code_samples import Call
+from dashboard.pages.web.locale import CATALOGUES
 
 Json = dict[str, Any]
 SCOPE_SAID = " Needs the scope "  # closes the description of an operation

@@ -12,23 +12,12 @@ import threading
 import time
 from collections.abc import Sequence
 
-from dashboard.providers import addresses
-from dashboard.providers.base import (
-    READY,
-    TOO_LATE,
-    Host,
-    NotSent,
-    OnOutcome,
-    Outcome,
-    OutcomeUnknown,
-    Outgoing,
-    Provider,
-    Result,
-    State,
-)
-from dashboard.providers.smpp import background, pdus, statuses
-from dashboard.providers.smpp.background import call
-from dashboard.providers.smpp.pipeline import Pipeline
+from dashboard.outbound import address_guard
+from dashboard.outbound.errors import NotSent, OutcomeUnknown
+from dashboard.providers.base import READY, TOO_LATE, Host, OnOutcome, Outcome, Outgoing, Provider, Result, State
+from dashboard.providers.smpp import command_status, event_loop, pdu
+from dashboard.providers.smpp.event_loop import call
+from dashboard.providers.smpp.sender import Pipeline
 from dashboard.providers.smpp.session import BindRefused, Lost, Session
 from dashboard.providers.smpp.settings import SmppSettings
 
@@ -44,7 +33,7 @@ SLOT_EVERY = 2.0  # seconds between renewals
 TEND_EVERY = 0.5
 CLOSE_SECONDS = 15.0  # a response time-out, an unbind, and some more
 
-LOCKED_OUT = frozenset(map(statuses.code, statuses.LOCKED_OUT))
+LOCKED_OUT = frozenset(map(command_status.code, command_status.LOCKED_OUT))
 SETUP = LOCKED_OUT | {"smpp_tls_failed", "smpp_address_not_allowed"}  # nothing but an administrator mends these
 OPENING = State("opening")
 NO_SLOT = State("waiting", "smpp_no_free_bind")
@@ -103,7 +92,7 @@ class Smpp(Provider):
     def _running(self) -> asyncio.AbstractEventLoop:
         with self._lock:
             if self._loop is None:
-                self._loop = background.loop()
+                self._loop = event_loop.loop()
                 if not self._is_closing:
                     self._loop.call_soon_threadsafe(self._begin)
             return self._loop
@@ -111,8 +100,8 @@ class Smpp(Provider):
     # From here on, everything runs on the loop's thread
 
     def _begin(self) -> None:
-        self._work = background.start(self._keep_bound())
-        background.start(self._tend())
+        self._work = event_loop.start(self._keep_bound())
+        event_loop.start(self._tend())
 
     def _accept(self, outgoings: Sequence[Outgoing], on_outcome: OnOutcome) -> None:
         self._pipeline.add(outgoings, on_outcome)
@@ -184,7 +173,7 @@ class Smpp(Provider):
 
     async def _stay(self, session: Session) -> str:
         """Until the bind is lost; why."""
-        keeper = background.start(self._keep_slot(session))
+        keeper = event_loop.start(self._keep_slot(session))
         try:
             return await asyncio.shield(session.lost)
         finally:
@@ -197,7 +186,7 @@ class Smpp(Provider):
         await session.close(self.settings.response_timeout)
 
     async def _failed(self, error: Lost | OSError) -> float:
-        is_full = isinstance(error, BindRefused) and error.status == statuses.ALREADY_BOUND
+        is_full = isinstance(error, BindRefused) and error.status == command_status.ALREADY_BOUND
         self._become(State("waiting" if is_full else "broken", _code(error)))
         if self._is_locked_out:
             return LOCKED_OUT_BACKOFF
@@ -269,10 +258,10 @@ class Smpp(Provider):
 
     def _addresses(self) -> list[str]:
         try:
-            found = addresses.resolve(self.settings.host, self.settings.port, OPEN_SECONDS / 2)
-        except addresses.Unresolved:
+            found = address_guard.resolve(self.settings.host, self.settings.port, OPEN_SECONDS / 2)
+        except address_guard.Unresolved:
             raise Lost("smpp_unknown_host") from None
-        allowed = [address for address in found if addresses.is_open(address, self.settings.allow_private)]
+        allowed = [address for address in found if address_guard.is_open(address, self.settings.allow_private)]
         if not allowed:
             raise Lost("smpp_address_not_allowed")
         return allowed
@@ -294,7 +283,7 @@ class Smpp(Provider):
 
 
 def _credentials(settings: SmppSettings) -> bytes:
-    return pdus.bind(settings.system_id, settings.password.get_secret_value(), settings.system_type)
+    return pdu.bind(settings.system_id, settings.password.get_secret_value(), settings.system_type)
 
 
 def _code(error: Lost | OSError) -> str:

@@ -6,8 +6,8 @@ import re
 from datetime import UTC, datetime, timedelta
 
 from dashboard.providers.base import Receipt
-from dashboard.providers.smpp import pdus, references
-from dashboard.providers.smpp.pdus import Delivery
+from dashboard.providers.smpp import message_ids, pdu
+from dashboard.providers.smpp.pdu import Delivery
 
 RECEIPT = 0x04 | 0x20  # of esm_class: a receipt, an intermediate notification
 STATES = {  # message_state and stat → state, and why
@@ -38,7 +38,7 @@ PHONE = re.compile(r"(?:\+|00)?(?:222)?([234][0-9]{7})")
 
 def is_receipt(delivery: Delivery) -> bool:
     """Whether the SMSC says so. A text that looks like a receipt is not one: a phone can send it."""
-    return bool(delivery.esm_class & RECEIPT) or pdus.RECEIPTED_MESSAGE_ID in delivery.tlvs
+    return bool(delivery.esm_class & RECEIPT) or pdu.RECEIPTED_MESSAGE_ID in delivery.tlvs
 
 
 def read(delivery: Delivery, now: datetime | None = None) -> Receipt | None:
@@ -46,7 +46,7 @@ def read(delivery: Delivery, now: datetime | None = None) -> Receipt | None:
     now = now or datetime.now(UTC)
     words = _words(delivery)
     named = [_tlv_id(delivery), words.get("id", "")]
-    candidates = tuple(dict.fromkeys(found for name in named if name for found in references.meanings(name)))
+    candidates = tuple(dict.fromkeys(found for name in named if name for found in message_ids.meanings(name)))
     number = _state(delivery, words)
     if not candidates or number is None:
         return None
@@ -64,7 +64,7 @@ def phone(address: str) -> str:
 
 def _words(delivery: Delivery) -> dict[str, str]:
     text = delivery.text
-    if delivery.esm_class & pdus.UDHI and text:
+    if delivery.esm_class & pdu.UDHI and text:
         text = text[1 + text[0] :]
     plain = text[:LONGEST].decode("utf-16-be" if delivery.data_coding == 8 else "latin-1", "replace")
     head = TEXT.split(plain, maxsplit=1)[0]
@@ -73,11 +73,11 @@ def _words(delivery: Delivery) -> dict[str, str]:
 
 
 def _tlv_id(delivery: Delivery) -> str:
-    return delivery.tlvs.get(pdus.RECEIPTED_MESSAGE_ID, b"").decode("latin-1").strip("\0 ")
+    return delivery.tlvs.get(pdu.RECEIPTED_MESSAGE_ID, b"").decode("latin-1").strip("\0 ")
 
 
 def _state(delivery: Delivery, words: dict[str, str]) -> int | None:
-    told = delivery.tlvs.get(pdus.MESSAGE_STATE, b"")
+    told = delivery.tlvs.get(pdu.MESSAGE_STATE, b"")
     if len(told) == 1 and told[0] in STATES:
         return told[0]
     return NUMBERS.get(words.get("stat", "").upper()[:5])
@@ -87,7 +87,7 @@ def _error(delivery: Delivery, words: dict[str, str]) -> str | None:
     """The network's own code, unless it says that there was none."""
     told = words.get("err", "")
     if not told.strip("0"):
-        told = str(int.from_bytes(delivery.tlvs.get(pdus.NETWORK_ERROR_CODE, b"")[1:3], "big"))
+        told = str(int.from_bytes(delivery.tlvs.get(pdu.NETWORK_ERROR_CODE, b"")[1:3], "big"))
     return told if told.strip("0") else None
 
 

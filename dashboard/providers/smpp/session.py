@@ -8,8 +8,9 @@ from collections.abc import Callable
 from contextlib import suppress
 from typing import Any, Protocol
 
-from dashboard.providers.smpp import pdus, statuses
-from dashboard.providers.smpp.pdus import Pdu
+from dashboard.providers.smpp import command_status
+from dashboard.providers.smpp import pdu as pdus
+from dashboard.providers.smpp.pdu import Pdu
 
 log = logging.getLogger(__name__)
 
@@ -31,7 +32,7 @@ class BindRefused(Lost):
     """The SMSC does not want us: its command_status."""
 
     def __init__(self, status: int) -> None:
-        super().__init__(statuses.code(status))
+        super().__init__(command_status.code(status))
         self.status = status
 
 
@@ -87,7 +88,7 @@ class Session(asyncio.Protocol):
     async def bind(self, body: bytes) -> None:
         """Raise BindRefused or Lost."""
         pdu = await self._request(pdus.BIND_TRANSCEIVER, body)
-        if pdu.status != statuses.OK:
+        if pdu.status != command_status.OK:
             raise BindRefused(pdu.status)
         self.is_open = True
         self._tick()
@@ -110,7 +111,7 @@ class Session(asyncio.Protocol):
             self.transport.write(b"".join(self._out))
         self._out.clear()
 
-    def answer(self, pdu: Pdu, status: int = statuses.OK) -> None:
+    def answer(self, pdu: Pdu, status: int = command_status.OK) -> None:
         """Answer a request of theirs."""
         body = b"\0" if pdu.command in (pdus.DELIVER_SM, pdus.DATA_SM) else b""  # an empty message_id
         self._write(pdus.pack(pdu.command | pdus.RESPONSE, pdu.sequence, body, status))
@@ -161,7 +162,7 @@ class Session(asyncio.Protocol):
                 self._heard_at = self.loop.time()
                 self._take(pdu)
         except pdus.OutOfStep:
-            self.nack(0, statuses.INVALID_COMMAND_LENGTH)
+            self.nack(0, command_status.INVALID_COMMAND_LENGTH)
             self.drop("smpp_garbage")
         self.listener.on_room()
 
@@ -169,12 +170,12 @@ class Session(asyncio.Protocol):
 
     def _take(self, pdu: Pdu) -> None:
         if not pdu.whole:
-            return self.nack(pdu.sequence, statuses.INVALID_COMMAND_LENGTH)
+            return self.nack(pdu.sequence, command_status.INVALID_COMMAND_LENGTH)
         if pdu.command & pdus.RESPONSE:
             return self._answered(pdu)
         action = self._actions.get(pdu.command)
         if action is None:
-            return self.nack(pdu.sequence, statuses.INVALID_COMMAND)
+            return self.nack(pdu.sequence, command_status.INVALID_COMMAND)
         return action(pdu)
 
     def _answered(self, pdu: Pdu) -> None:
@@ -187,10 +188,10 @@ class Session(asyncio.Protocol):
         if pdu.command not in (pdus.SUBMIT_SM | pdus.RESPONSE, pdus.GENERIC_NACK):
             return
         self._unanswered = 0
-        status = pdu.status or (statuses.UNKNOWN_ERROR if pdu.command == pdus.GENERIC_NACK else statuses.OK)
+        status = pdu.status or (command_status.UNKNOWN_ERROR if pdu.command == pdus.GENERIC_NACK else command_status.OK)
         if pdu.sequence in self.under_way:
             token, _ = self.under_way.pop(pdu.sequence)
-            self.was_useful = self.was_useful or status == statuses.OK
+            self.was_useful = self.was_useful or status == command_status.OK
             self.listener.on_answer(token, status, pdus.message_id(pdu.body))
             self._finish_parting()
         elif pdu.sequence in self._late:

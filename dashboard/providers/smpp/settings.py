@@ -11,7 +11,7 @@ from typing import Literal
 import certifi
 from pydantic import SecretStr, field_validator, model_validator
 
-from dashboard.providers.forms import CarrierSettings, _l, setting, wrong
+from dashboard.providers.settings import CarrierSettings, _l, setting, wrong
 
 PEM = re.compile(r"-----BEGIN ([A-Z0-9 ]+)-----(.+?)-----END \1-----", re.DOTALL)
 PRINTABLE = r"^[ -~]*$"

@@ -10,8 +10,8 @@ from typing import Any
 
 import pytest
 
-from dashboard.providers import build
 from dashboard.providers.base import Outgoing
+from dashboard.providers.registry import build
 from tests.providers.smpp.gateway import Desk, Journal
 from tests.providers.smpp.smsc import NodeMissing, Smsc, install
 from tests.providers.smpp.wire import Wire, running

@@ -6,18 +6,8 @@ import time
 from collections import Counter
 from collections.abc import Callable, Sequence
 
-from dashboard.providers.base import (
-    Host,
-    NotSent,
-    Outcome,
-    OutcomeUnknown,
-    Outgoing,
-    Permits,
-    Provider,
-    Receipt,
-    Refused,
-    Result,
-)
+from dashboard.outbound.errors import NotSent, OutcomeUnknown, Refused
+from dashboard.providers.base import Host, Outcome, Outgoing, Permits, Provider, Receipt, Result
 from tests.stack import until
 
 

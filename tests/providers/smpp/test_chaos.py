@@ -11,7 +11,8 @@ from collections import Counter, defaultdict
 
 import pytest
 
-from dashboard.providers.base import NotSent, Outcome, OutcomeUnknown, Refused
+from dashboard.outbound.errors import NotSent, OutcomeUnknown, Refused
+from dashboard.providers.base import Outcome
 from tests.providers.smpp.wire import ANSWER, BIND, ENQUIRE, SUBMIT, UNBIND, packet
 from tests.stack import until
 

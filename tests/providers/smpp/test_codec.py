@@ -10,8 +10,9 @@ import pytest
 import smpp34
 
 from dashboard.providers.base import Outcome
-from dashboard.providers.smpp import pdus, receipts, submits
-from dashboard.providers.smpp.pdus import Pdu
+from dashboard.providers.smpp import pdu as pdus
+from dashboard.providers.smpp import receipts, submit_sm
+from dashboard.providers.smpp.pdu import Pdu
 from dashboard.providers.smpp.settings import SmppSettings
 from tests.stack import until
 
@@ -20,7 +21,7 @@ from tests.stack import until
 def test_our_submit_sm_is_read_by_another_codec(text, long_texts):
     settings = SmppSettings(host="h", system_id="a", sender="Chinqit", long_texts=long_texts, service_type="OTP")
     outgoing = text("é€" * 130, phone="+22238089336")
-    bodies = submits.bodies(outgoing, settings, submits.begin(settings))
+    bodies = submit_sm.bodies(outgoing, settings, submit_sm.begin(settings))
     read = [smpp34.decode(pdus.pack(pdus.SUBMIT_SM, 7, body)) for body in bodies]
     assert {type(item) for item in read} == {smpp34.SubmitSm}
     first = read[0]

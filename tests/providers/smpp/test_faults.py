@@ -8,8 +8,9 @@ import time
 
 import pytest
 
-from dashboard.gateway.sharing import Local
-from dashboard.providers.base import TOO_LATE, NotSent, Outcome, OutcomeUnknown, Refused
+from dashboard.gateway.carriers.leases import Local
+from dashboard.outbound.errors import NotSent, OutcomeUnknown, Refused
+from dashboard.providers.base import TOO_LATE, Outcome
 from tests.stack import until
 
 pytestmark = pytest.mark.long

@@ -6,8 +6,9 @@ import random
 import struct
 import tracemalloc
 
-from dashboard.providers.smpp import pdus, receipts
-from dashboard.providers.smpp.pdus import Malformed, OutOfStep, Reader
+from dashboard.providers.smpp import pdu as pdus
+from dashboard.providers.smpp import receipts
+from dashboard.providers.smpp.pdu import Malformed, OutOfStep, Reader
 from tests.providers.smpp.wire import ANSWER, DELIVER, SUBMIT, deliver, packet
 
 INPUTS = 20_000

@@ -11,10 +11,10 @@ from pathlib import Path
 
 import pytest
 
-from dashboard import bell
-from dashboard.gateway.sharing import Sharing
-from dashboard.providers import build
+from dashboard import wakeup
+from dashboard.gateway.carriers.leases import Sharing
 from dashboard.providers.base import Outgoing
+from dashboard.providers.registry import build
 from tests.parts import FORKSERVER
 from tests.providers.smpp.conftest import PASSWORD
 from tests.providers.smpp.smsc import Smsc
@@ -61,7 +61,7 @@ class Host(Sharing):
 def work(valkey: str, port: int, rate: float, number: int) -> None:
     """A worker that keeps its carrier full while it has a bind, and closes it on SIGTERM."""
     settings = {"host": "127.0.0.1", "port": port, "system_id": "test", "password": PASSWORD}
-    provider = build("smpp", settings | {"rate": rate, "binds": 2}, "c", Host(bell.connect(valkey), "c"))
+    provider = build("smpp", settings | {"rate": rate, "binds": 2}, "c", Host(wakeup.connect(valkey), "c"))
     over = []
     signal.signal(signal.SIGTERM, lambda *_: over.append(True))
     held, count = 0, 0

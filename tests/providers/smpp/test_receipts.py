@@ -6,8 +6,8 @@ from datetime import UTC, datetime, timedelta
 
 import pytest
 
-from dashboard.providers.smpp import pdus, receipts, references
-from dashboard.providers.smpp.pdus import Delivery
+from dashboard.providers.smpp import message_ids, pdu, receipts
+from dashboard.providers.smpp.pdu import Delivery
 from tests.stack import until
 
 NOW = datetime(2026, 11, 25, 12, 0, tzinfo=UTC)
@@ -15,7 +15,7 @@ USUAL = b"id:0A3F sub:001 dlvrd:001 submit date:2611251100 done date:2611251200 
 
 
 def read(text=USUAL, esm_class=4, source="22238089336", data_coding=0, **tlvs):
-    named = {"id": pdus.RECEIPTED_MESSAGE_ID, "state": pdus.MESSAGE_STATE, "error": pdus.NETWORK_ERROR_CODE}
+    named = {"id": pdu.RECEIPTED_MESSAGE_ID, "state": pdu.MESSAGE_STATE, "error": pdu.NETWORK_ERROR_CODE}
     delivery = Delivery(source, esm_class, data_coding, text, {named[name]: value for name, value in tlvs.items()})
     assert receipts.is_receipt(delivery)
     return receipts.read(delivery, NOW)
@@ -146,29 +146,29 @@ def test_the_date_counts_where_it_says_more_than_our_clock(done, at):
 
 @pytest.mark.parametrize("same", [("0A3F", "a3f"), (" 00a3f ", "A3F"), ("000", "0"), ("12\0", "12"), ("0x", "x")])
 def test_ids_that_are_the_same_have_one_form(same):
-    assert references.normal(same[0]) == references.normal(same[1])
+    assert message_ids.normal(same[0]) == message_ids.normal(same[1])
 
 
 def test_what_was_given_for_the_very_phone_is_the_likeliest():
-    memory = references.Memory()
+    memory = message_ids.Memory()
     memory.note("4096", "+22238089336")
     memory.note("1000", "+22246000001")
-    assert memory.likeliest(references.meanings("4096"), "+22246000001") == ("1000", "4096", "16534")
-    assert memory.likeliest(references.meanings("4096"), "+22238089336") == ("4096", "1000", "16534")
-    assert memory.likeliest(references.meanings("4096"), "") == ("4096", "1000", "16534")
+    assert memory.likeliest(message_ids.meanings("4096"), "+22246000001") == ("1000", "4096", "16534")
+    assert memory.likeliest(message_ids.meanings("4096"), "+22238089336") == ("4096", "1000", "16534")
+    assert memory.likeliest(message_ids.meanings("4096"), "") == ("4096", "1000", "16534")
 
 
 def test_a_receipt_that_comes_before_its_answer_is_read_as_the_others_were():
-    memory = references.Memory()
-    assert memory.likeliest(references.meanings("4096"), "+22238089336")[0] == "4096"
+    memory = message_ids.Memory()
+    assert memory.likeliest(message_ids.meanings("4096"), "+22238089336")[0] == "4096"
     memory.note("1001", "+22246000001")
-    memory.likeliest(references.meanings("4097"), "+22246000001")
-    assert memory.likeliest(references.meanings("4096"), "+22238089336")[0] == "1000"
+    memory.likeliest(message_ids.meanings("4097"), "+22246000001")
+    assert memory.likeliest(message_ids.meanings("4096"), "+22238089336")[0] == "1000"
 
 
 def test_the_memory_does_not_grow_for_ever(monkeypatch):
-    monkeypatch.setattr(references, "REMEMBERED", 10)
-    memory = references.Memory()
+    monkeypatch.setattr(message_ids, "REMEMBERED", 10)
+    memory = message_ids.Memory()
     for number in range(100):
         memory.note(str(number), "+22238089336")
     assert len(memory._phones) == 10

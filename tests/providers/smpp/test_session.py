@@ -6,9 +6,10 @@ import struct
 
 import pytest
 
-from dashboard.providers.base import NotSent, Outcome, OutcomeUnknown
-from dashboard.providers.smpp import pdus, texts
-from dashboard.providers.smpp.pdus import Pdu
+from dashboard.outbound.errors import NotSent, OutcomeUnknown
+from dashboard.providers.base import Outcome
+from dashboard.providers.smpp import pdu, segmentation
+from dashboard.providers.smpp.pdu import Pdu
 from tests.providers.smpp.wire import ANSWER, DELIVER, ENQUIRE, NACK, SUBMIT, UNBIND, deliver, packet
 from tests.stack import until
 
@@ -195,6 +196,6 @@ def test_an_unbind_of_theirs_is_answered(wire, desk):
 
 
 def test_no_text_stands_in_what_python_prints(text):
-    segment = texts.segments("482913", "id")[0]
-    delivery = pdus.delivery(Pdu(DELIVER, 0, 1, deliver(1, b"482913")[16:]))
+    segment = segmentation.segments("482913", "id")[0]
+    delivery = pdu.delivery(Pdu(DELIVER, 0, 1, deliver(1, b"482913")[16:]))
     assert "482913" not in f"{segment!r} {delivery!r} {Pdu(DELIVER, 0, 1, b'482913')!r} {text('482913')!r}"

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from dashboard.providers import InvalidSettings, build
+from dashboard.providers.registry import InvalidSettings, build
 
 USUAL = {"host": "smsc.operator.test", "system_id": "gateway", "password": "secret08"}
 

@@ -4,8 +4,9 @@ from __future__ import annotations
 
 import pytest
 
-from dashboard.gateway import text as gateway_text
-from dashboard.providers.base import Outcome, Refused
+from dashboard.outbound.errors import Refused
+from dashboard.providers.base import Outcome
+from dashboard.sms import encoding as gateway_text
 
 FRENCH = "Votre code Chinqit est 482913. Ne le partagez à personne, même à un proche."
 ARABIC = "رمز التحقق الخاص بك هو 482913. لا تشاركه مع أي شخص."

@@ -12,8 +12,8 @@ from cryptography.hazmat.primitives import hashes, serialization
 from cryptography.hazmat.primitives.asymmetric import ec
 from cryptography.x509.oid import NameOID
 
-from dashboard.providers import InvalidSettings, build
-from dashboard.providers.base import NotSent
+from dashboard.outbound.errors import NotSent
+from dashboard.providers.registry import InvalidSettings, build
 
 
 class Authority:

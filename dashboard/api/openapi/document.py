@@ -1,0 +1,355 @@
+"""GET /openapi.json: the description of this API, made from the contracts that its routes declare."""
+
+from __future__ import annotations
+
+import inspect
+import re
+from collections.abc import Iterator
+from importlib.metadata import version
+from typing import Any, get_args, get_origin
+
+from flask import Blueprint, Flask, Response, current_app
+from pydantic import BaseModel
+from pydantic.alias_generators import to_camel
+from pydantic.fields import FieldInfo
+from pydantic.json_schema import models_json_schema
+from werkzeug.routing import Rule
+
+from dashboard.api.contract import Contract, reply
+from dashboard.api.openapi import examples as samples
+from dashboard.api.openapi.examples import Refusal
+from dashboard.api.schemas.requests import SendMessage
+from dashboard.api.schemas.responses import NotQueued, Problem
+from dashboard.extensions import services
+
+bp = Blueprint("openapi", __name__)
+Json = dict[str, Any]
+REFERENCE = "#/components/schemas/{model}"
+DOCUMENT = "chinqit_openapi"
+ABOUT = """Send texts and one-time codes to Mauritanian phones, and follow them.
+
+Every call but `/healthz`, `/readyz` and `/openapi.json` needs an API key in the header `X-API-Key`. Bodies are JSON;
+fields that are not described here are ignored. Branch on the status and on `errors[].code`; the `message` texts are for
+people. Answers may get new fields. The three calls under `/api/v2` do what their namesakes at the root do.
+"""
+TAGS = {
+    "Messages": "Send texts and see what became of them.",
+    "Codes": "Send one-time codes and check them. A code is bound to the API key, the number and the channel.",
+    "Webhooks": "Have events told to an address of yours, signed after Standard Webhooks.",
+    "Account": "The API key itself.",
+    "Health": "For load balancers and alarms; open to all.",
+}
+STATUSES = {
+    400: "The call breaks a rule.",
+    401: "No API key was given.",
+    403: "The API key is unknown, revoked or expired, or it is not for this.",
+    404: "Not found.",
+    413: "The body is too large.",
+    429: "Too many: wait for as many seconds as `Retry-After` says.",
+    500: "Something broke on our side: try again after `Retry-After`.",
+    502: "WhatsApp refused, or did not answer in time.",
+}
+HEADERS: dict[str, tuple[str, Json, Any]] = {
+    "X-Request-Id": ("Names this call; the caller's own, if it sent a fitting one.", {"type": "string"}, "order-42"),
+    "RateLimit-Policy": (
+        "The limits on codes for this number.",
+        {"type": "string"},
+        '"minute";q=3;w=60, "hour";q=10;w=3600, "day";q=20;w=86400',
+    ),
+    "RateLimit": (
+        "The limit that will be reached first: how many codes are left, and seconds until there is one more.",
+        {"type": "string"},
+        '"minute";r=2;t=60',
+    ),
+    "Retry-After": ("Seconds to wait.", {"type": "integer", "minimum": 1}, 41),
+    "Idempotent-Replayed": (
+        "This call came before: the answer is the one of then, and nothing was done.",
+        {"type": "string", "const": "true"},
+        "true",
+    ),
+}
+IDEMPOTENCY_KEY: Json = {
+    "name": "Idempotency-Key",
+    "in": "header",
+    "description": "A name of your choice for this call, new for each thing to be done. For 24 hours the same call "
+    "with the same name gets the same answer and does nothing more; with another body it is refused. Refusals are not "
+    "kept, but for a WhatsApp timeout: after another refusal the call may be made again under the same name.",
+    "schema": {"type": "string", "minLength": 1, "maxLength": 255, "pattern": "^[ -~]{1,255}$"},
+    "example": "order-42-ready",
+}
+PLACES = {  # in a path
+    "messageId": ("As the call that sent it gave it.", "c1faed86-1216-4a88-9784-9e3ad774d0d7"),
+    "webhookId": ("As the call that made it gave it.", "6f0c3c7e-0d9e-4d3b-8b42-5f1e3f1a9a77"),
+}
+
+
+@bp.get("/openapi.json", provide_automatic_options=False)
+def openapi() -> Response:
+    """The document; it is made once a process."""
+    made = current_app.extensions.get(DOCUMENT)
+    if made is None:
+        made = current_app.json.dumps(document(current_app._get_current_object())) + "\n"  # type: ignore[attr-defined]
+        current_app.extensions[DOCUMENT] = made
+    return reply(made)
+
+
+def document(app: Flask) -> Json:
+    """OpenAPI 3.1 of all routes that declare a contract."""
+    routes = list(_routes(app))
+    return {
+        "openapi": "3.1.0",
+        "info": {
+            "title": "Chinqit Gateway",
+            "version": version("chinqit"),
+            "description": ABOUT,
+            "license": {"name": "Apache 2.0", "identifier": "Apache-2.0"},
+        },
+        "servers": [{"url": services().settings.address, "description": "This installation"}],
+        "security": [{"ApiKey": []}],
+        "tags": [{"name": name, "description": about} for name, about in TAGS.items()],
+        "paths": _paths(routes),
+        "components": {
+            "schemas": _schemas([declared for _, declared, _ in routes]),
+            "headers": {name: _header(*told) for name, told in HEADERS.items()},
+            "securitySchemes": {
+                "ApiKey": {
+                    "type": "apiKey",
+                    "in": "header",
+                    "name": "X-API-Key",
+                    "description": "`cq_live_…`, or `cq_test_…` for the sandbox phone. Made in the dashboard.",
+                }
+            },
+        },
+    }
+
+
+def _routes(app: Flask) -> Iterator[tuple[Rule, Contract, str]]:
+    for rule in sorted(app.url_map.iter_rules(), key=_place):
+        view = app.view_functions.get(rule.endpoint)  # none where another application serves the address
+        declared = getattr(view, "contract", None)
+        if declared is not None:
+            yield rule, declared, inspect.getdoc(view) or ""
+
+
+def _place(rule: Rule) -> tuple[bool, str]:
+    """The current names of the hosted service come last."""
+    return rule.rule.startswith("/api/"), rule.rule
+
+
+def _paths(routes: list[tuple[Rule, Contract, str]]) -> Json:
+    paths: Json = {}
+    for rule, declared, about in routes:
+        path = shown_path(rule.rule)
+        method = next(iter(set(rule.methods or ()) - {"HEAD", "OPTIONS"})).lower()
+        name = to_camel(rule.endpoint.rpartition(".")[2]) + ("V2" if path.startswith("/api/v2/") else "")
+        paths.setdefault(path, {})[method] = _operation(path, declared, name, " ".join(about.split()))
+    return paths
+
+
+def shown_path(rule: str) -> str:
+    """`/messages/<message:message_id>` → `/messages/{messageId}`."""
+    return re.sub(r"<(?:\w+:)?(\w+)>", lambda found: "{" + to_camel(found[1]) + "}", rule)
+
+
+def _operation(path: str, declared: Contract, name: str, about: str) -> Json:
+    operation: Json = {
+        "operationId": name,
+        "tags": [declared.tag],
+        "summary": declared.summary,
+        "description": about + (f" Needs the scope `{declared.scope}`." if declared.scope else ""),
+        "parameters": _parameters(path, declared),
+        "responses": _responses(declared),
+    }
+    if declared.takes:
+        operation["requestBody"] = {"required": True, "content": {"application/json": _content(declared.takes)}}
+    if declared.scope is None:
+        operation["security"] = []
+    return operation
+
+
+def _parameters(path: str, declared: Contract) -> list[Json]:
+    found = [_place_in_path(name) for name in re.findall(r"{(\w+)}", path)]
+    if declared.idempotent:
+        found.append(IDEMPOTENCY_KEY)
+    asked = declared.asks.model_json_schema()["properties"] if declared.asks else {}
+    return found + [_query_parameter(name, schema) for name, schema in asked.items()]
+
+
+def _place_in_path(name: str) -> Json:
+    about, shown = PLACES[name]
+    told = {"name": name, "in": "path", "required": True, "description": about}
+    return {**told, "schema": {"type": "string", "format": "uuid"}, "example": shown}
+
+
+def _query_parameter(name: str, schema: Json) -> Json:
+    """A parameter may be left out; it cannot be null."""
+    kept = next((choice for choice in schema.get("anyOf", []) if choice.get("type") != "null"), schema)
+    bare = {key: value for key, value in kept.items() if key not in ("title", "description", "examples")}
+    if schema.get("default") is not None:
+        bare["default"] = schema["default"]
+    told = {"name": name, "in": "query", "description": schema["description"]}
+    return {**told, "schema": bare, "example": schema["examples"][0]}
+
+
+def _responses(declared: Contract) -> Json:
+    limits = ["RateLimit-Policy", "RateLimit"] if declared.limited else []
+    again = ["Idempotent-Replayed"] if declared.idempotent else []
+    told = {200: [*limits, *again], 429: limits, 502: [*limits, *again]}
+    about = {200: (inspect.getdoc(declared.gives) or "", {}), **declared.also}
+    headers = ["X-Request-Id", *told[200]]
+    responses = {
+        str(status): _response(text, _content(declared.gives, odd), headers) for status, (text, odd) in about.items()
+    }
+    by_status: dict[int, list[Refusal]] = {}
+    for refusal in samples.refusals(declared):
+        by_status.setdefault(refusal.status, []).append(refusal)
+    for status, found in sorted(by_status.items()):
+        responses[str(status)] = _refused(status, found, told.get(status, []))
+    return responses
+
+
+def _content(model: type[BaseModel], differs: Json | None = None) -> Json:
+    shown = example(model) | (differs or {})
+    return {"schema": {"$ref": REFERENCE.format(model=model.__name__)}, "examples": {"example": {"value": shown}}}
+
+
+def _refused(status: int, found: list[Refusal], more: list[str]) -> Json:
+    examples = {refusal.name: {"summary": _summary(refusal), "value": refusal.answer} for refusal in found}
+    waits = ["Retry-After"] if any("Retry-After" in refusal.headers for refusal in found) else []
+    return _response(
+        STATUSES[status], {"schema": _any_of(found), "examples": examples}, ["X-Request-Id", *waits, *more]
+    )
+
+
+def _summary(refusal: Refusal) -> str:
+    errors = refusal.answer.get("errors")
+    return str(errors[0]["message"] if errors else refusal.answer["message"])
+
+
+def _response(about: str, content: Json, headers: list[str]) -> Json:
+    shown = {name: {"$ref": f"#/components/headers/{name}"} for name in headers}
+    return {"description": about, "headers": shown, "content": {"application/json": content}}
+
+
+def _any_of(found: list[Refusal]) -> Json:
+    """The shapes that refusals of one status have, each with the codes that it bears."""
+    codes: dict[str, list[str]] = {}
+    for refusal in found:
+        codes.setdefault(_shape(refusal.answer), []).extend(refusal.codes)
+    choices = [_with_codes(shape, list(dict.fromkeys(known))) for shape, known in codes.items()]
+    return choices[0] if len(choices) == 1 else {"anyOf": choices}
+
+
+def _with_codes(shape: str, codes: list[str]) -> Json:
+    schema: Json = {"$ref": REFERENCE.format(model=shape)}
+    if codes:
+        schema["properties"] = {"errors": {"items": {"properties": {"code": {"enum": codes}}}}}
+    return schema
+
+
+def _shape(answer: Json) -> str:
+    return next(name for name, keys in SHAPES.items() if keys == set(answer))
+
+
+SHAPES = {
+    "KeyRefused": {"success", "message"},
+    "Refused": {"success", "message", "errors"},
+    "WrongCode": {"success", "message", "retriesLeft"},
+    "TriesSpent": {"success", "message", "retriesLeft", "errors"},
+}
+SHAPE_FIELDS: dict[str, Json] = {
+    "success": {"const": False, "description": "The call did not do what it was asked to.", "examples": [False]},
+    "message": {"type": "string", "description": "For people; it may change.", "examples": ["Validation failed"]},
+    "errors": {
+        "type": "array",
+        "items": {"$ref": REFERENCE.format(model="Problem")},
+        "description": "One for each rule that was broken; may be empty.",
+        "examples": [[]],
+    },
+    "retriesLeft": {
+        "type": "integer",
+        "minimum": 0,
+        "maximum": 2,
+        "description": "Tries that are left for this code.",
+        "examples": [2],
+    },
+}
+SHAPE_TEXTS = {
+    "KeyRefused": "Without a key that is good.",
+    "Refused": "An error.",
+    "WrongCode": "The code was judged and wrong.",
+    "TriesSpent": "Three tries were wrong: this one was not judged. Send a new code.",
+}
+
+
+def _schemas(contracts: list[Contract]) -> Json:
+    taken: set[type[BaseModel]] = {told.takes for told in contracts if told.takes} | {SendMessage}
+    given: set[type[BaseModel]] = {told.gives for told in contracts} | {NotQueued, Problem}
+    ordered = [(model, "validation") for model in sorted(taken, key=_name)]
+    ordered += [(model, "serialization") for model in sorted(given, key=_name)]
+    made = models_json_schema(ordered, ref_template=REFERENCE)[1]["$defs"]  # type: ignore[arg-type]
+    shapes = {name: _shape_schema(name, keys) for name, keys in SHAPES.items()}
+    return {name: _tidied(schema) for name, schema in sorted((made | shapes).items())}
+
+
+def _shape_schema(name: str, keys: set[str]) -> Json:
+    fields = {field: told for field, told in SHAPE_FIELDS.items() if field in keys}
+    return {
+        "type": "object",
+        "description": SHAPE_TEXTS[name],
+        "properties": fields,
+        "required": list(fields),
+        "unevaluatedProperties": False,
+    }
+
+
+def _tidied(schema: Any) -> Any:
+    """Without the titles that pydantic makes from names, and with an example for each constant."""
+    if isinstance(schema, list):
+        return [_tidied(item) for item in schema]
+    if not isinstance(schema, dict):
+        return schema
+    kept = {name: _tidied(value) for name, value in schema.items() if not (name == "title" and isinstance(value, str))}
+    if isinstance(kept.get("properties"), dict):
+        kept["required"] = _required(kept)
+    if kept.get("default") == "":  # stands for: not given
+        del kept["default"]
+    if "const" in kept:
+        kept.setdefault("examples", [kept["const"]])
+    return kept
+
+
+def _required(schema: Json) -> list[str]:
+    """In the order of the fields. A constant is always there."""
+    known = schema.get("required", [])
+    return [name for name, told in schema["properties"].items() if name in known or "const" in told]
+
+
+def example(model: type[BaseModel]) -> Json:
+    """One good value of a model, from the examples of its fields."""
+    return {
+        field.serialization_alias or field.alias or name: _shown(field) for name, field in model.model_fields.items()
+    }
+
+
+def _shown(field: FieldInfo) -> Any:
+    kinds = [kind for kind in _kinds(field.annotation) if isinstance(kind, type) and issubclass(kind, BaseModel)]
+    if get_origin(field.annotation) is list and kinds:
+        return [example(kind) for kind in kinds]
+    if kinds:
+        return example(kinds[0])
+    return field.examples[0] if field.examples else field.default
+
+
+def _kinds(annotation: Any) -> list[Any]:
+    """The types of an annotation, out of lists and unions."""
+    inner = get_args(annotation)
+    return [kind for part in inner for kind in _kinds(part)] if inner else [annotation]
+
+
+def _header(about: str, schema: Json, shown: Any) -> Json:
+    return {"description": about, "schema": schema, "example": shown}
+
+
+def _name(model: type[BaseModel]) -> str:
+    return model.__name__

@@ -1,0 +1,26 @@
+"""GET /me."""
+
+from __future__ import annotations
+
+from dashboard.api.contract import Contract, contract
+from dashboard.api.errors import bp, caller
+from dashboard.api.schemas.responses import Caps, Limits, Me
+from dashboard.extensions import session
+from dashboard.gateway.limits import rate_limit
+
+
+@bp.get("/me", provide_automatic_options=False)
+@contract(Contract(gives=Me, scope="read", summary="Look at your API key", tag="Account"))
+def me() -> Me:
+    """Name, mode, scopes, and the limits that hold for this API key now."""
+    key = caller()
+    quotas = rate_limit.rule_for(session, key.id, phone="").quotas  # those of no number in particular
+    return Me.model_validate(
+        {
+            "name": key.name,
+            "mode": key.mode,
+            "scopes": list(key.scopes),
+            "limits": Limits(**quotas),
+            "daily_caps": Caps(messages=key.message_cap, codes=key.otp_cap),
+        }
+    )

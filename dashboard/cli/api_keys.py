@@ -1,0 +1,143 @@
+"""chinqit keys."""
+
+from __future__ import annotations
+
+import functools
+import ipaddress
+import json
+from collections.abc import Callable
+from datetime import timedelta
+from typing import Any
+
+import click
+from sqlalchemy.orm import Session
+
+from dashboard import db
+from dashboard.cli.core import JSON, database, example, fail, main, print_rows, told
+from dashboard.db import utcnow
+from dashboard.gateway.api_keys import keys
+from dashboard.gateway.otp import template_rules, templates
+from dashboard.models.api_keys import ApiKey
+
+
+@main.group("keys")
+def keys_group() -> None:
+    """Make, list, rotate and revoke API keys."""
+
+
+def key_argument(command: Callable[..., None]) -> Callable[..., None]:
+    """Take KEY, an id or a name, and hand over the row."""
+
+    @click.argument("key")
+    @functools.wraps(command)
+    def wrapped(key: str, **options: Any) -> None:
+        with database() as session:
+            try:
+                command(session, keys.find(session, key), **options)
+            except keys.KeyNotFound:
+                fail(f"No live key is called {key!r}, or several are; `chinqit keys list` shows ids.")
+
+    return wrapped
+
+
+def networks_type(_ctx: click.Context, _param: click.Parameter, raw: tuple[str, ...]) -> tuple[str, ...]:
+    """Addresses and CIDRs, in their normal form."""
+    try:
+        return tuple(str(ipaddress.ip_network(network)) for network in raw)
+    except ValueError as error:
+        raise click.BadParameter(f"{error}, as in 192.0.2.0/24") from None
+
+
+@keys_group.command("create", epilog=example("chinqit keys create my-app", "chinqit keys create ci --test --json"))
+@click.argument("name")
+@click.option("--test", is_flag=True, help="A test key: its messages go to the sandbox phone only.")
+@click.option(
+    "--scope",
+    "scopes",
+    multiple=True,
+    type=click.Choice(keys.SCOPES),
+    help="What it may do; all but webhooks by default.",
+)
+@click.option("--expires-in", type=click.IntRange(1, 3650), metavar="DAYS", help="When it ends by itself.")
+@click.option("--network", "networks", multiple=True, callback=networks_type, help="From where: an address or CIDR.")
+@click.option("--brand", metavar="NAME", help="Stands for {brand} in the text of codes that is for all keys.")
+@click.option("--message-cap", type=click.IntRange(1), help="Messages a day (UTC).")
+@click.option("--otp-cap", type=click.IntRange(1), help="Codes a day (UTC).")
+@click.option("--sms-fallback", is_flag=True, help="Send a code by SMS when WhatsApp does not take it.")
+@JSON
+def keys_create(
+    name: str, test: bool, scopes: tuple[str, ...], expires_in: int | None, as_json: bool, **bounds: Any
+) -> None:
+    """Make a key called NAME. Its secret is shown now and never again."""
+    if not 1 <= len(name.strip()) <= 80 or not name.isprintable():
+        raise click.UsageError("NAME must have 1 to 80 printable characters.")
+    brand = (bounds["brand"] or "").strip()
+    if len(brand) > template_rules.LONGEST_BRAND or not brand.isprintable() or set("{}") & set(brand):
+        raise click.UsageError(
+            f"A brand has at most {template_rules.LONGEST_BRAND} printable characters, and no braces."
+        )
+    bounds["brand"] = brand or None
+    expires_at = utcnow() + timedelta(days=expires_in) if expires_in else None
+    wanted = keys.NewKey(
+        name.strip(), "test" if test else "live", scopes or keys.USUAL_SCOPES, expires_at=expires_at, **bounds
+    )
+    with database() as session:
+        if brand and templates.broken_by(session, brand):
+            fail("With this brand a text of codes no longer fits one SMS; `Texts of codes` in the dashboard shows it.")
+        key, secret = keys.create(session, wanted, created_by="command line")
+        session.flush()
+        _show_secret(key, secret, as_json)
+
+
+@keys_group.command("list", epilog=example("chinqit keys list --json"))
+@JSON
+def keys_list(as_json: bool) -> None:
+    """List all keys."""
+    with database() as session:
+        rows = [_key_row(key) for key in keys.listed(session)]
+    print_rows(rows, as_json, "No key yet. Make one: chinqit keys create my-app")
+
+
+@keys_group.command("rotate", epilog=example("chinqit keys rotate my-app --grace 1h"))
+@key_argument
+@click.option("--grace", type=click.Choice(list(keys.GRACES)), default="24h", show_default=True, help="The old one's.")
+@JSON
+def keys_rotate(session: Session, key: ApiKey, grace: str, as_json: bool) -> None:
+    """Give KEY (id or name) a new secret; the old one lives on for the grace."""
+    if keys.state(key) != "active":
+        fail(f"{key.name} is {keys.state(key)}; make a new key instead.")
+    _show_secret(key, keys.rotate(session, key, grace), as_json)
+
+
+@keys_group.command("revoke", epilog=example("chinqit keys revoke my-app"))
+@key_argument
+@click.option("--yes", is_flag=True, help="Do not ask.")
+def keys_revoke(session: Session, key: ApiKey, yes: bool) -> None:
+    """End KEY (id or name); it holds from the next request on."""
+    if not yes:
+        click.confirm(f"Revoke {key.name}? Apps that use it stop working at once.", abort=True, err=True)
+    keys.revoke(session, key)
+    click.echo(f"{key.name} is revoked.")
+
+
+def _show_secret(key: ApiKey, secret: str, as_json: bool) -> None:
+    if as_json:
+        click.echo(json.dumps({"id": key.id, "name": key.name, "mode": key.mode, "key": secret}))
+    else:
+        click.echo(secret)
+        told(f"{key.name} ({key.mode}). Keep it: it is not shown again.")
+
+
+def _key_row(key: ApiKey) -> dict[str, Any]:
+    return {
+        "id": key.id,
+        "name": key.name,
+        "mode": key.mode,
+        "state": keys.state(key),
+        "hints": [secret.hint for secret in keys.live_secrets(key)],
+        "scopes": key.scopes,
+        "smsFallback": key.sms_fallback,
+        "createdAt": db.iso(key.created_at),
+        "expiresAt": db.iso(key.expires_at),
+        "lastUsedAt": db.iso(key.last_used_at),
+    }

@@ -1,0 +1,7 @@
+"""All rules, in the order in which they are tried: those beyond the reference build on what the others sent."""
+
+from __future__ import annotations
+
+from dashboard.contract_test import extension_rules, reference_rules
+
+RULES = (*reference_rules.RULES, *extension_rules.RULES)

@@ -1,0 +1,248 @@
+"""Carriers as administrators set them up: add, revise, switch, remove. What they must be told is encrypted."""
+
+from __future__ import annotations
+
+import json
+import re
+import secrets
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from datetime import datetime, timedelta
+from typing import Any
+
+from cryptography.fernet import Fernet, InvalidToken
+from sqlalchemy import delete, select, update
+from sqlalchemy.orm import Session
+
+from dashboard.db import Runs, lock, utcnow
+from dashboard.gateway import encryption
+from dashboard.gateway.messages import outbox
+from dashboard.models.carriers import Carrier, CarrierLine, CarrierMinute, Route
+from dashboard.providers import registry
+from dashboard.providers.base import Host, Provider
+from dashboard.providers.settings import InvalidSettings, Scalar
+from dashboard.settings import Settings
+
+SANDBOX = "sandbox"  # its name in the log
+NAME = re.compile(r"[a-z0-9](?:[a-z0-9_-]{0,38}[a-z0-9])?")
+MOST = 50
+SHORTEST_DOWN, LONGEST_DOWN = timedelta(seconds=15), timedelta(seconds=120)
+LINE_ALIVE = timedelta(seconds=10)
+KEPT = timedelta(days=8)  # of what carriers answered
+UNREADY = timedelta(seconds=10)  # without a session for so long, others take over
+
+
+class CarrierNotFound(LookupError):
+    """No carrier has this name."""
+
+
+class Unreadable(Exception):
+    """Its settings were sealed under another DATA_SECRET."""
+
+
+@dataclass(frozen=True)
+class Wanted:
+    """A new carrier as a form or command gives it; `values` are checked by its kind."""
+
+    kind: str
+    name: str
+    values: Mapping[str, Any] = field(repr=False)
+
+
+def cipher(settings: Settings) -> Fernet:
+    """Encrypts what carriers must be told, at rest."""
+    return encryption.cipher(settings, b"carrier settings")
+
+
+def add(session: Session, box: Fernet, wanted: Wanted, created_by: str | None = None) -> Carrier:
+    """Make a carrier; the first of a channel becomes its default route. Raise InvalidSettings. The caller commits."""
+    lock(session, "carriers")
+    problem = _name_problem(session, wanted.name)
+    if problem:
+        raise InvalidSettings([("name", problem)])
+    stored = registry.revise(wanted.kind, {}, wanted.values)
+    carrier = Carrier(
+        name=wanted.name,
+        kind=wanted.kind,
+        sealed=_seal(box, stored),
+        hook=secrets.token_urlsafe(32),
+        created_by=created_by,
+    )
+    session.add(carrier)
+    session.flush()
+    for channel in registry.KINDS[wanted.kind].channels:
+        if session.scalar(select(Route.id).where(Route.channel == channel).limit(1)) is None:
+            session.add(Route(channel=channel, carrier_id=carrier.id, position=0, weight=1))
+    session.flush()
+    return carrier
+
+
+def revise(session: Session, box: Fernet, carrier: Carrier, given: Mapping[str, Any]) -> None:
+    """Change its settings; a secret that is left empty stays. Raise InvalidSettings."""
+    carrier.sealed = _seal(box, registry.revise(carrier.kind, told(box, carrier), given))
+    _renew(carrier)
+    session.flush()
+
+
+def replace(session: Session, box: Fernet, carrier: Carrier, given: Mapping[str, Any]) -> None:
+    """Set all of its settings anew, secrets too, when those it has cannot be read. Raise InvalidSettings."""
+    carrier.sealed = _seal(box, registry.revise(carrier.kind, {}, given))
+    _renew(carrier)
+    session.flush()
+
+
+def switch(session: Session, carrier: Carrier, *, on: bool) -> None:
+    """Use it or leave it out; what waits for it is routed anew."""
+    carrier.enabled = on
+    _renew(carrier)
+    session.flush()
+    outbox.unpark(session, [carrier.id])
+
+
+def remove(session: Session, carrier: Carrier) -> None:
+    """Forget a carrier, its credentials and its routes; what waits for it is routed anew, the log keeps its name."""
+    outbox.unpark(session, [carrier.id])
+    session.execute(delete(CarrierLine).where(CarrierLine.carrier_id == carrier.id))
+    session.delete(carrier)
+    session.flush()
+
+
+def find(session: Session, name: str) -> Carrier:
+    """Raise CarrierNotFound."""
+    found = named(session, name)
+    if found is None:
+        raise CarrierNotFound(name)
+    return found
+
+
+def named(session: Session, name: str | None) -> Carrier | None:
+    """The carrier that the log calls so, if it is still there."""
+    return session.scalar(select(Carrier).where(Carrier.name == name)) if name else None
+
+
+def by_hook(session: Session, hook: str) -> Carrier | None:
+    """The carrier that is called back at this address."""
+    return session.scalar(select(Carrier).where(Carrier.hook == hook))
+
+
+def listed(session: Session) -> list[Carrier]:
+    """All of them, by name."""
+    return list(session.scalars(select(Carrier).order_by(Carrier.name)))
+
+
+def told(box: Fernet, carrier: Carrier) -> dict[str, Scalar]:
+    """Its settings in the clear, secrets too; raise Unreadable."""
+    try:
+        found: dict[str, Scalar] = json.loads(box.decrypt(carrier.sealed))
+    except InvalidToken:
+        raise Unreadable(carrier.name) from None
+    return found
+
+
+def shown(box: Fernet, carrier: Carrier) -> dict[str, Scalar]:
+    """Its settings as people may see them: of a secret, whether it is set."""
+    return registry.shown(carrier.kind, told(box, carrier))
+
+
+def build(box: Fernet, carrier: Carrier, host: Host) -> Provider:
+    """Ready to send; raise Unreadable or InvalidSettings."""
+    return registry.build(carrier.kind, told(box, carrier), carrier.name, host)
+
+
+# How they do
+
+
+def is_down(carrier: Carrier, now: datetime) -> bool:
+    """Whether nothing is to be given to it; one that is due for a try is not down."""
+    return carrier.down_since is not None and (carrier.down_until is None or now < carrier.down_until)
+
+
+def went_down(run: Runs, carrier_id: int) -> bool:
+    """Whether the database has it down at this moment."""
+    return run.execute(select(Carrier.down_since).where(Carrier.id == carrier_id)).scalar() is not None
+
+
+def send_back(session: Session) -> None:
+    """Route anew what waits for carriers that are down, now and then: a worker may have parked it just too late."""
+    outbox.unpark(session, session.scalars(select(Carrier.id).where(Carrier.down_since.is_not(None))).all())
+
+
+def mark_down(session: Session, carrier_id: int, code: str) -> None:
+    """Keep a carrier that fails from more for a while, longer each time, and route what waits for it anew."""
+    now = utcnow()
+    since = session.scalar(select(Carrier.down_since).where(Carrier.id == carrier_id))
+    pause = min(max(now - (since or now), SHORTEST_DOWN), LONGEST_DOWN)
+    values = {"down_since": since or now, "down_until": now + pause, "down_code": code}
+    session.execute(update(Carrier).where(Carrier.id == carrier_id).values(values))
+    outbox.unpark(session, [carrier_id])
+
+
+def mark_up(session: Session, carrier_id: int) -> None:
+    """It works again; what waits for others that are down may go by it now."""
+    session.execute(update(Carrier).where(Carrier.id == carrier_id).values(down_since=None, down_until=None))
+    send_back(session)
+
+
+def beat(session: Session, lines: list[CarrierLine]) -> None:
+    """Write down how this process's lines stand."""
+    for line in lines:
+        session.merge(line)
+
+
+def leave(session: Session, process: str) -> None:
+    """Take a process's lines off the list."""
+    session.execute(delete(CarrierLine).where(CarrierLine.process == process))
+
+
+def lines(session: Session) -> list[CarrierLine]:
+    """The lines that gave a sign lately."""
+    return list(session.scalars(select(CarrierLine).where(CarrierLine.beat_at > utcnow() - LINE_ALIVE)))
+
+
+def review(session: Session) -> None:
+    """Of carriers with a session: down when no worker has one any more, up when one has again. The relay asks."""
+    bound = [name for name, kind in registry.KINDS.items() if kind.has_session]
+    now, alive = utcnow(), lines(session)
+    for carrier in session.scalars(select(Carrier).where(Carrier.kind.in_(bound), Carrier.enabled)):
+        mine = [line for line in alive if line.carrier_id == carrier.id and line.version == carrier.version]
+        if any(line.state == "ready" for line in mine):
+            if carrier.ready_at is None or now - carrier.ready_at > UNREADY / 4:
+                carrier.ready_at = now
+            if carrier.down_since is not None and carrier.down_until is None:
+                mark_up(session, carrier.id)
+        elif carrier.down_since is None and now - (carrier.ready_at or carrier.created_at) > UNREADY:
+            carrier.down_since, carrier.down_until = now, None
+            carrier.down_code = next((line.code for line in mine if line.code), "no_session")
+            session.flush()
+            outbox.unpark(session, [carrier.id])
+
+
+def forget_old(session: Session) -> None:
+    """Drop what carriers answered longer ago than is shown."""
+    session.execute(delete(CarrierMinute).where(CarrierMinute.at < utcnow() - KEPT))
+    session.execute(delete(CarrierLine).where(CarrierLine.beat_at < utcnow() - 6 * LINE_ALIVE))
+
+
+def _renew(carrier: Carrier) -> None:
+    """A change may have mended what was wrong: it gets another chance at once."""
+    carrier.version += 1
+    carrier.down_since = carrier.down_until = carrier.down_code = None
+
+
+def _seal(box: Fernet, values: Mapping[str, Scalar]) -> bytes:
+    return box.encrypt(json.dumps(values).encode())
+
+
+def _name_problem(session: Session, name: str) -> str | None:
+    if not NAME.fullmatch(name) or name == SANDBOX:
+        return _l("Use 1 to 40 small letters, digits, - and _; “sandbox” is taken")
+    if session.scalar(select(Carrier.id).where(Carrier.name == name)) is not None:
+        return _l("A carrier has this name already")
+    if len(listed(session)) >= MOST:
+        return _l("There are as many carriers as there may be; remove one first")
+    return None
+
+
+def _l(text: str) -> str:
+    """Marks a text for translation; the page translates it."""
+    return text

@@ -1,0 +1,274 @@
+"""How many codes one phone may be sent by one key: sliding windows, and overrides of them.
+
+The count is taken over the rows of the codes themselves. The caller holds the transaction in which the code is also
+written, so that count and insert are one step: on SQLite it has the write lock, on PostgreSQL a lock of the pair.
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+from typing import Any
+
+from sqlalchemy import BindParameter, ColumnElement, bindparam, delete, func, or_, select, update
+from sqlalchemy.orm import Session, joinedload
+
+from dashboard.db import UtcDateTime, change, lock, table, utcnow
+from dashboard.models.limits import UNLIMITED, LimitOverride
+from dashboard.models.otp import Otp
+
+WINDOWS = {"minute": 60, "hour": 3_600, "day": 86_400}  # seconds
+DEFAULTS = {"minute": 3, "hour": 10, "day": 20}
+LARGEST = 10_000
+
+
+@dataclass(frozen=True)
+class Rule:
+    """The numbers in force for one phone on one key; None is unlimited. `overrides` are those that set a window."""
+
+    quotas: dict[str, int | None]
+    overrides: tuple[int, ...] = ()
+
+
+@dataclass(frozen=True)
+class Standing:
+    """One window of one phone on one key."""
+
+    window: str
+    quota: int
+    left: int
+    reset: int  # seconds until one more is allowed than now
+
+
+Pair = tuple[str, str]
+"""A key's id and a phone."""
+
+# Built once: building them costs more than running them.
+_NOW = bindparam("now", type_=UtcDateTime)
+_KEYS: BindParameter[str] = bindparam("keys", expanding=True)
+_PHONES: BindParameter[str] = bindparam("phones", expanding=True)
+IN_FORCE = select(table(LimitOverride)).where(
+    or_(LimitOverride.key_id.in_(_KEYS), LimitOverride.key_id.is_(None)),
+    or_(LimitOverride.phone.in_(_PHONES), LimitOverride.phone.is_(None)),
+    or_(LimitOverride.until.is_(None), LimitOverride.until > _NOW),
+)
+_NEWEST_FIRST = func.row_number().over(partition_by=(Otp.key_id, Otp.phone), order_by=Otp.created_at.desc())
+_COUNTED = (
+    select(Otp.key_id, Otp.phone, Otp.created_at, _NEWEST_FIRST.label("place"))
+    .where(
+        Otp.key_id.in_(_KEYS),
+        Otp.phone.in_(_PHONES),
+        Otp.counted,
+        Otp.created_at > bindparam("since", type_=UtcDateTime),
+    )
+    .subquery()
+)
+SENT = (
+    select(_COUNTED.c.key_id, _COUNTED.c.phone, _COUNTED.c.created_at)
+    .where(_COUNTED.c.place <= bindparam("most"))
+    .order_by(_COUNTED.c.place)
+)
+
+
+class RateLimited(Exception):
+    """A window is full."""
+
+    def __init__(self, standing: Standing, standings: list[Standing]) -> None:
+        super().__init__(standing.window)
+        self.standing = standing
+        self.standings = standings
+
+
+class AlreadySet(Exception):
+    """This subject has an override already: change that one."""
+
+    def __init__(self, override_id: int) -> None:
+        super().__init__(override_id)
+        self.override_id = override_id
+
+
+@dataclass(frozen=True)
+class Wanted:
+    """An override as a form or command gives it. A window is a number, UNLIMITED, or None: inherited."""
+
+    key_id: str | None
+    phone: str | None
+    minute: int | None = None
+    hour: int | None = None
+    day: int | None = None
+    reason: str = ""
+    until: datetime | None = None
+
+
+def take(session: Session, pairs: Sequence[Pair]) -> list[list[Standing] | RateLimited]:
+    """For each pair allow one more code, or refuse it; the standings count it already. No pair may come twice.
+
+    The caller inserts the codes and commits in this same transaction.
+    """
+    lock(session, *(key_id + phone for key_id, phone in pairs))
+    now = utcnow()
+    rules = rules_for(session, pairs, now)
+    _note_hits(session, rules.values(), now)
+    sent = _sent(session, rules, now)
+    return [_allow(rules[pair], sent.get(pair, []), now) for pair in pairs]
+
+
+def look(session: Session, key_id: str, phone: str) -> list[Standing]:
+    """The windows as they stand, without taking anything."""
+    now, pair = utcnow(), (key_id, phone)
+    rules = rules_for(session, [pair], now)
+    return _standings(rules[pair], _sent(session, rules, now).get(pair, []), now)
+
+
+def tightest(standings: list[Standing]) -> Standing:
+    """The window that will refuse first: fewest left, then the longest wait."""
+    return min(standings, key=lambda standing: (standing.left, -standing.reset))
+
+
+def rule_for(session: Session, key_id: str, phone: str) -> Rule:
+    """Per window the most specific number: key and phone, phone, key, default."""
+    return rules_for(session, [(key_id, phone)], utcnow())[key_id, phone]
+
+
+def rules_for(session: Session, pairs: Sequence[Pair], now: datetime) -> dict[Pair, Rule]:
+    """The rule of each pair."""
+    keys, phones = {key_id for key_id, _ in pairs}, {phone for _, phone in pairs}
+    told = {"keys": list(keys), "phones": list(phones), "now": now}
+    rows = session.connection().execute(IN_FORCE, told).all()
+    return {pair: combined(row for row in rows if _concerns(row, pair)) for pair in pairs}
+
+
+def combined(overrides: Iterable[Any]) -> Rule:
+    """The rule that overrides of one pair make together; each has an id, key_id, phone and the windows."""
+    quotas: dict[str, int | None] = {}
+    used: list[int] = []
+    for override in sorted(overrides, key=lambda row: (row.phone is None, row.key_id is None)):
+        for window in WINDOWS:
+            value = getattr(override, window)
+            if value is not None and window not in quotas:
+                quotas[window] = None if value == UNLIMITED else value
+                used.append(override.id)
+    return Rule({window: quotas.get(window, DEFAULTS[window]) for window in WINDOWS}, tuple(dict.fromkeys(used)))
+
+
+def override(session: Session, wanted: Wanted, created_by: str | None = None) -> LimitOverride:
+    """Set the override of a key, a phone or both; it replaces the one that was there."""
+    clear(session, wanted.key_id, wanted.phone)
+    row = LimitOverride(**vars(wanted), created_by=created_by)
+    session.add(row)
+    session.flush()
+    return row
+
+
+def add(session: Session, wanted: Wanted, created_by: str | None = None) -> LimitOverride:
+    """Make an override for a subject that has none, or none that has not ended; raise AlreadySet."""
+    lock(session, f"override:{wanted.key_id}:{wanted.phone}")
+    there = find_for(session, wanted.key_id, wanted.phone)
+    if there is not None and is_in_force(there):
+        raise AlreadySet(there.id)
+    return override(session, wanted, created_by)
+
+
+def alter(session: Session, row: LimitOverride, wanted: Wanted, by: str | None = None) -> None:
+    """Change what an override says; whom it is for stays."""
+    for name in (*WINDOWS, "reason", "until"):
+        setattr(row, name, getattr(wanted, name))
+    row.created_by, row.created_at = by, utcnow()
+    session.flush()
+
+
+def clear(session: Session, key_id: str | None, phone: str | None) -> int:
+    """Remove the override of exactly this subject; return how many went."""
+    return change(session, delete(LimitOverride).where(*_subject(key_id, phone)))
+
+
+def find_for(session: Session, key_id: str | None, phone: str | None) -> LimitOverride | None:
+    """The override of exactly this subject, ended or not."""
+    return session.scalar(
+        select(LimitOverride).where(*_subject(key_id, phone)).order_by(LimitOverride.id.desc()).limit(1)
+    )
+
+
+def overrides(session: Session) -> list[LimitOverride]:
+    """All of them with their keys, newest first, ended ones included."""
+    return list(
+        session.scalars(select(LimitOverride).options(joinedload(LimitOverride.key)).order_by(LimitOverride.id.desc()))
+    )
+
+
+def is_in_force(row: LimitOverride, now: datetime | None = None) -> bool:
+    """Whether its end has not come."""
+    return row.until is None or row.until > (now or utcnow())
+
+
+def reset(session: Session, phone: str, key_id: str | None = None) -> int:
+    """Stop counting the codes that a number was sent so far, by one key or by all; return how many.
+
+    The codes stay in the log and stay what they are; they only no longer stand against the limits.
+    """
+    since = utcnow() - timedelta(seconds=WINDOWS["day"])
+    counting = [Otp.phone == phone, Otp.counted, Otp.created_at > since]
+    if key_id is not None:
+        counting.append(Otp.key_id == key_id)
+    return change(session, update(Otp).where(*counting).values(counted=False))
+
+
+def _subject(key_id: str | None, phone: str | None) -> tuple[ColumnElement[bool], ...]:
+    return LimitOverride.key_id.is_not_distinct_from(key_id), LimitOverride.phone.is_not_distinct_from(phone)
+
+
+def _concerns(override: Any, pair: Pair) -> bool:
+    return override.key_id in (None, pair[0]) and override.phone in (None, pair[1])
+
+
+def _sent(session: Session, rules: Mapping[Pair, Rule], now: datetime) -> dict[Pair, list[datetime]]:
+    """When codes were sent to each pair in the last day, newest first, as many as the rules can ask about.
+
+    Times ahead of the clock count too: a clock set back must not loosen a limit.
+    """
+    quotas = {pair: [quota for quota in rule.quotas.values() if quota] for pair, rule in rules.items()}
+    asked = [pair for pair, numbers in quotas.items() if numbers]
+    if not asked:
+        return {}
+    told = {
+        "keys": list({key_id for key_id, _ in asked}),
+        "phones": list({phone for _, phone in asked}),
+        "since": now - timedelta(seconds=WINDOWS["day"]),
+        "most": max(max(quotas[pair]) for pair in asked),
+    }
+    found: dict[Pair, list[datetime]] = {}
+    for key_id, phone, at in session.connection().execute(SENT, told):
+        found.setdefault((key_id, phone), []).append(at)
+    return found
+
+
+def _allow(rule: Rule, times: list[datetime], now: datetime) -> list[Standing] | RateLimited:
+    standings = _standings(rule, times, now)
+    full = [standing for standing in standings if standing.left == 0]
+    if full:
+        return RateLimited(max(full, key=lambda standing: standing.reset), standings)
+    return _standings(rule, [now, *times], now)
+
+
+def _standings(rule: Rule, times: list[datetime], now: datetime) -> list[Standing]:
+    return [_standing(window, quota, times, now) for window, quota in rule.quotas.items() if quota is not None]
+
+
+def _standing(window: str, quota: int, times: list[datetime], now: datetime) -> Standing:
+    length = timedelta(seconds=WINDOWS[window])
+    inside = [time for time in times if time > now - length]
+    if not inside or quota == 0:
+        return Standing(window, quota, quota, WINDOWS[window])
+    # One more is allowed once the oldest of the last `quota` has left the window.
+    leaving = inside[: max(quota, 1)][-1]
+    return Standing(
+        window, quota, max(quota - len(inside), 0), max(1, math.ceil((leaving + length - now).total_seconds()))
+    )
+
+
+def _note_hits(session: Session, rules: Iterable[Rule], now: datetime) -> None:
+    used = {override for rule in rules for override in rule.overrides}
+    if used:
+        session.execute(update(LimitOverride).where(LimitOverride.id.in_(used)).values(last_hit_at=now))

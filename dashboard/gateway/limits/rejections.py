@@ -1,0 +1,116 @@
+"""Codes that the limits refused: written cheaply, so that a flood of them fills no disk, and read by people.
+
+A refusal is one row a pair, channel, window and slot of time, counted up. A process writes for a pair at most once a
+second; those in between are added to the next. What is counted is therefore at least, not exactly.
+"""
+
+from __future__ import annotations
+
+import threading
+import time
+from collections.abc import Sequence
+from dataclasses import dataclass
+from datetime import datetime
+
+from sqlalchemy import Executable, bindparam, select
+from sqlalchemy.dialects import postgresql, sqlite
+from sqlalchemy.orm import Session, joinedload
+
+from dashboard.db import UtcDateTime, table, utcnow
+from dashboard.models.limits import Refusal
+
+SLOTS = {"minute": 60, "hour": 600, "day": 3_600, "cap": 3_600}  # seconds
+WRITE_EVERY = 1.0  # seconds, for one pair in one process
+MOST_REMEMBERED = 20_000  # pairs
+
+
+@dataclass(frozen=True)
+class Refused:
+    """What was asked for, and the limit that was full."""
+
+    key_id: str
+    phone: str
+    channel: str
+    window: str
+    quota: int
+
+
+class _Lately:
+    """When this process last wrote a refusal down, and how many it has left out since."""
+
+    def __init__(self) -> None:
+        self._seen: dict[Refused, tuple[float, int]] = {}
+        self._guard = threading.Lock()
+
+    def count(self, refused: Refused) -> int:
+        """How many to write down now: none, or this one with those left out before."""
+        now = time.monotonic()
+        with self._guard:
+            at, left_out = self._seen.get(refused, (0.0, 0))
+            if at and now - at < WRITE_EVERY:
+                self._seen[refused] = (at, left_out + 1)
+                return 0
+            if len(self._seen) >= MOST_REMEMBERED:
+                self._seen.clear()
+            self._seen[refused] = (now, 0)
+            return left_out + 1
+
+
+_lately = _Lately()
+_VALUES = {
+    "key_id": bindparam("key_id"),
+    "phone": bindparam("phone"),
+    "channel": bindparam("channel"),
+    "window": bindparam("window"),
+    "slot": bindparam("slot"),
+    "quota": bindparam("quota"),
+    "times": bindparam("times"),
+    "at": bindparam("at", type_=UtcDateTime),
+}
+
+
+def _upsert(dialect: str) -> Executable:
+    rows = table(Refusal)
+    insert = (postgresql if dialect == "postgresql" else sqlite).insert(rows).values(_VALUES)
+    changed = {"times": rows.c.times + insert.excluded.times, "at": insert.excluded.at, "quota": insert.excluded.quota}
+    upsert: Executable = insert.on_conflict_do_update(
+        index_elements=["key_id", "phone", "channel", "window", "slot"],
+        set_=changed,
+    )
+    return upsert
+
+
+_UPSERTS = {dialect: _upsert(dialect) for dialect in ("sqlite", "postgresql")}
+
+
+def note(session: Session, refused: Refused) -> None:
+    """Write a refusal down, unless one of this pair was a moment ago. The caller commits."""
+    times = _lately.count(refused)
+    if times:
+        now = utcnow()
+        slot = int(now.timestamp()) // SLOTS[refused.window]
+        told = {**vars(refused), "slot": slot, "times": times, "at": now}
+        session.connection().execute(_UPSERTS[session.get_bind().dialect.name], told)
+
+
+def latest(session: Session, limit: int) -> list[Refusal]:
+    """The newest of all keys, with their keys."""
+    return list(
+        session.scalars(select(Refusal).options(joinedload(Refusal.key)).order_by(Refusal.id.desc()).limit(limit))
+    )
+
+
+def of_phone(session: Session, phone: str, limit: int) -> Sequence[Refusal]:
+    """A number's, newest first, with their keys."""
+    query = select(Refusal).options(joinedload(Refusal.key)).where(Refusal.phone == phone)
+    return session.scalars(query.order_by(Refusal.at.desc()).limit(limit)).all()
+
+
+def since(session: Session, at: datetime, phone: str | None, key_id: str | None, limit: int) -> Sequence[Refusal]:
+    """Those of a subject since a time, newest first; the key's own caps are not the limits' doing."""
+    query = select(Refusal).where(Refusal.at > at, Refusal.window != "cap")
+    if phone is not None:
+        query = query.where(Refusal.phone == phone)
+    if key_id is not None:
+        query = query.where(Refusal.key_id == key_id)
+    return session.scalars(query.order_by(Refusal.at.desc()).limit(limit)).all()

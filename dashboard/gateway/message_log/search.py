@@ -1,0 +1,199 @@
+"""The message log: filter, page, look one up. Pages run along `Message.id`, newest first, never by offset."""
+
+from __future__ import annotations
+
+import re
+import unicodedata
+import uuid
+from collections.abc import Sequence
+from dataclasses import dataclass
+from datetime import datetime
+from functools import cache
+from itertools import product
+
+from sqlalchemy import ColumnElement, String, TextClause, func, literal_column, select, text
+from sqlalchemy.orm import Session, joinedload
+
+from dashboard.gateway.otp import template_rules, templates
+from dashboard.models.messages import Message
+from dashboard.models.otp import Otp
+from dashboard.sms import numbers
+
+PAGE = 50
+MOST_COUNTED = 100
+STATUSES = ("queued", "sending", "sent", "delivered", "failed", "expired")
+OPEN = ("queued", "sending", "sent")
+BETWEEN_DIGITS = re.compile(r"[\s\-.()/\u00a0\u202f\u200e\u200f\u061c\u2066-\u2069]+")
+LENGTH = len("+222") + numbers.LOCAL_DIGITS
+NONE, NO_ROW = 0, 2**62
+FACETS = (STATUSES, ("otp", "message"), ("sms", "whatsapp"), tuple(numbers.OPERATORS))
+SHORTEST_PREFIX = 4  # digits of a number that are worth a search
+
+
+OPERATOR_DIGIT: ColumnElement[str] = literal_column("substr(messages.phone, 5, 1)", String)  # as its index has it
+
+
+class NotSearchable(ValueError):
+    """Neither a number, the beginning of one, nor a message id."""
+
+
+@dataclass(frozen=True)
+class Sought:
+    """What a search box meant: a message, a number, or all numbers that begin so."""
+
+    uuid: str | None = None
+    phone: str | None = None
+    prefix: str | None = None
+
+
+@dataclass(frozen=True)
+class Filters:
+    """Empty fields do not filter."""
+
+    sought: Sought = Sought()
+    status: str | None = None
+    channel: str | None = None
+    kind: str | None = None
+    key_id: str | None = None
+    operator: str | None = None  # first digit of the numbers
+    since: datetime | None = None
+    before: datetime | None = None
+
+    @property
+    def conditions(self) -> list[ColumnElement[bool]]:
+        same = {
+            Message.status: self.status,
+            Message.channel: self.channel,
+            Message.kind: self.kind,
+            Message.key_id: self.key_id,
+            Message.uuid: self.sought.uuid,
+            Message.phone: self.sought.phone,
+            OPERATOR_DIGIT: self.operator,
+        }
+        found = [column == value for column, value in same.items() if value]
+        if self.before:
+            found.append(Message.created_at < self.before)
+        if self.sought.prefix:  # a range of whole numbers: the index serves it, whatever the database's collation
+            low, high = (self.sought.prefix.ljust(LENGTH, digit) for digit in "09")
+            found.append(Message.phone.between(low, high))
+        if self.since:
+            found.append(Message.id >= _first_since(self.since))
+        return found
+
+    @property
+    def has_facets(self) -> bool:
+        """Whether the indexes on facets serve it: nothing is searched for, and something is filtered."""
+        facets = (self.status, self.kind, self.channel, self.operator, self.key_id)
+        return self.sought == Sought() and self.before is None and any(facets)
+
+
+def sought(text: str) -> Sought:
+    """Read a search: any accepted form of a number, spaced or not, its beginning, or a message id; raise NotSearchable.
+
+    Digits may be of any script: numbers are pasted from anywhere.
+    """
+    plain = BETWEEN_DIGITS.sub("", "".join(_western(character) for character in text[:100]))
+    if not plain and not text.strip():
+        return Sought()
+    try:
+        return Sought(phone=numbers.parse(plain))
+    except numbers.InvalidPhone:
+        return _prefix(plain) or _message_id(text.strip())
+
+
+def page(session: Session, filters: Filters, before: int | None = None, limit: int = PAGE) -> list[Message]:
+    """The newest messages that fit, with their keys; `before` is the id of the last one seen."""
+    query = select(Message).options(joinedload(Message.key)).order_by(Message.id.desc())
+    if filters.has_facets:
+        return list(
+            session.scalars(query.where(Message.id.in_(_walk(session, filters, NONE, before or NO_ROW, limit))))
+        )
+    if before is not None:
+        query = query.where(Message.id < before)
+    return list(session.scalars(query.where(*filters.conditions).limit(limit)))
+
+
+def count_newer(session: Session, filters: Filters, than: int) -> int:
+    """How many that fit came after a message; counts stop at MOST_COUNTED."""
+    if filters.has_facets:
+        return len(_walk(session, filters, than, NO_ROW, MOST_COUNTED))
+    newer = select(Message.id).where(Message.id > than, *filters.conditions).limit(MOST_COUNTED).subquery()
+    return session.scalar(select(func.count()).select_from(newer)) or 0
+
+
+def count(session: Session, filters: Filters) -> int:
+    """How many fit, all of them: it takes its time, for a file that takes longer."""
+    return session.scalar(select(func.count()).select_from(Message).where(*filters.conditions)) or 0
+
+
+def _walk(session: Session, filters: Filters, than: int, before: int, limit: int) -> list[int]:
+    """The newest ids between two that fit, none included; however rare they are, no other row is looked at.
+
+    Each combination of status, kind, channel and operator lies in its index in the order of ids: the newest of each
+    are taken, and of these the newest.
+    """
+    if filters.since:
+        than = max(than, (session.scalar(select(_first_since(filters.since))) or NO_ROW) - 1)
+    told = {"than": than, "before": before, "most": limit, "key": filters.key_id}
+    if filters.key_id is None:
+        del told["key"]
+    chosen = (filters.status, filters.kind, filters.channel, filters.operator)
+    return list(session.scalars(_walking(chosen, filters.key_id is not None), told))
+
+
+@cache
+def _walking(chosen: tuple[str | None, ...], by_key: bool) -> TextClause:
+    """The statement, for the values that are fixed; None is any. All of them are from lists of ours."""
+    lists = [known if one is None else [known[known.index(one)]] for one, known in zip(chosen, FACETS, strict=True)]
+    key = "key_id = :key AND " if by_key else ""
+    parts = [
+        f"SELECT * FROM (SELECT id FROM messages WHERE {key}status = '{status}' AND kind = '{kind}' AND "  # noqa: S608
+        f"channel = '{channel}' AND substr(phone, 5, 1) = '{digit}' AND id > :than AND id < :before "
+        f"ORDER BY id DESC LIMIT :most) AS part_{i}"
+        for i, (status, kind, channel, digit) in enumerate(product(*lists))
+    ]
+    return text(" UNION ALL ".join(parts) + " ORDER BY id DESC LIMIT :most")
+
+
+def is_empty(session: Session) -> bool:
+    """Whether no message was ever written down."""
+    return session.scalar(select(Message.id).limit(1)) is None
+
+
+def otps_of(session: Session, messages: Sequence[Message]) -> dict[int, Otp]:
+    """The codes that messages carry, by message id."""
+    return templates.otps_of(session, [message.id for message in messages if message.kind == "otp"])
+
+
+def shown_text(message: Message, otp: Otp | None) -> str | None:
+    """The text for people to read, the code masked; None when it is no longer kept."""
+    if message.kind == "otp":
+        return templates.of(otp).render(template_rules.MASK, otp.app_hash) if otp else None
+    return message.body
+
+
+def _first_since(since: datetime) -> ColumnElement[int]:
+    """The row with which a period begins: rows run along `id`, and a second index on time would not help them."""
+    first = select(Message.id).where(Message.created_at >= since).order_by(Message.created_at).limit(1)
+    return func.coalesce(first.scalar_subquery(), NO_ROW)
+
+
+def _prefix(plain: str) -> Sought | None:
+    """`3808`, `+2223808`: the beginning of a number, long enough to be worth a search."""
+    if not re.fullmatch(r"\+?[0-9]{4,12}", plain):
+        return None
+    local = plain.removeprefix("+").removeprefix("222") if plain.startswith(("+222", "222")) else plain
+    fits = SHORTEST_PREFIX <= len(local) < numbers.LOCAL_DIGITS and local[0] in numbers.OPERATORS
+    return Sought(prefix="+222" + local) if fits else None
+
+
+def _message_id(text: str) -> Sought:
+    try:
+        return Sought(uuid=str(uuid.UUID(text)))
+    except ValueError:
+        raise NotSearchable(text) from None
+
+
+def _western(character: str) -> str:
+    value = unicodedata.decimal(character, None)
+    return character if value is None else str(value)

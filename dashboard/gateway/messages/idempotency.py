@@ -1,0 +1,120 @@
+"""Idempotency-Key: a call that comes again is answered as it was, and does nothing.
+
+The answer is written down in the transaction that does the work. There is no state in between: a process that dies
+leaves both or neither. For one call at a time: the second waits for the first one's commit and then finds its row.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import hmac
+import json
+import re
+from dataclasses import dataclass
+from datetime import timedelta
+from typing import Any
+
+from sqlalchemy import bindparam, delete, insert, select, update
+from sqlalchemy.orm import Session
+
+from dashboard.db import UtcDateTime, change, lock, table, utcnow
+from dashboard.gateway.api_keys.keys import Caller
+from dashboard.models.idempotency import KeptAnswer
+from dashboard.settings import Settings
+
+LIFETIME = timedelta(hours=24)
+NAME = re.compile(r"[\x20-\x7e]{1,255}")
+SWEPT = 10_000  # rows in a transaction, so that no sweep holds the write lock for long
+
+
+class InvalidName(ValueError):
+    """The Idempotency-Key is not 1 to 255 printable ASCII characters."""
+
+
+class Mismatch(Exception):
+    """The Idempotency-Key came before with another body."""
+
+
+@dataclass(frozen=True)
+class Call:
+    """A call that may come again: which one it is, and what it asks for."""
+
+    token: str
+    request: str
+
+
+@dataclass(frozen=True)
+class Kept:
+    """What was answered. `status` is None while the message itself must be asked how it went."""
+
+    answer: str
+    status: int | None
+    message_uuid: str | None
+
+
+_KEPT = table(KeptAnswer)
+_COLUMNS = _KEPT.c
+_SINCE = bindparam("since", type_=UtcDateTime)
+FIND = select(_KEPT).where(_COLUMNS.token == bindparam("call"), _COLUMNS.created_at > _SINCE)
+CLEAR = delete(_KEPT).where(_COLUMNS.token == bindparam("call"))
+INSERT = insert(_KEPT)
+
+
+def call(settings: Settings, caller: Caller, path: str, name: str, body: dict[str, Any]) -> Call:
+    """Tell a call by API key, path and Idempotency-Key; raise InvalidName.
+
+    Two bodies are the same when they are the same JSON: order and blanks do not matter. Only a keyed hash is kept of
+    the body, since whoever has the database could guess a phone number or a short text from a plain one.
+    """
+    if not NAME.fullmatch(name):
+        raise InvalidName
+    secret = hashlib.sha256(b"idempotency" + settings.data_secret.encode()).digest()
+    asked = json.dumps(body, sort_keys=True, separators=(",", ":"))
+    return Call(_mac(secret, json.dumps([caller.id, path, name])), _mac(secret, asked))
+
+
+def find(session: Session, call: Call) -> Kept | None:
+    """What was answered to this call in the last 24 hours, if it came before; raise Mismatch.
+
+    The caller does the work and keeps its answer in this same transaction; others with this call wait till its end.
+    """
+    lock(session, f"idempotency:{call.token}")
+    row = session.connection().execute(FIND, {"call": call.token, "since": utcnow() - LIFETIME}).one_or_none()
+    if row is None:
+        return None
+    if not hmac.compare_digest(row.request, call.request):
+        raise Mismatch
+    return Kept(row.answer, row.status, row.message_uuid)
+
+
+def keep(session: Session, call: Call, kept: Kept) -> None:
+    """Write the answer down."""
+    connection = session.connection()
+    connection.execute(CLEAR, {"call": call.token})  # one that is past its day and not swept yet
+    connection.execute(INSERT, {**vars(call), **vars(kept), "created_at": utcnow()})
+
+
+def settle(session: Session, call: Call, kept: Kept) -> Kept:
+    """The wait for a message is over: this is its answer, unless another who waited has given one; return that."""
+    mine = (KeptAnswer.token == call.token, KeptAnswer.message_uuid == kept.message_uuid)
+    told = update(KeptAnswer).where(*mine, KeptAnswer.status.is_(None)).values(status=kept.status, answer=kept.answer)
+    if change(session, told):
+        return kept
+    row = session.execute(select(_KEPT).where(*mine)).one_or_none()
+    return kept if row is None or row.status is None else Kept(row.answer, row.status, row.message_uuid)
+
+
+def forget(session: Session, call: Call, message_uuid: str) -> None:
+    """Nothing came of the call: when it comes again, it is tried anew."""
+    mine = (KeptAnswer.token == call.token, KeptAnswer.message_uuid == message_uuid)
+    session.execute(delete(KeptAnswer).where(*mine, KeptAnswer.status.is_(None)))
+
+
+def sweep(session: Session) -> int:
+    """Delete answers that are past their day, some at a time; return how many."""
+    old = select(KeptAnswer.token).where(KeptAnswer.created_at <= utcnow() - LIFETIME).limit(SWEPT)
+    return change(session, delete(KeptAnswer).where(KeptAnswer.token.in_(old.scalar_subquery())))
+
+
+def _mac(secret: bytes, text: str) -> str:
+    return hmac.new(secret, text.encode(), "sha256").hexdigest()

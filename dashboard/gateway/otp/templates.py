@@ -1,0 +1,162 @@
+"""Versions of the wording of codes. A code keeps the version that it was asked for with, whatever is saved meanwhile.
+
+Sending looks nothing up: a process keeps the wordings in force and asks once a second whether there is a newer version.
+"""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Collection
+from dataclasses import dataclass, replace
+from typing import Any
+from weakref import WeakKeyDictionary
+
+from sqlalchemy import func, select
+from sqlalchemy.orm import Session, joinedload
+
+from dashboard.db import lock, table
+from dashboard.gateway.otp import template_rules
+from dashboard.models.api_keys import ApiKey
+from dashboard.models.otp import Otp, OtpWording
+
+LOOK_EVERY = 1.0  # seconds
+LANGUAGES = ("fr", "en", "ar")
+HISTORY = 50
+
+Subject = tuple[str | None, str]  # key, language
+
+
+class InvalidWording(ValueError):
+    """It breaks rules; `codes` are those of `otp_texts.faults`."""
+
+    def __init__(self, codes: list[str]) -> None:
+        super().__init__(", ".join(codes))
+        self.codes = codes
+
+
+@dataclass(frozen=True)
+class Wording:
+    """What a code is wrapped in. `id` is empty for the built-in one."""
+
+    id: int | None
+    body: str
+    brand: str = ""
+
+    def render(self, code: str, app_hash: str | None = None) -> str:
+        """The text as it is sent."""
+        return template_rules.fill(self.body, self.brand, code, app_hash)
+
+
+@dataclass(frozen=True)
+class NewWording:
+    """A version to be. Without a body the subject gives way to the more general wording."""
+
+    key_id: str | None
+    language: str
+    body: str | None
+    brand: str = ""
+
+
+@dataclass
+class _Known:
+    """The wordings in force in one database, as this process last saw them."""
+
+    looked_at: float
+    newest: int
+    wordings: dict[Subject, Wording]
+
+
+BUILT_IN = {language: Wording(None, body) for language, body in template_rules.TEXTS.items()}
+_VERSIONS = table(OtpWording)
+NEWEST = select(func.max(_VERSIONS.c.id))
+IN_FORCE = select(_VERSIONS).where(
+    _VERSIONS.c.id.in_(select(func.max(_VERSIONS.c.id)).group_by(_VERSIONS.c.key_id, _VERSIONS.c.language)),
+    _VERSIONS.c.body.is_not(None),
+)
+_known: WeakKeyDictionary[Any, _Known] = WeakKeyDictionary()  # by connection pool
+
+
+def current(session: Session, key_id: str | None, language: str, brand: str | None = None) -> Wording:
+    """The wording in force: the key's own, else the one for all keys with the key's `brand`, else the built-in."""
+    found = _in_force(session)
+    own, general = found.get((key_id, language)), found.get((None, language))
+    if own is None and general is not None and brand:
+        return replace(general, brand=brand)
+    return own or general or BUILT_IN[language]
+
+
+def of(otp: Otp) -> Wording:
+    """The wording that a code was asked for with."""
+    if otp.wording is None or otp.wording.body is None:
+        return BUILT_IN[otp.language]
+    return Wording(otp.wording.id, otp.wording.body, otp.brand or otp.wording.brand)
+
+
+def broken_by(session: Session, brand: str) -> list[tuple[str, list[str]]]:
+    """Wordings for all keys that a key's brand would break: language, and which rules."""
+    general = [(row.language, row.body) for row in session.execute(IN_FORCE) if row.key_id is None]
+    found = ((language, template_rules.faults(body, brand)) for language, body in general)
+    return [(language, codes) for language, codes in found if codes]
+
+
+def breaks_for(session: Session, body: str) -> list[ApiKey]:
+    """The keys whose brand would break this wording, were it the one for all keys."""
+    branded = session.scalars(select(ApiKey).where(ApiKey.brand.is_not(None), ApiKey.revoked_at.is_(None)))
+    tidy = template_rules.tidy(body)
+    return [key for key in branded if key.brand and template_rules.faults(tidy, key.brand)]
+
+
+def save(session: Session, wanted: NewWording, created_by: str | None = None) -> OtpWording:
+    """Put a new version in force, within a second everywhere; raise InvalidWording. The caller commits."""
+    body = None if wanted.body is None else template_rules.tidy(wanted.body)
+    broken = [] if body is None else template_rules.faults(body, wanted.brand)
+    if not broken and body is not None and wanted.key_id is None and breaks_for(session, body):
+        broken = ["brand_of_a_key"]
+    if broken:
+        raise InvalidWording(broken)
+    lock(session, "otp_wordings")  # ids must come into sight in their order, or a process would overlook one
+    row = OtpWording(
+        key_id=wanted.key_id, language=wanted.language, body=body, brand=wanted.brand, created_by=created_by
+    )
+    session.add(row)
+    session.flush()
+    return row
+
+
+def history(session: Session, key_id: str | None, language: str) -> list[OtpWording]:
+    """The versions of one subject, newest first."""
+    query = select(OtpWording).where(OtpWording.key_id.is_not_distinct_from(key_id), OtpWording.language == language)
+    return list(session.scalars(query.order_by(OtpWording.id.desc()).limit(HISTORY)))
+
+
+def find(session: Session, version: int) -> OtpWording | None:
+    return session.get(OtpWording, version)
+
+
+def own(session: Session) -> set[Subject]:
+    """The subjects that have a wording of their own in force."""
+    return {(row.key_id, row.language) for row in session.execute(IN_FORCE)}
+
+
+def otps_of(session: Session, message_ids: Collection[int]) -> dict[int, Otp]:
+    """The codes that messages carry with their wordings, by message id."""
+    if not message_ids:
+        return {}
+    query = select(Otp).options(joinedload(Otp.wording)).where(Otp.message_id.in_(message_ids))
+    return {row.message_id: row for row in session.scalars(query)}
+
+
+def _in_force(session: Session) -> dict[Subject, Wording]:
+    pool, now = session.get_bind().pool, time.monotonic()  # type: ignore[union-attr]
+    known = _known.get(pool)
+    if known is not None and now - known.looked_at < LOOK_EVERY:
+        return known.wordings
+    newest = session.connection().execute(NEWEST).scalar() or 0
+    if known is None or known.newest != newest:
+        rows = session.connection().execute(IN_FORCE)
+        wordings = {(row.key_id, row.language): Wording(row.id, row.body, row.brand) for row in rows}
+        known = _Known(now, newest, wordings)
+    else:
+        known = _Known(now, newest, known.wordings)
+    _known[pool] = known
+    return known.wordings

@@ -1,0 +1,93 @@
+"""The sandbox phone: what it received, per number. Texts are encrypted, since they may hold codes."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from datetime import datetime
+
+from cryptography.fernet import InvalidToken
+from sqlalchemy import bindparam, delete, func, insert, select
+
+from dashboard.db import Sessions, change, reading, table, utcnow
+from dashboard.gateway import encryption
+from dashboard.models.sandbox import SandboxText
+from dashboard.providers.base import Outgoing
+from dashboard.settings import Settings
+
+UNREADABLE = "\N{REPLACEMENT CHARACTER}"
+
+
+INSERT = insert(table(SandboxText))
+NEWEST = select(SandboxText.id, SandboxText.received_at).order_by(SandboxText.id.desc()).limit(1)
+NUMBERS = (
+    select(SandboxText.phone)
+    .group_by(SandboxText.phone)
+    .order_by(func.max(SandboxText.id).desc())
+    .limit(bindparam("most"))
+)
+
+
+@dataclass(frozen=True)
+class Received:
+    """A text as the phone shows it."""
+
+    text: str
+    channel: str
+    message_uuid: str
+    received_at: datetime
+
+
+class Handset:
+    """All sandbox phones. `receive` commits by itself: like a carrier's ledger, it outlives the sender's failure."""
+
+    def __init__(self, sessions: Sessions, settings: Settings) -> None:
+        self.sessions = sessions
+        self.cipher = encryption.cipher(settings, b"sandbox phone")
+
+    def receive(self, outgoing: Outgoing) -> None:
+        """Put a text on the phone, once for each call: doubles are shown, not hidden."""
+        row = {
+            "phone": outgoing.phone,
+            "channel": outgoing.channel,
+            "message_uuid": outgoing.id,
+            "sealed": self.cipher.encrypt(outgoing.text.encode()),
+            "received_at": utcnow(),
+        }
+        with self.sessions.kw["bind"].begin() as connection:
+            connection.execute(INSERT, row)
+
+    def newest(self) -> str:
+        """Changes whenever something arrives or goes."""
+        with reading(self.sessions) as session:
+            row = session.execute(NEWEST).one_or_none()
+        return f"{row.id}.{int(row.received_at.timestamp() * 1000)}" if row else "0"
+
+    def numbers(self, limit: int) -> list[str]:
+        """The numbers that received something last, the latest first."""
+        with reading(self.sessions) as session:
+            return list(session.scalars(NUMBERS, {"most": limit}))
+
+    def latest(self, phones: Sequence[str], limit: int) -> dict[str, list[Received]]:
+        """The newest `limit` texts of each number, oldest first."""
+        return {phone: self.inbox(phone, limit) for phone in phones}
+
+    def clear(self, phone: str | None = None) -> int:
+        """Throw away what a number, or all, received; return how many texts went. Commits, as `receive` does."""
+        rows = table(SandboxText)
+        gone = delete(rows) if phone is None else delete(rows).where(rows.c.phone == phone)
+        with self.sessions.kw["bind"].begin() as connection:
+            return change(connection, gone)
+
+    def inbox(self, phone: str, limit: int | None = None) -> list[Received]:
+        """What a number received, oldest first; the newest `limit` of it."""
+        with reading(self.sessions) as session:
+            query = select(SandboxText).where(SandboxText.phone == phone).order_by(SandboxText.id.desc()).limit(limit)
+            rows = reversed(session.scalars(query).all())
+            return [Received(self._open(row.sealed), row.channel, row.message_uuid, row.received_at) for row in rows]
+
+    def _open(self, sealed: bytes) -> str:
+        try:
+            return self.cipher.decrypt(sealed).decode()
+        except InvalidToken:  # sealed under another DATA_SECRET
+            return UNREADABLE

@@ -1,0 +1,63 @@
+"""Settings that owners make in the dashboard, typed, with their defaults. Those of the machine are in the environment.
+
+Reading them costs nothing: a process keeps them for a second.
+"""
+
+from __future__ import annotations
+
+import time
+from dataclasses import asdict, dataclass, fields
+from typing import Any
+from weakref import WeakKeyDictionary
+
+from sqlalchemy import select
+from sqlalchemy.orm import Session
+
+from dashboard.db import table, utcnow
+from dashboard.models.site_settings import Setting
+
+LOOK_EVERY = 1.0  # seconds
+
+
+@dataclass(frozen=True)
+class Preferences:
+    """Days are counted from when a message was accepted."""
+
+    organisation: str = ""  # shown in the dashboard; offered as the brand of a wording
+    timezone: str = ""  # empty: the one of the environment
+    otp_language: str = "fr"  # of codes that are asked for without one
+    texts_days: int = 7  # then the texts of messages are deleted
+    numbers_days: int = 90  # then phone numbers are cut to their first two digits
+    sandbox_days: int = 7  # then texts leave the sandbox phone
+
+
+LEAST_DAYS = {"texts_days": 2, "numbers_days": 8, "sandbox_days": 1}  # texts may wait a day; a week is rehearsed
+MOST_DAYS = 3_650
+_SETTINGS = table(Setting)
+ALL = select(_SETTINGS.c.name, _SETTINGS.c.value)
+_known: WeakKeyDictionary[Any, tuple[float, Preferences]] = WeakKeyDictionary()  # by connection pool
+
+
+def current(session: Session) -> Preferences:
+    """As they are, or were a second ago."""
+    pool, now = session.get_bind().pool, time.monotonic()  # type: ignore[union-attr]
+    known = _known.get(pool)
+    if known is None or now - known[0] >= LOOK_EVERY:
+        known = _known[pool] = (now, read(session))
+    return known[1]
+
+
+def read(session: Session) -> Preferences:
+    """As they are."""
+    made = {row.name: row.value for row in session.connection().execute(ALL)}
+    return Preferences(**{field.name: made[field.name] for field in fields(Preferences) if field.name in made})
+
+
+def save(session: Session, wanted: Preferences, by: str | None = None) -> None:
+    """Keep what differs from before; in force within a second everywhere. The caller commits."""
+    before = asdict(read(session))
+    for name, value in asdict(wanted).items():
+        if value != before[name]:
+            session.merge(Setting(name=name, value=value, changed_at=utcnow(), changed_by=by))
+    session.flush()
+    _known.pop(session.get_bind().pool, None)  # type: ignore[union-attr]

@@ -1,0 +1,221 @@
+"""Roll-ups: fold what changed in messages and codes into counts by minute, hour and day.
+
+A row says as what it was last counted. Rows that have changed since lie in an index of their own, which the database
+keeps; sending and judging do not know of it. A fold takes some of them, adds the difference to their buckets and notes
+in each row what it now stands for, all in one transaction: it may be cut off at any point and run on several machines.
+"""
+
+from __future__ import annotations
+
+import time
+from bisect import bisect_left
+from collections import defaultdict
+from dataclasses import dataclass, field
+from datetime import datetime, timedelta
+from typing import Any
+
+from sqlalchemy import Row, bindparam, case, delete, func, or_, select, text, update
+from sqlalchemy.dialects import postgresql, sqlite
+from sqlalchemy.orm import Session
+
+from dashboard.db import Sessions, UtcDateTime, table, utcnow
+from dashboard.models.messages import UNTALLIED as CHANGED_MESSAGES
+from dashboard.models.messages import Message
+from dashboard.models.otp import UNTALLIED as JUDGED_OTPS
+from dashboard.models.otp import Otp
+from dashboard.models.statistics import MEASURES, SEND_BOUNDS, SUBJECT, VERIFY_BOUNDS, Tally, TallyReason
+
+GRAINS = {"minute": timedelta(minutes=1), "hour": timedelta(hours=1), "day": timedelta(days=1)}  # days are UTC's
+KEPT = {"minute": timedelta(hours=48), "hour": timedelta(days=100)}
+BATCH = 1_000
+# Rows under way change again soon, and a lock on a row that is due would hide it from a worker that looks for it.
+SOON_SETTLED = timedelta(seconds=10)
+NOTHING = dict.fromkeys(MEASURES, 0)
+ENDS = ("delivered", "failed", "expired")
+
+Subject = tuple[str, ...]  # as SUBJECT names it
+Bucket = tuple[str, datetime, Subject]  # grain, start, subject
+
+_MESSAGES, _OTPS = table(Message).c, table(Otp).c
+CHANGED = (
+    select(
+        *(_MESSAGES[name] for name in ("id", "key_id", "kind", "channel", "phone", "segments", "status", "error_code")),
+        *(_MESSAGES[name] for name in ("sent_at", "tallied_status", "tallied_more")),
+        func.coalesce(_OTPS.created_at, _MESSAGES.created_at, type_=UtcDateTime).label("created_at"),
+        func.coalesce(_OTPS.language, "").label("language"),
+    )
+    .select_from(table(Message).outerjoin(table(Otp), _OTPS.message_id == _MESSAGES.id))
+    .with_hint(table(Message), "INDEXED BY ix_messages_untallied", "sqlite")
+    .where(
+        text(f"({CHANGED_MESSAGES})"),
+        or_(_MESSAGES.due_at.is_(None), _MESSAGES.created_at < bindparam("settled_before", type_=UtcDateTime)),
+    )
+    .order_by(_MESSAGES.id)
+    .limit(bindparam("most"))
+    .with_for_update(of=table(Message), skip_locked=True)
+)
+JUDGED = (
+    select(_OTPS.id, _OTPS.key_id, _OTPS.channel, _OTPS.phone, _OTPS.language, _OTPS.created_at, _OTPS.verified_at)
+    .with_hint(table(Otp), "INDEXED BY ix_otps_untallied", "sqlite")
+    .where(text(JUDGED_OTPS))
+    .order_by(_OTPS.id)
+    .limit(bindparam("most"))
+    .with_for_update(skip_locked=True)
+)
+NOTE_MESSAGES = (
+    update(table(Message))
+    .where(_MESSAGES.id.in_(bindparam("ids", expanding=True)))
+    .values(
+        tallied_status=_MESSAGES.status,
+        tallied_more=case((_MESSAGES.sent_at.is_(None), ""), else_="+")
+        + case((_MESSAGES.status == "failed", func.coalesce(_MESSAGES.error_code, "")), else_=""),
+    )
+)
+NOTE_OTPS = update(table(Otp)).where(_OTPS.id.in_(bindparam("ids", expanding=True))).values(tallied=True)
+
+
+@dataclass
+class Sums:
+    """Differences that wait to be added to their buckets. Minutes older than they are kept are left out."""
+
+    now: datetime = field(default_factory=utcnow)
+    counts: dict[tuple[datetime, Subject], dict[str, int]] = field(default_factory=dict)
+    reasons: dict[tuple[datetime, Subject, str], int] = field(default_factory=lambda: defaultdict(int))
+    starts: dict[datetime, list[tuple[str, datetime]]] = field(default_factory=dict)
+
+    def at(self, created_at: datetime, subject: Subject) -> dict[str, int]:
+        return self.counts.setdefault((start_of("minute", created_at), subject), defaultdict(int))
+
+    def add_message(self, row: Row[Any] | Any) -> None:
+        """Add what a message is now, less what it was counted as."""
+        subject = (row.key_id, row.kind, row.channel, row.phone[4], row.language)
+        bucket = self.at(row.created_at, subject)
+        before, more = row.tallied_status, row.tallied_more or ""
+        if before is None:
+            bucket["requested"] += 1
+            bucket["segments"] += row.segments
+        if row.sent_at is not None and not more.startswith("+"):
+            bucket["sent"] += 1
+            bucket[_bin("send", SEND_BOUNDS, row.sent_at - row.created_at)] += 1
+        if before != row.status:
+            self._move(bucket, before, -1)
+            self._move(bucket, row.status, 1)
+            minute = start_of("minute", row.created_at)
+            self._reason(minute, subject, before, more.removeprefix("+"), -1)
+            self._reason(minute, subject, row.status, row.error_code or "", 1)
+
+    def add_verdict(self, row: Row[Any] | Any) -> None:
+        """Add the end of a code: typed in right, or tried too often."""
+        bucket = self.at(row.created_at, (row.key_id, "otp", row.channel, row.phone[4], row.language))
+        if row.verified_at is None:
+            bucket["exhausted"] += 1
+        else:
+            bucket["verified"] += 1
+            bucket[_bin("verify", VERIFY_BOUNDS, row.verified_at - row.created_at)] += 1
+
+    def _move(self, bucket: dict[str, int], status: str | None, by: int) -> None:
+        if status in ENDS:
+            bucket[status] += by
+
+    def _reason(self, minute: datetime, subject: Subject, status: str | None, code: str, by: int) -> None:
+        if status == "failed":
+            self.reasons[minute, subject, code] += by
+
+    def rows(self) -> list[dict[str, Any]]:
+        """Of the tallies' table, for every grain."""
+        found: dict[Bucket, dict[str, int]] = {}
+        for (minute, subject), counts in self.counts.items():
+            for grain, start in self._starts(minute):
+                total = found.setdefault((grain, start, subject), {})
+                for name, count in counts.items():
+                    total[name] = total.get(name, 0) + count
+        return [{**_named(bucket), **NOTHING, **found[bucket]} for bucket in sorted(found)]
+
+    def reason_rows(self) -> list[dict[str, Any]]:
+        """Of the reasons' table: hours and days."""
+        found: dict[tuple[Bucket, str], int] = defaultdict(int)
+        for (minute, subject, code), count in self.reasons.items():
+            for grain, start in self._starts(minute):
+                if grain != "minute":
+                    found[(grain, start, subject), code] += count
+        return [{**_named(bucket), "code": code, "failed": found[bucket, code]} for bucket, code in sorted(found)]
+
+    def _starts(self, minute: datetime) -> list[tuple[str, datetime]]:
+        if minute not in self.starts:
+            starts = ((grain, start_of(grain, minute)) for grain in GRAINS)
+            self.starts[minute] = [(g, at) for g, at in starts if g not in KEPT or at >= self.now - KEPT[g]]
+        return self.starts[minute]
+
+
+def start_of(grain: str, at: datetime) -> datetime:
+    """When the bucket began that holds a moment."""
+    if grain == "minute":
+        return at.replace(second=0, microsecond=0)
+    return at.replace(minute=0, second=0, microsecond=0, hour=at.hour if grain == "hour" else 0)
+
+
+def fold(session: Session, limit: int = BATCH) -> int:
+    """Count up to `limit` changed messages and as many judged codes; return how many rows there were.
+
+    The session is one that writes; the caller commits.
+    """
+    now = utcnow()
+    told = {"most": limit, "settled_before": now - SOON_SETTLED}
+    messages = session.execute(CHANGED, told).all()
+    otps = session.execute(JUDGED, {"most": limit}).all()
+    sums = Sums(now)
+    for message in messages:
+        sums.add_message(message)
+    for otp in otps:
+        sums.add_verdict(otp)
+    if messages:
+        session.connection().execute(NOTE_MESSAGES, {"ids": [row.id for row in messages]})
+    if otps:
+        session.connection().execute(NOTE_OTPS, {"ids": [row.id for row in otps]})
+    write(session, sums)
+    return len(messages) + len(otps)
+
+
+def fold_for(sessions: Sessions, seconds: float) -> int:
+    """Fold until nothing is left or the time is up, in short transactions; commits. Return how many rows there were."""
+    end, total = time.monotonic() + seconds, 0
+    while True:
+        with sessions.begin() as session:
+            count = fold(session)
+        total += count
+        if count < BATCH or time.monotonic() >= end:
+            return total
+
+
+def write(session: Session, sums: Sums) -> None:
+    """Add sums to their buckets. They go in one order, so that two who write do not wait for each other in a ring."""
+    for model, rows, names in ((Tally, sums.rows(), MEASURES), (TallyReason, sums.reason_rows(), ("failed",))):
+        if rows:
+            session.connection().execute(_adding(session, model, names), rows)
+
+
+def forget_old(session: Session) -> None:
+    """Drop minutes and hours that are past their time; days stay."""
+    for model in (Tally, TallyReason):
+        columns = table(model).c
+        for grain, kept in KEPT.items():
+            session.execute(delete(table(model)).where(columns.grain == grain, columns.at < utcnow() - kept))
+
+
+def _adding(session: Session, model: type[Tally | TallyReason], names: tuple[str, ...]) -> Any:
+    """An insert that adds to a row which is there already."""
+    dialect = postgresql if session.get_bind().dialect.name == "postgresql" else sqlite
+    target = table(model)
+    statement = dialect.insert(target)
+    added = {name: target.c[name] + statement.excluded[name] for name in names}
+    return statement.on_conflict_do_update(index_elements=list(target.primary_key.columns), set_=added)
+
+
+def _named(bucket: Bucket) -> dict[str, Any]:
+    grain, at, subject = bucket
+    return {"grain": grain, "at": at, **dict(zip(SUBJECT, subject, strict=True))}
+
+
+def _bin(name: str, bounds: tuple[float, ...], length: timedelta) -> str:
+    """The column of the histogram that a length of time falls into."""
+    return f"{name}_{bisect_left(bounds, length.total_seconds())}"

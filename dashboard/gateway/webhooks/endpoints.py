@@ -1,0 +1,315 @@
+"""Webhook endpoints, as the people behind them see them: make, change, rotate, end, try, look back, replay."""
+
+from __future__ import annotations
+
+import ipaddress
+import socket
+import uuid
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+from datetime import datetime, timedelta
+
+import httpx
+from cryptography.fernet import Fernet
+from sqlalchemy import ColumnElement, and_, delete, exists, func, literal, or_, select, update
+from sqlalchemy.dialects import postgresql, sqlite
+from sqlalchemy.orm import Session, joinedload, selectinload
+
+from dashboard.db import UtcDateTime, lock, utcnow
+from dashboard.gateway import encryption
+from dashboard.gateway.webhooks import events, queue, signing
+from dashboard.models.webhooks import WebhookAttempt, WebhookDelivery, WebhookEndpoint, WebhookEvent, WebhookSecret
+from dashboard.outbound import address_guard, client
+from dashboard.outbound.client import Guard
+from dashboard.settings import Settings
+
+MOST_ENDPOINTS = 10  # of a key
+MOST_SECRETS = 5  # that sign at a time
+LONGEST_URL = 2_000
+LONGEST_DESCRIPTION = 80
+GRACE = timedelta(hours=24)  # for which a rotated secret still signs
+MOST_REPLAYED = 10_000  # in one call: it is one transaction
+PAGE = 50
+
+
+class EndpointNotFound(LookupError):
+    """The key has no endpoint with this id."""
+
+
+class EventNotFound(LookupError):
+    """The key has no event with this reference; it may be older than what is kept."""
+
+
+class TooManyEndpoints(Exception):
+    """The key has as many endpoints as it may have."""
+
+
+class EndpointOff(Exception):
+    """The endpoint is disabled: nothing is sent to it."""
+
+
+class AlreadyDone(Exception):
+    """The same order came before, as when a form is sent twice; its secret was shown then."""
+
+
+@dataclass(frozen=True)
+class Wanted:
+    """What a new endpoint is to be. Whoever chooses the id can send the same order twice and make one."""
+
+    key_id: str
+    url: str = field(repr=False)
+    events: tuple[str, ...] = events.KINDS
+    description: str = ""
+    id: str = field(default_factory=lambda: str(uuid.uuid4()))
+
+
+def cipher(settings: Settings) -> Fernet:
+    """Encrypts the secrets at rest."""
+    return encryption.cipher(settings, b"webhook secrets")
+
+
+def guard(settings: Settings) -> Guard:
+    """What the settings allow beyond https to public addresses."""
+    return Guard(allow_http=bool(settings.webhooks_allow_http), allow_private=bool(settings.webhooks_allow_private))
+
+
+def url_fault(url: str, allowed: Guard) -> str | None:
+    """What is wrong with an address: url_format, url_scheme or url_private.
+
+    A name is not looked up here: it is judged at each call, by the address that it has then.
+    """
+    host = _host(url) if len(url) <= LONGEST_URL and url.isprintable() else None
+    if host is None:
+        return "url_format"
+    if client.url_problem(url, allowed) is not None:
+        return "url_scheme" if client.url_problem(url, Guard(allow_http=True)) is None else "url_format"
+    return None if allowed.allow_private or not _is_private(host) else "url_private"
+
+
+def create(session: Session, box: Fernet, wanted: Wanted, created_by: str | None = None) -> tuple[WebhookEndpoint, str]:
+    """Make an endpoint; return it with its secret, which is shown once. Raise AlreadyDone or TooManyEndpoints.
+
+    After the commit, call `events.wait_until_known` before saying so: until then an event may pass it by.
+    """
+    lock(session, f"webhooks:{wanted.key_id}")
+    if session.get(WebhookEndpoint, wanted.id) is not None:
+        raise AlreadyDone
+    if len(of_key(session, wanted.key_id)) >= MOST_ENDPOINTS:
+        raise TooManyEndpoints
+    endpoint = WebhookEndpoint(
+        id=wanted.id,
+        key_id=wanted.key_id,
+        url=wanted.url,
+        description=wanted.description,
+        events=list(wanted.events),
+        created_by=created_by,
+    )
+    session.add(endpoint)
+    secret = _add_secret(endpoint, box)
+    session.flush()
+    return endpoint, secret
+
+
+def of_key(session: Session, key_id: str) -> list[WebhookEndpoint]:
+    """The endpoints of a key, oldest first."""
+    return _all(session, WebhookEndpoint.key_id == key_id)
+
+
+def listed(session: Session) -> list[WebhookEndpoint]:
+    """The endpoints of all keys, those in trouble first, then the newest first."""
+    trouble = (WebhookEndpoint.disabled_at.is_(None), WebhookEndpoint.failing_since.is_(None))
+    query = select(WebhookEndpoint).where(WebhookEndpoint.deleted_at.is_(None)).options(joinedload(WebhookEndpoint.key))
+    return list(session.scalars(query.order_by(*trouble, WebhookEndpoint.created_at.desc())))
+
+
+def find(session: Session, endpoint_id: str, key_id: str | None = None) -> WebhookEndpoint:
+    """An endpoint by its id, of this key where one is given; raise EndpointNotFound."""
+    found = _all(session, WebhookEndpoint.id == endpoint_id)
+    if not found or (key_id is not None and found[0].key_id != key_id):
+        raise EndpointNotFound(endpoint_id)
+    return found[0]
+
+
+def state(endpoint: WebhookEndpoint) -> str:
+    """`disabled`, `failing` or `active`."""
+    if endpoint.disabled_at is not None:
+        return "disabled"
+    return "failing" if endpoint.failing_since is not None else "active"
+
+
+def needing_attention(session: Session) -> list[WebhookEndpoint]:
+    """Endpoints that fail, or that were disabled for it."""
+    off = or_(WebhookEndpoint.disabled_at.is_(None), WebhookEndpoint.disabled_for != "asked")
+    trouble = or_(WebhookEndpoint.failing_since.is_not(None), WebhookEndpoint.disabled_at.is_not(None))
+    return _all(session, and_(off, trouble))
+
+
+def rotate(session: Session, box: Fernet, endpoint: WebhookEndpoint, newest: int | None = None) -> str:
+    """Give it a new secret; those before sign for 24 hours more. Return the new one.
+
+    `newest` is the id of the newest secret that the one who asks has seen: raise AlreadyDone when there is a newer one.
+    """
+    lock(session, f"webhooks:{endpoint.key_id}")
+    session.refresh(endpoint, ["secrets"])
+    if newest is not None and newest != endpoint.secrets[-1].id:
+        raise AlreadyDone
+    end = utcnow() + GRACE
+    for old in endpoint.secrets:
+        old.expires_at = min(old.expires_at or end, end)
+    for spare in live_secrets(endpoint)[MOST_SECRETS - 1 :]:
+        spare.expires_at = utcnow()
+    return _add_secret(endpoint, box)
+
+
+def live_secrets(endpoint: WebhookEndpoint) -> list[WebhookSecret]:
+    """Those that sign, newest first."""
+    now = utcnow()
+    return [one for one in reversed(endpoint.secrets) if one.expires_at is None or one.expires_at > now]
+
+
+def disable(session: Session, endpoint: WebhookEndpoint) -> None:
+    """Make no more calls; what waits is given up."""
+    if endpoint.disabled_at is None:
+        queue.disable(session, endpoint.id, "asked")
+        session.refresh(endpoint)
+
+
+def enable(session: Session, endpoint: WebhookEndpoint) -> None:
+    """Make calls again, from the next event on; the earlier ones can be replayed."""
+    endpoint.disabled_at = endpoint.disabled_for = endpoint.failing_since = None
+    session.flush()
+
+
+def remove(session: Session, endpoint: WebhookEndpoint) -> None:
+    """End it for good, and forget its secrets."""
+    queue.disable(session, endpoint.id, "asked")
+    session.execute(delete(WebhookSecret).where(WebhookSecret.endpoint_id == endpoint.id))
+    gone = update(WebhookEndpoint).where(WebhookEndpoint.id == endpoint.id)
+    session.execute(gone.values(deleted_at=utcnow()), execution_options={"synchronize_session": False})
+    session.expire_all()
+
+
+def send_test(session: Session, endpoint: WebhookEndpoint) -> str:
+    """Send it a `webhook.test`, whatever events it wants; return the event's reference. Raise EndpointOff."""
+    _check_on(endpoint)
+    data = {"webhookId": endpoint.id, "events": endpoint.events}
+    return events.write(session.connection(), endpoint.key_id, events.TEST, data, [endpoint.id])
+
+
+def replay(session: Session, endpoint: WebhookEndpoint, reference: str) -> None:
+    """Send one event again, under the same webhook-id. Raise EventNotFound or EndpointOff."""
+    _check_on(endpoint)
+    one = WebhookEvent.reference == reference
+    found = select(WebhookEvent.id).where(one, WebhookEvent.key_id == endpoint.key_id)
+    theirs = exists().where(WebhookDelivery.event_id == WebhookEvent.id, WebhookDelivery.endpoint_id == endpoint.id)
+    if session.scalar(found.where(or_(WebhookEvent.kind != events.TEST, theirs))) is None:
+        raise EventNotFound(reference)
+    _send_again(session, endpoint, one)
+
+
+def replay_period(session: Session, endpoint: WebhookEndpoint, since: datetime, until: datetime, only: str) -> int:
+    """Send the events of a period again that it wants, in their order; return how many. Raise EndpointOff.
+
+    `only` is `undelivered`, those that never arrived there, or `all`. Those that wait already are left alone, so after
+    MOST_REPLAYED the same call goes on with the rest.
+    """
+    _check_on(endpoint)
+    known = and_(WebhookDelivery.event_id == WebhookEvent.id, WebhookDelivery.endpoint_id == endpoint.id)
+    spared: ColumnElement[bool] = WebhookDelivery.due_at.is_not(None)
+    if only == "undelivered":
+        spared = or_(spared, WebhookDelivery.delivered_at.is_not(None))
+    chosen = and_(
+        WebhookEvent.created_at >= since,
+        WebhookEvent.created_at < until,
+        WebhookEvent.kind.in_(endpoint.events),
+        ~exists().where(known, spared),
+    )
+    return _send_again(session, endpoint, chosen)
+
+
+def attempts(
+    session: Session, endpoint: WebhookEndpoint, before: int | None = None, limit: int = PAGE
+) -> list[WebhookAttempt]:
+    """The newest calls to it, with their events; `before` is the id of the last one seen."""
+    query = select(WebhookAttempt).where(WebhookAttempt.endpoint_id == endpoint.id)
+    if before is not None:
+        query = query.where(WebhookAttempt.id < before)
+    query = query.options(joinedload(WebhookAttempt.event)).order_by(WebhookAttempt.id.desc())
+    return list(session.scalars(query.limit(limit)))
+
+
+def backlog(session: Session, endpoint: WebhookEndpoint) -> int:
+    """How many events wait for it; counts stop at 1,000."""
+    due = and_(WebhookDelivery.endpoint_id == endpoint.id, WebhookDelivery.due_at.is_not(None))
+    found = select(WebhookDelivery.id).where(due).limit(1_000).subquery()
+    return session.scalar(select(func.count()).select_from(found)) or 0
+
+
+def next_try(session: Session, endpoint: WebhookEndpoint) -> datetime | None:
+    """When the next event is due there."""
+    due = and_(WebhookDelivery.endpoint_id == endpoint.id, WebhookDelivery.due_at.is_not(None))
+    return session.scalar(select(WebhookDelivery.due_at).where(due).order_by(WebhookDelivery.due_at).limit(1))
+
+
+def _all(session: Session, condition: ColumnElement[bool]) -> list[WebhookEndpoint]:
+    query = select(WebhookEndpoint).where(condition, WebhookEndpoint.deleted_at.is_(None))
+    loaded = query.options(joinedload(WebhookEndpoint.key), selectinload(WebhookEndpoint.secrets))
+    return list(session.scalars(loaded.order_by(WebhookEndpoint.created_at)))
+
+
+def _host(url: str) -> str | None:
+    """Whom it names, as the look-up will know it; None where nobody can be called so, or at such a port."""
+    try:
+        parsed = httpx.URL(url)
+        host, port = parsed.host.removesuffix("."), parsed.port
+        name = parsed.raw_host.decode("ascii").removesuffix(".")
+    except (httpx.InvalidURL, UnicodeError):  # that of idna is one
+        return None
+    if port is not None and not 0 < port < 65_536:
+        return None
+    return host if all(0 < len(label) < 64 for label in name.split(".")) else None
+
+
+def _is_private(host: str) -> bool:
+    if host == "localhost" or host.endswith(".localhost"):
+        return True
+    address = _address(host)
+    return address is not None and not address_guard.is_open(address, allow_private=False)
+
+
+def _address(host: str) -> str | None:
+    """The address that a host spells out, in whatever way (127.1, 0x7f000001, 2130706433); None for names."""
+    try:
+        return str(ipaddress.ip_address(host))
+    except ValueError:
+        pass
+    try:
+        return str(ipaddress.IPv4Address(socket.inet_aton(host)))
+    except (OSError, UnicodeError):
+        return None
+
+
+def _add_secret(endpoint: WebhookEndpoint, box: Fernet) -> str:
+    secret = signing.new_secret()
+    endpoint.secrets.append(WebhookSecret(sealed=box.encrypt(secret.encode())))
+    return secret
+
+
+def _check_on(endpoint: WebhookEndpoint) -> None:
+    if endpoint.disabled_at is not None:
+        raise EndpointOff
+
+
+def _send_again(session: Session, endpoint: WebhookEndpoint, chosen: ColumnElement[bool]) -> int:
+    """Make the chosen events of the endpoint's key due there, with all their tries before them."""
+    now = utcnow()
+    names: Sequence[str] = ("event_id", "endpoint_id", "message_id", "due_at", "tries")
+    rows = select(
+        WebhookEvent.id, literal(endpoint.id), WebhookEvent.message_id, literal(now, UtcDateTime), literal(0)
+    ).where(WebhookEvent.key_id == endpoint.key_id, chosen)
+    dialect = postgresql if session.get_bind().dialect.name == "postgresql" else sqlite
+    inserting = dialect.insert(WebhookDelivery).from_select(names, rows.order_by(WebhookEvent.id).limit(MOST_REPLAYED))
+    sent = inserting.on_conflict_do_update(
+        index_elements=[WebhookDelivery.event_id, WebhookDelivery.endpoint_id], set_={"due_at": now, "tries": 0}
+    )
+    return len(session.connection().execute(sent.returning(WebhookDelivery.event_id)).all())

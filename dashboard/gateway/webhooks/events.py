@@ -1,0 +1,142 @@
+"""Events: what the messages and codes of a key go through, written down for those who listen.
+
+A row is written in the transaction that makes the thing happen, so that neither is there without the other. Where no
+endpoint listens, which is asked at most twice a second on each connection, `record` costs a look into a dictionary.
+"""
+
+from __future__ import annotations
+
+import itertools
+import json
+import time
+import uuid
+from collections.abc import Sequence
+from datetime import datetime
+from typing import Any
+
+from sqlalchemy import bindparam, insert, select
+from sqlalchemy.engine import Connection
+from sqlalchemy.orm import Session
+
+from dashboard.db import Runs, iso, table, utcnow
+from dashboard.models.messages import Message
+from dashboard.models.otp import Otp
+from dashboard.models.webhooks import WebhookDelivery, WebhookEndpoint, WebhookEvent
+
+KINDS = (
+    "message.sent",
+    "message.delivered",
+    "message.failed",
+    "message.expired",
+    "otp.verified",
+    "otp.exhausted",
+)
+TEST = "webhook.test"
+KNOWN_WITHIN = 0.5  # seconds after which every process has heard of a new endpoint
+
+Listening = dict[str, frozenset[str]]  # key → kinds that some endpoint of it wants
+
+# Built once: building them costs more than running them.
+_MESSAGES, _OTPS, _ENDPOINTS = table(Message), table(Otp), table(WebhookEndpoint)
+ALL_LISTENERS = select(_ENDPOINTS.c.key_id, _ENDPOINTS.c.events).where(_ENDPOINTS.c.deleted_at.is_(None))
+LISTENERS = select(_ENDPOINTS.c.id, _ENDPOINTS.c.events, _ENDPOINTS.c.disabled_at).where(
+    _ENDPOINTS.c.key_id == bindparam("for_key"), _ENDPOINTS.c.deleted_at.is_(None)
+)
+MESSAGE = select(_MESSAGES).where(_MESSAGES.c.id == bindparam("row_id"))
+CODE = select(_OTPS.c.language, _OTPS.c.attempts, _OTPS.c.verified_at).where(_OTPS.c.message_id == bindparam("row_id"))
+INSERT = insert(table(WebhookEvent)).returning(table(WebhookEvent).c.id)
+DELIVER = insert(table(WebhookDelivery))
+
+_written = itertools.count()
+_last = -1
+
+
+def record(session: Runs, key_id: str, message_id: int, *kinds: str) -> None:
+    """Write down what a message of a key has just gone through, in this order, after its row says so.
+
+    Call it in the transaction that changed the row; then let the caller's door ring the lane `webhooks`.
+    """
+    connection = session.connection() if isinstance(session, Session) else session
+    wanted = _listening(connection).get(key_id)
+    if wanted is None or wanted.isdisjoint(kinds):
+        return
+    listeners = connection.execute(LISTENERS, {"for_key": key_id}).all()
+    heard = [kind for kind in kinds if any(kind in listener.events for listener in listeners)]
+    if not heard:
+        return
+    message = connection.execute(MESSAGE, {"row_id": message_id}).one()
+    for kind in heard:
+        targets = [one.id for one in listeners if one.disabled_at is None and kind in one.events]
+        write(connection, key_id, kind, _data(connection, kind, message), targets, message_id)
+
+
+def write(
+    connection: Connection,
+    key_id: str,
+    kind: str,
+    data: dict[str, Any],
+    targets: Sequence[str],
+    message_id: int | None = None,
+) -> str:
+    """Write an event, due now at the endpoints whose ids are given; return its reference."""
+    global _last
+    now, reference = utcnow(), f"evt_{uuid.uuid4().hex}"
+    body = json.dumps({"type": kind, "timestamp": iso(now), "data": data}, ensure_ascii=False, separators=(",", ":"))
+    row = {"reference": reference, "key_id": key_id, "message_id": message_id, "kind": kind, "body": body}
+    event_id = connection.execute(INSERT, {**row, "created_at": now}).scalar_one()
+    due = {"event_id": event_id, "message_id": message_id, "due_at": now, "tries": 0}
+    if targets:
+        connection.execute(DELIVER, [{**due, "endpoint_id": target} for target in targets])
+        _last = next(_written)
+    return reference
+
+
+def wait_until_known() -> None:
+    """After an endpoint was made or changed, and before saying so: from now on no event passes it by."""
+    time.sleep(KNOWN_WITHIN)
+
+
+def written() -> int:
+    """A number that has changed when this process wrote events that are to be told: then ring for them."""
+    return _last
+
+
+def _listening(connection: Connection) -> Listening:
+    """Which keys have endpoints, as of at most KNOWN_WITHIN ago. A connection is used by one thread at a time."""
+    kept: tuple[float, Listening] | None = connection.info.get("listening")
+    if kept is not None and time.monotonic() < kept[0]:
+        return kept[1]
+    found: dict[str, set[str]] = {}
+    for key_id, kinds in connection.execute(ALL_LISTENERS):
+        found.setdefault(key_id, set()).update(kinds)
+    listening = {key_id: frozenset(kinds) for key_id, kinds in found.items()}
+    connection.info["listening"] = (time.monotonic() + KNOWN_WITHIN, listening)
+    return listening
+
+
+def _data(connection: Connection, kind: str, message: Any) -> dict[str, Any]:
+    """What is told: never a text, never a code."""
+    subject = {"messageId": message.uuid, "phoneNumber": message.phone, "channel": message.channel}
+    if kind.startswith("otp."):
+        code = connection.execute(CODE, {"row_id": message.id}).one()
+        return {**subject, "language": code.language, "attempts": code.attempts, "verifiedAt": iso(code.verified_at)}
+    return {
+        **subject,
+        "kind": message.kind,
+        "status": kind.partition(".")[2],
+        "encoding": message.encoding,
+        "segments": message.segments,
+        "errorCode": message.error_code,
+        "confirmedBy": message.confirmed_by,
+        **{name: iso(at) for name, at in _times(message).items()},
+    }
+
+
+def _times(message: Any) -> dict[str, datetime | None]:
+    return {
+        "createdAt": message.created_at,
+        "sentAt": message.sent_at,
+        "deliveredAt": message.delivered_at,
+        "failedAt": message.failed_at,
+        "expiredAt": message.expired_at,
+    }

@@ -1,0 +1,38 @@
+"""Signs of life: which workers and relays run."""
+
+from __future__ import annotations
+
+import os
+import socket
+from datetime import datetime, timedelta
+
+from sqlalchemy import delete, func, select
+from sqlalchemy.orm import Session
+
+from dashboard.db import utcnow
+from dashboard.gateway.messages import outbox
+from dashboard.gateway.webhooks import queue
+from dashboard.models.monitoring import Process
+
+LANES = (*outbox.LANES, queue.LANE)  # each has workers of its own
+BEAT_SECONDS = 3
+ALIVE = timedelta(seconds=10)
+
+
+def name() -> str:
+    return f"{socket.gethostname()}:{os.getpid()}"
+
+
+def beat(session: Session, role: str, started_at: datetime) -> None:
+    session.merge(Process(name=name(), role=role, started_at=started_at, beat_at=utcnow()))
+
+
+def leave(session: Session) -> None:
+    """Take this process, and those long silent, off the list."""
+    session.execute(delete(Process).where((Process.name == name()) | (Process.beat_at < utcnow() - 6 * ALIVE)))
+
+
+def alive(session: Session) -> dict[str, int]:
+    """How many processes of each role gave a sign lately."""
+    query = select(Process.role, func.count()).where(Process.beat_at > utcnow() - ALIVE).group_by(Process.role)
+    return {row[0]: row[1] for row in session.execute(query)}

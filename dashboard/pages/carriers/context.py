@@ -1,0 +1,173 @@
+"""What the pages of carriers show: the list, one of them, and how a trial through it goes."""
+
+from __future__ import annotations
+
+from datetime import datetime, timedelta
+from typing import Any
+
+from cryptography.fernet import Fernet
+from flask_babel import gettext as _
+
+from dashboard.db import utcnow
+from dashboard.extensions import services, session
+from dashboard.gateway import workers
+from dashboard.gateway.carriers import carriers, metrics
+from dashboard.gateway.carriers.metrics import Work
+from dashboard.gateway.delivery import receipts
+from dashboard.gateway.message_log import search
+from dashboard.gateway.messages import outbox, status
+from dashboard.gateway.monitoring import carrier_status
+from dashboard.gateway.monitoring.carrier_status import Standing
+from dashboard.gateway.routing import rules
+from dashboard.gateway.routing.rules import Subject
+from dashboard.models.api_keys import ApiKey
+from dashboard.models.carriers import Carrier
+from dashboard.models.messages import Message
+from dashboard.pages.carriers import forms
+from dashboard.pages.carriers import labels as carrier_words
+from dashboard.pages.ui import charts, failure_reasons
+from dashboard.pages.ui import labels as words
+from dashboard.pages.ui.charts import Chart, Series
+from dashboard.pages.web import access, htmx
+from dashboard.providers import registry
+from dashboard.providers.registry import Kind
+from dashboard.providers.settings import InvalidSettings
+from dashboard.sms import numbers
+
+MOST_STRAYS = 10
+MINUTE = timedelta(minutes=1)
+WATCHED_FOR = timedelta(minutes=5)  # a trial; its receipt may come later still, and then the log has it
+
+
+def alone(carrier: Carrier) -> list[str]:
+    """The rules in which nobody else would take over."""
+    found = []
+    for covered, routes in rules.rules(session):
+        usable = [route.carrier_id for route in routes if route.carrier.enabled]
+        if usable == [carrier.id]:
+            found.append(subject(covered, routes[0].key))
+    return found
+
+
+def listing() -> dict[str, Any]:
+    """Of all carriers, with a mark of what is shown."""
+    now, found = utcnow(), carrier_status.all_of(session, box())
+    hours, routes = metrics.by_hour(session, now), _routes()
+    rows = [_row(one, hours.get(one.carrier.name, []), routes.get(one.carrier.id, [])) for one in found]
+    served = {channel for one in found for channel in kind_of(one.carrier).channels}
+    shown = [[_facts(row["standing"]), row["spark"], row["routes"]] for row in rows]
+    return {
+        "rows": rows,
+        "unserved": [words.CHANNELS[channel] for channel in outbox.LANES if channel not in served],
+        "kinds": registry.KINDS.values(),
+        "mark": htmx.mark(shown),
+        **_shared(),
+    }
+
+
+def _row(one: Standing, hours: list[Work], routes: list[str]) -> dict[str, Any]:
+    spark = charts.spark([hour.answers for hour in hours]) if hours else ""
+    return {"standing": one, "kind": kind_of(one.carrier), "spark": spark, "routes": routes}
+
+
+def _facts(one: Standing) -> list[Any]:
+    """What a reader sees of a standing, as far as it changes."""
+    carrier = one.carrier
+    lines = sorted((line.process, line.state, line.code or "", line.under_way) for line in one.lines)
+    minutes = (utcnow() - one.since) // MINUTE if one.since else 0
+    shown = [carrier.name, one.state, one.code, one.until, minutes, carrier.version, one.strays]
+    return [*shown, lines, vars(one.work)]
+
+
+def detail(carrier: Carrier) -> dict[str, Any]:
+    """Of one carrier, with a mark of what may change by itself."""
+    now = utcnow()
+    one = next(found for found in carrier_status.all_of(session, box()) if found.carrier.id == carrier.id)
+    hours = metrics.by_hour(session, now, carrier.name).get(carrier.name, [])
+    strays, routes = receipts.strays(session, carrier.name, MOST_STRAYS), _routes().get(carrier.id, [])
+    known = stored(carrier) if access.may("operator") else None
+    return {
+        "standing": one,
+        "carrier": carrier,
+        "kind": kind_of(carrier),
+        "routes": routes,
+        "chart": _chart(hours, now) if hours else None,
+        "strays": strays,
+        "settings": None if known is None else forms.shown(forms.fields(carrier.kind, known)),
+        "callback": f"{services().settings.address}/callbacks/{carrier.hook}" if kind_of(carrier).calls_back else None,
+        "mark": htmx.mark([_facts(one), [vars(hour) for hour in hours], routes]),
+        **_shared(),
+    }
+
+
+def _chart(hours: list[Work], now: datetime) -> Chart:
+    labels = [words.hour_minute(at) for at in metrics.starts(now)]
+    taken = Series(_("Taken by the carrier"), "c1", [hour.taken for hour in hours], filled=True)
+    return charts.line([taken, Series(_("Not taken"), "c3", [hour.lost for hour in hours])], labels)
+
+
+def _routes() -> dict[int, list[str]]:
+    """The rules in which each carrier stands, with its place there."""
+    found: dict[int, list[str]] = {}
+    for covered, routes in rules.rules(session):
+        places = sorted({route.position for route in routes})
+        for route in routes:
+            place = {"rule": subject(covered, route.key), "place": places.index(route.position) + 1}
+            found.setdefault(route.carrier_id, []).append(_("%(rule)s: no. %(place)d", **place))
+    return found
+
+
+def subject(covered: Subject, key: ApiKey | None) -> str:
+    """What a rule covers, in words."""
+    return carrier_words.subject(covered, key.name if key else None)
+
+
+def _shared() -> dict[str, Any]:
+    return {
+        "is_owner": access.may("owner"),
+        "is_operator": access.may("operator"),
+        "why": carrier_words.why,
+        "length": lambda since: words.span(utcnow() - since),
+        "advice": carrier_words.advice,
+        "reason": failure_reasons.reason,
+        "STATES": carrier_words.STATES,
+        "LINES": carrier_words.LINES,
+        "RECEIPTS": carrier_words.RECEIPTS,
+    }
+
+
+def trial_form(typed: str = "", errors: dict[str, str] | None = None, message: Message | None = None) -> Any:
+    """The form of a trial, and the trial that was sent with it."""
+    return {"typed": typed, "errors": errors or {}, "trial": _told(message) if message else None}
+
+
+def _told(message: Message) -> dict[str, Any]:
+    """A trial as it stands: its steps, what went wrong, and whether more may still come."""
+    went_wrong = receipts.setbacks(session, message.id)
+    again = message.due_at if message.error_code and message.due_at and message.due_at > utcnow() else None
+    return {
+        "message": message,
+        "steps": status.steps(message),
+        "setbacks": went_wrong,
+        "again": again,
+        "has_worker": bool(workers.alive(session).get(outbox.base(message.lane))),
+        "is_live": message.status in search.OPEN and utcnow() - message.created_at < WATCHED_FOR,
+        "is_fixed": numbers.is_fixed(message.phone),
+        "mark": htmx.mark([message.status, message.error_code, message.attempts, again, len(went_wrong)]),
+    }
+
+
+def stored(carrier: Carrier) -> dict[str, Any] | None:
+    """Its settings, of a secret whether it is set; None when nobody can read them any more."""
+    try:
+        return carriers.shown(box(), carrier)
+    except (carriers.Unreadable, InvalidSettings):
+        return None
+
+
+def kind_of(carrier: Carrier) -> Kind:
+    return registry.KINDS[carrier.kind]
+
+
+def box() -> Fernet:
+    return carriers.cipher(services().settings)

@@ -1,0 +1,130 @@
+"""The form of a carrier, drawn from what its kind says of its settings. A secret is only ever written."""
+
+from __future__ import annotations
+
+import re
+from collections import Counter
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass
+from itertools import groupby
+from typing import Any
+
+from flask_babel import gettext as _
+from flask_babel import lazy_gettext as _l
+from werkzeug.datastructures import MultiDict
+
+from dashboard.pages.carriers import labels
+from dashboard.providers import registry
+from dashboard.providers.settings import InvalidSettings, Scalar, Setting
+
+PREFIX = "v-"  # keeps the names of settings apart from the form's own
+WHOLE = "form"  # what is wrong with no field alone
+GROUPS = (
+    (re.compile(r"(template|language)_.+"), _l("Templates")),
+    (re.compile(r".+_when|reference_from"), _l("What its answers mean")),
+    (re.compile(r"callback_.+"), _l("Delivery reports")),
+)
+
+
+@dataclass(frozen=True)
+class Field:
+    """A setting as it is drawn: with what to show in it and, of a secret, whether there is one."""
+
+    setting: Setting
+    title: str
+    value: str = ""
+    is_on: bool = False
+    is_set: bool = False
+
+    @property
+    def name(self) -> str:
+        return PREFIX + self.setting.name
+
+    @property
+    def help(self) -> str:
+        return str(_(self.setting.help)) if self.setting.help else ""
+
+
+@dataclass(frozen=True)
+class Group:
+    """Fields under a title; without one they stand by themselves."""
+
+    title: str
+    fields: list[Field]
+
+
+def given(kind: str, form: MultiDict[str, str]) -> dict[str, Any]:
+    """The settings as typed, for the kind to judge."""
+    return {
+        one.name: (PREFIX + one.name in form) if one.type == "switch" else form.get(PREFIX + one.name, "")
+        for one in registry.describe(kind)
+    }
+
+
+def fields(kind: str, values: Mapping[str, Scalar | None]) -> list[Field]:
+    """All fields with these values; of a secret only whether there is one is looked at."""
+    described = registry.describe(kind)
+    titles = Counter(one.title for one in described)
+    return [_field(one, values.get(one.name), titles[one.title] > 1) for one in described]
+
+
+def groups(drawn: list[Field]) -> list[Group]:
+    """Those that are not advanced, in order, what belongs together under its title."""
+    plain = (one for one in drawn if not one.setting.advanced)
+    return [Group(title, list(found)) for title, found in groupby(plain, key=_title)]
+
+
+def advanced(drawn: Iterable[Field]) -> list[Field]:
+    return [one for one in drawn if one.setting.advanced]
+
+
+def defaults(kind: str) -> dict[str, Scalar | None]:
+    return {one.name: one.default for one in registry.describe(kind)}
+
+
+def errors(kind: str, error: InvalidSettings) -> dict[str, str]:
+    """By the field of the form, in the reader's words."""
+    known = {one.name for one in registry.describe(kind)}
+    found: dict[str, str] = {}
+    for where, sentence in error.errors:
+        name = where.partition(".")[0]
+        place = PREFIX + name if name in known else name if name == "name" else WHOLE
+        found.setdefault(place, labels.fault(sentence))
+    return found
+
+
+def shown(drawn: list[Field]) -> list[tuple[str, str]]:
+    """Titles and values for reading; what is empty is left out."""
+    ordered = sorted(drawn, key=lambda one: one.setting.advanced)
+    rows = [(one.title, _told(one)) for one in ordered]
+    return [(title, value) for title, value in rows if value]
+
+
+def _field(one: Setting, value: Scalar | None, is_double: bool) -> Field:
+    title = str(_(one.title))
+    if is_double:  # two of the same title are told apart by the end of their names
+        title = f"{title} ({one.name.rpartition('_')[2]})"
+    if one.type == "secret":
+        return Field(one, title, is_set=bool(value))
+    if one.type == "switch":
+        return Field(one, title, is_on=value is True)
+    return Field(one, title, _typed(value))
+
+
+def _typed(value: Scalar | None) -> str:
+    """As somebody would type it."""
+    if isinstance(value, list | tuple):
+        return "\n".join(value)
+    return "" if value is None else f"{value:g}" if isinstance(value, float) else str(value)
+
+
+def _title(one: Field) -> str:
+    return next((str(title) for pattern, title in GROUPS if pattern.fullmatch(one.setting.name)), "")
+
+
+def _told(one: Field) -> str:
+    if one.setting.type == "secret":
+        return str(_("set")) if one.is_set else str(_("not set"))
+    if one.setting.type == "switch":
+        return str(_("yes")) if one.is_on else str(_("no"))
+    return one.value

@@ -1,0 +1,129 @@
+"""Carriers and routes in the reader's words: how one stands, what to do, what a rule covers, what a form lacks."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Callable
+
+from flask_babel import gettext as _
+from flask_babel import lazy_gettext as _l
+
+from dashboard.gateway.monitoring.carrier_status import Standing
+from dashboard.gateway.routing import rules
+from dashboard.gateway.routing.rules import InvalidRoute, Subject
+from dashboard.pages.ui import failure_reasons, labels
+from dashboard.sms import numbers
+
+STATES = {
+    "operational": _l("Operational"),
+    "slow": _l("Slow"),
+    "opening": _l("Opening"),
+    "waiting": _l("Waiting for a bind"),
+    "unopened": _l("No worker has it yet"),
+    "off": _l("Switched off"),
+    "down": _l("Down"),
+    "trying": _l("Down, being tried"),
+    "broken": _l("No connection"),
+    "credentials": _l("Credentials refused"),
+    "unreadable": _l("Settings cannot be read"),
+}
+ADVICE = {
+    "slow": _l("Messages still go by it. Others of its route take over when it fails."),
+    "waiting": _l("Other workers hold the binds that the operator allows; this is as it should be while they work."),
+    "unopened": _l("A worker of its channel opens it within a second. Without one, messages wait."),
+    "off": _l("It gets no message, and keeps its credentials and its place in the routes."),
+    "down": _l("Until then its messages go by the next carrier of the route, or wait. Nothing is lost."),
+    "trying": _l("The next message that is for it is its try: if it is taken, the carrier is used again."),
+    "broken": _l("Check address, port and credentials, and that the carrier lets this machine in."),
+    "credentials": _l("Enter the right credentials; it is tried again at once."),
+    "unreadable": _l("DATA_SECRET has changed since they were entered. Enter all of them again, or restore it."),
+}
+RECONNECTING = _l(
+    "Workers go on trying to connect. Meanwhile its messages go by the next carrier of the route, or wait. Nothing is"
+    " lost."
+)
+LINES = {
+    "ready": _l("ready"),
+    "opening": _l("opening"),
+    "waiting": _l("waiting"),
+    "broken": _l("broken"),
+}
+FATES = {"now": _l("Goes now"), "next": _l("Stands by"), "down": _l("Down"), "off": _l("Switched off")}
+FATE_ICONS = {"now": "operational", "next": "standby", "down": "failed", "off": "off"}
+RECEIPTS = {
+    "delivered": _l("Delivered"),
+    "read": _l("Read"),
+    "failed": _l("Failed"),
+    "expired": _l("Expired"),
+    "sent": _l("Sent"),
+    "pending": _l("On its way"),
+}
+# Said by the floors below, which know no languages.
+SENTENCES = (
+    _l("This is not an address"),
+    _l("The address must begin with https://"),
+    _l("The address must begin with https://, or plain HTTP be allowed"),
+    _l("The address must not hold a user name or password"),
+    _l("Write json PATH, header NAME or body PATTERN"),
+    _l("The pattern needs one group, as in ID: (\\w+)"),
+    _l("Input should be a valid number"),
+)
+PATTERNS: tuple[tuple[re.Pattern[str], Callable[[str], str]], ...] = (
+    (re.compile(r"\D+ should have at least (\d+) .*"), lambda n: _("Use at least %(least)s characters", least=n)),
+    (re.compile(r"\D+ should have at most (\d+) .*"), lambda n: _("Use at most %(most)s characters", most=n)),
+    (re.compile(r"Input should be greater than or equal to ([\d.]+)"), lambda n: _("Use %(least)s or more", least=n)),
+    (re.compile(r"Input should be less than or equal to ([\d.]+)"), lambda n: _("Use %(most)s or less", most=n)),
+    (re.compile(r"Input should be ('.+)"), lambda _choices: _("Choose one of the list")),
+    (re.compile(r"Not JSON at (.+); placeholders.*"), lambda at: _("Not JSON at %(at)s; quote placeholders", at=at)),
+    (re.compile(r"Not XML at (.+)"), lambda at: _("Not XML at %(at)s", at=at)),
+    (re.compile(r"line (\d+): .*"), lambda n: _("Line %(line)s does not have the right form", line=n)),
+)
+
+
+def advice(standing: Standing) -> str:
+    """What its state means for messages, or what to do; empty when all is well."""
+    if standing.state == "down" and standing.until is None:
+        return str(RECONNECTING)
+    return str(ADVICE.get(standing.state, ""))
+
+
+def why(standing: Standing) -> str:
+    """Why it stands as it does; empty when there is nothing to say."""
+    return failure_reasons.reason(standing.code) if standing.code else ""
+
+
+def subject(covered: Subject, key_name: str | None = None) -> str:
+    """What a rule covers."""
+    channel, digit, key_id = covered
+    facts = {"channel": labels.CHANNELS[channel], "operator": numbers.OPERATORS.get(digit or "", ""), "key": key_name}
+    if digit and key_id:
+        return str(_("%(channel)s to %(operator)s, of the key “%(key)s”", **facts))
+    if key_id:
+        return str(_("%(channel)s of the key “%(key)s”", **facts))
+    if digit:
+        return str(_("%(channel)s to %(operator)s", **facts))
+    return str(_("All %(channel)s", **facts))
+
+
+def refusal(error: InvalidRoute) -> str:
+    """Why a rule cannot be so."""
+    texts = {
+        "no_choice": _("Add at least one carrier."),
+        "too_many": _("A rule holds at most %(most)d carriers.", most=rules.MOST_CHOICES),
+        "unknown_carrier": _("The carrier “%(name)s” is no more.", name=error.name),
+        "wrong_channel": _("%(name)s does not serve this channel.", name=error.name),
+        "twice": _("A carrier can stand in a rule once."),
+        "weight": _("The weight of %(name)s must be from 1 to %(most)d.", name=error.name, most=rules.HEAVIEST),
+    }
+    return str(texts[error.code])
+
+
+def fault(sentence: str) -> str:
+    """A sentence of the floors below, translated; a detail that no catalogue can know follows it as it is."""
+    for pattern, tell in PATTERNS:
+        found = pattern.fullmatch(sentence)
+        if found:
+            said = str(tell(found[1]))
+            detail = sentence.partition(": ")[2] if sentence.startswith("line ") else ""
+            return f"{said}: {detail}" if detail else said
+    return str(_(sentence))

@@ -1,0 +1,268 @@
+"""Carriers: owners set them up, change, switch and remove them; operators try them; the others see how they stand."""
+
+from __future__ import annotations
+
+from typing import Any
+from uuid import UUID
+
+from flask import Blueprint, abort, flash, redirect, render_template, request, url_for
+from flask.typing import ResponseReturnValue
+from flask_babel import gettext as _
+
+from dashboard.extensions import services, session
+from dashboard.gateway.api_keys import keys
+from dashboard.gateway.carriers import carriers, metrics
+from dashboard.gateway.carriers.carriers import Wanted
+from dashboard.gateway.limits.rate_limit import RateLimited
+from dashboard.gateway.messages import status as history
+from dashboard.gateway.routing import test_message
+from dashboard.models.carriers import Carrier
+from dashboard.models.messages import Message
+from dashboard.pages.carriers import context as carrier_view
+from dashboard.pages.carriers import forms as carrier_form
+from dashboard.pages.ui import fields, labels
+from dashboard.pages.ui.fields import Fault
+from dashboard.pages.web import access, htmx
+from dashboard.providers import registry
+from dashboard.providers.registry import Kind
+from dashboard.providers.settings import InvalidSettings
+
+bp = Blueprint("carriers", __name__)
+
+
+@bp.get("/")
+def index() -> ResponseReturnValue:
+    """All of them; the list alone when HTMX asks, and nothing when nothing changed."""
+    context = carrier_view.listing()
+    if not htmx.wants_fragment():
+        return render_template("carriers/index.html", **context)
+    return _unless_seen("carriers/_list.html", context)
+
+
+@bp.get("/<int:carrier_id>")
+def show(carrier_id: int) -> ResponseReturnValue:
+    """One of them; how it stands alone when HTMX asks, and nothing when nothing changed."""
+    context = carrier_view.detail(_find(carrier_id))
+    if not htmx.wants_fragment():
+        return render_template("carriers/show.html", **context, **carrier_view.trial_form())
+    return _unless_seen("carriers/_standing.html", context)
+
+
+@bp.get("/new")
+@access.needs("owner")
+def new() -> ResponseReturnValue:
+    """The kinds, or the form of one."""
+    kind = request.args.get("kind", "")
+    if kind not in registry.KINDS:
+        return render_template("carriers/kinds.html", kinds=registry.KINDS.values())
+    drawn = carrier_form.fields(kind, carrier_form.defaults(kind))
+    return render_template("carriers/form.html", **_form(registry.KINDS[kind], drawn, {}, name=""))
+
+
+@bp.post("/new")
+@access.needs("owner")
+def create() -> ResponseReturnValue:
+    """Set one up, and show it, where it can be tried."""
+    kind, name = request.form.get("kind", ""), request.form.get("name", "").strip()
+    if kind not in registry.KINDS:
+        abort(404)
+    typed = carrier_form.given(kind, request.form)
+    try:
+        carrier = carriers.add(session, carrier_view.box(), Wanted(kind, name, typed), access.me())
+    except InvalidSettings as error:
+        drawn, faults = carrier_form.fields(kind, _unkept(kind, typed)), carrier_form.errors(kind, error)
+        return render_template("carriers/form.html", **_form(registry.KINDS[kind], drawn, faults, name=name)), 422
+    session.commit()
+    flash(_("Carrier %(name)s is set up. Try it with a message to your own phone.", name=carrier.name))
+    return redirect(url_for(".show", carrier_id=carrier.id), 303)
+
+
+@bp.get("/<int:carrier_id>/edit")
+@access.needs("owner")
+def edit(carrier_id: int) -> ResponseReturnValue:
+    carrier = _find(carrier_id)
+    drawn = carrier_form.fields(carrier.kind, carrier_view.stored(carrier) or carrier_form.defaults(carrier.kind))
+    return render_template("carriers/form.html", **_form(carrier_view.kind_of(carrier), drawn, {}, carrier))
+
+
+@bp.post("/<int:carrier_id>/edit")
+@access.needs("owner")
+def change(carrier_id: int) -> ResponseReturnValue:
+    """Change settings; a secret that was left empty stays."""
+    carrier = _find(carrier_id)
+    typed, stored = carrier_form.given(carrier.kind, request.form), carrier_view.stored(carrier)
+    try:
+        if stored is None:  # nobody can read what is there, so that nothing of it stays
+            carriers.replace(session, carrier_view.box(), carrier, typed)
+        else:
+            carriers.revise(session, carrier_view.box(), carrier, typed)
+    except InvalidSettings as error:
+        known = {**_unkept(carrier.kind, typed), **_secrets(carrier.kind, stored or {})}
+        drawn, faults = carrier_form.fields(carrier.kind, known), carrier_form.errors(carrier.kind, error)
+        context = _form(carrier_view.kind_of(carrier), drawn, faults, carrier)
+        return render_template("carriers/form.html", **context), 422
+    session.commit()
+    flash(_("Settings of %(name)s saved. Workers use them within seconds.", name=carrier.name))
+    return redirect(url_for(".show", carrier_id=carrier.id), 303)
+
+
+@bp.get("/<int:carrier_id>/disable")
+@access.needs("owner")
+def ask_disable(carrier_id: int) -> ResponseReturnValue:
+    carrier = _find(carrier_id)
+    return _solo("carriers/_disable.html", carrier=carrier, alone=carrier_view.alone(carrier))
+
+
+@bp.post("/<int:carrier_id>/disable")
+@access.needs("owner")
+def disable(carrier_id: int) -> ResponseReturnValue:
+    return _switch(_find(carrier_id), on=False)
+
+
+@bp.post("/<int:carrier_id>/enable")
+@access.needs("owner")
+def enable(carrier_id: int) -> ResponseReturnValue:
+    return _switch(_find(carrier_id), on=True)
+
+
+@bp.get("/<int:carrier_id>/remove")
+@access.needs("owner")
+def ask_remove(carrier_id: int) -> ResponseReturnValue:
+    return _removal(_find(carrier_id), {}, "")
+
+
+@bp.post("/<int:carrier_id>/remove")
+@access.needs("owner")
+def remove(carrier_id: int) -> ResponseReturnValue:
+    """Forget it; one that is in a route or in use asks for its name. Leads to the list: its page is no more."""
+    carrier, typed = _find(carrier_id), request.form.get("name", "").strip()
+    if _is_in_use(carrier) and typed != carrier.name:
+        errors = {"name": _("This is not the carrier’s name. Type it as it is written above.")}
+        return _removal(carrier, errors, typed, 422)
+    name = carrier.name
+    carriers.remove(session, carrier)
+    session.commit()
+    flash(_("Carrier %(name)s removed", name=name))
+    if htmx.wants_fragment():
+        return "", 204, {"HX-Redirect": url_for(".index")}
+    return redirect(url_for(".index"), 303)
+
+
+@bp.post("/<int:carrier_id>/test")
+@access.needs("operator")
+def test(carrier_id: int) -> ResponseReturnValue:
+    """Send a real message through it alone, then show what becomes of that."""
+    carrier, typed = _find(carrier_id), request.form.get("phone", "").strip()[:40]
+    try:
+        reference, channel = _send_trial(carrier, typed)
+    except Fault as fault:
+        return _try_again(carrier, typed, str(fault))
+    session.commit()
+    services().bell.ring(channel)
+    if not htmx.wants_fragment():
+        return redirect(url_for(".outcome", carrier_id=carrier.id, reference=reference), 303)
+    return render_template("carriers/_trial.html", **_trial_of(carrier, message=_trial(reference)))
+
+
+@bp.get("/<int:carrier_id>/test/<uuid:reference>")
+@access.needs("operator")
+def outcome(carrier_id: int, reference: UUID) -> ResponseReturnValue:
+    """What became of a trial; alone when HTMX asks, and nothing when nothing changed."""
+    carrier, message = _find(carrier_id), _trial(str(reference))
+    context = _trial_of(carrier, message=message)
+    if not htmx.wants_fragment():
+        return render_template("carriers/show.html", **context)
+    if request.args.get("seen") == context["trial"]["mark"]:
+        return "", 204
+    return render_template("carriers/_outcome.html", **context)
+
+
+def _send_trial(carrier: Carrier, typed: str) -> tuple[str, str]:
+    if not carrier.enabled:
+        raise Fault(_("It is switched off. Switch it on first."))
+    try:
+        return test_message.send(session, services().keyring, carrier, fields.phone_number(typed))
+    except RateLimited as refusal:
+        wait = labels.duration_of(refusal.standing.reset)
+        raise Fault(_("This number was sent enough trial codes. Try again in %(time)s.", time=wait)) from None
+
+
+def _try_again(carrier: Carrier, typed: str, fault: str) -> ResponseReturnValue:
+    template = "carriers/_trial.html" if htmx.wants_fragment() else "carriers/show.html"
+    return render_template(template, **_trial_of(carrier, typed, {"phone": fault})), 422
+
+
+def _trial_of(carrier: Carrier, typed: str = "", errors: dict[str, str] | None = None, message: Any = None) -> Any:
+    return {**carrier_view.detail(carrier), **carrier_view.trial_form(typed, errors, message)}
+
+
+def _trial(reference: str) -> Message:
+    """A message of the gateway's own key."""
+    message = history.find(session, reference)
+    if message is None or message.key_id != keys.OWN_ID:
+        abort(404)
+    return message
+
+
+def _switch(carrier: Carrier, *, on: bool) -> ResponseReturnValue:
+    carriers.switch(session, carrier, on=on)
+    session.commit()
+    told = _("Carrier %(name)s is used again") if on else _("Carrier %(name)s gets no more messages")
+    flash(told % {"name": carrier.name})
+    where = url_for(".show", carrier_id=carrier.id)
+    return ("", 200, {"HX-Redirect": where}) if htmx.wants_fragment() else redirect(where, 303)
+
+
+def _removal(carrier: Carrier, errors: dict[str, str], typed: str, status: int = 200) -> ResponseReturnValue:
+    context = {"carrier": carrier, "errors": errors, "typed": typed, "must_type": _is_in_use(carrier)}
+    return _solo("carriers/_remove.html", status, alone=carrier_view.alone(carrier), **context)
+
+
+def _is_in_use(carrier: Carrier) -> bool:
+    return bool(carrier.routes) or metrics.used_lately(session, carrier.name)
+
+
+def _unless_seen(template: str, context: dict[str, Any]) -> ResponseReturnValue:
+    if request.args.get("seen") == context["mark"]:
+        return "", 204
+    return render_template(template, **context)
+
+
+def _form(
+    kind: Kind,
+    drawn: list[carrier_form.Field],
+    errors: dict[str, str],
+    carrier: Carrier | None = None,
+    name: str = "",
+) -> dict[str, Any]:
+    return {
+        "kind": kind,
+        "carrier": carrier,
+        "name": name,
+        "groups": carrier_form.groups(drawn),
+        "advanced": carrier_form.advanced(drawn),
+        "errors": errors,
+        "WHOLE": carrier_form.WHOLE,
+    }
+
+
+def _unkept(kind: str, typed: dict[str, Any]) -> dict[str, Any]:
+    """What was typed, without secrets: those are never shown back."""
+    hidden = registry.KINDS[kind].settings.secrets()
+    return {name: value for name, value in typed.items() if name not in hidden}
+
+
+def _secrets(kind: str, stored: dict[str, Any]) -> dict[str, Any]:
+    hidden = registry.KINDS[kind].settings.secrets()
+    return {name: value for name, value in stored.items() if name in hidden}
+
+
+def _solo(fragment: str, status: int = 200, **context: Any) -> ResponseReturnValue:
+    return htmx.solo(fragment, status, page_title=_("Carriers"), **context)
+
+
+def _find(carrier_id: int) -> Carrier:
+    carrier = session.get(Carrier, carrier_id) if carrier_id else None
+    if carrier is None or carrier.kind not in registry.KINDS:
+        abort(404)
+    return carrier

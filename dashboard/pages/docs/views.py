@@ -1,0 +1,225 @@
+"""The documentation for developers: /docs/fr/, /docs/en/ and /docs/ar/, open to everyone, and storing nothing."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Callable
+from dataclasses import dataclass
+from functools import cache
+from typing import Any, TypeVar, cast
+
+from flask import Blueprint, abort, current_app, g, redirect, render_template, request, url_for
+from flask.typing import ResponseReturnValue
+from flask_babel import lazy_gettext as _l
+
+from dashboard.extensions import services, session
+from dashboard.gateway.limits.rate_limit import WINDOWS
+from dashboard.gateway.otp import retriever_hash, template_rules
+from dashboard.pages.docs import code_samples, reference, search
+from dashboard.pages.docs.reference import Reference
+from dashboard.pages.docs.search import Section
+from dashboard.pages.ui import failure_reasons
+from dashboard.pages.web import access, htmx, locale
+from dashboard.pages.webhooks import views
+from dashboard.providers.sandbox import ENDINGS
+from dashboard.settings import ROOT
+
+T = TypeVar("T")
+URL = "/docs"
+DESCRIBE = "chinqit_describe"  # the application's extension that makes the OpenAPI document
+CODE = ROOT / "templates" / "docs" / "code"
+SOURCES = {
+    "curl": "sh",
+    "python": "py",
+    "javascript": "mjs",
+    "php": "php",
+    "dart": "dart",
+    "kotlin": "kt",
+    "json": "json",
+}
+GROUPS = {
+    "first": _l("First steps"),
+    "codes": _l("One-time codes"),
+    "build": _l("Build on it"),
+    "look-up": _l("Look up"),
+}
+
+
+@dataclass(frozen=True)
+class Doc:
+    """A page; its text is templates/docs/LANGUAGE/NAME.html."""
+
+    name: str
+    title: str
+    group: str
+
+
+DOCS = (
+    Doc("start", _l("Quick start"), "first"),
+    Doc("test-keys", _l("Test keys and the sandbox phone"), "first"),
+    Doc("otp", _l("Good practice with codes"), "codes"),
+    Doc("retriever", _l("SMS Retriever and hash doctor"), "codes"),
+    Doc("whatsapp", _l("Codes by WhatsApp"), "codes"),
+    Doc("retries", _l("Safe retries, following messages"), "build"),
+    Doc("limits", _l("Limits and headers"), "build"),
+    Doc("webhooks", _l("Webhooks"), "build"),
+    Doc("reference", _l("API reference"), "look-up"),
+    Doc("errors", _l("Errors by code"), "look-up"),
+    Doc("troubleshooting", _l("Troubleshooting"), "look-up"),
+    Doc("migration", _l("Moving from the hosted service"), "look-up"),
+)
+BY_NAME = {doc.name: doc for doc in DOCS}
+DOCTOR = ("package", "certificate", "hash")
+
+bp = Blueprint("docs", __name__, url_prefix=URL)
+menu = Blueprint("manual", __name__)
+
+
+@menu.get("/")
+def index() -> ResponseReturnValue:
+    """The entry in the dashboard's menu."""
+    return redirect(url_for("docs.choose"))
+
+
+@bp.get("/")
+@access.public
+def choose() -> ResponseReturnValue:
+    """In the language that was chosen, else the browser's."""
+    return redirect(url_for("docs.page", language=locale.language()))
+
+
+@bp.get("/<any(fr, en, ar):language>/")
+@bp.get("/<any(fr, en, ar):language>/<name>")
+@access.public
+def page(language: str, name: str = "start") -> ResponseReturnValue:
+    """A page of the documentation."""
+    if name not in BY_NAME or (name == "start" and request.path.endswith("/start")):
+        abort(404)
+    doctor = _doctor() if name == "retriever" else {}
+    return render_template("docs/page.html", **_shell(name), **doctor)
+
+
+@bp.get("/<any(fr, en, ar):language>/search")
+@access.public
+def find(language: str) -> ResponseReturnValue:
+    """What the pages say about something."""
+    query = request.args.get("q", "")[: search.LONGEST_QUERY]
+    found = search.find(((doc.name, sections(doc.name)) for doc in DOCS), query)
+    template = "docs/_found.html" if htmx.wants_fragment() else "docs/search.html"
+    return render_template(template, query=query, found=found, **_shell(""))
+
+
+@bp.url_value_preprocessor
+def _speak(_endpoint: str | None, values: dict[str, Any] | None) -> None:
+    """The address chooses the language, whatever the browser prefers."""
+    if values and "language" in values:
+        g.language = values["language"]
+
+
+def sections(name: str) -> list[Section]:
+    """The sections of a page, in the reader's language."""
+    return _kept(f"sections {locale.language()} {name}", lambda: search.split(_text(name)))
+
+
+def _shell(name: str) -> dict[str, Any]:
+    names = list(BY_NAME)
+    place = names.index(name) if name else None
+    return {
+        "known": False,  # no menu of the dashboard here
+        "doc": BY_NAME.get(name),
+        "before": DOCS[place - 1] if place else None,
+        "after": DOCS[place + 1] if place is not None and place + 1 < len(DOCS) else None,
+        "on_page": [one for one in sections(name) if one.level == 2] if name else [],
+        **_helpers(),
+    }
+
+
+def _helpers() -> dict[str, Any]:
+    """What the texts draw with."""
+    told = _reference(locale.language())
+    return {
+        "docs": DOCS,
+        "groups": GROUPS,
+        "api": told,
+        "address": services().settings.address,
+        "link": link,
+        "call": lambda name, body=None, **headers: code_samples.written(told.call(name, body, **headers)),
+        "source": source,
+        "sample_languages": code_samples.LANGUAGES,
+        "wording": {
+            language: template_rules.render(language, template_rules.SAMPLE_CODE) for language in template_rules.TEXTS
+        },
+        "windows": WINDOWS,
+        "endings": ENDINGS,
+        "reasons": failure_reasons.REASONS,
+        "call_reasons": views.REASONS,
+        "key_name": code_samples.KEY,
+    }
+
+
+def link(name: str, section: str = "", language: str | None = None) -> str:
+    """The address of a page, or of a section of it."""
+    named: dict[str, Any] = {} if name == "start" else {"name": name}
+    return url_for("docs.page", language=language or locale.language(), _anchor=section or None, **named)
+
+
+@cache
+def source(name: str) -> dict[str, str]:
+    """A longer sample, written by hand in each language that it is for."""
+    files = {language: CODE / f"{name}.{ending}" for language, ending in SOURCES.items()}
+    return {language: file.read_text().rstrip() for language, file in files.items() if file.exists()}
+
+
+def _reference(language: str) -> Reference:
+    return _kept(f"reference {language}", lambda: reference.read(_document(), language))
+
+
+def _document() -> dict[str, Any]:
+    return _kept("document", _describe)
+
+
+def _describe() -> dict[str, Any]:
+    """As callers read it: out of JSON."""
+    return cast("dict[str, Any]", json.loads(json.dumps(current_app.extensions[DESCRIBE]())))
+
+
+def _text(name: str) -> str:
+    return render_template(f"docs/{locale.language()}/{name}.html", **_helpers())
+
+
+def _kept(name: str, make: Callable[[], T]) -> T:
+    """Made once a process; it follows from the code and the settings alone."""
+    kept = cast("dict[str, T]", current_app.extensions.setdefault("chinqit_docs", {}))
+    if name not in kept:
+        kept[name] = make()
+    return kept[name]
+
+
+def _doctor() -> dict[str, Any]:
+    """What the hash doctor was asked, and what it says; nothing of it is kept.
+
+    Whoever is signed in sees beside it which hashes the API keys really send.
+    """
+    g.here = request.path  # the page bears nothing of it elsewhere
+    sent = retriever_hash.in_use(session) if access.visitor() else None
+    return {"sent": sent, "fits": _verdict, **_diagnosis({name: request.args.get(name, "") for name in DOCTOR})}
+
+
+def _diagnosis(asked: dict[str, str]) -> dict[str, Any]:
+    if not (asked["package"].strip() or asked["certificate"].strip()):
+        return {"asked": {}}
+    try:
+        found = retriever_hash.diagnose(asked["package"], asked["certificate"])
+    except retriever_hash.Unreadable as fault:
+        shown = asked if fault.code != "private_key" else asked | {"certificate": ""}
+        return {"asked": shown, "fault": fault.code}
+    return {"asked": asked, "diagnosis": found, "verdict": _verdict(asked["hash"].strip(), found.hash)}
+
+
+def _verdict(sent: str, right: str) -> str:
+    """How the hash that an app sends compares: same, case, other; empty when none was given."""
+    if not sent:
+        return ""
+    if sent == right:
+        return "same"
+    return "case" if sent.casefold() == right.casefold() else "other"

@@ -1,0 +1,276 @@
+"""The message log: a live list with filters in the URL, and one message in a drawer with its own address."""
+
+from __future__ import annotations
+
+import re
+from dataclasses import dataclass
+from datetime import datetime
+from typing import Any
+from urllib.parse import urlencode
+from uuid import UUID
+
+from flask import Blueprint, Response, abort, flash, redirect, render_template, request, url_for
+from flask.typing import ResponseReturnValue
+from flask_babel import gettext as _
+
+from dashboard.db import utcnow
+from dashboard.extensions import services, session
+from dashboard.gateway.api_keys import keys
+from dashboard.gateway.api_keys.keys import AlreadyDone, CapReached
+from dashboard.gateway.carriers import carriers
+from dashboard.gateway.delivery import receipts
+from dashboard.gateway.message_log import csv_export, search
+from dashboard.gateway.message_log.search import Filters, NotSearchable, Sought
+from dashboard.gateway.messages import resend as resending
+from dashboard.gateway.messages import status
+from dashboard.gateway.messages.resend import NotResendable
+from dashboard.models.api_keys import ApiKey
+from dashboard.models.delivery import Setback
+from dashboard.models.messages import Message
+from dashboard.pages.ui import labels
+from dashboard.pages.web import access, htmx
+from dashboard.sms import numbers
+
+ROW_ID = re.compile(r"[0-9]{1,18}")
+SHOWN = re.compile(r"([0-9]{1,18})\.([a-z]{1,9})")
+MOST_WATCHED = 60  # open rows that one poll asks about; its address must stay under 4 KB
+LONGEST_SEARCH = 60
+CHOICES = {
+    "status": search.STATUSES,
+    "channel": labels.CHANNELS,
+    "kind": labels.KINDS,
+    "operator": labels.OPERATORS,
+    "period": labels.PERIODS,
+}
+
+bp = Blueprint("messages", __name__)
+
+
+@dataclass(frozen=True)
+class Asked:
+    """The filters of this request as typed, and as understood; None: the search is neither number nor id."""
+
+    typed: dict[str, str]
+    filters: Filters | None
+
+    @property
+    def is_filtered(self) -> bool:
+        return bool(self.typed)
+
+
+@dataclass(frozen=True)
+class Entry:
+    """A line of the timeline: a state that was reached, or a try that did not go well."""
+
+    at: datetime
+    state: str = ""
+    setback: Setback | None = None
+
+
+@bp.get("/")
+def index() -> ResponseReturnValue:
+    """The list; its rows alone when HTMX asks for more of them."""
+    known = keys.listed(session)
+    context = _listing(_asked(known), _row_id("before"))
+    if not htmx.wants_fragment():
+        return render_template("messages/index.html", keys=known, **context)
+    return render_template("messages/_rows.html" if htmx.target() == "more" else "messages/_results.html", **context)
+
+
+@bp.get("/<uuid:reference>")
+def show(reference: UUID) -> ResponseReturnValue:
+    """One message; on a direct visit in a drawer over the list."""
+    context = _detail(_message(reference))
+    if htmx.wants_fragment():
+        return render_template("messages/_detail.html", **context)
+    known = keys.listed(session)
+    return render_template("messages/index.html", keys=known, **_listing(_asked(known), None), **context)
+
+
+@bp.get("/live")
+def live() -> ResponseReturnValue:
+    """What changed since the list was drawn: rows in place, and how many are new. Nothing moves by itself."""
+    asked = _asked(keys.listed(session))
+    shown = dict(_watched())
+    rows = [row for row in status.by_ids(session, shown.keys()) if row.status != shown[row.id]]
+    newest = _row_id("newest")
+    fresh = search.count_newer(session, asked.filters, newest or 0) if asked.filters else 0
+    if not rows and fresh == (_row_id("fresh") or 0):
+        return "", 204
+    context = {"fresh": fresh, "most": search.MOST_COUNTED, "typed": asked.typed}
+    return render_template("messages/_live.html", **_rows(rows), **context)
+
+
+@bp.get("/export.csv")
+def export_csv() -> Response:
+    """Just what is filtered, as a file that is written while it is read."""
+    asked = _asked(keys.listed(session))
+    shown = _whole_number if labels.sees_numbers() else _masked_number
+    name = f"messages-{utcnow():%Y%m%d-%H%M}.csv"
+    pieces = csv_export.pieces(services().sessions, asked.filters, shown)
+    headers = {"Content-Disposition": f"attachment; filename={name}"}
+    if "X-Progress" in request.headers:  # a page that shows how far it is
+        headers["X-Rows"] = str(min(search.count(session, asked.filters), csv_export.MOST) if asked.filters else 0)
+    return Response(pieces, headers=headers, mimetype="text/csv")
+
+
+@bp.get("/<uuid:reference>/resend")
+@access.needs("operator")
+def ask_resend(reference: UUID) -> ResponseReturnValue:
+    message = _message(reference)
+    why_not = resending.obstacle(message)
+    if why_not is not None:
+        return _refuse_resend(message, why_not)
+    times = resending.times(session, message)
+    return htmx.solo("messages/_resend.html", page_title=_("Messages"), message=message, times=times)
+
+
+@bp.post("/<uuid:reference>/resend")
+@access.needs("operator")
+def resend(reference: UUID) -> ResponseReturnValue:
+    """Send a text again as a new message, and show that one."""
+    message, given = _message(reference), request.form.get("times", "")
+    times = int(given) if ROW_ID.fullmatch(given) else 0
+    try:
+        new = resending.resend(session, message, times, access.me())
+    except NotResendable as refusal:
+        return _refuse_resend(message, refusal.code)
+    except AlreadyDone:
+        return _refuse_resend(message, "done")
+    except CapReached:
+        return _refuse_resend(message, "cap")
+    session.commit()
+    services().bell.ring(message.channel)
+    flash(_("Sent again"))
+    where = url_for(".show", reference=new)
+    return ("", 200, {"HX-Redirect": where}) if htmx.wants_fragment() else redirect(where, 303)
+
+
+def _refuse_resend(message: Message, code: str) -> ResponseReturnValue:
+    texts = {
+        "code": _("A code is never sent again. The app asks for a new one."),
+        "on_its_way": _("It is still on its way."),
+        "text_gone": _("Its text is no longer kept."),
+        "key_ended": _("Its key has ended. Make a new one and let the app send."),
+        "done": _("It was sent again already."),
+        "cap": _("Its key has sent what it may send in a day."),
+    }
+    if htmx.wants_fragment():
+        return htmx.toast(409, texts[code])
+    flash(texts[code])
+    return redirect(url_for(".show", reference=message.uuid), 303)
+
+
+def _message(reference: UUID) -> Message:
+    message = status.find(session, str(reference))
+    if message is None:
+        abort(404)
+    return message
+
+
+def _whole_number(number: str) -> str:
+    return number.removeprefix("+")  # a leading plus would be taken for a formula
+
+
+def _masked_number(number: str) -> str:
+    return f"{number[1:6]}••••{number[-2:]}"
+
+
+def _asked(known: list[ApiKey]) -> Asked:
+    """Unknown values of a filter are ignored: an address from elsewhere is no reason to fail."""
+    given = {name: request.args.get(name, "") for name in CHOICES}
+    typed = {name: value for name, value in given.items() if value in CHOICES[name]}
+    key = request.args.get("key", "")
+    if any(key == one.id for one in known):
+        typed["key"] = key
+    text = _printable(request.args.get("q", ""))
+    if text:
+        typed["q"] = text
+    return Asked(typed, _filters(typed))
+
+
+def _filters(typed: dict[str, str]) -> Filters | None:
+    try:
+        wanted = search.sought(typed["q"]) if "q" in typed else Sought()
+    except NotSearchable:
+        return None
+    if wanted.prefix and not labels.sees_numbers():  # digit by digit, a masked number would be guessed
+        return None
+    length = labels.PERIODS.get(typed.get("period", ""))
+    return Filters(
+        wanted,
+        typed.get("status"),
+        typed.get("channel"),
+        typed.get("kind"),
+        typed.get("key"),
+        numbers.digit_of(typed.get("operator", "")),
+        utcnow() - length if length else None,
+    )
+
+
+def _listing(asked: Asked, before: int | None) -> dict[str, Any]:
+    found = search.page(session, asked.filters, before, search.PAGE + 1) if asked.filters else []
+    rows = found[: search.PAGE]
+    return {
+        **_rows(rows),
+        "typed": asked.typed,
+        "unreadable": asked.filters is None,
+        "first_use": not rows and not asked.is_filtered and before is None and search.is_empty(session),
+        "newest": rows[0].id if rows and before is None else 0,
+        "more": _more_url(asked, rows[-1]) if len(found) > search.PAGE else None,
+    }
+
+
+def _more_url(asked: Asked, last: Message) -> str:
+    return url_for(".index") + "?" + urlencode({**asked.typed, "before": last.id})
+
+
+def _rows(rows: list[Message]) -> dict[str, Any]:
+    otps = search.otps_of(session, rows)
+    return {
+        "rows": rows,
+        "texts": {row.id: search.shown_text(row, otps.get(row.id)) for row in rows},
+        "languages": {row_id: otp.language for row_id, otp in otps.items()},
+        "open_states": search.OPEN,
+    }
+
+
+def _detail(message: Message) -> dict[str, Any]:
+    otp = search.otps_of(session, [message]).get(message.id)
+    return {
+        "message": message,
+        "text": search.shown_text(message, otp),
+        "text_language": otp.language if otp else None,
+        "entries": _entries(message),
+        "carrier": carriers.named(session, message.carrier),
+        "is_trial": message.key_id == keys.OWN_ID,  # of a carrier; its key has no page
+        "is_open": message.status in search.OPEN,
+        "may_resend": message.key_id != keys.OWN_ID and resending.obstacle(message) is None and access.may("operator"),
+        "original": resending.original(session, message),
+        "repeats": resending.repeats(session, message),
+        "retry_at": message.due_at if message.error_code and message.due_at and message.due_at > utcnow() else None,
+    }
+
+
+def _entries(message: Message) -> list[Entry]:
+    """Steps in their order, and between them, by their times, the tries that did not go well."""
+    found = [Entry(at, state=state) for state, at in status.steps(message)]
+    for one in receipts.setbacks(session, message.id):
+        place = next((i for i, entry in enumerate(found) if i and entry.at > one.at), len(found))
+        found.insert(place, Entry(one.at, setback=one))
+    return found
+
+
+def _watched() -> list[tuple[int, str]]:
+    """The rows on the reader's screen that may still change, with the status they show."""
+    given = (SHOWN.fullmatch(value) for value in request.args.getlist("open")[:MOST_WATCHED])
+    return [(int(match[1]), match[2]) for match in given if match]
+
+
+def _row_id(name: str) -> int | None:
+    given = request.args.get(name, "")
+    return int(given) if ROW_ID.fullmatch(given) else None
+
+
+def _printable(text: str) -> str:
+    return "".join(c for c in text if c.isprintable() or c.isspace()).strip()[:LONGEST_SEARCH]

@@ -1,0 +1,179 @@
+"""How codes do: from the request to the right digits, by operator, channel, language and key."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Any
+
+from flask import Blueprint, render_template, request
+from flask.typing import ResponseReturnValue
+from flask_babel import gettext as _
+
+from dashboard.db import utcnow
+from dashboard.extensions import session
+from dashboard.gateway.api_keys import keys
+from dashboard.gateway.monitoring import alerts
+from dashboard.gateway.statistics import queries
+from dashboard.gateway.statistics.queries import Figures, Narrow, Period, total
+from dashboard.models.api_keys import ApiKey
+from dashboard.models.statistics import VERIFY, VERIFY_BOUNDS
+from dashboard.pages.ui import charts
+from dashboard.pages.ui import labels as words
+from dashboard.pages.ui.charts import Chart, Series
+from dashboard.pages.ui.labels import Change
+from dashboard.pages.web import htmx, locale
+from dashboard.sms import numbers
+
+PERIODS = {"24h": ("hour", 24), "7d": ("day", 7), "30d": ("day", 30), "90d": ("day", 90)}
+USUAL = "7d"
+MOST_KEYS = 20
+# Bins of the roll-ups that are drawn as one column, by the upper bound of each column.
+COLUMNS = (5, 10, 15, 20, 30, 40, 60, 90, 120, 180, 300, 600)
+
+bp = Blueprint("otp_stats", __name__)
+
+
+@dataclass(frozen=True)
+class Line:
+    """A row of a table: codes of one key, operator, channel or language."""
+
+    value: str
+    name: str
+    figures: Figures
+
+
+@dataclass(frozen=True)
+class Table:
+    """Codes by one part of their subject; `part` is its name in the address."""
+
+    part: str
+    title: str
+    lines: list[Line]
+
+
+@bp.get("/")
+def index() -> ResponseReturnValue:
+    """The page; what depends on the filters alone when HTMX asks."""
+    known = keys.listed(session)
+    context = _statistics(_typed(known), known)
+    template = "otp_stats/_results.html" if htmx.wants_fragment() else "otp_stats/index.html"
+    return render_template(template, keys=known, **context)
+
+
+def _typed(known: list[ApiKey]) -> dict[str, str]:
+    """The filters of the address; unknown values are ignored."""
+    choices = {
+        "period": PERIODS,
+        "key": {key.id for key in known},
+        "channel": words.CHANNELS,
+        "language": locale.LANGUAGES,
+        "operator": words.OPERATORS,
+    }
+    given = {name: request.args.get(name, "") for name in choices}
+    return {name: value for name, value in given.items() if value in choices[name]}
+
+
+def _statistics(typed: dict[str, str], known: list[ApiKey]) -> dict[str, Any]:
+    now, chosen = utcnow(), typed.get("period", USUAL)
+    period = Period.last(*PERIODS[chosen], now)
+    narrow = Narrow(
+        kind="otp",
+        key_id=typed.get("key"),
+        channel=typed.get("channel"),
+        language=typed.get("language"),
+        operator=numbers.digit_of(typed.get("operator", "")),
+    )
+    found = queries.by_subject(session, period, narrow)
+    then = queries.summed(session, period.before, narrow, ("requested", "verified", "failed"))
+    all_of_it = total(found.values())
+    return {
+        "typed": {name: value for name, value in typed.items() if name != "period"},
+        "period": chosen,
+        "periods": list(PERIODS),
+        "all": all_of_it,
+        "changes": _changes(all_of_it, then, period.passed(now)),
+        "over_time": _over_time(period.by("hour", now) if chosen == "7d" else period, narrow),
+        "histogram": _histogram(all_of_it),
+        "funnel": _funnel(all_of_it),
+        "losses": _losses(all_of_it),
+        "reasons": queries.reasons(session, period, narrow),
+        "tables": _tables(found, known),
+    }
+
+
+def _changes(now: Figures, then: Figures, passed: float) -> dict[str, Change | None]:
+    return {
+        "share": words.points(now.share("verified"), then.share("verified")),
+        "requested": words.more(now["requested"], then["requested"] * passed),
+        "verified": words.more(now["verified"], then["verified"] * passed),
+        "failed": words.more(now["failed"], then["failed"] * passed, bad="up"),
+    }
+
+
+def _over_time(period: Period, narrow: Narrow) -> Chart:
+    found = queries.over_time(session, period, narrow, ("requested", "verified"))
+    name = words.short_day if period.grain == "day" else words.hour_of_day if len(found) > 24 else words.hour_minute
+    series = [
+        Series(_("Requested"), "c2", [one["requested"] for one in found]),
+        Series(_("Verified"), "c1", [one["verified"] for one in found], filled=True),
+    ]
+    return charts.line(series, [name(at) for at in period.starts])
+
+
+def _histogram(all_of_it: Figures) -> Chart:
+    """Shares of verified codes in percent, by seconds."""
+    columns = [0] * (len(COLUMNS))
+    for bound, name in zip((*VERIFY_BOUNDS, VERIFY_BOUNDS[-1]), VERIFY, strict=True):
+        columns[next(i for i, column in enumerate(COLUMNS) if bound <= column)] += all_of_it[name]
+    whole = sum(columns) or 1
+    labels = [f"{low}–{high}" for low, high in zip((0, *COLUMNS), COLUMNS, strict=False)]
+    drawn = charts.bars(Series(_("Share"), "c1", [100 * count / whole for count in columns]), labels, "%")
+    return charts.with_ticks(drawn, [str(column) for column in COLUMNS])
+
+
+def _funnel(all_of_it: Figures) -> list[tuple[str, str, int, float]]:
+    """Stages with their counts and shares of the first."""
+    names = {
+        "requested": _("Requested"),
+        "sent": _("Sent"),
+        "delivered": _("Delivered"),
+        "verified": _("Verified"),
+    }
+    return [(code, name, all_of_it[code], all_of_it.share(code) or 0.0) for code, name in names.items()]
+
+
+def _losses(all_of_it: Figures) -> list[tuple[str, float, str]]:
+    """Where codes end: what became of each, as shares of all, with the colour of each."""
+    asked = all_of_it["requested"]
+    if not asked:
+        return []
+    ends = {
+        "verified": (_("Typed in right"), "k1"),
+        "failed": (_("Failed"), "k3"),
+        "expired": (_("Expired before it could be sent"), "k5"),
+        "exhausted": (_("Three wrong tries"), "k4"),
+    }
+    shares = [(name, all_of_it[code] / asked, colour) for code, (name, colour) in ends.items()]
+    rest = max(0.0, 1 - sum(share for _name, share, _colour in shares))
+    return [*shares, (_("Never typed in, or still open"), rest, "k2")]
+
+
+def _tables(found: dict[tuple[str, ...], Figures], known: list[ApiKey]) -> list[Table]:
+    operators = alerts.operators()
+    return [
+        Table("operator", _("By operator"), _lines(queries.by(found, "operator"), operators)),
+        Table("channel", _("By channel"), _lines(queries.by(found, "channel"), words.CHANNELS)),
+        Table("language", _("By language"), _lines(queries.by(found, "language"), locale.LANGUAGES)),
+        Table("key", _("By API key"), _lines(queries.by(found, "key_id"), {key.id: key.name for key in known})),
+    ]
+
+
+def _lines(found: dict[str, Figures], names: Mapping[str, str]) -> list[Line]:
+    rows = [Line(_in_address(value), names.get(value, value), one) for value, one in found.items()]
+    return sorted(rows, key=lambda row: -row.figures["requested"])[:MOST_KEYS]
+
+
+def _in_address(value: str) -> str:
+    """As the filters name it: operators by name."""
+    return numbers.OPERATORS.get(value, value).lower()

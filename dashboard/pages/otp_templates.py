@@ -1,0 +1,208 @@
+"""The wording of codes, per key and language: shown on a phone while it is written, measured, kept in versions."""
+
+from __future__ import annotations
+
+import unicodedata
+from dataclasses import dataclass
+from typing import Any
+
+from flask import Blueprint, abort, flash, redirect, render_template, request, url_for
+from flask.typing import ResponseReturnValue
+from flask_babel import gettext as _
+from flask_babel import lazy_gettext as _l
+
+from dashboard.extensions import session
+from dashboard.gateway.api_keys import keys
+from dashboard.gateway.otp import template_rules, templates
+from dashboard.gateway.otp.templates import LANGUAGES, InvalidWording, NewWording
+from dashboard.models.api_keys import ApiKey
+from dashboard.pages.ui import labels
+from dashboard.pages.web import access, htmx, locale
+from dashboard.sms.encoding import SINGLE
+
+LONGEST = template_rules.LONGEST_BODY * 2  # what is read of a form; the rules say how much may be saved
+
+bp = Blueprint("texts", __name__)
+
+FAULTS = {
+    "blank": _l("Write a text."),
+    "too_long": _l("The text is too long."),
+    "control_characters": _l("The text holds a control character or one that cannot be seen. Type it again by hand."),
+    "no_code": _l("The text must hold {code}: that is where the six digits go."),
+    "two_codes": _l("{code} may stand in the text once only."),
+    "unknown_variable": _l("Only {code}, {minutes} and {brand} may stand in braces."),
+    "brand_with_braces": _l("The brand may hold no braces."),
+    "no_brand": _l("The text says {brand}, so name the brand."),
+    "two_segments": _l("The text must fit one SMS segment. Shorten it, or replace the characters that are lit up."),
+    "two_segments_with_hash": _l("With the hash of an Android app the text is longer than one segment. Shorten it."),
+    "too_many_bytes": _l("With the hash of an Android app the text is over 140 bytes, so the app cannot read it."),
+    "code_not_findable": _l(
+        "Android cannot find the code: it must stand alone, and no other number of four digits or more beside it."
+    ),
+}
+
+
+@dataclass(frozen=True)
+class Subject:
+    """Whose wording, in which language. Without a key: the one for all keys."""
+
+    key: ApiKey | None
+    language: str
+
+    @property
+    def key_id(self) -> str | None:
+        return self.key.id if self.key else None
+
+    def url(self, endpoint: str = ".index", **more: Any) -> str:
+        return url_for(endpoint, key=self.key_id, language=self.language, **more)
+
+
+@bp.get("/")
+def index() -> ResponseReturnValue:
+    """The editor with what is in force."""
+    subject = _subject()
+    branded = subject.key.brand if subject.key else None
+    now = templates.current(session, subject.key_id, subject.language, branded)
+    brand = now.brand or branded or labels.organisation()[: template_rules.LONGEST_BRAND]
+    return _page(subject, now.body, brand)
+
+
+@bp.post("/preview")
+@access.needs("operator")
+def preview() -> ResponseReturnValue:
+    """The phone and the measures for what is being written; nothing is saved."""
+    subject, body, brand = _subject(), _body(), _brand()
+    if htmx.wants_fragment():
+        return render_template("texts/_preview.html", **_preview(subject, body, brand))
+    return _page(subject, body, brand)
+
+
+@bp.post("/")
+@access.needs("operator")
+def save() -> ResponseReturnValue:
+    """Put a wording in force, or say which rules it breaks."""
+    subject, body, brand = _subject(), _body(), _brand()
+    try:
+        templates.save(session, NewWording(subject.key_id, subject.language, body, brand), access.me())
+    except InvalidWording:
+        return _page(subject, body, brand, 422)
+    return _saved(subject, _("Text saved; new codes use it within a second"))
+
+
+@bp.get("/<int:version>/restore")
+@access.needs("operator")
+def ask_restore(version: int) -> ResponseReturnValue:
+    row = _version(version)
+    subject = Subject(row.key, row.language)
+    return htmx.solo("texts/_restore.html", page_title=_("Texts of codes"), row=row, subject=subject)
+
+
+@bp.post("/<int:version>/restore")
+@access.needs("operator")
+def restore(version: int) -> ResponseReturnValue:
+    """Save an old version anew; the history keeps both."""
+    row = _version(version)
+    templates.save(session, NewWording(row.key_id, row.language, row.body, row.brand), access.me())
+    return _saved(Subject(row.key, row.language), _("Text restored"))
+
+
+@bp.get("/reset")
+@access.needs("operator")
+def ask_reset() -> ResponseReturnValue:
+    return htmx.solo("texts/_restore.html", page_title=_("Texts of codes"), row=None, subject=_subject())
+
+
+@bp.post("/reset")
+@access.needs("operator")
+def reset() -> ResponseReturnValue:
+    """Let the more general wording hold again."""
+    subject = _subject()
+    templates.save(session, NewWording(subject.key_id, subject.language, None), access.me())
+    return _saved(subject, _("The general text holds again"))
+
+
+def _saved(subject: Subject, message: str) -> ResponseReturnValue:
+    session.commit()
+    flash(message)
+    where = subject.url()
+    return ("", 200, {"HX-Redirect": where}) if htmx.wants_fragment() else redirect(where, 303)
+
+
+def _page(subject: Subject, body: str, brand: str, status: int = 200) -> ResponseReturnValue:
+    own = templates.own(session)
+    context = {
+        "body": body,
+        "brand": brand,
+        "known": [key for key in keys.listed(session) if key.revoked_at is None],
+        "has_own": (subject.key_id, subject.language) in own,
+        "keys_with_own": {key_id for key_id, _language in own},
+        "history": templates.history(session, subject.key_id, subject.language),
+        "refused": status == 422,
+        "most": {"body": template_rules.LONGEST_BODY, "brand": template_rules.LONGEST_BRAND},
+    }
+    return render_template("texts/index.html", **context, **_preview(subject, body, brand)), status
+
+
+def _preview(subject: Subject, body: str, brand: str) -> dict[str, Any]:
+    tidy = template_rules.tidy(body)
+    measured = template_rules.measure(tidy, brand)
+    faults = template_rules.faults(tidy, brand)
+    expected = "ucs2" if subject.language == "ar" else "gsm7"
+    return {
+        "subject": subject,
+        "language_names": locale.LANGUAGES,
+        "measure": measured,
+        "faults": [str(FAULTS[code]) for code in faults] or _of_brands(subject, tidy),
+        "room": SINGLE[measured.shape.encoding],
+        "pieces": _pieces(measured.text, measured.flips) if expected == "gsm7" else [(measured.text, False)],
+        "flips": [(c, _name(c)) for c in measured.flips] if expected == "gsm7" else [],
+        "most_bytes": template_rules.MOST_BYTES,
+        "hash": template_rules.SAMPLE_HASH,
+    }
+
+
+def _of_brands(subject: Subject, body: str) -> list[str]:
+    """What a text for all keys does to those that have a brand of their own."""
+    broken = [] if subject.key else templates.breaks_for(session, body)
+    told = _("With the brand of these keys the text no longer fits: %(keys)s. Shorten it.")
+    return [told % {"keys": ", ".join(key.name for key in broken)}] if broken else []
+
+
+def _pieces(text: str, flips: tuple[str, ...]) -> list[tuple[str, bool]]:
+    """The text cut where a character begins or ends that makes the SMS UCS-2."""
+    pieces: list[tuple[str, bool]] = []
+    for character in text:
+        lit = character in flips
+        if pieces and pieces[-1][1] == lit:
+            pieces[-1] = (pieces[-1][0] + character, lit)
+        else:
+            pieces.append((character, lit))
+    return pieces
+
+
+def _name(character: str) -> str:
+    return unicodedata.name(character, f"U+{ord(character):04X}")
+
+
+def _subject() -> Subject:
+    """From address or form; an unknown language is the first one, an unknown key is none."""
+    key_id, language = request.values.get("key", ""), request.values.get("language", "")
+    key = session.get(ApiKey, key_id) if key_id else None
+    if key_id and key is None:
+        abort(404)
+    return Subject(key, language if language in LANGUAGES else LANGUAGES[0])
+
+
+def _body() -> str:
+    return request.form.get("body", "")[:LONGEST]
+
+
+def _brand() -> str:
+    return " ".join(request.form.get("brand", "").split(" ")).strip()[:LONGEST]
+
+
+def _version(version: int) -> Any:
+    row = templates.find(session, version)
+    if row is None:
+        abort(404)
+    return row

@@ -1,0 +1,122 @@
+"""The dashboard's pages: the register that draws the menu and guards every page."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+from flask import Blueprint, Flask, Request, Response, request
+from flask.sessions import SecureCookieSession, SecureCookieSessionInterface
+from flask.typing import ResponseReturnValue
+from flask_babel import lazy_gettext as _l
+
+from dashboard.extensions import babel, csrf, login
+from dashboard.gateway.accounts import users
+from dashboard.pages import diagnosis, otp_statistics, otp_templates, overview, sandbox, sign_in, site_settings
+from dashboard.pages.api_keys import views as keys
+from dashboard.pages.carriers import views as carriers
+from dashboard.pages.docs import views as docs
+from dashboard.pages.limits import views as limits
+from dashboard.pages.messages import views as messages
+from dashboard.pages.routing import views as routes
+from dashboard.pages.ui import labels
+from dashboard.pages.web import access, assets, errors, htmx, locale
+from dashboard.pages.webhooks import views as webhooks
+
+URL = "/dashboard"
+MENU = {"monitor": _l("Monitor"), "control": _l("Control"), "system": _l("System")}
+
+
+@dataclass(frozen=True)
+class Page:
+    """A line of the menu. Everything in its blueprint asks for at least this role."""
+
+    name: str
+    url: str
+    icon: str
+    group: str
+    role: str
+    blueprint: Blueprint
+
+    @property
+    def endpoint(self) -> str:
+        return f"pages.{self.blueprint.name}.index"
+
+    @property
+    def is_current(self) -> bool:
+        return request.blueprint == f"pages.{self.blueprint.name}"
+
+
+PAGES = (
+    Page(_l("Overview"), "", "layout-dashboard", "monitor", "viewer", overview.bp),
+    Page(_l("Messages"), "/messages", "message-square", "monitor", "viewer", messages.bp),
+    Page(_l("One-time codes"), "/otp", "shield-check", "monitor", "viewer", otp_statistics.bp),
+    Page(_l("Why no code?"), "/lookup", "phone", "monitor", "viewer", diagnosis.bp),
+    Page(_l("API keys"), "/keys", "key-round", "control", "viewer", keys.bp),
+    Page(_l("Webhooks"), "/webhooks", "link", "control", "viewer", webhooks.bp),
+    Page(_l("Carriers"), "/carriers", "radio-tower", "control", "viewer", carriers.bp),
+    Page(_l("Routes"), "/routes", "route", "control", "viewer", routes.bp),
+    Page(_l("Limits"), "/limits", "gauge", "control", "viewer", limits.bp),
+    Page(_l("Sandbox phone"), "/sandbox", "smartphone", "control", "operator", sandbox.bp),
+    Page(_l("Texts of codes"), "/texts", "languages", "control", "operator", otp_templates.bp),
+    Page(_l("Settings"), "/settings", "settings", "system", "owner", site_settings.bp),
+    Page(_l("Docs"), "/docs", "book-open", "system", "viewer", docs.menu),
+)
+
+bp = Blueprint("pages", __name__, url_prefix=URL)
+bp.register_blueprint(sign_in.bp)
+bp.register_blueprint(locale.bp)
+for page in PAGES:
+    bp.register_blueprint(page.blueprint, url_prefix=page.url)
+bp.add_url_rule("/", "home", build_only=True)  # the way to the first page, whichever that is
+LEAST_ROLES = {f"pages.{page.blueprint.name}": page.role for page in PAGES}
+
+
+def register(app: Flask) -> None:
+    """Give the application its pages, and what they need of Flask's extensions."""
+    babel.init_app(
+        app,
+        default_translation_directories=str(locale.CATALOGUES),
+        locale_selector=locale.locale,
+        timezone_selector=labels.zone_name,
+    )
+    csrf.init_app(app)
+    login.init_app(app)
+    login.session_protection = None  # our own sessions are bound to their token
+    app.jinja_env.trim_blocks = app.jinja_env.lstrip_blocks = True
+    app.jinja_env.globals.update(asset=assets.asset, menu=menu, **htmx.GLOBALS, **locale.GLOBALS, **labels.GLOBALS)
+    app.register_error_handler(access.CSRFError, errors.dead_form)
+    app.register_blueprint(bp)
+    app.register_blueprint(docs.bp)
+    app.after_request(_finish)
+    app.session_interface = FormSessions()
+
+
+def menu() -> list[tuple[str, list[Page]]]:
+    """The groups of the menu with the pages that the visitor may see."""
+    visitor = access.visitor()
+    seen = [page for page in PAGES if visitor and visitor.may(page.role)]
+    groups = ((name, [page for page in seen if page.group == group]) for group, name in MENU.items())
+    return [(name, pages) for name, pages in groups if pages]
+
+
+def is_page(path: str) -> bool:
+    """Whether an address lies under the pages, existing or not."""
+    return any(path == place or path.startswith(place + "/") for place in (URL, docs.URL))
+
+
+class FormSessions(SecureCookieSessionInterface):
+    """Flask's session holds the form token: it is for pages alone."""
+
+    def open_session(self, app: Flask, request: Request) -> SecureCookieSession | None:
+        return super().open_session(app, request) if is_page(request.path) else self.make_null_session(app)
+
+
+@bp.before_request
+def _guard() -> ResponseReturnValue | None:
+    return access.check(LEAST_ROLES.get(request.blueprint or "", users.ROLES[-1]))
+
+
+def _finish(response: Response) -> Response:
+    if is_page(request.path):
+        return access.harden(response)
+    return assets.cache(response) if request.path.startswith("/static/") else response

@@ -1,0 +1,292 @@
+"""Routes: which carriers take which messages; owners say so, all may ask which way a message would go."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Any
+
+from flask import Blueprint, abort, flash, redirect, render_template, request, url_for
+from flask.typing import ResponseReturnValue
+from flask_babel import gettext as _
+from werkzeug.datastructures import MultiDict
+
+from dashboard.extensions import session
+from dashboard.gateway.api_keys import keys
+from dashboard.gateway.carriers import carriers
+from dashboard.gateway.messages import outbox
+from dashboard.gateway.monitoring import carrier_status
+from dashboard.gateway.monitoring.carrier_status import Standing
+from dashboard.gateway.routing import explain
+from dashboard.gateway.routing import rules as routing
+from dashboard.gateway.routing.rules import InvalidRoute, Subject, Trip
+from dashboard.models.api_keys import ApiKey
+from dashboard.models.carriers import Route
+from dashboard.pages.carriers import context as carrier_view
+from dashboard.pages.carriers import labels
+from dashboard.pages.routing import forms as rule_form
+from dashboard.pages.routing.forms import SAVE, RuleForm
+from dashboard.pages.ui import fields
+from dashboard.pages.ui import labels as words
+from dashboard.pages.ui.fields import Fault
+from dashboard.pages.web import access, htmx
+from dashboard.providers.registry import KINDS
+from dashboard.sms import numbers
+
+bp = Blueprint("routes", __name__)
+
+
+@dataclass(frozen=True)
+class Leg:
+    """A carrier of a rule; `share` is its part of the messages where several share its place."""
+
+    id: int
+    name: str
+    place: int
+    share: float | None
+    state: str
+    why: str
+
+
+@dataclass(frozen=True)
+class Rule:
+    """A rule as it is shown; `args` name it in an address."""
+
+    subject: Subject
+    sentence: str
+    args: MultiDict[str, str]
+    legs: list[Leg]
+
+
+@bp.get("/")
+def index() -> ResponseReturnValue:
+    """The rules and the tester; either alone when HTMX asks, and no rules when they did not change."""
+    if htmx.wants_fragment() and htmx.target() == "tester":
+        return render_template("routes/_tester.html", **_tested())
+    context = _listing()
+    if not htmx.wants_fragment():
+        return render_template("routes/index.html", **context, **_tested(), **_fallbacks())
+    if request.args.get("seen") == context["mark"]:
+        return "", 204
+    return render_template("routes/_rules.html", **context)
+
+
+@bp.get("/new")
+@access.needs("owner")
+def new() -> ResponseReturnValue:
+    return _editor(RuleForm(request.args, _live_keys()), None)
+
+
+@bp.post("/new")
+@access.needs("owner")
+def create() -> ResponseReturnValue:
+    """Make a rule, unless there is one for this already; other buttons than “save” only move carriers about."""
+    form = RuleForm(request.form, _live_keys())
+    if form.act == SAVE and _routes_of(form.subject):
+        form.errors["channel"] = _("There is a rule for this already. Change that one.")
+    return _save(form, None)
+
+
+@bp.get("/rule")
+@access.needs("owner")
+def edit() -> ResponseReturnValue:
+    subject, routes = _asked()
+    form = RuleForm(_values(subject), keys.listed(session))
+    form.rows = rule_form.rows_of(routes)
+    return _editor(form, subject, _signature(routes))
+
+
+@bp.post("/rule")
+@access.needs("owner")
+def change() -> ResponseReturnValue:
+    """Change the carriers of a rule, unless somebody else did meanwhile; what it covers stays."""
+    subject, routes = _asked()
+    form = RuleForm(MultiDict([*request.form.items(multi=True), *_values(subject).items()]), keys.listed(session))
+    form.channel, form.operator, form.key_id = subject
+    was = request.form.get("was", "")
+    if form.act == SAVE and was != _signature(routes):
+        form.errors["more"] = _("Somebody changed this rule meanwhile. Look at it once more, then save.")
+        was = _signature(routes)
+    return _save(form, subject, was)
+
+
+@bp.get("/remove")
+@access.needs("owner")
+def ask_remove() -> ResponseReturnValue:
+    subject, routes = _asked()
+    heir = _heir(subject)
+    name = labels.subject(heir, _key_name(heir)) if heir else ""
+    sentence = carrier_view.subject(subject, routes[0].key)
+    title, args = _("Routes"), _values(subject)
+    return htmx.solo("routes/_remove.html", page_title=title, sentence=sentence, heir=name, args=args)
+
+
+@bp.post("/remove")
+@access.needs("owner")
+def remove() -> ResponseReturnValue:
+    subject, _routes = _asked()
+    routing.set_rule(session, subject, [])
+    session.commit()
+    return htmx.done(_("Rule removed"), url_for(".index"), fragment="routes/_rules.html", target="#rules", **_listing())
+
+
+@bp.post("/fallback")
+@access.needs("owner")
+def fall_back() -> ResponseReturnValue:
+    """Let a key's codes go by SMS when WhatsApp does not take them, or no longer."""
+    key = session.get(ApiKey, request.form.get("key", ""))
+    if key is None or key.revoked_at is not None or key.id == keys.OWN_ID:
+        abort(404)
+    key.sms_fallback = request.form.get("on") == "1"
+    session.commit()
+    told = _("Codes of %(name)s fall back to SMS") if key.sms_fallback else _("Codes of %(name)s stay on WhatsApp")
+    shown = {"fragment": "routes/_fallback.html", "target": "#fallback", **_fallbacks()}
+    return htmx.done(told % {"name": key.name}, url_for(".index"), **shown)
+
+
+def _save(form: RuleForm, subject: Subject | None, was: str = "") -> ResponseReturnValue:
+    if form.act != SAVE:
+        return _editor(form, subject, was)
+    if not form.errors:
+        try:
+            routing.set_rule(session, form.subject, form.choices)
+        except InvalidRoute as error:
+            form.errors["more"] = labels.refusal(error)
+    if form.errors:
+        return _editor(form, subject, was, 422)
+    session.commit()
+    flash(_("Rule saved. It holds for what waits already, too."))
+    where = url_for(".index")
+    return ("", 200, {"HX-Redirect": where}) if htmx.wants_fragment() else redirect(where, 303)
+
+
+def _editor(form: RuleForm, subject: Subject | None, was: str = "", status: int = 200) -> ResponseReturnValue:
+    template = "routes/_editor.html" if htmx.wants_fragment() else "routes/editor.html"
+    taken = {row.name for row in form.rows}
+    everyone = [(carrier, KINDS[carrier.kind].channels) for carrier in carriers.listed(session)]
+    serving = [
+        (carrier, channels)
+        for carrier, channels in everyone
+        if carrier.name not in taken and (subject is None or subject[0] in channels)
+    ]
+    context = {
+        "form": form,
+        "subject": subject,
+        "sentence": labels.subject(subject, _key_name(subject)) if subject else "",
+        "args": _values(subject) if subject else {},
+        "was": was,
+        "free": serving,
+        "keys": _live_keys(),
+        "operators": numbers.OPERATORS,
+        "heaviest": routing.HEAVIEST,
+    }
+    return render_template(template, **context), status
+
+
+def _listing() -> dict[str, Any]:
+    """The rules, the most specific first, with how their carriers stand."""
+    standings = {one.carrier.id: one for one in carrier_status.all_of(session, carrier_view.box())}
+    rules = [
+        Rule(subject, carrier_view.subject(subject, routes[0].key), _values(subject), _legs(routes, standings))
+        for subject, routes in sorted(routing.rules(session), key=lambda rule: _breadth(rule[0]))
+    ]
+    served = {channel for one in standings.values() for channel in KINDS[one.carrier.kind].channels}
+    covered = {rule.subject[0] for rule in rules}
+    return {
+        "rules": rules,
+        "has_carriers": bool(standings),
+        "uncovered": [words.CHANNELS[channel] for channel in outbox.LANES if channel in served - covered],
+        "is_owner": access.may("owner"),
+        "STATES": labels.STATES,
+        "mark": htmx.mark([[rule.sentence, [vars(leg) for leg in rule.legs]] for rule in rules]),
+    }
+
+
+def _legs(routes: list[Route], standings: dict[int, Standing]) -> list[Leg]:
+    places = sorted({route.position for route in routes})
+    crowds = {place: sum(route.weight for route in routes if route.position == place) for place in places}
+    return [_leg(route, places.index(route.position) + 1, crowds, standings[route.carrier_id]) for route in routes]
+
+
+def _leg(route: Route, place: int, crowds: dict[int, int], one: Standing) -> Leg:
+    crowd = crowds[route.position]
+    share = route.weight / crowd if crowd != route.weight else None
+    why = labels.why(one) if one.is_faulty else ""
+    return Leg(route.carrier_id, route.carrier.name, place, share, one.state, why)
+
+
+def _breadth(subject: Subject) -> tuple[int, bool, bool, str, str]:
+    """Sorts as rules are looked through: operator and key, key, operator, all."""
+    channel, operator, key_id = subject
+    return outbox.LANES.index(channel), key_id is None, operator is None, key_id or "", operator or ""
+
+
+def _tested() -> dict[str, Any]:
+    """What would become of a message to the number that was typed."""
+    typed = {name: request.args.get(name, "").strip()[:40] for name in ("phone", "channel", "key")}
+    known = [key for key in keys.listed(session) if key.revoked_at is None]
+    context: dict[str, Any] = {"typed": typed, "known": known, "fault": "", "sought": None}
+    if not typed["phone"]:
+        return context
+    try:
+        number = fields.phone_number(typed["phone"])
+    except Fault as fault:
+        return {**context, "fault": str(fault)}
+    channel = typed["channel"] if typed["channel"] in outbox.LANES else outbox.LANES[0]
+    key = next((key for key in known if key.id == typed["key"]), None)
+    found = explain.of(session, Trip(channel, number, key.id if key else ""))
+    return {
+        **context,
+        "sought": number,
+        "is_test": key is not None and key.mode == "test",
+        "forecast": found,
+        "rule": labels.subject(found.subject, key.name if key else None) if found.subject else "",
+        "takers": [way for way in found.ways if way.fate == "now"],
+        "FATES": labels.FATES,
+        "FATE_ICONS": labels.FATE_ICONS,
+    }
+
+
+def _fallbacks() -> dict[str, Any]:
+    return {"senders": [key for key in _live_keys() if "otp" in key.scopes], "may_switch": access.may("owner")}
+
+
+def _live_keys() -> list[ApiKey]:
+    """Those whose messages reach carriers: test keys never do."""
+    return [key for key in keys.listed(session) if key.mode == "live" and keys.state(key) == "active"]
+
+
+def _asked() -> tuple[Subject, list[Route]]:
+    """The rule that the address names."""
+    given = (request.args.get(name) or None for name in ("channel", "operator", "key"))
+    channel, operator, key_id = given
+    subject = (channel or "", operator, key_id)
+    routes = _routes_of(subject)
+    if not routes:
+        abort(404)
+    return subject, routes
+
+
+def _routes_of(subject: Subject) -> list[Route]:
+    return dict(routing.rules(session)).get(subject, [])
+
+
+def _values(subject: Subject) -> MultiDict[str, str]:
+    named = zip(("channel", "operator", "key"), subject, strict=True)
+    return MultiDict({name: value for name, value in named if value})
+
+
+def _heir(subject: Subject) -> Subject | None:
+    """The rule that covers its messages once it is gone: the most specific of the wider ones."""
+    channel, operator, key_id = subject
+    wider = [(channel, None, key_id), (channel, operator, None), (channel, None, None)]
+    there = dict(routing.rules(session))
+    return next((one for one in wider if one != subject and one in there), None)
+
+
+def _key_name(subject: Subject) -> str | None:
+    key = session.get(ApiKey, subject[2]) if subject[2] else None
+    return key.name if key else None
+
+
+def _signature(routes: list[Route]) -> str:
+    return htmx.mark([(route.carrier.name, route.position, route.weight) for route in routes])

@@ -1,0 +1,154 @@
+"""Read forms: what was typed, what it means, and what is wrong with it in the reader's words."""
+
+from __future__ import annotations
+
+import ipaddress
+import re
+import uuid
+from collections.abc import Callable
+from datetime import UTC, date, datetime, time, timedelta
+from typing import TypeVar
+from zoneinfo import ZoneInfo
+
+from flask_babel import gettext as _
+from werkzeug.datastructures import MultiDict
+
+from dashboard.db import utcnow
+from dashboard.gateway.api_keys.keys import SCOPES, NewKey
+from dashboard.gateway.message_log import search
+from dashboard.gateway.message_log.search import NotSearchable
+from dashboard.gateway.otp.template_rules import LONGEST_BRAND
+from dashboard.models.api_keys import ApiKey
+from dashboard.pages.ui import labels
+
+LONGEST_NAME = 80
+MOST_NETWORKS = 20
+HIGHEST_CAP = 1_000_000
+LONGEST_LIFE = timedelta(days=3660)
+UNPRINTABLE = re.compile(r"[\x00-\x1f\x7f\u2028\u2029\ud800-\udfff]")
+
+Value = TypeVar("Value")
+
+
+class Fault(ValueError):
+    """A field breaks a rule; the message says which, and how to put it right."""
+
+
+class KeyForm:
+    """The form of a key. `errors` is by field; `wanted` holds when there are none. `row` is the key that is changed."""
+
+    def __init__(self, form: MultiDict[str, str], row: ApiKey | None = None) -> None:
+        self.form, self.row = form, row
+        self.errors: dict[str, str] = {}
+        self.scopes = tuple(scope for scope in SCOPES if scope in form.getlist("scopes"))
+        self.wanted = NewKey(
+            id=row.id if row else self._id(),
+            name=self._read("name", one_line, ""),
+            mode=row.mode if row else "test" if form.get("mode") == "test" else "live",
+            scopes=self.scopes,
+            networks=self._read("networks", networks, ()),
+            message_cap=self._read("message_cap", cap, None),
+            otp_cap=self._read("otp_cap", cap, None),
+            brand=self._read("brand", brand, None),
+            expires_at=self._read("expires", self._end, None),
+            sms_fallback=form.get("sms_fallback") == "1",
+        )
+        if not self.scopes:
+            self.errors["scopes"] = _("Choose at least one thing that the key may do.")
+
+    def _read(self, name: str, parse: Callable[[str], Value], nothing: Value) -> Value:
+        try:
+            return parse(self.form.get(name, ""))
+        except Fault as fault:
+            self.errors[name] = str(fault)
+            return nothing
+
+    def _end(self, text: str) -> datetime | None:
+        """As it was when the day is the same: a key made at the command line ends at any hour."""
+        if self.row is not None and text.strip() == last_day(self.row.expires_at):
+            return self.row.expires_at
+        return end_of_day(text)
+
+    def _id(self) -> str:
+        """Drawn with the form, so that a form that is sent twice makes one key."""
+        try:
+            return str(uuid.UUID(self.form.get("id", "")))
+        except ValueError:
+            return str(uuid.uuid4())
+
+
+def one_line(text: str) -> str:
+    """A name: not blank, at most 80 characters; raise Fault."""
+    name = " ".join(text.split(" ")).strip()
+    if not name:
+        raise Fault(_("Give it a name, such as the app that will use it."))
+    if len(name) > LONGEST_NAME or UNPRINTABLE.search(name):
+        raise Fault(_("Use at most %(most)d characters, on one line.", most=LONGEST_NAME))
+    return name
+
+
+def cap(text: str) -> int | None:
+    """A whole number of a day, or nothing; raise Fault."""
+    plain = re.sub(r"[\s\u202f\u00a0]", "", text)
+    if not plain:
+        return None
+    if not (plain.isascii() and plain.isdigit()) or not 1 <= int(plain[:9]) <= HIGHEST_CAP:
+        raise Fault(_("Enter a whole number from 1 to %(most)s, or leave it empty.", most=labels.number(HIGHEST_CAP)))
+    return int(plain)
+
+
+def brand(text: str) -> str | None:
+    """What stands for {brand} in the texts of codes, or nothing; raise Fault."""
+    name = " ".join(text.split(" ")).strip()
+    if len(name) > LONGEST_BRAND or UNPRINTABLE.search(name):
+        raise Fault(_("Use at most %(most)d characters, on one line.", most=LONGEST_BRAND))
+    if re.search(r"[{}]", name):
+        raise Fault(_("The brand may hold no braces."))
+    return name or None
+
+
+def networks(text: str) -> tuple[str, ...]:
+    """Addresses and CIDR ranges, one a line or separated by commas; raise Fault."""
+    given = [part for part in re.split(r"[\s,;]+", text) if part]
+    if len(given) > MOST_NETWORKS:
+        raise Fault(_("Enter at most %(most)d networks.", most=MOST_NETWORKS))
+    return tuple(dict.fromkeys(_network(part) for part in given))
+
+
+def end_of_day(text: str) -> datetime | None:
+    """`2026-12-31` → the end of that day in the gateway's time zone; raise Fault."""
+    if not text.strip():
+        return None
+    try:
+        last = date.fromisoformat(text.strip())
+        end = datetime.combine(last, time.max.replace(microsecond=0), ZoneInfo(labels.zone_name()))
+        end = end.astimezone(UTC)
+    except (ValueError, OverflowError):
+        raise Fault(_("Enter a date, such as 2027-06-30.")) from None
+    if not utcnow() < end < utcnow() + LONGEST_LIFE:
+        raise Fault(_("Choose a day from today on, within ten years."))
+    return end
+
+
+def last_day(end: datetime | None) -> str:
+    """As `end_of_day` reads it."""
+    return end.astimezone(ZoneInfo(labels.zone_name())).date().isoformat() if end else ""
+
+
+def phone_number(text: str) -> str:
+    """Any accepted form of a Mauritanian number, spaced or not → `+222XXXXXXXX`; raise Fault."""
+    try:
+        found = search.sought(text).phone
+    except NotSearchable:
+        found = None
+    if found is None:
+        raise Fault(_("Enter a Mauritanian number of eight digits, such as 38 08 93 36."))
+    return found
+
+
+def _network(text: str) -> str:
+    try:
+        return str(ipaddress.ip_network(text, strict=False))
+    except ValueError:
+        shown = text[:43]
+        raise Fault(_("“%(text)s” is not an IP address or range, such as 41.138.0.0/16.", text=shown)) from None

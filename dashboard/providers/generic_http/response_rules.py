@@ -1,0 +1,141 @@
+"""What a carrier's answer means, by rules that an administrator writes."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import Any
+
+from dashboard.outbound.client import Answer
+from dashboard.providers.delivery_reports import dig, reference
+from dashboard.providers.settings import lines
+
+LONGEST_PATTERN = 200
+# Python's patterns backtrack without bound, so the more choices one holds, the less of an answer it is shown.
+SEARCHED = (8192, 8192, 1024, 256)  # characters, by the number of choices
+ESCAPED = re.compile(r"\\.", re.DOTALL)
+CHOICE = re.compile(r"[*+{|]|(?<![(*+?}])\?")  # (?: and the ? of *? are none
+REPEATED_GROUP = re.compile(r"\)[*+?{]")
+RULE = re.compile(
+    r"(?P<statuses>[0-9]{3}(?:-[0-9]{3})?(?:\s*,\s*[0-9]{3}(?:-[0-9]{3})?)*)?"
+    r"(?:(?:^|\s+)(?:json\s+(?P<path>[^\s=!]+)\s*(?P<op>!?=)\s*(?P<value>.*)|body\s+(?P<pattern>.+)))?"
+)
+
+
+class BadRule(ValueError):
+    """Says what is wrong, and in which line."""
+
+
+@dataclass(frozen=True)
+class Pattern:
+    """A pattern, and how many characters of an answer it is shown."""
+
+    compiled: re.Pattern[str]
+    room: int
+
+    def search(self, answer: Answer) -> re.Match[str] | None:
+        return self.compiled.search(answer.text[: self.room])
+
+
+@dataclass(frozen=True)
+class Rule:
+    """`200-299 json status = ok`: an answer must fit all that is there. A value that is missing is not unequal."""
+
+    statuses: tuple[range, ...] = ()
+    path: str = ""
+    equal: bool = True
+    value: str = ""
+    pattern: Pattern | None = None
+
+    def fits(self, answer: Answer) -> bool:
+        if self.statuses and not any(answer.status in span for span in self.statuses):
+            return False
+        if self.path:
+            word = _word(dig(answer.json(), self.path))
+            return word is not None and (word == self.value) is self.equal
+        return self.pattern is None or self.pattern.search(answer) is not None
+
+
+def rules(text: str) -> list[Rule]:
+    """One rule a line: `STATUSES`, `json PATH = VALUE`, `body PATTERN`, or statuses with one of these."""
+    return [_rule(number, line) for number, line in lines(text)]
+
+
+def fits(any_of: list[Rule], answer: Answer) -> bool:
+    return any(rule.fits(answer) for rule in any_of)
+
+
+def finder(text: str) -> Callable[[Answer], str | None]:
+    """Where the reference stands: `json PATH`, `header NAME` or `body PATTERN` with one group; empty for nowhere."""
+    word, _, rest = text.strip().partition(" ")
+    rest = rest.strip()
+    if not text.strip():
+        return lambda answer: None
+    if word == "json" and rest:
+        return lambda answer: reference(dig(answer.json(), rest))
+    if word == "header" and rest:
+        return lambda answer: reference(answer.headers.get(rest.lower()))
+    if word == "body" and rest:
+        return _group(rest)
+    raise BadRule("Write json PATH, header NAME or body PATTERN")
+
+
+def _group(text: str) -> Callable[[Answer], str | None]:
+    pattern = _pattern(text)
+    if pattern.compiled.groups != 1:
+        raise BadRule("The pattern needs one group, as in ID: (\\w+)")
+
+    def find(answer: Answer) -> str | None:
+        found = pattern.search(answer)
+        return reference(found[1]) if found else None
+
+    return find
+
+
+def _rule(number: int, line: str) -> Rule:
+    found = RULE.fullmatch(line)
+    if found is None:
+        raise BadRule(f"line {number}: write STATUSES, json PATH = VALUE or body PATTERN")
+    try:
+        return Rule(
+            statuses=_spans(found["statuses"] or ""),
+            path=found["path"] or "",
+            equal=found["op"] != "!=",
+            value=(found["value"] or "").strip().strip('"'),
+            pattern=_pattern(found["pattern"]) if found["pattern"] else None,
+        )
+    except BadRule as error:
+        raise BadRule(f"line {number}: {error}") from None
+
+
+def _spans(text: str) -> tuple[range, ...]:
+    spans = []
+    for item in filter(None, (part.strip() for part in text.split(","))):
+        first, _, last = item.partition("-")
+        spans.append(range(int(first), int(last or first) + 1))
+    if any(len(span) == 0 or span.start < 200 or span.stop > 600 for span in spans):
+        raise BadRule("statuses go from 200 to 599")
+    return tuple(spans)
+
+
+def _pattern(text: str) -> Pattern:
+    bare = ESCAPED.sub("x", text)
+    choices = len(CHOICE.findall(bare))
+    if len(text) > LONGEST_PATTERN:
+        raise BadRule(f"a pattern has at most {LONGEST_PATTERN} characters")
+    if REPEATED_GROUP.search(bare):
+        raise BadRule("a group cannot be repeated")
+    if choices >= len(SEARCHED):
+        raise BadRule(f"a pattern holds at most {len(SEARCHED) - 1} of * + ? {{ |")
+    try:
+        return Pattern(re.compile(text), SEARCHED[choices])
+    except re.error as error:
+        raise BadRule(f"not a pattern: {error.msg}") from None
+
+
+def _word(value: Any) -> str | None:
+    """JSON's own spelling of a plain value; None for what is missing or compound."""
+    if value is None or isinstance(value, dict | list):
+        return None
+    return str(value).lower() if isinstance(value, bool) else str(value)

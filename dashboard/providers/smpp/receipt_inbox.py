@@ -1,0 +1,86 @@
+"""Receipts of one carrier: written down first, in batches, and acknowledged after."""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+from collections import deque
+from dataclasses import replace
+
+from dashboard.providers.base import Host, Receipt
+from dashboard.providers.smpp import command_status, receipts
+from dashboard.providers.smpp import pdu as pdus
+from dashboard.providers.smpp.event_loop import call, start
+from dashboard.providers.smpp.message_ids import Memory
+from dashboard.providers.smpp.pdu import Pdu
+from dashboard.providers.smpp.session import Session
+
+log = logging.getLogger(__name__)
+
+BATCH = 500
+MOST = 5000  # receipts that wait to be written down; further ones are to come again
+SETTLE = 0.5  # seconds between tries while the gateway cannot store
+
+Letter = tuple[Receipt, Session | None, Pdu | None]  # and whom to answer
+
+
+class Inbox:
+    """Everything here runs on the loop's thread."""
+
+    def __init__(self, name: str, host: Host, memory: Memory) -> None:
+        self.name, self.host, self.memory = name, host, memory
+        self.unread = 0  # texts from phones, since the start: the gateway has nobody to give them to
+        self._waiting: deque[Letter] = deque()
+        self._storing: asyncio.Task[None] | None = None
+
+    def take(self, session: Session, pdu: Pdu) -> None:
+        """A deliver_sm or data_sm: answered at once, unless it is a receipt."""
+        try:
+            delivery = pdus.delivery(pdu)
+        except pdus.Malformed:
+            return session.nack(pdu.sequence, command_status.INVALID_COMMAND_LENGTH)
+        if not receipts.is_receipt(delivery):
+            return self._drop(session, pdu)
+        found = receipts.read(delivery)
+        if found is None:
+            log.warning("carrier %s: a receipt names no text or no state", self.name)
+            return session.answer(pdu)
+        if len(self._waiting) >= MOST:
+            return session.answer(pdu, command_status.TRY_AGAIN)
+        likeliest = self.memory.likeliest(found.references, found.phone)
+        return self._put((replace(found, references=likeliest), session, pdu))
+
+    def add(self, receipt: Receipt) -> None:
+        """Something learnt otherwise, which nobody waits to see acknowledged."""
+        self._put((receipt, None, None))
+
+    async def drain(self, seconds: float) -> None:
+        """Wait until what came is written down, but not longer than that."""
+        if self._storing is not None:
+            await asyncio.wait([self._storing], timeout=max(seconds, 0))
+
+    def _drop(self, session: Session, pdu: Pdu) -> None:
+        self.unread += 1
+        log.info("carrier %s: texts from phones that nobody reads: %d", self.name, self.unread)
+        session.answer(pdu)
+
+    def _put(self, letter: Letter) -> None:
+        self._waiting.append(letter)
+        if self._storing is None:
+            self._storing = start(self._store())
+
+    async def _store(self) -> None:
+        while self._waiting:
+            batch = [self._waiting.popleft() for _ in range(min(BATCH, len(self._waiting)))]
+            status = command_status.OK
+            try:
+                await call(self.host.store, [receipt for receipt, _, _ in batch])
+            except Exception as error:
+                status = command_status.TRY_AGAIN
+                log.error("carrier %s: %d receipts were not stored: %s", self.name, len(batch), type(error).__name__)
+            for _, session, pdu in batch:
+                if session is not None and pdu is not None:
+                    session.answer(pdu, status)
+            if status:
+                await asyncio.sleep(SETTLE)
+        self._storing = None

@@ -1,0 +1,46 @@
+"""A text as bodies of submit_sm, one a segment."""
+
+from __future__ import annotations
+
+from datetime import UTC, datetime
+
+from dashboard.providers.base import Outgoing
+from dashboard.providers.smpp import pdu, segmentation
+from dashboard.providers.smpp.segmentation import Segment
+from dashboard.providers.smpp.settings import SmppSettings
+
+SHORTEST_VALIDITY, LONGEST_VALIDITY = 60, 30 * 86_400  # seconds
+INTERNATIONAL = bytes((1, 1))  # type of number, and numbering plan E.164
+
+
+def bodies(outgoing: Outgoing, settings: SmppSettings, head: bytes) -> list[bytes]:
+    """Raise texts.TooLong, or UnicodeError for a lone surrogate. `head` is what `begin` gave."""
+    cut = segmentation.segments(outgoing.text, outgoing.id, settings.alphabet, settings.long_texts)
+    head += INTERNATIONAL + pdu.string(outgoing.phone.removeprefix("+"))
+    validity = pdu.string(_validity(outgoing.valid_until) if settings.validity else "")
+    return [head + _tail(segment, validity, settings.receipts) for segment in cut]
+
+
+def begin(settings: SmppSettings) -> bytes:
+    """How every body begins: service type and sender."""
+    ton, npi, address = settings.source
+    return pdu.string(settings.service_type) + bytes((ton, npi)) + pdu.string(address)
+
+
+def _tail(segment: Segment, validity: bytes, receipts: bool) -> bytes:
+    return (
+        bytes((segment.esm_class, 0, 0, 0))  # protocol_id, priority_flag, no schedule_delivery_time
+        + validity
+        + bytes((receipts, 0, segment.data_coding, 0, len(segment.text)))  # replace_if_present, sm_default_msg_id
+        + segment.text
+        + segment.tlvs
+    )
+
+
+def _validity(until: datetime) -> str:
+    """SMPP's relative time, YYMMDDhhmmss000R: an SMSC's clock and zone do not matter."""
+    left = int((until - datetime.now(UTC)).total_seconds())
+    minutes, seconds = divmod(min(max(left, SHORTEST_VALIDITY), LONGEST_VALIDITY), 60)
+    hours, minutes = divmod(minutes, 60)
+    days, hours = divmod(hours, 24)
+    return f"0000{days:02}{hours:02}{minutes:02}{seconds:02}000R"
