@@ -12,8 +12,8 @@ from sqlalchemy.exc import SQLAlchemyError
 
 from dashboard.db import Sessions, make_sessions, reading, utcnow
 from dashboard.gateway import workers
-from dashboard.gateway.accounts import users
-from dashboard.gateway.carriers import carriers
+from dashboard.gateway.accounts import user_sessions
+from dashboard.gateway.carriers import health
 from dashboard.gateway.delivery import receipts
 from dashboard.gateway.maintenance import retention
 from dashboard.gateway.messages import idempotency, outbox
@@ -63,17 +63,17 @@ def tick(sessions: Sessions, bell: Bell, started_at: datetime, *, sweep: bool) -
             bell.ring_again(lane, min(count, MOST_RINGS))
     with sessions.begin() as session:
         workers.beat(session, "relay", started_at)
-        carriers.review(session)
+        health.review(session)
         receipts.reconcile(session)
         if sweep:
             outbox.expire_stale(session)
-            carriers.send_back(session)
-            users.forget_old_tries(session)
+            health.send_back(session)
+            user_sessions.forget_old_tries(session)
             idempotency.sweep(session)
             queue.mend_clock(session)
             queue.forget_old(session)
             rollup.forget_old(session)
-            carriers.forget_old(session)
+            health.forget_old(session)
             receipts.forget_old(session)
     rollup.fold_for(sessions, FOLD_SECONDS)
 

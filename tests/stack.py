@@ -28,7 +28,7 @@ from sqlalchemy import func, select
 from dashboard.app import create_app
 from dashboard.db import Sessions, make_sessions
 from dashboard.extensions import db
-from dashboard.gateway.api_keys import keys
+from dashboard.gateway.api_keys import authentication, keys
 from dashboard.gateway.sandbox.inbox import Handset, Received
 from dashboard.models.otp import Otp
 from dashboard.models.sandbox import SandboxText
@@ -234,7 +234,7 @@ class Client:
     @property
     def key_id(self) -> str:
         with self.stack.sessions() as session:
-            return keys.authenticate(session, self.key).id
+            return authentication.authenticate(session, self.key).id
 
     def send(self, phone: str, message: str = "Bonjour") -> httpx.Response:
         return self.post("/messages/send", phoneNumber=phone, message=message)

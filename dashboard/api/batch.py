@@ -11,8 +11,9 @@ from dashboard.api.contract import parse
 from dashboard.api.errors import Invalid, capped
 from dashboard.api.schemas.requests import SendMessage
 from dashboard.api.schemas.responses import BatchTaken, NotQueued, Problem, Queued
-from dashboard.gateway.api_keys import keys
-from dashboard.gateway.api_keys.keys import Caller, CapReached
+from dashboard.gateway.api_keys import authentication, quotas
+from dashboard.gateway.api_keys.authentication import Caller
+from dashboard.gateway.api_keys.quotas import CapReached
 from dashboard.gateway.messages import outbox
 from dashboard.gateway.messages.outbox import Draft
 
@@ -31,7 +32,7 @@ def judged(items: list[Any]) -> list[Judged]:
 def submit(session: Session, caller: Caller, items: list[Judged]) -> BatchTaken:
     """Write the good ones down, in the order sent, as many as the day's cap allows."""
     drafts = [item for item in items if isinstance(item, Draft)]
-    allowed = keys.spend_cap_upto(session, caller, "message", len(drafts))
+    allowed = quotas.spend_cap_upto(session, caller, "message", len(drafts))
     taken: list[Queued | NotQueued] = [
         Queued(message_id=made) for made in outbox.submit_all(session, [(caller, draft) for draft in drafts[:allowed]])
     ]
@@ -48,9 +49,9 @@ class Singles:
 
     def __call__(self, session: Session, drafts: list[Draft]) -> list[str | CapReached]:
         """The id of each, or the refusal of one that is past the day's cap; raise UnknownKey."""
-        keys.confirm(session, self.caller)
-        allowed = keys.spend_cap_upto(session, self.caller, "message", len(drafts))
-        refused = [keys.cap_reached(self.caller, "message") for _ in drafts[allowed:]]
+        authentication.confirm(session, self.caller)
+        allowed = quotas.spend_cap_upto(session, self.caller, "message", len(drafts))
+        refused = [quotas.cap_reached(self.caller, "message") for _ in drafts[allowed:]]
         return [*outbox.submit_all(session, [(self.caller, draft) for draft in drafts[:allowed]]), *refused]
 
 
@@ -62,4 +63,4 @@ def _judge(item: Any) -> Judged:
 
 
 def _past_the_cap(caller: Caller) -> NotQueued:
-    return NotQueued(errors=[Problem.model_validate(capped(keys.cap_reached(caller, "message")))])
+    return NotQueued(errors=[Problem.model_validate(capped(quotas.cap_reached(caller, "message")))])

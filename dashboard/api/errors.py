@@ -16,8 +16,9 @@ from werkzeug.exceptions import HTTPException
 from werkzeug.routing import BaseConverter
 
 from dashboard.extensions import services, session
-from dashboard.gateway.api_keys import keys, usage
-from dashboard.gateway.api_keys.keys import Caller, CapReached, UnknownKey
+from dashboard.gateway.api_keys import authentication, usage
+from dashboard.gateway.api_keys.authentication import Caller, UnknownKey
+from dashboard.gateway.api_keys.quotas import CapReached
 from dashboard.gateway.api_keys.usage import Sighting
 from dashboard.gateway.limits import rate_limit
 from dashboard.gateway.limits.rate_limit import RateLimited, Standing
@@ -151,8 +152,8 @@ def _note_use(caller: Caller) -> None:
     """When the key was last used, and by whom: once a minute each, not once a request."""
     sighting = Sighting.of(caller.id, request.remote_addr or "", request.headers.get("User-Agent", ""))
     parts: list[Callable[[Session], None]] = []
-    if keys.needs_touch(caller):
-        parts.append(partial(keys.touch, caller=caller))
+    if authentication.needs_touch(caller):
+        parts.append(partial(authentication.touch, caller=caller))
     if usage.memory.is_new(sighting):
         parts.append(partial(usage.note, sighting=sighting))
     if parts:  # through the writer: the request's own session may only read

@@ -12,7 +12,7 @@ from sqlalchemy.orm import Session
 from dashboard.api.contract import reply, written
 from dashboard.api.errors import caller
 from dashboard.extensions import services
-from dashboard.gateway.api_keys import keys
+from dashboard.gateway.api_keys import authentication
 from dashboard.gateway.messages import idempotency
 from dashboard.gateway.messages.idempotency import Call, Kept
 
@@ -46,7 +46,7 @@ def once(work: Callable[[Session], BaseModel], *, alone: bool = False, message_u
     key = caller()
 
     def write(session: Session) -> Told:
-        keys.confirm(session, key)
+        authentication.confirm(session, key)
         kept = idempotency.find(session, call) if call else None
         if kept is not None:
             return Told(kept, again=True)

@@ -14,22 +14,19 @@ from sqlalchemy.orm import Session
 from dashboard.cli.core import JSON, database, example, fail, main, phone_type, print_rows, told
 from dashboard.db import make_sessions, reading, utcnow
 from dashboard.gateway.api_keys import keys
-from dashboard.gateway.carriers import carriers
-from dashboard.gateway.delivery.worker import FINAL
+from dashboard.gateway.carriers import carriers, health
+from dashboard.gateway.delivery.wait import FINAL
 from dashboard.gateway.limits.rate_limit import RateLimited
-from dashboard.gateway.messages import outbox, status
+from dashboard.gateway.messages import status
 from dashboard.gateway.otp.codes import Keyring
-from dashboard.gateway.routing import explain, rules, test_message
-from dashboard.gateway.routing.rules import Choice, InvalidRoute, Subject, Trip
+from dashboard.gateway.routing import rules, test_message
 from dashboard.models.carriers import Carrier
 from dashboard.providers import registry
 from dashboard.providers.settings import InvalidSettings, Setting
 from dashboard.settings import Settings
-from dashboard.sms import numbers
 from dashboard.wakeup import Bell
 
 TRIAL_SECONDS = 20.0
-OPERATORS = {name.lower(): digit for digit, name in numbers.OPERATORS.items()}
 WRONG = {
     "unknown_carrier": "There is no carrier {name!r}; `chinqit providers list` shows them.",
     "wrong_channel": "{name} does not serve this channel.",
@@ -164,76 +161,6 @@ def providers_enable(name: str) -> None:
     click.echo(f"{name} is used again.")
 
 
-@main.group("routes")
-def routes_group() -> None:
-    """Say which carriers take which messages."""
-
-
-@routes_group.command(
-    "set",
-    epilog=example(
-        "chinqit routes set sms mauritel aggregator",
-        "chinqit routes set sms --operator mattel mattel:70,aggregator:30 mauritel",
-        "chinqit routes set sms --operator mattel --none",
-    ),
-)
-@click.argument("channel", type=click.Choice(outbox.LANES))
-@click.argument("choices", metavar="CARRIER...", nargs=-1)
-@click.option("--operator", type=click.Choice(list(OPERATORS)), help="For numbers of this operator only.")
-@click.option("--key", help="For messages of this API key only, by id or name.")
-@click.option("--none", "clear", is_flag=True, help="Remove the rule.")
-def routes_set(channel: str, choices: Sequence[str], operator: str | None, key: str | None, clear: bool) -> None:
-    """Route a channel by carriers, first to last: the next one serves when the first is down.
-
-    Carriers joined by a comma share the traffic; a weight stands behind a colon.
-    """
-    if bool(choices) == clear:
-        raise click.UsageError("Give carriers in order, or --none.")
-    with database() as session:
-        subject = (channel, OPERATORS.get(operator or ""), _key_id(session, key))
-        try:
-            rules.set_rule(session, subject, _choices(choices))
-        except InvalidRoute as error:
-            fail(WRONG[error.code].format(name=error.name))
-    click.echo("The rule is gone." if clear else "The rule holds.")
-
-
-@routes_group.command("list", epilog=example("chinqit routes list --json"))
-@JSON
-def routes_list(as_json: bool) -> None:
-    """List the rules. For a message the most specific one counts: operator and key, key, operator, all."""
-    with database() as session:
-        rows = [
-            {**_subject_row(session, subject), "carriers": [_leg(route) for route in routes]}
-            for subject, routes in rules.rules(session)
-        ]
-    print_rows(rows, as_json, "No route: without a carrier, messages land on the sandbox phone.")
-
-
-@routes_group.command(
-    "explain", epilog=example("chinqit routes explain 38089336", "chinqit routes explain 38089336 --key my-app")
-)
-@click.argument("phone_number", metavar="PHONE", callback=phone_type)
-@click.option("--channel", type=click.Choice(outbox.LANES), default="sms", show_default=True)
-@click.option("--key", help="As sent by this API key.")
-@JSON
-def routes_explain(phone_number: str, channel: str, key: str | None, as_json: bool) -> None:
-    """Say which way a message to PHONE would go now, and why."""
-    with database() as session:
-        key_id = _key_id(session, key) or ""
-        found = explain.of(session, Trip(channel, phone_number, key_id))
-        rows = [
-            {"carrier": way.carrier.name, "fate": way.fate, "why": (way.fate == "down" and way.carrier.down_code) or ""}
-            for way in found.ways
-        ]
-        rule = _subject_row(session, found.subject) if found.subject else None
-    if as_json:
-        click.echo(json.dumps({"rule": rule, "carriers": rows}))
-        return
-    told("rule: " + (" ".join(f"{name} {value}" for name, value in rule.items() if value) if rule else "none"))
-    print_rows(rows, False, "No rule covers it.")
-
-
 def _print_field(field: Setting) -> None:
     default = f", usually {field.default!r}" if field.default not in (None, "", False) else ""
     needed = ", needed" if field.required else default
@@ -275,7 +202,7 @@ def _key_id(session: Session, key: str | None) -> str | None:
 
 def _carrier_row(session: Session, settings: Settings, carrier: Carrier) -> dict[str, Any]:
     kind = registry.KINDS[carrier.kind]
-    states = [line.state for line in carriers.lines(session) if line.carrier_id == carrier.id]
+    states = [line.state for line in health.lines(session) if line.carrier_id == carrier.id]
     return {
         "name": carrier.name,
         "kind": carrier.kind,
@@ -292,7 +219,7 @@ def _carrier_row(session: Session, settings: Settings, carrier: Carrier) -> dict
 def _state(carrier: Carrier) -> str:
     if not carrier.enabled:
         return "off"
-    return "down" if carriers.is_down(carrier, utcnow()) else "up"
+    return "down" if health.is_down(carrier, utcnow()) else "up"
 
 
 def _outcome(settings: Settings, name: str, reference: str) -> dict[str, Any]:
@@ -311,31 +238,7 @@ def _outcome(settings: Settings, name: str, reference: str) -> dict[str, Any]:
 def _why(session: Session, name: str) -> str:
     """Why nothing has come of it yet."""
     carrier = _find(session, name)
-    lines = [line for line in carriers.lines(session) if line.carrier_id == carrier.id]
+    lines = [line for line in health.lines(session) if line.carrier_id == carrier.id]
     if not lines:
         return "no worker has opened it; `chinqit doctor` looks closer"
     return ", ".join(f"{line.state} {line.code or ''}".strip() for line in lines)
-
-
-def _choices(raw: Sequence[str]) -> list[Choice]:
-    found = []
-    for position, group in enumerate(raw):
-        for part in group.split(","):
-            name, _, weight = part.partition(":")
-            if weight and not (weight.isascii() and weight.isdigit() and len(weight) < 4):
-                raise click.UsageError(f"The weight of {name} must be a whole number.")
-            found.append(Choice(name, position, int(weight or 1)))
-    return found
-
-
-def _subject_row(session: Session, subject: Subject) -> dict[str, Any]:
-    channel, operator, key_id = subject
-    return {
-        "channel": channel,
-        "operator": numbers.OPERATORS[operator] if operator else None,
-        "key": keys.find(session, key_id).name if key_id else None,
-    }
-
-
-def _leg(route: Any) -> str:
-    return f"{route.position + 1}. {route.carrier.name}" + (f" ({route.weight})" if route.weight != 1 else "")

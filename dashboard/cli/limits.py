@@ -14,7 +14,7 @@ from dashboard import db
 from dashboard.cli.core import JSON, database, example, fail, main, phone_type, print_rows
 from dashboard.db import utcnow
 from dashboard.gateway.api_keys import keys
-from dashboard.gateway.limits import rate_limit
+from dashboard.gateway.limits import overrides, rate_limit
 from dashboard.models.limits import UNLIMITED, LimitOverride
 
 
@@ -29,9 +29,9 @@ def window(_ctx: click.Context, _param: click.Parameter, raw: str | None) -> int
         return None
     if raw == "unlimited":
         return UNLIMITED
-    if raw.isascii() and raw.isdigit() and int(raw) <= rate_limit.LARGEST:
+    if raw.isascii() and raw.isdigit() and int(raw) <= overrides.LARGEST:
         return int(raw)
-    raise click.BadParameter(f"give a whole number up to {rate_limit.LARGEST}, 'unlimited' or 'inherit'")
+    raise click.BadParameter(f"give a whole number up to {overrides.LARGEST}, 'unlimited' or 'inherit'")
 
 
 def subject_options(command: Callable[..., None]) -> Callable[..., None]:
@@ -74,8 +74,8 @@ def limits_set(
     if all(value is None for value in windows.values()):
         raise click.UsageError("Give at least one of --minute, --hour and --day.")
     until = utcnow() + _lasting(lasting) if lasting else None
-    wanted = rate_limit.Wanted(key_id, phone_number, reason=reason[:200], until=until, **windows)
-    rate_limit.override(session, wanted, created_by="command line")
+    wanted = overrides.NewOverride(key_id, phone_number, reason=reason[:200], until=until, **windows)
+    overrides.save(session, wanted, created_by="command line")
     click.echo("The override holds.")
 
 
@@ -84,7 +84,7 @@ def limits_set(
 def limits_list(as_json: bool) -> None:
     """List all overrides."""
     with database() as session:
-        rows = [_override_row(row) for row in rate_limit.overrides(session)]
+        rows = [_override_row(row) for row in overrides.listed(session)]
     print_rows(rows, as_json, "No override. The limits are 3 a minute, 10 an hour and 20 a day.")
 
 
@@ -92,7 +92,7 @@ def limits_list(as_json: bool) -> None:
 @subject_options
 def limits_clear(session: Session, key_id: str | None, phone_number: str | None) -> None:
     """Remove the override of exactly this number, key, or number on a key."""
-    if rate_limit.clear(session, key_id, phone_number) == 0:
+    if overrides.clear(session, key_id, phone_number) == 0:
         fail("There is no such override; `chinqit limits list` shows them.")
     click.echo("The override is gone.")
 

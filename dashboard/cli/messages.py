@@ -6,42 +6,8 @@ import json
 
 import click
 
-from dashboard import db
-from dashboard.cli.core import JSON, database, example, fail, main, phone_type, told
-from dashboard.db import make_sessions
+from dashboard.cli.core import JSON, database, example, fail, main
 from dashboard.gateway.messages import status
-from dashboard.gateway.sandbox.inbox import Handset
-from dashboard.settings import Settings
-
-
-@main.group("sandbox")
-def sandbox_group() -> None:
-    """Look at the sandbox phone."""
-
-
-@sandbox_group.command("inbox", epilog=example("chinqit sandbox inbox 38089336 --json"))
-@click.argument("phone_number", metavar="PHONE", callback=phone_type)
-@JSON
-def sandbox_inbox(phone_number: str, as_json: bool) -> None:
-    """Show what PHONE received, oldest first."""
-    settings = Settings.from_env()
-    texts = Handset(make_sessions(settings.database_url), settings).inbox(phone_number)
-    rows = [
-        {
-            "text": text.text,
-            "channel": text.channel,
-            "messageId": text.message_uuid,
-            "receivedAt": db.iso(text.received_at),
-        }
-        for text in texts
-    ]
-    if as_json:
-        click.echo(json.dumps(rows, ensure_ascii=False))
-        return
-    for row in rows:
-        click.echo(f"{row['receivedAt']}  {row['channel']}\n{row['text']}\n")
-    if not rows:
-        told(f"Nothing has arrived on {phone_number} yet.")
 
 
 @main.group("messages")

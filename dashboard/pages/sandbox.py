@@ -15,8 +15,8 @@ from flask_babel import ngettext
 from werkzeug.datastructures import MultiDict
 
 from dashboard.extensions import services, session
-from dashboard.gateway.api_keys import keys
-from dashboard.gateway.api_keys.keys import CapReached
+from dashboard.gateway.api_keys import authentication, keys, quotas
+from dashboard.gateway.api_keys.quotas import CapReached
 from dashboard.gateway.limits.rate_limit import RateLimited
 from dashboard.gateway.messages import outbox
 from dashboard.gateway.otp import otp
@@ -93,7 +93,7 @@ def go() -> ResponseReturnValue:
 
 def _send(key: ApiKey, number: str, body: str | None, errors: dict[str, str]) -> None:
     """Write it down, commit and ring; a refusal is told at the number."""
-    caller, channel = keys.caller_of(key), "sms"
+    caller, channel = authentication.caller_of(key), "sms"
     try:
         if body is None:
             channel = request.form.get("channel", "sms") if request.form.get("channel") in labels.CHANNELS else "sms"
@@ -101,7 +101,7 @@ def _send(key: ApiKey, number: str, body: str | None, errors: dict[str, str]) ->
             order = otp.Order(number, channel, language if language in ("fr", "en", "ar") else "fr")
             otp.send(session, services().keyring, caller, order)
         else:
-            keys.spend_cap(session, caller, "message")
+            quotas.spend_cap(session, caller, "message")
             outbox.submit(session, caller, outbox.Draft("message", "sms", number, body, body))
     except RateLimited as refusal:
         wait = labels.duration_of(refusal.standing.reset)

@@ -14,9 +14,10 @@ from flask_babel import ngettext
 
 from dashboard.extensions import services, session
 from dashboard.gateway import site_settings
-from dashboard.gateway.accounts import passwords, users
+from dashboard.gateway.accounts import passwords, user_sessions, users
 from dashboard.gateway.accounts.passwords import WeakPassword
-from dashboard.gateway.accounts.users import BadCredentials, DeadLink, InvalidPerson, LockedOut, NewPerson
+from dashboard.gateway.accounts.user_sessions import BadCredentials, LockedOut
+from dashboard.gateway.accounts.users import DeadLink, InvalidPerson, NewPerson
 from dashboard.pages.ui import labels
 from dashboard.pages.web import access
 
@@ -40,7 +41,7 @@ def enter() -> ResponseReturnValue:
     """Judge name and password; unknown names and wrong passwords answer alike."""
     email, password = request.form.get("email", ""), request.form.get("password", "")
     try:
-        user = users.sign_in(session, email, password, request.remote_addr or "")
+        user = user_sessions.sign_in(session, email, password, request.remote_addr or "")
     except BadCredentials:
         return _form(_("The e-mail address or the password is wrong."), 422)
     except LockedOut as error:

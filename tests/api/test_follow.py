@@ -9,8 +9,8 @@ from typing import Any
 import httpx
 import pytest
 
-from dashboard.gateway.api_keys import keys
-from dashboard.gateway.limits import rate_limit
+from dashboard.gateway.api_keys import authentication, keys
+from dashboard.gateway.limits import overrides
 from dashboard.providers import sandbox
 from tests.api.shape import failure, invalid, refused
 from tests.stack import Client, until
@@ -245,9 +245,9 @@ def test_a_key_with_every_scope_learns_so(client: Client):
 def test_a_key_learns_what_holds_for_it_alone(client: Client):
     capped = client.stack.client("test", scopes=("read",), message_cap=5, otp_cap=6)
     with client.stack.sessions.begin() as session:
-        key_id = keys.authenticate(session, capped.key).id
-        rate_limit.override(session, rate_limit.Wanted(key_id, None, minute=7, day=-1))
-        rate_limit.override(session, rate_limit.Wanted(key_id, "+22238089336", hour=99))
+        key_id = authentication.authenticate(session, capped.key).id
+        overrides.save(session, overrides.NewOverride(key_id, None, minute=7, day=-1))
+        overrides.save(session, overrides.NewOverride(key_id, "+22238089336", hour=99))
     body = get(capped, "/me").json()
     assert (body["mode"], body["scopes"]) == ("test", ["read"])
     assert body["limits"] == {"minute": 7, "hour": 10, "day": None}

@@ -14,7 +14,7 @@ import pytest
 from sqlalchemy.orm import Session
 
 from dashboard.db import utcnow
-from dashboard.gateway.api_keys import keys
+from dashboard.gateway.api_keys import authentication, keys
 from dashboard.models.api_keys import ApiKey
 from tests.api.shape import failure, refused
 from tests.conftest import new_phone
@@ -78,8 +78,8 @@ def typo(secret: str) -> str:
 
 
 def unknown(_secret: str) -> str:
-    body = "cq_live_" + "0" * keys.RANDOM_LENGTH
-    return body + keys._check(body)
+    body = "cq_live_" + "0" * authentication.RANDOM_LENGTH
+    return body + authentication._check(body)
 
 
 @pytest.mark.parametrize(

@@ -8,8 +8,8 @@ import pytest
 from sqlalchemy import select
 
 from dashboard.db import utcnow
-from dashboard.gateway.limits import rate_limit
-from dashboard.gateway.limits.rate_limit import Wanted
+from dashboard.gateway.limits import overrides
+from dashboard.gateway.limits.overrides import NewOverride
 from dashboard.models.limits import UNLIMITED, LimitOverride
 from tests.stack import Client
 
@@ -18,7 +18,7 @@ def override(client: Client, *, phone: str | None = None, key: bool = False, **w
     """Set an override for a phone, for the client's key, or for the pair."""
     key_id = client.key_id if key else None
     with client.stack.sessions.begin() as session:
-        rate_limit.override(session, Wanted(key_id, phone, **windows))
+        overrides.save(session, NewOverride(key_id, phone, **windows))
 
 
 def allowed(client: Client, phone: str, most: int) -> int:
@@ -111,7 +111,7 @@ def test_a_removed_override_no_longer_holds(client: Client, phone: str):
     override(client, phone=phone, minute=5)
     assert allowed(client, phone, 4) == 4
     with client.stack.sessions.begin() as session:
-        assert rate_limit.clear(session, None, phone) == 1
+        assert overrides.clear(session, None, phone) == 1
     assert allowed(client, phone, 9) == 0
 
 

@@ -17,7 +17,7 @@ from pathlib import Path
 from sqlalchemy import func, select
 
 from dashboard.db import Sessions
-from dashboard.gateway.api_keys import keys
+from dashboard.gateway.api_keys import authentication, keys
 from dashboard.gateway.api_keys.keys import NewKey
 from dashboard.gateway.carriers import carriers
 from dashboard.gateway.messages import outbox
@@ -73,7 +73,7 @@ def fill(sessions: Sessions, count: int) -> None:
     with sessions.begin() as session:
         key, _ = keys.create(session, NewKey("bench"))
         session.flush()
-        caller = keys.caller_of(key)
+        caller = authentication.caller_of(key)
     drafts = [Draft("message", "sms", f"+222{40_000_000 + n}", WORDS, WORDS) for n in range(count)]
     for start in range(0, count, MOST_IN_ONE):
         with sessions.begin() as session:

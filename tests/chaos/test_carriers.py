@@ -14,7 +14,7 @@ import pytest
 from sqlalchemy import func, select
 
 from dashboard.db import utcnow
-from dashboard.gateway.carriers import carriers
+from dashboard.gateway.carriers import carriers, health
 from dashboard.gateway.routing import rules
 from dashboard.gateway.routing.rules import Choice
 from dashboard.models.carriers import Carrier as Row
@@ -162,7 +162,7 @@ def test_metas_signed_reports_are_taken_and_unsigned_ones_are_not(stack: Stack, 
 
 def _lines(stack: Stack) -> list[object]:
     with stack.sessions() as session:
-        return list(carriers.lines(session))
+        return list(health.lines(session))
 
 
 def _codes_of(stack: Stack, client: Client) -> int:

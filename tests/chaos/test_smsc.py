@@ -11,7 +11,7 @@ from pathlib import Path
 
 import pytest
 
-from dashboard.gateway.carriers import carriers
+from dashboard.gateway.carriers import carriers, health
 from dashboard.gateway.routing.rules import Choice, set_rule
 from tests.conftest import new_phone
 from tests.gateway.office import Office, taken, takes
@@ -117,4 +117,4 @@ def _texts(smsc: Smsc, phone: str) -> list[str]:
 
 def _ready(stack: Stack) -> list[object]:
     with stack.sessions() as session:
-        return [line for line in carriers.lines(session) if line.state == "ready"]
+        return [line for line in health.lines(session) if line.state == "ready"]

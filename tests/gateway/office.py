@@ -10,8 +10,9 @@ from typing import Any
 from sqlalchemy import select, update
 
 from dashboard.db import Sessions, utcnow
-from dashboard.gateway.api_keys import keys
-from dashboard.gateway.api_keys.keys import Caller, NewKey
+from dashboard.gateway.api_keys import authentication, keys
+from dashboard.gateway.api_keys.authentication import Caller
+from dashboard.gateway.api_keys.keys import NewKey
 from dashboard.gateway.carriers import carriers
 from dashboard.gateway.delivery import worker
 from dashboard.gateway.delivery.worker import Desk
@@ -86,7 +87,7 @@ class Office:
             for name, value in more.items():
                 setattr(key, name, value)
             session.flush()
-            return keys.caller_of(key)
+            return authentication.caller_of(key)
 
     def submit(self, caller: Caller, phone: str = PHONE) -> str:
         with self.sessions.begin() as session:

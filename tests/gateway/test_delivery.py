@@ -10,8 +10,9 @@ import pytest
 from sqlalchemy import select, update
 
 from dashboard.db import Sessions, utcnow
-from dashboard.gateway.api_keys import keys
-from dashboard.gateway.api_keys.keys import Caller, NewKey
+from dashboard.gateway.api_keys import authentication, keys
+from dashboard.gateway.api_keys.authentication import Caller
+from dashboard.gateway.api_keys.keys import NewKey
 from dashboard.gateway.delivery import worker
 from dashboard.gateway.delivery.connections import Line
 from dashboard.gateway.delivery.worker import Desk
@@ -60,7 +61,7 @@ def caller(sessions: Sessions) -> Caller:
     with sessions.begin() as session:
         key, _ = keys.create(session, NewKey("app"))
         session.flush()
-        return keys.caller_of(key)
+        return authentication.caller_of(key)
 
 
 def submit(desk: Desk, caller: Caller) -> str:

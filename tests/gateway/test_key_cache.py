@@ -12,8 +12,9 @@ from sqlalchemy import Engine, event
 
 from dashboard.db import Sessions, reader_of
 from dashboard.gateway.api_keys import key_cache, keys
+from dashboard.gateway.api_keys.authentication import UnknownKey
 from dashboard.gateway.api_keys.key_cache import KeyCache
-from dashboard.gateway.api_keys.keys import NewKey, UnknownKey
+from dashboard.gateway.api_keys.keys import NewKey
 
 
 @contextmanager

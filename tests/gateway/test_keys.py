@@ -10,8 +10,9 @@ import pytest
 from sqlalchemy import select
 
 from dashboard.db import Sessions, utcnow
-from dashboard.gateway.api_keys import keys
-from dashboard.gateway.api_keys.keys import Caller, KeyNotFound, NewKey, UnknownKey
+from dashboard.gateway.api_keys import authentication, keys
+from dashboard.gateway.api_keys.authentication import Caller, UnknownKey
+from dashboard.gateway.api_keys.keys import KeyNotFound, NewKey
 from dashboard.models.api_keys import ApiKey, KeySecret
 
 
@@ -26,7 +27,7 @@ def make(sessions: Sessions, name: str = "app", **more: object) -> tuple[str, st
 def test_a_secret_has_the_documented_form(sessions: Sessions, mode: str):
     _, secret = make(sessions, mode=mode)
     assert re.fullmatch(rf"cq_{mode}_[0-9A-Za-z]{{38}}", secret)
-    assert keys.is_well_formed(secret)
+    assert authentication.is_well_formed(secret)
 
 
 def test_the_database_holds_a_digest_and_a_hint_alone(sessions: Sessions):
@@ -42,14 +43,14 @@ def test_every_single_typo_is_told_apart_offline(sessions: Sessions):
     for place in range(len(secret)):
         for character in "0aZ_-é\x00":
             if secret[place] != character:
-                assert not keys.is_well_formed(secret[:place] + character + secret[place + 1 :])
+                assert not authentication.is_well_formed(secret[:place] + character + secret[place + 1 :])
 
 
 def test_swapped_neighbours_are_told_apart_offline(sessions: Sessions):
     _, secret = make(sessions)
     for place in range(8, len(secret) - 1):
         swapped = secret[:place] + secret[place + 1] + secret[place] + secret[place + 2 :]
-        assert swapped == secret or not keys.is_well_formed(swapped)
+        assert swapped == secret or not authentication.is_well_formed(swapped)
 
 
 def test_secrets_do_not_repeat(sessions: Sessions):
@@ -59,7 +60,7 @@ def test_secrets_do_not_repeat(sessions: Sessions):
 def test_authenticate_returns_what_the_key_may(sessions: Sessions):
     key_id, secret = make(sessions, scopes=("send",), networks=("10.0.0.0/8",), message_cap=5)
     with sessions() as session:
-        caller = keys.authenticate(session, secret)
+        caller = authentication.authenticate(session, secret)
     assert (caller.id, caller.mode, caller.message_cap, caller.otp_cap) == (key_id, "live", 5, None)
     assert caller.allows("send")
     assert not caller.allows("otp")
@@ -78,7 +79,7 @@ def test_rotation_leaves_two_secrets_for_the_grace(sessions: Sessions):
     with sessions.begin() as session:
         new = keys.rotate(session, session.get_one(ApiKey, key_id), "24h")
     with sessions() as session:
-        assert keys.authenticate(session, old).id == keys.authenticate(session, new).id == key_id
+        assert authentication.authenticate(session, old).id == authentication.authenticate(session, new).id == key_id
         assert len(keys.live_secrets(session.get_one(ApiKey, key_id))) == 2
         later = utcnow() + timedelta(hours=25)
         assert [s.hint[-4:] for s in keys.live_secrets(session.get_one(ApiKey, key_id), later)] == [new[-4:]]
@@ -90,7 +91,7 @@ def test_rotating_twice_does_not_lengthen_a_grace(sessions: Sessions):
         with sessions.begin() as session:
             keys.rotate(session, session.get_one(ApiKey, key_id), grace)
     with sessions() as session:
-        row = session.scalars(select(KeySecret).where(KeySecret.digest == keys.digest(first))).one()
+        row = session.scalars(select(KeySecret).where(KeySecret.digest == authentication.digest(first))).one()
         assert row.expires_at <= utcnow() + timedelta(hours=1)
 
 
@@ -103,7 +104,7 @@ def test_a_revoked_key_is_unknown_with_all_its_secrets(sessions: Sessions):
         assert keys.state(key) == "revoked"
     for secret in (old, new):
         with sessions() as session, pytest.raises(UnknownKey):
-            keys.authenticate(session, secret)
+            authentication.authenticate(session, secret)
 
 
 def test_the_day_of_revocation_stays(sessions: Sessions):
@@ -120,7 +121,7 @@ def test_an_expired_key_is_unknown(sessions: Sessions):
     with sessions() as session:
         assert keys.state(session.get_one(ApiKey, key_id)) == "expired"
         with pytest.raises(UnknownKey):
-            keys.authenticate(session, secret)
+            authentication.authenticate(session, secret)
 
 
 def test_a_key_is_found_by_id_and_by_a_name_of_its_own(sessions: Sessions):
@@ -137,9 +138,9 @@ def test_a_key_is_found_by_id_and_by_a_name_of_its_own(sessions: Sessions):
 def test_use_is_written_down_at_most_once_a_minute():
     caller = Caller(id="1", name="a", mode="live", scopes=())
     now = utcnow()
-    assert keys.needs_touch(caller)
-    assert not keys.needs_touch(Caller(**(vars(caller) | {"last_used_at": now - timedelta(seconds=55)})))
-    assert keys.needs_touch(Caller(**(vars(caller) | {"last_used_at": now - timedelta(seconds=61)})))
+    assert authentication.needs_touch(caller)
+    assert not authentication.needs_touch(Caller(**(vars(caller) | {"last_used_at": now - timedelta(seconds=55)})))
+    assert authentication.needs_touch(Caller(**(vars(caller) | {"last_used_at": now - timedelta(seconds=61)})))
 
 
 def test_a_key_may_let_its_whatsapp_codes_fall_back_to_sms(sessions: Sessions) -> None:

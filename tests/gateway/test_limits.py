@@ -9,10 +9,12 @@ import pytest
 from sqlalchemy import select, update
 
 from dashboard.db import Sessions
-from dashboard.gateway.api_keys import keys
-from dashboard.gateway.api_keys.keys import Caller, NewKey
-from dashboard.gateway.limits import rate_limit
-from dashboard.gateway.limits.rate_limit import RateLimited, Standing, Wanted
+from dashboard.gateway.api_keys import authentication, keys
+from dashboard.gateway.api_keys.authentication import Caller
+from dashboard.gateway.api_keys.keys import NewKey
+from dashboard.gateway.limits import overrides, rate_limit
+from dashboard.gateway.limits.overrides import NewOverride
+from dashboard.gateway.limits.rate_limit import RateLimited, Standing
 from dashboard.gateway.otp import otp
 from dashboard.gateway.otp.codes import Keyring
 from dashboard.models.limits import UNLIMITED
@@ -27,7 +29,7 @@ def caller(sessions: Sessions) -> Caller:
     with sessions.begin() as session:
         key, _ = keys.create(session, NewKey("app"))
         session.flush()
-        return keys.caller_of(key)
+        return authentication.caller_of(key)
 
 
 def send(sessions: Sessions, caller: Caller) -> bool:
@@ -88,7 +90,7 @@ def test_looking_takes_nothing(sessions: Sessions, caller: Caller):
 
 def test_the_refusal_names_the_window_that_waits_longest(sessions: Sessions, caller: Caller):
     with sessions.begin() as session:
-        rate_limit.override(session, Wanted(caller.id, PHONE, minute=1, hour=1))
+        overrides.save(session, NewOverride(caller.id, PHONE, minute=1, hour=1))
     assert send(sessions, caller)
     with sessions.begin() as session:
         (refused,) = rate_limit.take(session, [(caller.id, PHONE)])
@@ -105,7 +107,7 @@ def test_a_lowered_limit_counts_what_was_sent_before(sessions: Sessions, caller:
     send(sessions, caller)
     send(sessions, caller)
     with sessions.begin() as session:
-        rate_limit.override(session, Wanted(None, PHONE, minute=1))
+        overrides.save(session, NewOverride(None, PHONE, minute=1))
     assert not send(sessions, caller)
     with sessions() as session:
         minute = rate_limit.look(session, caller.id, PHONE)[0]
@@ -118,7 +120,7 @@ def test_when_the_limit_was_lowered_the_wait_is_for_the_newest(sessions: Session
     shift(sessions, -timedelta(seconds=50))
     send(sessions, caller)
     with sessions.begin() as session:
-        rate_limit.override(session, Wanted(None, PHONE, minute=1))
+        overrides.save(session, NewOverride(None, PHONE, minute=1))
     with sessions() as session:
         assert rate_limit.look(session, caller.id, PHONE)[0].reset > 50
 
@@ -127,12 +129,12 @@ def test_clear_removes_exactly_its_subject(sessions: Sessions, caller: Caller):
     subjects = ((caller.id, PHONE), (None, PHONE), (caller.id, None))
     with sessions.begin() as session:
         for key_id, phone in subjects:
-            rate_limit.override(session, Wanted(key_id, phone, minute=UNLIMITED))
+            overrides.save(session, NewOverride(key_id, phone, minute=UNLIMITED))
     for left, (key_id, phone) in zip((2, 1, 0), subjects, strict=True):
         with sessions.begin() as session:
-            assert rate_limit.clear(session, key_id, phone) == 1
-            assert rate_limit.clear(session, key_id, phone) == 0
-            assert len(rate_limit.overrides(session)) == left
+            assert overrides.clear(session, key_id, phone) == 1
+            assert overrides.clear(session, key_id, phone) == 0
+            assert len(overrides.listed(session)) == left
 
 
 def test_codes_older_than_a_day_do_not_count(sessions: Sessions, caller: Caller):

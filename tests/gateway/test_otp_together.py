@@ -6,8 +6,10 @@ import pytest
 from sqlalchemy import func, select
 
 from dashboard.db import Sessions
-from dashboard.gateway.api_keys import keys
-from dashboard.gateway.api_keys.keys import Caller, CapReached, NewKey, UnknownKey
+from dashboard.gateway.api_keys import authentication, keys
+from dashboard.gateway.api_keys.authentication import Caller, UnknownKey
+from dashboard.gateway.api_keys.keys import NewKey
+from dashboard.gateway.api_keys.quotas import CapReached
 from dashboard.gateway.limits.rate_limit import RateLimited
 from dashboard.gateway.otp import otp
 from dashboard.gateway.otp.codes import Keyring
@@ -25,7 +27,7 @@ def make_key(sessions: Sessions, **more: int) -> Caller:
     with sessions.begin() as session:
         _, secret = keys.create(session, NewKey("shop", **more))
         session.flush()
-        return keys.authenticate(session, secret)
+        return authentication.authenticate(session, secret)
 
 
 @pytest.fixture
@@ -135,6 +137,6 @@ def test_a_key_that_ended_is_refused_and_the_others_are_served(sessions: Session
         keys.revoke(session, session.get_one(ApiKey, gone.id))
     asked = [Asked(RING, caller, Order(phone)) for caller, phone in ((gone, ONE), (shop, ONE), (gone, TWO))]
     with sessions.begin() as session:
-        answers = keys.of_live_keys(session, asked, lambda live: otp.send_all(session, live))
+        answers = authentication.of_live_keys(session, asked, lambda live: otp.send_all(session, live))
     assert [isinstance(answer, UnknownKey) for answer in answers] == [True, False, True]
     assert living(sessions) == 1

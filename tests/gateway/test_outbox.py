@@ -11,8 +11,9 @@ from sqlalchemy import select, update
 from sqlalchemy.orm import Session
 
 from dashboard.db import Sessions, utcnow
-from dashboard.gateway.api_keys import keys
-from dashboard.gateway.api_keys.keys import Caller, NewKey
+from dashboard.gateway.api_keys import authentication, keys
+from dashboard.gateway.api_keys.authentication import Caller
+from dashboard.gateway.api_keys.keys import NewKey
 from dashboard.gateway.messages import outbox
 from dashboard.gateway.messages.outbox import Draft
 from dashboard.models.messages import Message
@@ -26,7 +27,7 @@ def caller(sessions: Sessions) -> Caller:
     with sessions.begin() as session:
         key, _ = keys.create(session, NewKey("app"))
         session.flush()
-        return keys.caller_of(key)
+        return authentication.caller_of(key)
 
 
 def submit(sessions: Sessions, caller: Caller, kind: str = "message", channel: str = "sms") -> str:

@@ -12,8 +12,9 @@ from argon2 import PasswordHasher
 from sqlalchemy import select, update
 
 from dashboard.db import Sessions, utcnow
-from dashboard.gateway.accounts import passwords, users
-from dashboard.gateway.accounts.users import BadCredentials, DeadLink, InvalidPerson, LockedOut, NewPerson
+from dashboard.gateway.accounts import passwords, user_sessions, users
+from dashboard.gateway.accounts.user_sessions import BadCredentials, LockedOut
+from dashboard.gateway.accounts.users import DeadLink, InvalidPerson, NewPerson
 from dashboard.models.accounts import SetupLink, SignInFailure, User, UserSession
 
 EMAIL = "mariem@example.mr"
@@ -39,7 +40,7 @@ def attempt(sessions: Sessions, password: str, email: str = EMAIL, address: str 
     """`in`, or the name of the refusal."""
     with sessions() as session:
         try:
-            users.sign_in(session, email, password, address)
+            user_sessions.sign_in(session, email, password, address)
             session.commit()
         except (BadCredentials, LockedOut) as error:
             return type(error).__name__
@@ -91,7 +92,7 @@ def test_a_lock_ends_after_a_quarter_of_an_hour(sessions: Sessions, mariem: int)
     for _ in range(11):
         attempt(sessions, "wrong wrong")
     with sessions() as session, pytest.raises(LockedOut) as caught:
-        users.sign_in(session, EMAIL, PASSWORD, HOME)
+        user_sessions.sign_in(session, EMAIL, PASSWORD, HOME)
     assert 880 <= caught.value.retry_after <= 900
     with sessions.begin() as session:
         session.execute(update(SignInFailure).values(at=utcnow() - timedelta(minutes=15, seconds=1)))
@@ -117,11 +118,11 @@ def test_the_right_password_clears_the_name_and_not_the_address(sessions: Sessio
 
 def test_a_disabled_person_stays_out(sessions: Sessions, mariem: int):
     with sessions.begin() as session:
-        token = users.start_session(session, session.get_one(User, mariem), HOME, "agent")
+        token = user_sessions.start_session(session, session.get_one(User, mariem), HOME, "agent")
         session.get_one(User, mariem).disabled_at = utcnow()
     assert attempt(sessions, PASSWORD) == "BadCredentials"
     with sessions() as session:
-        assert users.session_of(session, token) is None
+        assert user_sessions.session_of(session, token) is None
 
 
 def test_neither_names_nor_passwords_nor_addresses_are_kept_of_tries(sessions: Sessions, mariem: int):
@@ -134,18 +135,18 @@ def test_neither_names_nor_passwords_nor_addresses_are_kept_of_tries(sessions: S
 
 def begin(sessions: Sessions, user_id: int) -> str:
     with sessions.begin() as session:
-        return users.start_session(session, session.get_one(User, user_id), HOME, "agent " * 100)
+        return user_sessions.start_session(session, session.get_one(User, user_id), HOME, "agent " * 100)
 
 
 def test_a_session_is_known_by_its_token_alone(sessions: Sessions, mariem: int):
     token = begin(sessions, mariem)
     with sessions() as session:
-        assert users.session_of(session, token).user.email == EMAIL
+        assert user_sessions.session_of(session, token).user.email == EMAIL
         row = session.scalars(select(UserSession)).one()
         assert row.digest == hashlib.sha256(token.encode()).hexdigest()
         assert len(token) >= 43
         for other in ("", "x", token[:-1], row.digest, "\ud800"):
-            assert users.session_of(session, other) is None
+            assert user_sessions.session_of(session, other) is None
 
 
 @pytest.mark.parametrize(
@@ -162,16 +163,16 @@ def test_a_session_ends_idle_or_old(sessions: Sessions, mariem: int, column: str
     with sessions.begin() as session:
         session.execute(update(UserSession).values({column: utcnow() - age}))
     with sessions.begin() as session:
-        assert (users.session_of(session, token) is not None) is lives
-        users.forget_old_tries(session)
+        assert (user_sessions.session_of(session, token) is not None) is lives
+        user_sessions.forget_old_tries(session)
         assert len(session.scalars(select(UserSession)).all()) == lives
 
 
 def test_a_session_that_was_ended_is_gone(sessions: Sessions, mariem: int):
     token = begin(sessions, mariem)
     with sessions.begin() as session:
-        users.end_session(session, token)
-        assert users.session_of(session, token) is None
+        user_sessions.end_session(session, token)
+        assert user_sessions.session_of(session, token) is None
 
 
 @pytest.mark.parametrize(

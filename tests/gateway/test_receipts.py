@@ -8,7 +8,7 @@ import pytest
 from sqlalchemy import select, update
 
 from dashboard.db import utcnow
-from dashboard.gateway.delivery import receipts, settle
+from dashboard.gateway.delivery import attempts, receipts, settle
 from dashboard.gateway.delivery.settle import Word
 from dashboard.gateway.messages import outbox
 from dashboard.gateway.otp import otp
@@ -193,7 +193,7 @@ def test_a_code_goes_by_sms_where_its_key_wants_that(office: Office, first: Carr
     found = office.message(uuid)
     assert (found.status, found.carrier, found.channel) == ("sent", "alpha", "whatsapp")
     assert b"code" in second.ledger[0].body
-    noted = office.write(lambda session: receipts.setbacks(session, found.id))
+    noted = office.write(lambda session: attempts.setbacks(session, found.id))
     assert [(one.carrier, one.outcome, one.code) for one in noted] == [("meta", "diverted", "not_on_whatsapp")]
 
 

@@ -8,7 +8,7 @@ import pytest
 
 from dashboard.db import utcnow
 from dashboard.gateway.carriers import carriers
-from dashboard.gateway.delivery import receipts, worker
+from dashboard.gateway.delivery import attempts, worker
 from dashboard.gateway.messages import outbox
 from dashboard.gateway.routing import explain, rules
 from dashboard.gateway.routing.rules import Choice, InvalidRoute, Trip
@@ -124,7 +124,7 @@ def test_a_refused_text_goes_nowhere_else(office: Office, first: Carrier, second
     sent = office.submit(office.caller())
     office.drain(office.desk())
     assert (office.message(sent).status, len(taken(first)), taken(second)) == ("failed", 1, [])
-    noted = office.write(lambda session: receipts.setbacks(session, office.message(sent).id))
+    noted = office.write(lambda session: attempts.setbacks(session, office.message(sent).id))
     assert [(one.carrier, one.outcome, one.code) for one in noted] == [("alpha", "refused", "http_422")]
 
 

@@ -14,7 +14,7 @@ import pytest
 from cryptography.fernet import Fernet
 
 from dashboard.db import Sessions, utcnow
-from dashboard.gateway.api_keys import keys
+from dashboard.gateway.api_keys import authentication, keys
 from dashboard.gateway.carriers import carriers, metrics
 from dashboard.gateway.carriers.carriers import Wanted
 from dashboard.gateway.messages import outbox
@@ -140,7 +140,7 @@ def test_the_doctor_tells_of_carriers_receipts_and_routes(sessions: Sessions, se
         rules.set_rule(session, ("sms", None, None), [])
         key, _ = keys.create(session, keys.NewKey("app"))
         session.flush()
-        outbox.submit(session, keys.caller_of(key), outbox.Draft("message", "sms", PHONE, "a", "a"))
+        outbox.submit(session, authentication.caller_of(key), outbox.Draft("message", "sms", PHONE, "a", "a"))
         session.query(Message).update({"error_code": "no_route"})
         told = {"references": [], "phone": "", "state": "delivered", "at": utcnow()}
         session.add_all(StrayReceipt(carrier="one", **told) for _ in range(21))

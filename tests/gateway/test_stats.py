@@ -15,8 +15,9 @@ import pytest
 from sqlalchemy import Engine, delete, event, select, update
 
 from dashboard.db import Sessions, reading, table, utcnow
-from dashboard.gateway.api_keys import keys
-from dashboard.gateway.api_keys.keys import Caller, NewKey
+from dashboard.gateway.api_keys import authentication, keys
+from dashboard.gateway.api_keys.authentication import Caller
+from dashboard.gateway.api_keys.keys import NewKey
 from dashboard.gateway.messages import outbox
 from dashboard.gateway.messages.outbox import Draft
 from dashboard.gateway.otp import otp
@@ -45,7 +46,7 @@ class History:
         with sessions.begin() as session:
             made = [keys.create(session, NewKey(name))[0] for name in ("shop", "bank")]
             session.flush()
-            self.callers: list[Caller] = [keys.caller_of(key) for key in made]
+            self.callers: list[Caller] = [authentication.caller_of(key) for key in made]
         self.steps = [self.text, self.code, self.code, self.deliver, self.deliver, self.guess, self.guess, self.receipt]
 
     def go(self, steps: int) -> None:

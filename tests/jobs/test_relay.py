@@ -11,7 +11,7 @@ from sqlalchemy import select, update
 from dashboard import redis
 from dashboard.db import Sessions, utcnow
 from dashboard.gateway import workers
-from dashboard.gateway.api_keys import keys
+from dashboard.gateway.api_keys import authentication, keys
 from dashboard.gateway.api_keys.keys import NewKey
 from dashboard.gateway.messages import outbox
 from dashboard.gateway.messages.outbox import Draft
@@ -30,7 +30,7 @@ def write_down(sessions: Sessions, count: int, lane: str = "sms") -> None:
         key, _ = keys.create(session, NewKey("app"))
         session.flush()
         for _ in range(count):
-            outbox.submit(session, keys.caller_of(key), Draft("message", lane, "+22238089336", "a", "a"))
+            outbox.submit(session, authentication.caller_of(key), Draft("message", lane, "+22238089336", "a", "a"))
 
 
 def tick(sessions: Sessions, url: str, *, sweep: bool = False) -> None:

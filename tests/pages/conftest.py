@@ -21,8 +21,8 @@ from werkzeug.test import TestResponse
 from dashboard.app import create_app
 from dashboard.db import utcnow
 from dashboard.extensions import Services, db, open_services
-from dashboard.gateway.accounts import passwords, users
-from dashboard.gateway.api_keys import keys
+from dashboard.gateway.accounts import passwords, user_sessions
+from dashboard.gateway.api_keys import authentication, keys
 from dashboard.gateway.api_keys.keys import NewKey
 from dashboard.gateway.messages import outbox
 from dashboard.gateway.otp import otp
@@ -152,7 +152,7 @@ class Browser:
             user = User(email=f"{role}@example.org", name=f"Nadia {role}", role=role, password_hash=HASH)
             session.add(user)
             session.flush()
-            token = users.start_session(session, user, "127.0.0.1", "test")
+            token = user_sessions.start_session(session, user, "127.0.0.1", "test")
         self.client.set_cookie("chinqit_session", token)
 
 
@@ -206,13 +206,13 @@ class World:
     def text(self, key: ApiKey, phone: str = "+22238089336", body: str = "Bonjour", **settled: Any) -> Message:
         with self.services.sessions.begin() as session:
             draft = outbox.Draft("message", "sms", phone, body, body)
-            row_id, _ = outbox.submit(session, keys.caller_of(key), draft)
+            row_id, _ = outbox.submit(session, authentication.caller_of(key), draft)
         return self.settle(row_id, **settled)
 
     def code(self, key: ApiKey, phone: str = "+22238089336", language: str = "fr", **more: Any) -> Message:
         order = otp.Order(phone, more.pop("channel", "sms"), language, more.pop("app_hash", None))
         with self.services.sessions.begin() as session:
-            reference, _ = otp.send(session, self.services.keyring, keys.caller_of(key), order)
+            reference, _ = otp.send(session, self.services.keyring, authentication.caller_of(key), order)
             row = session.query(Message).filter_by(uuid=reference).one()
             row_id = row.id
         return self.settle(row_id, **more)
@@ -224,7 +224,7 @@ class World:
             session.commit()
             assert code
             guess = otp.Guess(message.phone, code, message.channel)
-            otp.judge(session, self.services.keyring, keys.caller_of(key), guess).raise_if_wrong()
+            otp.judge(session, self.services.keyring, authentication.caller_of(key), guess).raise_if_wrong()
             session.commit()
 
     def settle(self, row_id: int, **values: Any) -> Message:

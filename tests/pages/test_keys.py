@@ -11,8 +11,8 @@ from sqlalchemy import select, update
 
 from dashboard.db import utcnow
 from dashboard.extensions import Services
-from dashboard.gateway.api_keys import keys
-from dashboard.gateway.api_keys.keys import UnknownKey
+from dashboard.gateway.api_keys import authentication
+from dashboard.gateway.api_keys.authentication import UnknownKey
 from dashboard.models.api_keys import ApiKey, KeySecret
 from tests.pages.conftest import PARTIAL, Browser, World
 
@@ -35,7 +35,7 @@ def create(browser: Browser, **more: Any) -> str:
 def works(services: Services, secret: str) -> bool:
     with services.sessions() as session:
         try:
-            keys.authenticate(session, secret)
+            authentication.authenticate(session, secret)
         except UnknownKey:
             return False
         return True

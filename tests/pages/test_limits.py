@@ -9,8 +9,8 @@ import pytest
 from sqlalchemy import select, update
 
 from dashboard.db import utcnow
-from dashboard.gateway.api_keys import keys
-from dashboard.gateway.limits import rate_limit
+from dashboard.gateway.api_keys import authentication, keys
+from dashboard.gateway.limits import overrides, rate_limit
 from dashboard.gateway.limits.rate_limit import RateLimited
 from dashboard.gateway.otp import otp
 from dashboard.models.api_keys import ApiKey
@@ -27,9 +27,9 @@ def form(on: ApiKey, **more: Any) -> dict[str, Any]:
     return {"scope": "pair", "phone": "38 08 93 36", "key": on.id, "reason": "Ticket 4812", "lasting": "1h", **more}
 
 
-def overrides(world: World) -> list[LimitOverride]:
+def listed(world: World) -> list[LimitOverride]:
     with world.services.sessions() as session:
-        return rate_limit.overrides(session)
+        return overrides.listed(session)
 
 
 def refuse(world: World, key: ApiKey, phone: str = PHONE) -> None:
@@ -43,7 +43,7 @@ def refuse(world: World, key: ApiKey, phone: str = PHONE) -> None:
 def ask(world: World, key: ApiKey, phone: str = PHONE) -> None:
     with world.services.sessions() as session:
         try:
-            otp.send(session, world.services.keyring, keys.caller_of(key), otp.Order(phone))
+            otp.send(session, world.services.keyring, authentication.caller_of(key), otp.Order(phone))
         finally:
             session.commit()
 
@@ -52,7 +52,7 @@ def test_an_operator_makes_an_override_with_a_reason_and_an_end(operator: Browse
     key = world.key()
     answer = operator.post(NEW, form(key, minute="9", no_day="1"))
     assert (answer.status_code, answer.headers["Location"]) == (303, LIST)
-    (row,) = overrides(world)
+    (row,) = listed(world)
     assert (row.key_id, row.phone, row.minute, row.hour, row.day) == (key.id, PHONE, 9, None, UNLIMITED)
     assert (row.reason, row.created_by) == ("Ticket 4812", "operator@example.org")
     assert row.until and timedelta(minutes=59) < row.until - utcnow() < timedelta(minutes=61)
@@ -80,7 +80,7 @@ def test_a_form_that_breaks_a_rule_is_kept_and_says_why(
     answer = operator.post(NEW, form(world.key(), **{"minute": "9", **change}))
     assert answer.status_code == 422
     assert told in answer.text
-    assert overrides(world) == []
+    assert listed(world) == []
 
 
 def test_a_second_override_of_the_same_subject_is_refused_and_the_first_is_offered(
@@ -89,7 +89,7 @@ def test_a_second_override_of_the_same_subject_is_refused_and_the_first_is_offer
     key = world.key()
     operator.post(NEW, form(key, minute="9"))
     assert operator.post(NEW, form(key, minute="8")).status_code == 422
-    (row,) = overrides(world)
+    (row,) = listed(world)
     assert row.minute == 9
     page = operator.get(f"{NEW}?phone={PHONE[1:]}&key={key.id}").text
     assert f"/dashboard/limits/{row.id}/edit" in page
@@ -97,24 +97,24 @@ def test_a_second_override_of_the_same_subject_is_refused_and_the_first_is_offer
 
 def test_an_override_is_changed_and_removed_after_asking(operator: Browser, world: World) -> None:
     operator.post(NEW, form(world.key(), minute="9"))
-    (row,) = overrides(world)
+    (row,) = listed(world)
     changed = {"hour": "40", "reason": "Other", "lasting": "keep"}
     assert operator.post(f"{LIST}{row.id}/edit", changed).status_code == 303
-    (after,) = overrides(world)
+    (after,) = listed(world)
     assert (after.minute, after.hour, after.reason, after.until) == (None, 40, "Other", row.until)
     asked = operator.partial(f"{LIST}{row.id}/remove", "div#dialog-body").text
     assert "Remove this override?" in asked and "+222 38 08 93 36" in asked
     answer = operator.post(f"{LIST}{row.id}/remove", headers=PARTIAL)
     assert answer.headers["HX-Trigger"] == "close-dialog" and 'hx-target="#limits"' in answer.text
-    assert overrides(world) == []
+    assert listed(world) == []
 
 
 def test_ended_overrides_and_those_of_revoked_keys_are_shown_as_such(operator: Browser, world: World) -> None:
     key = world.key()
     with world.services.sessions.begin() as session:
         past = utcnow() - timedelta(days=1)
-        rate_limit.override(session, rate_limit.Wanted(None, PHONE, minute=1, reason="old", until=past))
-        rate_limit.override(session, rate_limit.Wanted(key.id, None, minute=1, reason="dead"))
+        overrides.save(session, overrides.NewOverride(None, PHONE, minute=1, reason="old", until=past))
+        overrides.save(session, overrides.NewOverride(key.id, None, minute=1, reason="dead"))
         keys.revoke(session, keys.find(session, key.id))
     page = operator.get(LIST).text
     assert "Ended" in page and "Key revoked: holds for nobody" in page
@@ -170,11 +170,11 @@ def test_the_rehearsal_counts_codes_and_real_users(operator: Browser, world: Wor
             session.execute(update(Otp).where(Otp.message_id == message.id).values(created_at=moved))
     shown = operator.post(NEW, form(key, minute="1", rehearse="1"), headers=PARTIAL).text
     assert "refused 2 codes that were sent" in shown and "kept 1 real user out" in shown
-    assert overrides(world) == []
+    assert listed(world) == []
     again = operator.post(NEW, form(key, minute="1"))
-    assert again.status_code == 200 and "Save all the same" in again.text and overrides(world) == []
+    assert again.status_code == 200 and "Save all the same" in again.text and listed(world) == []
     assert operator.post(NEW, form(key, minute="1", confirmed="1")).status_code == 303
-    assert len(overrides(world)) == 1
+    assert len(listed(world)) == 1
 
 
 def test_the_rehearsal_counts_what_would_have_been_let_through(operator: Browser, world: World) -> None:
@@ -188,7 +188,7 @@ def test_the_rehearsal_leaves_out_numbers_that_keep_a_rule_of_their_own(operator
     key = world.key()
     refuse(world, key)
     with world.services.sessions.begin() as session:
-        rate_limit.override(session, rate_limit.Wanted(key.id, PHONE, minute=50, hour=50, day=50, reason="lifted"))
+        overrides.save(session, overrides.NewOverride(key.id, PHONE, minute=50, hour=50, day=50, reason="lifted"))
     whole = {"scope": "key", "key": key.id, "reason": "Ticket 4813", "lasting": "1h", "minute": "1", "rehearse": "1"}
     shown = operator.post(NEW, whole, headers=PARTIAL).text
     assert "let 0 requests through that were refused" in shown and "4 requests were looked at" in shown
@@ -198,7 +198,7 @@ def test_viewers_see_masked_numbers_and_no_buttons(viewer: Browser, world: World
     key = world.key()
     refuse(world, key)
     with world.services.sessions.begin() as session:
-        rate_limit.override(session, rate_limit.Wanted(key.id, PHONE, minute=9, reason="test"))
+        overrides.save(session, overrides.NewOverride(key.id, PHONE, minute=9, reason="test"))
     page = viewer.get(LIST).text
     assert "+222 38 08 93 36" not in page and PHONE not in page
     assert "/dashboard/limits/new" not in page and "/remove" not in page

@@ -11,7 +11,7 @@ from sqlalchemy import update
 
 from dashboard.db import utcnow
 from dashboard.gateway import workers
-from dashboard.gateway.api_keys import keys
+from dashboard.gateway.api_keys import authentication, keys, quotas
 from dashboard.gateway.limits.rate_limit import RateLimited
 from dashboard.gateway.monitoring import diagnosis
 from dashboard.gateway.otp import otp
@@ -56,7 +56,7 @@ def full(world: World, key: ApiKey) -> None:
         world.code(key)
     with world.services.sessions() as session, pytest.raises(RateLimited):
         try:
-            otp.send(session, world.services.keyring, keys.caller_of(key), otp.Order(PHONE))
+            otp.send(session, world.services.keyring, authentication.caller_of(key), otp.Order(PHONE))
         finally:
             session.commit()
 
@@ -161,9 +161,9 @@ def test_a_limit_that_is_over_says_so(world: World) -> None:
 def test_the_cap_of_the_key_is_told_from_the_limits(world: World) -> None:
     key = world.key(otp_cap=1)
     world.code(key)
-    with world.services.sessions() as session, pytest.raises(keys.CapReached):
+    with world.services.sessions() as session, pytest.raises(quotas.CapReached):
         try:
-            otp.send(session, world.services.keyring, keys.caller_of(key), otp.Order(PHONE))
+            otp.send(session, world.services.keyring, authentication.caller_of(key), otp.Order(PHONE))
         finally:
             session.commit()
     assert verdict(world) == "cap_reached"

@@ -12,7 +12,7 @@ from playwright.sync_api import Page, expect
 
 from dashboard.db import utcnow
 from dashboard.extensions import Services
-from dashboard.gateway.accounts import users
+from dashboard.gateway.accounts import user_sessions
 from dashboard.gateway.carriers import carriers
 from dashboard.gateway.carriers.carriers import Wanted
 from dashboard.gateway.routing import rules, test_message
@@ -176,7 +176,7 @@ def enter(chromium: Chromium, stack: Stack) -> Page:
         user = User(email="owner@example.org", name="Nadia", role="owner", password_hash="-")
         session.add(user)
         session.flush()
-        token = users.start_session(session, user, "127.0.0.1", "test")
+        token = user_sessions.start_session(session, user, "127.0.0.1", "test")
     context = chromium.new_context(locale="en-GB")
     context.set_default_timeout(15_000)
     url = f"http://127.0.0.1:{stack.port}"

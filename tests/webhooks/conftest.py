@@ -12,8 +12,9 @@ import pytest
 from sqlalchemy import select, update
 
 from dashboard.db import Sessions, utcnow
-from dashboard.gateway.api_keys import keys
-from dashboard.gateway.api_keys.keys import Caller, NewKey
+from dashboard.gateway.api_keys import authentication, keys
+from dashboard.gateway.api_keys.authentication import Caller
+from dashboard.gateway.api_keys.keys import NewKey
 from dashboard.gateway.messages import outbox
 from dashboard.gateway.webhooks import dispatcher, endpoints, queue
 from dashboard.gateway.webhooks.dispatcher import Satchel
@@ -135,7 +136,7 @@ def make_office(sessions: Sessions, settings: Settings, receiver: Receiver) -> I
         with sessions.begin() as session:
             key, _ = keys.create(session, NewKey("Shop"))
             session.flush()
-            caller = keys.caller_of(key)
+            caller = authentication.caller_of(key)
         made.append(Office(sessions, told, Satchel.open(sessions, told), receiver, caller))
         return made[-1]
 

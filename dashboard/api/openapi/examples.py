@@ -18,7 +18,8 @@ from dashboard.api.contract import Contract
 from dashboard.api.errors import Invalid
 from dashboard.api.schemas.requests import Breaks
 from dashboard.api.views.webhooks import URL_FAULTS, BadUrl
-from dashboard.gateway.api_keys.keys import CapReached, UnknownKey
+from dashboard.gateway.api_keys.authentication import UnknownKey
+from dashboard.gateway.api_keys.quotas import CapReached
 from dashboard.gateway.limits.rate_limit import RateLimited, Standing
 from dashboard.gateway.messages.idempotency import Mismatch
 from dashboard.gateway.otp.otp import NoLiveOtp, TooManyAttempts, WrongCode

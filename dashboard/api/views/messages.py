@@ -12,7 +12,7 @@ from dashboard.api.errors import Invalid, UnknownMessage, bp, caller, problem
 from dashboard.api.schemas.requests import MESSAGE_ID, UNKNOWN_CURSOR, ListMessages, SendBatch, SendMessage
 from dashboard.api.schemas.responses import BatchTaken, Described, Followed, MessagePage, Queued
 from dashboard.extensions import services, session
-from dashboard.gateway.api_keys.keys import CapReached
+from dashboard.gateway.api_keys.quotas import CapReached
 from dashboard.gateway.message_log import search
 from dashboard.gateway.messages import status
 from dashboard.gateway.messages.idempotency import Mismatch

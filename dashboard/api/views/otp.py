@@ -28,9 +28,9 @@ from dashboard.api.schemas.responses import OtpSent, OtpVerified
 from dashboard.db import reading
 from dashboard.extensions import services, session
 from dashboard.gateway import site_settings
-from dashboard.gateway.api_keys import keys
-from dashboard.gateway.api_keys.keys import CapReached
-from dashboard.gateway.delivery import worker
+from dashboard.gateway.api_keys import authentication
+from dashboard.gateway.api_keys.quotas import CapReached
+from dashboard.gateway.delivery import wait
 from dashboard.gateway.limits import rate_limit
 from dashboard.gateway.limits.rate_limit import RateLimited, Standing
 from dashboard.gateway.messages.idempotency import Mismatch
@@ -93,11 +93,11 @@ def verify_otp(wanted: VerifyOtp) -> OtpVerified:
 
 
 def _send_all(session: Session, asked: list[otp.Asked]) -> Sequence[otp.Sent | Exception]:
-    return keys.of_live_keys(session, asked, partial(otp.send_all, session))
+    return authentication.of_live_keys(session, asked, partial(otp.send_all, session))
 
 
 def _judge_all(session: Session, guessed: list[otp.Guessed]) -> Sequence[otp.Verdict | Exception]:
-    return keys.of_live_keys(session, guessed, partial(otp.judge_all, session))
+    return authentication.of_live_keys(session, guessed, partial(otp.judge_all, session))
 
 
 def _language(wanted: SendOtp) -> str:
@@ -146,7 +146,7 @@ def _waits(order: otp.Order) -> bool:
 
 def _provider_says(told: Told, phone: str) -> Told:
     """Wait for WhatsApp, and give the answer that follows; raise ProviderFailed when nothing was sent."""
-    answer = worker.outcome_of(services().sessions, told.kept.message_uuid or "", PROVIDER_SECONDS)
+    answer = wait.outcome_of(services().sessions, told.kept.message_uuid or "", PROVIDER_SECONDS)
     if answer is None:
         return idempotency.settle(told, 502, provider_failed(provider_silent()).get_data(as_text=True))
     if answer.status in ("failed", "expired"):

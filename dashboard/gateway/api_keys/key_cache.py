@@ -13,8 +13,8 @@ from contextlib import contextmanager
 
 from sqlalchemy import Engine
 
-from dashboard.gateway.api_keys import keys
-from dashboard.gateway.api_keys.keys import Caller
+from dashboard.gateway.api_keys import authentication
+from dashboard.gateway.api_keys.authentication import Caller
 
 REMEMBERED_SECONDS = 1.0
 MOST_REMEMBERED = 10_000
@@ -33,7 +33,7 @@ class KeyCache:
         """The key behind a secret; one that is not `fresh` may be a second old. Raise UnknownKey."""
         if fresh:
             return self._look(secret)
-        digest = keys.digest(secret)
+        digest = authentication.digest(secret)
         found = self._remembered(digest)
         if found is None:
             with self._turn():  # or all callers of a busy key would look at once, each time a second is over
@@ -46,7 +46,7 @@ class KeyCache:
 
     def _look(self, secret: str) -> Caller:
         with self.reader.connect() as connection:
-            found = keys.authenticate(connection, secret)
+            found = authentication.authenticate(connection, secret)
         if len(self._seen) >= MOST_REMEMBERED:
             self._seen.clear()
         self._seen[found.digest] = (time.monotonic(), found)

@@ -7,7 +7,6 @@ and with its part of the rate.
 from __future__ import annotations
 
 import secrets
-import threading
 import time
 from collections.abc import Callable
 from typing import Any
@@ -15,6 +14,7 @@ from typing import Any
 from redis import Redis
 from redis.exceptions import RedisError
 
+from dashboard.gateway.carriers.rate import Local
 from dashboard.providers.base import Permits
 
 LEASE = 10.0  # seconds that a bind is held without being asked for again
@@ -119,24 +119,3 @@ class Sharing:
             return None
         self._down_since = None
         return answer
-
-
-class Local:
-    """The rate of a process that asks nobody."""
-
-    def __init__(self) -> None:
-        self._lock = threading.Lock()
-        self._due = 0.0
-        self._slow_until = 0.0
-
-    def permits(self, rate: float, wanted: int) -> Permits:
-        with self._lock:
-            now = time.monotonic()
-            if self._due > now:
-                return Permits(0, self._due - now)
-            step = (2 if now < self._slow_until else 1) / rate
-            self._due = max(self._due, now - LATE) + wanted * step
-            return Permits(wanted, max(0.0, self._due - now))
-
-    def slow_down(self) -> None:
-        self._slow_until = time.monotonic() + SLOW

@@ -20,7 +20,7 @@ from sqlalchemy.orm import Session
 from dashboard import redis
 from dashboard.db import Sessions, reading, table, utcnow
 from dashboard.gateway import workers
-from dashboard.gateway.carriers import carriers, leases
+from dashboard.gateway.carriers import carriers, health, leases
 from dashboard.gateway.messages import outbox
 from dashboard.gateway.routing import rules
 from dashboard.gateway.routing.rules import Book, Known
@@ -106,7 +106,7 @@ class Lines:
     def beat(self) -> None:
         """Write down how the lines stand and what they did; commits."""
         with self.sessions.begin() as session:
-            carriers.beat(session, [self._as_row(line) for line in self._others()])
+            health.beat(session, [self._as_row(line) for line in self._others()])
             minutes = [row for line in self._others() if _is_due(line) and (row := _tallied(line))]
             if minutes:
                 session.connection().execute(insert(table(CarrierMinute)), minutes)
@@ -119,7 +119,7 @@ class Lines:
         """Let go of all carriers; those with a session end it."""
         self._close(self._others())
         with self.sessions.begin() as session:
-            carriers.leave(session, workers.name())
+            health.leave(session, workers.name())
 
     def carriers(self) -> list[Known]:
         """Those of the book that serve this process's channel."""

@@ -14,6 +14,7 @@ from sqlalchemy import and_, delete, func, insert, select, update
 from sqlalchemy.orm import Session
 
 from dashboard.db import Sessions, table, utcnow
+from dashboard.gateway.delivery.attempts import note
 from dashboard.gateway.messages import outbox
 from dashboard.gateway.webhooks import events
 from dashboard.models.api_keys import ApiKey
@@ -214,17 +215,6 @@ def wants_sms(session: Any, message: Any) -> bool:
     if message.kind != "otp" or message.channel != "whatsapp" or outbox.base(message.lane) != "whatsapp":
         return False
     return bool(session.execute(select(ApiKey.sms_fallback).where(ApiKey.id == message.key_id)).scalar())
-
-
-def note(session: Any, message_id: int, carrier: str, outcome: str, code: str) -> None:
-    """Remember a try that did not go well."""
-    row = {"message_id": message_id, "at": utcnow(), "carrier": carrier, "outcome": outcome, "code": code[:40]}
-    session.execute(insert(table(Setback)), [row])
-
-
-def setbacks(session: Session, message_id: int) -> list[Setback]:
-    """The tries of a message that did not go well, oldest first."""
-    return list(session.scalars(select(Setback).where(Setback.message_id == message_id).order_by(Setback.id)))
 
 
 def _stray(carrier: str, receipt: Receipt) -> dict[str, Any]:

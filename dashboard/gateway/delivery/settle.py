@@ -8,7 +8,7 @@ from datetime import timedelta
 from sqlalchemy import insert
 
 from dashboard.db import Runs, table
-from dashboard.gateway.delivery import receipts
+from dashboard.gateway.delivery import attempts, receipts
 from dashboard.gateway.messages import outbox
 from dashboard.gateway.otp import otp
 from dashboard.models.delivery import MessagePart
@@ -44,14 +44,14 @@ def not_taken(run: Runs, word: Word, error: SendError) -> str | None:
     if receipts.wants_sms(run, message):
         return _divert(run, word, error.code)
     if isinstance(error, OutcomeUnknown):
-        receipts.note(run, message.id, word.carrier, "unknown", error.code)
+        attempts.note(run, message.id, word.carrier, "unknown", error.code)
         _in_doubt(run, word, error)
     elif isinstance(error, NotSent) or (error.configuration and word.waits):
-        receipts.note(run, message.id, word.carrier, "again", error.code)
+        attempts.note(run, message.id, word.carrier, "again", error.code)
         wait = timedelta(seconds=error.retry_after) if error.retry_after else outbox.backoff(message.attempts)
         outbox.put_back(run, message, error.code, wait)
     else:
-        receipts.note(run, message.id, word.carrier, "refused", error.code)
+        attempts.note(run, message.id, word.carrier, "refused", error.code)
         refuse(run, message, word.carrier, error.code)
     return None
 
@@ -76,7 +76,7 @@ def refuse(run: Runs, message: Message, carrier: str | None, code: str) -> None:
 def _divert(run: Runs, word: Word, code: str) -> str:
     """A code that does not get out by WhatsApp goes by SMS, since its key wants that."""
     if outbox.divert(run, word.message, "sms", code):
-        receipts.note(run, word.message.id, word.carrier, "diverted", code)
+        attempts.note(run, word.message.id, word.carrier, "diverted", code)
     return "sms"
 
 

@@ -15,12 +15,11 @@ from dataclasses import dataclass, field
 from functools import partial
 from queue import Empty, SimpleQueue
 
-from sqlalchemy import select
 from sqlalchemy.exc import SQLAlchemyError
 
 from dashboard.db import Runs, Sessions, reading, utcnow
 from dashboard.gateway import workers
-from dashboard.gateway.carriers import carriers
+from dashboard.gateway.carriers import health
 from dashboard.gateway.delivery import receipts, render
 from dashboard.gateway.delivery import settle as outcomes
 from dashboard.gateway.delivery.connections import Line, Lines
@@ -38,10 +37,8 @@ log = logging.getLogger(__name__)
 
 BATCH = 50  # at the least; small, so that a code that comes in meanwhile waits for little
 LARGEST_BATCH = 500
-POLL_SECONDS = (0.02, 0.05, 0.1, 0.2)  # the last one repeats
 WAIT_SECONDS = 0.05  # for an outcome, before looking for new work
 SETTLE_AGAIN_SECONDS = 0.5
-FINAL = ("sent", "delivered", "failed", "expired")
 
 Settle = Callable[[Runs], object]  # may return a lane to ring
 Ring = Callable[[str], None]
@@ -70,14 +67,6 @@ class Desk:
             ring("webhooks")
 
         return cls(sessions, Keyring.of(settings), Lines(sessions, settings, channel, take_down), ring)
-
-
-@dataclass(frozen=True)
-class Answer:
-    """What became of a message while its caller waited."""
-
-    status: str
-    error_code: str | None
 
 
 @dataclass(frozen=True)
@@ -110,26 +99,12 @@ def is_elsewhere(desk: Desk, lane: str) -> bool:
     if not others or any(map(desk.lines.room, others)) or not _has_due(desk, [lane]):
         return False
     with reading(desk.sessions) as session:
-        return any(line.state == "ready" and line.process != workers.name() for line in carriers.lines(session))
+        return any(line.state == "ready" and line.process != workers.name() for line in health.lines(session))
 
 
 def _has_due(desk: Desk, lanes: Sequence[str]) -> bool:
     with reading(desk.sessions) as session:
         return any(outbox.has_due(session, part) for part in lanes)
-
-
-def outcome_of(sessions: Sessions, uuid: str, within: float) -> Answer | None:
-    """Wait at most `within` seconds for a message to be taken or refused; None when it is neither."""
-    end, step = time.monotonic() + within, 0
-    while True:
-        with reading(sessions) as session:
-            row = session.execute(select(Message.status, Message.error_code).where(Message.uuid == uuid)).one()
-        if row.status in FINAL:
-            return Answer(row.status, row.error_code)
-        if time.monotonic() >= end:
-            return None
-        time.sleep(POLL_SECONDS[min(step, len(POLL_SECONDS) - 1)])
-        step += 1
 
 
 class _Drain:
@@ -330,10 +305,10 @@ class _Drain:
         try:
             with self.desk.sessions.begin() as session:
                 if why_down is None:
-                    carriers.mark_up(session, line.id)
+                    health.mark_up(session, line.id)
                 else:
                     log.warning("carrier %s gets no more for a while: %s", line.name, why_down)
-                    carriers.mark_down(session, line.id, why_down)
+                    health.mark_down(session, line.id, why_down)
             self.desk.lines.refresh(now=True)
         except SQLAlchemyError as error:
             log.warning("carrier %s: its state is not written: %s", line.name, type(error).__name__)
@@ -375,7 +350,7 @@ class _Drain:
 
 def _park(run: Runs, message: Message, carrier_id: int, was_down: bool) -> None:
     """Unless the carrier has gone down since that was decided: what waited for it was sent back just then."""
-    if not was_down and carriers.went_down(run, carrier_id):
+    if not was_down and health.went_down(run, carrier_id):
         outbox.give_up_claim(run, message)
     else:
         outbox.park(run, message, carrier_id)

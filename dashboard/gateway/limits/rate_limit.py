@@ -12,8 +12,8 @@ from dataclasses import dataclass
 from datetime import datetime, timedelta
 from typing import Any
 
-from sqlalchemy import BindParameter, ColumnElement, bindparam, delete, func, or_, select, update
-from sqlalchemy.orm import Session, joinedload
+from sqlalchemy import BindParameter, bindparam, func, or_, select, update
+from sqlalchemy.orm import Session
 
 from dashboard.db import UtcDateTime, change, lock, table, utcnow
 from dashboard.models.limits import UNLIMITED, LimitOverride
@@ -21,7 +21,6 @@ from dashboard.models.otp import Otp
 
 WINDOWS = {"minute": 60, "hour": 3_600, "day": 86_400}  # seconds
 DEFAULTS = {"minute": 3, "hour": 10, "day": 20}
-LARGEST = 10_000
 
 
 @dataclass(frozen=True)
@@ -81,27 +80,6 @@ class RateLimited(Exception):
         self.standings = standings
 
 
-class AlreadySet(Exception):
-    """This subject has an override already: change that one."""
-
-    def __init__(self, override_id: int) -> None:
-        super().__init__(override_id)
-        self.override_id = override_id
-
-
-@dataclass(frozen=True)
-class Wanted:
-    """An override as a form or command gives it. A window is a number, UNLIMITED, or None: inherited."""
-
-    key_id: str | None
-    phone: str | None
-    minute: int | None = None
-    hour: int | None = None
-    day: int | None = None
-    reason: str = ""
-    until: datetime | None = None
-
-
 def take(session: Session, pairs: Sequence[Pair]) -> list[list[Standing] | RateLimited]:
     """For each pair allow one more code, or refuse it; the standings count it already. No pair may come twice.
 
@@ -153,56 +131,6 @@ def combined(overrides: Iterable[Any]) -> Rule:
     return Rule({window: quotas.get(window, DEFAULTS[window]) for window in WINDOWS}, tuple(dict.fromkeys(used)))
 
 
-def override(session: Session, wanted: Wanted, created_by: str | None = None) -> LimitOverride:
-    """Set the override of a key, a phone or both; it replaces the one that was there."""
-    clear(session, wanted.key_id, wanted.phone)
-    row = LimitOverride(**vars(wanted), created_by=created_by)
-    session.add(row)
-    session.flush()
-    return row
-
-
-def add(session: Session, wanted: Wanted, created_by: str | None = None) -> LimitOverride:
-    """Make an override for a subject that has none, or none that has not ended; raise AlreadySet."""
-    lock(session, f"override:{wanted.key_id}:{wanted.phone}")
-    there = find_for(session, wanted.key_id, wanted.phone)
-    if there is not None and is_in_force(there):
-        raise AlreadySet(there.id)
-    return override(session, wanted, created_by)
-
-
-def alter(session: Session, row: LimitOverride, wanted: Wanted, by: str | None = None) -> None:
-    """Change what an override says; whom it is for stays."""
-    for name in (*WINDOWS, "reason", "until"):
-        setattr(row, name, getattr(wanted, name))
-    row.created_by, row.created_at = by, utcnow()
-    session.flush()
-
-
-def clear(session: Session, key_id: str | None, phone: str | None) -> int:
-    """Remove the override of exactly this subject; return how many went."""
-    return change(session, delete(LimitOverride).where(*_subject(key_id, phone)))
-
-
-def find_for(session: Session, key_id: str | None, phone: str | None) -> LimitOverride | None:
-    """The override of exactly this subject, ended or not."""
-    return session.scalar(
-        select(LimitOverride).where(*_subject(key_id, phone)).order_by(LimitOverride.id.desc()).limit(1)
-    )
-
-
-def overrides(session: Session) -> list[LimitOverride]:
-    """All of them with their keys, newest first, ended ones included."""
-    return list(
-        session.scalars(select(LimitOverride).options(joinedload(LimitOverride.key)).order_by(LimitOverride.id.desc()))
-    )
-
-
-def is_in_force(row: LimitOverride, now: datetime | None = None) -> bool:
-    """Whether its end has not come."""
-    return row.until is None or row.until > (now or utcnow())
-
-
 def reset(session: Session, phone: str, key_id: str | None = None) -> int:
     """Stop counting the codes that a number was sent so far, by one key or by all; return how many.
 
@@ -213,10 +141,6 @@ def reset(session: Session, phone: str, key_id: str | None = None) -> int:
     if key_id is not None:
         counting.append(Otp.key_id == key_id)
     return change(session, update(Otp).where(*counting).values(counted=False))
-
-
-def _subject(key_id: str | None, phone: str | None) -> tuple[ColumnElement[bool], ...]:
-    return LimitOverride.key_id.is_not_distinct_from(key_id), LimitOverride.phone.is_not_distinct_from(phone)
 
 
 def _concerns(override: Any, pair: Pair) -> bool:

@@ -11,8 +11,9 @@ from sqlalchemy import select
 from sqlalchemy.orm import Session
 
 from dashboard.db import utcnow
-from dashboard.gateway.limits import rate_limit, rejections
-from dashboard.gateway.limits.rate_limit import Rule, Wanted
+from dashboard.gateway.limits import overrides, rate_limit, rejections
+from dashboard.gateway.limits.overrides import NewOverride
+from dashboard.gateway.limits.rate_limit import Rule
 from dashboard.models.limits import LimitOverride
 from dashboard.models.otp import Otp
 
@@ -43,7 +44,7 @@ class Replay:
     complete: bool = True  # False: there were more than MOST_LOOKED_AT
 
 
-def replay(session: Session, wanted: Wanted) -> Replay:
+def replay(session: Session, wanted: NewOverride) -> Replay:
     """Run the subject's requests of the last seven days against the rules as they would be. Reads, writes nothing."""
     since, result = utcnow() - PERIOD, Replay()
     candidates: list[LimitOverride | _Candidate] = [*_others(session, wanted), _Candidate(wanted)]
@@ -64,17 +65,17 @@ class _Candidate:
 
     id = 0  # no row has it
 
-    def __init__(self, wanted: Wanted) -> None:
+    def __init__(self, wanted: NewOverride) -> None:
         self.key_id, self.phone = wanted.key_id, wanted.phone
         self.minute, self.hour, self.day = wanted.minute, wanted.hour, wanted.day
 
 
-def _others(session: Session, wanted: Wanted) -> list[LimitOverride]:
+def _others(session: Session, wanted: NewOverride) -> list[LimitOverride]:
     now = utcnow()
     return [
         row
-        for row in rate_limit.overrides(session)
-        if rate_limit.is_in_force(row, now) and (row.key_id, row.phone) != (wanted.key_id, wanted.phone)
+        for row in overrides.listed(session)
+        if overrides.is_in_force(row, now) and (row.key_id, row.phone) != (wanted.key_id, wanted.phone)
     ]
 
 
@@ -82,7 +83,7 @@ def _fits(row: LimitOverride | _Candidate, key_id: str, phone: str) -> bool:
     return row.key_id in (None, key_id) and row.phone in (None, phone)
 
 
-def _requests(session: Session, wanted: Wanted, since: datetime, result: Replay) -> dict[Pair, list[Request]]:
+def _requests(session: Session, wanted: NewOverride, since: datetime, result: Replay) -> dict[Pair, list[Request]]:
     columns = (Otp.key_id, Otp.phone, Otp.created_at, Otp.verified_at)
     query = select(*columns).where(Otp.created_at > since, Otp.void_at.is_(None))
     if wanted.key_id is not None:
@@ -109,7 +110,7 @@ def _replay_pair(rule: Rule, requests: list[Request], result: Replay) -> bool:
     for request in requests:
         room = _room(rule, sent, request.at)
         let_through = request.times if room is None else min(room, request.times)
-        for _ in range(min(let_through, rate_limit.LARGEST)):  # no quota is larger, so more need not be remembered
+        for _ in range(min(let_through, overrides.LARGEST)):  # no quota is larger, so more need not be remembered
             insort(sent, request.at)
         if request.refused:
             result.allowed += let_through

@@ -18,7 +18,7 @@ from sqlalchemy import bindparam, delete, insert, select, update
 from sqlalchemy.orm import Session
 
 from dashboard.db import UtcDateTime, change, lock, table, utcnow
-from dashboard.gateway.api_keys.keys import Caller
+from dashboard.gateway.api_keys.authentication import Caller
 from dashboard.models.idempotency import KeptAnswer
 from dashboard.settings import Settings
 

@@ -21,7 +21,8 @@ from sqlalchemy import ColumnElement, Integer, and_, bindparam, case, func, inse
 from sqlalchemy.orm import Session
 
 from dashboard.db import Runs, UtcDateTime, change, table, utcnow
-from dashboard.gateway.api_keys.keys import OWN_ID, Caller
+from dashboard.gateway.api_keys.authentication import Caller
+from dashboard.gateway.api_keys.keys import OWN_ID
 from dashboard.gateway.webhooks import events
 from dashboard.models.carriers import Carrier
 from dashboard.models.messages import Message

@@ -6,7 +6,7 @@ from sqlalchemy import func, select
 from sqlalchemy.orm import Session
 
 from dashboard.db import lock
-from dashboard.gateway.api_keys import keys
+from dashboard.gateway.api_keys import authentication, keys, quotas
 from dashboard.gateway.api_keys.keys import AlreadyDone
 from dashboard.gateway.messages import outbox, status
 from dashboard.models.messages import Message, Resend
@@ -43,8 +43,8 @@ def resend(session: Session, message: Message, times_before: int, by: str | None
         raise NotResendable(why_not)
     if times(session, message) != times_before:
         raise AlreadyDone
-    caller, body = keys.caller_of(message.key), message.body or ""
-    keys.spend_cap(session, caller, "message")
+    caller, body = authentication.caller_of(message.key), message.body or ""
+    quotas.spend_cap(session, caller, "message")
     row_id, reference = outbox.submit(
         session, caller, outbox.Draft("message", message.channel, message.phone, body, body)
     )

@@ -9,7 +9,7 @@ from cryptography.fernet import Fernet
 from sqlalchemy.orm import Session
 
 from dashboard.db import utcnow
-from dashboard.gateway.carriers import carriers, metrics
+from dashboard.gateway.carriers import carriers, health, metrics
 from dashboard.gateway.carriers.metrics import Work
 from dashboard.gateway.delivery import receipts
 from dashboard.models.carriers import Carrier, CarrierLine
@@ -58,7 +58,7 @@ class Standing:
 
 def all_of(session: Session, box: Fernet) -> list[Standing]:
     """Every carrier, by name."""
-    now, alive, work = utcnow(), carriers.lines(session), metrics.last_hour(session)
+    now, alive, work = utcnow(), health.lines(session), metrics.last_hour(session)
     strays = receipts.count_strays(session, now - DAY)
     fresh = receipts.count_strays(session, now - HOUR)
     found = []
@@ -96,7 +96,7 @@ def _fault(carrier: Carrier, broken: str | None, now: datetime) -> tuple[str, st
         return "credentials", code if code in CREDENTIALS else broken
     if carrier.down_since is None:
         return "broken", code
-    return ("down" if carriers.is_down(carrier, now) else "trying"), code
+    return ("down" if health.is_down(carrier, now) else "trying"), code
 
 
 def _is_readable(box: Fernet, carrier: Carrier) -> bool:

@@ -13,8 +13,9 @@ from sqlalchemy import Row, bindparam, func, insert, select, update
 from sqlalchemy.orm import Session
 
 from dashboard.db import Runs, UtcDateTime, table, utcnow
-from dashboard.gateway.api_keys import keys
-from dashboard.gateway.api_keys.keys import Caller, CapReached
+from dashboard.gateway.api_keys import quotas
+from dashboard.gateway.api_keys.authentication import Caller
+from dashboard.gateway.api_keys.quotas import CapReached
 from dashboard.gateway.limits import rate_limit, rejections
 from dashboard.gateway.limits.rate_limit import RateLimited, Standing
 from dashboard.gateway.limits.rejections import Refused
@@ -236,7 +237,7 @@ def _take(session: Session, turn: list[Asked]) -> list[list[Standing] | RateLimi
         session, [asked for asked, answer in zip(turn, limited, strict=True) if isinstance(answer, list)]
     )
     taken: list[list[Standing] | RateLimited | CapReached] = [
-        keys.cap_reached(asked.caller, "otp") if asked.pair in past else answer
+        quotas.cap_reached(asked.caller, "otp") if asked.pair in past else answer
         for asked, answer in zip(turn, limited, strict=True)
     ]
     for asked, answer in zip(turn, taken, strict=True):
@@ -259,7 +260,7 @@ def _past_their_caps(session: Session, asked: list[Asked]) -> set[rate_limit.Pai
         by_key.setdefault(one.caller.id, []).append(one)
     past: set[rate_limit.Pair] = set()
     for _, group in sorted(by_key.items()):  # in one order, so that no two wait for each other's keys
-        room = keys.spend_cap_upto(session, group[0].caller, "otp", len(group))
+        room = quotas.spend_cap_upto(session, group[0].caller, "otp", len(group))
         past.update(one.pair for one in group[room:])
     return past
 

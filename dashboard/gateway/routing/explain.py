@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from sqlalchemy.orm import Session
 
 from dashboard.db import utcnow
-from dashboard.gateway.carriers import carriers
+from dashboard.gateway.carriers import health
 from dashboard.gateway.routing import rules
 from dashboard.gateway.routing.rules import Subject, Trip
 from dashboard.models.carriers import Carrier, Route
@@ -46,7 +46,7 @@ def of(session: Session, trip: Trip) -> Forecast:
 
 def _ways(routes: list[Route]) -> list[Way]:
     now = utcnow()
-    fates = [_fate(route.carrier, carriers.is_down(route.carrier, now)) for route in routes]
+    fates = [_fate(route.carrier, health.is_down(route.carrier, now)) for route in routes]
     first = min((route.position for route, fate in zip(routes, fates, strict=True) if fate == "next"), default=None)
     takes = [fate == "next" and route.position == first for route, fate in zip(routes, fates, strict=True)]
     weight = sum(route.weight for route, taken in zip(routes, takes, strict=True) if taken)

@@ -5,8 +5,8 @@ from __future__ import annotations
 from sqlalchemy import update
 from sqlalchemy.orm import Session
 
-from dashboard.gateway.api_keys import keys
-from dashboard.gateway.api_keys.keys import Caller
+from dashboard.gateway.api_keys import authentication, keys
+from dashboard.gateway.api_keys.authentication import Caller
 from dashboard.gateway.messages import outbox
 from dashboard.gateway.messages.outbox import Draft
 from dashboard.gateway.otp import otp
@@ -41,4 +41,4 @@ def _caller(session: Session) -> Caller:
         key = ApiKey(id=keys.OWN_ID, name="Chinqit Gateway", mode="live", scopes=[], created_by=None)
         session.add(key)
         session.flush()
-    return keys.caller_of(key)
+    return authentication.caller_of(key)

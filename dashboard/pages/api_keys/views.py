@@ -15,7 +15,7 @@ from werkzeug.datastructures import MultiDict
 
 from dashboard.db import utcnow
 from dashboard.extensions import services, session
-from dashboard.gateway.api_keys import keys, usage
+from dashboard.gateway.api_keys import keys, quotas, usage
 from dashboard.gateway.api_keys.keys import GRACES, USUAL_SCOPES, AlreadyDone, KeyEnded
 from dashboard.gateway.otp import templates
 from dashboard.gateway.statistics import queries
@@ -168,7 +168,7 @@ def _detail(key: ApiKey) -> dict[str, Any]:
         "codes": total(codes),
         "lost": sum(one["failed"] + one["expired"] for one in (*texts, *codes)),
         "usage": _usage(period, texts, codes),
-        "used": keys.used_today(session, key),
+        "used": quotas.used_today(session, key),
         "embedded": next(iter(usage.embedded(session, key.id)), None),
         "agents": usage.agents(session, key.id) if may_look else [],
         "addresses": usage.addresses(session, key.id) if may_look else [],

@@ -13,7 +13,7 @@ from dashboard.extensions import services, session
 from dashboard.gateway import workers
 from dashboard.gateway.carriers import carriers, metrics
 from dashboard.gateway.carriers.metrics import Work
-from dashboard.gateway.delivery import receipts
+from dashboard.gateway.delivery import attempts, receipts
 from dashboard.gateway.message_log import search
 from dashboard.gateway.messages import outbox, status
 from dashboard.gateway.monitoring import carrier_status
@@ -143,7 +143,7 @@ def trial_form(typed: str = "", errors: dict[str, str] | None = None, message: M
 
 def _told(message: Message) -> dict[str, Any]:
     """A trial as it stands: its steps, what went wrong, and whether more may still come."""
-    went_wrong = receipts.setbacks(session, message.id)
+    went_wrong = attempts.setbacks(session, message.id)
     again = message.due_at if message.error_code and message.due_at and message.due_at > utcnow() else None
     return {
         "message": message,

@@ -9,8 +9,8 @@ from werkzeug.datastructures import MultiDict
 
 from dashboard.db import utcnow
 from dashboard.extensions import session
-from dashboard.gateway.limits import rate_limit
-from dashboard.gateway.limits.rate_limit import Wanted
+from dashboard.gateway.limits import overrides, rate_limit
+from dashboard.gateway.limits.overrides import NewOverride
 from dashboard.models.api_keys import ApiKey
 from dashboard.models.limits import UNLIMITED, LimitOverride
 from dashboard.pages.ui import fields, labels
@@ -31,7 +31,7 @@ class OverrideForm:
         windows = {window: self._window(window) for window in rate_limit.WINDOWS}
         if not self.errors and all(value is None for value in windows.values()):
             self.errors["minute"] = _("Set at least one window; the others keep the usual limit.")
-        self.wanted = Wanted(key_id, phone, **windows, reason=self._reason(), until=self._until())
+        self.wanted = NewOverride(key_id, phone, **windows, reason=self._reason(), until=self._until())
 
     def _phone(self) -> str | None:
         if self.form.get("scope") == "key":
@@ -57,9 +57,9 @@ class OverrideForm:
         plain = self.form.get(window, "").strip()
         if not plain:
             return None
-        if not (plain.isascii() and plain.isdigit() and len(plain) < 8 and int(plain) <= rate_limit.LARGEST):
+        if not (plain.isascii() and plain.isdigit() and len(plain) < 8 and int(plain) <= overrides.LARGEST):
             self.errors[window] = _(
-                "Enter a whole number from 0 to %(most)s, or leave it empty.", most=labels.number(rate_limit.LARGEST)
+                "Enter a whole number from 0 to %(most)s, or leave it empty.", most=labels.number(overrides.LARGEST)
             )
             return None
         return int(plain)

@@ -14,8 +14,8 @@ from werkzeug.datastructures import MultiDict
 from dashboard.db import utcnow
 from dashboard.extensions import session
 from dashboard.gateway.api_keys import keys
-from dashboard.gateway.limits import rate_limit, rejections, simulation
-from dashboard.gateway.limits.rate_limit import AlreadySet
+from dashboard.gateway.limits import overrides, rate_limit, rejections, simulation
+from dashboard.gateway.limits.overrides import AlreadySet
 from dashboard.models.limits import UNLIMITED, LimitOverride
 from dashboard.pages.limits.forms import KEEP, OverrideForm
 from dashboard.pages.ui import fields
@@ -44,8 +44,8 @@ def index() -> ResponseReturnValue:
 def new() -> ResponseReturnValue:
     """The form, filled in from a refusal or from the desk; an override that is there already is changed instead."""
     values = _asked_values()
-    there = rate_limit.find_for(session, values["key"] or None, _stored_phone(values["phone"]))
-    if there is not None and rate_limit.is_in_force(there):
+    there = overrides.find_for(session, values["key"] or None, _stored_phone(values["phone"]))
+    if there is not None and overrides.is_in_force(there):
         return _form(there, MultiDict({**_values_of(there), **(_lifted() if "lift" in request.args else {})}), {})
     return _form(None, values, {})
 
@@ -59,7 +59,7 @@ def create() -> ResponseReturnValue:
     if shown is not None:
         return shown
     try:
-        rate_limit.add(session, form.wanted, access.me())
+        overrides.add(session, form.wanted, access.me())
     except AlreadySet:
         form.errors["scope"] = _("There is an override for this already. Change that one, or remove it first.")
         return _form(None, request.form, form.errors)
@@ -83,7 +83,7 @@ def change(override_id: int) -> ResponseReturnValue:
     shown = _not_yet(form, row)
     if shown is not None:
         return shown
-    rate_limit.alter(session, row, form.wanted, access.me())
+    overrides.alter(session, row, form.wanted, access.me())
     session.commit()
     return _done(_("Override saved"))
 
@@ -159,7 +159,7 @@ def _done(message: str) -> ResponseReturnValue:
 
 def _listing() -> dict[str, Any]:
     now = utcnow()
-    rows = [{"row": row, "state": _state(row)} for row in rate_limit.overrides(session)]
+    rows = [{"row": row, "state": _state(row)} for row in overrides.listed(session)]
     return {
         "rows": sorted(rows, key=lambda item: item["state"] != "active"),
         "defaults": rate_limit.DEFAULTS,
@@ -173,7 +173,7 @@ def _state(row: LimitOverride) -> str:
     """`active`, `expired`, or `revoked`: its key was, so it touches nobody."""
     if row.key is not None and row.key.revoked_at is not None:
         return "revoked"
-    return "active" if rate_limit.is_in_force(row) else "expired"
+    return "active" if overrides.is_in_force(row) else "expired"
 
 
 def _usage(typed: dict[str, str] | None = None) -> dict[str, Any]:
@@ -232,7 +232,7 @@ def _stored_phone(text: str) -> str | None:
 
 
 def _values_of(row: LimitOverride) -> dict[str, str]:
-    values = {"reason": row.reason, "lasting": KEEP if rate_limit.is_in_force(row) else LIFTED_FOR}
+    values = {"reason": row.reason, "lasting": KEEP if overrides.is_in_force(row) else LIFTED_FOR}
     for window in rate_limit.WINDOWS:
         value = getattr(row, window)
         values[window] = "" if value is None or value == UNLIMITED else str(value)

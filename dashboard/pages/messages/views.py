@@ -16,9 +16,10 @@ from flask_babel import gettext as _
 from dashboard.db import utcnow
 from dashboard.extensions import services, session
 from dashboard.gateway.api_keys import keys
-from dashboard.gateway.api_keys.keys import AlreadyDone, CapReached
+from dashboard.gateway.api_keys.keys import AlreadyDone
+from dashboard.gateway.api_keys.quotas import CapReached
 from dashboard.gateway.carriers import carriers
-from dashboard.gateway.delivery import receipts
+from dashboard.gateway.delivery import attempts
 from dashboard.gateway.message_log import csv_export, search
 from dashboard.gateway.message_log.search import Filters, NotSearchable, Sought
 from dashboard.gateway.messages import resend as resending
@@ -255,7 +256,7 @@ def _detail(message: Message) -> dict[str, Any]:
 def _entries(message: Message) -> list[Entry]:
     """Steps in their order, and between them, by their times, the tries that did not go well."""
     found = [Entry(at, state=state) for state, at in status.steps(message)]
-    for one in receipts.setbacks(session, message.id):
+    for one in attempts.setbacks(session, message.id):
         place = next((i for i, entry in enumerate(found) if i and entry.at > one.at), len(found))
         found.insert(place, Entry(one.at, setback=one))
     return found

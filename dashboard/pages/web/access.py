@@ -15,7 +15,7 @@ from flask_wtf.csrf import CSRFError, generate_csrf
 
 from dashboard.db import reading
 from dashboard.extensions import login, services, session
-from dashboard.gateway.accounts import users
+from dashboard.gateway.accounts import user_sessions, users
 from dashboard.models.accounts import User
 from dashboard.pages.web import htmx
 
@@ -108,7 +108,7 @@ def needed_role(view: object, method: str, least: str) -> str | None:
 def enter(user: User, where: str | None = None) -> Response:
     """Begin a session with a new token, after the old one has ended; commits. Lead to `where`, else to `next`."""
     _end_session()
-    token = users.start_session(session, user, request.remote_addr or "", request.user_agent.string)
+    token = user_sessions.start_session(session, user, request.remote_addr or "", request.user_agent.string)
     session.commit()
     browser_session.clear()  # a form token from before belongs to nobody now
     response = make_response(redirect(where or safe_next(), 303))
@@ -172,14 +172,14 @@ def _load(asked: Request) -> Visitor | None:
     if not token:
         return None
     with reading(services().sessions) as reader:
-        seen = users.session_of(reader, token)
+        seen = user_sessions.session_of(reader, token)
         if seen is None:
             return None
         found = Visitor(seen.user.id, seen.user.name, seen.user.email, seen.user.role)
-        stale = users.needs_touch(seen)
+        stale = user_sessions.needs_touch(seen)
     if stale and "X-Poll" not in asked.headers:  # a page that refreshes itself keeps nobody signed in
         with services().sessions.begin() as writer:
-            users.touch(writer, token)
+            user_sessions.touch(writer, token)
     return found
 
 
@@ -196,7 +196,7 @@ def _to_sign_in() -> ResponseReturnValue:
 def _end_session() -> None:
     token = request.cookies.get(cookie_name(), "")
     if token:
-        users.end_session(session, token)
+        user_sessions.end_session(session, token)
 
 
 def _secure() -> bool:

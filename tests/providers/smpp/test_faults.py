@@ -8,7 +8,7 @@ import time
 
 import pytest
 
-from dashboard.gateway.carriers.leases import Local
+from dashboard.gateway.carriers.rate import Local
 from dashboard.outbound.errors import NotSent, OutcomeUnknown, Refused
 from dashboard.providers.base import TOO_LATE, Outcome
 from tests.stack import until

@@ -1,0 +1,114 @@
+"""chinqit routes."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Sequence
+from typing import Any
+
+import click
+from sqlalchemy.orm import Session
+
+from dashboard.cli.carriers import WRONG, _key_id
+from dashboard.cli.core import JSON, database, example, fail, main, phone_type, print_rows, told
+from dashboard.gateway.api_keys import keys
+from dashboard.gateway.messages import outbox
+from dashboard.gateway.routing import explain, rules
+from dashboard.gateway.routing.rules import Choice, InvalidRoute, Subject, Trip
+from dashboard.sms import numbers
+
+OPERATORS = {name.lower(): digit for digit, name in numbers.OPERATORS.items()}
+
+
+@main.group("routes")
+def routes_group() -> None:
+    """Say which carriers take which messages."""
+
+
+@routes_group.command(
+    "set",
+    epilog=example(
+        "chinqit routes set sms mauritel aggregator",
+        "chinqit routes set sms --operator mattel mattel:70,aggregator:30 mauritel",
+        "chinqit routes set sms --operator mattel --none",
+    ),
+)
+@click.argument("channel", type=click.Choice(outbox.LANES))
+@click.argument("choices", metavar="CARRIER...", nargs=-1)
+@click.option("--operator", type=click.Choice(list(OPERATORS)), help="For numbers of this operator only.")
+@click.option("--key", help="For messages of this API key only, by id or name.")
+@click.option("--none", "clear", is_flag=True, help="Remove the rule.")
+def routes_set(channel: str, choices: Sequence[str], operator: str | None, key: str | None, clear: bool) -> None:
+    """Route a channel by carriers, first to last: the next one serves when the first is down.
+
+    Carriers joined by a comma share the traffic; a weight stands behind a colon.
+    """
+    if bool(choices) == clear:
+        raise click.UsageError("Give carriers in order, or --none.")
+    with database() as session:
+        subject = (channel, OPERATORS.get(operator or ""), _key_id(session, key))
+        try:
+            rules.set_rule(session, subject, _choices(choices))
+        except InvalidRoute as error:
+            fail(WRONG[error.code].format(name=error.name))
+    click.echo("The rule is gone." if clear else "The rule holds.")
+
+
+@routes_group.command("list", epilog=example("chinqit routes list --json"))
+@JSON
+def routes_list(as_json: bool) -> None:
+    """List the rules. For a message the most specific one counts: operator and key, key, operator, all."""
+    with database() as session:
+        rows = [
+            {**_subject_row(session, subject), "carriers": [_leg(route) for route in routes]}
+            for subject, routes in rules.rules(session)
+        ]
+    print_rows(rows, as_json, "No route: without a carrier, messages land on the sandbox phone.")
+
+
+@routes_group.command(
+    "explain", epilog=example("chinqit routes explain 38089336", "chinqit routes explain 38089336 --key my-app")
+)
+@click.argument("phone_number", metavar="PHONE", callback=phone_type)
+@click.option("--channel", type=click.Choice(outbox.LANES), default="sms", show_default=True)
+@click.option("--key", help="As sent by this API key.")
+@JSON
+def routes_explain(phone_number: str, channel: str, key: str | None, as_json: bool) -> None:
+    """Say which way a message to PHONE would go now, and why."""
+    with database() as session:
+        key_id = _key_id(session, key) or ""
+        found = explain.of(session, Trip(channel, phone_number, key_id))
+        rows = [
+            {"carrier": way.carrier.name, "fate": way.fate, "why": (way.fate == "down" and way.carrier.down_code) or ""}
+            for way in found.ways
+        ]
+        rule = _subject_row(session, found.subject) if found.subject else None
+    if as_json:
+        click.echo(json.dumps({"rule": rule, "carriers": rows}))
+        return
+    told("rule: " + (" ".join(f"{name} {value}" for name, value in rule.items() if value) if rule else "none"))
+    print_rows(rows, False, "No rule covers it.")
+
+
+def _choices(raw: Sequence[str]) -> list[Choice]:
+    found = []
+    for position, group in enumerate(raw):
+        for part in group.split(","):
+            name, _, weight = part.partition(":")
+            if weight and not (weight.isascii() and weight.isdigit() and len(weight) < 4):
+                raise click.UsageError(f"The weight of {name} must be a whole number.")
+            found.append(Choice(name, position, int(weight or 1)))
+    return found
+
+
+def _subject_row(session: Session, subject: Subject) -> dict[str, Any]:
+    channel, operator, key_id = subject
+    return {
+        "channel": channel,
+        "operator": numbers.OPERATORS[operator] if operator else None,
+        "key": keys.find(session, key_id).name if key_id else None,
+    }
+
+
+def _leg(route: Any) -> str:
+    return f"{route.position + 1}. {route.carrier.name}" + (f" ({route.weight})" if route.weight != 1 else "")

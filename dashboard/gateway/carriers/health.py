@@ -1,0 +1,93 @@
+"""Which carriers work: marked down and up again, and what the processes with a connection to one say of it."""
+
+from __future__ import annotations
+
+from datetime import datetime, timedelta
+
+from sqlalchemy import delete, select, update
+from sqlalchemy.orm import Session
+
+from dashboard.db import Runs, utcnow
+from dashboard.gateway.carriers.carriers import LONGEST_DOWN, SHORTEST_DOWN
+from dashboard.gateway.messages import outbox
+from dashboard.models.carriers import Carrier, CarrierLine, CarrierMinute
+from dashboard.providers import registry
+
+LINE_ALIVE = timedelta(seconds=10)
+
+
+KEPT = timedelta(days=8)  # of what carriers answered
+
+
+UNREADY = timedelta(seconds=10)  # without a session for so long, others take over
+
+
+def is_down(carrier: Carrier, now: datetime) -> bool:
+    """Whether nothing is to be given to it; one that is due for a try is not down."""
+    return carrier.down_since is not None and (carrier.down_until is None or now < carrier.down_until)
+
+
+def went_down(run: Runs, carrier_id: int) -> bool:
+    """Whether the database has it down at this moment."""
+    return run.execute(select(Carrier.down_since).where(Carrier.id == carrier_id)).scalar() is not None
+
+
+def send_back(session: Session) -> None:
+    """Route anew what waits for carriers that are down, now and then: a worker may have parked it just too late."""
+    outbox.unpark(session, session.scalars(select(Carrier.id).where(Carrier.down_since.is_not(None))).all())
+
+
+def mark_down(session: Session, carrier_id: int, code: str) -> None:
+    """Keep a carrier that fails from more for a while, longer each time, and route what waits for it anew."""
+    now = utcnow()
+    since = session.scalar(select(Carrier.down_since).where(Carrier.id == carrier_id))
+    pause = min(max(now - (since or now), SHORTEST_DOWN), LONGEST_DOWN)
+    values = {"down_since": since or now, "down_until": now + pause, "down_code": code}
+    session.execute(update(Carrier).where(Carrier.id == carrier_id).values(values))
+    outbox.unpark(session, [carrier_id])
+
+
+def mark_up(session: Session, carrier_id: int) -> None:
+    """It works again; what waits for others that are down may go by it now."""
+    session.execute(update(Carrier).where(Carrier.id == carrier_id).values(down_since=None, down_until=None))
+    send_back(session)
+
+
+def beat(session: Session, lines: list[CarrierLine]) -> None:
+    """Write down how this process's lines stand."""
+    for line in lines:
+        session.merge(line)
+
+
+def leave(session: Session, process: str) -> None:
+    """Take a process's lines off the list."""
+    session.execute(delete(CarrierLine).where(CarrierLine.process == process))
+
+
+def lines(session: Session) -> list[CarrierLine]:
+    """The lines that gave a sign lately."""
+    return list(session.scalars(select(CarrierLine).where(CarrierLine.beat_at > utcnow() - LINE_ALIVE)))
+
+
+def review(session: Session) -> None:
+    """Of carriers with a session: down when no worker has one any more, up when one has again. The relay asks."""
+    bound = [name for name, kind in registry.KINDS.items() if kind.has_session]
+    now, alive = utcnow(), lines(session)
+    for carrier in session.scalars(select(Carrier).where(Carrier.kind.in_(bound), Carrier.enabled)):
+        mine = [line for line in alive if line.carrier_id == carrier.id and line.version == carrier.version]
+        if any(line.state == "ready" for line in mine):
+            if carrier.ready_at is None or now - carrier.ready_at > UNREADY / 4:
+                carrier.ready_at = now
+            if carrier.down_since is not None and carrier.down_until is None:
+                mark_up(session, carrier.id)
+        elif carrier.down_since is None and now - (carrier.ready_at or carrier.created_at) > UNREADY:
+            carrier.down_since, carrier.down_until = now, None
+            carrier.down_code = next((line.code for line in mine if line.code), "no_session")
+            session.flush()
+            outbox.unpark(session, [carrier.id])
+
+
+def forget_old(session: Session) -> None:
+    """Drop what carriers answered longer ago than is shown."""
+    session.execute(delete(CarrierMinute).where(CarrierMinute.at < utcnow() - KEPT))
+    session.execute(delete(CarrierLine).where(CarrierLine.beat_at < utcnow() - 6 * LINE_ALIVE))

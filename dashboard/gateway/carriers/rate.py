@@ -1,0 +1,30 @@
+"""The rate of a carrier within one process."""
+
+from __future__ import annotations
+
+import threading
+import time
+
+from dashboard.gateway.carriers.leases import LATE, SLOW
+from dashboard.providers.base import Permits
+
+
+class Local:
+    """The rate of a process that asks nobody."""
+
+    def __init__(self) -> None:
+        self._lock = threading.Lock()
+        self._due = 0.0
+        self._slow_until = 0.0
+
+    def permits(self, rate: float, wanted: int) -> Permits:
+        with self._lock:
+            now = time.monotonic()
+            if self._due > now:
+                return Permits(0, self._due - now)
+            step = (2 if now < self._slow_until else 1) / rate
+            self._due = max(self._due, now - LATE) + wanted * step
+            return Permits(wanted, max(0.0, self._due - now))
+
+    def slow_down(self) -> None:
+        self._slow_until = time.monotonic() + SLOW
