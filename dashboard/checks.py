@@ -12,13 +12,13 @@ from sqlalchemy.exc import SQLAlchemyError
 from sqlalchemy.orm import Session
 
 from dashboard import wakeup
-from dashboard.db import make_sessions, reading, utcnow
+from dashboard.db import make_sessions, read_session, utcnow
 from dashboard.gateway import workers
 from dashboard.gateway.carriers import carriers
 from dashboard.gateway.messages import outbox
 from dashboard.gateway.monitoring import alerts, carrier_status
-from dashboard.gateway.monitoring.alerts import Trouble
-from dashboard.gateway.monitoring.carrier_status import Standing
+from dashboard.gateway.monitoring.alerts import Alert
+from dashboard.gateway.monitoring.carrier_status import CarrierStatus
 from dashboard.gateway.webhooks import endpoints
 from dashboard.models.messages import Message
 from dashboard.settings import ROOT, Settings, SettingsError
@@ -84,7 +84,7 @@ def examine() -> list[Finding]:
     findings = [Finding("settings", True, f"home {settings.chinqit_home}, web {settings.address}")]
     findings += [_timezone(settings), _valkey(settings)]
     try:
-        with reading(make_sessions(settings.database_url)) as session:
+        with read_session(make_sessions(settings.database_url)) as session:
             findings += [
                 _version(session),
                 _clock(session),
@@ -123,7 +123,7 @@ def _timezone(settings: Settings) -> Finding:
 
 
 def _valkey(settings: Settings) -> Finding:
-    if wakeup.Bell(settings.redis_url).answers():
+    if wakeup.Wakeup(settings.redis_url).is_reachable():
         return Finding("valkey", True, "answers")
     advice = "It comes with `chinqit run`." if settings.embedded_valkey else "Check REDIS_URL and its server."
     return Finding("valkey", False, "does not answer; messages go on, up to a second later each", advice)
@@ -182,11 +182,11 @@ def _carriers(session: Session, settings: Settings) -> list[Finding]:
     found = carrier_status.all_of(session, carriers.cipher(settings))
     if not found:
         return [Finding("carriers", True, "none: messages land on the sandbox phone")]
-    troubles = alerts.carrier_troubles(session, found)
+    troubles = alerts.carrier_alerts(session, found)
     return [_standing(one) for one in found] + [_trouble(one) for one in troubles if one.code in ("strays", "no_route")]
 
 
-def _standing(one: Standing) -> Finding:
+def _standing(one: CarrierStatus) -> Finding:
     told = f"{one.carrier.name}: {one.state}" + (f" ({one.code})" if one.code else "")
     if one.since:
         told += f" since {one.since.isoformat(timespec='seconds')}"
@@ -200,7 +200,7 @@ CURES = {
 }
 
 
-def _trouble(one: Trouble) -> Finding:
+def _trouble(one: Alert) -> Finding:
     if one.code == "strays":
         advice = "Its references are read wrongly, or another system uses the same account."
         return Finding("receipts", False, f"{one.subject}: {one.count} in the last hour fit no message", advice)

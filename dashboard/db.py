@@ -31,7 +31,7 @@ from sqlalchemy.pool import ConnectionPoolEntry
 from sqlalchemy.types import TypeDecorator
 
 Sessions = sessionmaker[Session]
-Runs = Session | Connection  # whatever executes a statement
+Executor = Session | Connection  # whatever executes a statement
 BUSY_SECONDS = 5
 PRAGMAS = ("journal_mode=WAL", "synchronous=FULL", "busy_timeout=0", "foreign_keys=ON")
 
@@ -47,7 +47,7 @@ class Base(DeclarativeBase):
     """Parent of all models."""
 
 
-def table(model: type[Base]) -> Table:
+def core_table(model: type[Base]) -> Table:
     """A model's table, for statements that are run often: without objects they cost a third."""
     return cast(Table, model.__table__)
 
@@ -72,7 +72,7 @@ class UtcDateTime(TypeDecorator[datetime]):
         return value.replace(tzinfo=UTC) if value.tzinfo is None else value.astimezone(UTC)
 
 
-def change(session: Runs, statement: Executable, told: dict[str, Any] | None = None) -> int:
+def execute_dml(session: Executor, statement: Executable, told: dict[str, Any] | None = None) -> int:
     """Run an UPDATE or DELETE; return how many rows it changed."""
     return cast("CursorResult[Any]", session.execute(statement, told)).rowcount
 
@@ -112,7 +112,7 @@ def reader_of(engine: Engine) -> Engine:
     return engine.execution_options(**options)
 
 
-def reading(sessions: Sessions) -> Session:
+def read_session(sessions: Sessions) -> Session:
     """A session that only reads."""
     return sessions(bind=reader_of(sessions.kw["bind"]))
 

@@ -18,11 +18,11 @@ from sqlalchemy.orm import Session, sessionmaker
 from dashboard.db import Sessions, reader_of
 from dashboard.gateway.api_keys.key_cache import KeyCache
 from dashboard.gateway.otp.codes import Keyring
-from dashboard.gateway.sandbox.inbox import Handset
-from dashboard.group_commit import Writer
+from dashboard.gateway.sandbox.inbox import SandboxInbox
+from dashboard.group_commit import GroupCommit
 from dashboard.models import registry as models
 from dashboard.settings import Settings
-from dashboard.wakeup import Bell
+from dashboard.wakeup import Wakeup
 
 
 @dataclass(frozen=True)
@@ -33,10 +33,10 @@ class Services:
     sessions: Sessions
     reader: Engine
     key_cache: KeyCache
-    writer: Writer
+    group_commit: GroupCommit
     keyring: Keyring
-    handset: Handset
-    bell: Bell
+    sandbox_inbox: SandboxInbox
+    wakeup: Wakeup
 
 
 class RequestSession(FlaskSession):
@@ -67,8 +67,8 @@ def open_services(settings: Settings) -> Services:
         sessions=sessions,
         reader=(reader := reader_of(db.engine)),
         key_cache=KeyCache(reader),
-        writer=Writer(sessions),
+        group_commit=GroupCommit(sessions),
         keyring=Keyring.of(settings),
-        handset=Handset(sessions, settings),
-        bell=Bell(settings.redis_url),
+        sandbox_inbox=SandboxInbox(sessions, settings),
+        wakeup=Wakeup(settings.redis_url),
     )

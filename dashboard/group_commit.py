@@ -73,7 +73,7 @@ def _answers(session: Session, batch: Batch, tasks: list[_Task]) -> Sequence[Any
         return [error] * len(tasks)
 
 
-class Writer:
+class GroupCommit:
     """Runs work in a transaction and commits it.
 
     The work may raise a refusal, as long as it has written nothing by then that must not stay. Where transactions

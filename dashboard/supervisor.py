@@ -118,7 +118,7 @@ class Supervisor:
     def _start(self) -> None:
         for part in self.valkey:
             part.start()
-        self._wait("Valkey", lambda: wakeup.Bell(self.settings.redis_url).answers())
+        self._wait("Valkey", lambda: wakeup.Wakeup(self.settings.redis_url).is_reachable())
         web, *others = self.others
         web.start()  # first and alone: started all at once, they would hold each other up
         self._wait("the web server", lambda: _answers(self.settings, "/healthz"))

@@ -1,6 +1,6 @@
-"""The doorbell: tell a lane's workers that work waits. A lost ring costs a second, never a message.
+"""Wake the workers of a lane, as a doorbell does: the RQ job carries the name of the lane and nothing else.
 
-The job carries the name of its lane and nothing else.
+Work waits in the database. A lost wake-up costs a second, until the relay looks; it never costs a message.
 """
 
 from __future__ import annotations
@@ -20,54 +20,54 @@ log = logging.getLogger(__name__)
 
 JOB = "jobs.deliver.drain"  # by name: the floors below know no jobs
 QUIET_SECONDS = 1.0
-TOGETHER_SECONDS = 0.003  # between two rings, for whoever asks meanwhile: a call for each costs more than the work
-HANGS_SECONDS = 5  # the longest that a lost ring silences a lane; the relay does not ask
+TOGETHER_SECONDS = 0.003  # between two calls, so that one serves all who ask meanwhile
+PENDING_SECONDS = 5  # the longest that a lost wake-up silences a lane; the relay does not ask
 
 
-def flag(lane: str) -> str:
-    """The Redis key that says: a bell hangs at this lane, do not ring."""
+def pending_key(lane: str) -> str:
+    """The Redis key that exists while a wake-up of this lane waits to be taken: no second one is needed."""
     return f"chinqit:bell:{lane}"
 
 
-class Bell:
-    """Rings lanes. No request waits for Redis: a thread of the process rings, once for all who asked meanwhile."""
+class Wakeup:
+    """Wakes lanes. No request waits for Redis: a thread of the process calls it, once for all who asked meanwhile."""
 
     def __init__(self, redis_url: str) -> None:
         self.redis = connect(redis_url)
-        self._asked: SimpleQueue[str] = SimpleQueue()
+        self._queue_of_lanes: SimpleQueue[str] = SimpleQueue()
         self._wanted: set[str] = set()
         self._start = threading.Lock()
         self._pid = 0
 
-    def ring(self, lane: str) -> None:
-        """Have the lane rung soon. A failure is only logged: the relay makes up for it within a second."""
+    def notify(self, lane: str) -> None:
+        """Have the lane woken soon. A failure is only logged: the relay makes up for it within a second."""
         if self._pid != os.getpid():
             with self._start:
                 if self._pid != os.getpid():
                     self._pid = os.getpid()
-                    threading.Thread(target=self._ring_for_ever, name="bell", daemon=True).start()
+                    threading.Thread(target=self._notify_for_ever, name="wakeup", daemon=True).start()
         if lane not in self._wanted:
             self._wanted.add(lane)
-            self._asked.put(lane)
+            self._queue_of_lanes.put(lane)
 
-    def _ring_for_ever(self) -> None:
+    def _notify_for_ever(self) -> None:
         while True:
-            lane = self._asked.get()
-            self._wanted.discard(lane)  # whoever asks from here on may have written something after the ring
+            lane = self._queue_of_lanes.get()
+            self._wanted.discard(lane)  # whoever asks from here on may have written something after the call
             try:
-                self._ring(lane)
+                self._notify(lane)
                 time.sleep(TOGETHER_SECONDS)
             except RedisError as error:
-                log.warning("the bell does not ring: %s", type(error).__name__)
+                log.warning("the workers are not woken: %s", type(error).__name__)
                 time.sleep(QUIET_SECONDS)
 
-    def _ring(self, lane: str) -> None:
-        """One small call when a bell hangs already."""
-        if self.redis.set(flag(lane), 1, nx=True, ex=HANGS_SECONDS):
+    def _notify(self, lane: str) -> None:
+        """Enqueue a job unless one waits already, which costs one small call to find out."""
+        if self.redis.set(pending_key(lane), 1, nx=True, ex=PENDING_SECONDS):
             self._enqueue(lane)
 
-    def ring_again(self, lane: str, most: int) -> bool:
-        """The relay's ring: also when a bell hangs, but never more than `most` jobs in the queue."""
+    def notify_again(self, lane: str, most: int) -> bool:
+        """Wake also when a wake-up is pending, but with at most `most` jobs in the queue; return False if Redis failed."""
         try:
             if len(self._queue(lane)) < most:
                 self._enqueue(lane)
@@ -75,7 +75,8 @@ class Bell:
             return False
         return True
 
-    def answers(self) -> bool:
+    def is_reachable(self) -> bool:
+        """Whether Redis answers."""
         try:
             return bool(self.redis.ping())
         except RedisError:

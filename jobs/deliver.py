@@ -13,11 +13,11 @@ from sqlalchemy.exc import SQLAlchemyError
 from dashboard import redis, wakeup
 from dashboard.db import Sessions, make_sessions
 from dashboard.gateway.delivery import worker
-from dashboard.gateway.delivery.worker import Desk
+from dashboard.gateway.delivery.worker import WorkerContext
 from dashboard.gateway.webhooks import events, queue
-from dashboard.gateway.webhooks.dispatcher import Crew, Satchel
+from dashboard.gateway.webhooks.dispatcher import DispatcherContext, WebhookDispatcher
 from dashboard.settings import Settings
-from dashboard.wakeup import Bell
+from dashboard.wakeup import Wakeup
 
 log = logging.getLogger(__name__)
 
@@ -29,9 +29,9 @@ stopping = threading.Event()  # set on SIGTERM: finish the texts in hand, put th
 def drain(lane: str) -> None:
     """Take the bell off, then deliver what is due. Never raises: RQ would keep the traceback in Redis."""
     try:
-        _take_bell_off(lane)
+        _clear_pending(lane)
         if lane == queue.LANE:
-            crew().wake()
+            dispatcher().wake()
         else:
             deliver(lane)
     except SQLAlchemyError as error:
@@ -49,10 +49,10 @@ def deliver(lane: str) -> None:
         nonlocal told
         if events.written() != told:
             told = events.written()
-            _ringer().ring(queue.LANE)
+            _wakeup().notify(queue.LANE)
         return not stopping.is_set()
 
-    worker.drain(desk(lane), lane, go_on)
+    worker.drain(context(lane), lane, go_on)
     go_on()
     _pass_on(lane)
 
@@ -60,9 +60,9 @@ def deliver(lane: str) -> None:
 def _pass_on(lane: str) -> None:
     """Ring for a worker that has room, when this one was called and has none; the one that waited longest comes."""
     global _passed_on_at
-    if time.monotonic() - _passed_on_at > PASS_ON_SECONDS and worker.is_elsewhere(desk(lane), lane):
+    if time.monotonic() - _passed_on_at > PASS_ON_SECONDS and worker.is_elsewhere(context(lane), lane):
         _passed_on_at = time.monotonic()
-        _ringer().ring_again(lane, 1)
+        _wakeup().notify_again(lane, 1)
 
 
 @cache
@@ -72,25 +72,25 @@ def sessions() -> Sessions:
 
 
 @cache
-def crew() -> Crew:
+def dispatcher() -> WebhookDispatcher:
     """This process's couriers."""
-    return Crew(Satchel.open(sessions(), Settings.from_env()), lambda: not stopping.is_set())
+    return WebhookDispatcher(DispatcherContext.open(sessions(), Settings.from_env()), lambda: not stopping.is_set())
 
 
 @cache
-def desk(lane: str) -> Desk:
+def context(lane: str) -> WorkerContext:
     """This process's desk, opened once: it keeps the carriers' connections."""
-    return Desk.open(sessions(), Settings.from_env(), lane, _ringer().ring)
+    return WorkerContext.open(sessions(), Settings.from_env(), lane, _wakeup().notify)
 
 
 @cache
-def _ringer() -> Bell:
-    return Bell(Settings.from_env().redis_url)
+def _wakeup() -> Wakeup:
+    return Wakeup(Settings.from_env().redis_url)
 
 
-def _take_bell_off(lane: str) -> None:
+def _clear_pending(lane: str) -> None:
     """Before looking: a message written after the look rings again."""
     try:
-        redis.connect(Settings.from_env().redis_url).delete(wakeup.flag(lane))
+        redis.connect(Settings.from_env().redis_url).delete(wakeup.pending_key(lane))
     except RedisError:
         log.warning("lane %s: the bell cannot be taken off", lane)

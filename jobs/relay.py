@@ -10,7 +10,7 @@ from types import FrameType
 
 from sqlalchemy.exc import SQLAlchemyError
 
-from dashboard.db import Sessions, make_sessions, reading, utcnow
+from dashboard.db import Sessions, make_sessions, read_session, utcnow
 from dashboard.gateway import workers
 from dashboard.gateway.accounts import user_sessions
 from dashboard.gateway.carriers import health
@@ -20,7 +20,7 @@ from dashboard.gateway.messages import idempotency, outbox
 from dashboard.gateway.statistics import rollup
 from dashboard.gateway.webhooks import queue
 from dashboard.settings import Settings, SettingsError
-from dashboard.wakeup import Bell
+from dashboard.wakeup import Wakeup
 from jobs.deliver import stopping
 
 log = logging.getLogger(__name__)
@@ -41,7 +41,7 @@ def main() -> int:
         return 2
     signal.signal(signal.SIGTERM, _stop)
     signal.signal(signal.SIGINT, _stop)
-    sessions, bell, started_at, ticks = make_sessions(settings.database_url), Bell(settings.redis_url), utcnow(), 0
+    sessions, bell, started_at, ticks = make_sessions(settings.database_url), Wakeup(settings.redis_url), utcnow(), 0
     while not stopping.is_set():
         try:
             tick(sessions, bell, started_at, sweep=ticks % SWEEP_TICKS == 0)
@@ -54,13 +54,13 @@ def main() -> int:
     return 0
 
 
-def tick(sessions: Sessions, bell: Bell, started_at: datetime, *, sweep: bool) -> None:
+def tick(sessions: Sessions, bell: Wakeup, started_at: datetime, *, sweep: bool) -> None:
     """Ring where rows wait, count what changed; now and then close what is overdue and forget what is not needed."""
-    with reading(sessions) as session:
+    with read_session(sessions) as session:
         waiting = outbox.waiting(session) | {queue.LANE: queue.waiting(session)}
     for lane, count in waiting.items():
         if count:
-            bell.ring_again(lane, min(count, MOST_RINGS))
+            bell.notify_again(lane, min(count, MOST_RINGS))
     with sessions.begin() as session:
         workers.beat(session, "relay", started_at)
         health.review(session)

@@ -21,7 +21,7 @@ from dashboard.gateway.messages import outbox
 from dashboard.gateway.webhooks import queue as webhook_queue
 from dashboard.providers.base import State
 from dashboard.settings import Settings, SettingsError
-from jobs.deliver import crew, deliver, desk, drain, sessions, stopping
+from jobs.deliver import context, deliver, dispatcher, drain, sessions, stopping
 
 log = logging.getLogger(__name__)
 
@@ -101,7 +101,7 @@ def _beat(role: str) -> None:
             with sessions().begin() as session:
                 workers.beat(session, role, started_at)
             if role in outbox.LANES:
-                desk(role).lines.beat()
+                context(role).lines.beat()
         except Exception as error:
             log.warning("no sign of life written: %s", type(error).__name__)
         stopping.wait(workers.BEAT_SECONDS)
@@ -113,12 +113,12 @@ def _keep_lines(lane: str) -> None:
     states: dict[int, State] = {}
     while not stopping.wait(KEEP_SECONDS if states else IDLE_SECONDS):
         try:
-            desk(lane).lines.refresh()
-            states = desk(lane).lines.states()
+            context(lane).lines.refresh()
+            states = context(lane).lines.states()
             if states != known:
-                desk(lane).lines.beat()
+                context(lane).lines.beat()
                 known = states
-            if delivery.has_work(desk(lane), lane):
+            if delivery.has_work(context(lane), lane):
                 deliver(lane)
         except Exception as error:
             log.warning("lane %s: its carriers are not looked after: %s", lane, type(error).__name__)
@@ -127,10 +127,10 @@ def _keep_lines(lane: str) -> None:
 def _say_goodbye(lane: str) -> None:
     """End calls and sessions in order."""
     if lane == webhook_queue.LANE:
-        crew().finish(FAREWELL_SECONDS)
+        dispatcher().finish(FAREWELL_SECONDS)
         return
     try:
-        desk(lane).lines.close()
+        context(lane).lines.close()
     except Exception as error:
         log.warning("lane %s: its carriers are not closed: %s", lane, type(error).__name__)
 

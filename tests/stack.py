@@ -29,9 +29,9 @@ from dashboard.app import create_app
 from dashboard.db import Sessions, make_sessions
 from dashboard.extensions import db
 from dashboard.gateway.api_keys import authentication, keys
-from dashboard.gateway.sandbox.inbox import Handset, Received
+from dashboard.gateway.sandbox.inbox import ReceivedText, SandboxInbox
 from dashboard.models.otp import Otp
-from dashboard.models.sandbox import SandboxText
+from dashboard.models.sandbox import SandboxMessage
 from dashboard.settings import ROOT, Settings, prepare_home
 from tests.parts import Part, execute, valkey_command
 
@@ -66,7 +66,7 @@ class Stack:
         self.settings = Settings.from_env(self.environment)
         migrate(self.settings)
         self.sessions: Sessions = make_sessions(self.settings.database_url)
-        self.handset = Handset(self.sessions, self.settings)
+        self.handset = SandboxInbox(self.sessions, self.settings)
         self.http = httpx.Client(
             base_url=f"http://127.0.0.1:{self.port}",
             timeout=20,
@@ -201,7 +201,7 @@ class Stack:
 
     # What a phone received
 
-    def inbox(self, phone: str) -> list[Received]:
+    def inbox(self, phone: str) -> list[ReceivedText]:
         """The texts on a sandbox phone, oldest first."""
         return self.handset.inbox(phone)
 
@@ -209,12 +209,14 @@ class Stack:
         """How many texts each of many phones received: counted in one go, nothing is opened."""
         wanted = list(phones)
         counted = (
-            select(SandboxText.phone, func.count()).where(SandboxText.phone.in_(wanted)).group_by(SandboxText.phone)
+            select(SandboxMessage.phone, func.count())
+            .where(SandboxMessage.phone.in_(wanted))
+            .group_by(SandboxMessage.phone)
         )
         with self.sessions() as session:
             return Counter(dict.fromkeys(wanted, 0) | {row[0]: row[1] for row in session.execute(counted)})
 
-    def arrived(self, phone: str, message_id: str, within: float = 15) -> Received:
+    def arrived(self, phone: str, message_id: str, within: float = 15) -> ReceivedText:
         """Wait for a message's text on the phone; return the first."""
         found = until(
             lambda: [text for text in self.inbox(phone) if text.message_uuid == message_id],

@@ -77,7 +77,7 @@ def test_a_server_that_is_not_there_fails_every_rule():
 
 def judge(hosted: Hosted, *, current: bool = False) -> dict[str, dict[str, str]]:
     """What is found of somebody else's server, by rule."""
-    plan = runner.Plan(hosted.url, KEY, new_phone(), new_phone(), current=current)
+    plan = runner.TestPlan(hosted.url, KEY, new_phone(), new_phone(), current=current)
     return {finding.rule: vars(finding) for finding in runner.run(plan, registry.RULES)}
 
 

@@ -7,7 +7,7 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
-from dashboard.wakeup import Bell
+from dashboard.wakeup import Wakeup
 from tests.parts import valkey_command
 from tests.stack import until
 
@@ -19,7 +19,7 @@ def running(folder: Path) -> Iterator[tuple[str, subprocess.Popen[bytes]]]:
     with (folder / "log").open("wb") as log:
         process = subprocess.Popen(valkey_command(folder / "s"), stdout=log, stderr=log)
     try:
-        until(Bell(address).answers, 10)
+        until(Wakeup(address).answers, 10)
         yield address, process
     finally:
         process.kill()

@@ -19,9 +19,9 @@ from dashboard.extensions import services, session
 from dashboard.gateway.api_keys import authentication, usage
 from dashboard.gateway.api_keys.authentication import Caller, UnknownKey
 from dashboard.gateway.api_keys.quotas import CapReached
-from dashboard.gateway.api_keys.usage import Sighting
+from dashboard.gateway.api_keys.usage import KeyUse
 from dashboard.gateway.limits import rate_limit
-from dashboard.gateway.limits.rate_limit import RateLimited, Standing
+from dashboard.gateway.limits.rate_limit import RateLimited, WindowState
 from dashboard.gateway.messages.idempotency import Mismatch
 from dashboard.gateway.otp.otp import NoLiveOtp, TooManyAttempts, WrongCode
 from dashboard.gateway.webhooks.endpoints import EndpointNotFound, EndpointOff, EventNotFound, TooManyEndpoints
@@ -116,7 +116,7 @@ def provider_crowded() -> ProviderFailed:
     return ProviderFailed("provider_error", "Too many calls wait for WhatsApp; nothing was sent, try again")
 
 
-def note_limits(standings: list[Standing]) -> None:
+def note_limits(standings: list[WindowState]) -> None:
     """Let the answer bear the limits as they stand."""
     g.standings = standings
 
@@ -150,14 +150,14 @@ def _confirms() -> bool:
 
 def _note_use(caller: Caller) -> None:
     """When the key was last used, and by whom: once a minute each, not once a request."""
-    sighting = Sighting.of(caller.id, request.remote_addr or "", request.headers.get("User-Agent", ""))
+    sighting = KeyUse.of(caller.id, request.remote_addr or "", request.headers.get("User-Agent", ""))
     parts: list[Callable[[Session], None]] = []
     if authentication.needs_touch(caller):
         parts.append(partial(authentication.touch, caller=caller))
     if usage.memory.is_new(sighting):
-        parts.append(partial(usage.note, sighting=sighting))
+        parts.append(partial(usage.record, sighting=sighting))
     if parts:  # through the writer: the request's own session may only read
-        services().writer.run(lambda writing: [part(writing) for part in parts])
+        services().group_commit.run(lambda writing: [part(writing) for part in parts])
         services().key_cache.forget(caller)
 
 
@@ -301,7 +301,7 @@ def _tell_request_id(response: Response) -> Response:
 def finish(response: Response) -> Response:
     """What every answer of the API bears."""
     response.headers["Cache-Control"] = "no-store"
-    standings: list[Standing] = g.get("standings", [])
+    standings: list[WindowState] = g.get("standings", [])
     if standings:
         policy = (f'"{s.window}";q={s.quota};w={rate_limit.WINDOWS[s.window]}' for s in standings)
         response.headers["RateLimit-Policy"] = ", ".join(policy)

@@ -14,14 +14,14 @@ from dashboard.api.errors import caller
 from dashboard.extensions import services
 from dashboard.gateway.api_keys import authentication
 from dashboard.gateway.messages import idempotency
-from dashboard.gateway.messages.idempotency import Call, Kept
+from dashboard.gateway.messages.idempotency import IdempotentCall, StoredAnswer
 
 
 @dataclass(frozen=True)
-class Told:
+class IdempotentAnswer:
     """An answer, and whether it was given before."""
 
-    kept: Kept
+    kept: StoredAnswer
     again: bool
 
     @property
@@ -32,48 +32,50 @@ class Told:
         return response
 
 
-def named() -> bool:
+def has_key() -> bool:
     """Whether the caller gave this call an Idempotency-Key."""
     return g.get("call") is not None
 
 
-def once(work: Callable[[Session], BaseModel], *, alone: bool = False, message_uuid: bool = False) -> Told:
+def run_once(
+    work: Callable[[Session], BaseModel], *, alone: bool = False, message_uuid: bool = False
+) -> IdempotentAnswer:
     """Do the work in a transaction and commit it, unless this call came before; raise Mismatch, UnknownKey.
 
     With `message_uuid`, the answer holds until its message's fate is known: `settle` or `forget` it then.
     """
-    call: Call | None = g.get("call")
+    call: IdempotentCall | None = g.get("call")
     key = caller()
 
-    def write(session: Session) -> Told:
+    def write(session: Session) -> IdempotentAnswer:
         authentication.confirm(session, key)
         kept = idempotency.find(session, call) if call else None
         if kept is not None:
-            return Told(kept, again=True)
-        told = first(work(session), message_uuid=message_uuid)
+            return IdempotentAnswer(kept, again=True)
+        told = new_answer(work(session), message_uuid=message_uuid)
         if call:
             idempotency.keep(session, call, told.kept)
         return told
 
-    return services().writer.run(write, alone=alone)
+    return services().group_commit.run(write, alone=alone)
 
 
-def first(answer: BaseModel, *, message_uuid: bool = False) -> Told:
+def new_answer(answer: BaseModel, *, message_uuid: bool = False) -> IdempotentAnswer:
     """An answer that is given now; with `message_uuid` it holds until its message's fate is known."""
     reference = getattr(answer, "message_id", None) if message_uuid else None
-    return Told(Kept(written(answer), None if reference else 200, reference), again=False)
+    return IdempotentAnswer(StoredAnswer(written(answer), None if reference else 200, reference), again=False)
 
 
-def settle(told: Told, status: int, answer: str) -> Told:
+def settle(told: IdempotentAnswer, status: int, answer: str) -> IdempotentAnswer:
     """The message's fate is known, and this is the answer; another caller who waited may have given one before."""
-    call, kept = g.get("call"), Kept(answer, status, told.kept.message_uuid)
+    call, kept = g.get("call"), StoredAnswer(answer, status, told.kept.message_uuid)
     if call:
-        kept = services().writer.run(lambda session: idempotency.settle(session, call, kept))
-    return Told(kept, told.again)
+        kept = services().group_commit.run(lambda session: idempotency.settle(session, call, kept))
+    return IdempotentAnswer(kept, told.again)
 
 
-def forget(told: Told) -> None:
+def forget(told: IdempotentAnswer) -> None:
     """Nothing came of the call: when it comes again, it is tried anew."""
     call, reference = g.get("call"), told.kept.message_uuid
     if call and reference:
-        services().writer.run(lambda session: idempotency.forget(session, call, reference))
+        services().group_commit.run(lambda session: idempotency.forget(session, call, reference))

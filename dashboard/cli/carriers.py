@@ -12,7 +12,7 @@ import click
 from sqlalchemy.orm import Session
 
 from dashboard.cli.core import JSON, database, example, fail, main, phone_type, print_rows, told
-from dashboard.db import make_sessions, reading, utcnow
+from dashboard.db import make_sessions, read_session, utcnow
 from dashboard.gateway.api_keys import keys
 from dashboard.gateway.carriers import carriers, health
 from dashboard.gateway.delivery.wait import FINAL
@@ -22,9 +22,9 @@ from dashboard.gateway.otp.codes import Keyring
 from dashboard.gateway.routing import rules, test_message
 from dashboard.models.carriers import Carrier
 from dashboard.providers import registry
-from dashboard.providers.settings import InvalidSettings, Setting
+from dashboard.providers.settings import InvalidSettings, SettingField
 from dashboard.settings import Settings
-from dashboard.wakeup import Bell
+from dashboard.wakeup import Wakeup
 
 TRIAL_SECONDS = 20.0
 WRONG = {
@@ -76,7 +76,7 @@ def providers_add(kind: str, name: str, fields: Sequence[str], as_json: bool) ->
     FIELD=@FILE reads the value from a file, which keeps a password out of the list of processes.
     """
     settings = Settings.from_env()
-    wanted = carriers.Wanted(kind, name, dict(map(_field, fields)))
+    wanted = carriers.NewCarrier(kind, name, dict(map(_field, fields)))
     with database() as session:
         try:
             carrier = carriers.add(session, carriers.cipher(settings), wanted, created_by="command line")
@@ -120,7 +120,7 @@ def providers_test(name: str, phone_number: str, as_json: bool) -> None:
             reference, channel = test_message.send(session, Keyring.of(settings), carrier, phone_number)
         except RateLimited as refusal:
             fail(f"This number was sent enough trial codes; try again in {refusal.standing.reset} s.")
-    Bell(settings.redis_url).ring_again(channel, 1)
+    Wakeup(settings.redis_url).notify_again(channel, 1)
     row = _outcome(settings, name, reference)
     if as_json:
         click.echo(json.dumps(row))
@@ -161,7 +161,7 @@ def providers_enable(name: str) -> None:
     click.echo(f"{name} is used again.")
 
 
-def _print_field(field: Setting) -> None:
+def _print_field(field: SettingField) -> None:
     default = f", usually {field.default!r}" if field.default not in (None, "", False) else ""
     needed = ", needed" if field.required else default
     choices = f" ({', '.join(field.choices)})" if field.choices else ""
@@ -226,7 +226,7 @@ def _outcome(settings: Settings, name: str, reference: str) -> dict[str, Any]:
     """Wait until the carrier has had its say."""
     sessions, end = make_sessions(settings.database_url), time.monotonic() + TRIAL_SECONDS
     while True:
-        with reading(sessions) as session:
+        with read_session(sessions) as session:
             message = status.find(session, reference)
             assert message is not None  # noqa: S101  it was committed
             row = {"messageId": reference, "status": message.status, "error": message.error_code or _why(session, name)}

@@ -35,7 +35,7 @@ def contract_test(url: str, key: str, phone: str | None, code_phone: str | None,
     phones = (phone or SANDBOX_PHONES[0], code_phone or SANDBOX_PHONES[1])
     if phones[0] == phones[1]:
         raise click.UsageError("--phone and --code-phone must differ: the limits are tested on the second.")
-    plan = runner.Plan(url.rstrip("/"), key, *phones, chosen["sandbox"], chosen["whatsapp"], chosen["current"])
+    plan = runner.TestPlan(url.rstrip("/"), key, *phones, chosen["sandbox"], chosen["whatsapp"], chosen["current"])
     told(f"This sends up to {runner.TEXTS} texts to {phones[0]} and {runner.CODES} codes to {phones[1]}.")
     if not chosen["yes"] and not key.startswith("cq_test_"):
         click.confirm("Go on?", abort=True, err=True)

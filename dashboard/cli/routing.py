@@ -14,7 +14,7 @@ from dashboard.cli.core import JSON, database, example, fail, main, phone_type, 
 from dashboard.gateway.api_keys import keys
 from dashboard.gateway.messages import outbox
 from dashboard.gateway.routing import explain, rules
-from dashboard.gateway.routing.rules import Choice, InvalidRoute, Subject, Trip
+from dashboard.gateway.routing.rules import InvalidRoute, NewRouteTarget, RoutingRequest, Subject
 from dashboard.sms import numbers
 
 OPERATORS = {name.lower(): digit for digit, name in numbers.OPERATORS.items()}
@@ -77,7 +77,7 @@ def routes_explain(phone_number: str, channel: str, key: str | None, as_json: bo
     """Say which way a message to PHONE would go now, and why."""
     with database() as session:
         key_id = _key_id(session, key) or ""
-        found = explain.of(session, Trip(channel, phone_number, key_id))
+        found = explain.of(session, RoutingRequest(channel, phone_number, key_id))
         rows = [
             {"carrier": way.carrier.name, "fate": way.fate, "why": (way.fate == "down" and way.carrier.down_code) or ""}
             for way in found.ways
@@ -90,14 +90,14 @@ def routes_explain(phone_number: str, channel: str, key: str | None, as_json: bo
     print_rows(rows, False, "No rule covers it.")
 
 
-def _choices(raw: Sequence[str]) -> list[Choice]:
+def _choices(raw: Sequence[str]) -> list[NewRouteTarget]:
     found = []
     for position, group in enumerate(raw):
         for part in group.split(","):
             name, _, weight = part.partition(":")
             if weight and not (weight.isascii() and weight.isdigit() and len(weight) < 4):
                 raise click.UsageError(f"The weight of {name} must be a whole number.")
-            found.append(Choice(name, position, int(weight or 1)))
+            found.append(NewRouteTarget(name, position, int(weight or 1)))
     return found
 
 

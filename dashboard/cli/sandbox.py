@@ -9,7 +9,7 @@ import click
 from dashboard import db
 from dashboard.cli.core import JSON, example, main, phone_type, told
 from dashboard.db import make_sessions
-from dashboard.gateway.sandbox.inbox import Handset
+from dashboard.gateway.sandbox.inbox import SandboxInbox
 from dashboard.settings import Settings
 
 
@@ -24,7 +24,7 @@ def sandbox_group() -> None:
 def sandbox_inbox(phone_number: str, as_json: bool) -> None:
     """Show what PHONE received, oldest first."""
     settings = Settings.from_env()
-    texts = Handset(make_sessions(settings.database_url), settings).inbox(phone_number)
+    texts = SandboxInbox(make_sessions(settings.database_url), settings).inbox(phone_number)
     rows = [
         {
             "text": text.text,

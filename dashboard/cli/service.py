@@ -101,7 +101,7 @@ def doctor(as_json: bool) -> None:
 def _setup_token(settings: Settings) -> str | None:
     """A fresh set-up token, or None when there is an administrator."""
     with make_sessions(settings.database_url).begin() as session:
-        return None if users.exist(session) else users.make_setup_link(session)
+        return None if users.any_exist(session) else users.make_setup_link(session)
 
 
 def _banner(settings: Settings, token: str | None) -> str:

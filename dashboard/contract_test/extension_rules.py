@@ -11,7 +11,7 @@ from dashboard.contract_test.runner import (
     PATHS,
     Answer,
     Broken,
-    Rule,
+    ContractRule,
     Server,
     Skipped,
     equal,
@@ -24,7 +24,7 @@ POLICY = '"minute";q=3;w=60, "hour";q=10;w=3600, "day";q=20;w=86400'
 STATES = ("queued", "sending", "sent", "delivered", "failed", "expired")
 NOWHERE = "https://contract-test.invalid/hooks"  # never resolves
 
-RULES: list[Rule] = []
+RULES: list[ContractRule] = []
 extension = partial(runner.rule, RULES, beyond=True)
 
 

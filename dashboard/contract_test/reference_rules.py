@@ -14,7 +14,7 @@ from dashboard.contract_test.runner import (
     PATHS,
     SIX_DIGITS,
     Broken,
-    Rule,
+    ContractRule,
     Server,
     Skipped,
     equal,
@@ -25,7 +25,7 @@ from dashboard.contract_test.runner import (
     refusal,
 )
 
-RULES: list[Rule] = []
+RULES: list[ContractRule] = []
 rule = partial(runner.rule, RULES)
 
 
@@ -235,8 +235,8 @@ def _read_code(server: Server, message_id: str) -> str:
 
 def _open_inbox() -> Callable[[str], list[Any]]:
     from dashboard.db import make_sessions
-    from dashboard.gateway.sandbox.inbox import Handset
+    from dashboard.gateway.sandbox.inbox import SandboxInbox
     from dashboard.settings import Settings
 
     settings = Settings.from_env()
-    return Handset(make_sessions(settings.database_url), settings).inbox
+    return SandboxInbox(make_sessions(settings.database_url), settings).inbox

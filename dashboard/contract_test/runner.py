@@ -35,7 +35,7 @@ class Skipped(Exception):
 
 
 @dataclass(frozen=True)
-class Plan:
+class TestPlan:
     """What is tested, and with which numbers."""
 
     url: str
@@ -48,7 +48,7 @@ class Plan:
 
 
 @dataclass(frozen=True)
-class Finding:
+class RuleResult:
     """What came of a rule: `result` is ok, failed or skipped."""
 
     rule: str
@@ -57,7 +57,7 @@ class Finding:
 
 
 @dataclass(frozen=True)
-class Rule:
+class ContractRule:
     """`beyond` is for those that the reference does not have."""
 
     name: str
@@ -69,7 +69,7 @@ class Rule:
 class Server:
     """The server under test, and what earlier rules learnt about it."""
 
-    plan: Plan
+    plan: TestPlan
     http: httpx.Client
     message_id: str = ""
     seen: dict[str, Any] = field(default_factory=dict)
@@ -109,34 +109,34 @@ class Server:
         return bool(self.seen["extended"])
 
 
-def run(plan: Plan, rules: Sequence[Rule]) -> list[Finding]:
+def run(plan: TestPlan, rules: Sequence[ContractRule]) -> list[RuleResult]:
     """Hold the server to the rules, in order: later ones build on what earlier ones sent."""
     with httpx.Client(base_url=plan.url, timeout=TIMEOUT_SECONDS) as http:
         server = Server(plan, http)
         return [_finding(server, rule) for rule in rules]
 
 
-def _finding(server: Server, rule: Rule) -> Finding:
+def _finding(server: Server, rule: ContractRule) -> RuleResult:
     name = rule.name
     try:
         if rule.beyond and not server.extended:
             raise Skipped("this server has no GET /me: it has the reference alone")
-        return Finding(name, "ok", rule.check(server) or "")
+        return RuleResult(name, "ok", rule.check(server) or "")
     except Skipped as reason:
-        return Finding(name, "skipped", str(reason))
+        return RuleResult(name, "skipped", str(reason))
     except Broken as fault:
-        return Finding(name, "failed", str(fault))
+        return RuleResult(name, "failed", str(fault))
     except (KeyError, IndexError, TypeError, AttributeError, ValueError) as error:
-        return Finding(name, "failed", f"the answer has another form: {type(error).__name__} {error}")
+        return RuleResult(name, "failed", f"the answer has another form: {type(error).__name__} {error}")
     except httpx.HTTPError as error:
-        return Finding(name, "failed", f"no answer: {type(error).__name__}")
+        return RuleResult(name, "failed", f"no answer: {type(error).__name__}")
 
 
-def rule(rules: list[Rule], name: str, *, beyond: bool = False) -> Callable[[Check], Check]:
+def rule(rules: list[ContractRule], name: str, *, beyond: bool = False) -> Callable[[Check], Check]:
     """Put the decorated check on a list of rules."""
 
     def add(check: Check) -> Check:
-        rules.append(Rule(name, check, beyond))
+        rules.append(ContractRule(name, check, beyond))
         return check
 
     return add

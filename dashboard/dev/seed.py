@@ -19,7 +19,7 @@ from typing import Any
 from sqlalchemy import Connection, func, select, update
 from sqlalchemy.orm import Session
 
-from dashboard.db import Sessions, table, utcnow
+from dashboard.db import Sessions, core_table, utcnow
 from dashboard.gateway.api_keys import keys
 from dashboard.gateway.api_keys.keys import NewKey
 from dashboard.gateway.messages.outbox import PRIORITY, VALIDITY
@@ -55,7 +55,7 @@ PHONES_PER_MESSAGE = 0.08
 
 
 @dataclass
-class Plan:
+class SeedPlan:
     """Who is to be sent what, and when: one entry a message in each column, oldest first."""
 
     seconds: array[float]  # from the start
@@ -129,7 +129,7 @@ def _keys(session: Session, since: datetime) -> list[str]:
     return ids
 
 
-def _plan(chance: random.Random, end: datetime, messages: int, days: int) -> Plan:
+def _plan(chance: random.Random, end: datetime, messages: int, days: int) -> SeedPlan:
     passed = (end - end.replace(hour=0, minute=0, second=0, microsecond=0)).total_seconds()
     seconds = array("d", sorted(_moment(chance, passed, days) for _ in range(messages)))
     phones = max(50, int(messages * PHONES_PER_MESSAGE))
@@ -140,7 +140,7 @@ def _plan(chance: random.Random, end: datetime, messages: int, days: int) -> Pla
     for place in range(messages - 1, -1, -1):
         following[place] = later.get(who[place], 0)
         later[who[place]] = place
-    return Plan(seconds, who, following)
+    return SeedPlan(seconds, who, following)
 
 
 def _moment(chance: random.Random, passed: float, days: int) -> float:
@@ -166,7 +166,7 @@ class _Author:
     """Makes the rows of a plan."""
 
     chance: random.Random
-    plan: Plan
+    plan: SeedPlan
     end: datetime
     key_ids: list[str]
     kid: str
@@ -295,8 +295,8 @@ def _write(sessions: Sessions, part: list[Row]) -> None:
         connection = session.connection()
         if connection.dialect.name == "sqlite":
             connection.exec_driver_sql("PRAGMA cache_size = -400000")  # KiB; else its indexes are read again and again
-        _insert(connection, table(Message).name, [message for message, _, _ in part])
-        _insert(connection, table(Otp).name, [otp for _, otp, _ in part if otp])
+        _insert(connection, core_table(Message).name, [message for message, _, _ in part])
+        _insert(connection, core_table(Otp).name, [otp for _, otp, _ in part if otp])
         rollup.write(session, sums)
         if connection.dialect.name == "postgresql":  # row ids were chosen here
             connection.execute(select(func.setval(func.pg_get_serial_sequence("messages", "id"), part[-1][0]["id"])))

@@ -13,7 +13,7 @@ from weakref import WeakKeyDictionary
 from sqlalchemy import select
 from sqlalchemy.orm import Session
 
-from dashboard.db import table, utcnow
+from dashboard.db import core_table, utcnow
 from dashboard.models.site_settings import Setting
 
 LOOK_EVERY = 1.0  # seconds
@@ -33,7 +33,7 @@ class Preferences:
 
 LEAST_DAYS = {"texts_days": 2, "numbers_days": 8, "sandbox_days": 1}  # texts may wait a day; a week is rehearsed
 MOST_DAYS = 3_650
-_SETTINGS = table(Setting)
+_SETTINGS = core_table(Setting)
 ALL = select(_SETTINGS.c.name, _SETTINGS.c.value)
 _known: WeakKeyDictionary[Any, tuple[float, Preferences]] = WeakKeyDictionary()  # by connection pool
 

@@ -60,7 +60,7 @@ class Route(Base):
     key: Mapped[ApiKey | None] = relationship()
 
 
-class CarrierLine(Base):
+class CarrierConnection(Base):
     """A carrier as one worker has it; renewed every few seconds."""
 
     __tablename__ = "carrier_lines"

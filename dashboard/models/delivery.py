@@ -10,7 +10,7 @@ from sqlalchemy.orm import Mapped, mapped_column
 from dashboard.db import Base, BigId, UtcDateTime, partial, utcnow
 
 
-class StrayReceipt(Base):
+class UnmatchedReceipt(Base):
     """A receipt for which no message was found, yet or for good."""
 
     __tablename__ = "stray_receipts"
@@ -42,7 +42,7 @@ class MessagePart(Base):
     state: Mapped[str | None] = mapped_column(String(10))  # delivered, failed, expired
 
 
-class Setback(Base):
+class FailedAttempt(Base):
     """A try that did not go well: which carrier, and what it said. A try that does leaves no row."""
 
     __tablename__ = "setbacks"

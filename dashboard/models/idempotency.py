@@ -10,7 +10,7 @@ from sqlalchemy.orm import Mapped, mapped_column
 from dashboard.db import Base, UtcDateTime
 
 
-class KeptAnswer(Base):
+class IdempotencyRecord(Base):
     """Written in the transaction that did the work, so that either both are there or neither.
 
     `status` is empty while a caller waits for WhatsApp: the message row then says how it went.

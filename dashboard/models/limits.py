@@ -37,7 +37,7 @@ class LimitOverride(Base):
     key: Mapped[ApiKey | None] = relationship()
 
 
-class Refusal(Base):
+class LimitRejection(Base):
     """Codes that were asked for and refused: one row a pair, channel, window and slot of time, counted up."""
 
     __tablename__ = "refusals"

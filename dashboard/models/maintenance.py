@@ -10,7 +10,7 @@ from sqlalchemy.orm import Mapped, mapped_column
 from dashboard.db import Base, UtcDateTime
 
 
-class Tidied(Base):
+class RetentionProgress(Base):
     """What was deleted of one kind of data since the beginning, and how far along its table that got."""
 
     __tablename__ = "tidied"

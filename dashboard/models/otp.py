@@ -49,10 +49,10 @@ class Otp(Base):
     tallied: Mapped[bool | None]  # whether its end is counted in the roll-ups
 
     message: Mapped[Message] = relationship()
-    wording: Mapped[OtpWording | None] = relationship()
+    wording: Mapped[OtpTemplate | None] = relationship()
 
 
-class OtpWording(Base):
+class OtpTemplate(Base):
     """A version of the wording for a key and language; rows are never changed, the newest is in force.
 
     Without a key it is for all keys. Without a body it gives way: to the wording for all keys, then to the built-in.

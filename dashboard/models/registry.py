@@ -5,25 +5,25 @@ from __future__ import annotations
 from dashboard.db import Base
 from dashboard.models.accounts import SetupLink, SignInFailure, User, UserSession
 from dashboard.models.api_keys import ApiKey, KeyCaller, KeyDay, KeySecret
-from dashboard.models.carriers import Carrier, CarrierLine, CarrierMinute, Route
-from dashboard.models.delivery import MessagePart, Setback, StrayReceipt
-from dashboard.models.idempotency import KeptAnswer
-from dashboard.models.limits import LimitOverride, Refusal
-from dashboard.models.maintenance import Tidied
+from dashboard.models.carriers import Carrier, CarrierConnection, CarrierMinute, Route
+from dashboard.models.delivery import FailedAttempt, MessagePart, UnmatchedReceipt
+from dashboard.models.idempotency import IdempotencyRecord
+from dashboard.models.limits import LimitOverride, LimitRejection
+from dashboard.models.maintenance import RetentionProgress
 from dashboard.models.messages import Message, Resend
 from dashboard.models.monitoring import Process
-from dashboard.models.otp import Otp, OtpWording
-from dashboard.models.sandbox import SandboxText
+from dashboard.models.otp import Otp, OtpTemplate
+from dashboard.models.sandbox import SandboxMessage
 from dashboard.models.site_settings import Setting
-from dashboard.models.statistics import Tally, TallyReason
+from dashboard.models.statistics import StatisticsBucket, StatisticsReason
 from dashboard.models.webhooks import WebhookAttempt, WebhookDelivery, WebhookEndpoint, WebhookEvent, WebhookSecret
 
 MODELS = (
     ApiKey,
     Carrier,
-    CarrierLine,
+    CarrierConnection,
     CarrierMinute,
-    KeptAnswer,
+    IdempotencyRecord,
     KeyCaller,
     KeyDay,
     KeySecret,
@@ -31,20 +31,20 @@ MODELS = (
     Message,
     MessagePart,
     Otp,
-    OtpWording,
+    OtpTemplate,
     Process,
-    Refusal,
+    LimitRejection,
     Resend,
     Route,
-    SandboxText,
-    Setback,
+    SandboxMessage,
+    FailedAttempt,
     Setting,
     SetupLink,
     SignInFailure,
-    StrayReceipt,
-    Tally,
-    TallyReason,
-    Tidied,
+    UnmatchedReceipt,
+    StatisticsBucket,
+    StatisticsReason,
+    RetentionProgress,
     User,
     UserSession,
     WebhookAttempt,

@@ -10,7 +10,7 @@ from sqlalchemy.orm import Mapped, mapped_column
 from dashboard.db import Base, BigId, UtcDateTime, utcnow
 
 
-class SandboxText(Base):
+class SandboxMessage(Base):
     """A text on the sandbox phone; encrypted, since it may hold a code."""
 
     __tablename__ = "sandbox_texts"

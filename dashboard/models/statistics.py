@@ -32,7 +32,7 @@ def _bucket() -> list[Column[Any]]:
     ]
 
 
-class Tally(Base):
+class StatisticsBucket(Base):
     """The counts of one bucket."""
 
     __table__ = Table(
@@ -44,7 +44,7 @@ class Tally(Base):
     )
 
 
-class TallyReason(Base):
+class StatisticsReason(Base):
     """How many messages of one bucket failed for one reason."""
 
     __table__ = Table(

@@ -49,7 +49,7 @@ class Guard:
 
 
 @dataclass(frozen=True)
-class Call:
+class HttpCall:
     """A request; neither its URL nor its body may reach a log."""
 
     method: str
@@ -59,7 +59,7 @@ class Call:
 
 
 @dataclass(frozen=True)
-class Answer:
+class HttpAnswer:
     """What came back. `whole` is False when the body was cut at 64 KiB or did not end in time."""
 
     status: int
@@ -100,7 +100,7 @@ class _Exchange:
 _exchange: ContextVar[_Exchange] = ContextVar("exchange")
 
 
-class Web:
+class HttpClient:
     """A client for one carrier; safe to use from several threads, keeps connections alive."""
 
     def __init__(self, guard: Guard, timeout: float = TIMEOUT) -> None:
@@ -113,7 +113,7 @@ class Web:
             network_backend=_Backend(guard.allow_private),
         )
 
-    def send(self, call: Call, timeout: float | None = None) -> Answer:
+    def send(self, call: HttpCall, timeout: float | None = None) -> HttpAnswer:
         """Make the call; raise NotSent when nothing of it can have been read, OutcomeUnknown when it may have been."""
         check_url(call.url, self.guard)
         exchange = _Exchange(time.monotonic() + (self.timeout if timeout is None else timeout))
@@ -129,7 +129,7 @@ class Web:
     def close(self) -> None:
         self._pool.close()
 
-    def _exchange(self, request: httpcore.Request, exchange: _Exchange) -> tuple[Answer | None, SendError | None]:
+    def _exchange(self, request: httpcore.Request, exchange: _Exchange) -> tuple[HttpAnswer | None, SendError | None]:
         request.extensions = {"timeout": {"pool": exchange.left}}
         try:
             response = self._pool.handle_request(request)
@@ -140,7 +140,7 @@ class Web:
         finally:
             response.close()
         headers = {name.decode("latin-1").lower(): value.decode("latin-1") for name, value in response.headers}
-        return Answer(response.status, headers, body, whole), None
+        return HttpAnswer(response.status, headers, body, whole), None
 
 
 class Pause:
@@ -286,7 +286,7 @@ class _Stream(httpcore.NetworkStream):
         return left
 
 
-def _request(call: Call) -> httpcore.Request:
+def _request(call: HttpCall) -> httpcore.Request:
     """Ours says what it accepts: a compressed answer could be a bomb."""
     headers = {"User-Agent": "Chinqit", "Accept": "*/*", "Accept-Encoding": "identity"} | dict(call.headers)
     built = httpx.Request(call.method, call.url, headers=headers, content=call.body or None)

@@ -13,7 +13,7 @@ from flask_babel import lazy_gettext as _l
 
 from dashboard.extensions import session
 from dashboard.gateway.monitoring import diagnosis
-from dashboard.gateway.monitoring.diagnosis import Verdict
+from dashboard.gateway.monitoring.diagnosis import Cause
 from dashboard.pages.ui import failure_reasons, fields, labels
 from dashboard.pages.ui.fields import Fault
 from dashboard.pages.web import access, htmx
@@ -61,7 +61,7 @@ def _found(typed: str) -> dict[str, Any]:
     }
 
 
-def sentence(verdict: Verdict) -> str:
+def sentence(verdict: Cause) -> str:
     """The verdict in the reader's words, whole, so that it can be read out."""
     tell = SENTENCES[verdict.code]
     facts: dict[str, Any] = dict(verdict.facts)

@@ -35,7 +35,7 @@ bp = Blueprint("otp_stats", __name__)
 
 
 @dataclass(frozen=True)
-class Line:
+class TableRow:
     """A row of a table: codes of one key, operator, channel or language."""
 
     value: str
@@ -49,7 +49,7 @@ class Table:
 
     part: str
     title: str
-    lines: list[Line]
+    lines: list[TableRow]
 
 
 @bp.get("/")
@@ -169,8 +169,8 @@ def _tables(found: dict[tuple[str, ...], Figures], known: list[ApiKey]) -> list[
     ]
 
 
-def _lines(found: dict[str, Figures], names: Mapping[str, str]) -> list[Line]:
-    rows = [Line(_in_address(value), names.get(value, value), one) for value, one in found.items()]
+def _lines(found: dict[str, Figures], names: Mapping[str, str]) -> list[TableRow]:
+    rows = [TableRow(_in_address(value), names.get(value, value), one) for value, one in found.items()]
     return sorted(rows, key=lambda row: -row.figures["requested"])[:MOST_KEYS]
 
 

@@ -19,7 +19,7 @@ from dashboard.gateway.carriers import carriers
 from dashboard.gateway.message_log import search
 from dashboard.gateway.message_log.search import Filters
 from dashboard.gateway.monitoring import alerts, carrier_status
-from dashboard.gateway.monitoring.alerts import Trouble
+from dashboard.gateway.monitoring.alerts import Alert
 from dashboard.gateway.statistics import queries
 from dashboard.gateway.statistics.queries import Figures, Narrow, Period, total
 from dashboard.models.statistics import COUNTS, SEND, VERIFY
@@ -69,10 +69,10 @@ def _first_steps() -> dict[str, Any]:
 def _figures() -> dict[str, Any]:
     now = utcnow()
     alive, lanes = workers.alive(session), alerts.lanes(session)
-    rings = services().bell.answers()
+    rings = services().wakeup.is_reachable()
     ways = carrier_status.all_of(session, carriers.cipher(services().settings))
-    troubles = ([] if rings else [Trouble("no_valkey")]) + alerts.troubles(session, lanes, alive)
-    troubles += alerts.carrier_troubles(session, ways)
+    troubles = ([] if rings else [Alert("no_valkey")]) + alerts.alerts(session, lanes, alive)
+    troubles += alerts.carrier_alerts(session, ways)
     return {
         "first_use": False,
         "troubles": sorted(troubles, key=lambda trouble: not trouble.is_grave),
@@ -133,7 +133,7 @@ def _tile(name: str, hours: list[Figures]) -> Tile:
     day, last = total(hours), total(hours[-2:])
     return Tile(
         name=name,
-        weather=alerts.weather(day.share("verified"), last.share("verified"), last["requested"]),
+        weather=alerts.operator_health(day.share("verified"), last.share("verified"), last["requested"]),
         share=day.share("verified"),
         codes=day["requested"],
         median=day.verify_time(0.5),

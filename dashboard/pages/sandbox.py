@@ -42,7 +42,7 @@ def index() -> ResponseReturnValue:
     """The page; the phones alone when HTMX asks, and nothing when they have not changed."""
     if not htmx.wants_fragment():
         return render_template("sandbox/index.html", **_phones(), **_composer(MultiDict(USUAL), {}))
-    if request.args.get("seen") == services().handset.newest() and "X-Poll" in request.headers:
+    if request.args.get("seen") == services().sandbox_inbox.newest() and "X-Poll" in request.headers:
         return "", 204
     return render_template("sandbox/_phones.html", **_phones())
 
@@ -80,7 +80,7 @@ def ask_clear() -> ResponseReturnValue:
 @access.needs("operator")
 def clear() -> ResponseReturnValue:
     """Throw away the texts of one number or of all; their messages stay in the log."""
-    count = services().handset.clear(_shown_number(request.form))
+    count = services().sandbox_inbox.clear(_shown_number(request.form))
     told = ngettext("%(num)s text thrown away", "%(num)s texts thrown away", count)
     return htmx.done(told, url_for(".index"), fragment="sandbox/_phones.html", target="#phones", **_phones())
 
@@ -110,11 +110,11 @@ def _send(key: ApiKey, number: str, body: str | None, errors: dict[str, str]) ->
         errors["key"] = _("This key has sent what it may send in a day.")
     session.commit()  # also after a refusal: it leaves a note
     if not errors:
-        services().bell.ring(channel)
+        services().wakeup.notify(channel)
 
 
 def _phones() -> dict[str, Any]:
-    handset, asked = services().handset, _shown_number(request.args)
+    handset, asked = services().sandbox_inbox, _shown_number(request.args)
     seen = handset.newest()  # before the texts: one that comes in between is shown again, not overlooked
     numbers = [asked] if asked else handset.numbers(MOST_PHONES)
     shown = handset.latest(numbers, MOST_TEXTS)

@@ -118,7 +118,7 @@ def _locked_out(seconds: int) -> ResponseReturnValue:
 
 
 def _dead_link() -> ResponseReturnValue:
-    return render_template("auth/dead_link.html", someone=users.exist(session)), 410
+    return render_template("auth/dead_link.html", someone=users.any_exist(session)), 410
 
 
 def _faults_of_name(name: str) -> dict[str, str]:

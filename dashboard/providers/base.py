@@ -86,7 +86,7 @@ READY = State("ready")
 
 
 @dataclass(frozen=True)
-class Permits:
+class Tokens:
     """How many segments may leave now, and in how many seconds to ask for more."""
 
     granted: int
@@ -100,15 +100,15 @@ class Host(Protocol):
         """Write receipts down for good. When it raises, they are not: do not acknowledge them."""
         ...
 
-    def take_slot(self, most: int) -> bool:
+    def acquire_bind(self, most: int) -> bool:
         """Take or keep one of the carrier's `most` binds, which all processes share; ask at least every 5 s."""
         ...
 
-    def free_slot(self) -> None:
+    def release_bind(self) -> None:
         """Give the bind back."""
         ...
 
-    def permits(self, rate: float, wanted: int) -> Permits:
+    def acquire_tokens(self, rate: float, wanted: int) -> Tokens:
         """Leave to send up to `wanted` segments at `rate` a second, which all processes share."""
         ...
 
@@ -123,14 +123,14 @@ class Alone:
     def store(self, _receipts: Sequence[Receipt]) -> None:
         return
 
-    def take_slot(self, _most: int) -> bool:
+    def acquire_bind(self, _most: int) -> bool:
         return True
 
-    def free_slot(self) -> None:
+    def release_bind(self) -> None:
         return
 
-    def permits(self, _rate: float, wanted: int) -> Permits:
-        return Permits(wanted)
+    def acquire_tokens(self, _rate: float, wanted: int) -> Tokens:
+        return Tokens(wanted)
 
     def slow_down(self) -> None:
         return

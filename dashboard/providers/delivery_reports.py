@@ -37,7 +37,7 @@ class Reply:
 FORGED = Reply(403, "Forbidden")
 
 
-class Listener(Protocol):
+class ReportListener(Protocol):
     """A carrier that calls back."""
 
     def called_back(self, callback: Callback) -> Reply:

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from concurrent.futures import ThreadPoolExecutor
 
-from dashboard.outbound.client import Guard, Pause, Web
+from dashboard.outbound.client import Guard, HttpClient, Pause
 from dashboard.providers.base import OnOutcome, Outgoing, Provider
 
 
@@ -13,7 +13,7 @@ class WebCarrier(Provider):
     """One request a text; `parallel` of them at once."""
 
     def __init__(self, guard: Guard, timeout: float, parallel: int) -> None:
-        self.web = Web(guard, timeout)
+        self.web = HttpClient(guard, timeout)
         self.pause = Pause()
         self.capacity = parallel
         self._threads = ThreadPoolExecutor(parallel, thread_name_prefix="carrier")

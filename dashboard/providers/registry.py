@@ -8,7 +8,7 @@ from typing import Any
 
 from dashboard.providers.base import Alone, Host, Provider
 from dashboard.providers.generic_http.provider import Http, HttpSettings
-from dashboard.providers.settings import CarrierSettings, InvalidSettings, Scalar, Setting, _l
+from dashboard.providers.settings import CarrierSettings, InvalidSettings, Scalar, SettingField, _l
 from dashboard.providers.smpp.provider import Smpp
 from dashboard.providers.smpp.settings import SmppSettings
 from dashboard.providers.smsgate import SmsGate, SmsGateSettings
@@ -79,7 +79,7 @@ def build(kind: str, values: Mapping[str, Any], name: str = "", host: Host | Non
     return found.make(name or kind, found.settings.read(values), host or Alone())
 
 
-def describe(kind: str) -> list[Setting]:
+def describe(kind: str) -> list[SettingField]:
     """The fields of a form, in order."""
     return _kind(kind).settings.described()
 

@@ -12,7 +12,7 @@ from pydantic.config import JsonDict
 from pydantic.fields import FieldInfo
 from pydantic_core import PydanticCustomError, PydanticUndefined
 
-from dashboard.outbound.client import Guard, Web
+from dashboard.outbound.client import Guard, HttpClient
 
 Scalar = str | int | float | bool | list[str]
 
@@ -31,7 +31,7 @@ class InvalidSettings(ValueError):
 
 
 @dataclass(frozen=True)
-class Setting:
+class SettingField:
     """A field of a form. `type` is text, lines, secret, switch, choice or number; a secret is only ever written."""
 
     name: str
@@ -85,7 +85,7 @@ class CarrierSettings(BaseModel):
         raise InvalidSettings(problems)
 
     @classmethod
-    def described(cls) -> list[Setting]:
+    def described(cls) -> list[SettingField]:
         return [_described(name, info) for name, info in cls.model_fields.items()]
 
     @classmethod
@@ -127,7 +127,7 @@ class WebSettings(CarrierSettings):
     @classmethod
     def _is_pem(cls, text: str) -> str:
         try:
-            Web(Guard(ca_certificate=text)).close()
+            HttpClient(Guard(ca_certificate=text)).close()
         except (ValueError, OSError):
             raise ValueError(_l("This is not a PEM certificate")) from None
         return text
@@ -147,12 +147,12 @@ def lines(text: str) -> list[tuple[int, str]]:
     return [(number, line.strip()) for number, line in enumerate(text.splitlines(), 1) if line.strip()]
 
 
-def _described(name: str, info: FieldInfo) -> Setting:
+def _described(name: str, info: FieldInfo) -> SettingField:
     extra = info.json_schema_extra if isinstance(info.json_schema_extra, dict) else {}
     kind, choices = _type(info.annotation)
     rows = int(str(extra.get("rows", 0)))
     default = None if info.default in (PydanticUndefined, None) or kind == "secret" else _plain(info.default)
-    return Setting(
+    return SettingField(
         name=name,
         title=info.title or name,
         help=info.description or "",

@@ -16,7 +16,7 @@ from urllib.parse import quote
 from pydantic import SecretStr, model_validator
 
 from dashboard.outbound import client
-from dashboard.outbound.client import Answer, Call
+from dashboard.outbound.client import HttpAnswer, HttpCall
 from dashboard.outbound.errors import NotSent, OutcomeUnknown, Refused
 from dashboard.providers.base import Outcome, Outgoing, Receipt
 from dashboard.providers.delivery_reports import FORGED, Callback, Reply, dig, is_signed, moment, receipt, reference
@@ -88,7 +88,7 @@ class SmsGate(WebCarrier):
 
     def ask(self, taken: str, timeout: float | None = None) -> Receipt | None:
         """Ask what became of a text; None while it is on its way, or when nobody knows it."""
-        call = Call("GET", f"{self.url}/{quote(taken, safe='')}", self._headers())
+        call = HttpCall("GET", f"{self.url}/{quote(taken, safe='')}", self._headers())
         answer = self.web.send(call, timeout)
         state = STATES.get(str(dig(answer.json(), "state"))) if answer.ok else None
         if state is None:
@@ -103,10 +103,10 @@ class SmsGate(WebCarrier):
             return FORGED
         return Reply(200, receipts=tuple(receipts(client.parse_json(callback.body))))
 
-    def _post(self, outgoing: Outgoing) -> Answer:
+    def _post(self, outgoing: Outgoing) -> HttpAnswer:
         body = json.dumps(request(self.settings, outgoing, datetime.now(UTC))).encode()
         try:
-            return self.web.send(Call("POST", self.url, self._headers(), body))
+            return self.web.send(HttpCall("POST", self.url, self._headers(), body))
         except OutcomeUnknown as error:
             code = error.code
         raise OutcomeUnknown(code, repeatable=True)
@@ -188,7 +188,7 @@ def _error(reason: Any) -> str:
     return f"phone_{found[1].lower().strip('_')}" if found else "phone_failed"
 
 
-def _refuse(answer: Answer) -> NoReturn:
+def _refuse(answer: HttpAnswer) -> NoReturn:
     name = f"http_{answer.status}"
     if answer.status in (401, 403, 404, 405) or answer.status < 400:
         raise NotSent(name, configuration=True)

@@ -12,7 +12,7 @@ from typing import Any, NoReturn
 from pydantic import SecretStr, field_validator, model_validator
 
 from dashboard.outbound import client
-from dashboard.outbound.client import Answer, Call
+from dashboard.outbound.client import HttpAnswer, HttpCall
 from dashboard.outbound.errors import NotSent, OutcomeUnknown, Refused, SendError
 from dashboard.providers.base import Outcome, Outgoing, Receipt
 from dashboard.providers.delivery_reports import (
@@ -124,12 +124,12 @@ class WhatsApp(WebCarrier):
         # 200 for garbage too: Meta repeats anything else for days, and then unsubscribes.
         return Reply(200, receipts=tuple(receipts(client.parse_json(callback.body))))
 
-    def _call(self, outgoing: Outgoing) -> Call:
+    def _call(self, outgoing: Outgoing) -> HttpCall:
         headers = {
             "Authorization": f"Bearer {self.settings.access_token.get_secret_value()}",
             "Content-Type": "application/json",
         }
-        return Call("POST", self.url, headers, json.dumps(request(self.settings, outgoing)).encode())
+        return HttpCall("POST", self.url, headers, json.dumps(request(self.settings, outgoing)).encode())
 
 
 def request(settings: WhatsAppSettings, outgoing: Outgoing) -> dict[str, Any]:
@@ -195,7 +195,7 @@ def error_name(code: Any) -> str:
     return "whatsapp_withheld" if code in WITHHELD else f"whatsapp_{code}"
 
 
-def _refuse(answer: Answer) -> NoReturn:
+def _refuse(answer: HttpAnswer) -> NoReturn:
     error = dig(answer.json(), "error")
     code = dig(error, "code")
     if not isinstance(code, int) or isinstance(code, bool):
@@ -211,7 +211,7 @@ def _refuse(answer: Answer) -> NoReturn:
     raise Refused(error_name(code))
 
 
-def _without_code(answer: Answer) -> SendError:
+def _without_code(answer: HttpAnswer) -> SendError:
     """Not Graph speaks, but something in front of it."""
     name = f"http_{answer.status}"
     if answer.status == 429 or (answer.status >= 500 and answer.status != 504):

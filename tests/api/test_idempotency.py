@@ -13,9 +13,9 @@ import httpx
 import pytest
 from sqlalchemy import select, update
 
-from dashboard.db import reading
+from dashboard.db import read_session
 from dashboard.gateway.messages import idempotency
-from dashboard.models.idempotency import KeptAnswer
+from dashboard.models.idempotency import IdempotencyRecord
 from dashboard.models.messages import Message
 from dashboard.providers import sandbox
 from tests.api.shape import failure, refused
@@ -49,7 +49,7 @@ def same(first: httpx.Response, again: httpx.Response) -> None:
 
 
 def rows(client: Client, phone: str) -> int:
-    with reading(client.stack.sessions) as session:
+    with read_session(client.stack.sessions) as session:
         return len(session.scalars(select(Message.id).where(Message.phone == phone)).all())
 
 
@@ -228,7 +228,7 @@ def test_parallel_whatsapp_calls_share_one_code(client: Client, phone: str):
 
 
 def messages_of(client: Client, phone: str) -> list[str]:
-    with reading(client.stack.sessions) as session:
+    with read_session(client.stack.sessions) as session:
         return list(session.scalars(select(Message.uuid).where(Message.phone == phone)))
 
 
@@ -237,8 +237,8 @@ def test_what_is_kept_holds_neither_text_nor_number_nor_code(client: Client, pho
     call(client, "/messages/send", name, {"phoneNumber": phone, "message": "unmistakable-text"})
     sent = call(client, "/otp/send", name, {"phoneNumber": phone}).json()
     code = digits(client.stack.arrived(phone, sent["messageId"]).text)
-    with reading(client.stack.sessions) as session:
-        kept = session.execute(select(KeptAnswer.__table__)).all()
+    with read_session(client.stack.sessions) as session:
+        kept = session.execute(select(IdempotencyRecord.__table__)).all()
     told = "".join(str(value) for row in kept for value in row if not hasattr(value, "year"))
     for secret in ("unmistakable", phone, phone[4:], client.key):
         assert secret not in told
@@ -263,12 +263,14 @@ def test_the_sweep_deletes_what_is_past_its_day(client: Client, phone: str):
     age_kept(client, old, timedelta(hours=24))
     with client.stack.sessions.begin() as session:
         idempotency.sweep(session)
-    with reading(client.stack.sessions) as session:
-        kept = "".join(session.scalars(select(KeptAnswer.answer)))
+    with read_session(client.stack.sessions) as session:
+        kept = "".join(session.scalars(select(IdempotencyRecord.answer)))
     assert (old in kept, young in kept) == (False, True)
 
 
 def age_kept(client: Client, message_id: str, by: timedelta) -> None:
     with client.stack.sessions.begin() as session:
-        row = session.scalars(select(KeptAnswer).where(KeptAnswer.answer.contains(message_id))).one()
-        session.execute(update(KeptAnswer).where(KeptAnswer.token == row.token).values(created_at=row.created_at - by))
+        row = session.scalars(select(IdempotencyRecord).where(IdempotencyRecord.answer.contains(message_id))).one()
+        session.execute(
+            update(IdempotencyRecord).where(IdempotencyRecord.token == row.token).values(created_at=row.created_at - by)
+        )

@@ -83,7 +83,7 @@ def fill(sessions: Sessions, count: int) -> None:
 def set_up(stack: Stack, port: int) -> None:
     told = {"host": "127.0.0.1", "port": str(port), "system_id": "t", "password": "t", "window": str(WINDOW)}
     with stack.sessions.begin() as session:
-        carriers.add(session, carriers.cipher(stack.settings), carriers.Wanted("smpp", "smsc", told))
+        carriers.add(session, carriers.cipher(stack.settings), carriers.NewCarrier("smpp", "smsc", told))
 
 
 def settled(sessions: Sessions) -> int:

@@ -18,7 +18,7 @@ from dashboard.dev import seed
 from dashboard.gateway.accounts import users
 from dashboard.gateway.accounts.users import NewPerson
 from dashboard.gateway.api_keys import usage
-from dashboard.gateway.api_keys.usage import Sighting
+from dashboard.gateway.api_keys.usage import KeyUse
 from dashboard.gateway.otp.codes import Keyring
 from dashboard.models.api_keys import ApiKey
 from dashboard.models.messages import Message
@@ -52,8 +52,8 @@ def fill(stack: Stack) -> str:
         key = session.scalars(select(ApiKey).where(ApiKey.mode == "live").order_by(ApiKey.name.desc())).first()
         assert key
         for n in range(usage.MANY + 4):
-            usage.note(session, Sighting.of(key.id, f"41.138.{n}.{17 * n % 250}", "okhttp/4.12.0"))
-        usage.note(session, Sighting.of(key.id, "197.231.4.20", "python-httpx/0.28.1"))
+            usage.record(session, KeyUse.of(key.id, f"41.138.{n}.{17 * n % 250}", "okhttp/4.12.0"))
+        usage.record(session, KeyUse.of(key.id, "197.231.4.20", "python-httpx/0.28.1"))
         return key.id
 
 

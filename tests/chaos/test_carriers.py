@@ -16,7 +16,7 @@ from sqlalchemy import func, select
 from dashboard.db import utcnow
 from dashboard.gateway.carriers import carriers, health
 from dashboard.gateway.routing import rules
-from dashboard.gateway.routing.rules import Choice
+from dashboard.gateway.routing.rules import NewRouteTarget
 from dashboard.models.carriers import Carrier as Row
 from dashboard.models.otp import Otp
 from tests.conftest import new_phone
@@ -67,7 +67,11 @@ def test_a_dead_carriers_traffic_goes_the_other_way_and_back(
 ):
     alpha = office.add("alpha", first)
     office.add("beta", second)
-    office.write(lambda session: rules.set_rule(session, ("sms", None, None), [Choice("alpha", 0), Choice("beta", 1)]))
+    office.write(
+        lambda session: rules.set_rule(
+            session, ("sms", None, None), [NewRouteTarget("alpha", 0), NewRouteTarget("beta", 1)]
+        )
+    )
     until(lambda: len(_lines(stack)) == 4, SECONDS_TO_NOTICE)
     client, ids = stack.client(), []
 

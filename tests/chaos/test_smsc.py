@@ -12,7 +12,7 @@ from pathlib import Path
 import pytest
 
 from dashboard.gateway.carriers import carriers, health
-from dashboard.gateway.routing.rules import Choice, set_rule
+from dashboard.gateway.routing.rules import NewRouteTarget, set_rule
 from tests.conftest import new_phone
 from tests.gateway.office import Office, taken, takes
 from tests.providers import carrier as ledgers
@@ -91,7 +91,9 @@ def test_another_carrier_takes_over_when_the_smsc_is_gone(
     with ledgers.running() as other:
         office.add("other", other)
         other.plays(takes)
-        office.write(lambda run: set_rule(run, ("sms", None, None), [Choice("mauritel", 0), Choice("other", 1)]))
+        office.write(
+            lambda run: set_rule(run, ("sms", None, None), [NewRouteTarget("mauritel", 0), NewRouteTarget("other", 1)])
+        )
         until(lambda: _ready(stack), 5)
         phone = new_phone()
         client.send(phone)

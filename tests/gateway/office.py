@@ -15,7 +15,7 @@ from dashboard.gateway.api_keys.authentication import Caller
 from dashboard.gateway.api_keys.keys import NewKey
 from dashboard.gateway.carriers import carriers
 from dashboard.gateway.delivery import worker
-from dashboard.gateway.delivery.worker import Desk
+from dashboard.gateway.delivery.worker import WorkerContext
 from dashboard.gateway.messages import outbox
 from dashboard.gateway.messages.outbox import Draft
 from dashboard.gateway.otp import otp
@@ -64,11 +64,11 @@ class Office:
 
     sessions: Sessions
     settings: Settings
-    desks: list[Desk] = field(default_factory=list)
+    desks: list[WorkerContext] = field(default_factory=list)
 
-    def desk(self, channel: str = "sms") -> Desk:
+    def desk(self, channel: str = "sms") -> WorkerContext:
         """Another process's desk, with carriers open."""
-        made = Desk.open(self.sessions, self.settings, channel)
+        made = WorkerContext.open(self.sessions, self.settings, channel)
         made.lines.refresh()
         self.desks.append(made)
         return made
@@ -78,7 +78,7 @@ class Office:
         ledger.plays(takes)
         usual = HTTP | {"url": f"{ledger.url}/send"} if kind == "http" else WHATSAPP | {"base_url": ledger.url}
         with self.sessions.begin() as session:
-            wanted = carriers.Wanted(kind, name, usual | values)
+            wanted = carriers.NewCarrier(kind, name, usual | values)
             return carriers.add(session, carriers.cipher(self.settings), wanted).id
 
     def caller(self, mode: str = "live", **more: Any) -> Caller:
@@ -98,7 +98,7 @@ class Office:
             keyring = worker.Keyring.of(self.settings)
             return otp.send(session, keyring, caller, otp.Order(phone, channel))[0]
 
-    def drain(self, desk: Desk, lane: str = "sms") -> int:
+    def drain(self, desk: WorkerContext, lane: str = "sms") -> int:
         desk.lines.refresh(now=True)
         return worker.drain(desk, lane, lambda: True)
 

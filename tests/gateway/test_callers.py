@@ -10,7 +10,7 @@ from sqlalchemy import func, select, update
 from dashboard.db import Sessions, utcnow
 from dashboard.gateway.api_keys import keys, usage
 from dashboard.gateway.api_keys.keys import NewKey
-from dashboard.gateway.api_keys.usage import Memory, Sighting
+from dashboard.gateway.api_keys.usage import KeyUse, RecentUses
 from dashboard.gateway.maintenance import retention
 from dashboard.models.api_keys import ApiKey, KeyCaller
 
@@ -25,7 +25,7 @@ def make(sessions: Sessions, name: str = "app", **more: object) -> str:
 def see(sessions: Sessions, key_id: str, agent: str, *addresses: str) -> None:
     with sessions.begin() as session:
         for address in addresses:
-            usage.note(session, Sighting.of(key_id, address, agent))
+            usage.record(session, KeyUse.of(key_id, address, agent))
 
 
 def places(count: int) -> list[str]:
@@ -34,20 +34,20 @@ def places(count: int) -> list[str]:
 
 def alarms(sessions: Sessions) -> list[tuple[str, int]]:
     with sessions() as session:
-        return [(one.name, one.addresses) for one in usage.embedded(session)]
+        return [(one.name, one.addresses) for one in usage.exposed_keys(session)]
 
 
 def test_the_same_caller_is_noted_once_a_minute():
-    memory, one, other = Memory(), Sighting.of("k", "10.0.0.1", "curl"), Sighting.of("k", "10.0.0.2", "curl")
+    memory, one, other = RecentUses(), KeyUse.of("k", "10.0.0.1", "curl"), KeyUse.of("k", "10.0.0.2", "curl")
     assert [memory.is_new(one, 60.0), memory.is_new(one, 119.9), memory.is_new(other, 119.9)] == [True, False, True]
     assert memory.is_new(one, 120.0)
 
 
 def test_a_flood_of_addresses_costs_a_few_writes_a_minute_and_key():
-    memory = Memory()
-    new = [memory.is_new(Sighting.of("k", address, "curl"), 60.0) for address in places(200)]
+    memory = RecentUses()
+    new = [memory.is_new(KeyUse.of("k", address, "curl"), 60.0) for address in places(200)]
     assert sum(new) == usage.MOST_A_MINUTE
-    assert memory.is_new(Sighting.of("another", "10.0.0.1", "curl"), 60.0)
+    assert memory.is_new(KeyUse.of("another", "10.0.0.1", "curl"), 60.0)
 
 
 def test_a_caller_is_one_row_a_day_and_a_day_has_its_bound(sessions: Sessions, monkeypatch: pytest.MonkeyPatch):

@@ -14,8 +14,8 @@ from dashboard.gateway.api_keys import authentication, keys
 from dashboard.gateway.api_keys.authentication import Caller
 from dashboard.gateway.api_keys.keys import NewKey
 from dashboard.gateway.delivery import worker
-from dashboard.gateway.delivery.connections import Line
-from dashboard.gateway.delivery.worker import Desk
+from dashboard.gateway.delivery.connections import Connection
+from dashboard.gateway.delivery.worker import WorkerContext
 from dashboard.gateway.messages import outbox
 from dashboard.gateway.messages.outbox import Draft
 from dashboard.gateway.otp import otp
@@ -49,10 +49,10 @@ def carrier() -> Carrier:
 
 
 @pytest.fixture
-def desk(sessions: Sessions, settings: Settings, carrier: Carrier) -> Desk:
+def desk(sessions: Sessions, settings: Settings, carrier: Carrier) -> WorkerContext:
     """Its carrier stands where the sandbox does: everything goes to it while no other is set up."""
-    made = Desk.open(sessions, settings)
-    made.lines.open[outbox.SANDBOX_ID] = Line(outbox.SANDBOX_ID, carrier.name, 0, carrier)
+    made = WorkerContext.open(sessions, settings)
+    made.lines.open[outbox.SANDBOX_ID] = Connection(outbox.SANDBOX_ID, carrier.name, 0, carrier)
     return made
 
 
@@ -64,39 +64,39 @@ def caller(sessions: Sessions) -> Caller:
         return authentication.caller_of(key)
 
 
-def submit(desk: Desk, caller: Caller) -> str:
+def submit(desk: WorkerContext, caller: Caller) -> str:
     with desk.sessions.begin() as session:
         return outbox.submit(session, caller, Draft("message", "sms", PHONE, "Bonjour", "Bonjour"))[1]
 
 
-def send_code(desk: Desk, caller: Caller, channel: str = "sms") -> str:
+def send_code(desk: WorkerContext, caller: Caller, channel: str = "sms") -> str:
     with desk.sessions.begin() as session:
         return otp.send(session, desk.keyring, caller, otp.Order(PHONE, channel))[0]
 
 
-def verify(desk: Desk, caller: Caller, code: str) -> None:
+def verify(desk: WorkerContext, caller: Caller, code: str) -> None:
     """Raises when the code is wrong."""
     with desk.sessions.begin() as session:
         verdict = otp.judge(session, desk.keyring, caller, otp.Guess(PHONE, code))
     verdict.raise_if_wrong()
 
 
-def drain(desk: Desk, lane: str = "sms") -> int:
+def drain(desk: WorkerContext, lane: str = "sms") -> int:
     return worker.drain(desk, lane, lambda: True)
 
 
-def status(desk: Desk) -> tuple[str, str | None]:
+def status(desk: WorkerContext) -> tuple[str, str | None]:
     with desk.sessions() as session:
         row = session.scalars(select(Message)).one()
         return row.status, row.error_code
 
 
-def due_now(desk: Desk) -> None:
+def due_now(desk: WorkerContext) -> None:
     with desk.sessions.begin() as session:
         session.execute(update(Message).where(Message.due_at.is_not(None)).values(due_at=utcnow()))
 
 
-def waits(desk: Desk) -> float:
+def waits(desk: WorkerContext) -> float:
     with desk.sessions() as session:
         return (session.scalars(select(Message.due_at)).one() - utcnow()).total_seconds()
 
@@ -108,14 +108,14 @@ def raising(error: Exception) -> Callable[[Outgoing], None]:
     return act
 
 
-def test_what_is_due_is_handed_over_once(desk: Desk, caller: Caller, carrier: Carrier):
+def test_what_is_due_is_handed_over_once(desk: WorkerContext, caller: Caller, carrier: Carrier):
     wanted = [submit(desk, caller) for _ in range(120)]
     assert drain(desk) == 120
     assert [outgoing.id for outgoing in carrier.taken] == wanted
     assert drain(desk) == 0
 
 
-def test_the_carrier_gets_the_code_and_the_text_with_it(desk: Desk, caller: Caller, carrier: Carrier):
+def test_the_carrier_gets_the_code_and_the_text_with_it(desk: WorkerContext, caller: Caller, carrier: Carrier):
     send_code(desk, caller)
     drain(desk)
     outgoing = carrier.taken[0]
@@ -124,7 +124,7 @@ def test_the_carrier_gets_the_code_and_the_text_with_it(desk: Desk, caller: Call
     verify(desk, caller, outgoing.code)
 
 
-def test_no_database_session_is_open_while_the_carrier_is_asked(desk: Desk, caller: Caller, carrier: Carrier):
+def test_no_database_session_is_open_while_the_carrier_is_asked(desk: WorkerContext, caller: Caller, carrier: Carrier):
     pool = desk.sessions.kw["bind"].pool
     seen: list[int] = []
     carrier.act = lambda _outgoing: seen.append(pool.checkedout())
@@ -134,7 +134,7 @@ def test_no_database_session_is_open_while_the_carrier_is_asked(desk: Desk, call
     assert seen == [0, 0]
 
 
-def test_a_refused_text_is_failed_and_never_tried_again(desk: Desk, caller: Caller, carrier: Carrier):
+def test_a_refused_text_is_failed_and_never_tried_again(desk: WorkerContext, caller: Caller, carrier: Carrier):
     carrier.act = raising(Refused("unknown_subscriber"))
     submit(desk, caller)
     drain(desk)
@@ -143,7 +143,7 @@ def test_a_refused_text_is_failed_and_never_tried_again(desk: Desk, caller: Call
     assert drain(desk) == 0
 
 
-def test_what_was_surely_not_sent_is_tried_again(desk: Desk, caller: Caller, carrier: Carrier):
+def test_what_was_surely_not_sent_is_tried_again(desk: WorkerContext, caller: Caller, carrier: Carrier):
     carrier.act = raising(NotSent("unreachable"))
     submit(desk, caller)
     drain(desk)
@@ -158,14 +158,14 @@ def test_what_was_surely_not_sent_is_tried_again(desk: Desk, caller: Caller, car
     assert [outgoing.attempt for outgoing in carrier.taken] == [3]
 
 
-def test_the_carriers_own_word_on_when_to_come_back_is_kept(desk: Desk, caller: Caller, carrier: Carrier):
+def test_the_carriers_own_word_on_when_to_come_back_is_kept(desk: WorkerContext, caller: Caller, carrier: Carrier):
     carrier.act = raising(NotSent("throttled", retry_after=77))
     submit(desk, caller)
     drain(desk)
     assert 75 < waits(desk) <= 77
 
 
-def test_what_was_perhaps_sent_gets_one_more_try(desk: Desk, caller: Caller, carrier: Carrier):
+def test_what_was_perhaps_sent_gets_one_more_try(desk: WorkerContext, caller: Caller, carrier: Carrier):
     carrier.act = raising(OutcomeUnknown("no_answer"))
     submit(desk, caller)
     drain(desk)
@@ -175,7 +175,7 @@ def test_what_was_perhaps_sent_gets_one_more_try(desk: Desk, caller: Caller, car
     assert status(desk) == ("failed", "no_answer")
 
 
-def test_what_is_past_its_validity_is_not_sent(desk: Desk, caller: Caller, carrier: Carrier):
+def test_what_is_past_its_validity_is_not_sent(desk: WorkerContext, caller: Caller, carrier: Carrier):
     submit(desk, caller)
     with desk.sessions.begin() as session:
         session.execute(update(Message).values(valid_until=utcnow() - timedelta(seconds=1)))
@@ -184,7 +184,9 @@ def test_what_is_past_its_validity_is_not_sent(desk: Desk, caller: Caller, carri
     assert status(desk) == ("expired", None)
 
 
-def test_a_verified_code_that_waits_for_another_try_is_not_sent_again(desk: Desk, caller: Caller, carrier: Carrier):
+def test_a_verified_code_that_waits_for_another_try_is_not_sent_again(
+    desk: WorkerContext, caller: Caller, carrier: Carrier
+):
     taken: list[str] = []
 
     def take_and_be_silent(outgoing: Outgoing) -> None:
@@ -201,7 +203,7 @@ def test_a_verified_code_that_waits_for_another_try_is_not_sent_again(desk: Desk
     assert len(taken) == 1
 
 
-def test_a_code_refused_by_whatsapp_is_void_and_not_counted(desk: Desk, caller: Caller, carrier: Carrier):
+def test_a_code_refused_by_whatsapp_is_void_and_not_counted(desk: WorkerContext, caller: Caller, carrier: Carrier):
     carrier.act = raising(Refused("not_on_whatsapp"))
     send_code(desk, caller, "whatsapp")
     drain(desk, "whatsapp")
@@ -211,7 +213,7 @@ def test_a_code_refused_by_whatsapp_is_void_and_not_counted(desk: Desk, caller: 
         assert row.counted is False
 
 
-def test_a_code_refused_by_sms_still_counts(desk: Desk, caller: Caller, carrier: Carrier):
+def test_a_code_refused_by_sms_still_counts(desk: WorkerContext, caller: Caller, carrier: Carrier):
     carrier.act = raising(Refused("barred"))
     send_code(desk, caller)
     drain(desk)
@@ -219,9 +221,11 @@ def test_a_code_refused_by_sms_still_counts(desk: Desk, caller: Caller, carrier:
         assert session.scalars(select(Otp.counted)).one() is True
 
 
-def test_a_code_whose_secret_is_not_known_here_waits_for_one_who_knows_it(desk: Desk, caller: Caller, carrier: Carrier):
+def test_a_code_whose_secret_is_not_known_here_waits_for_one_who_knows_it(
+    desk: WorkerContext, caller: Caller, carrier: Carrier
+):
     send_code(desk, caller)
-    blind = Desk(desk.sessions, Keyring({"other": b"x" * 32}), desk.lines)
+    blind = WorkerContext(desk.sessions, Keyring({"other": b"x" * 32}), desk.lines)
     drain(blind)
     assert carrier.taken == []
     assert waits(desk) > 0
@@ -231,7 +235,7 @@ def test_a_code_whose_secret_is_not_known_here_waits_for_one_who_knows_it(desk: 
     assert status(desk) == ("sent", None)
 
 
-def test_a_stop_leaves_the_rest_for_others(desk: Desk, caller: Caller, carrier: Carrier):
+def test_a_stop_leaves_the_rest_for_others(desk: WorkerContext, caller: Caller, carrier: Carrier):
     wanted = [submit(desk, caller) for _ in range(10)]
     worker.drain(desk, "sms", lambda: len(carrier.taken) < 4)
     assert len(carrier.taken) == 4

@@ -14,7 +14,7 @@ from dashboard.gateway.api_keys.authentication import Caller
 from dashboard.gateway.api_keys.keys import NewKey
 from dashboard.gateway.limits import overrides, rate_limit
 from dashboard.gateway.limits.overrides import NewOverride
-from dashboard.gateway.limits.rate_limit import RateLimited, Standing
+from dashboard.gateway.limits.rate_limit import RateLimited, WindowState
 from dashboard.gateway.otp import otp
 from dashboard.gateway.otp.codes import Keyring
 from dashboard.models.limits import UNLIMITED
@@ -99,7 +99,7 @@ def test_the_refusal_names_the_window_that_waits_longest(sessions: Sessions, cal
 
 
 def test_the_tightest_window_is_the_one_that_refuses_first():
-    standings = [Standing("minute", 3, 1, 50), Standing("hour", 10, 1, 3_000), Standing("day", 20, 5, 80_000)]
+    standings = [WindowState("minute", 3, 1, 50), WindowState("hour", 10, 1, 3_000), WindowState("day", 20, 5, 80_000)]
     assert rate_limit.tightest(standings).window == "hour"
 
 

@@ -13,9 +13,9 @@ from dashboard.gateway.api_keys.quotas import CapReached
 from dashboard.gateway.limits.rate_limit import RateLimited
 from dashboard.gateway.otp import otp
 from dashboard.gateway.otp.codes import Keyring
-from dashboard.gateway.otp.otp import Asked, Guess, Guessed, NoLiveOtp, Order, TooManyAttempts, WrongCode
+from dashboard.gateway.otp.otp import Guess, NoLiveOtp, Order, SendRequest, TooManyAttempts, VerifyRequest, WrongCode
 from dashboard.models.api_keys import ApiKey
-from dashboard.models.limits import Refusal
+from dashboard.models.limits import LimitRejection
 from dashboard.models.messages import Message
 from dashboard.models.otp import Otp
 
@@ -37,12 +37,12 @@ def shop(sessions: Sessions) -> Caller:
 
 def send(sessions: Sessions, *asked: tuple[Caller, Order]) -> list[otp.Sent | Exception]:
     with sessions.begin() as session:
-        return otp.send_all(session, [Asked(RING, caller, order) for caller, order in asked])
+        return otp.send_all(session, [SendRequest(RING, caller, order) for caller, order in asked])
 
 
 def judge(sessions: Sessions, *guessed: tuple[Caller, Guess]) -> list[Exception | None]:
     with sessions.begin() as session:
-        verdicts = otp.judge_all(session, [Guessed(RING, caller, guess) for caller, guess in guessed])
+        verdicts = otp.judge_all(session, [VerifyRequest(RING, caller, guess) for caller, guess in guessed])
     return [verdict.refusal for verdict in verdicts]
 
 
@@ -70,7 +70,9 @@ def test_the_limits_hold_within_a_group(sessions: Sessions, shop: Caller):
     assert isinstance(answers[3], RateLimited)
     assert living(sessions) == 2, "one for each channel"
     with sessions() as session:
-        assert [(row.phone, row.window, row.times) for row in session.scalars(select(Refusal))] == [(ONE, "minute", 1)]
+        assert [(row.phone, row.window, row.times) for row in session.scalars(select(LimitRejection))] == [
+            (ONE, "minute", 1)
+        ]
 
 
 def test_a_full_number_holds_no_other_up(sessions: Sessions, shop: Caller):
@@ -88,7 +90,7 @@ def test_the_cap_of_a_key_holds_within_a_group(sessions: Sessions):
     assert [isinstance(answer, CapReached) for answer in answers] == [False, False, True, True]
     assert living(sessions) == 2
     with sessions() as session:
-        assert {row.window for row in session.scalars(select(Refusal))} == {"cap"}
+        assert {row.window for row in session.scalars(select(LimitRejection))} == {"cap"}
 
 
 def test_each_code_is_the_one_of_its_own_message(sessions: Sessions, shop: Caller):
@@ -135,7 +137,7 @@ def test_a_key_that_ended_is_refused_and_the_others_are_served(sessions: Session
     gone = make_key(sessions)
     with sessions.begin() as session:
         keys.revoke(session, session.get_one(ApiKey, gone.id))
-    asked = [Asked(RING, caller, Order(phone)) for caller, phone in ((gone, ONE), (shop, ONE), (gone, TWO))]
+    asked = [SendRequest(RING, caller, Order(phone)) for caller, phone in ((gone, ONE), (shop, ONE), (gone, TWO))]
     with sessions.begin() as session:
         answers = authentication.of_live_keys(session, asked, lambda live: otp.send_all(session, live))
     assert [isinstance(answer, UnknownKey) for answer in answers] == [True, False, True]

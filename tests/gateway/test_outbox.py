@@ -94,8 +94,8 @@ def test_a_sent_row_is_final(sessions: Sessions, caller: Caller):
     submit(sessions, caller)
     row = claim(sessions)[0]
     with sessions.begin() as session:
-        assert outbox.settle_sent(session, row, "sandbox", Outcome("ref", delivered=False))
-        assert not outbox.settle_sent(session, row, "sandbox", Outcome("ref"))
+        assert outbox.mark_sent(session, row, "sandbox", Outcome("ref", delivered=False))
+        assert not outbox.mark_sent(session, row, "sandbox", Outcome("ref"))
     with sessions() as session:
         found = only(session)
         assert (found.status, found.carrier, found.carrier_ref, found.due_at) == ("sent", "sandbox", "ref", None)
@@ -104,11 +104,11 @@ def test_a_sent_row_is_final(sessions: Sessions, caller: Caller):
 
 def settlements(message: Message) -> list[object]:
     return [
-        lambda session: outbox.settle_sent(session, message, "zombie", Outcome("zombie")),
-        lambda session: outbox.settle_failed(session, message, "zombie", "zombie"),
-        lambda session: outbox.settle_expired(session, message),
-        lambda session: outbox.put_back(session, message, "zombie", timedelta(0)),
-        lambda session: outbox.give_up_claim(session, message),
+        lambda session: outbox.mark_sent(session, message, "zombie", Outcome("zombie")),
+        lambda session: outbox.mark_failed(session, message, "zombie", "zombie"),
+        lambda session: outbox.mark_expired(session, message),
+        lambda session: outbox.retry_later(session, message, "zombie", timedelta(0)),
+        lambda session: outbox.release_claim(session, message),
     ]
 
 
@@ -125,7 +125,7 @@ def test_a_zombie_settles_nothing(sessions: Sessions, caller: Caller, way: int):
         found = only(session)
         assert (found.claim, found.status, found.carrier, found.attempts) == (heir.claim, "sending", None, 2)
     with sessions.begin() as session:
-        assert outbox.settle_sent(session, heir, "sandbox", Outcome("ref"))
+        assert outbox.mark_sent(session, heir, "sandbox", Outcome("ref"))
 
 
 @pytest.mark.parametrize("way", range(5))
@@ -135,7 +135,7 @@ def test_a_zombie_does_not_reopen_what_its_heir_settled(sessions: Sessions, call
     move(sessions, due_at=utcnow() - timedelta(seconds=1))
     heir = claim(sessions)[0]
     with sessions.begin() as session:
-        outbox.settle_sent(session, heir, "sandbox", Outcome("ref", delivered=True))
+        outbox.mark_sent(session, heir, "sandbox", Outcome("ref", delivered=True))
     with sessions.begin() as session:
         assert settlements(zombie)[way](session) is False
     with sessions() as session:
@@ -145,7 +145,7 @@ def test_a_zombie_does_not_reopen_what_its_heir_settled(sessions: Sessions, call
 def test_a_row_put_back_waits(sessions: Sessions, caller: Caller):
     submit(sessions, caller)
     with sessions.begin() as session:
-        outbox.put_back(session, claim(sessions)[0], "busy", timedelta(seconds=5))
+        outbox.retry_later(session, claim(sessions)[0], "busy", timedelta(seconds=5))
     assert claim(sessions) == []
     with sessions() as session:
         assert (only(session).error_code, only(session).claim) == ("busy", None)
@@ -157,7 +157,7 @@ def test_a_claim_given_up_costs_no_attempt(sessions: Sessions, caller: Caller):
     submit(sessions, caller)
     row = claim(sessions)[0]
     with sessions.begin() as session:
-        outbox.give_up_claim(session, row)
+        outbox.release_claim(session, row)
     assert [row.attempts for row in claim(sessions)] == [1]
 
 
@@ -171,7 +171,7 @@ def test_a_clock_set_back_holds_nothing_up(sessions: Sessions, caller: Caller, b
 def test_the_longest_backoff_is_not_mistaken_for_a_clock_set_back(sessions: Sessions, caller: Caller):
     submit(sessions, caller)
     with sessions.begin() as session:
-        outbox.put_back(session, claim(sessions)[0], "busy", max(outbox.backoff(60) for _ in range(200)))
+        outbox.retry_later(session, claim(sessions)[0], "busy", max(outbox.backoff(60) for _ in range(200)))
     assert claim(sessions) == []
 
 

@@ -9,12 +9,12 @@ from sqlalchemy import select, update
 
 from dashboard.db import utcnow
 from dashboard.gateway.delivery import attempts, receipts, settle
-from dashboard.gateway.delivery.settle import Word
+from dashboard.gateway.delivery.settle import SendContext
 from dashboard.gateway.messages import outbox
 from dashboard.gateway.otp import otp
 from dashboard.gateway.otp.codes import Keyring
-from dashboard.gateway.sandbox.inbox import Handset
-from dashboard.models.delivery import MessagePart, StrayReceipt
+from dashboard.gateway.sandbox.inbox import SandboxInbox
+from dashboard.models.delivery import MessagePart, UnmatchedReceipt
 from dashboard.models.messages import Message
 from dashboard.models.otp import Otp
 from dashboard.providers import sandbox
@@ -25,7 +25,7 @@ from tests.providers.carrier import Carrier, answers
 
 def say(office: Office, reference: str, state: str, code: str | None = None, **more: object) -> None:
     told = {"phone": PHONE, "at": utcnow()} | more
-    receipts.take_down(office.sessions, "smsc", [Receipt((reference,), state=state, code=code, **told)])
+    receipts.store_receipts(office.sessions, "smsc", [Receipt((reference,), state=state, code=code, **told)])
 
 
 def sent(office: Office, *parts: str, reference: str = "1a") -> str:
@@ -33,16 +33,18 @@ def sent(office: Office, *parts: str, reference: str = "1a") -> str:
     uuid = office.submit(office.caller())
     with office.sessions() as session:
         row = outbox.claim(session, "sms", 1)[0]
-    office.write(lambda session: settle.taken(session.connection(), Word(row, "smsc"), Outcome(reference, parts=parts)))
+    office.write(
+        lambda session: settle.taken(session.connection(), SendContext(row, "smsc"), Outcome(reference, parts=parts))
+    )
     return uuid
 
 
 def take(office: Office, row: Message, outcome: Outcome) -> None:
-    office.write(lambda session: settle.taken(session.connection(), Word(row, "smsc"), outcome))
+    office.write(lambda session: settle.taken(session.connection(), SendContext(row, "smsc"), outcome))
 
 
-def strays(office: Office) -> list[StrayReceipt]:
-    return office.write(lambda session: session.scalars(select(StrayReceipt)).all())
+def strays(office: Office) -> list[UnmatchedReceipt]:
+    return office.write(lambda session: session.scalars(select(UnmatchedReceipt)).all())
 
 
 @pytest.mark.parametrize(
@@ -193,7 +195,7 @@ def test_a_code_goes_by_sms_where_its_key_wants_that(office: Office, first: Carr
     found = office.message(uuid)
     assert (found.status, found.carrier, found.channel) == ("sent", "alpha", "whatsapp")
     assert b"code" in second.ledger[0].body
-    noted = office.write(lambda session: attempts.setbacks(session, found.id))
+    noted = office.write(lambda session: attempts.failed_attempts(session, found.id))
     assert [(one.carrier, one.outcome, one.code) for one in noted] == [("meta", "diverted", "not_on_whatsapp")]
 
 
@@ -206,7 +208,7 @@ def test_a_late_failure_diverts_too(office: Office, first: Carrier, second: Carr
     uuid, found = whatsapp(office, first, b'{"messages": [{"id": "wamid.1"}]}', 200, sms_fallback=True)
     assert found.status == "sent"
     late = Receipt(("wamid.1",), "", "failed", "not_on_whatsapp", utcnow())
-    receipts.take_down(office.sessions, "meta", [late, late])
+    receipts.store_receipts(office.sessions, "meta", [late, late])
     office.add("alpha", second)
     office.drain(office.desk())
     assert (office.message(uuid).carrier, len(second.ledger)) == ("alpha", 1)
@@ -224,7 +226,7 @@ def test_callers_are_told_at_once_when_whatsapp_is_down(office: Office, first: C
 def test_strays_and_setbacks_are_forgotten(office: Office):
     say(office, "9z", "delivered")
     with office.sessions.begin() as session:
-        session.execute(update(StrayReceipt).values(received_at=utcnow() - timedelta(days=91)))
+        session.execute(update(UnmatchedReceipt).values(received_at=utcnow() - timedelta(days=91)))
     office.write(receipts.forget_old)
     assert strays(office) == []
 
@@ -236,6 +238,6 @@ def test_a_number_rehearses_it_on_the_sandbox_phone_and_no_carrier_hears_of_it(o
     office.drain(office.desk("whatsapp"), "whatsapp")
     office.drain(office.desk())
     assert office.message(uuid).status == "delivered"
-    inbox = Handset(office.sessions, office.settings).inbox(number)
+    inbox = SandboxInbox(office.sessions, office.settings).inbox(number)
     assert [(text.channel, text.message_uuid) for text in inbox] == [("sms", uuid)]
     assert first.ledger == []

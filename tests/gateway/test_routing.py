@@ -11,8 +11,8 @@ from dashboard.gateway.carriers import carriers
 from dashboard.gateway.delivery import attempts, worker
 from dashboard.gateway.messages import outbox
 from dashboard.gateway.routing import explain, rules
-from dashboard.gateway.routing.rules import Choice, InvalidRoute, Trip
-from dashboard.gateway.sandbox.inbox import Handset
+from dashboard.gateway.routing.rules import InvalidRoute, NewRouteTarget, RoutingRequest
+from dashboard.gateway.sandbox.inbox import SandboxInbox
 from dashboard.providers.settings import InvalidSettings
 from tests.gateway.office import Office, fails, taken
 from tests.providers.carrier import Carrier, answers
@@ -20,7 +20,7 @@ from tests.providers.carrier import Carrier, answers
 MATTEL, MAURITEL = "+22233000001", "+22244000001"
 
 
-def rule(office: Office, *choices: Choice, operator: str | None = None, key_id: str | None = None) -> None:
+def rule(office: Office, *choices: NewRouteTarget, operator: str | None = None, key_id: str | None = None) -> None:
     office.write(lambda session: rules.set_rule(session, ("sms", operator, key_id), choices))
 
 
@@ -45,16 +45,18 @@ def test_a_test_key_never_reaches_a_carrier(office: Office, first: Carrier):
     sent = office.submit(office.caller("test"))
     office.drain(office.desk())
     assert taken(first) == []
-    assert [text.message_uuid for text in Handset(office.sessions, office.settings).inbox("+22248089336")] == [sent]
+    assert [text.message_uuid for text in SandboxInbox(office.sessions, office.settings).inbox("+22248089336")] == [
+        sent
+    ]
 
 
 def test_the_most_specific_rule_counts(office: Office, first: Carrier, second: Carrier):
     office.add("alpha", first)
     office.add("beta", second)
     special, other = office.caller(), office.caller()
-    rule(office, Choice("beta", 0), operator="3")
-    rule(office, Choice("alpha", 0), operator="3", key_id=special.id)
-    rule(office, Choice("beta", 0), key_id=special.id)
+    rule(office, NewRouteTarget("beta", 0), operator="3")
+    rule(office, NewRouteTarget("alpha", 0), operator="3", key_id=special.id)
+    rule(office, NewRouteTarget("beta", 0), key_id=special.id)
     wanted = {
         office.submit(other, MAURITEL): first,
         office.submit(other, MATTEL): second,
@@ -69,7 +71,7 @@ def test_the_most_specific_rule_counts(office: Office, first: Carrier, second: C
 def test_carriers_of_one_position_share_by_weight(office: Office, first: Carrier, second: Carrier):
     office.add("alpha", first)
     office.add("beta", second)
-    rule(office, Choice("alpha", 0, 3), Choice("beta", 0, 1))
+    rule(office, NewRouteTarget("alpha", 0, 3), NewRouteTarget("beta", 0, 1))
     caller = office.caller()
     for _ in range(200):
         office.submit(caller)
@@ -83,7 +85,7 @@ def test_the_next_carrier_takes_over_and_the_first_comes_back_when_it_is_well(
 ):
     alpha = office.add("alpha", first)
     office.add("beta", second)
-    rule(office, Choice("alpha", 0), Choice("beta", 1))
+    rule(office, NewRouteTarget("alpha", 0), NewRouteTarget("beta", 1))
     first.plays(fails)
     caller, desk = office.caller(), office.desk()
     sent = [office.submit(caller) for _ in range(12)]
@@ -104,7 +106,7 @@ def test_the_next_carrier_takes_over_and_the_first_comes_back_when_it_is_well(
 def test_a_fault_in_its_set_up_keeps_a_carrier_out_at_once(office: Office, first: Carrier, second: Carrier):
     office.add("alpha", first)
     office.add("beta", second)
-    rule(office, Choice("alpha", 0), Choice("beta", 1))
+    rule(office, NewRouteTarget("alpha", 0), NewRouteTarget("beta", 1))
     first.plays(answers(401))
     sent = office.submit(office.caller())
     desk = office.desk()
@@ -119,19 +121,19 @@ def test_a_fault_in_its_set_up_keeps_a_carrier_out_at_once(office: Office, first
 def test_a_refused_text_goes_nowhere_else(office: Office, first: Carrier, second: Carrier):
     office.add("alpha", first)
     office.add("beta", second)
-    rule(office, Choice("alpha", 0), Choice("beta", 1))
+    rule(office, NewRouteTarget("alpha", 0), NewRouteTarget("beta", 1))
     first.plays(answers(422))
     sent = office.submit(office.caller())
     office.drain(office.desk())
     assert (office.message(sent).status, len(taken(first)), taken(second)) == ("failed", 1, [])
-    noted = office.write(lambda session: attempts.setbacks(session, office.message(sent).id))
+    noted = office.write(lambda session: attempts.failed_attempts(session, office.message(sent).id))
     assert [(one.carrier, one.outcome, one.code) for one in noted] == [("alpha", "refused", "http_422")]
 
 
 def test_one_carrier_that_hangs_does_not_hold_another_up(office: Office, first: Carrier, second: Carrier):
     office.add("alpha", first, parallel="2")
     office.add("beta", second)
-    rule(office, Choice("beta", 0), operator="3")
+    rule(office, NewRouteTarget("beta", 0), operator="3")
     first.plays(lambda wire: wire.closing.wait(2) or wire.answer(200, b'{"id": "late"}'))
     caller = office.caller()
     for _ in range(60):
@@ -154,9 +156,9 @@ def test_what_waits_for_a_carrier_follows_a_new_rule(office: Office, first: Carr
     sent = office.submit(office.caller())
     with office.sessions() as session:
         row = outbox.claim(session, "sms", 1)[0]
-    office.write(lambda session: outbox.park(session, row, alpha))
+    office.write(lambda session: outbox.defer(session, row, alpha))
     assert office.message(sent).lane == f"sms@{alpha}"
-    rule(office, Choice("beta", 0))
+    rule(office, NewRouteTarget("beta", 0))
     office.drain(office.desk())
     assert (taken(first), taken(second)) == ([], [sent])
 
@@ -196,7 +198,7 @@ def test_changed_settings_hold_without_a_restart(office: Office, first: Carrier,
 def test_a_channel_with_carriers_but_no_route_keeps_its_texts(office: Office, first: Carrier):
     office.add("alpha", first)
     rule(office)
-    rule(office, Choice("alpha", 0), operator="3")
+    rule(office, NewRouteTarget("alpha", 0), operator="3")
     sent = office.submit(office.caller(), MAURITEL)
     office.drain(office.desk())
     found = office.message(sent)
@@ -214,20 +216,20 @@ def test_credentials_lie_encrypted(office: Office, first: Carrier):
     box = carriers.cipher(office.settings)
     row = office.write(lambda session: carriers.find(session, "alpha"))
     assert b"a-secret-of-the-carrier" not in row.sealed
-    assert carriers.told(box, row)["callback_secret"] == "a-secret-of-the-carrier"
+    assert carriers.decrypted(box, row)["callback_secret"] == "a-secret-of-the-carrier"
     assert carriers.shown(box, row)["callback_secret"] is True
 
 
 @pytest.mark.parametrize(
     ("choices", "code"),
     [
-        ([Choice("nobody", 0)], "unknown_carrier"),
-        ([Choice("alpha", 0), Choice("alpha", 1)], "twice"),
-        ([Choice("alpha", 0, 0)], "weight"),
-        ([Choice("meta", 0)], "wrong_channel"),
+        ([NewRouteTarget("nobody", 0)], "unknown_carrier"),
+        ([NewRouteTarget("alpha", 0), NewRouteTarget("alpha", 1)], "twice"),
+        ([NewRouteTarget("alpha", 0, 0)], "weight"),
+        ([NewRouteTarget("meta", 0)], "wrong_channel"),
     ],
 )
-def test_a_rule_that_cannot_hold_is_refused(office: Office, first: Carrier, choices: list[Choice], code: str):
+def test_a_rule_that_cannot_hold_is_refused(office: Office, first: Carrier, choices: list[NewRouteTarget], code: str):
     office.add("alpha", first)
     office.add("meta", first, "whatsapp")
     with pytest.raises(InvalidRoute) as refused:
@@ -238,8 +240,8 @@ def test_a_rule_that_cannot_hold_is_refused(office: Office, first: Carrier, choi
 def test_a_rule_explains_itself(office: Office, first: Carrier, second: Carrier):
     alpha = office.add("alpha", first)
     office.add("beta", second)
-    rule(office, Choice("alpha", 0), Choice("beta", 1), operator="3")
-    trip = Trip("sms", MATTEL, "")
+    rule(office, NewRouteTarget("alpha", 0), NewRouteTarget("beta", 1), operator="3")
+    trip = RoutingRequest("sms", MATTEL, "")
 
     def fates() -> list[tuple[str, str]]:
         found = office.write(lambda session: explain.of(session, trip))

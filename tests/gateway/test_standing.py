@@ -16,13 +16,13 @@ from cryptography.fernet import Fernet
 from dashboard.db import Sessions, utcnow
 from dashboard.gateway.api_keys import authentication, keys
 from dashboard.gateway.carriers import carriers, metrics
-from dashboard.gateway.carriers.carriers import Wanted
+from dashboard.gateway.carriers.carriers import NewCarrier
 from dashboard.gateway.messages import outbox
 from dashboard.gateway.monitoring import carrier_status
 from dashboard.gateway.routing import explain, rules
-from dashboard.gateway.routing.rules import Choice, Trip
-from dashboard.models.carriers import CarrierLine, CarrierMinute
-from dashboard.models.delivery import StrayReceipt
+from dashboard.gateway.routing.rules import NewRouteTarget, RoutingRequest
+from dashboard.models.carriers import CarrierConnection, CarrierMinute
+from dashboard.models.delivery import UnmatchedReceipt
 from dashboard.models.messages import Message
 from dashboard.settings import Settings
 
@@ -40,7 +40,7 @@ def pair(sessions: Sessions, box: Fernet) -> None:
     """Two carriers; the first is the route of all SMS."""
     with sessions.begin() as session:
         for name in ("one", "two"):
-            carriers.add(session, box, Wanted("http", name, URL))
+            carriers.add(session, box, NewCarrier("http", name, URL))
 
 
 def minute(sessions: Sessions, ago: timedelta, times: list[int] | None = None, **counts: int) -> None:
@@ -89,7 +89,7 @@ def test_a_carrier_stands_as_its_workers_and_its_fate_say(sessions: Sessions, bo
     assert state(sessions, box) == "unopened"
     line = {"process": "host:1", "carrier_id": change(sessions), "version": 1, "under_way": 0, "beat_at": now}
     with sessions.begin() as session:
-        session.add(CarrierLine(state="ready", **line))
+        session.add(CarrierConnection(state="ready", **line))
     assert state(sessions, box) == "operational"
     minute(sessions, timedelta(minutes=1), [0, 0, 0, 0, 0, 0, 0, 0, 3, 0, 0], taken=3)
     assert state(sessions, box) == "slow"
@@ -109,16 +109,18 @@ def test_a_carrier_stands_as_its_workers_and_its_fate_say(sessions: Sessions, bo
 
 def test_a_forecast_agrees_with_what_delivery_chooses(sessions: Sessions, pair: None) -> None:
     with sessions.begin() as session:
-        rules.set_rule(session, ("sms", None, None), [Choice("one", 0, 3), Choice("two", 0, 1)])
+        rules.set_rule(session, ("sms", None, None), [NewRouteTarget("one", 0, 3), NewRouteTarget("two", 0, 1)])
     for fault in (None, "one", "two"):
         with sessions.begin() as session:
             for carrier in carriers.listed(session):
                 carrier.down_since = utcnow() if carrier.name == fault else None
                 carrier.down_until = utcnow() + timedelta(minutes=1) if carrier.name == fault else None
         with sessions() as session:
-            told = explain.of(session, Trip("sms", PHONE, ""))
+            told = explain.of(session, RoutingRequest("sms", PHONE, ""))
             book, up = rules.read(session), {one.carrier.id for one in told.ways if one.fate != "down"}
-            drawn = {rules.choose(book, Trip("sms", PHONE, "", seed=str(i)), up.__contains__) for i in range(60)}
+            drawn = {
+                rules.choose(book, RoutingRequest("sms", PHONE, "", seed=str(i)), up.__contains__) for i in range(60)
+            }
         assert {one.carrier.id for one in told.ways if one.fate == "now"} == drawn
         assert sum(one.share for one in told.ways) == pytest.approx(1)
 
@@ -136,14 +138,14 @@ def doctor(settings: Settings) -> dict[str, list[dict[str, Any]]]:
 def test_the_doctor_tells_of_carriers_receipts_and_routes(sessions: Sessions, settings: Settings) -> None:
     assert doctor(settings)["carriers"][0]["ok"]
     with sessions.begin() as session:
-        carriers.add(session, carriers.cipher(settings), Wanted("http", "one", URL))
+        carriers.add(session, carriers.cipher(settings), NewCarrier("http", "one", URL))
         rules.set_rule(session, ("sms", None, None), [])
         key, _ = keys.create(session, keys.NewKey("app"))
         session.flush()
         outbox.submit(session, authentication.caller_of(key), outbox.Draft("message", "sms", PHONE, "a", "a"))
         session.query(Message).update({"error_code": "no_route"})
         told = {"references": [], "phone": "", "state": "delivered", "at": utcnow()}
-        session.add_all(StrayReceipt(carrier="one", **told) for _ in range(21))
+        session.add_all(UnmatchedReceipt(carrier="one", **told) for _ in range(21))
     change(sessions, down_since=utcnow(), down_until=utcnow() + timedelta(minutes=1), down_code="http_401")
     found = doctor(settings)
     [carrier], [receipts], [routes] = found["carriers"], found["receipts"], found["routes"]

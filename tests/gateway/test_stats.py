@@ -14,7 +14,7 @@ from typing import Any
 import pytest
 from sqlalchemy import Engine, delete, event, select, update
 
-from dashboard.db import Sessions, reading, table, utcnow
+from dashboard.db import Sessions, core_table, read_session, utcnow
 from dashboard.gateway.api_keys import authentication, keys
 from dashboard.gateway.api_keys.authentication import Caller
 from dashboard.gateway.api_keys.keys import NewKey
@@ -26,7 +26,14 @@ from dashboard.gateway.otp.otp import Guess, Order
 from dashboard.gateway.statistics import rollup
 from dashboard.models.messages import Message
 from dashboard.models.otp import Otp
-from dashboard.models.statistics import MEASURES, SEND_BOUNDS, SUBJECT, VERIFY_BOUNDS, Tally, TallyReason
+from dashboard.models.statistics import (
+    MEASURES,
+    SEND_BOUNDS,
+    SUBJECT,
+    VERIFY_BOUNDS,
+    StatisticsBucket,
+    StatisticsReason,
+)
 from dashboard.providers.base import Outcome
 from dashboard.settings import Settings
 
@@ -88,7 +95,7 @@ class History:
             self._failed(session, message)
 
     def guess(self) -> None:
-        with reading(self.sessions) as session:
+        with read_session(self.sessions) as session:
             rows = session.execute(select(Otp, Message.uuid).join(Message).where(Otp.superseded_at.is_(None))).all()
         if rows:
             row, reference = self.random.choice(rows)
@@ -113,19 +120,19 @@ class History:
                 session.execute(update(Message).where(one).values(status="failed", error_code="undelivered"))
 
     def _sent(self, session: Any, message: Message) -> None:
-        outbox.settle_sent(session, message, "sandbox", Outcome("ref"))
+        outbox.mark_sent(session, message, "sandbox", Outcome("ref"))
 
     def _delivered(self, session: Any, message: Message) -> None:
-        outbox.settle_sent(session, message, "sandbox", Outcome("ref", delivered=True))
+        outbox.mark_sent(session, message, "sandbox", Outcome("ref", delivered=True))
 
     def _failed(self, session: Any, message: Message) -> None:
-        outbox.settle_failed(session, message, "sandbox", self.random.choice(("barred", "absent")))
+        outbox.mark_failed(session, message, "sandbox", self.random.choice(("barred", "absent")))
 
     def _expired(self, session: Any, message: Message) -> None:
-        outbox.settle_expired(session, message)
+        outbox.mark_expired(session, message)
 
     def _back(self, session: Any, message: Message) -> None:
-        outbox.put_back(session, message, "busy", timedelta(0))
+        outbox.retry_later(session, message, "busy", timedelta(0))
 
     def _move_back(self, row_id: int) -> None:
         """Into the last days, in hours of its own, past what is kept by the minute too."""
@@ -140,7 +147,7 @@ def full_count(sessions: Sessions) -> tuple[Counter[Any], Counter[Any]]:
     """What the rows themselves say, by bucket and measure; and the reasons of failures."""
     counts: Counter[Any] = Counter()
     reasons: Counter[Any] = Counter()
-    with reading(sessions) as session:
+    with read_session(sessions) as session:
         otps = {row.message_id: row for row in session.scalars(select(Otp))}
         for row in session.scalars(select(Message)):
             code = otps.get(row.id)
@@ -176,9 +183,9 @@ def measures(row: Message, code: Otp | None) -> Counter[str]:
 
 
 def rolled_up(sessions: Sessions) -> tuple[Counter[Any], Counter[Any]]:
-    with reading(sessions) as session:
-        tallies = session.execute(select(table(Tally))).mappings().all()
-        reasons = session.execute(select(table(TallyReason))).mappings().all()
+    with read_session(sessions) as session:
+        tallies = session.execute(select(core_table(StatisticsBucket))).mappings().all()
+        reasons = session.execute(select(core_table(StatisticsReason))).mappings().all()
     counts = Counter({(named(row), name): row[name] for row in tallies for name in MEASURES if row[name]})
     return counts, Counter({(named(row), row["code"]): row["failed"] for row in reasons if row["failed"]})
 
@@ -279,10 +286,12 @@ def test_minutes_and_hours_are_dropped_in_time_and_days_stay(sessions: Sessions)
         for grain, hours in ages.items():
             for age in hours:
                 at = now - timedelta(hours=age)
-                session.execute(table(Tally).insert().values(grain=grain, at=at, requested=1, **subject))
+                session.execute(
+                    core_table(StatisticsBucket).insert().values(grain=grain, at=at, requested=1, **subject)
+                )
         rollup.forget_old(session)
-    with reading(sessions) as session:
-        left = Counter(session.scalars(select(table(Tally).c.grain)))
+    with read_session(sessions) as session:
+        left = Counter(session.scalars(select(core_table(StatisticsBucket).c.grain)))
     assert left == {"minute": 1, "hour": 1, "day": 2}
 
 

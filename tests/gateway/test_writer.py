@@ -12,7 +12,7 @@ from sqlalchemy.exc import IntegrityError, OperationalError, SQLAlchemyError
 from sqlalchemy.orm import Session
 
 from dashboard.db import Sessions, make_sessions, utcnow
-from dashboard.group_commit import GATHER_SECONDS, Writer
+from dashboard.group_commit import GATHER_SECONDS, GroupCommit
 from dashboard.models.monitoring import Process
 
 
@@ -38,7 +38,7 @@ def alone(request: pytest.FixtureRequest) -> bool:
 
 
 def test_everyone_gets_an_answer_of_their_own(sessions: Sessions, alone: bool):
-    writer = Writer(sessions)
+    writer = GroupCommit(sessions)
 
     def work(number: int) -> str:
         answer = writer.run(lambda session: insert(session, f"p{number}"), alone=alone)
@@ -51,7 +51,7 @@ def test_everyone_gets_an_answer_of_their_own(sessions: Sessions, alone: bool):
 
 
 def test_a_refusal_is_its_callers_own(sessions: Sessions, alone: bool):
-    writer = Writer(sessions)
+    writer = GroupCommit(sessions)
 
     def work(session: Session, number: int) -> str:
         if number % 3 == 0:
@@ -82,7 +82,7 @@ class Doubling:
 
 
 def test_shared_work_is_done_for_many_at_once_and_told_to_each(sessions: Sessions):
-    writer, batch = Writer(sessions), Doubling()
+    writer, batch = GroupCommit(sessions), Doubling()
 
     def call(number: int) -> object:
         try:
@@ -99,7 +99,7 @@ def test_shared_work_is_done_for_many_at_once_and_told_to_each(sessions: Session
 
 
 def test_what_is_shared_and_what_is_not_are_committed_together(sessions: Sessions):
-    writer, batches = Writer(sessions), [Doubling(), Doubling()]
+    writer, batches = GroupCommit(sessions), [Doubling(), Doubling()]
 
     def call(number: int) -> object:
         if number % 3 == 2:
@@ -112,7 +112,7 @@ def test_what_is_shared_and_what_is_not_are_committed_together(sessions: Session
 
 
 def test_a_batch_that_is_refused_as_a_whole_is_refused_to_each(sessions: Sessions):
-    writer = Writer(sessions)
+    writer = GroupCommit(sessions)
 
     def nobody(session: Session, items: list[int]) -> list[str]:
         raise Refusal(len(items))
@@ -128,7 +128,7 @@ def test_a_batch_that_is_refused_as_a_whole_is_refused_to_each(sessions: Session
 
 
 def test_one_alone_does_not_wait_for_others(sessions: Sessions):
-    writer = Writer(sessions)
+    writer = GroupCommit(sessions)
     times = []
     for _ in range(50):
         began = time.monotonic()
@@ -138,7 +138,7 @@ def test_one_alone_does_not_wait_for_others(sessions: Sessions):
 
 
 def test_who_breaks_a_rule_of_the_database_fails_alone(sessions: Sessions, alone: bool):
-    writer = Writer(sessions)
+    writer = GroupCommit(sessions)
     writer.run(lambda session: insert(session, "taken"))
 
     def call(number: int) -> object:
@@ -155,7 +155,7 @@ def test_who_breaks_a_rule_of_the_database_fails_alone(sessions: Sessions, alone
 
 
 def test_after_a_fault_it_goes_on(sessions: Sessions, alone: bool):
-    writer = Writer(sessions)
+    writer = GroupCommit(sessions)
     with pytest.raises(SQLAlchemyError):
         writer.run(lambda session: session.execute(text("SELECT nothing FROM nowhere")), alone=alone)
     assert writer.run(lambda session: insert(session, "after"), alone=alone) == "after"
@@ -165,7 +165,7 @@ def test_a_locked_database_is_an_error_for_all_who_wait_and_for_nobody_after(ses
     if sessions.kw["bind"].dialect.name != "sqlite":
         pytest.skip("PostgreSQL locks rows")
     url = sessions.kw["bind"].url.render_as_string(hide_password=False)
-    other, writer, held = make_sessions(url), Writer(sessions), threading.Event()
+    other, writer, held = make_sessions(url), GroupCommit(sessions), threading.Event()
     done = threading.Event()
 
     def hold() -> None:

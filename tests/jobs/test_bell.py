@@ -15,7 +15,7 @@ import pytest
 from rq import Queue
 
 from dashboard import redis, wakeup
-from dashboard.wakeup import Bell
+from dashboard.wakeup import Wakeup
 from tests.stack import until
 
 
@@ -30,7 +30,7 @@ def test_the_job_is_a_function_that_exists_and_takes_a_lane():
 
 
 def test_a_ring_leaves_one_job_that_says_its_lane_and_nothing_else(empty_valkey: str):
-    Bell(empty_valkey).ring("sms")
+    Wakeup(empty_valkey).notify("sms")
     until(lambda: len(queue(empty_valkey)) == 1, 5)
     job = queue(empty_valkey).jobs[0]
     assert (job.func_name, list(job.args), job.kwargs) == (wakeup.JOB, ["sms"], {})
@@ -40,53 +40,53 @@ def test_a_ring_leaves_one_job_that_says_its_lane_and_nothing_else(empty_valkey:
 
 
 def test_a_lane_whose_bell_hangs_is_not_rung_again(empty_valkey: str):
-    rung = Bell(empty_valkey)
+    rung = Wakeup(empty_valkey)
     for _ in range(50):
-        rung.ring("sms")
-    rung.ring("whatsapp")
+        rung.notify("sms")
+    rung.notify("whatsapp")
     until(lambda: len(queue(empty_valkey, "whatsapp")) == 1, 5)
     assert len(queue(empty_valkey)) == 1
 
 
 def test_a_bell_taken_off_is_rung_again(empty_valkey: str):
-    rung = Bell(empty_valkey)
-    rung.ring("sms")
+    rung = Wakeup(empty_valkey)
+    rung.notify("sms")
     until(lambda: len(queue(empty_valkey)) == 1, 5)
-    redis.connect(empty_valkey).delete(wakeup.flag("sms"))
-    rung.ring("sms")
+    redis.connect(empty_valkey).delete(wakeup.pending_key("sms"))
+    rung.notify("sms")
     until(lambda: len(queue(empty_valkey)) == 2, 5)
 
 
 def test_a_lost_ring_silences_a_lane_for_seconds_only(empty_valkey: str):
-    Bell(empty_valkey).ring("sms")
-    until(lambda: redis.connect(empty_valkey).exists(wakeup.flag("sms")), 5)
-    assert 0 < redis.connect(empty_valkey).ttl(wakeup.flag("sms")) <= 5
+    Wakeup(empty_valkey).notify("sms")
+    until(lambda: redis.connect(empty_valkey).exists(wakeup.pending_key("sms")), 5)
+    assert 0 < redis.connect(empty_valkey).ttl(wakeup.pending_key("sms")) <= 5
 
 
 def test_the_relay_rings_past_a_hanging_bell_but_not_without_end(empty_valkey: str):
-    rung = Bell(empty_valkey)
+    rung = Wakeup(empty_valkey)
     for _ in range(9):
-        assert rung.ring_again("sms", 4)
+        assert rung.notify_again("sms", 4)
     assert len(queue(empty_valkey)) == 4
 
 
 def test_without_valkey_nobody_waits(tmp_path: Path, caplog: pytest.LogCaptureFixture):
-    rung = Bell(f"unix://{tmp_path / 'nothing'}")
+    rung = Wakeup(f"unix://{tmp_path / 'nothing'}")
     start = time.monotonic()
     with caplog.at_level(logging.WARNING):
         for _ in range(20):
-            rung.ring("sms")
+            rung.notify("sms")
         assert time.monotonic() - start < 0.2
         until(lambda: caplog.records, 5)
-    assert not rung.ring_again("sms", 4)
-    assert not rung.answers()
+    assert not rung.notify_again("sms", 4)
+    assert not rung.is_reachable()
 
 
 def test_a_hung_valkey_is_given_up_soon(tmp_path: Path):
     with socket.socket(socket.AF_UNIX) as hung:
         hung.bind(os.fspath(tmp_path / "hung"))
         hung.listen(8)
-        rung, start = Bell(f"unix://{tmp_path / 'hung'}"), time.monotonic()
-        assert not rung.answers()
-        assert not rung.ring_again("sms", 4)
+        rung, start = Wakeup(f"unix://{tmp_path / 'hung'}"), time.monotonic()
+        assert not rung.is_reachable()
+        assert not rung.notify_again("sms", 4)
         assert time.monotonic() - start < 1.5

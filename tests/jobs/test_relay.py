@@ -17,7 +17,7 @@ from dashboard.gateway.messages import outbox
 from dashboard.gateway.messages.outbox import Draft
 from dashboard.models.accounts import SignInFailure
 from dashboard.models.messages import Message
-from dashboard.wakeup import Bell
+from dashboard.wakeup import Wakeup
 from jobs import relay
 
 
@@ -34,7 +34,7 @@ def write_down(sessions: Sessions, count: int, lane: str = "sms") -> None:
 
 
 def tick(sessions: Sessions, url: str, *, sweep: bool = False) -> None:
-    relay.tick(sessions, Bell(url), utcnow(), sweep=sweep)
+    relay.tick(sessions, Wakeup(url), utcnow(), sweep=sweep)
 
 
 def test_where_nothing_waits_nothing_rings(sessions: Sessions, empty_valkey: str):

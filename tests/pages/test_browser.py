@@ -19,7 +19,7 @@ from werkzeug.serving import make_server
 from dashboard.db import utcnow
 from dashboard.gateway.accounts import users
 from dashboard.gateway.api_keys import usage
-from dashboard.gateway.api_keys.usage import Sighting
+from dashboard.gateway.api_keys.usage import KeyUse
 from dashboard.gateway.statistics import rollup
 from dashboard.gateway.webhooks import endpoints
 from dashboard.models.accounts import UserSession
@@ -90,8 +90,8 @@ def furnish_more(world: World, key: ApiKey) -> tuple[str, str]:
     loose = world.key("Fidélité")
     with world.services.sessions.begin() as session:
         for n in range(usage.MANY):
-            usage.note(session, Sighting.of(loose.id, f"41.138.0.{n}", "okhttp/4.12.0"))
-        wanted = endpoints.Wanted(key.id, "https://hooks.example.org/chinqit?token=abcdef")
+            usage.record(session, KeyUse.of(loose.id, f"41.138.0.{n}", "okhttp/4.12.0"))
+        wanted = endpoints.NewEndpoint(key.id, "https://hooks.example.org/chinqit?token=abcdef")
         made, _secret = endpoints.create(session, endpoints.cipher(world.services.settings), wanted)
         return made.id, loose.id
 

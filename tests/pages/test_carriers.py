@@ -14,8 +14,8 @@ from dashboard.extensions import Services
 from dashboard.gateway.api_keys import keys
 from dashboard.gateway.carriers import carriers
 from dashboard.gateway.messages import outbox
-from dashboard.models.carriers import Carrier, CarrierLine, CarrierMinute
-from dashboard.models.delivery import StrayReceipt
+from dashboard.models.carriers import Carrier, CarrierConnection, CarrierMinute
+from dashboard.models.delivery import UnmatchedReceipt
 from dashboard.models.messages import Message
 from dashboard.models.monitoring import Process
 from dashboard.providers import registry
@@ -58,7 +58,7 @@ def row(services: Services, name: str = "mauritel") -> Carrier:
 
 def told(services: Services) -> dict[str, Any]:
     with services.sessions() as session:
-        return carriers.told(carriers.cipher(services.settings), carriers.find(session, "mauritel"))
+        return carriers.decrypted(carriers.cipher(services.settings), carriers.find(session, "mauritel"))
 
 
 def change(services: Services, **values: Any) -> None:
@@ -72,7 +72,7 @@ def line(services: Services, state: str, code: str | None = None, process: str =
     with services.sessions.begin() as session:
         found = carriers.find(session, "mauritel")
         told = {"state": state, "code": code, "version": found.version, "under_way": 3, "beat_at": utcnow()}
-        session.merge(CarrierLine(process=process, carrier_id=found.id, **told))
+        session.merge(CarrierConnection(process=process, carrier_id=found.id, **told))
 
 
 def answered(services: Services, **counts: int) -> None:
@@ -88,7 +88,7 @@ def stray(services: Services, count: int, phone: str = "+22245112233") -> None:
     with services.sessions.begin() as session:
         for i in range(count):
             told = {"references": [f"ref-{i}"], "phone": phone, "state": "failed", "code": "smpp_undelivered"}
-            session.add(StrayReceipt(carrier="mauritel", at=utcnow(), **told))
+            session.add(UnmatchedReceipt(carrier="mauritel", at=utcnow(), **told))
 
 
 def mark(text: str) -> str:

@@ -361,7 +361,7 @@ def test_the_package_counts_to_the_letter() -> None:
     ],
 )
 def test_what_is_no_certificate_is_named(certificate: str, code: str) -> None:
-    with pytest.raises(retriever_hash.Unreadable) as refused:
+    with pytest.raises(retriever_hash.UnreadableCertificate) as refused:
         retriever_hash.diagnose("mr.example.shop", certificate)
     assert refused.value.code == code
 
@@ -370,7 +370,7 @@ def test_what_is_no_certificate_is_named(certificate: str, code: str) -> None:
     "package", ["", "shop", "mr..shop", "mr.1shop", "mr.ex ample", "mr.exämple", "a." * 200 + "b", "../x"]
 )
 def test_what_is_no_package_is_refused(package: str) -> None:
-    with pytest.raises(retriever_hash.Unreadable, match="package"):
+    with pytest.raises(retriever_hash.UnreadableCertificate, match="package"):
         retriever_hash.diagnose(package, SHOP)
 
 
@@ -550,7 +550,7 @@ TRICKY = {"text": 'L\'été à 100 % — $HOME `x` \\ "q" \n${a} €😀', "no":
 def test_a_sample_sends_exactly_what_it_shows(sqlite_stack: Stack, language: str, tmp_path: Path) -> None:
     phone = new_phone()
     body = {"phoneNumber": phone, "message": TRICKY["text"], "ignored": TRICKY}
-    call = code_samples.Call(
+    call = code_samples.SampleCall(
         "POST", f"{sqlite_stack.settings.address}/messages/send", body, {"Idempotency-Key": "it's $1"}
     )
     caller = sqlite_stack.client("test")

@@ -11,7 +11,7 @@ from sqlalchemy import update
 from dashboard.db import utcnow
 from dashboard.gateway.api_keys import keys, usage
 from dashboard.gateway.api_keys.keys import NewKey
-from dashboard.gateway.api_keys.usage import Sighting
+from dashboard.gateway.api_keys.usage import KeyUse
 from dashboard.gateway.statistics import rollup
 from dashboard.models.api_keys import ApiKey
 from tests.pages.conftest import PARTIAL, Browser, World
@@ -60,7 +60,7 @@ def test_a_key_built_into_an_app_is_told_where_one_looks(owner: Browser, world: 
     world.text(key)
     with world.services.sessions.begin() as session:
         for n in range(usage.MANY):
-            usage.note(session, Sighting.of(key.id, f"41.138.0.{n}", "okhttp/4.12.0"))
+            usage.record(session, KeyUse.of(key.id, f"41.138.0.{n}", "okhttp/4.12.0"))
     assert "The key “Loyalty” seems to be built into an app" in owner.get("/dashboard/").text
     assert "seems built into an app" in owner.get(KEYS).text
     assert "from 10 addresses" in owner.get(KEYS + key.id).text

@@ -14,7 +14,7 @@ from dashboard.gateway.limits import overrides, rate_limit
 from dashboard.gateway.limits.rate_limit import RateLimited
 from dashboard.gateway.otp import otp
 from dashboard.models.api_keys import ApiKey
-from dashboard.models.limits import UNLIMITED, LimitOverride, Refusal
+from dashboard.models.limits import UNLIMITED, LimitOverride, LimitRejection
 from dashboard.models.otp import Otp
 from tests.pages.conftest import PARTIAL, Browser, World
 
@@ -140,7 +140,7 @@ def test_a_refusal_is_written_down_and_offers_an_override(operator: Browser, wor
     key = world.key()
     refuse(world, key)
     with world.services.sessions() as session:
-        (row,) = session.scalars(select(Refusal)).all()
+        (row,) = session.scalars(select(LimitRejection)).all()
         assert (row.key_id, row.phone, row.channel, row.window, row.quota, row.times) == (
             key.id, PHONE, "sms", "minute", 3, 1,
         )  # fmt: skip
@@ -155,7 +155,7 @@ def test_a_flood_of_refusals_writes_next_to_nothing(world: World) -> None:
         with pytest.raises(RateLimited):
             ask(world, key)
     with world.services.sessions() as session:
-        rows = session.scalars(select(Refusal)).all()
+        rows = session.scalars(select(LimitRejection)).all()
     assert len(rows) <= 3, "a row for each slot of a minute"
 
 

@@ -161,7 +161,9 @@ def test_webhooks_that_fail_and_their_missing_worker_are_told_without_their_path
     with services.sessions.begin() as session:
         box = endpoints.cipher(services.settings)
         for host in ("slow", "gone", "fine", "resting"):
-            endpoints.create(session, box, endpoints.Wanted(shop.id, f"https://{host}.example.org/hook?token=s3cret"))
+            endpoints.create(
+                session, box, endpoints.NewEndpoint(shop.id, f"https://{host}.example.org/hook?token=s3cret")
+            )
         by_host = {row.url[8:].split(".")[0]: row for row in session.scalars(select(WebhookEndpoint))}
         by_host["slow"].failing_since = utcnow() - timedelta(hours=3)
         by_host["gone"].disabled_at, by_host["gone"].disabled_for = utcnow(), "gone"

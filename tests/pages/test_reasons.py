@@ -11,7 +11,7 @@ from flask import Flask
 
 from dashboard.db import utcnow
 from dashboard.extensions import Services
-from dashboard.models.delivery import Setback
+from dashboard.models.delivery import FailedAttempt
 from dashboard.pages.ui import failure_reasons
 from dashboard.settings import ROOT
 from tests.pages.conftest import Browser, World
@@ -75,7 +75,7 @@ def test_a_message_s_timeline_tells_the_tries_that_went_wrong(owner: Browser, wo
             (-1, "meta", "diverted", "not_on_whatsapp"),
         ):
             at = utcnow() + timedelta(seconds=seconds)
-            session.add(Setback(message_id=sent.id, at=at, carrier=carrier, outcome=outcome, code=code))
+            session.add(FailedAttempt(message_id=sent.id, at=at, carrier=carrier, outcome=outcome, code=code))
     text = owner.get(f"/dashboard/messages/{sent.uuid}").text
     timeline = re.sub(r"\s+", " ", text.split('<ol class="timeline">')[1].split("</ol>")[0])
     told = (

@@ -12,9 +12,9 @@ from dashboard.db import utcnow
 from dashboard.extensions import Services
 from dashboard.gateway.api_keys import keys
 from dashboard.gateway.carriers import carriers
-from dashboard.gateway.carriers.carriers import Wanted
+from dashboard.gateway.carriers.carriers import NewCarrier
 from dashboard.gateway.routing import rules
-from dashboard.gateway.routing.rules import Choice
+from dashboard.gateway.routing.rules import NewRouteTarget
 from dashboard.models.api_keys import ApiKey
 from tests.pages.conftest import PARTIAL, Browser, World
 
@@ -29,9 +29,9 @@ def ways(services: Services) -> None:
     box = carriers.cipher(services.settings)
     with services.sessions.begin() as session:
         for name in ("mauritel", "mattel", "spare"):
-            carriers.add(session, box, Wanted("http", name, URL))
+            carriers.add(session, box, NewCarrier("http", name, URL))
         told = {"phone_number_id": "123456", "access_token": "hush", "template_fr": "code"}
-        carriers.add(session, box, Wanted("whatsapp", "meta", told))
+        carriers.add(session, box, NewCarrier("whatsapp", "meta", told))
 
 
 def legs(services: Services, *subject: str | None) -> list[tuple[str, int, int]]:
@@ -41,7 +41,7 @@ def legs(services: Services, *subject: str | None) -> list[tuple[str, int, int]]
         return [(route.carrier.name, route.position, route.weight) for route in found]
 
 
-def set_rule(services: Services, subject: Any, *choices: Choice) -> None:
+def set_rule(services: Services, subject: Any, *choices: NewRouteTarget) -> None:
     with services.sessions.begin() as session:
         rules.set_rule(session, subject, choices)
 
@@ -75,9 +75,9 @@ def test_rules_read_as_sentences_the_most_specific_first(
     viewer: Browser, world: World, services: Services, ways: None
 ) -> None:
     key = world.key("Shop")
-    set_rule(services, ("sms", "4", None), Choice("mauritel", 0))
-    set_rule(services, ("sms", None, key.id), Choice("spare", 0))
-    set_rule(services, ("sms", "3", key.id), Choice("mattel", 0))
+    set_rule(services, ("sms", "4", None), NewRouteTarget("mauritel", 0))
+    set_rule(services, ("sms", None, key.id), NewRouteTarget("spare", 0))
+    set_rule(services, ("sms", "3", key.id), NewRouteTarget("mattel", 0))
     found = re.findall(r'<th scope="row">([^<]+)</th>', viewer.get(ROUTES).text)
     assert found == [
         "SMS to Mattel, of the key “Shop”",
@@ -89,7 +89,13 @@ def test_rules_read_as_sentences_the_most_specific_first(
 
 
 def test_a_rule_shows_shares_and_how_its_carriers_stand(viewer: Browser, services: Services, ways: None) -> None:
-    set_rule(services, ("sms", None, None), Choice("mauritel", 0, 70), Choice("mattel", 0, 30), Choice("spare", 1))
+    set_rule(
+        services,
+        ("sms", None, None),
+        NewRouteTarget("mauritel", 0, 70),
+        NewRouteTarget("mattel", 0, 30),
+        NewRouteTarget("spare", 1),
+    )
     down(services, "mattel")
     text = viewer.get(ROUTES).text
     assert "70% of the messages" in text and "30% of the messages" in text
@@ -186,7 +192,7 @@ def test_a_rule_that_is_there_is_not_made_again(owner: Browser, services: Servic
 
 def test_two_who_change_a_rule_at_once_are_told(owner: Browser, services: Services, ways: None) -> None:
     before = was(owner, ALL_SMS)
-    set_rule(services, ("sms", None, None), Choice("spare", 0))
+    set_rule(services, ("sms", None, None), NewRouteTarget("spare", 0))
     told = {"carrier": ["mattel"], "act": "save"}
     answer = owner.post(ALL_SMS, {**told, "was": before})
     assert answer.status_code == 422 and "Somebody changed this rule meanwhile" in answer.text
@@ -196,7 +202,7 @@ def test_two_who_change_a_rule_at_once_are_told(owner: Browser, services: Servic
 
 
 def test_removing_a_rule_says_what_comes_of_its_messages(owner: Browser, services: Services, ways: None) -> None:
-    set_rule(services, ("sms", "4", None), Choice("spare", 0))
+    set_rule(services, ("sms", "4", None), NewRouteTarget("spare", 0))
     narrow, wide = f"{ROUTES}remove?channel=sms&operator=4", f"{ROUTES}remove?channel=sms"
     assert "The rule “All SMS” covers these messages from now on." in owner.get(narrow).text
     assert "they will wait until one does" in owner.get(wide).text
@@ -220,8 +226,14 @@ def test_the_tester_names_the_carrier_the_rule_and_who_stands_by(
     viewer: Browser, world: World, services: Services, ways: None
 ) -> None:
     key = world.key("Shop")
-    set_rule(services, ("sms", None, None), Choice("mauritel", 0), Choice("mattel", 1), Choice("spare", 2))
-    set_rule(services, ("sms", "3", key.id), Choice("spare", 0))
+    set_rule(
+        services,
+        ("sms", None, None),
+        NewRouteTarget("mauritel", 0),
+        NewRouteTarget("mattel", 1),
+        NewRouteTarget("spare", 2),
+    )
+    set_rule(services, ("sms", "3", key.id), NewRouteTarget("spare", 0))
     said = ask(viewer, "47 11 22 33")
     assert "It would go by mauritel now." in said and "The rule “All SMS” decides." in said
     assert re.search(r"mauritel Goes now.*mattel Stands by.*spare Stands by", said)
@@ -232,7 +244,7 @@ def test_the_tester_names_the_carrier_the_rule_and_who_stands_by(
 
 
 def test_the_tester_tells_shares_and_when_nobody_takes_it(viewer: Browser, services: Services, ways: None) -> None:
-    set_rule(services, ("sms", None, None), Choice("mauritel", 0, 60), Choice("mattel", 0, 40))
+    set_rule(services, ("sms", None, None), NewRouteTarget("mauritel", 0, 60), NewRouteTarget("mattel", 0, 40))
     said = ask(viewer, "47112233")
     assert "one of these now: mauritel, mattel" in said and "60% of the messages" in said
     down(services, "mauritel"), down(services, "mattel")
@@ -286,7 +298,7 @@ def test_every_page_is_there_in_every_language(
     owner: Browser, world: World, services: Services, ways: None, language: str
 ) -> None:
     world.key("Shop")
-    set_rule(services, ("sms", "4", None), Choice("spare", 0))
+    set_rule(services, ("sms", "4", None), NewRouteTarget("spare", 0))
     owner.headers = {"Accept-Language": language}
     for page in (ROUTES, f"{ROUTES}?phone=38089336", f"{ROUTES}new", ALL_SMS, f"{ROUTES}remove?channel=sms&operator=4"):
         for get in (owner.get, owner.partial):
@@ -297,7 +309,7 @@ def test_acts_change_their_part_of_the_page_in_place(
     owner: Browser, world: World, services: Services, ways: None
 ) -> None:
     key = world.key("Shop")
-    set_rule(services, ("sms", "4", None), Choice("spare", 0))
+    set_rule(services, ("sms", "4", None), NewRouteTarget("spare", 0))
     removed = owner.post(f"{ROUTES}remove?channel=sms&operator=4", headers=PARTIAL)
     assert removed.headers["HX-Trigger"] == "close-dialog"
     assert 'hx-target="#rules"' in removed.text and "SMS to Mauritel" not in removed.text

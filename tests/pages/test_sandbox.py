@@ -8,10 +8,10 @@ from sqlalchemy import func, select
 
 from dashboard.db import utcnow
 from dashboard.gateway.delivery import worker
-from dashboard.gateway.delivery.worker import Desk
-from dashboard.models.limits import Refusal
+from dashboard.gateway.delivery.worker import WorkerContext
+from dashboard.models.limits import LimitRejection
 from dashboard.models.messages import Message
-from dashboard.models.sandbox import SandboxText
+from dashboard.models.sandbox import SandboxMessage
 from dashboard.providers.sandbox import ENDINGS, FAILED
 from tests.pages.conftest import PARTIAL, Browser, World
 
@@ -21,7 +21,7 @@ POLL = {**PARTIAL, "X-Poll": "1"}
 
 def deliver(world: World) -> None:
     services = world.services
-    worker.drain(Desk.open(services.sessions, services.settings), "sms", lambda: True)
+    worker.drain(WorkerContext.open(services.sessions, services.settings), "sms", lambda: True)
 
 
 def seen(page: str) -> str:
@@ -87,7 +87,7 @@ def test_a_number_that_is_refused_with_429_says_so_and_leaves_a_note(operator: B
     answer = operator.post(f"{PAGE}send", form, headers=PARTIAL)
     assert answer.status_code == 422 and "429" in answer.text
     with world.services.sessions() as session:
-        assert session.scalar(select(func.count()).select_from(Refusal)) == 1
+        assert session.scalar(select(func.count()).select_from(LimitRejection)) == 1
         assert session.scalar(select(func.count()).select_from(Message)) == 0
 
 
@@ -112,5 +112,5 @@ def test_clearing_asks_first_and_leaves_other_phones(operator: Browser, world: W
     assert "Clear this phone?" in operator.partial(f"{PAGE}clear?phone=38089336", "div#dialog-body").text
     operator.post(f"{PAGE}clear", {"phone": "38089336"})
     with world.services.sessions() as session:
-        assert session.scalars(select(SandboxText.phone)).all() == ["+22246112233"]
+        assert session.scalars(select(SandboxMessage.phone)).all() == ["+22246112233"]
         assert session.scalar(select(func.count()).select_from(Message)) == 2

@@ -10,13 +10,13 @@ from sqlalchemy import select, update
 from dashboard.db import utcnow
 from dashboard.gateway import site_settings
 from dashboard.gateway.delivery import worker
-from dashboard.gateway.delivery.worker import Desk
+from dashboard.gateway.delivery.worker import WorkerContext
 from dashboard.gateway.maintenance import retention
-from dashboard.models.limits import Refusal
-from dashboard.models.maintenance import Tidied
+from dashboard.models.limits import LimitRejection
+from dashboard.models.maintenance import RetentionProgress
 from dashboard.models.messages import Message
 from dashboard.models.otp import Otp
-from dashboard.models.sandbox import SandboxText
+from dashboard.models.sandbox import SandboxMessage
 from jobs.relay import tidy
 from tests.pages.conftest import Browser, World
 
@@ -77,7 +77,7 @@ def test_texts_go_after_their_days_and_the_page_says_so(owner: Browser, world: W
     assert world.settle(old.id).body is None and world.settle(new.id).body == "Bonjour"
     tidy(world.services.sessions)
     with world.services.sessions() as session:
-        row = session.get_one(Tidied, "texts")
+        row = session.get_one(RetentionProgress, "texts")
         assert (row.total, row.last, row.mark) == (1, 1, old.id)
     assert "Text no longer kept" in owner.get("/dashboard/messages/").text
     assert "Texts of messages" in owner.get(PAGE).text
@@ -105,26 +105,26 @@ def test_more_than_a_batch_goes_and_nothing_is_read_twice(monkeypatch: pytest.Mo
         age(world, world.text(key, **world.sent()), 8)
     tidy(world.services.sessions)
     with world.services.sessions() as session:
-        assert session.get_one(Tidied, "texts").total == 5
+        assert session.get_one(RetentionProgress, "texts").total == 5
         assert set(session.scalars(select(Message.body))) == {None}
 
 
 def test_the_sandbox_phone_and_refusals_are_tidied(monkeypatch: pytest.MonkeyPatch, world: World) -> None:
     services, key = world.services, world.key(mode="test")
     world.text(key)
-    worker.drain(Desk.open(services.sessions, services.settings), "sms", lambda: True)
+    worker.drain(WorkerContext.open(services.sessions, services.settings), "sms", lambda: True)
     long_ago = utcnow() - timedelta(days=40)
     with services.sessions.begin() as session:
-        session.execute(update(SandboxText).values(received_at=long_ago))
+        session.execute(update(SandboxMessage).values(received_at=long_ago))
         for slot in range(4):
             at = long_ago if slot == 0 else utcnow()
             told = {"channel": "sms", "window": "minute", "quota": 3, "times": 1, "at": at, "slot": slot}
-            session.add(Refusal(key_id=key.id, phone="+22238089336", **told))
+            session.add(LimitRejection(key_id=key.id, phone="+22238089336", **told))
     monkeypatch.setattr(retention, "MOST_REFUSALS", 2)
     tidy(services.sessions)
     with services.sessions() as session:
-        assert session.scalars(select(SandboxText)).all() == []
-        assert sorted(session.scalars(select(Refusal.slot))) == [2, 3]
+        assert session.scalars(select(SandboxMessage)).all() == []
+        assert sorted(session.scalars(select(LimitRejection.slot))) == [2, 3]
 
 
 def test_codes_without_a_language_take_the_owner_s(owner: Browser, world: World) -> None:

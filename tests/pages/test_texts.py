@@ -6,9 +6,9 @@ import pytest
 from sqlalchemy import select
 
 from dashboard.gateway.delivery import worker
-from dashboard.gateway.delivery.worker import Desk
+from dashboard.gateway.delivery.worker import WorkerContext
 from dashboard.gateway.otp import template_rules, templates
-from dashboard.models.otp import Otp, OtpWording
+from dashboard.models.otp import Otp, OtpTemplate
 from tests.pages.conftest import PARTIAL, Browser, World
 
 PAGE = "/dashboard/texts/"
@@ -23,8 +23,8 @@ def no_waiting(monkeypatch: pytest.MonkeyPatch) -> None:
 
 def texts_on(world: World, phone: str = "+22238089336") -> list[str]:
     services = world.services
-    worker.drain(Desk.open(services.sessions, services.settings), "sms", lambda: True)
-    return [received.text for received in services.handset.inbox(phone)]
+    worker.drain(WorkerContext.open(services.sessions, services.settings), "sms", lambda: True)
+    return [received.text for received in services.sandbox_inbox.inbox(phone)]
 
 
 @pytest.mark.parametrize(
@@ -57,7 +57,7 @@ def test_a_text_that_breaks_the_contract_is_not_saved(
     answer = operator.post(PAGE, {"key": "", "language": "fr", "body": body, "brand": brand})
     assert answer.status_code == 422 and "This text cannot be saved" in answer.text
     with world.services.sessions() as session:
-        assert session.scalars(select(OtpWording)).all() == []
+        assert session.scalars(select(OtpTemplate)).all() == []
 
 
 @pytest.mark.parametrize("language", ["fr", "en", "ar"])

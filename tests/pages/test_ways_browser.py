@@ -14,12 +14,12 @@ from dashboard.db import utcnow
 from dashboard.extensions import Services
 from dashboard.gateway.accounts import user_sessions
 from dashboard.gateway.carriers import carriers
-from dashboard.gateway.carriers.carriers import Wanted
+from dashboard.gateway.carriers.carriers import NewCarrier
 from dashboard.gateway.routing import rules, test_message
-from dashboard.gateway.routing.rules import Choice
+from dashboard.gateway.routing.rules import NewRouteTarget
 from dashboard.models.accounts import User
-from dashboard.models.carriers import CarrierLine, CarrierMinute
-from dashboard.models.delivery import StrayReceipt
+from dashboard.models.carriers import CarrierConnection, CarrierMinute
+from dashboard.models.delivery import UnmatchedReceipt
 from tests.browser.tab import Tab
 from tests.conftest import run_stack
 from tests.pages.conftest import World
@@ -43,20 +43,22 @@ def furnish(services: Services) -> dict[str, int]:
     meta = {"phone_number_id": "123456", "access_token": "hush", "template_fr": "code"}
     with services.sessions.begin() as session:
         found = {
-            name: carriers.add(session, box, Wanted("http", name, HTTP)) for name in ("mauritel", "mattel", "spare")
+            name: carriers.add(session, box, NewCarrier("http", name, HTTP)) for name in ("mauritel", "mattel", "spare")
         }
-        found["meta"] = carriers.add(session, box, Wanted("whatsapp", "meta", meta))
-        rules.set_rule(session, ("sms", None, None), [Choice("mauritel", 0, 70), Choice("mattel", 0, 30)])
-        rules.set_rule(session, ("sms", "3", None), [Choice("mattel", 0), Choice("spare", 1)])
+        found["meta"] = carriers.add(session, box, NewCarrier("whatsapp", "meta", meta))
+        rules.set_rule(
+            session, ("sms", None, None), [NewRouteTarget("mauritel", 0, 70), NewRouteTarget("mattel", 0, 30)]
+        )
+        rules.set_rule(session, ("sms", "3", None), [NewRouteTarget("mattel", 0), NewRouteTarget("spare", 1)])
         found["mattel"].down_since = now
         found["mattel"].down_code = "certificate_refused"
         found["spare"].enabled = False
         line = {"version": 1, "under_way": 2, "beat_at": now, "carrier_id": found["mauritel"].id}
-        session.add(CarrierLine(process="a-rather-long-host-name.example:12345", state="ready", **line))
+        session.add(CarrierConnection(process="a-rather-long-host-name.example:12345", state="ready", **line))
         counts = {"taken": 40, "refused": 1, "again": 2, "unknown": 0, "times": [0, 20, 20, 3, 0, 0, 0, 0, 0, 0, 0]}
         session.add(CarrierMinute(carrier="mauritel", at=now, **counts))
         told = {"references": ["0A1B2C3D4E5F60718293A4B5C6D7E8F9"], "phone": "", "state": "failed"}
-        session.add(StrayReceipt(carrier="mauritel", code="smpp_undelivered", at=now, **told))
+        session.add(UnmatchedReceipt(carrier="mauritel", code="smpp_undelivered", at=now, **told))
         return {name: row.id for name, row in found.items()}
 
 

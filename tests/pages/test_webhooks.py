@@ -15,8 +15,8 @@ from dashboard.extensions import Services
 from dashboard.gateway import site_settings
 from dashboard.gateway.site_settings import Preferences
 from dashboard.gateway.webhooks import dispatcher, endpoints, events, queue
-from dashboard.gateway.webhooks.dispatcher import Satchel
-from dashboard.gateway.webhooks.queue import Errand, Told
+from dashboard.gateway.webhooks.dispatcher import DispatcherContext
+from dashboard.gateway.webhooks.queue import AttemptResult, PendingDelivery
 from dashboard.models.webhooks import WebhookEndpoint
 from tests.pages.conftest import Browser, World
 
@@ -50,10 +50,10 @@ def fail_once(services: Services, answer: str, status: int = 500) -> None:
         [turn] = queue.claim(session, 1, failing=False)
     with services.sessions.begin() as session:
         errand = queue.take(session, turn)
-        assert isinstance(errand, Errand)
-        told = Told(errand_time(), dispatcher.timedelta(milliseconds=84), status, "refused", answer)
+        assert isinstance(errand, PendingDelivery)
+        told = AttemptResult(errand_time(), dispatcher.timedelta(milliseconds=84), status, "refused", answer)
         queue.settle(session, turn, errand, told)
-        queue.let_go(session, turn)
+        queue.release_lease(session, turn)
 
 
 def errand_time() -> Any:
@@ -64,7 +64,7 @@ def test_a_secret_is_shown_once_and_is_the_one_that_signs(
     owner: Browser, made: tuple[str, str], services: Services
 ) -> None:
     page, secret = made
-    satchel = Satchel.open(services.sessions, services.settings)
+    satchel = DispatcherContext.open(services.sessions, services.settings)
     satchel.web.close()
     assert satchel.cipher.decrypt(only(services).secrets[0].sealed).decode() == secret
     assert Webhook(secret)

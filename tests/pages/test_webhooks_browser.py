@@ -10,7 +10,7 @@ from playwright.sync_api import expect
 
 from dashboard.db import utcnow
 from dashboard.gateway.webhooks import endpoints, queue
-from dashboard.gateway.webhooks.queue import Told
+from dashboard.gateway.webhooks.queue import AttemptResult
 from tests.browser.tab import Tab
 from tests.pages.conftest import World
 from tests.pages.test_browser import address, chromium, open_tab  # noqa: F401  fixtures
@@ -34,7 +34,7 @@ def furnish(world: World) -> str:
     """An endpoint that failed, then worked, and has more to come; return its id."""
     services = world.services
     with services.sessions.begin() as session:
-        wanted = endpoints.Wanted(
+        wanted = endpoints.NewEndpoint(
             world.key("بوتيك").id, "https://shop.example.mr/hooks/with/a/rather/long/path?and=more"
         )
         endpoint, _ = endpoints.create(session, endpoints.cipher(services.settings), wanted)
@@ -43,9 +43,9 @@ def furnish(world: World) -> str:
         for _ in range(3):
             endpoints.send_test(session, endpoint)
     answers = (
-        Told(utcnow(), timedelta(milliseconds=84), 500, "refused", "<b>out of order</b> " * 9),
-        Told(utcnow(), timedelta(seconds=15), None, "no_answer"),
-        Told(utcnow(), timedelta(milliseconds=12), 204),
+        AttemptResult(utcnow(), timedelta(milliseconds=84), 500, "refused", "<b>out of order</b> " * 9),
+        AttemptResult(utcnow(), timedelta(seconds=15), None, "no_answer"),
+        AttemptResult(utcnow(), timedelta(milliseconds=12), 204),
     )
     for told in answers:
         with services.sessions() as session:
@@ -54,7 +54,7 @@ def furnish(world: World) -> str:
             errand = queue.take(session, turns[0])
             assert errand
             queue.settle(session, turns[0], errand, told)
-            queue.let_go(session, turns[0])
+            queue.release_lease(session, turns[0])
     return made
 
 
@@ -97,6 +97,6 @@ def test_a_test_event_shows_among_the_calls_without_a_reload(
     with services.sessions.begin() as session:
         errand = queue.take(session, turns[0])
         assert errand
-        queue.settle(session, turns[0], errand, Told(utcnow(), timedelta(milliseconds=1), 200))
+        queue.settle(session, turns[0], errand, AttemptResult(utcnow(), timedelta(milliseconds=1), 200))
     expect(tab.page.locator(".calls tbody tr")).to_have_count(before + 1)
     assert tab.said == []

@@ -13,7 +13,7 @@ from cryptography.hazmat.primitives import hashes, serialization
 from cryptography.hazmat.primitives.asymmetric import ec
 from cryptography.x509.oid import NameOID
 
-from dashboard.outbound.client import TIMEOUT, Guard, Web
+from dashboard.outbound.client import TIMEOUT, Guard, HttpClient
 from dashboard.providers.base import Outgoing
 from tests.providers import carrier as carriers
 from tests.providers.carrier import Carrier
@@ -39,12 +39,12 @@ def carrier() -> Iterator[Carrier]:
 
 
 @pytest.fixture
-def open_web() -> Iterator[Callable[..., Web]]:
+def open_web() -> Iterator[Callable[..., HttpClient]]:
     """Makes clients, and closes them after the test."""
-    opened: list[Web] = []
+    opened: list[HttpClient] = []
 
-    def make(guard: Guard, timeout: float = TIMEOUT) -> Web:
-        opened.append(Web(guard, timeout))
+    def make(guard: Guard, timeout: float = TIMEOUT) -> HttpClient:
+        opened.append(HttpClient(guard, timeout))
         return opened[-1]
 
     yield make

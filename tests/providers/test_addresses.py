@@ -9,7 +9,7 @@ import time
 import pytest
 
 from dashboard.outbound import address_guard
-from dashboard.outbound.client import Call, Guard
+from dashboard.outbound.client import Guard, HttpCall
 from dashboard.outbound.errors import NotSent
 from tests.providers import carrier as carriers
 
@@ -53,7 +53,7 @@ SPELLINGS += ["localhost", "[0:0:0:0:0:0:0:1]", "0", "[::]"]
 @pytest.mark.parametrize("host", SPELLINGS)
 def test_no_spelling_of_this_machine_gets_through(host, open_web):
     with carriers.running() as carrier, pytest.raises(NotSent) as refusal:
-        open_web(Guard(allow_http=True)).send(Call("GET", f"http://{host}:{carrier.port}/"))
+        open_web(Guard(allow_http=True)).send(HttpCall("GET", f"http://{host}:{carrier.port}/"))
     assert (refusal.value.code, refusal.value.configuration) == ("address_refused", True)
     assert carrier.connections == 0
 
@@ -81,7 +81,7 @@ def names(monkeypatch):
 def test_a_name_that_leads_inside_is_refused(names, address, open_web):
     names["carrier.test"] = [[address]]
     with carriers.running() as carrier, pytest.raises(NotSent) as refusal:
-        open_web(Guard(allow_http=True)).send(Call("GET", f"http://carrier.test:{carrier.port}/"))
+        open_web(Guard(allow_http=True)).send(HttpCall("GET", f"http://carrier.test:{carrier.port}/"))
     assert refusal.value.code == "address_refused"
     assert carrier.connections == 0
 
@@ -89,7 +89,7 @@ def test_a_name_that_leads_inside_is_refused(names, address, open_web):
 def test_of_several_addresses_only_the_open_ones_are_tried(names, open_web):
     names["carrier.test"] = [["169.254.169.254", "127.0.0.1"]]
     with carriers.running() as carrier:
-        answer = open_web(Guard(True, True)).send(Call("GET", f"http://carrier.test:{carrier.port}/"))
+        answer = open_web(Guard(True, True)).send(HttpCall("GET", f"http://carrier.test:{carrier.port}/"))
     assert answer.status == 200
     assert carrier.connections == 1
 
@@ -98,7 +98,7 @@ def test_the_address_that_was_judged_is_the_one_connected_to(names, open_web):
     """A name that changes its answer between the check and the use gains nothing: there is one look-up."""
     names["carrier.test"] = [["127.0.0.1"], ["10.255.255.1"]]
     with carriers.running() as carrier:
-        answer = open_web(Guard(True, True)).send(Call("GET", f"http://carrier.test:{carrier.port}/"))
+        answer = open_web(Guard(True, True)).send(HttpCall("GET", f"http://carrier.test:{carrier.port}/"))
         assert carrier.ledger[0].headers["host"] == f"carrier.test:{carrier.port}"
     assert answer.status == 200
     assert names["asked"] == ["carrier.test"]
@@ -108,7 +108,7 @@ def test_tls_is_checked_against_the_name_not_the_address(names, authority, open_
     names["carrier.test"] = [["127.0.0.1"]]
     guard = Guard(allow_private=True, ca_certificate=authority.pem)
     with carriers.running(authority.context) as carrier:
-        assert open_web(guard).send(Call("GET", f"https://carrier.test:{carrier.port}/")).status == 200
+        assert open_web(guard).send(HttpCall("GET", f"https://carrier.test:{carrier.port}/")).status == 200
         assert carrier.names == ["carrier.test"]
 
 
@@ -120,7 +120,7 @@ def test_a_certificate_of_another_name_or_authority_is_a_fault_of_configuration(
             (Guard(allow_private=True), "127.0.0.1"),
         ):
             with pytest.raises(NotSent) as refusal:
-                open_web(guard).send(Call("POST", f"https://{host}:{carrier.port}/", body=b"x"))
+                open_web(guard).send(HttpCall("POST", f"https://{host}:{carrier.port}/", body=b"x"))
             assert (refusal.value.code, refusal.value.configuration) == ("certificate_refused", True)
         assert carrier.ledger == []
 
@@ -130,14 +130,14 @@ def test_a_resolver_that_hangs_ends_with_the_clock(monkeypatch, open_web):
     monkeypatch.setattr(socket, "getaddrinfo", lambda *args, **kwargs: release.wait(10) and [])
     started = time.monotonic()
     with pytest.raises(NotSent, match="name_not_found"):
-        open_web(Guard(), timeout=0.3).send(Call("GET", "https://carrier.test/"))
+        open_web(Guard(), timeout=0.3).send(HttpCall("GET", "https://carrier.test/"))
     assert time.monotonic() - started < 1
     release.set()
 
 
 def test_an_unknown_name_is_not_sent(open_web):
     with pytest.raises(NotSent, match="name_not_found"):
-        open_web(Guard()).send(Call("GET", "https://nowhere.invalid/"))
+        open_web(Guard()).send(HttpCall("GET", "https://nowhere.invalid/"))
 
 
 @pytest.mark.parametrize(
@@ -145,4 +145,4 @@ def test_an_unknown_name_is_not_sent(open_web):
 )
 def test_other_schemes_are_refused(url, open_web):
     with pytest.raises(NotSent, match="address_refused"):
-        open_web(Guard()).send(Call("GET", url))
+        open_web(Guard()).send(HttpCall("GET", url))

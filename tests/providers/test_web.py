@@ -12,7 +12,7 @@ from email.utils import format_datetime
 
 import pytest
 
-from dashboard.outbound.client import MOST_ANSWER, Call, Guard, Pause
+from dashboard.outbound.client import MOST_ANSWER, Guard, HttpCall, Pause
 from dashboard.outbound.errors import NotSent, OutcomeUnknown
 from tests.providers.carrier import Carrier, answers
 
@@ -25,8 +25,8 @@ def web(open_web):
     return open_web(OPEN, timeout=QUICK)
 
 
-def post(carrier: Carrier, body: bytes = b"hello") -> Call:
-    return Call("POST", f"{carrier.url}/x?a=1", {"X-Mine": "1"}, body)
+def post(carrier: Carrier, body: bytes = b"hello") -> HttpCall:
+    return HttpCall("POST", f"{carrier.url}/x?a=1", {"X-Mine": "1"}, body)
 
 
 def test_the_request_arrives_whole(web, carrier):
@@ -243,7 +243,7 @@ def test_nothing_of_a_call_reaches_a_log_or_an_error(web, carrier, caplog):
     secret = "s3cr3t-4711"
     echo = answers(200, secret.encode())
     carrier.plays(echo, lambda wire: wire.raw(f"HTTP/1.1 {secret}\r\n\r\n".encode()))
-    call = Call("POST", f"{carrier.url}/?text={secret}", {"Authorization": secret}, secret.encode())
+    call = HttpCall("POST", f"{carrier.url}/?text={secret}", {"Authorization": secret}, secret.encode())
     assert secret not in repr(web.send(call)) + repr(call)
     with pytest.raises(OutcomeUnknown) as fault:
         web.send(call)

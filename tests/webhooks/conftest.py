@@ -17,8 +17,8 @@ from dashboard.gateway.api_keys.authentication import Caller
 from dashboard.gateway.api_keys.keys import NewKey
 from dashboard.gateway.messages import outbox
 from dashboard.gateway.webhooks import dispatcher, endpoints, queue
-from dashboard.gateway.webhooks.dispatcher import Satchel
-from dashboard.gateway.webhooks.queue import Turn
+from dashboard.gateway.webhooks.dispatcher import DispatcherContext
+from dashboard.gateway.webhooks.queue import EndpointLease
 from dashboard.models.webhooks import WebhookAttempt, WebhookDelivery, WebhookEndpoint, WebhookEvent
 from dashboard.providers.base import Outcome
 from dashboard.settings import Settings
@@ -47,13 +47,13 @@ class Office:
 
     sessions: Sessions
     settings: Settings
-    satchel: Satchel
+    satchel: DispatcherContext
     receiver: Receiver
     caller: Caller
 
     def listen(self, path: str, **more: Any) -> tuple[str, str]:
         """Make an endpoint on a path; return its id and its secret."""
-        wanted = endpoints.Wanted(self.caller.id, more.pop("url", self.receiver.url(path)), **more)
+        wanted = endpoints.NewEndpoint(self.caller.id, more.pop("url", self.receiver.url(path)), **more)
         with self.sessions.begin() as session:
             endpoint, secret = endpoints.create(session, self.satchel.cipher, wanted)
             found = endpoint.id
@@ -71,12 +71,12 @@ class Office:
         """Let a message arrive: it is sent and delivered."""
         found = message or self.message()
         with self.sessions.begin() as session:
-            assert outbox.settle_sent(session, found, "sandbox", Outcome("ref", delivered=True))
+            assert outbox.mark_sent(session, found, "sandbox", Outcome("ref", delivered=True))
         return found
 
     def serve(self) -> int:
         """Send a courier to each endpoint that has something due; return how many there were."""
-        turns: list[Turn] = []
+        turns: list[EndpointLease] = []
         for failing in (False, True):
             with self.sessions() as session:
                 turns += queue.claim(session, 10, failing=failing)
@@ -137,7 +137,7 @@ def make_office(sessions: Sessions, settings: Settings, receiver: Receiver) -> I
             key, _ = keys.create(session, NewKey("Shop"))
             session.flush()
             caller = authentication.caller_of(key)
-        made.append(Office(sessions, told, Satchel.open(sessions, told), receiver, caller))
+        made.append(Office(sessions, told, DispatcherContext.open(sessions, told), receiver, caller))
         return made[-1]
 
     yield make

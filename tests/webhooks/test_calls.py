@@ -16,9 +16,9 @@ from standardwebhooks import WebhookVerificationError
 
 from dashboard.db import utcnow
 from dashboard.gateway.webhooks import dispatcher, endpoints, queue
-from dashboard.gateway.webhooks.dispatcher import Crew
+from dashboard.gateway.webhooks.dispatcher import WebhookDispatcher
 from dashboard.gateway.webhooks.queue import WAITS
-from dashboard.outbound.client import Guard, Web
+from dashboard.outbound.client import Guard, HttpClient
 from tests.stack import until
 from tests.webhooks.conftest import Office
 from tests.webhooks.receiver import Answer
@@ -209,7 +209,7 @@ def test_what_an_answer_says_is_kept_short_and_as_text(office: Office, path: str
 def test_a_silent_endpoint_is_left_after_the_time_out(office: Office, path: str) -> None:
     office.listen(path, events=("message.sent",))
     office.receiver.answers[path] = Answer(seconds=3)
-    office.use(web=Web(Guard(True, True), timeout=0.5))
+    office.use(web=HttpClient(Guard(True, True), timeout=0.5))
     office.deliver()
     office.serve()
     [attempt] = office.attempts()
@@ -230,7 +230,7 @@ def test_a_lost_data_secret_is_said_and_no_call_made(office: Office, path: str) 
     office.listen(path, events=("message.sent",))
     office.deliver()
     changed = replace(office.settings, data_secret="another secret of at least 32 characters")
-    office.use(cipher=endpoints.cipher(changed), web=Web(endpoints.guard(changed)))
+    office.use(cipher=endpoints.cipher(changed), web=HttpClient(endpoints.guard(changed)))
     office.serve()
     assert [one.error for one in office.attempts()] == ["secret_unreadable"]
     assert office.receiver.got(path) == []
@@ -329,7 +329,7 @@ def test_a_slow_endpoint_holds_up_itself_alone(office: Office, path: str) -> Non
     office.listen(path)
     office.listen(f"{path}-quick")
     office.receiver.answers[path] = Answer(seconds=4)
-    crew = Crew(office.satchel, lambda: True)
+    crew = WebhookDispatcher(office.satchel, lambda: True)
     for _ in range(5):
         office.deliver()
     began = time.monotonic()
@@ -350,13 +350,13 @@ def test_endpoints_that_hang_do_not_take_all_places(office: Office, path: str) -
     office.listen(f"{path}-well", events=("message.sent",))
     with office.sessions.begin() as session:
         for number in range(dispatcher.MOST_FAILING + 5):
-            wanted = endpoints.Wanted(office.caller.id, office.receiver.url(path), id=f"hung-{number}")
+            wanted = endpoints.NewEndpoint(office.caller.id, office.receiver.url(path), id=f"hung-{number}")
             endpoint = endpoints.WebhookEndpoint(
                 id=wanted.id, key_id=wanted.key_id, url=wanted.url, events=["message.sent"], failing_since=utcnow()
             )
             session.add(endpoint)
             endpoints._add_secret(endpoint, office.satchel.cipher)
-    crew = Crew(office.satchel, lambda: not release.is_set())
+    crew = WebhookDispatcher(office.satchel, lambda: not release.is_set())
     office.deliver()
     crew.wake()
     try:

@@ -47,18 +47,18 @@ def test_a_delivered_message_was_sent_first(office: Office, path: str) -> None:
 def test_each_end_of_a_message_is_an_event(office: Office, path: str) -> None:
     office.listen(path)
     with office.sessions.begin() as session:
-        outbox.settle_failed(session, office.message(), "sandbox", "sandbox_refused")
+        outbox.mark_failed(session, office.message(), "sandbox", "sandbox_refused")
     with office.sessions.begin() as session:
-        outbox.settle_expired(session, office.message())
+        outbox.mark_expired(session, office.message())
     with office.sessions.begin() as session:
-        outbox.settle_sent(session, office.message(), "sandbox", Outcome("ref"))
+        outbox.mark_sent(session, office.message(), "sandbox", Outcome("ref"))
     assert office.events() == ["message.failed", "message.expired", "message.sent"]
 
 
 def test_a_message_that_is_put_back_is_no_event(office: Office, path: str) -> None:
     office.listen(path)
     with office.sessions.begin() as session:
-        outbox.put_back(session, office.message(), "unreachable", timedelta(seconds=1))
+        outbox.retry_later(session, office.message(), "unreachable", timedelta(seconds=1))
     assert office.events() == []
 
 
@@ -66,7 +66,7 @@ def test_a_worker_that_lost_its_claim_tells_nothing(office: Office, path: str) -
     office.listen(path)
     message = office.deliver()
     with office.sessions.begin() as session:
-        assert not outbox.settle_failed(session, message, "sandbox", "no_answer")
+        assert not outbox.mark_failed(session, message, "sandbox", "no_answer")
     assert office.events() == ["message.sent", "message.delivered"]
 
 
@@ -100,7 +100,7 @@ def test_an_event_and_its_cause_are_there_together_or_not_at_all(office: Office,
     office.listen(path)
     message = office.message()
     with pytest.raises(RuntimeError), office.sessions.begin() as session:
-        outbox.settle_sent(session, message, "sandbox", Outcome("ref"))
+        outbox.mark_sent(session, message, "sandbox", Outcome("ref"))
         raise RuntimeError
     assert office.events() == []
 

@@ -9,7 +9,7 @@ from sqlalchemy import func, select, update
 
 from dashboard.db import utcnow
 from dashboard.gateway.webhooks import endpoints, queue
-from dashboard.gateway.webhooks.endpoints import AlreadyDone, EndpointOff, EventNotFound, TooManyEndpoints
+from dashboard.gateway.webhooks.endpoints import AlreadyRotated, EndpointOff, EventNotFound, TooManyEndpoints
 from dashboard.models.webhooks import WebhookAttempt, WebhookDelivery, WebhookEvent
 from tests.webhooks.conftest import Office
 from tests.webhooks.receiver import Answer
@@ -136,14 +136,14 @@ def test_a_key_has_ten_endpoints_at_most(office: Office, path: str) -> None:
 
 def test_a_form_sent_twice_makes_one_endpoint_and_one_secret(office: Office, path: str) -> None:
     endpoint_id, _ = office.listen(path)
-    with pytest.raises(AlreadyDone):
+    with pytest.raises(AlreadyRotated):
         office.listen(path, id=endpoint_id)
     with office.sessions.begin() as session:
         endpoint = endpoints.find(session, endpoint_id)
         newest = endpoint.secrets[-1].id
         endpoints.rotate(session, office.satchel.cipher, endpoint, newest)
         session.flush()
-        with pytest.raises(AlreadyDone):
+        with pytest.raises(AlreadyRotated):
             endpoints.rotate(session, office.satchel.cipher, endpoint, newest)
 
 

@@ -17,7 +17,7 @@ from werkzeug.routing import Rule
 
 from dashboard.api.contract import Contract, reply
 from dashboard.api.openapi import examples as samples
-from dashboard.api.openapi.examples import Refusal
+from dashboard.api.openapi.examples import ErrorExample
 from dashboard.api.schemas.requests import SendMessage
 from dashboard.api.schemas.responses import NotQueued, Problem
 from dashboard.extensions import services
@@ -200,7 +200,7 @@ def _responses(declared: Contract) -> Json:
     responses = {
         str(status): _response(text, _content(declared.gives, odd), headers) for status, (text, odd) in about.items()
     }
-    by_status: dict[int, list[Refusal]] = {}
+    by_status: dict[int, list[ErrorExample]] = {}
     for refusal in samples.refusals(declared):
         by_status.setdefault(refusal.status, []).append(refusal)
     for status, found in sorted(by_status.items()):
@@ -213,7 +213,7 @@ def _content(model: type[BaseModel], differs: Json | None = None) -> Json:
     return {"schema": {"$ref": REFERENCE.format(model=model.__name__)}, "examples": {"example": {"value": shown}}}
 
 
-def _refused(status: int, found: list[Refusal], more: list[str]) -> Json:
+def _refused(status: int, found: list[ErrorExample], more: list[str]) -> Json:
     examples = {refusal.name: {"summary": _summary(refusal), "value": refusal.answer} for refusal in found}
     waits = ["Retry-After"] if any("Retry-After" in refusal.headers for refusal in found) else []
     return _response(
@@ -221,7 +221,7 @@ def _refused(status: int, found: list[Refusal], more: list[str]) -> Json:
     )
 
 
-def _summary(refusal: Refusal) -> str:
+def _summary(refusal: ErrorExample) -> str:
     errors = refusal.answer.get("errors")
     return str(errors[0]["message"] if errors else refusal.answer["message"])
 
@@ -231,7 +231,7 @@ def _response(about: str, content: Json, headers: list[str]) -> Json:
     return {"description": about, "headers": shown, "content": {"application/json": content}}
 
 
-def _any_of(found: list[Refusal]) -> Json:
+def _any_of(found: list[ErrorExample]) -> Json:
     """The shapes that refusals of one status have, each with the codes that it bears."""
     codes: dict[str, list[str]] = {}
     for refusal in found:

@@ -20,13 +20,13 @@ from dashboard.api.schemas.requests import Breaks
 from dashboard.api.views.webhooks import URL_FAULTS, BadUrl
 from dashboard.gateway.api_keys.authentication import UnknownKey
 from dashboard.gateway.api_keys.quotas import CapReached
-from dashboard.gateway.limits.rate_limit import RateLimited, Standing
+from dashboard.gateway.limits.rate_limit import RateLimited, WindowState
 from dashboard.gateway.messages.idempotency import Mismatch
 from dashboard.gateway.otp.otp import NoLiveOtp, TooManyAttempts, WrongCode
 from dashboard.gateway.webhooks.endpoints import EndpointNotFound, EndpointOff, EventNotFound, TooManyEndpoints
 
-STANDINGS = [Standing("minute", 3, 2, 60), Standing("hour", 10, 9, 3_600), Standing("day", 20, 19, 86_400)]
-FULL = Standing("minute", 3, 0, 41)
+STANDINGS = [WindowState("minute", 3, 2, 60), WindowState("hour", 10, 9, 3_600), WindowState("day", 20, 19, 86_400)]
+FULL = WindowState("minute", 3, 0, 41)
 SAMPLES: dict[type[Exception], list[Exception]] = {
     CapReached: [CapReached(1_000, 21_600)],
     RateLimited: [RateLimited(FULL, [FULL, *STANDINGS[1:]])],
@@ -47,7 +47,7 @@ STRANGE = "?"
 
 
 @dataclass(frozen=True)
-class Refusal:
+class ErrorExample:
     """An answer that refuses. `name` is the code where there is one."""
 
     name: str
@@ -67,7 +67,7 @@ def aside(**request: Any) -> Iterator[None]:
         yield
 
 
-def refusals(declared: Contract) -> list[Refusal]:
+def refusals(declared: Contract) -> list[ErrorExample]:
     """All that a route refuses, in the order in which it checks; one for each code."""
     found = [_refusal(answer) for answer in _answers(declared)]
     return list({(refusal.status, refusal.name): refusal for refusal in reversed(found)}.values())[::-1]
@@ -92,7 +92,7 @@ def _handled(error: Exception) -> Response:
     return current_app.make_response(handler(error))
 
 
-def _refusal(answer: Callable[[], Response]) -> Refusal:
+def _refusal(answer: Callable[[], Response]) -> ErrorExample:
     with aside():
         g.request_id = "order-42"
         response = api.finish(answer())
@@ -100,7 +100,7 @@ def _refusal(answer: Callable[[], Response]) -> Refusal:
         headers = {name: response.headers[name] for name in ("Retry-After", "RateLimit") if name in response.headers}
     codes = [item["code"] for item in shown.get("errors", [])]
     slug = "_".join(shown["message"].lower().split())
-    return Refusal(codes[0] if codes else slug, response.status_code, shown, headers)
+    return ErrorExample(codes[0] if codes else slug, response.status_code, shown, headers)
 
 
 def _broken_rules(declared: Contract) -> Iterator[dict[str, Any]]:

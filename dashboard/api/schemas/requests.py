@@ -121,13 +121,13 @@ Status = Literal["queued", "sending", "sent", "delivered", "failed", "expired"]
 ChannelWanted = Annotated[Channel, Field(examples=["sms"], description="How the code travels.")]
 
 
-class Body(BaseModel):
+class RequestBody(BaseModel):
     """Unknown fields are ignored; types are not bent."""
 
     model_config = ConfigDict(strict=True, frozen=True, extra="ignore")
 
 
-class SendMessage(Body):
+class SendMessage(RequestBody):
     """A text to one phone."""
 
     phone: PhoneNumber
@@ -148,7 +148,7 @@ class SendMessage(Body):
     ]
 
 
-class SendBatch(Body):
+class SendBatch(RequestBody):
     """Texts to many phones. Each is judged by itself."""
 
     messages: Annotated[
@@ -168,7 +168,7 @@ class SendBatch(Body):
     ]
 
 
-class SendOtp(Body):
+class SendOtp(RequestBody):
     """A code to one phone."""
 
     phone: PhoneNumber
@@ -194,7 +194,7 @@ class SendOtp(Body):
         return values
 
 
-class VerifyOtp(Body):
+class VerifyOtp(RequestBody):
     """A code that someone typed."""
 
     phone: PhoneNumber

@@ -10,7 +10,7 @@ from pydantic.alias_generators import to_camel
 from dashboard.api.schemas.requests import AN_ID, Channel, Kind, Status
 
 
-class Answer(BaseModel):
+class ResponseBody(BaseModel):
     """The body of an answer."""
 
     model_config = ConfigDict(
@@ -29,7 +29,7 @@ MessageId = Annotated[
 Success = Annotated[Literal[True], Field(description="The call did what it was asked to.")]
 
 
-class Queued(Answer):
+class Queued(ResponseBody):
     """Written down durably; delivery follows."""
 
     success: Success = True
@@ -41,7 +41,7 @@ def _is_none(value: object) -> bool:
     return value is None
 
 
-class Problem(Answer):
+class Problem(ResponseBody):
     """A rule that was broken."""
 
     path: Annotated[
@@ -68,7 +68,7 @@ class Problem(Answer):
     ] = None
 
 
-class NotQueued(Answer):
+class NotQueued(ResponseBody):
     """This message of the batch broke a rule; nothing was sent."""
 
     success: Annotated[Literal[False], Field(description="This message was refused.")] = False
@@ -81,7 +81,7 @@ class NotQueued(Answer):
     ]
 
 
-class BatchTaken(Answer):
+class BatchTaken(ResponseBody):
     """What became of each message of the batch, in the order sent."""
 
     success: Success = True
@@ -94,7 +94,7 @@ class BatchTaken(Answer):
     ]
 
 
-class OtpSent(Answer):
+class OtpSent(ResponseBody):
     """A new code lives from now on."""
 
     success: Success = True
@@ -102,7 +102,7 @@ class OtpSent(Answer):
     expires_in: Annotated[int, Field(examples=[600], description="Seconds that the code lives.")]
 
 
-class OtpVerified(Answer):
+class OtpVerified(ResponseBody):
     """The code was right; it is used up."""
 
     success: Success = True
@@ -125,14 +125,14 @@ def _moment_of(what: str) -> Any:
     return Field(examples=[shown], description=f"{what} at this time, in UTC; null: it did not.")
 
 
-class Moved(Answer):
+class Moved(ResponseBody):
     """A state that the message reached."""
 
     status: Annotated[Status, Field(examples=["queued"], description="The state.")]
     at: At
 
 
-class Described(Answer):
+class Described(ResponseBody):
     """A message, but for its text."""
 
     message_id: MessageId
@@ -185,7 +185,7 @@ class Followed(Described):
     success: Success = True
 
 
-class MessagePage(Answer):
+class MessagePage(ResponseBody):
     """Messages of this API key, the newest first."""
 
     success: Success = True
@@ -200,7 +200,7 @@ def _quota(window: str, example: int) -> Any:
     return Field(examples=[example], description=f"Codes in {window}; null: no limit.")
 
 
-class Limits(Answer):
+class Limits(ResponseBody):
     """How many codes this key may send to one number. A number can have limits of its own."""
 
     minute: Annotated[int | None, _quota("60 seconds", 3)]
@@ -208,14 +208,14 @@ class Limits(Answer):
     day: Annotated[int | None, _quota("86,400 seconds", 20)]
 
 
-class Caps(Answer):
+class Caps(ResponseBody):
     """How much this key may send in a day (UTC), to all numbers together."""
 
     messages: Annotated[int | None, Field(examples=[5_000], description="Texts; null: no cap.")]
     codes: Annotated[int | None, Field(examples=[1_000], description="Codes; null: no cap.")]
 
 
-class Me(Answer):
+class Me(ResponseBody):
     """The API key that was presented."""
 
     success: Success = True
@@ -235,7 +235,7 @@ class Me(Answer):
     ]
 
 
-class Alive(Answer):
+class Alive(ResponseBody):
     """The web server answers."""
 
     status: Annotated[Literal["ok"], Field(description="It answers.")] = "ok"
@@ -244,7 +244,7 @@ class Alive(Answer):
 Part = Annotated[Literal["ok", "down"], Field(examples=["ok"], description="Whether this part works.")]
 
 
-class Ready(Answer):
+class Ready(ResponseBody):
     """Database, Valkey and the processes behind, told apart."""
 
     ready: Annotated[bool, Field(examples=[True], description="Whether all parts work.")]

@@ -8,8 +8,8 @@ from typing import Annotated, Any, Literal
 from pydantic import AfterValidator, BeforeValidator, Field, WithJsonSchema, model_validator
 from pydantic_core import PydanticCustomError
 
-from dashboard.api.schemas.requests import BAD_MOMENT, UNPRINTABLE, Body, Breaks, Moment, Query
-from dashboard.api.schemas.responses import Answer, At, Success
+from dashboard.api.schemas.requests import BAD_MOMENT, UNPRINTABLE, Breaks, Moment, Query, RequestBody
+from dashboard.api.schemas.responses import At, ResponseBody, Success
 from dashboard.gateway.webhooks import endpoints, events
 
 MOST_IN_PAGE = 100
@@ -60,7 +60,7 @@ ABOUT_KINDS: Any = Field(
 ABOUT_DESCRIPTION: Any = Field(examples=["Shop, orders"], description="For people: one line of at most 80 characters.")
 
 
-class NewWebhook(Body):
+class NewWebhook(RequestBody):
     """An address that is to hear of events."""
 
     url: Annotated[Url, ABOUT_URL]
@@ -68,7 +68,7 @@ class NewWebhook(Body):
     description: Annotated[Description, BAD_DESCRIPTION, ABOUT_DESCRIPTION] = ""
 
 
-class WebhookChange(Body):
+class WebhookChange(RequestBody):
     """What is to be different; fields that are left out stay."""
 
     url: Annotated[Url | None, NOT_TEXT, ABOUT_URL] = None
@@ -83,7 +83,7 @@ class WebhookChange(Body):
     ] = None
 
 
-class Replay(Body):
+class ReplayRange(RequestBody):
     """One event, by `eventId`; or a period, by `since`."""
 
     event_id: Annotated[
@@ -105,7 +105,7 @@ class Replay(Body):
     ] = "undelivered"
 
     @model_validator(mode="after")
-    def _one_or_the_other(self) -> Replay:
+    def _one_or_the_other(self) -> ReplayRange:
         if (self.event_id is None) == (self.since is None):
             raise PydanticCustomError("required", "Give either eventId, or since")
         return self
@@ -142,7 +142,7 @@ def _maybe_at(what: str) -> Any:
     return Field(examples=[A_TIME], description=f"{what}; in UTC, or null.")
 
 
-class Webhook(Answer):
+class Webhook(ResponseBody):
     """An endpoint, but for its secret."""
 
     webhook_id: Annotated[str, Field(examples=[AN_ID], description="Names the endpoint.")]
@@ -177,14 +177,14 @@ class WebhookMade(WebhookShown):
     secret: Secret
 
 
-class WebhookList(Answer):
+class WebhookList(ResponseBody):
     """The endpoints of this API key, oldest first."""
 
     success: Success = True
     webhooks: Annotated[list[Webhook], Field(examples=[[]], description="At most ten.")]
 
 
-class SecretRotated(Answer):
+class SecretRotated(ResponseBody):
     """The new secret. Until `previousUntil`, calls bear both signatures."""
 
     success: Success = True
@@ -192,13 +192,13 @@ class SecretRotated(Answer):
     previous_until: At
 
 
-class Done(Answer):
+class Done(ResponseBody):
     """It is done."""
 
     success: Success = True
 
 
-class TestSent(Answer):
+class TestSent(ResponseBody):
     """A `webhook.test` is on its way."""
 
     __test__ = False  # not a test of ours, whatever its name begins with
@@ -206,14 +206,14 @@ class TestSent(Answer):
     event_id: Annotated[str, Field(examples=[AN_EVENT], description="The `webhook-id` that it bears.")]
 
 
-class Replayed(Answer):
+class Replayed(ResponseBody):
     """The events are due again."""
 
     success: Success = True
     replayed: Annotated[int, Field(examples=[12], description="How many.")]
 
 
-class Attempt(Answer):
+class Attempt(ResponseBody):
     """A call to the endpoint."""
 
     event_id: Annotated[str, Field(examples=[AN_EVENT], description="The `webhook-id`.")]
@@ -226,7 +226,7 @@ class Attempt(Answer):
     answer: Annotated[str, Field(examples=["ok"], description="Its first 1,000 characters.")]
 
 
-class Attempts(Answer):
+class Attempts(ResponseBody):
     """Calls to the endpoint, the newest first."""
 
     success: Success = True

@@ -10,14 +10,14 @@ from flask import Blueprint, Response, request
 from sqlalchemy.exc import SQLAlchemyError
 
 from dashboard.api.errors import database_down, failure, finish
-from dashboard.db import reading
+from dashboard.db import read_session
 from dashboard.extensions import services
 from dashboard.gateway.carriers import carriers
 from dashboard.gateway.delivery import receipts
 from dashboard.models.carriers import Carrier
 from dashboard.providers import registry
 from dashboard.providers.base import Alone
-from dashboard.providers.delivery_reports import Callback, Listener
+from dashboard.providers.delivery_reports import Callback, ReportListener
 from dashboard.providers.settings import InvalidSettings
 
 log = logging.getLogger(__name__)
@@ -27,24 +27,24 @@ LARGEST = 256 * 1024  # bytes; Meta puts many reports into one call
 bp = Blueprint("callbacks", __name__, url_prefix="/callbacks")
 bp.after_request(finish)
 _lock = threading.Lock()
-_listeners: dict[int, tuple[int, Listener]] = {}  # by carrier, with the version they were built from
+_listeners: dict[int, tuple[int, ReportListener]] = {}  # by carrier, with the version they were built from
 
 
 @bp.route("/<hook>", methods=["GET", "POST"], provide_automatic_options=False)
 def call_back(hook: str) -> Response:
     """Take down what a carrier reports. 500 when it cannot be kept: then the carrier comes again."""
     try:
-        with reading(services().sessions) as reader:
+        with read_session(services().sessions) as reader:
             carrier = carriers.by_hook(reader, hook)
         if carrier is None or not registry.KINDS[carrier.kind].calls_back:
             return failure(404, "Not found")
         return _answer(carrier, _listener(carrier))
-    except (SQLAlchemyError, carriers.Unreadable, InvalidSettings) as error:
+    except (SQLAlchemyError, carriers.UnreadableSettings, InvalidSettings) as error:
         log.error("a callback could not be taken: %s", type(error).__name__)
         return database_down()
 
 
-def _answer(carrier: Carrier, listener: Listener) -> Response:
+def _answer(carrier: Carrier, listener: ReportListener) -> Response:
     request.max_content_length = LARGEST
     reply = listener.called_back(
         Callback(
@@ -55,16 +55,16 @@ def _answer(carrier: Carrier, listener: Listener) -> Response:
         )
     )
     if reply.receipts:
-        receipts.take_down(services().sessions, carrier.name, reply.receipts)
-        services().bell.ring("webhooks")
+        receipts.store_receipts(services().sessions, carrier.name, reply.receipts)
+        services().wakeup.notify("webhooks")
     return Response(reply.text, reply.status, mimetype="text/plain")
 
 
-def _listener(carrier: Carrier) -> Listener:
+def _listener(carrier: Carrier) -> ReportListener:
     """What reads this carrier's callbacks, kept until its settings change."""
     with _lock:
         version, listener = _listeners.get(carrier.id, (0, None))
         if listener is None or version != carrier.version:
-            listener = cast(Listener, carriers.build(carriers.cipher(services().settings), carrier, Alone()))
+            listener = cast(ReportListener, carriers.build(carriers.cipher(services().settings), carrier, Alone()))
             _listeners[carrier.id] = (carrier.version, listener)
         return listener

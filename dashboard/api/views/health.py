@@ -7,7 +7,7 @@ from sqlalchemy.exc import SQLAlchemyError
 
 from dashboard.api.contract import Contract, contract, reply, written
 from dashboard.api.schemas.responses import Alive, Ready
-from dashboard.db import reading
+from dashboard.db import read_session
 from dashboard.extensions import services
 from dashboard.gateway import workers as processes
 from dashboard.gateway.workers import LANES
@@ -38,7 +38,7 @@ def readyz() -> Response:
     workers = {lane: running.get(lane, 0) for lane in LANES}
     parts = {
         "database": "down" if alive is None else "ok",
-        "valkey": "ok" if services().bell.answers() else "down",
+        "valkey": "ok" if services().wakeup.is_reachable() else "down",
         "relay": "ok" if running.get("relay") else "down",
     }
     ready = set(parts.values()) == {"ok"} and all(workers.values())
@@ -47,7 +47,7 @@ def readyz() -> Response:
 
 def _alive() -> dict[str, int] | None:
     try:
-        with reading(services().sessions) as session:
+        with read_session(services().sessions) as session:
             return processes.alive(session)
     except SQLAlchemyError:
         return None

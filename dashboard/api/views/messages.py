@@ -38,11 +38,11 @@ BATCH_LIMIT = 2 * 1024 * 1024  # bytes
 def send_message(wanted: SendMessage) -> Response:
     """The message is written down durably, then delivered. Follow it by its `messageId`."""
     singles, draft = Singles(caller()), batch.draft(wanted)
-    if idempotency.named():
-        response = idempotency.once(lambda session: _taken(singles, session, draft)).response
+    if idempotency.has_key():
+        response = idempotency.run_once(lambda session: _taken(singles, session, draft)).response
     else:
-        response = reply(written(Queued(message_id=services().writer.share(singles, draft))))
-    services().bell.ring("sms")
+        response = reply(written(Queued(message_id=services().group_commit.share(singles, draft))))
+    services().wakeup.notify("sms")
     return response
 
 
@@ -65,8 +65,8 @@ def send_batch(wanted: SendBatch) -> Response:
     of the `results`. Messages past the key's daily cap are refused with `daily_cap`; the ones before them are sent.
     """
     key, items = caller(), batch.judged(wanted.messages)
-    told = idempotency.once(lambda session: batch.submit(session, key, items))
-    services().bell.ring("sms")
+    told = idempotency.run_once(lambda session: batch.submit(session, key, items))
+    services().wakeup.notify("sms")
     return told.response
 
 

@@ -22,17 +22,17 @@ from dashboard.api.errors import (
     provider_refused,
     provider_silent,
 )
-from dashboard.api.idempotency import Told
+from dashboard.api.idempotency import IdempotentAnswer
 from dashboard.api.schemas.requests import SendOtp, VerifyOtp
 from dashboard.api.schemas.responses import OtpSent, OtpVerified
-from dashboard.db import reading
+from dashboard.db import read_session
 from dashboard.extensions import services, session
 from dashboard.gateway import site_settings
 from dashboard.gateway.api_keys import authentication
 from dashboard.gateway.api_keys.quotas import CapReached
 from dashboard.gateway.delivery import wait
 from dashboard.gateway.limits import rate_limit
-from dashboard.gateway.limits.rate_limit import RateLimited, Standing
+from dashboard.gateway.limits.rate_limit import RateLimited, WindowState
 from dashboard.gateway.messages.idempotency import Mismatch
 from dashboard.gateway.otp import otp
 from dashboard.gateway.otp.otp import NoLiveOtp, TooManyAttempts, WrongCode
@@ -85,18 +85,18 @@ def verify_otp(wanted: VerifyOtp) -> OtpVerified:
     """A right code is used up. A wrong one costs one of three tries; after the third, only a new code helps."""
     guess = otp.Guess(wanted.phone, wanted.otp, wanted.channel)
     told = events.written()
-    verdict = services().writer.share(_judge_all, otp.Guessed(services().keyring, caller(), guess))
+    verdict = services().group_commit.share(_judge_all, otp.VerifyRequest(services().keyring, caller(), guess))
     if events.written() != told:
-        services().bell.ring("webhooks")
+        services().wakeup.notify("webhooks")
     verdict.raise_if_wrong()
     return OtpVerified()
 
 
-def _send_all(session: Session, asked: list[otp.Asked]) -> Sequence[otp.Sent | Exception]:
+def _send_all(session: Session, asked: list[otp.SendRequest]) -> Sequence[otp.Sent | Exception]:
     return authentication.of_live_keys(session, asked, partial(otp.send_all, session))
 
 
-def _judge_all(session: Session, guessed: list[otp.Guessed]) -> Sequence[otp.Verdict | Exception]:
+def _judge_all(session: Session, guessed: list[otp.VerifyRequest]) -> Sequence[otp.VerifyResult | Exception]:
     return authentication.of_live_keys(session, guessed, partial(otp.judge_all, session))
 
 
@@ -104,35 +104,35 @@ def _language(wanted: SendOtp) -> str:
     """The one asked for, else the owner's choice for codes that name none."""
     if "language" in wanted.model_fields_set:
         return wanted.language
-    with reading(services().sessions) as reader:
+    with read_session(services().sessions) as reader:
         return site_settings.current(reader).otp_language
 
 
-def _write_down(wanted: SendOtp) -> Told:
+def _write_down(wanted: SendOtp) -> IdempotentAnswer:
     order = otp.Order(wanted.phone, wanted.channel, _language(wanted), wanted.hash or None)
-    told, standings = _once(order) if idempotency.named() else _together(order)
+    told, standings = _once(order) if idempotency.has_key() else _together(order)
     note_limits(standings)
-    services().bell.ring(wanted.channel)
+    services().wakeup.notify(wanted.channel)
     return told
 
 
-def _together(order: otp.Order) -> tuple[Told, list[Standing]]:
+def _together(order: otp.Order) -> tuple[IdempotentAnswer, list[WindowState]]:
     """With the codes that others ask for at the same time."""
-    asked = otp.Asked(services().keyring, caller(), order)
-    reference, standings = services().writer.share(_send_all, asked)
-    return idempotency.first(_sent(reference), message_uuid=_waits(order)), standings
+    asked = otp.SendRequest(services().keyring, caller(), order)
+    reference, standings = services().group_commit.share(_send_all, asked)
+    return idempotency.new_answer(_sent(reference), message_uuid=_waits(order)), standings
 
 
-def _once(order: otp.Order) -> tuple[Told, list[Standing]]:
+def _once(order: otp.Order) -> tuple[IdempotentAnswer, list[WindowState]]:
     """By itself: its Idempotency-Key is locked with it."""
     send = partial(otp.send, keyring=services().keyring, caller=caller(), order=order)
-    standings: list[Standing] = []
+    standings: list[WindowState] = []
 
     def write(session: Session) -> OtpSent:
         reference, standings[:] = send(session)
         return _sent(reference)
 
-    return idempotency.once(write, alone=True, message_uuid=_waits(order)), standings
+    return idempotency.run_once(write, alone=True, message_uuid=_waits(order)), standings
 
 
 def _sent(reference: str) -> OtpSent:
@@ -144,7 +144,7 @@ def _waits(order: otp.Order) -> bool:
     return order.channel == "whatsapp"
 
 
-def _provider_says(told: Told, phone: str) -> Told:
+def _provider_says(told: IdempotentAnswer, phone: str) -> IdempotentAnswer:
     """Wait for WhatsApp, and give the answer that follows; raise ProviderFailed when nothing was sent."""
     answer = wait.outcome_of(services().sessions, told.kept.message_uuid or "", PROVIDER_SECONDS)
     if answer is None:

@@ -15,8 +15,8 @@ from dashboard.api.schemas.webhooks import (
     Done,
     NewWebhook,
     PageOfAttempts,
-    Replay,
     Replayed,
+    ReplayRange,
     SecretRotated,
     TestSent,
     Webhook,
@@ -28,7 +28,13 @@ from dashboard.api.schemas.webhooks import (
 from dashboard.db import iso, utcnow
 from dashboard.extensions import services, session
 from dashboard.gateway.webhooks import endpoints, events, queue
-from dashboard.gateway.webhooks.endpoints import EndpointNotFound, EndpointOff, EventNotFound, TooManyEndpoints, Wanted
+from dashboard.gateway.webhooks.endpoints import (
+    EndpointNotFound,
+    EndpointOff,
+    EventNotFound,
+    NewEndpoint,
+    TooManyEndpoints,
+)
 from dashboard.models.webhooks import WebhookAttempt, WebhookEndpoint
 
 TAG = "Webhooks"
@@ -68,7 +74,7 @@ def list_webhooks() -> WebhookList:
 def create_webhook(wanted: NewWebhook) -> WebhookMade:
     """From the answer on, no event passes it by. The `secret` is in this answer only."""
     _check_url(wanted.url)
-    asked = Wanted(caller().id, wanted.url, tuple(wanted.events or events.KINDS), wanted.description)
+    asked = NewEndpoint(caller().id, wanted.url, tuple(wanted.events or events.KINDS), wanted.description)
     endpoint, secret = endpoints.create(session, _box(), asked)
     made = WebhookMade(**_described(endpoint), secret=secret)
     session.commit()
@@ -146,7 +152,7 @@ def test_webhook(webhook_id: str) -> TestSent:
     """A `webhook.test` goes to this endpoint alone. See its attempts for what came of it."""
     reference = endpoints.send_test(session, _find(webhook_id))
     session.commit()
-    services().bell.ring(queue.LANE)
+    services().wakeup.notify(queue.LANE)
     return TestSent(event_id=reference)
 
 
@@ -172,7 +178,7 @@ def list_attempts(wanted: PageOfAttempts, webhook_id: str) -> Attempts:
 @bp.post("/webhooks/<webhook_id>/replay", provide_automatic_options=False)
 @contract(
     Contract(
-        takes=Replay,
+        takes=ReplayRange,
         gives=Replayed,
         scope="webhooks",
         refuses=(EndpointNotFound, EndpointOff, EventNotFound),
@@ -180,7 +186,7 @@ def list_attempts(wanted: PageOfAttempts, webhook_id: str) -> Attempts:
         tag=TAG,
     )
 )
-def replay_events(wanted: Replay, webhook_id: str) -> Replayed:
+def replay_events(wanted: ReplayRange, webhook_id: str) -> Replayed:
     """Send one event, or those of a period, again, each under the `webhook-id` it had. Events are kept 30 days. A call
     replays 10,000 at most; call again for the rest.
     """
@@ -193,7 +199,7 @@ def replay_events(wanted: Replay, webhook_id: str) -> Replayed:
         since, until = wanted.since or utcnow(), wanted.until or utcnow()
         count = endpoints.replay_period(session, endpoint, since, until, wanted.only)
     session.commit()
-    services().bell.ring(queue.LANE)
+    services().wakeup.notify(queue.LANE)
     return Replayed(replayed=count)
 
 

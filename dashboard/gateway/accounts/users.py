@@ -73,7 +73,7 @@ def listed(session: Session) -> list[User]:
     return list(session.scalars(select(User).order_by(User.email)))
 
 
-def exist(session: Session) -> bool:
+def any_exist(session: Session) -> bool:
     return session.scalar(select(User.id).limit(1)) is not None
 
 
@@ -96,7 +96,7 @@ def set_up(session: Session, token: str, wanted: NewPerson) -> User:
     """Make the first owner; the link dies with it. Raise DeadLink, InvalidPerson or WeakPassword."""
     live = (SetupLink.digest == _digest(token), SetupLink.used_at.is_(None), SetupLink.expires_at > utcnow())
     used = update(SetupLink).where(*live).values(used_at=utcnow()).returning(SetupLink.digest)
-    if session.scalar(used) is None or exist(session):
+    if session.scalar(used) is None or any_exist(session):
         raise DeadLink
     return add(session, wanted)
 

@@ -14,7 +14,7 @@ from typing import Any, Protocol, TypeVar
 from sqlalchemy import bindparam, or_, select, update
 from sqlalchemy.orm import Session
 
-from dashboard.db import Runs, UtcDateTime, utcnow
+from dashboard.db import Executor, UtcDateTime, utcnow
 from dashboard.models.api_keys import ApiKey, KeySecret
 
 ALPHABET = string.digits + string.ascii_uppercase + string.ascii_lowercase
@@ -104,7 +104,7 @@ T = TypeVar("T")
 Presented = TypeVar("Presented", bound=HasCaller)
 
 
-def authenticate(session: Runs, secret: str) -> Caller:
+def authenticate(session: Executor, secret: str) -> Caller:
     """The key behind a secret; raise UnknownKey."""
     if not is_well_formed(secret):
         raise UnknownKey

@@ -12,7 +12,7 @@ from sqlalchemy import Integer, cast, func, or_, select, text, update
 from sqlalchemy.dialects import postgresql, sqlite
 from sqlalchemy.orm import Session
 
-from dashboard.db import change, table, utcnow
+from dashboard.db import core_table, execute_dml, utcnow
 from dashboard.models.api_keys import FROM_APP, ApiKey, KeyCaller
 
 MOST_A_MINUTE = 10  # new pairs that a process notes of a key; what is beyond is noted in a later minute
@@ -24,11 +24,11 @@ MANY = 10  # addresses in the period: no house of servers has as many that call 
 SHOWN = 20
 # HTTP libraries of Android, Flutter and iOS, and browsers. A server that uses one comes from an address or two.
 APPS = re.compile(r"okhttp|dart|dalvik|cfnetwork|alamofire|mozilla|expo|react.?native|flutter", re.I)
-_CALLERS = table(KeyCaller)
+_CALLERS = core_table(KeyCaller)
 
 
 @dataclass(frozen=True)
-class Sighting:
+class KeyUse:
     """One call, as it came in."""
 
     key_id: str
@@ -36,21 +36,21 @@ class Sighting:
     agent: str
 
     @classmethod
-    def of(cls, key_id: str, address: str, agent: str) -> Sighting:
+    def of(cls, key_id: str, address: str, agent: str) -> KeyUse:
         """From what the caller says of itself, cut to what can be kept."""
         printable = "".join(c if c.isprintable() else " " for c in agent[:LONGEST_AGENT])
         return cls(key_id, address[:45], printable.strip())
 
 
-class Memory:
+class RecentUses:
     """What this process noted in the minute that runs, so that what is known costs no write."""
 
     def __init__(self) -> None:
         self.minute = 0
-        self.noted: set[Sighting] = set()
+        self.noted: set[KeyUse] = set()
         self.counts: Counter[str] = Counter()
 
-    def is_new(self, sighting: Sighting, now: float | None = None) -> bool:
+    def is_new(self, sighting: KeyUse, now: float | None = None) -> bool:
         """Whether it is to be written down; says so once a minute, and for MOST_A_MINUTE of a key."""
         minute = int((time.monotonic() if now is None else now) // 60)
         if minute != self.minute:
@@ -62,11 +62,11 @@ class Memory:
         return True
 
 
-memory = Memory()
+memory = RecentUses()
 
 
 @dataclass(frozen=True)
-class Seen:
+class UsageEntry:
     """A user agent or an address; `others` counts the addresses of an agent, or the agents of an address."""
 
     value: str
@@ -77,7 +77,7 @@ class Seen:
 
 
 @dataclass(frozen=True)
-class Embedded:
+class ExposedKey:
     """A key that calls from as many places as an app does."""
 
     key_id: str
@@ -85,29 +85,31 @@ class Embedded:
     addresses: int
 
 
-def note(session: Session, sighting: Sighting) -> None:
+def record(session: Session, sighting: KeyUse) -> None:
     """Write it down, unless the key's day is full. The caller commits."""
     now = utcnow()
     told = {"key_id": sighting.key_id, "day": now.date(), "address": sighting.address, "agent": sighting.agent}
     same = [_CALLERS.c[name] == value for name, value in told.items()]
-    if change(session, update(_CALLERS).where(*same).values(last_at=now)) or _is_full(session, sighting, now.date()):
+    if execute_dml(session, update(_CALLERS).where(*same).values(last_at=now)) or _is_full(
+        session, sighting, now.date()
+    ):
         return
     dialect = postgresql if session.get_bind().dialect.name == "postgresql" else sqlite
     row = {**told, "from_app": bool(APPS.search(sighting.agent)), "first_at": now, "last_at": now}
     session.execute(dialect.insert(_CALLERS).values(**row).on_conflict_do_nothing())
 
 
-def agents(session: Session, key_id: str) -> list[Seen]:
+def agents(session: Session, key_id: str) -> list[UsageEntry]:
     """The user agents of a key in the days that are kept, the latest first; one more than SHOWN when there are more."""
     return _seen(session, key_id, "agent", "address")
 
 
-def addresses(session: Session, key_id: str) -> list[Seen]:
+def addresses(session: Session, key_id: str) -> list[UsageEntry]:
     """The addresses that used a key, the latest first; one more than SHOWN when there are more."""
     return _seen(session, key_id, "address", "agent")
 
 
-def embedded(session: Session, key_id: str | None = None) -> list[Embedded]:
+def exposed_keys(session: Session, key_id: str | None = None) -> list[ExposedKey]:
     """Live keys, free of networks, that phones or browsers presented from MANY addresses in the last seven days."""
     count = func.count(_CALLERS.c.address.distinct())
     query = (
@@ -121,15 +123,15 @@ def embedded(session: Session, key_id: str | None = None) -> list[Embedded]:
         .having(count >= MANY)
         .order_by(count.desc())
     )
-    return [Embedded(*row[:3]) for row in session.execute(query) if not row.networks]
+    return [ExposedKey(*row[:3]) for row in session.execute(query) if not row.networks]
 
 
-def _is_full(session: Session, sighting: Sighting, day: date) -> bool:
+def _is_full(session: Session, sighting: KeyUse, day: date) -> bool:
     of_day = (_CALLERS.c.key_id == sighting.key_id, _CALLERS.c.day == day)
     return (session.scalar(select(func.count()).select_from(_CALLERS).where(*of_day)) or 0) >= MOST_A_DAY
 
 
-def _seen(session: Session, key_id: str, name: str, other: str) -> list[Seen]:
+def _seen(session: Session, key_id: str, name: str, other: str) -> list[UsageEntry]:
     columns = _CALLERS.c
     last, from_app = func.max(columns.last_at), func.max(cast(columns.from_app, Integer))
     query = (
@@ -139,4 +141,4 @@ def _seen(session: Session, key_id: str, name: str, other: str) -> list[Seen]:
         .order_by(last.desc())
         .limit(SHOWN + 1)
     )
-    return [Seen(row[0], row[1], row[2], row[3], bool(row[4])) for row in session.execute(query)]
+    return [UsageEntry(row[0], row[1], row[2], row[3], bool(row[4])) for row in session.execute(query)]

@@ -17,7 +17,7 @@ from sqlalchemy.orm import Session
 from dashboard.db import lock
 from dashboard.gateway import encryption
 from dashboard.gateway.messages import outbox
-from dashboard.models.carriers import Carrier, CarrierLine, Route
+from dashboard.models.carriers import Carrier, CarrierConnection, Route
 from dashboard.providers import registry
 from dashboard.providers.base import Host, Provider
 from dashboard.providers.settings import InvalidSettings, Scalar
@@ -33,12 +33,12 @@ class CarrierNotFound(LookupError):
     """No carrier has this name."""
 
 
-class Unreadable(Exception):
+class UnreadableSettings(Exception):
     """Its settings were sealed under another DATA_SECRET."""
 
 
 @dataclass(frozen=True)
-class Wanted:
+class NewCarrier:
     """A new carrier as a form or command gives it; `values` are checked by its kind."""
 
     kind: str
@@ -51,7 +51,7 @@ def cipher(settings: Settings) -> Fernet:
     return encryption.cipher(settings, b"carrier settings")
 
 
-def add(session: Session, box: Fernet, wanted: Wanted, created_by: str | None = None) -> Carrier:
+def add(session: Session, box: Fernet, wanted: NewCarrier, created_by: str | None = None) -> Carrier:
     """Make a carrier; the first of a channel becomes its default route. Raise InvalidSettings. The caller commits."""
     lock(session, "carriers")
     problem = _name_problem(session, wanted.name)
@@ -76,7 +76,7 @@ def add(session: Session, box: Fernet, wanted: Wanted, created_by: str | None = 
 
 def revise(session: Session, box: Fernet, carrier: Carrier, given: Mapping[str, Any]) -> None:
     """Change its settings; a secret that is left empty stays. Raise InvalidSettings."""
-    carrier.sealed = _seal(box, registry.revise(carrier.kind, told(box, carrier), given))
+    carrier.sealed = _seal(box, registry.revise(carrier.kind, decrypted(box, carrier), given))
     _renew(carrier)
     session.flush()
 
@@ -93,13 +93,13 @@ def switch(session: Session, carrier: Carrier, *, on: bool) -> None:
     carrier.enabled = on
     _renew(carrier)
     session.flush()
-    outbox.unpark(session, [carrier.id])
+    outbox.release_deferred(session, [carrier.id])
 
 
 def remove(session: Session, carrier: Carrier) -> None:
     """Forget a carrier, its credentials and its routes; what waits for it is routed anew, the log keeps its name."""
-    outbox.unpark(session, [carrier.id])
-    session.execute(delete(CarrierLine).where(CarrierLine.carrier_id == carrier.id))
+    outbox.release_deferred(session, [carrier.id])
+    session.execute(delete(CarrierConnection).where(CarrierConnection.carrier_id == carrier.id))
     session.delete(carrier)
     session.flush()
 
@@ -127,23 +127,23 @@ def listed(session: Session) -> list[Carrier]:
     return list(session.scalars(select(Carrier).order_by(Carrier.name)))
 
 
-def told(box: Fernet, carrier: Carrier) -> dict[str, Scalar]:
+def decrypted(box: Fernet, carrier: Carrier) -> dict[str, Scalar]:
     """Its settings in the clear, secrets too; raise Unreadable."""
     try:
         found: dict[str, Scalar] = json.loads(box.decrypt(carrier.sealed))
     except InvalidToken:
-        raise Unreadable(carrier.name) from None
+        raise UnreadableSettings(carrier.name) from None
     return found
 
 
 def shown(box: Fernet, carrier: Carrier) -> dict[str, Scalar]:
     """Its settings as people may see them: of a secret, whether it is set."""
-    return registry.shown(carrier.kind, told(box, carrier))
+    return registry.shown(carrier.kind, decrypted(box, carrier))
 
 
 def build(box: Fernet, carrier: Carrier, host: Host) -> Provider:
     """Ready to send; raise Unreadable or InvalidSettings."""
-    return registry.build(carrier.kind, told(box, carrier), carrier.name, host)
+    return registry.build(carrier.kind, decrypted(box, carrier), carrier.name, host)
 
 
 # How they do

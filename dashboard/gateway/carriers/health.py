@@ -7,10 +7,10 @@ from datetime import datetime, timedelta
 from sqlalchemy import delete, select, update
 from sqlalchemy.orm import Session
 
-from dashboard.db import Runs, utcnow
+from dashboard.db import Executor, utcnow
 from dashboard.gateway.carriers.carriers import LONGEST_DOWN, SHORTEST_DOWN
 from dashboard.gateway.messages import outbox
-from dashboard.models.carriers import Carrier, CarrierLine, CarrierMinute
+from dashboard.models.carriers import Carrier, CarrierConnection, CarrierMinute
 from dashboard.providers import registry
 
 LINE_ALIVE = timedelta(seconds=10)
@@ -27,14 +27,14 @@ def is_down(carrier: Carrier, now: datetime) -> bool:
     return carrier.down_since is not None and (carrier.down_until is None or now < carrier.down_until)
 
 
-def went_down(run: Runs, carrier_id: int) -> bool:
+def went_down(run: Executor, carrier_id: int) -> bool:
     """Whether the database has it down at this moment."""
     return run.execute(select(Carrier.down_since).where(Carrier.id == carrier_id)).scalar() is not None
 
 
 def send_back(session: Session) -> None:
     """Route anew what waits for carriers that are down, now and then: a worker may have parked it just too late."""
-    outbox.unpark(session, session.scalars(select(Carrier.id).where(Carrier.down_since.is_not(None))).all())
+    outbox.release_deferred(session, session.scalars(select(Carrier.id).where(Carrier.down_since.is_not(None))).all())
 
 
 def mark_down(session: Session, carrier_id: int, code: str) -> None:
@@ -44,7 +44,7 @@ def mark_down(session: Session, carrier_id: int, code: str) -> None:
     pause = min(max(now - (since or now), SHORTEST_DOWN), LONGEST_DOWN)
     values = {"down_since": since or now, "down_until": now + pause, "down_code": code}
     session.execute(update(Carrier).where(Carrier.id == carrier_id).values(values))
-    outbox.unpark(session, [carrier_id])
+    outbox.release_deferred(session, [carrier_id])
 
 
 def mark_up(session: Session, carrier_id: int) -> None:
@@ -53,7 +53,7 @@ def mark_up(session: Session, carrier_id: int) -> None:
     send_back(session)
 
 
-def beat(session: Session, lines: list[CarrierLine]) -> None:
+def beat(session: Session, lines: list[CarrierConnection]) -> None:
     """Write down how this process's lines stand."""
     for line in lines:
         session.merge(line)
@@ -61,12 +61,12 @@ def beat(session: Session, lines: list[CarrierLine]) -> None:
 
 def leave(session: Session, process: str) -> None:
     """Take a process's lines off the list."""
-    session.execute(delete(CarrierLine).where(CarrierLine.process == process))
+    session.execute(delete(CarrierConnection).where(CarrierConnection.process == process))
 
 
-def lines(session: Session) -> list[CarrierLine]:
+def lines(session: Session) -> list[CarrierConnection]:
     """The lines that gave a sign lately."""
-    return list(session.scalars(select(CarrierLine).where(CarrierLine.beat_at > utcnow() - LINE_ALIVE)))
+    return list(session.scalars(select(CarrierConnection).where(CarrierConnection.beat_at > utcnow() - LINE_ALIVE)))
 
 
 def review(session: Session) -> None:
@@ -84,10 +84,10 @@ def review(session: Session) -> None:
             carrier.down_since, carrier.down_until = now, None
             carrier.down_code = next((line.code for line in mine if line.code), "no_session")
             session.flush()
-            outbox.unpark(session, [carrier.id])
+            outbox.release_deferred(session, [carrier.id])
 
 
 def forget_old(session: Session) -> None:
     """Drop what carriers answered longer ago than is shown."""
     session.execute(delete(CarrierMinute).where(CarrierMinute.at < utcnow() - KEPT))
-    session.execute(delete(CarrierLine).where(CarrierLine.beat_at < utcnow() - 6 * LINE_ALIVE))
+    session.execute(delete(CarrierConnection).where(CarrierConnection.beat_at < utcnow() - 6 * LINE_ALIVE))

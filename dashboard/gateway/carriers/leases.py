@@ -14,13 +14,11 @@ from typing import Any
 from redis import Redis
 from redis.exceptions import RedisError
 
-from dashboard.gateway.carriers.rate import Local
-from dashboard.providers.base import Permits
+from dashboard.gateway.carriers.rate import LATE, SLOW, LocalRateLimiter
+from dashboard.providers.base import Tokens
 
 LEASE = 10.0  # seconds that a bind is held without being asked for again
 QUIET = 2.0  # seconds that a Redis which failed is left alone: each call may take its client's whole time-out
-SLOW = 5.0  # seconds of half the rate, after the carrier throttled
-LATE = 0.005  # seconds of the rate that are not lost to whoever asks late
 
 # Keep or take a bind. KEYS: its places; ARGV: token, milliseconds.
 TAKE = """
@@ -59,7 +57,7 @@ return {granted, math.max(0, math.ceil(due - now))}
 """
 
 
-class Sharing:
+class CarrierCoordinator:
     """One process's part in a carrier: the binds and the rate of `base.Host`. Safe to call from several threads."""
 
     def __init__(self, redis: Redis, carrier: str) -> None:
@@ -72,9 +70,9 @@ class Sharing:
         self._is_held = False
         self._down_since: float | None = None
         self._quiet_until = 0.0
-        self._local = Local()
+        self._local = LocalRateLimiter()
 
-    def take_slot(self, most: int) -> bool:
+    def acquire_bind(self, most: int) -> bool:
         """Take or keep one of `most` binds. Without Redis: keep it, or take one when every lease must be over."""
         self._most = most
         taken = self._ask(lambda: self._take(keys=self._places(), args=[self._token, int(LEASE * 1000)]))
@@ -85,18 +83,18 @@ class Sharing:
             self._is_held = bool(taken)
         return self._is_held
 
-    def free_slot(self) -> None:
+    def release_bind(self) -> None:
         """Give the bind back."""
         self._is_held = False
         self._ask(lambda: self._free(keys=self._places(), args=[self._token]) or True)
 
-    def permits(self, rate: float, wanted: int) -> Permits:
+    def acquire_tokens(self, rate: float, wanted: int) -> Tokens:
         """Leave for `wanted` segments or none, at `rate` a second over all processes."""
         keys = [f"{self._name}:due", f"{self._name}:slow"]
         found = self._ask(lambda: self._permit(keys=keys, args=[rate, wanted, int(LATE * 1e6)]))
         if found is None:
-            return self._local.permits(rate / self._most, wanted)
-        return Permits(int(found[0]), int(found[1]) / 1e6)
+            return self._local.acquire_tokens(rate / self._most, wanted)
+        return Tokens(int(found[0]), int(found[1]) / 1e6)
 
     def slow_down(self) -> None:
         """Half the rate for everybody, for a while."""

@@ -9,13 +9,13 @@ from typing import Any
 from sqlalchemy import func, select
 from sqlalchemy.orm import Session
 
-from dashboard.db import table, utcnow
+from dashboard.db import core_table, utcnow
 from dashboard.gateway.statistics.queries import within
 from dashboard.models.carriers import CARRIER_BOUNDS, CarrierMinute
 
 HOURS = 24
 HOUR = timedelta(hours=1)
-_MINUTES = table(CarrierMinute).c
+_MINUTES = core_table(CarrierMinute).c
 _COUNTS = (_MINUTES.taken, _MINUTES.refused, _MINUTES.again, _MINUTES.unknown)
 
 

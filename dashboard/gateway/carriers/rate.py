@@ -5,11 +5,13 @@ from __future__ import annotations
 import threading
 import time
 
-from dashboard.gateway.carriers.leases import LATE, SLOW
-from dashboard.providers.base import Permits
+from dashboard.providers.base import Tokens
+
+SLOW = 5.0  # seconds of half the rate, after the carrier throttled
+LATE = 0.005  # seconds of the rate that are not lost to whoever asks late
 
 
-class Local:
+class LocalRateLimiter:
     """The rate of a process that asks nobody."""
 
     def __init__(self) -> None:
@@ -17,14 +19,14 @@ class Local:
         self._due = 0.0
         self._slow_until = 0.0
 
-    def permits(self, rate: float, wanted: int) -> Permits:
+    def acquire_tokens(self, rate: float, wanted: int) -> Tokens:
         with self._lock:
             now = time.monotonic()
             if self._due > now:
-                return Permits(0, self._due - now)
+                return Tokens(0, self._due - now)
             step = (2 if now < self._slow_until else 1) / rate
             self._due = max(self._due, now - LATE) + wanted * step
-            return Permits(wanted, max(0.0, self._due - now))
+            return Tokens(wanted, max(0.0, self._due - now))
 
     def slow_down(self) -> None:
         self._slow_until = time.monotonic() + SLOW

@@ -7,16 +7,18 @@ from typing import Any
 from sqlalchemy import insert, select
 from sqlalchemy.orm import Session
 
-from dashboard.db import table, utcnow
-from dashboard.models.delivery import Setback
+from dashboard.db import core_table, utcnow
+from dashboard.models.delivery import FailedAttempt
 
 
-def note(session: Any, message_id: int, carrier: str, outcome: str, code: str) -> None:
+def record(session: Any, message_id: int, carrier: str, outcome: str, code: str) -> None:
     """Remember a try that did not go well."""
     row = {"message_id": message_id, "at": utcnow(), "carrier": carrier, "outcome": outcome, "code": code[:40]}
-    session.execute(insert(table(Setback)), [row])
+    session.execute(insert(core_table(FailedAttempt)), [row])
 
 
-def setbacks(session: Session, message_id: int) -> list[Setback]:
+def failed_attempts(session: Session, message_id: int) -> list[FailedAttempt]:
     """The tries of a message that did not go well, oldest first."""
-    return list(session.scalars(select(Setback).where(Setback.message_id == message_id).order_by(Setback.id)))
+    return list(
+        session.scalars(select(FailedAttempt).where(FailedAttempt.message_id == message_id).order_by(FailedAttempt.id))
+    )

@@ -18,14 +18,14 @@ from sqlalchemy import insert
 from sqlalchemy.orm import Session
 
 from dashboard import redis
-from dashboard.db import Sessions, reading, table, utcnow
+from dashboard.db import Sessions, core_table, read_session, utcnow
 from dashboard.gateway import workers
 from dashboard.gateway.carriers import carriers, health, leases
 from dashboard.gateway.messages import outbox
 from dashboard.gateway.routing import rules
-from dashboard.gateway.routing.rules import Book, Known
-from dashboard.gateway.sandbox.inbox import Handset
-from dashboard.models.carriers import CARRIER_BOUNDS, Carrier, CarrierLine, CarrierMinute
+from dashboard.gateway.routing.rules import CarrierSnapshot, RoutingTable
+from dashboard.gateway.sandbox.inbox import SandboxInbox
+from dashboard.models.carriers import CARRIER_BOUNDS, Carrier, CarrierConnection, CarrierMinute
 from dashboard.outbound.errors import NotSent, OutcomeUnknown, Refused
 from dashboard.providers import registry
 from dashboard.providers.base import Provider, Receipt, Result, State
@@ -45,7 +45,7 @@ TakeDown = Callable[[str, Sequence[Receipt]], None]
 
 
 @dataclass
-class Line:
+class Connection:
     """One carrier in this process. `bad` counts failures on end; `tally` and `times` what came of calls."""
 
     id: int
@@ -77,7 +77,7 @@ class Line:
         return code if self.bad >= MOST_BAD else None
 
 
-class Lines:
+class Connections:
     """All lines of a process, by carrier id. The sandbox is always among them."""
 
     def __init__(self, sessions: Sessions, settings: Settings, channel: str, take_down: TakeDown) -> None:
@@ -87,9 +87,11 @@ class Lines:
         self.take_down = take_down
         self.box = carriers.cipher(settings)
         self.redis = redis.connect(settings.redis_url)
-        self.book = Book()
-        sandbox = Sandbox(Handset(sessions, settings).receive)
-        self.open: dict[int, Line] = {outbox.SANDBOX_ID: Line(outbox.SANDBOX_ID, carriers.SANDBOX, 0, sandbox)}
+        self.book = RoutingTable()
+        sandbox = Sandbox(SandboxInbox(sessions, settings).receive)
+        self.open: dict[int, Connection] = {
+            outbox.SANDBOX_ID: Connection(outbox.SANDBOX_ID, carriers.SANDBOX, 0, sandbox)
+        }
         self._read_at = 0.0
         self._lock = threading.Lock()
 
@@ -98,7 +100,7 @@ class Lines:
         with self._lock:
             if not now and time.monotonic() - self._read_at < REFRESH_SECONDS:
                 return
-            with reading(self.sessions) as session:
+            with read_session(self.sessions) as session:
                 book = rules.read(session)
                 self._renew(session, book)
             self.book, self._read_at = book, time.monotonic()
@@ -109,7 +111,7 @@ class Lines:
             health.beat(session, [self._as_row(line) for line in self._others()])
             minutes = [row for line in self._others() if _is_due(line) and (row := _tallied(line))]
             if minutes:
-                session.connection().execute(insert(table(CarrierMinute)), minutes)
+                session.connection().execute(insert(core_table(CarrierMinute)), minutes)
 
     def states(self) -> dict[int, State]:
         """How each carrier stands."""
@@ -121,7 +123,7 @@ class Lines:
         with self.sessions.begin() as session:
             health.leave(session, workers.name())
 
-    def carriers(self) -> list[Known]:
+    def carriers(self) -> list[CarrierSnapshot]:
         """Those of the book that serve this process's channel."""
         return [known for known in self.book.carriers.values() if self._is_mine(known)]
 
@@ -135,7 +137,7 @@ class Lines:
         line = self.open.get(carrier_id)
         return _may_try(known) and line is not None and line.under_way == 0 and line.room > 0
 
-    def room(self, line: Line) -> int:
+    def room(self, line: Connection) -> int:
         """How many texts a line may be given now: none while it is down, one when it is due for a try."""
         known = self.book.carriers.get(line.id)
         if known is None or known.down_since is None:
@@ -147,10 +149,10 @@ class Lines:
         known = self.book.carriers.get(carrier_id)
         return known is not None and known.down_since is not None
 
-    def _others(self) -> list[Line]:
+    def _others(self) -> list[Connection]:
         return [line for line in list(self.open.values()) if line.id != outbox.SANDBOX_ID]
 
-    def _renew(self, session: Session, book: Book) -> None:
+    def _renew(self, session: Session, book: RoutingTable) -> None:
         wanted = {known.id: known for known in book.carriers.values() if self._is_mine(known)}
         gone = [line for line in self._others() if line.id not in wanted or wanted[line.id].version != line.version]
         for line in gone:
@@ -161,22 +163,22 @@ class Lines:
             if known.id not in self.open:
                 self._open(session, known)
 
-    def _is_mine(self, known: Known) -> bool:
+    def _is_mine(self, known: CarrierSnapshot) -> bool:
         return known.enabled and self.channel in registry.KINDS[known.kind].channels
 
-    def _open(self, session: Session, known: Known) -> None:
+    def _open(self, session: Session, known: CarrierSnapshot) -> None:
         row = session.get(Carrier, known.id)
         if row is None:
             return
         host = LineHost(known, self)
         try:
             provider = carriers.build(self.box, row, host)
-        except (carriers.Unreadable, InvalidSettings) as error:
+        except (carriers.UnreadableSettings, InvalidSettings) as error:
             log.error("carrier %s cannot be opened: %s", known.name, type(error).__name__)
             return
-        self.open[known.id] = Line(known.id, known.name, known.version, provider)
+        self.open[known.id] = Connection(known.id, known.name, known.version, provider)
 
-    def _close(self, lines: list[Line]) -> None:
+    def _close(self, lines: list[Connection]) -> None:
         """Side by side: each may wait for what is under way."""
         threads = [threading.Thread(target=line.provider.close, daemon=True) for line in lines]
         for thread in threads:
@@ -185,9 +187,9 @@ class Lines:
         for thread in threads:
             thread.join(max(end - time.monotonic(), 0))
 
-    def _as_row(self, line: Line) -> CarrierLine:
+    def _as_row(self, line: Connection) -> CarrierConnection:
         state = line.provider.state()
-        return CarrierLine(
+        return CarrierConnection(
             process=workers.name(),
             carrier_id=line.id,
             state=state.name,
@@ -198,10 +200,10 @@ class Lines:
         )
 
 
-class LineHost(leases.Sharing):
+class LineHost(leases.CarrierCoordinator):
     """What a line's carrier may ask of the gateway: binds and permits that all share, and receipts kept."""
 
-    def __init__(self, known: Known, lines: Lines) -> None:
+    def __init__(self, known: CarrierSnapshot, lines: Connections) -> None:
         super().__init__(lines.redis, str(known.id))
         self.name = known.name
         self.lines = lines
@@ -210,7 +212,7 @@ class LineHost(leases.Sharing):
         self.lines.take_down(self.name, receipts)
 
 
-def _may_try(known: Known) -> bool:
+def _may_try(known: CarrierSnapshot) -> bool:
     return known.down_until is not None and known.down_until <= utcnow()
 
 
@@ -222,11 +224,11 @@ def _word(result: Result) -> str:
     return "unknown" if isinstance(result, OutcomeUnknown) else "taken"
 
 
-def _is_due(line: Line) -> bool:
+def _is_due(line: Connection) -> bool:
     return time.monotonic() - line.counted_at >= TALLY_SECONDS
 
 
-def _tallied(line: Line) -> dict[str, object] | None:
+def _tallied(line: Connection) -> dict[str, object] | None:
     """What it did since the last time; None when that is nothing."""
     line.counted_at = time.monotonic()
     if not line.tally:

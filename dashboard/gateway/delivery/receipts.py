@@ -13,12 +13,12 @@ from typing import Any
 from sqlalchemy import and_, delete, func, insert, select, update
 from sqlalchemy.orm import Session
 
-from dashboard.db import Sessions, table, utcnow
-from dashboard.gateway.delivery.attempts import note
+from dashboard.db import Sessions, core_table, utcnow
+from dashboard.gateway.delivery.attempts import record
 from dashboard.gateway.messages import outbox
 from dashboard.gateway.webhooks import events
 from dashboard.models.api_keys import ApiKey
-from dashboard.models.delivery import MessagePart, Setback, StrayReceipt
+from dashboard.models.delivery import FailedAttempt, MessagePart, UnmatchedReceipt
 from dashboard.models.messages import Message
 from dashboard.providers.base import Receipt
 
@@ -34,17 +34,17 @@ LOST_WITHIN = timedelta(minutes=10)  # a text whose reference died with its work
 TRIED_FOR = timedelta(minutes=15)  # to find the message of a stray
 BATCH = 500
 KEPT = timedelta(days=90)
-_MESSAGES = table(Message)
+_MESSAGES = core_table(Message)
 _ENTRIES = ("id", "key_id", "kind", "channel", "lane", "status", "sent_at", "carrier")
 FOUND = select(*(_MESSAGES.c[name] for name in _ENTRIES))
 
 
-def take_down(sessions: Sessions, carrier: str, receipts: Sequence[Receipt]) -> None:
+def store_receipts(sessions: Sessions, carrier: str, receipts: Sequence[Receipt]) -> None:
     """Apply receipts, and keep those that fit nothing; commits. Raises when the database fails: do not acknowledge."""
     with sessions.begin() as session:
         strays = [receipt for receipt in receipts if not apply(session, carrier, receipt)]
         if strays:
-            session.connection().execute(insert(table(StrayReceipt)), [_stray(carrier, one) for one in strays])
+            session.connection().execute(insert(core_table(UnmatchedReceipt)), [_stray(carrier, one) for one in strays])
 
 
 def apply(session: Session, carrier: str, receipt: Receipt) -> bool:
@@ -61,9 +61,9 @@ def apply(session: Session, carrier: str, receipt: Receipt) -> bool:
 def reconcile(session: Session) -> int:
     """Look once more for the messages of strays; return how many were found. The caller commits."""
     since = utcnow() - TRIED_FOR
-    query = select(StrayReceipt).where(StrayReceipt.message_id.is_(None), StrayReceipt.received_at > since)
+    query = select(UnmatchedReceipt).where(UnmatchedReceipt.message_id.is_(None), UnmatchedReceipt.received_at > since)
     found = 0
-    for stray in session.scalars(query.order_by(StrayReceipt.received_at).limit(BATCH)):
+    for stray in session.scalars(query.order_by(UnmatchedReceipt.received_at).limit(BATCH)):
         receipt = Receipt(tuple(stray.references), stray.phone, stray.state, stray.code, stray.at)
         message = _find(session, stray.carrier, receipt)
         if message is not None and apply(session, stray.carrier, receipt):
@@ -72,18 +72,18 @@ def reconcile(session: Session) -> int:
     return found
 
 
-def strays(session: Session, carrier: str, most: int) -> list[StrayReceipt]:
+def unmatched(session: Session, carrier: str, most: int) -> list[UnmatchedReceipt]:
     """The newest receipts of a carrier that fit no message."""
-    query = select(StrayReceipt).where(StrayReceipt.carrier == carrier, StrayReceipt.message_id.is_(None))
-    return list(session.scalars(query.order_by(StrayReceipt.id.desc()).limit(most)))
+    query = select(UnmatchedReceipt).where(UnmatchedReceipt.carrier == carrier, UnmatchedReceipt.message_id.is_(None))
+    return list(session.scalars(query.order_by(UnmatchedReceipt.id.desc()).limit(most)))
 
 
-def count_strays(session: Session, since: datetime) -> dict[str, int]:
+def count_unmatched(session: Session, since: datetime) -> dict[str, int]:
     """How many fit no message, by carrier."""
     query = (
-        select(StrayReceipt.carrier, func.count())
-        .where(StrayReceipt.message_id.is_(None), StrayReceipt.received_at > since)
-        .group_by(StrayReceipt.carrier)
+        select(UnmatchedReceipt.carrier, func.count())
+        .where(UnmatchedReceipt.message_id.is_(None), UnmatchedReceipt.received_at > since)
+        .group_by(UnmatchedReceipt.carrier)
     )
     return {row[0]: row[1] for row in session.execute(query)}
 
@@ -92,9 +92,9 @@ def forget_old(session: Session) -> None:
     """Drop strays and setbacks that are past their time."""
     before = utcnow() - KEPT
     session.execute(
-        delete(StrayReceipt).where(StrayReceipt.received_at < before), execution_options=outbox.UNSYNCHRONIZED
+        delete(UnmatchedReceipt).where(UnmatchedReceipt.received_at < before), execution_options=outbox.UNSYNCHRONIZED
     )
-    session.execute(delete(Setback).where(Setback.at < before), execution_options=outbox.UNSYNCHRONIZED)
+    session.execute(delete(FailedAttempt).where(FailedAttempt.at < before), execution_options=outbox.UNSYNCHRONIZED)
 
 
 def _find(session: Session, carrier: str, receipt: Receipt) -> Any:
@@ -206,7 +206,7 @@ def _divert(session: Session, carrier: str, message: Any, receipt: Receipt) -> b
         )
     )
     if moved.rowcount:
-        note(session, message.id, carrier, "diverted", receipt.code or "failed")
+        record(session, message.id, carrier, "diverted", receipt.code or "failed")
     return bool(moved.rowcount)
 
 

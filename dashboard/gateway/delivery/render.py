@@ -9,7 +9,7 @@ from dashboard.db import utcnow
 from dashboard.gateway.messages import outbox
 from dashboard.gateway.otp import templates
 from dashboard.gateway.otp.codes import Keyring
-from dashboard.gateway.routing.rules import Trip
+from dashboard.gateway.routing.rules import RoutingRequest
 from dashboard.models.messages import Message
 from dashboard.models.otp import Otp
 from dashboard.providers.base import Outgoing
@@ -40,9 +40,9 @@ def render(keyring: Keyring, message: Message, row: Otp | None, start_by: float)
     )
 
 
-def trip(message: Message) -> Trip:
+def trip(message: Message) -> RoutingRequest:
     """What its way depends on."""
-    return Trip(outbox.base(message.lane), message.phone, message.key_id, message.attempts, message.uuid)
+    return RoutingRequest(outbox.base(message.lane), message.phone, message.key_id, message.attempts, message.uuid)
 
 
 def start_by(message: Message) -> float:

@@ -7,7 +7,7 @@ from datetime import timedelta
 
 from sqlalchemy import insert
 
-from dashboard.db import Runs, table
+from dashboard.db import Executor, core_table
 from dashboard.gateway.delivery import attempts, receipts
 from dashboard.gateway.messages import outbox
 from dashboard.gateway.otp import otp
@@ -20,7 +20,7 @@ NO_ROUTE = timedelta(seconds=30)  # until a route is looked for again
 
 
 @dataclass(frozen=True)
-class Word:
+class SendContext:
     """A carrier's word on a message. `waits` says whether a fault in the carrier's set-up may be waited out."""
 
     message: Message
@@ -28,63 +28,63 @@ class Word:
     waits: bool = True
 
 
-def taken(run: Runs, word: Word, outcome: Outcome) -> None:
+def taken(run: Executor, word: SendContext, outcome: Outcome) -> None:
     """The carrier has it."""
-    message, held = word.message, outbox.settle_sent(run, word.message, word.carrier, outcome)
+    message, held = word.message, outbox.mark_sent(run, word.message, word.carrier, outcome)
     if held and outcome.failed and message.channel == "whatsapp":
         otp.void(run, message)
     if held and len(outcome.parts) > 1:
         rows = [{"carrier": word.carrier, "reference": part, "message_id": message.id} for part in set(outcome.parts)]
-        run.execute(insert(table(MessagePart)), rows)
+        run.execute(insert(core_table(MessagePart)), rows)
 
 
-def not_taken(run: Runs, word: Word, error: SendError) -> str | None:
+def not_taken(run: Executor, word: SendContext, error: SendError) -> str | None:
     """The carrier refused it, could not take it, or left us in doubt; return the lane to ring where one is."""
     message = word.message
     if receipts.wants_sms(run, message):
         return _divert(run, word, error.code)
     if isinstance(error, OutcomeUnknown):
-        attempts.note(run, message.id, word.carrier, "unknown", error.code)
+        attempts.record(run, message.id, word.carrier, "unknown", error.code)
         _in_doubt(run, word, error)
     elif isinstance(error, NotSent) or (error.configuration and word.waits):
-        attempts.note(run, message.id, word.carrier, "again", error.code)
+        attempts.record(run, message.id, word.carrier, "again", error.code)
         wait = timedelta(seconds=error.retry_after) if error.retry_after else outbox.backoff(message.attempts)
-        outbox.put_back(run, message, error.code, wait)
+        outbox.retry_later(run, message, error.code, wait)
     else:
-        attempts.note(run, message.id, word.carrier, "refused", error.code)
+        attempts.record(run, message.id, word.carrier, "refused", error.code)
         refuse(run, message, word.carrier, error.code)
     return None
 
 
-def no_way_out(run: Runs, message: Message, code: str) -> str | None:
+def no_way_out(run: Executor, message: Message, code: str) -> str | None:
     """No carrier takes it now: `no_route` or `carrier_down`. A caller who waits is told; an SMS waits itself."""
     if outbox.base(message.lane) != "whatsapp":
-        outbox.put_back(run, message, code, NO_ROUTE)
+        outbox.retry_later(run, message, code, NO_ROUTE)
     elif receipts.wants_sms(run, message):
-        return _divert(run, Word(message, ""), code)
+        return _divert(run, SendContext(message, ""), code)
     else:
         refuse(run, message, None, code)
     return None
 
 
-def refuse(run: Runs, message: Message, carrier: str | None, code: str) -> None:
+def refuse(run: Executor, message: Message, carrier: str | None, code: str) -> None:
     """A refused code for a caller who waits is void; one sent by SMS was counted and answered long ago."""
-    if outbox.settle_failed(run, message, carrier, code) and message.channel == "whatsapp":
+    if outbox.mark_failed(run, message, carrier, code) and message.channel == "whatsapp":
         otp.void(run, message)
 
 
-def _divert(run: Runs, word: Word, code: str) -> str:
+def _divert(run: Executor, word: SendContext, code: str) -> str:
     """A code that does not get out by WhatsApp goes by SMS, since its key wants that."""
-    if outbox.divert(run, word.message, "sms", code):
-        attempts.note(run, word.message.id, word.carrier, "diverted", code)
+    if outbox.switch_channel(run, word.message, "sms", code):
+        attempts.record(run, word.message.id, word.carrier, "diverted", code)
     return "sms"
 
 
-def _in_doubt(run: Runs, word: Word, error: OutcomeUnknown) -> None:
+def _in_doubt(run: Executor, word: SendContext, error: OutcomeUnknown) -> None:
     """Wait for a receipt, then once more; a carrier that knows our id may be asked as often as it takes."""
     if error.repeatable:
-        outbox.put_back(run, word.message, error.code, outbox.backoff(word.message.attempts))
+        outbox.retry_later(run, word.message, error.code, outbox.backoff(word.message.attempts))
     elif word.message.unknowns:
-        outbox.settle_failed(run, word.message, word.carrier, error.code)
+        outbox.mark_failed(run, word.message, word.carrier, error.code)
     else:
-        outbox.put_back_unknown(run, word.message, error.code)
+        outbox.retry_unknown_later(run, word.message, error.code)

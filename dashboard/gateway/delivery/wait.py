@@ -7,7 +7,7 @@ from dataclasses import dataclass
 
 from sqlalchemy import select
 
-from dashboard.db import Sessions, reading
+from dashboard.db import Sessions, read_session
 from dashboard.models.messages import Message
 
 POLL_SECONDS = (0.02, 0.05, 0.1, 0.2)  # the last one repeats
@@ -17,21 +17,21 @@ FINAL = ("sent", "delivered", "failed", "expired")
 
 
 @dataclass(frozen=True)
-class Answer:
+class MessageOutcome:
     """What became of a message while its caller waited."""
 
     status: str
     error_code: str | None
 
 
-def outcome_of(sessions: Sessions, uuid: str, within: float) -> Answer | None:
+def outcome_of(sessions: Sessions, uuid: str, within: float) -> MessageOutcome | None:
     """Wait at most `within` seconds for a message to be taken or refused; None when it is neither."""
     end, step = time.monotonic() + within, 0
     while True:
-        with reading(sessions) as session:
+        with read_session(sessions) as session:
             row = session.execute(select(Message.status, Message.error_code).where(Message.uuid == uuid)).one()
         if row.status in FINAL:
-            return Answer(row.status, row.error_code)
+            return MessageOutcome(row.status, row.error_code)
         if time.monotonic() >= end:
             return None
         time.sleep(POLL_SECONDS[min(step, len(POLL_SECONDS) - 1)])

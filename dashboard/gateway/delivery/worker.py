@@ -17,13 +17,13 @@ from queue import Empty, SimpleQueue
 
 from sqlalchemy.exc import SQLAlchemyError
 
-from dashboard.db import Runs, Sessions, reading, utcnow
+from dashboard.db import Executor, Sessions, read_session, utcnow
 from dashboard.gateway import workers
 from dashboard.gateway.carriers import health
 from dashboard.gateway.delivery import receipts, render
 from dashboard.gateway.delivery import settle as outcomes
-from dashboard.gateway.delivery.connections import Line, Lines
-from dashboard.gateway.delivery.settle import Word
+from dashboard.gateway.delivery.connections import Connection, Connections
+from dashboard.gateway.delivery.settle import SendContext
 from dashboard.gateway.messages import outbox
 from dashboard.gateway.otp import templates
 from dashboard.gateway.otp.codes import Keyring
@@ -40,7 +40,7 @@ LARGEST_BATCH = 500
 WAIT_SECONDS = 0.05  # for an outcome, before looking for new work
 SETTLE_AGAIN_SECONDS = 0.5
 
-Settle = Callable[[Runs], object]  # may return a lane to ring
+Settle = Callable[[Executor], object]  # may return a lane to ring
 Ring = Callable[[str], None]
 
 
@@ -49,74 +49,74 @@ def _silence(_lane: str) -> None:
 
 
 @dataclass
-class Desk:
+class WorkerContext:
     """What delivery works with in one process. `ring` tells other lanes that they have work."""
 
     sessions: Sessions
     keyring: Keyring
-    lines: Lines
+    lines: Connections
     ring: Ring = _silence
     turn: threading.Lock = field(default_factory=threading.Lock)  # one drain at a time
 
     @classmethod
-    def open(cls, sessions: Sessions, settings: Settings, channel: str = "sms", ring: Ring = _silence) -> Desk:
+    def open(cls, sessions: Sessions, settings: Settings, channel: str = "sms", ring: Ring = _silence) -> WorkerContext:
         """For the lane of a channel. Carriers are opened with the first `lines.refresh`."""
 
         def take_down(carrier: str, found: Sequence[Receipt]) -> None:
-            receipts.take_down(sessions, carrier, found)
+            receipts.store_receipts(sessions, carrier, found)
             ring("webhooks")
 
-        return cls(sessions, Keyring.of(settings), Lines(sessions, settings, channel, take_down), ring)
+        return cls(sessions, Keyring.of(settings), Connections(sessions, settings, channel, take_down), ring)
 
 
 @dataclass(frozen=True)
-class Told:
+class SendResult:
     """A carrier's word on a text."""
 
-    line: Line
+    line: Connection
     message: Message
     result: Result
     seconds: float
 
 
-def drain(desk: Desk, lane: str, go_on: Callable[[], bool]) -> int:
+def drain(desk: WorkerContext, lane: str, go_on: Callable[[], bool]) -> int:
     """Deliver a lane's due rows until none is left or `go_on` says stop; return how many were claimed."""
     with desk.turn:
         desk.lines.refresh(now=True)  # a message that came after a change goes by it
         return _Drain(desk, lane, go_on).run()
 
 
-def has_work(desk: Desk, lane: str) -> bool:
+def has_work(desk: WorkerContext, lane: str) -> bool:
     """Whether something is due that this process has room for, whoever the bell called."""
     ready = [line.id for line in list(desk.lines.open.values()) if desk.lines.room(line)]
     parts = [outbox.lane_of(lane, carrier_id) for carrier_id in ready]
     return _has_due(desk, [lane, *parts] if set(ready) - {outbox.SANDBOX_ID} else parts)
 
 
-def is_elsewhere(desk: Desk, lane: str) -> bool:
+def is_elsewhere(desk: WorkerContext, lane: str) -> bool:
     """Whether something is due for which another process has a carrier ready, and this one has none: no bind, say."""
     others = [line for line in list(desk.lines.open.values()) if line.id != outbox.SANDBOX_ID]
     if not others or any(map(desk.lines.room, others)) or not _has_due(desk, [lane]):
         return False
-    with reading(desk.sessions) as session:
+    with read_session(desk.sessions) as session:
         return any(line.state == "ready" and line.process != workers.name() for line in health.lines(session))
 
 
-def _has_due(desk: Desk, lanes: Sequence[str]) -> bool:
-    with reading(desk.sessions) as session:
+def _has_due(desk: WorkerContext, lanes: Sequence[str]) -> bool:
+    with read_session(desk.sessions) as session:
         return any(outbox.has_due(session, part) for part in lanes)
 
 
 class _Drain:
     """One run over a lane. Rows are claimed, then wait for their line, then are under way, then are settled."""
 
-    def __init__(self, desk: Desk, lane: str, go_on: Callable[[], bool]) -> None:
+    def __init__(self, desk: WorkerContext, lane: str, go_on: Callable[[], bool]) -> None:
         self.desk = desk
         self.lane = lane
         self.go_on = go_on
         self.waiting: dict[int, deque[Message]] = {}  # by carrier
         self.parked: set[int] = set()  # carriers with rows in a lane of their own: newer texts line up behind them
-        self.told: SimpleQueue[Told] = SimpleQueue()
+        self.told: SimpleQueue[SendResult] = SimpleQueue()
         self.writes: list[Settle] = []  # of this turn; one transaction
         self.under_way = 0
         self.otps: dict[int, Otp] = {}
@@ -150,7 +150,7 @@ class _Drain:
             self._take_parked(line)
         return self.claimed - before
 
-    def _wanted(self, lines: list[Line]) -> int:
+    def _wanted(self, lines: list[Connection]) -> int:
         """How many rows the lines want that anyone may take; not a few at a time while there is other work."""
         served = self.desk.lines.book.serves(outbox.base(self.lane))
         takers = [line for line in lines if (line.id == outbox.SANDBOX_ID) != served]
@@ -164,7 +164,7 @@ class _Drain:
         lines = self.desk.lines
         return self.lane == "whatsapp" and not any(lines.is_open(known.id) for known in lines.carriers())
 
-    def _room(self, line: Line) -> int:
+    def _room(self, line: Connection) -> int:
         """How many rows to claim for a line; for the sandbox, which takes one by one, a batch."""
         able = self.desk.lines.room(line)
         return max(min(_size(line), max(able, BATCH if line.id == outbox.SANDBOX_ID else 0)) - self._waits(line.id), 0)
@@ -172,7 +172,7 @@ class _Drain:
     def _waits(self, carrier_id: int) -> int:
         return len(self.waiting.get(carrier_id, ()))
 
-    def _take_parked(self, line: Line) -> None:
+    def _take_parked(self, line: Connection) -> None:
         lane, room = outbox.lane_of(self.lane, line.id), self._room(line)
         if room < (min(_size(line), BATCH) // 2 if self._is_busy else 1) or not self._has_due(lane):
             return
@@ -180,7 +180,7 @@ class _Drain:
         (self.parked.add if self._has_due(lane) else self.parked.discard)(line.id)
 
     def _has_due(self, lane: str) -> bool:
-        with reading(self.desk.sessions) as session:
+        with read_session(self.desk.sessions) as session:
             return outbox.has_due(session, lane)
 
     def _take(self, lane: str, most: int) -> list[Message]:
@@ -190,7 +190,7 @@ class _Drain:
             batch = outbox.claim(session, lane, min(most, LARGEST_BATCH))
         ids = [message.id for message in batch if message.kind == "otp"]
         if ids:
-            with reading(self.desk.sessions) as session:
+            with read_session(self.desk.sessions) as session:
                 self.otps |= templates.otps_of(session, ids)
                 session.expunge_all()
         self.claimed += len(batch)
@@ -225,13 +225,13 @@ class _Drain:
             if ready:
                 self._give(line, ready)
 
-    def _give(self, line: Line, ready: dict[str, tuple[Outgoing, Message]]) -> None:
+    def _give(self, line: Connection, ready: dict[str, tuple[Outgoing, Message]]) -> None:
         began = time.monotonic()
         line.under_way += len(ready)
         self.under_way += len(ready)
 
         def on_outcome(outgoing: Outgoing, result: Result) -> None:
-            self.told.put(Told(line, ready[outgoing.id][1], result, time.monotonic() - began))
+            self.told.put(SendResult(line, ready[outgoing.id][1], result, time.monotonic() - began))
 
         line.provider.hand_over([outgoing for outgoing, _ in ready.values()], on_outcome)
 
@@ -240,12 +240,12 @@ class _Drain:
         code, start_by = self.otps.pop(message.id, None), render.start_by(message)
         outgoing = render.render(self.desk.keyring, message, code, start_by)
         if message.valid_until <= utcnow():
-            self._later(lambda run: outbox.settle_expired(run, message))
+            self._later(lambda run: outbox.mark_expired(run, message))
         elif start_by <= time.monotonic():
-            self._later(lambda run: outbox.give_up_claim(run, message))
+            self._later(lambda run: outbox.release_claim(run, message))
         elif outgoing is None:  # another process knows the secret, or will soon: one is being rotated
             wait = outbox.backoff(message.attempts)
-            self._later(lambda run: outbox.put_back(run, message, "otp_secret_unknown", wait))
+            self._later(lambda run: outbox.retry_later(run, message, "otp_secret_unknown", wait))
         else:
             return outgoing
         return None
@@ -263,9 +263,9 @@ class _Drain:
             self._write(writes)
         return len(writes)
 
-    def _listen(self) -> list[Told]:
+    def _listen(self) -> list[SendResult]:
         """What carriers have said; wait a moment for it when there is nothing else to do."""
-        told: list[Told] = []
+        told: list[SendResult] = []
         try:
             if self.under_way and self.told.empty() and not self.writes:
                 told.append(self.told.get(timeout=WAIT_SECONDS))
@@ -275,19 +275,19 @@ class _Drain:
             pass
         return told
 
-    def _judge(self, told: Told) -> None:
+    def _judge(self, told: SendResult) -> None:
         """Decide what is written for a carrier's word, and what it says of the carrier."""
         line, message, result = told.line, told.message, told.result
         if result is TOO_LATE:
-            return self._later(lambda run: outbox.give_up_claim(run, message))
+            return self._later(lambda run: outbox.release_claim(run, message))
         why_down = line.note(result, told.seconds)
         if why_down is not None:
             self._mark(line, why_down)
         elif isinstance(result, Outcome) and self.desk.lines.was_down(line.id):
             self._mark(line, None)
         if isinstance(result, Outcome):
-            return self._later(lambda run: outcomes.taken(run, Word(message, line.name), result))
-        word = Word(message, line.name, self._can_wait(message))
+            return self._later(lambda run: outcomes.taken(run, SendContext(message, line.name), result))
+        word = SendContext(message, line.name, self._can_wait(message))
         return self._later(lambda run: outcomes.not_taken(run, word, result))
 
     def _can_wait(self, message: Message) -> bool:
@@ -295,9 +295,9 @@ class _Drain:
         unless there is another carrier.
         """
         lines = self.desk.lines
-        return self.lane != "whatsapp" or any(map(lines.is_open, rules.ways(lines.book, render.trip(message))))
+        return self.lane != "whatsapp" or any(map(lines.is_open, rules.candidates(lines.book, render.trip(message))))
 
-    def _mark(self, line: Line, why_down: str | None) -> None:
+    def _mark(self, line: Connection, why_down: str | None) -> None:
         """Tell all processes that a carrier is down, or up again."""
         if line.id == outbox.SANDBOX_ID:
             return
@@ -337,7 +337,7 @@ class _Drain:
 
     def _let_go(self, queue: deque[Message]) -> None:
         while queue:
-            self._later(partial(outbox.give_up_claim, message=queue.popleft()))
+            self._later(partial(outbox.release_claim, message=queue.popleft()))
 
     def _finish(self) -> None:
         """What was not handed over goes back; what is under way is waited for, which carriers bound."""
@@ -348,14 +348,14 @@ class _Drain:
             pass
 
 
-def _park(run: Runs, message: Message, carrier_id: int, was_down: bool) -> None:
+def _park(run: Executor, message: Message, carrier_id: int, was_down: bool) -> None:
     """Unless the carrier has gone down since that was decided: what waited for it was sent back just then."""
     if not was_down and health.went_down(run, carrier_id):
-        outbox.give_up_claim(run, message)
+        outbox.release_claim(run, message)
     else:
-        outbox.park(run, message, carrier_id)
+        outbox.defer(run, message, carrier_id)
 
 
-def _size(line: Line) -> int:
+def _size(line: Connection) -> int:
     """How many rows a line has at the most, waiting for it or under way."""
     return BATCH if line.id == outbox.SANDBOX_ID else line.provider.capacity

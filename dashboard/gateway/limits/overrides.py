@@ -8,7 +8,7 @@ from datetime import datetime
 from sqlalchemy import ColumnElement, delete, select
 from sqlalchemy.orm import Session, joinedload
 
-from dashboard.db import change, lock, utcnow
+from dashboard.db import execute_dml, lock, utcnow
 from dashboard.gateway.limits.rate_limit import WINDOWS
 from dashboard.models.limits import LimitOverride
 
@@ -64,7 +64,7 @@ def alter(session: Session, row: LimitOverride, wanted: NewOverride, by: str | N
 
 def clear(session: Session, key_id: str | None, phone: str | None) -> int:
     """Remove the override of exactly this subject; return how many went."""
-    return change(session, delete(LimitOverride).where(*_subject(key_id, phone)))
+    return execute_dml(session, delete(LimitOverride).where(*_subject(key_id, phone)))
 
 
 def find_for(session: Session, key_id: str | None, phone: str | None) -> LimitOverride | None:

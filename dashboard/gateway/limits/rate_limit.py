@@ -15,7 +15,7 @@ from typing import Any
 from sqlalchemy import BindParameter, bindparam, func, or_, select, update
 from sqlalchemy.orm import Session
 
-from dashboard.db import UtcDateTime, change, lock, table, utcnow
+from dashboard.db import UtcDateTime, core_table, execute_dml, lock, utcnow
 from dashboard.models.limits import UNLIMITED, LimitOverride
 from dashboard.models.otp import Otp
 
@@ -24,7 +24,7 @@ DEFAULTS = {"minute": 3, "hour": 10, "day": 20}
 
 
 @dataclass(frozen=True)
-class Rule:
+class LimitRule:
     """The numbers in force for one phone on one key; None is unlimited. `overrides` are those that set a window."""
 
     quotas: dict[str, int | None]
@@ -32,7 +32,7 @@ class Rule:
 
 
 @dataclass(frozen=True)
-class Standing:
+class WindowState:
     """One window of one phone on one key."""
 
     window: str
@@ -48,7 +48,7 @@ Pair = tuple[str, str]
 _NOW = bindparam("now", type_=UtcDateTime)
 _KEYS: BindParameter[str] = bindparam("keys", expanding=True)
 _PHONES: BindParameter[str] = bindparam("phones", expanding=True)
-IN_FORCE = select(table(LimitOverride)).where(
+IN_FORCE = select(core_table(LimitOverride)).where(
     or_(LimitOverride.key_id.in_(_KEYS), LimitOverride.key_id.is_(None)),
     or_(LimitOverride.phone.in_(_PHONES), LimitOverride.phone.is_(None)),
     or_(LimitOverride.until.is_(None), LimitOverride.until > _NOW),
@@ -74,13 +74,13 @@ SENT = (
 class RateLimited(Exception):
     """A window is full."""
 
-    def __init__(self, standing: Standing, standings: list[Standing]) -> None:
+    def __init__(self, standing: WindowState, standings: list[WindowState]) -> None:
         super().__init__(standing.window)
         self.standing = standing
         self.standings = standings
 
 
-def take(session: Session, pairs: Sequence[Pair]) -> list[list[Standing] | RateLimited]:
+def take(session: Session, pairs: Sequence[Pair]) -> list[list[WindowState] | RateLimited]:
     """For each pair allow one more code, or refuse it; the standings count it already. No pair may come twice.
 
     The caller inserts the codes and commits in this same transaction.
@@ -93,24 +93,24 @@ def take(session: Session, pairs: Sequence[Pair]) -> list[list[Standing] | RateL
     return [_allow(rules[pair], sent.get(pair, []), now) for pair in pairs]
 
 
-def look(session: Session, key_id: str, phone: str) -> list[Standing]:
+def look(session: Session, key_id: str, phone: str) -> list[WindowState]:
     """The windows as they stand, without taking anything."""
     now, pair = utcnow(), (key_id, phone)
     rules = rules_for(session, [pair], now)
     return _standings(rules[pair], _sent(session, rules, now).get(pair, []), now)
 
 
-def tightest(standings: list[Standing]) -> Standing:
+def tightest(standings: list[WindowState]) -> WindowState:
     """The window that will refuse first: fewest left, then the longest wait."""
     return min(standings, key=lambda standing: (standing.left, -standing.reset))
 
 
-def rule_for(session: Session, key_id: str, phone: str) -> Rule:
+def rule_for(session: Session, key_id: str, phone: str) -> LimitRule:
     """Per window the most specific number: key and phone, phone, key, default."""
     return rules_for(session, [(key_id, phone)], utcnow())[key_id, phone]
 
 
-def rules_for(session: Session, pairs: Sequence[Pair], now: datetime) -> dict[Pair, Rule]:
+def rules_for(session: Session, pairs: Sequence[Pair], now: datetime) -> dict[Pair, LimitRule]:
     """The rule of each pair."""
     keys, phones = {key_id for key_id, _ in pairs}, {phone for _, phone in pairs}
     told = {"keys": list(keys), "phones": list(phones), "now": now}
@@ -118,7 +118,7 @@ def rules_for(session: Session, pairs: Sequence[Pair], now: datetime) -> dict[Pa
     return {pair: combined(row for row in rows if _concerns(row, pair)) for pair in pairs}
 
 
-def combined(overrides: Iterable[Any]) -> Rule:
+def combined(overrides: Iterable[Any]) -> LimitRule:
     """The rule that overrides of one pair make together; each has an id, key_id, phone and the windows."""
     quotas: dict[str, int | None] = {}
     used: list[int] = []
@@ -128,7 +128,7 @@ def combined(overrides: Iterable[Any]) -> Rule:
             if value is not None and window not in quotas:
                 quotas[window] = None if value == UNLIMITED else value
                 used.append(override.id)
-    return Rule({window: quotas.get(window, DEFAULTS[window]) for window in WINDOWS}, tuple(dict.fromkeys(used)))
+    return LimitRule({window: quotas.get(window, DEFAULTS[window]) for window in WINDOWS}, tuple(dict.fromkeys(used)))
 
 
 def reset(session: Session, phone: str, key_id: str | None = None) -> int:
@@ -140,14 +140,14 @@ def reset(session: Session, phone: str, key_id: str | None = None) -> int:
     counting = [Otp.phone == phone, Otp.counted, Otp.created_at > since]
     if key_id is not None:
         counting.append(Otp.key_id == key_id)
-    return change(session, update(Otp).where(*counting).values(counted=False))
+    return execute_dml(session, update(Otp).where(*counting).values(counted=False))
 
 
 def _concerns(override: Any, pair: Pair) -> bool:
     return override.key_id in (None, pair[0]) and override.phone in (None, pair[1])
 
 
-def _sent(session: Session, rules: Mapping[Pair, Rule], now: datetime) -> dict[Pair, list[datetime]]:
+def _sent(session: Session, rules: Mapping[Pair, LimitRule], now: datetime) -> dict[Pair, list[datetime]]:
     """When codes were sent to each pair in the last day, newest first, as many as the rules can ask about.
 
     Times ahead of the clock count too: a clock set back must not loosen a limit.
@@ -168,7 +168,7 @@ def _sent(session: Session, rules: Mapping[Pair, Rule], now: datetime) -> dict[P
     return found
 
 
-def _allow(rule: Rule, times: list[datetime], now: datetime) -> list[Standing] | RateLimited:
+def _allow(rule: LimitRule, times: list[datetime], now: datetime) -> list[WindowState] | RateLimited:
     standings = _standings(rule, times, now)
     full = [standing for standing in standings if standing.left == 0]
     if full:
@@ -176,23 +176,23 @@ def _allow(rule: Rule, times: list[datetime], now: datetime) -> list[Standing] |
     return _standings(rule, [now, *times], now)
 
 
-def _standings(rule: Rule, times: list[datetime], now: datetime) -> list[Standing]:
+def _standings(rule: LimitRule, times: list[datetime], now: datetime) -> list[WindowState]:
     return [_standing(window, quota, times, now) for window, quota in rule.quotas.items() if quota is not None]
 
 
-def _standing(window: str, quota: int, times: list[datetime], now: datetime) -> Standing:
+def _standing(window: str, quota: int, times: list[datetime], now: datetime) -> WindowState:
     length = timedelta(seconds=WINDOWS[window])
     inside = [time for time in times if time > now - length]
     if not inside or quota == 0:
-        return Standing(window, quota, quota, WINDOWS[window])
+        return WindowState(window, quota, quota, WINDOWS[window])
     # One more is allowed once the oldest of the last `quota` has left the window.
     leaving = inside[: max(quota, 1)][-1]
-    return Standing(
+    return WindowState(
         window, quota, max(quota - len(inside), 0), max(1, math.ceil((leaving + length - now).total_seconds()))
     )
 
 
-def _note_hits(session: Session, rules: Iterable[Rule], now: datetime) -> None:
+def _note_hits(session: Session, rules: Iterable[LimitRule], now: datetime) -> None:
     used = {override for rule in rules for override in rule.overrides}
     if used:
         session.execute(update(LimitOverride).where(LimitOverride.id.in_(used)).values(last_hit_at=now))

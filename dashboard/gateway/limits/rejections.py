@@ -16,8 +16,8 @@ from sqlalchemy import Executable, bindparam, select
 from sqlalchemy.dialects import postgresql, sqlite
 from sqlalchemy.orm import Session, joinedload
 
-from dashboard.db import UtcDateTime, table, utcnow
-from dashboard.models.limits import Refusal
+from dashboard.db import UtcDateTime, core_table, utcnow
+from dashboard.models.limits import LimitRejection
 
 SLOTS = {"minute": 60, "hour": 600, "day": 3_600, "cap": 3_600}  # seconds
 WRITE_EVERY = 1.0  # seconds, for one pair in one process
@@ -25,7 +25,7 @@ MOST_REMEMBERED = 20_000  # pairs
 
 
 @dataclass(frozen=True)
-class Refused:
+class Rejection:
     """What was asked for, and the limit that was full."""
 
     key_id: str
@@ -39,10 +39,10 @@ class _Lately:
     """When this process last wrote a refusal down, and how many it has left out since."""
 
     def __init__(self) -> None:
-        self._seen: dict[Refused, tuple[float, int]] = {}
+        self._seen: dict[Rejection, tuple[float, int]] = {}
         self._guard = threading.Lock()
 
-    def count(self, refused: Refused) -> int:
+    def count(self, refused: Rejection) -> int:
         """How many to write down now: none, or this one with those left out before."""
         now = time.monotonic()
         with self._guard:
@@ -70,7 +70,7 @@ _VALUES = {
 
 
 def _upsert(dialect: str) -> Executable:
-    rows = table(Refusal)
+    rows = core_table(LimitRejection)
     insert = (postgresql if dialect == "postgresql" else sqlite).insert(rows).values(_VALUES)
     changed = {"times": rows.c.times + insert.excluded.times, "at": insert.excluded.at, "quota": insert.excluded.quota}
     upsert: Executable = insert.on_conflict_do_update(
@@ -83,7 +83,7 @@ def _upsert(dialect: str) -> Executable:
 _UPSERTS = {dialect: _upsert(dialect) for dialect in ("sqlite", "postgresql")}
 
 
-def note(session: Session, refused: Refused) -> None:
+def record(session: Session, refused: Rejection) -> None:
     """Write a refusal down, unless one of this pair was a moment ago. The caller commits."""
     times = _lately.count(refused)
     if times:
@@ -93,24 +93,31 @@ def note(session: Session, refused: Refused) -> None:
         session.connection().execute(_UPSERTS[session.get_bind().dialect.name], told)
 
 
-def latest(session: Session, limit: int) -> list[Refusal]:
+def latest(session: Session, limit: int) -> list[LimitRejection]:
     """The newest of all keys, with their keys."""
     return list(
-        session.scalars(select(Refusal).options(joinedload(Refusal.key)).order_by(Refusal.id.desc()).limit(limit))
+        session.scalars(
+            select(LimitRejection)
+            .options(joinedload(LimitRejection.key))
+            .order_by(LimitRejection.id.desc())
+            .limit(limit)
+        )
     )
 
 
-def of_phone(session: Session, phone: str, limit: int) -> Sequence[Refusal]:
+def of_phone(session: Session, phone: str, limit: int) -> Sequence[LimitRejection]:
     """A number's, newest first, with their keys."""
-    query = select(Refusal).options(joinedload(Refusal.key)).where(Refusal.phone == phone)
-    return session.scalars(query.order_by(Refusal.at.desc()).limit(limit)).all()
+    query = select(LimitRejection).options(joinedload(LimitRejection.key)).where(LimitRejection.phone == phone)
+    return session.scalars(query.order_by(LimitRejection.at.desc()).limit(limit)).all()
 
 
-def since(session: Session, at: datetime, phone: str | None, key_id: str | None, limit: int) -> Sequence[Refusal]:
+def since(
+    session: Session, at: datetime, phone: str | None, key_id: str | None, limit: int
+) -> Sequence[LimitRejection]:
     """Those of a subject since a time, newest first; the key's own caps are not the limits' doing."""
-    query = select(Refusal).where(Refusal.at > at, Refusal.window != "cap")
+    query = select(LimitRejection).where(LimitRejection.at > at, LimitRejection.window != "cap")
     if phone is not None:
-        query = query.where(Refusal.phone == phone)
+        query = query.where(LimitRejection.phone == phone)
     if key_id is not None:
-        query = query.where(Refusal.key_id == key_id)
-    return session.scalars(query.order_by(Refusal.at.desc()).limit(limit)).all()
+        query = query.where(LimitRejection.key_id == key_id)
+    return session.scalars(query.order_by(LimitRejection.at.desc()).limit(limit)).all()

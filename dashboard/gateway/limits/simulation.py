@@ -13,7 +13,7 @@ from sqlalchemy.orm import Session
 from dashboard.db import utcnow
 from dashboard.gateway.limits import overrides, rate_limit, rejections
 from dashboard.gateway.limits.overrides import NewOverride
-from dashboard.gateway.limits.rate_limit import Rule
+from dashboard.gateway.limits.rate_limit import LimitRule
 from dashboard.models.limits import LimitOverride
 from dashboard.models.otp import Otp
 
@@ -34,7 +34,7 @@ class Request:
 
 
 @dataclass
-class Replay:
+class SimulationResult:
     """What would have been otherwise."""
 
     looked_at: int = 0  # requests in the period
@@ -44,9 +44,9 @@ class Replay:
     complete: bool = True  # False: there were more than MOST_LOOKED_AT
 
 
-def replay(session: Session, wanted: NewOverride) -> Replay:
+def replay(session: Session, wanted: NewOverride) -> SimulationResult:
     """Run the subject's requests of the last seven days against the rules as they would be. Reads, writes nothing."""
-    since, result = utcnow() - PERIOD, Replay()
+    since, result = utcnow() - PERIOD, SimulationResult()
     candidates: list[LimitOverride | _Candidate] = [*_others(session, wanted), _Candidate(wanted)]
     asked = _requests(session, wanted, since, result)
     users = set()
@@ -83,7 +83,9 @@ def _fits(row: LimitOverride | _Candidate, key_id: str, phone: str) -> bool:
     return row.key_id in (None, key_id) and row.phone in (None, phone)
 
 
-def _requests(session: Session, wanted: NewOverride, since: datetime, result: Replay) -> dict[Pair, list[Request]]:
+def _requests(
+    session: Session, wanted: NewOverride, since: datetime, result: SimulationResult
+) -> dict[Pair, list[Request]]:
     columns = (Otp.key_id, Otp.phone, Otp.created_at, Otp.verified_at)
     query = select(*columns).where(Otp.created_at > since, Otp.void_at.is_(None))
     if wanted.key_id is not None:
@@ -103,7 +105,7 @@ def _requests(session: Session, wanted: NewOverride, since: datetime, result: Re
     return found
 
 
-def _replay_pair(rule: Rule, requests: list[Request], result: Replay) -> bool:
+def _replay_pair(rule: LimitRule, requests: list[Request], result: SimulationResult) -> bool:
     """Count into `result`; return whether a code that was typed right would not have been sent."""
     sent: list[datetime] = []
     hurt = False
@@ -120,7 +122,7 @@ def _replay_pair(rule: Rule, requests: list[Request], result: Replay) -> bool:
     return hurt
 
 
-def _room(rule: Rule, sent: list[datetime], at: datetime) -> int | None:
+def _room(rule: LimitRule, sent: list[datetime], at: datetime) -> int | None:
     """How many more the rule lets through now; None is no end of them."""
     rooms = [
         max(0, quota - (len(sent) - bisect_right(sent, at - timedelta(seconds=rate_limit.WINDOWS[window]))))

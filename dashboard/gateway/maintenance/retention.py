@@ -12,16 +12,16 @@ from itertools import takewhile
 from sqlalchemy import delete, func, select, update
 from sqlalchemy.orm import InstrumentedAttribute, Session
 
-from dashboard.db import change, lock, utcnow
+from dashboard.db import execute_dml, lock, utcnow
 from dashboard.gateway import site_settings
 from dashboard.gateway.api_keys import usage
 from dashboard.gateway.site_settings import Preferences
 from dashboard.models.api_keys import KeyCaller
-from dashboard.models.limits import Refusal
-from dashboard.models.maintenance import Tidied
+from dashboard.models.limits import LimitRejection
+from dashboard.models.maintenance import RetentionProgress
 from dashboard.models.messages import Message
 from dashboard.models.otp import Otp
-from dashboard.models.sandbox import SandboxText
+from dashboard.models.sandbox import SandboxMessage
 
 BATCH = 1_000
 REFUSALS_DAYS = 30
@@ -33,7 +33,7 @@ BLANK = "xxxxxx"
 def step(session: Session, name: str) -> bool:
     """Do one batch of a kind (a name of KINDS); return whether more may be left. The caller commits."""
     lock(session, f"tidy:{name}")
-    state = session.get(Tidied, name) or _begin(session, name)
+    state = session.get(RetentionProgress, name) or _begin(session, name)
     told = site_settings.read(session)
     rows_of, at_of, days_of, erase = KINDS[name]
     cut = utcnow() - timedelta(days=days_of(told))
@@ -46,27 +46,27 @@ def step(session: Session, name: str) -> bool:
 
 def thin_refusals(session: Session) -> int:
     """Keep the newest MOST_REFUSALS; return how many went. The caller commits."""
-    last = session.scalar(select(Refusal.id).order_by(Refusal.id.desc()).offset(MOST_REFUSALS).limit(1))
+    last = session.scalar(select(LimitRejection.id).order_by(LimitRejection.id.desc()).offset(MOST_REFUSALS).limit(1))
     if last is None:
         return 0
-    state = session.get(Tidied, "refusals") or _begin(session, "refusals")
-    gone = change(session, delete(Refusal).where(Refusal.id <= last))
+    state = session.get(RetentionProgress, "refusals") or _begin(session, "refusals")
+    gone = execute_dml(session, delete(LimitRejection).where(LimitRejection.id <= last))
     _note(state, gone, last)
     return gone
 
 
-def done(session: Session) -> dict[str, Tidied]:
+def done(session: Session) -> dict[str, RetentionProgress]:
     """What was deleted so far, by kind."""
-    return {row.name: row for row in session.scalars(select(Tidied))}
+    return {row.name: row for row in session.scalars(select(RetentionProgress))}
 
 
-def _begin(session: Session, name: str) -> Tidied:
-    state = Tidied(name=name, mark=0, total=0, last=0)
+def _begin(session: Session, name: str) -> RetentionProgress:
+    state = RetentionProgress(name=name, mark=0, total=0, last=0)
     session.add(state)
     return state
 
 
-def _note(state: Tidied, count: int, mark: int) -> None:
+def _note(state: RetentionProgress, count: int, mark: int) -> None:
     state.mark = max(state.mark, mark)
     if count:
         state.total += count
@@ -75,7 +75,7 @@ def _note(state: Tidied, count: int, mark: int) -> None:
 
 def _erase_texts(session: Session, first: int, last: int) -> int:
     texts = update(Message).where(Message.id.between(first, last), Message.body.is_not(None))
-    return change(session, texts.values(body=None))
+    return execute_dml(session, texts.values(body=None))
 
 
 def _cut_numbers(session: Session, first: int, last: int) -> int:
@@ -85,19 +85,19 @@ def _cut_numbers(session: Session, first: int, last: int) -> int:
     closed = func.coalesce(Otp.superseded_at, now)
     session.execute(update(Otp).where(Otp.message_id.between(first, last)).values(phone=cut, superseded_at=closed))
     cut = func.substr(Message.phone, 1, KEPT_DIGITS) + BLANK
-    return change(session, update(Message).where(Message.id.between(first, last)).values(phone=cut))
+    return execute_dml(session, update(Message).where(Message.id.between(first, last)).values(phone=cut))
 
 
 def _clear_sandbox(session: Session, first: int, last: int) -> int:
-    return change(session, delete(SandboxText).where(SandboxText.id.between(first, last)))
+    return execute_dml(session, delete(SandboxMessage).where(SandboxMessage.id.between(first, last)))
 
 
 def _forget_refusals(session: Session, first: int, last: int) -> int:
-    return change(session, delete(Refusal).where(Refusal.id.between(first, last)))
+    return execute_dml(session, delete(LimitRejection).where(LimitRejection.id.between(first, last)))
 
 
 def _forget_callers(session: Session, first: int, last: int) -> int:
-    return change(session, delete(KeyCaller).where(KeyCaller.id.between(first, last)))
+    return execute_dml(session, delete(KeyCaller).where(KeyCaller.id.between(first, last)))
 
 
 Days = Callable[[Preferences], int]
@@ -105,10 +105,10 @@ Erase = Callable[[Session, int, int], int]
 KINDS: dict[str, tuple[InstrumentedAttribute[int], InstrumentedAttribute[datetime], Days, Erase]] = {
     "texts": (Message.id, Message.created_at, lambda told: told.texts_days, _erase_texts),
     "numbers": (Message.id, Message.created_at, lambda told: told.numbers_days, _cut_numbers),
-    "sandbox": (SandboxText.id, SandboxText.received_at, lambda told: told.sandbox_days, _clear_sandbox),
+    "sandbox": (SandboxMessage.id, SandboxMessage.received_at, lambda told: told.sandbox_days, _clear_sandbox),
     "refusals": (
-        Refusal.id,
-        Refusal.at,
+        LimitRejection.id,
+        LimitRejection.at,
         lambda told: min(told.numbers_days, REFUSALS_DAYS),
         _forget_refusals,
     ),

@@ -7,7 +7,7 @@ import io
 from collections.abc import Callable, Iterator, Sequence
 
 from dashboard import db
-from dashboard.db import Sessions, reading
+from dashboard.db import Sessions, read_session
 from dashboard.gateway.message_log import search
 from dashboard.gateway.message_log.search import Filters
 from dashboard.models.messages import Message
@@ -42,7 +42,7 @@ def pieces(sessions: Sessions, filters: Filters | None, shown_phone: Callable[[s
     yield BYTE_ORDER_MARK + _lines([COLUMNS])
     before, left = None, MOST
     while filters is not None and left > 0:
-        with reading(sessions) as session:  # one for each piece: a slow reader holds no transaction open
+        with read_session(sessions) as session:  # one for each piece: a slow reader holds no transaction open
             rows = search.page(session, filters, before, min(PIECE, left))
             otps = search.otps_of(session, rows)
             lines = _lines([_cells(row, otps.get(row.id), shown_phone) for row in rows])

@@ -17,9 +17,9 @@ from typing import Any
 from sqlalchemy import bindparam, delete, insert, select, update
 from sqlalchemy.orm import Session
 
-from dashboard.db import UtcDateTime, change, lock, table, utcnow
+from dashboard.db import UtcDateTime, core_table, execute_dml, lock, utcnow
 from dashboard.gateway.api_keys.authentication import Caller
-from dashboard.models.idempotency import KeptAnswer
+from dashboard.models.idempotency import IdempotencyRecord
 from dashboard.settings import Settings
 
 LIFETIME = timedelta(hours=24)
@@ -36,7 +36,7 @@ class Mismatch(Exception):
 
 
 @dataclass(frozen=True)
-class Call:
+class IdempotentCall:
     """A call that may come again: which one it is, and what it asks for."""
 
     token: str
@@ -44,7 +44,7 @@ class Call:
 
 
 @dataclass(frozen=True)
-class Kept:
+class StoredAnswer:
     """What was answered. `status` is None while the message itself must be asked how it went."""
 
     answer: str
@@ -52,7 +52,7 @@ class Kept:
     message_uuid: str | None
 
 
-_KEPT = table(KeptAnswer)
+_KEPT = core_table(IdempotencyRecord)
 _COLUMNS = _KEPT.c
 _SINCE = bindparam("since", type_=UtcDateTime)
 FIND = select(_KEPT).where(_COLUMNS.token == bindparam("call"), _COLUMNS.created_at > _SINCE)
@@ -60,7 +60,7 @@ CLEAR = delete(_KEPT).where(_COLUMNS.token == bindparam("call"))
 INSERT = insert(_KEPT)
 
 
-def call(settings: Settings, caller: Caller, path: str, name: str, body: dict[str, Any]) -> Call:
+def call(settings: Settings, caller: Caller, path: str, name: str, body: dict[str, Any]) -> IdempotentCall:
     """Tell a call by API key, path and Idempotency-Key; raise InvalidName.
 
     Two bodies are the same when they are the same JSON: order and blanks do not matter. Only a keyed hash is kept of
@@ -70,10 +70,10 @@ def call(settings: Settings, caller: Caller, path: str, name: str, body: dict[st
         raise InvalidName
     secret = hashlib.sha256(b"idempotency" + settings.data_secret.encode()).digest()
     asked = json.dumps(body, sort_keys=True, separators=(",", ":"))
-    return Call(_mac(secret, json.dumps([caller.id, path, name])), _mac(secret, asked))
+    return IdempotentCall(_mac(secret, json.dumps([caller.id, path, name])), _mac(secret, asked))
 
 
-def find(session: Session, call: Call) -> Kept | None:
+def find(session: Session, call: IdempotentCall) -> StoredAnswer | None:
     """What was answered to this call in the last 24 hours, if it came before; raise Mismatch.
 
     The caller does the work and keeps its answer in this same transaction; others with this call wait till its end.
@@ -84,36 +84,40 @@ def find(session: Session, call: Call) -> Kept | None:
         return None
     if not hmac.compare_digest(row.request, call.request):
         raise Mismatch
-    return Kept(row.answer, row.status, row.message_uuid)
+    return StoredAnswer(row.answer, row.status, row.message_uuid)
 
 
-def keep(session: Session, call: Call, kept: Kept) -> None:
+def keep(session: Session, call: IdempotentCall, kept: StoredAnswer) -> None:
     """Write the answer down."""
     connection = session.connection()
     connection.execute(CLEAR, {"call": call.token})  # one that is past its day and not swept yet
     connection.execute(INSERT, {**vars(call), **vars(kept), "created_at": utcnow()})
 
 
-def settle(session: Session, call: Call, kept: Kept) -> Kept:
+def settle(session: Session, call: IdempotentCall, kept: StoredAnswer) -> StoredAnswer:
     """The wait for a message is over: this is its answer, unless another who waited has given one; return that."""
-    mine = (KeptAnswer.token == call.token, KeptAnswer.message_uuid == kept.message_uuid)
-    told = update(KeptAnswer).where(*mine, KeptAnswer.status.is_(None)).values(status=kept.status, answer=kept.answer)
-    if change(session, told):
+    mine = (IdempotencyRecord.token == call.token, IdempotencyRecord.message_uuid == kept.message_uuid)
+    told = (
+        update(IdempotencyRecord)
+        .where(*mine, IdempotencyRecord.status.is_(None))
+        .values(status=kept.status, answer=kept.answer)
+    )
+    if execute_dml(session, told):
         return kept
     row = session.execute(select(_KEPT).where(*mine)).one_or_none()
-    return kept if row is None or row.status is None else Kept(row.answer, row.status, row.message_uuid)
+    return kept if row is None or row.status is None else StoredAnswer(row.answer, row.status, row.message_uuid)
 
 
-def forget(session: Session, call: Call, message_uuid: str) -> None:
+def forget(session: Session, call: IdempotentCall, message_uuid: str) -> None:
     """Nothing came of the call: when it comes again, it is tried anew."""
-    mine = (KeptAnswer.token == call.token, KeptAnswer.message_uuid == message_uuid)
-    session.execute(delete(KeptAnswer).where(*mine, KeptAnswer.status.is_(None)))
+    mine = (IdempotencyRecord.token == call.token, IdempotencyRecord.message_uuid == message_uuid)
+    session.execute(delete(IdempotencyRecord).where(*mine, IdempotencyRecord.status.is_(None)))
 
 
 def sweep(session: Session) -> int:
     """Delete answers that are past their day, some at a time; return how many."""
-    old = select(KeptAnswer.token).where(KeptAnswer.created_at <= utcnow() - LIFETIME).limit(SWEPT)
-    return change(session, delete(KeptAnswer).where(KeptAnswer.token.in_(old.scalar_subquery())))
+    old = select(IdempotencyRecord.token).where(IdempotencyRecord.created_at <= utcnow() - LIFETIME).limit(SWEPT)
+    return execute_dml(session, delete(IdempotencyRecord).where(IdempotencyRecord.token.in_(old.scalar_subquery())))
 
 
 def _mac(secret: bytes, text: str) -> str:

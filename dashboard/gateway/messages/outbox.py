@@ -20,7 +20,7 @@ from typing import Any
 from sqlalchemy import ColumnElement, Integer, and_, bindparam, case, func, insert, or_, select, update
 from sqlalchemy.orm import Session
 
-from dashboard.db import Runs, UtcDateTime, change, table, utcnow
+from dashboard.db import Executor, UtcDateTime, core_table, execute_dml, utcnow
 from dashboard.gateway.api_keys.authentication import Caller
 from dashboard.gateway.api_keys.keys import OWN_ID
 from dashboard.gateway.webhooks import events
@@ -39,7 +39,7 @@ LANES = ("sms", "whatsapp")
 SANDBOX_ID = 0  # as a carrier
 UNSYNCHRONIZED = {"synchronize_session": False}
 # Built once: building them costs more than running them.
-_MESSAGES = table(Message)
+_MESSAGES = core_table(Message)
 INSERT_ALL = insert(_MESSAGES)
 INSERT = INSERT_ALL.returning(_MESSAGES.c.id)
 _OUTCOME = ("status", "carrier", "carrier_ref", "confirmed_by", "sent_at", "delivered_at", "failed_at", "expired_at")
@@ -139,7 +139,7 @@ def claim(session: Session, lane: str, limit: int) -> list[Message]:
     return rows
 
 
-def settle_sent(session: Runs, message: Message, carrier: str, outcome: Outcome) -> bool:
+def mark_sent(session: Executor, message: Message, carrier: str, outcome: Outcome) -> bool:
     """The carrier has taken it. False: the lease was lost, and another's word stands."""
     now = utcnow()
     known: dict[str, Any] = {"carrier": carrier, "carrier_ref": outcome.reference, "sent_at": now}
@@ -150,39 +150,39 @@ def settle_sent(session: Runs, message: Message, carrier: str, outcome: Outcome)
     return _release(session, message, **{"status": "sent", **known})
 
 
-def settle_failed(session: Runs, message: Message, carrier: str | None, code: str) -> bool:
+def mark_failed(session: Executor, message: Message, carrier: str | None, code: str) -> bool:
     """It will never be sent."""
     return _release(session, message, status="failed", carrier=carrier, error=code, failed_at=utcnow())
 
 
-def settle_expired(session: Runs, message: Message) -> bool:
+def mark_expired(session: Executor, message: Message) -> bool:
     """Its validity passed before it could be sent."""
     return _release(session, message, status="expired", expired_at=utcnow())
 
 
-def put_back(session: Runs, message: Message, code: str, wait: timedelta) -> bool:
+def retry_later(session: Executor, message: Message, code: str, wait: timedelta) -> bool:
     """Let go of a row that was not taken: it is due again after `wait`."""
     return _release(session, message, due=utcnow() + wait, error=code, lane=_home(message))
 
 
-def put_back_unknown(session: Runs, message: Message, code: str) -> bool:
+def retry_unknown_later(session: Executor, message: Message, code: str) -> bool:
     """Let go of a row that was perhaps taken: if no receipt comes, it is due once more."""
     return _release(session, message, due=utcnow() + UNKNOWN_WAIT, error=code, unknown=1, lane=_home(message))
 
 
-def divert(session: Runs, message: Message, channel: str, code: str) -> bool:
+def switch_channel(session: Executor, message: Message, channel: str, code: str) -> bool:
     """Let another channel carry it, at once."""
     return _release(session, message, due=utcnow(), error=code, lane=across(message.lane, channel))
 
 
-def park(session: Runs, message: Message, carrier_id: int) -> bool:
+def defer(session: Executor, message: Message, carrier_id: int) -> bool:
     """Let go of a row that was not tried: it waits for its carrier alone, at its old place."""
     lane = lane_of(base(message.lane), carrier_id)
     place = message.created_at if message.attempts == 1 else utcnow()
     return _release(session, message, due=place, untried=1, error=message.error_code, lane=lane)
 
 
-def unpark(session: Session, carrier_ids: Collection[int]) -> None:
+def release_deferred(session: Session, carrier_ids: Collection[int]) -> None:
     """Send those who wait for these carriers back to be routed anew, but for trials; the ones under way stay."""
     for lane in LANES:
         parked = [lane_of(lane, carrier_id) for carrier_id in carrier_ids if carrier_id != SANDBOX_ID]
@@ -192,7 +192,7 @@ def unpark(session: Session, carrier_ids: Collection[int]) -> None:
         session.execute(update(Message).where(waits).values(lane=lane), execution_options=UNSYNCHRONIZED)
 
 
-def give_up_claim(session: Runs, message: Message) -> bool:
+def release_claim(session: Executor, message: Message) -> bool:
     """Let go of a row that was not tried."""
     return _release(session, message, due=utcnow(), untried=1, error=message.error_code, lane=_home(message))
 
@@ -269,7 +269,7 @@ def _is_due(now: datetime) -> ColumnElement[bool]:
     return or_(Message.due_at <= now, Message.due_at > now + HORIZON)
 
 
-def _release(session: Runs, message: Message, **told: Any) -> bool:
+def _release(session: Executor, message: Message, **told: Any) -> bool:
     """Write the outcome down and let go of the row, if the claim is still held."""
     values = {
         "row_id": message.id,
@@ -281,13 +281,13 @@ def _release(session: Runs, message: Message, **told: Any) -> bool:
         "new_lane": told.get("lane"),
         **{f"new_{name}": told.get(name) for name in _OUTCOME},
     }
-    held = bool(change(session, RELEASE, values))
+    held = bool(execute_dml(session, RELEASE, values))
     if held and "status" in told:
         _tell(session, message, told)
     return held
 
 
-def _tell(session: Runs, message: Message, told: dict[str, Any]) -> None:
+def _tell(session: Executor, message: Message, told: dict[str, Any]) -> None:
     """One event for each step that the row has just made."""
     steps = ("sent",) if "sent_at" in told and told["status"] != "sent" else ()
     events.record(session, message.key_id, message.id, *(f"message.{step}" for step in (*steps, told["status"])))

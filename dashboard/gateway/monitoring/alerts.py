@@ -15,7 +15,7 @@ from dashboard.gateway import workers
 from dashboard.gateway.api_keys import usage
 from dashboard.gateway.carriers import carriers
 from dashboard.gateway.messages import outbox
-from dashboard.gateway.monitoring.carrier_status import Standing
+from dashboard.gateway.monitoring.carrier_status import CarrierStatus
 from dashboard.gateway.webhooks import endpoints
 from dashboard.models.api_keys import ApiKey
 from dashboard.models.messages import Message
@@ -28,7 +28,7 @@ WEAK = 0.75  # of what an operator verifies as a rule
 LEAST_CODES = 20  # in an hour: fewer say nothing
 MOST_STRAYS = 20  # in an hour; more say that receipts no longer find their messages
 MOST_STRANDED = 1_000  # counted
-SHOWN_AS = {  # a carrier's standing as one of four
+DISPLAY_STATE = {  # a carrier's standing as one of four
     "operational": "operational",
     "slow": "slow",
     "off": "standby",
@@ -38,7 +38,7 @@ SHOWN_AS = {  # a carrier's standing as one of four
 
 
 @dataclass(frozen=True)
-class Lane:
+class QueueDepth:
     """What is due in a lane; the count stops at 1,000. `waits` is how long the oldest one has been due."""
 
     name: str
@@ -47,7 +47,7 @@ class Lane:
 
 
 @dataclass(frozen=True)
-class Carrier:
+class CarrierTile:
     """A way out. `state` is operational, slow, standby or failed; the sandbox has no id."""
 
     name: str
@@ -56,7 +56,7 @@ class Carrier:
 
 
 @dataclass(frozen=True)
-class Trouble:
+class Alert:
     """Something to act on. What `subject`, its `id`, `length` and `count` are depends on the code; `reason` is a
     carrier's.
     """
@@ -78,21 +78,21 @@ class Trouble:
 CARRIER_FAULTS = ("carrier_down", "carrier_credentials", "carrier_unreadable")
 
 
-def lanes(session: Session) -> list[Lane]:
+def lanes(session: Session) -> list[QueueDepth]:
     """What waits, lane by lane."""
     now, counts = utcnow(), outbox.waiting(session)
-    return [Lane(name, count, _oldest(session, name, now) if count else None) for name, count in counts.items()]
+    return [QueueDepth(name, count, _oldest(session, name, now) if count else None) for name, count in counts.items()]
 
 
-def ways_out(standings: list[Standing]) -> list[Carrier]:
+def ways_out(standings: list[CarrierStatus]) -> list[CarrierTile]:
     """Where messages leave the gateway, the sandbox phone first."""
     return [
-        Carrier(carriers.SANDBOX, "operational"),
-        *(Carrier(one.carrier.name, SHOWN_AS.get(one.state, "failed"), one.carrier.id) for one in standings),
+        CarrierTile(carriers.SANDBOX, "operational"),
+        *(CarrierTile(one.carrier.name, DISPLAY_STATE.get(one.state, "failed"), one.carrier.id) for one in standings),
     ]
 
 
-def carrier_troubles(session: Session, standings: list[Standing]) -> list[Trouble]:
+def carrier_alerts(session: Session, standings: list[CarrierStatus]) -> list[Alert]:
     """Carriers that take nothing, and why; receipts that fit nothing; messages that have no way out."""
     now, found = utcnow(), []
     for one in standings:
@@ -100,24 +100,24 @@ def carrier_troubles(session: Session, standings: list[Standing]) -> list[Troubl
         if one.is_faulty:
             code = f"carrier_{one.state}" if one.state in ("credentials", "unreadable") else "carrier_down"
             length = max(now - one.since, timedelta(0)) if one.since else timedelta(0)
-            found.append(Trouble(code, name, length, str(identity), reason=one.code or ""))
+            found.append(Alert(code, name, length, str(identity), reason=one.code or ""))
         if one.fresh_strays > MOST_STRAYS:
-            found.append(Trouble("strays", name, id=str(identity), count=one.fresh_strays))
+            found.append(Alert("strays", name, id=str(identity), count=one.fresh_strays))
     return found + _stranded(session)
 
 
-def troubles(session: Session, waiting: list[Lane], alive: Mapping[str, int]) -> list[Trouble]:
+def alerts(session: Session, waiting: list[QueueDepth], alive: Mapping[str, int]) -> list[Alert]:
     """All that the database tells; the gravest first."""
-    found = [Trouble("no_worker", lane) for lane in workers.LANES if not alive.get(lane)]
+    found = [Alert("no_worker", lane) for lane in workers.LANES if not alive.get(lane)]
     if not alive.get("relay"):
-        found.append(Trouble("no_relay"))
+        found.append(Alert("no_relay"))
     for lane in waiting:
         if lane.waits and lane.waits > LONG_WAIT:
-            found.append(Trouble("backlog", lane.name, lane.waits))
+            found.append(Alert("backlog", lane.name, lane.waits))
     return found + _clock(session) + _embedded_keys(session) + _ending_keys(session) + _webhooks(session)
 
 
-def weather(usual: float | None, hour: float | None, codes: int) -> str:
+def operator_health(usual: float | None, hour: float | None, codes: int) -> str:
     """How an operator does in this hour, by the share of codes typed in right: good, weak or quiet."""
     if usual is None or hour is None or codes < LEAST_CODES:
         return "quiet"
@@ -140,7 +140,7 @@ def _oldest(session: Session, lane: str, now: datetime) -> timedelta | None:
     return max(now - oldest, timedelta(0))
 
 
-def _stranded(session: Session) -> list[Trouble]:
+def _stranded(session: Session) -> list[Alert]:
     """Messages that wait because no route leads anywhere; the count stops at MOST_STRANDED."""
     found = []
     for lane in outbox.LANES:
@@ -149,39 +149,39 @@ def _stranded(session: Session) -> list[Trouble]:
         )
         count = session.scalar(select(func.count()).select_from(waiting.limit(MOST_STRANDED).subquery())) or 0
         if count:
-            found.append(Trouble("no_route", lane, count=count))
+            found.append(Alert("no_route", lane, count=count))
     return found
 
 
-def _ending_keys(session: Session) -> list[Trouble]:
+def _ending_keys(session: Session) -> list[Alert]:
     now = utcnow()
     ends = select(ApiKey.id, ApiKey.name, ApiKey.expires_at).where(
         ApiKey.revoked_at.is_(None), ApiKey.expires_at > now, ApiKey.expires_at <= now + SOON
     )
     rows = session.execute(ends.order_by(ApiKey.expires_at))
-    return [Trouble("key_ends", name, at - now, key_id) for key_id, name, at in rows if at]
+    return [Alert("key_ends", name, at - now, key_id) for key_id, name, at in rows if at]
 
 
-def _embedded_keys(session: Session) -> list[Trouble]:
-    return [Trouble("key_embedded", key.name, id=key.key_id, count=key.addresses) for key in usage.embedded(session)]
+def _embedded_keys(session: Session) -> list[Alert]:
+    return [Alert("key_embedded", key.name, id=key.key_id, count=key.addresses) for key in usage.exposed_keys(session)]
 
 
-def _webhooks(session: Session) -> list[Trouble]:
+def _webhooks(session: Session) -> list[Alert]:
     """By host: the rest of the address may hold a secret."""
     now, found = utcnow(), []
     for endpoint in endpoints.needing_attention(session):
         off, since = endpoint.disabled_at, endpoint.failing_since
         code = "webhook_off" if off else "webhook_failing"
-        found.append(Trouble(code, urlsplit(endpoint.url).netloc, now - (off or since or now), endpoint.id))
+        found.append(Alert(code, urlsplit(endpoint.url).netloc, now - (off or since or now), endpoint.id))
     return found
 
 
-def _clock(session: Session) -> list[Trouble]:
+def _clock(session: Session) -> list[Alert]:
     """Against PostgreSQL's clock, and against the newest message, which cannot be of tomorrow."""
     now = utcnow()
     if session.get_bind().dialect.name == "postgresql":
         theirs = session.scalar(select(func.clock_timestamp()))
         if theirs and abs(theirs - now) > MOST_SKEW:
-            return [Trouble("clock", length=abs(theirs - now))]
+            return [Alert("clock", length=abs(theirs - now))]
     newest = session.scalar(select(Message.created_at).order_by(Message.id.desc()).limit(1))
-    return [Trouble("clock_back", length=newest - now)] if newest and newest > now + MOST_SKEW else []
+    return [Alert("clock_back", length=newest - now)] if newest and newest > now + MOST_SKEW else []

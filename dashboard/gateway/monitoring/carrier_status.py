@@ -12,7 +12,7 @@ from dashboard.db import utcnow
 from dashboard.gateway.carriers import carriers, health, metrics
 from dashboard.gateway.carriers.metrics import Work
 from dashboard.gateway.delivery import receipts
-from dashboard.models.carriers import Carrier, CarrierLine
+from dashboard.models.carriers import Carrier, CarrierConnection
 
 SLOW_SECONDS = 5.0  # for 95 of 100 answers
 HOUR = timedelta(hours=1)
@@ -26,7 +26,7 @@ CREDENTIALS = frozenset(
 
 
 @dataclass(frozen=True)
-class Standing:
+class CarrierStatus:
     """A carrier with its `state`:
 
     `operational`, `slow`; `opening`, `waiting` (for a free bind), `unopened` (no worker has it yet); `off`;
@@ -37,7 +37,7 @@ class Standing:
     carrier: Carrier
     state: str
     code: str | None
-    lines: list[CarrierLine]
+    lines: list[CarrierConnection]
     work: Work  # of the last hour
     strays: int  # receipts of the last day that fit no message
     fresh_strays: int  # of them, those of the last hour
@@ -56,23 +56,23 @@ class Standing:
         return self.carrier.down_until if self.state in ("down", "credentials") else None
 
 
-def all_of(session: Session, box: Fernet) -> list[Standing]:
+def all_of(session: Session, box: Fernet) -> list[CarrierStatus]:
     """Every carrier, by name."""
     now, alive, work = utcnow(), health.lines(session), metrics.last_hour(session)
-    strays = receipts.count_strays(session, now - DAY)
-    fresh = receipts.count_strays(session, now - HOUR)
+    strays = receipts.count_unmatched(session, now - DAY)
+    fresh = receipts.count_unmatched(session, now - HOUR)
     found = []
     for carrier in carriers.listed(session):
         mine = [line for line in alive if line.carrier_id == carrier.id]
         done = work.get(carrier.name, Work())
         state, code = _state(carrier, box, mine, done, now)
         counts = strays.get(carrier.name, 0), fresh.get(carrier.name, 0)
-        found.append(Standing(carrier, state, code, mine, done, *counts))
+        found.append(CarrierStatus(carrier, state, code, mine, done, *counts))
     return found
 
 
 def _state(
-    carrier: Carrier, box: Fernet, lines: list[CarrierLine], work: Work, now: datetime
+    carrier: Carrier, box: Fernet, lines: list[CarrierConnection], work: Work, now: datetime
 ) -> tuple[str, str | None]:
     if not carrier.enabled:
         return "off", None
@@ -101,7 +101,7 @@ def _fault(carrier: Carrier, broken: str | None, now: datetime) -> tuple[str, st
 
 def _is_readable(box: Fernet, carrier: Carrier) -> bool:
     try:
-        carriers.told(box, carrier)
-    except carriers.Unreadable:
+        carriers.decrypted(box, carrier)
+    except carriers.UnreadableSettings:
         return False
     return True

@@ -14,11 +14,11 @@ from dashboard.db import utcnow
 from dashboard.gateway import workers
 from dashboard.gateway.api_keys import keys
 from dashboard.gateway.limits import rate_limit, rejections
-from dashboard.gateway.limits.rate_limit import Standing
+from dashboard.gateway.limits.rate_limit import WindowState
 from dashboard.gateway.messages import outbox
 from dashboard.gateway.otp.otp import MAX_ATTEMPTS
 from dashboard.models.api_keys import ApiKey
-from dashboard.models.limits import Refusal
+from dashboard.models.limits import LimitRejection
 from dashboard.models.messages import Message
 from dashboard.models.otp import Otp
 from dashboard.sms import numbers
@@ -35,11 +35,11 @@ class Event:
     key: ApiKey
     otp: Otp | None = None
     message: Message | None = None
-    refusal: Refusal | None = None
+    refusal: LimitRejection | None = None
 
 
 @dataclass(frozen=True)
-class Verdict:
+class Cause:
     """The cause by code, and what its sentence needs. `ok` says that nothing is wrong."""
 
     code: str
@@ -49,23 +49,23 @@ class Verdict:
 
 
 @dataclass(frozen=True)
-class Story:
+class Diagnosis:
     """What the desk shows of a number."""
 
     phone: str
     events: list[Event]
-    standings: list[tuple[ApiKey, list[Standing]]]
-    verdict: Verdict
+    standings: list[tuple[ApiKey, list[WindowState]]]
+    verdict: Cause
 
 
-def story(session: Session, number: str) -> Story:
+def story(session: Session, number: str) -> Diagnosis:
     """Everything about a number, newest first. Reads, writes nothing."""
     events = sorted(_events(session, number), key=lambda event: event.at, reverse=True)
     asked = [event for event in events if event.message is None]
     lately = utcnow() - timedelta(seconds=rate_limit.WINDOWS["day"])
     senders = {event.key.id: event.key for event in asked if event.at > lately}
     standings = [(key, rate_limit.look(session, key_id, number)) for key_id, key in senders.items()]
-    return Story(number, events, standings, _verdict(session, number, asked))
+    return Diagnosis(number, events, standings, _verdict(session, number, asked))
 
 
 def _events(session: Session, number: str) -> list[Event]:
@@ -89,10 +89,10 @@ def _events(session: Session, number: str) -> list[Event]:
     return found
 
 
-def _verdict(session: Session, number: str, asked: Sequence[Event]) -> Verdict:
+def _verdict(session: Session, number: str, asked: Sequence[Event]) -> Cause:
     """The newest attempt decides; the first cause that fits, most certain first."""
     if not asked:
-        return Verdict("fixed_line" if numbers.is_fixed(number) else "nothing_asked")
+        return Cause("fixed_line" if numbers.is_fixed(number) else "nothing_asked")
     newest = asked[0]
     if newest.refusal is not None:
         return _of_refusal(session, newest, newest.refusal)
@@ -102,81 +102,81 @@ def _verdict(session: Session, number: str, asked: Sequence[Event]) -> Verdict:
         found = judge(session, newest, otp)
         if found is not None:
             return found
-    return Verdict("expired_unused", newest)
+    return Cause("expired_unused", newest)
 
 
-def _of_refusal(session: Session, event: Event, refusal: Refusal) -> Verdict:
+def _of_refusal(session: Session, event: Event, refusal: LimitRejection) -> Cause:
     if keys.state(event.key) != "active":
-        return Verdict("key_ended", event)
+        return Cause("key_ended", event)
     if refusal.window == "cap":
         today = refusal.at.date() == utcnow().date()
-        return Verdict("cap_reached" if today else "cap_passed", event)
+        return Cause("cap_reached" if today else "cap_passed", event)
     standings = rate_limit.look(session, event.key.id, refusal.phone)
     full = [standing for standing in standings if standing.left == 0]
     if not full:
-        return Verdict("limit_passed", event)
+        return Cause("limit_passed", event)
     longest = max(full, key=lambda standing: standing.reset)
-    return Verdict("limit_reached", event, {"window": longest.window, "quota": longest.quota, "wait": longest.reset})
+    return Cause("limit_reached", event, {"window": longest.window, "quota": longest.quota, "wait": longest.reset})
 
 
-def _verified(_session: Session, event: Event, otp: Otp) -> Verdict | None:
-    return Verdict("verified", event, {"at": otp.verified_at}, ok=True) if otp.verified_at else None
+def _verified(_session: Session, event: Event, otp: Otp) -> Cause | None:
+    return Cause("verified", event, {"at": otp.verified_at}, ok=True) if otp.verified_at else None
 
 
-def _fixed_line(_session: Session, event: Event, otp: Otp) -> Verdict | None:
-    return Verdict("fixed_line", event) if numbers.is_fixed(otp.phone) else None
+def _fixed_line(_session: Session, event: Event, otp: Otp) -> Cause | None:
+    return Cause("fixed_line", event) if numbers.is_fixed(otp.phone) else None
 
 
-def _refused_by_carrier(_session: Session, event: Event, otp: Otp) -> Verdict | None:
+def _refused_by_carrier(_session: Session, event: Event, otp: Otp) -> Cause | None:
     if otp.message.status != "failed":
         return None
-    return Verdict("carrier_refused", event, {"reason": otp.message.error_code})
+    return Cause("carrier_refused", event, {"reason": otp.message.error_code})
 
 
-def _on_its_way(session: Session, event: Event, otp: Otp) -> Verdict | None:
+def _on_its_way(session: Session, event: Event, otp: Otp) -> Cause | None:
     message = otp.message
     if message.status not in ("queued", "sending"):
         return None
     if not workers.alive(session).get(outbox.base(message.lane)):
-        return Verdict("workers_gone", event)
+        return Cause("workers_gone", event)
     if message.error_code and message.due_at and message.due_at > utcnow():
-        return Verdict("carrier_busy", event, {"reason": message.error_code, "again": message.due_at})
-    return Verdict("waiting", event)
+        return Cause("carrier_busy", event, {"reason": message.error_code, "again": message.due_at})
+    return Cause("waiting", event)
 
 
-def _never_left(_session: Session, event: Event, otp: Otp) -> Verdict | None:
-    return Verdict("never_left", event) if otp.message.status == "expired" else None
+def _never_left(_session: Session, event: Event, otp: Otp) -> Cause | None:
+    return Cause("never_left", event) if otp.message.status == "expired" else None
 
 
-def _on_the_sandbox(_session: Session, event: Event, otp: Otp) -> Verdict | None:
+def _on_the_sandbox(_session: Session, event: Event, otp: Otp) -> Cause | None:
     if event.key.mode == "test":
-        return Verdict("test_key", event)
-    return Verdict("no_carrier", event) if otp.message.carrier == SANDBOX else None
+        return Cause("test_key", event)
+    return Cause("no_carrier", event) if otp.message.carrier == SANDBOX else None
 
 
-def _tried_out(_session: Session, event: Event, otp: Otp) -> Verdict | None:
-    return Verdict("wrong_three_times", event) if otp.attempts >= MAX_ATTEMPTS else None
+def _tried_out(_session: Session, event: Event, otp: Otp) -> Cause | None:
+    return Cause("wrong_three_times", event) if otp.attempts >= MAX_ATTEMPTS else None
 
 
-def _key_ended(_session: Session, event: Event, otp: Otp) -> Verdict | None:
+def _key_ended(_session: Session, event: Event, otp: Otp) -> Cause | None:
     over = otp.expires_at <= utcnow() or otp.superseded_at is not None
-    return Verdict("key_ended", event) if over and keys.state(event.key) != "active" else None
+    return Cause("key_ended", event) if over and keys.state(event.key) != "active" else None
 
 
-def _still_good(_session: Session, event: Event, otp: Otp) -> Verdict | None:
+def _still_good(_session: Session, event: Event, otp: Otp) -> Cause | None:
     if otp.expires_at <= utcnow():
         return None
     facts = {"until": otp.expires_at, "wrong": otp.attempts, "left": MAX_ATTEMPTS - otp.attempts}
     if otp.attempts:
-        return Verdict("wrong_so_far", event, facts)
-    return Verdict("not_typed" if otp.message.status == "delivered" else "no_receipt", event, facts)
+        return Cause("wrong_so_far", event, facts)
+    return Cause("not_typed" if otp.message.status == "delivered" else "no_receipt", event, facts)
 
 
-def _expired(_session: Session, event: Event, otp: Otp) -> Verdict | None:
-    return Verdict("expired_delivered", event) if otp.message.status == "delivered" else None
+def _expired(_session: Session, event: Event, otp: Otp) -> Cause | None:
+    return Cause("expired_delivered", event) if otp.message.status == "delivered" else None
 
 
-_CAUSES: tuple[Callable[[Session, Event, Otp], Verdict | None], ...] = (
+_CAUSES: tuple[Callable[[Session, Event, Otp], Cause | None], ...] = (
     _verified,
     _fixed_line,
     _refused_by_carrier,

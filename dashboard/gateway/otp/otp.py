@@ -12,17 +12,17 @@ from typing import Any, TypeVar
 from sqlalchemy import Row, bindparam, func, insert, select, update
 from sqlalchemy.orm import Session
 
-from dashboard.db import Runs, UtcDateTime, table, utcnow
+from dashboard.db import Executor, UtcDateTime, core_table, utcnow
 from dashboard.gateway.api_keys import quotas
 from dashboard.gateway.api_keys.authentication import Caller
 from dashboard.gateway.api_keys.quotas import CapReached
 from dashboard.gateway.limits import rate_limit, rejections
-from dashboard.gateway.limits.rate_limit import RateLimited, Standing
-from dashboard.gateway.limits.rejections import Refused
+from dashboard.gateway.limits.rate_limit import RateLimited, WindowState
+from dashboard.gateway.limits.rejections import Rejection
 from dashboard.gateway.messages import outbox
 from dashboard.gateway.otp import codes, templates
 from dashboard.gateway.otp.codes import Keyring
-from dashboard.gateway.otp.templates import Wording
+from dashboard.gateway.otp.templates import Template
 from dashboard.gateway.webhooks import events
 from dashboard.models.messages import Message
 from dashboard.models.otp import Otp
@@ -32,7 +32,7 @@ Item = TypeVar("Item")
 Answer = TypeVar("Answer")
 LIFETIME = timedelta(seconds=600)
 MAX_ATTEMPTS = 3
-ALWAYS_FULL = Standing(
+ALWAYS_FULL = WindowState(
     "minute", rate_limit.DEFAULTS["minute"], 0, rate_limit.WINDOWS["minute"]
 )  # numbers that rehearse a 429
 
@@ -57,7 +57,7 @@ class Guess:
 
 
 @dataclass(frozen=True)
-class Asked:
+class SendRequest:
     """An order and the key it came by."""
 
     keyring: Keyring
@@ -74,7 +74,7 @@ class Asked:
 
 
 @dataclass(frozen=True)
-class Guessed:
+class VerifyRequest:
     """A guess and the key it came by."""
 
     keyring: Keyring
@@ -86,7 +86,7 @@ class Guessed:
         return self.caller.id, self.guess.phone, self.guess.channel
 
 
-Sent = tuple[str, list[Standing]]
+Sent = tuple[str, list[WindowState]]
 """A message's uuid, and the limits as they now stand."""
 
 
@@ -111,7 +111,7 @@ class NoLiveOtp(Exception):
 
 
 @dataclass(frozen=True)
-class Verdict:
+class VerifyResult:
     """What came of a guess: nothing, which is right, or a refusal."""
 
     refusal: WrongCode | TooManyAttempts | NoLiveOtp | None
@@ -123,7 +123,7 @@ class Verdict:
 
 
 # Built once: building them costs more than running them.
-_OTPS, _MESSAGES = table(Otp), table(Message)
+_OTPS, _MESSAGES = core_table(Otp), core_table(Message)
 _COLUMNS = _OTPS.c
 _NOW = bindparam("now", type_=UtcDateTime)
 INSERT = insert(_OTPS).values(
@@ -179,13 +179,13 @@ PROVE_DELIVERED = (
 
 def send(session: Session, keyring: Keyring, caller: Caller, order: Order) -> Sent:
     """As `send_all` for one; raise RateLimited or CapReached, which leave a note."""
-    (answer,) = send_all(session, [Asked(keyring, caller, order)])
+    (answer,) = send_all(session, [SendRequest(keyring, caller, order)])
     if isinstance(answer, Exception):
         raise answer
     return answer
 
 
-def send_all(session: Session, asked: Sequence[Asked]) -> list[Sent | Exception]:
+def send_all(session: Session, asked: Sequence[SendRequest]) -> list[Sent | Exception]:
     """Write new codes down; the older one for the same key, phone and channel dies.
 
     For each what was sent, or RateLimited or CapReached, of which a note is left.
@@ -193,12 +193,12 @@ def send_all(session: Session, asked: Sequence[Asked]) -> list[Sent | Exception]
     return by_turns(asked, lambda one: one.pair, partial(_send_turn, session))
 
 
-def judge(session: Session, keyring: Keyring, caller: Caller, guess: Guess) -> Verdict:
+def judge(session: Session, keyring: Keyring, caller: Caller, guess: Guess) -> VerifyResult:
     """As `judge_all` for one."""
-    return judge_all(session, [Guessed(keyring, caller, guess)])[0]
+    return judge_all(session, [VerifyRequest(keyring, caller, guess)])[0]
 
 
-def judge_all(session: Session, guessed: Sequence[Guessed]) -> list[Verdict]:
+def judge_all(session: Session, guessed: Sequence[VerifyRequest]) -> list[VerifyResult]:
     """Judge guesses and spend a try on each. The caller commits before it tells anyone: the tries stay spent."""
     return by_turns(guessed, lambda one: one.subject, partial(_judge_turn, session))
 
@@ -218,25 +218,25 @@ def by_turns(
     return [answers[place] for place in range(len(items))]
 
 
-def void(session: Runs, message: Message) -> None:
+def void(session: Executor, message: Message) -> None:
     """Kill the code of a message that its carrier refused; it no longer counts against the limits."""
     session.execute(update(Otp).where(Otp.message_id == message.id).values(void_at=utcnow(), counted=False))
 
 
-def _send_turn(session: Session, turn: list[Asked]) -> list[Sent | Exception]:
+def _send_turn(session: Session, turn: list[SendRequest]) -> list[Sent | Exception]:
     taken = _take(session, turn)
     accepted = [asked for asked, answer in zip(turn, taken, strict=True) if isinstance(answer, list)]
     references = iter(_write(session, accepted))
     return [(next(references), answer) if isinstance(answer, list) else answer for answer in taken]
 
 
-def _take(session: Session, turn: list[Asked]) -> list[list[Standing] | RateLimited | CapReached]:
+def _take(session: Session, turn: list[SendRequest]) -> list[list[WindowState] | RateLimited | CapReached]:
     """Count codes against the limits and the caps of their keys; refusals are noted, so that people can be told."""
     limited = _limit(session, turn)
     past = _past_their_caps(
         session, [asked for asked, answer in zip(turn, limited, strict=True) if isinstance(answer, list)]
     )
-    taken: list[list[Standing] | RateLimited | CapReached] = [
+    taken: list[list[WindowState] | RateLimited | CapReached] = [
         quotas.cap_reached(asked.caller, "otp") if asked.pair in past else answer
         for asked, answer in zip(turn, limited, strict=True)
     ]
@@ -246,16 +246,16 @@ def _take(session: Session, turn: list[Asked]) -> list[list[Standing] | RateLimi
     return taken
 
 
-def _limit(session: Session, turn: list[Asked]) -> list[list[Standing] | RateLimited]:
+def _limit(session: Session, turn: list[SendRequest]) -> list[list[WindowState] | RateLimited]:
     pairs = [asked.pair for asked in turn if not asked.rehearses_a_limit]
     found = dict(zip(pairs, rate_limit.take(session, pairs), strict=True)) if pairs else {}
     full = RateLimited(ALWAYS_FULL, [ALWAYS_FULL])
     return [full if asked.rehearses_a_limit else found[asked.pair] for asked in turn]
 
 
-def _past_their_caps(session: Session, asked: list[Asked]) -> set[rate_limit.Pair]:
+def _past_their_caps(session: Session, asked: list[SendRequest]) -> set[rate_limit.Pair]:
     """Those for whom the day of their key has no room left."""
-    by_key: dict[str, list[Asked]] = {}
+    by_key: dict[str, list[SendRequest]] = {}
     for one in asked:
         by_key.setdefault(one.caller.id, []).append(one)
     past: set[rate_limit.Pair] = set()
@@ -265,15 +265,15 @@ def _past_their_caps(session: Session, asked: list[Asked]) -> set[rate_limit.Pai
     return past
 
 
-def _note(session: Session, asked: Asked, refusal: RateLimited | CapReached) -> None:
+def _note(session: Session, asked: SendRequest, refusal: RateLimited | CapReached) -> None:
     if isinstance(refusal, RateLimited):
         window, quota = refusal.standing.window, refusal.standing.quota
     else:
         window, quota = "cap", refusal.cap
-    rejections.note(session, Refused(asked.caller.id, asked.order.phone, asked.order.channel, window, quota))
+    rejections.record(session, Rejection(asked.caller.id, asked.order.phone, asked.order.channel, window, quota))
 
 
-def _write(session: Session, accepted: list[Asked]) -> list[str]:
+def _write(session: Session, accepted: list[SendRequest]) -> list[str]:
     """The messages, and the codes that they carry; return the messages' uuids."""
     if not accepted:
         return []
@@ -290,16 +290,16 @@ def _write(session: Session, accepted: list[Asked]) -> list[str]:
     return references
 
 
-def _wording(session: Session, asked: Asked) -> Wording:
+def _wording(session: Session, asked: SendRequest) -> Template:
     return templates.current(session, asked.caller.id, asked.order.language, asked.caller.brand)
 
 
-def _draft(order: Order, wording: Wording) -> outbox.Draft:
+def _draft(order: Order, wording: Template) -> outbox.Draft:
     sample = wording.render("0" * codes.DIGITS, order.app_hash)
     return outbox.Draft("otp", order.channel, order.phone, None, sample)
 
 
-def _row(asked: Asked, wording: Wording, reference: str, now: datetime) -> dict[str, Any]:
+def _row(asked: SendRequest, wording: Template, reference: str, now: datetime) -> dict[str, Any]:
     return {
         "message_uuid": reference,
         "key_id": asked.caller.id,
@@ -316,7 +316,7 @@ def _row(asked: Asked, wording: Wording, reference: str, now: datetime) -> dict[
     }
 
 
-def _judge_turn(session: Session, turn: list[Guessed]) -> list[Verdict]:
+def _judge_turn(session: Session, turn: list[VerifyRequest]) -> list[VerifyResult]:
     current = _current(session, turn)
     right: dict[int, bool] = {}  # by a code's id, whether the guess is
     for guessed in turn:
@@ -329,7 +329,7 @@ def _judge_turn(session: Session, turn: list[Guessed]) -> list[Verdict]:
     return [_verdict(session, current.get(guessed.subject), right, spent) for guessed in turn]
 
 
-def _current(session: Session, turn: list[Guessed]) -> dict[tuple[str, str, str], Row[Any]]:
+def _current(session: Session, turn: list[VerifyRequest]) -> dict[tuple[str, str, str], Row[Any]]:
     """The codes that the guesses are about; void ones are none."""
     key_ids, phones, channels = (list(set(parts)) for parts in zip(*(one.subject for one in turn), strict=True))
     told = {"keys": key_ids, "phones": phones, "channels": channels}
@@ -373,12 +373,12 @@ def _tell(session: Session, judged: list[Row[Any]], right: dict[int, bool], spen
             events.record(session, row.key_id, row.message_id, *steps)
 
 
-def _verdict(session: Session, row: Row[Any] | None, right: dict[int, bool], spent: dict[int, int]) -> Verdict:
+def _verdict(session: Session, row: Row[Any] | None, right: dict[int, bool], spent: dict[int, int]) -> VerifyResult:
     if row is None or row.id not in right:
-        return Verdict(NoLiveOtp("otp_not_found"))
+        return VerifyResult(NoLiveOtp("otp_not_found"))
     if row.id not in spent:
-        return Verdict(_why_not_judged(session, row.id))
-    return Verdict(None if right[row.id] else WrongCode(MAX_ATTEMPTS - spent[row.id]))
+        return VerifyResult(_why_not_judged(session, row.id))
+    return VerifyResult(None if right[row.id] else WrongCode(MAX_ATTEMPTS - spent[row.id]))
 
 
 def _why_not_judged(session: Session, otp_id: int) -> TooManyAttempts | NoLiveOtp:

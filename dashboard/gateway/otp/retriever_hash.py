@@ -31,7 +31,7 @@ LOOKED_AT = 20_000  # codes, the latest: to look at them takes as long with ten 
 MOST_IN_USE = 50
 
 
-class Unreadable(ValueError):
+class UnreadableCertificate(ValueError):
     """What was given cannot be what it should be; `code` says why."""
 
     def __init__(self, code: str) -> None:
@@ -63,7 +63,7 @@ def diagnose(package: str, certificate: str) -> Diagnosis:
     """The hash of an app; raise Unreadable."""
     name = package.strip()
     if len(name) > 255 or not PACKAGE.fullmatch(name):
-        raise Unreadable("package")
+        raise UnreadableCertificate("package")
     der = read_certificate(certificate)
     subject = _subject(der)
     return Diagnosis(compute(name, der), subject, DEBUG in subject)
@@ -93,14 +93,14 @@ def in_use(session: Session) -> list[InUse]:
 def read_certificate(text: str) -> bytes:
     """DER from PEM, base64 or hexadecimal digits; raise Unreadable."""
     if "PRIVATE KEY" in text:
-        raise Unreadable("private_key")
+        raise UnreadableCertificate("private_key")
     if len(text) > LONGEST_CERTIFICATE:
-        raise Unreadable("too_long")
+        raise UnreadableCertificate("too_long")
     der = _decoded(text)
     if len(der) in FINGERPRINTS:
-        raise Unreadable("fingerprint")
+        raise UnreadableCertificate("fingerprint")
     if not _is_der_sequence(der):
-        raise Unreadable("certificate")
+        raise UnreadableCertificate("certificate")
     return der
 
 
@@ -113,7 +113,7 @@ def _decoded(text: str) -> bytes:
     try:
         return base64.b64decode(packed, validate=True)
     except (binascii.Error, ValueError):
-        raise Unreadable("certificate") from None
+        raise UnreadableCertificate("certificate") from None
 
 
 def _is_der_sequence(der: bytes) -> bool:

@@ -14,10 +14,10 @@ from weakref import WeakKeyDictionary
 from sqlalchemy import func, select
 from sqlalchemy.orm import Session, joinedload
 
-from dashboard.db import lock, table
+from dashboard.db import core_table, lock
 from dashboard.gateway.otp import template_rules
 from dashboard.models.api_keys import ApiKey
-from dashboard.models.otp import Otp, OtpWording
+from dashboard.models.otp import Otp, OtpTemplate
 
 LOOK_EVERY = 1.0  # seconds
 LANGUAGES = ("fr", "en", "ar")
@@ -35,7 +35,7 @@ class InvalidWording(ValueError):
 
 
 @dataclass(frozen=True)
-class Wording:
+class Template:
     """What a code is wrapped in. `id` is empty for the built-in one."""
 
     id: int | None
@@ -63,11 +63,11 @@ class _Known:
 
     looked_at: float
     newest: int
-    wordings: dict[Subject, Wording]
+    wordings: dict[Subject, Template]
 
 
-BUILT_IN = {language: Wording(None, body) for language, body in template_rules.TEXTS.items()}
-_VERSIONS = table(OtpWording)
+BUILT_IN = {language: Template(None, body) for language, body in template_rules.TEXTS.items()}
+_VERSIONS = core_table(OtpTemplate)
 NEWEST = select(func.max(_VERSIONS.c.id))
 IN_FORCE = select(_VERSIONS).where(
     _VERSIONS.c.id.in_(select(func.max(_VERSIONS.c.id)).group_by(_VERSIONS.c.key_id, _VERSIONS.c.language)),
@@ -76,7 +76,7 @@ IN_FORCE = select(_VERSIONS).where(
 _known: WeakKeyDictionary[Any, _Known] = WeakKeyDictionary()  # by connection pool
 
 
-def current(session: Session, key_id: str | None, language: str, brand: str | None = None) -> Wording:
+def current(session: Session, key_id: str | None, language: str, brand: str | None = None) -> Template:
     """The wording in force: the key's own, else the one for all keys with the key's `brand`, else the built-in."""
     found = _in_force(session)
     own, general = found.get((key_id, language)), found.get((None, language))
@@ -85,11 +85,11 @@ def current(session: Session, key_id: str | None, language: str, brand: str | No
     return own or general or BUILT_IN[language]
 
 
-def of(otp: Otp) -> Wording:
+def of(otp: Otp) -> Template:
     """The wording that a code was asked for with."""
     if otp.wording is None or otp.wording.body is None:
         return BUILT_IN[otp.language]
-    return Wording(otp.wording.id, otp.wording.body, otp.brand or otp.wording.brand)
+    return Template(otp.wording.id, otp.wording.body, otp.brand or otp.wording.brand)
 
 
 def broken_by(session: Session, brand: str) -> list[tuple[str, list[str]]]:
@@ -106,7 +106,7 @@ def breaks_for(session: Session, body: str) -> list[ApiKey]:
     return [key for key in branded if key.brand and template_rules.faults(tidy, key.brand)]
 
 
-def save(session: Session, wanted: NewWording, created_by: str | None = None) -> OtpWording:
+def save(session: Session, wanted: NewWording, created_by: str | None = None) -> OtpTemplate:
     """Put a new version in force, within a second everywhere; raise InvalidWording. The caller commits."""
     body = None if wanted.body is None else template_rules.tidy(wanted.body)
     broken = [] if body is None else template_rules.faults(body, wanted.brand)
@@ -115,7 +115,7 @@ def save(session: Session, wanted: NewWording, created_by: str | None = None) ->
     if broken:
         raise InvalidWording(broken)
     lock(session, "otp_wordings")  # ids must come into sight in their order, or a process would overlook one
-    row = OtpWording(
+    row = OtpTemplate(
         key_id=wanted.key_id, language=wanted.language, body=body, brand=wanted.brand, created_by=created_by
     )
     session.add(row)
@@ -123,14 +123,14 @@ def save(session: Session, wanted: NewWording, created_by: str | None = None) ->
     return row
 
 
-def history(session: Session, key_id: str | None, language: str) -> list[OtpWording]:
+def history(session: Session, key_id: str | None, language: str) -> list[OtpTemplate]:
     """The versions of one subject, newest first."""
-    query = select(OtpWording).where(OtpWording.key_id.is_not_distinct_from(key_id), OtpWording.language == language)
-    return list(session.scalars(query.order_by(OtpWording.id.desc()).limit(HISTORY)))
+    query = select(OtpTemplate).where(OtpTemplate.key_id.is_not_distinct_from(key_id), OtpTemplate.language == language)
+    return list(session.scalars(query.order_by(OtpTemplate.id.desc()).limit(HISTORY)))
 
 
-def find(session: Session, version: int) -> OtpWording | None:
-    return session.get(OtpWording, version)
+def find(session: Session, version: int) -> OtpTemplate | None:
+    return session.get(OtpTemplate, version)
 
 
 def own(session: Session) -> set[Subject]:
@@ -146,7 +146,7 @@ def otps_of(session: Session, message_ids: Collection[int]) -> dict[int, Otp]:
     return {row.message_id: row for row in session.scalars(query)}
 
 
-def _in_force(session: Session) -> dict[Subject, Wording]:
+def _in_force(session: Session) -> dict[Subject, Template]:
     pool, now = session.get_bind().pool, time.monotonic()  # type: ignore[union-attr]
     known = _known.get(pool)
     if known is not None and now - known.looked_at < LOOK_EVERY:
@@ -154,7 +154,7 @@ def _in_force(session: Session) -> dict[Subject, Wording]:
     newest = session.connection().execute(NEWEST).scalar() or 0
     if known is None or known.newest != newest:
         rows = session.connection().execute(IN_FORCE)
-        wordings = {(row.key_id, row.language): Wording(row.id, row.body, row.brand) for row in rows}
+        wordings = {(row.key_id, row.language): Template(row.id, row.body, row.brand) for row in rows}
         known = _Known(now, newest, wordings)
     else:
         known = _Known(now, newest, known.wordings)

@@ -9,12 +9,12 @@ from sqlalchemy.orm import Session
 from dashboard.db import utcnow
 from dashboard.gateway.carriers import health
 from dashboard.gateway.routing import rules
-from dashboard.gateway.routing.rules import Subject, Trip
+from dashboard.gateway.routing.rules import RoutingRequest, Subject
 from dashboard.models.carriers import Carrier, Route
 
 
 @dataclass(frozen=True)
-class Way:
+class Candidate:
     """A carrier of the rule. `fate`: `now`, `next` (when those before it fail), `down` or `off`.
 
     `share` is the part of the messages that it takes now, from 0 to 1; 0 unless its fate is `now`.
@@ -26,34 +26,34 @@ class Way:
 
 
 @dataclass(frozen=True)
-class Forecast:
+class Explanation:
     """`is_served`: some carrier serves the channel; if not, its messages land on the sandbox phone."""
 
     subject: Subject | None
-    ways: list[Way]
+    ways: list[Candidate]
     is_served: bool
 
 
-def of(session: Session, trip: Trip) -> Forecast:
+def of(session: Session, trip: RoutingRequest) -> Explanation:
     """What would become of a message. Carriers that share a place share the messages too."""
     book = rules.read(session)
     found = rules.rule_for(book, trip)
     if found is None:
-        return Forecast(None, [], book.serves(trip.channel))
+        return Explanation(None, [], book.serves(trip.channel))
     routes = dict(rules.rules(session)).get(found[0], [])
-    return Forecast(found[0], _ways(routes), book.serves(trip.channel))
+    return Explanation(found[0], _ways(routes), book.serves(trip.channel))
 
 
-def _ways(routes: list[Route]) -> list[Way]:
+def _ways(routes: list[Route]) -> list[Candidate]:
     now = utcnow()
     fates = [_fate(route.carrier, health.is_down(route.carrier, now)) for route in routes]
     first = min((route.position for route, fate in zip(routes, fates, strict=True) if fate == "next"), default=None)
     takes = [fate == "next" and route.position == first for route, fate in zip(routes, fates, strict=True)]
     weight = sum(route.weight for route, taken in zip(routes, takes, strict=True) if taken)
     if not weight:  # all are down: it waits for the first that is not switched off
-        return [Way(route.carrier, fate) for route, fate in zip(routes, fates, strict=True)]
+        return [Candidate(route.carrier, fate) for route, fate in zip(routes, fates, strict=True)]
     return [
-        Way(route.carrier, "now", route.weight / weight) if taken else Way(route.carrier, fate)
+        Candidate(route.carrier, "now", route.weight / weight) if taken else Candidate(route.carrier, fate)
         for route, fate, taken in zip(routes, fates, takes, strict=True)
     ]
 

@@ -33,7 +33,7 @@ class InvalidRoute(ValueError):
 
 
 @dataclass(frozen=True)
-class Choice:
+class NewRouteTarget:
     """A carrier in a rule, by name."""
 
     carrier: str
@@ -42,7 +42,7 @@ class Choice:
 
 
 @dataclass(frozen=True)
-class Leg:
+class RouteTarget:
     """A choice as the book has it."""
 
     carrier_id: int
@@ -51,7 +51,7 @@ class Leg:
 
 
 @dataclass(frozen=True)
-class Known:
+class CarrierSnapshot:
     """A carrier as the book has it."""
 
     id: int
@@ -64,11 +64,11 @@ class Known:
 
 
 @dataclass(frozen=True)
-class Book:
+class RoutingTable:
     """All carriers and rules, as last read."""
 
-    carriers: dict[int, Known] = field(default_factory=dict)
-    rules: dict[Subject, tuple[Leg, ...]] = field(default_factory=dict)
+    carriers: dict[int, CarrierSnapshot] = field(default_factory=dict)
+    rules: dict[Subject, tuple[RouteTarget, ...]] = field(default_factory=dict)
 
     def serves(self, channel: str) -> bool:
         """Whether a channel has a carrier, switched off or not; if none, its messages land on the sandbox phone.
@@ -80,7 +80,7 @@ class Book:
 
 
 @dataclass(frozen=True)
-class Trip:
+class RoutingRequest:
     """What is to be sent, as far as its way depends on it."""
 
     channel: str
@@ -90,22 +90,22 @@ class Trip:
     seed: str = ""  # the message's id: its share by weight stays the same over retries
 
 
-def read(session: Session) -> Book:
+def read(session: Session) -> RoutingTable:
     """The book as the database has it now."""
     known = {
-        row.id: Known(row.id, row.name, row.kind, row.version, row.enabled, row.down_since, row.down_until)
+        row.id: CarrierSnapshot(row.id, row.name, row.kind, row.version, row.enabled, row.down_since, row.down_until)
         for row in session.scalars(select(Carrier))
         if row.kind in registry.KINDS
     }
-    rules: dict[Subject, list[Leg]] = {}
+    rules: dict[Subject, list[RouteTarget]] = {}
     for route in session.scalars(select(Route).order_by(Route.position, Route.id)):
         legs = rules.setdefault((route.channel, route.operator, route.key_id), [])
         if route.carrier_id in known:  # of a kind that this version has
-            legs.append(Leg(route.carrier_id, route.position, route.weight))
-    return Book(known, {subject: tuple(legs) for subject, legs in rules.items()})
+            legs.append(RouteTarget(route.carrier_id, route.position, route.weight))
+    return RoutingTable(known, {subject: tuple(legs) for subject, legs in rules.items()})
 
 
-def rule_for(book: Book, trip: Trip) -> tuple[Subject, tuple[Leg, ...]] | None:
+def rule_for(book: RoutingTable, trip: RoutingRequest) -> tuple[Subject, tuple[RouteTarget, ...]] | None:
     """The most specific rule that covers it: operator and key, key, operator, all."""
     operator = trip.phone[4]
     for subject in (
@@ -119,7 +119,7 @@ def rule_for(book: Book, trip: Trip) -> tuple[Subject, tuple[Leg, ...]] | None:
     return None
 
 
-def ways(book: Book, trip: Trip) -> list[int]:
+def candidates(book: RoutingTable, trip: RoutingRequest) -> list[int]:
     """The carriers of its rule, in the order in which this message would try them; switched-off ones left out."""
     found = rule_for(book, trip)
     legs = [leg for leg in found[1] if book.carriers[leg.carrier_id].enabled] if found else []
@@ -130,14 +130,14 @@ def ways(book: Book, trip: Trip) -> list[int]:
     return [leg.carrier_id for leg in drawn]
 
 
-def choose(book: Book, trip: Trip, is_open: Callable[[int], bool]) -> int | None:
+def choose(book: RoutingTable, trip: RoutingRequest, is_open: Callable[[int], bool]) -> int | None:
     """The carrier for the next try; None when no route leads anywhere. `is_open` says which ones take anything.
 
     The next open one serves when the first has not taken it in three tries; when none is open it waits for the first.
     """
     if not book.serves(trip.channel):
         return outbox.SANDBOX_ID
-    order = ways(book, trip)
+    order = candidates(book, trip)
     able = [carrier_id for carrier_id in order if is_open(carrier_id)]
     if able:
         return able[max(trip.attempts - 1, 0) // TRIES % len(able)]
@@ -156,7 +156,7 @@ def rules(session: Session) -> list[tuple[Subject, list[Route]]]:
     return sorted(found.items(), key=lambda item: [part or "" for part in item[0]])
 
 
-def set_rule(session: Session, subject: Subject, choices: Sequence[Choice]) -> None:
+def set_rule(session: Session, subject: Subject, choices: Sequence[NewRouteTarget]) -> None:
     """Replace a rule; without choices it is removed. Raise InvalidRoute. The caller commits.
 
     What is parked is routed anew, so that the rule holds for messages that wait already.
@@ -187,10 +187,10 @@ def set_rule(session: Session, subject: Subject, choices: Sequence[Choice]) -> N
             )
         )
     session.flush()
-    outbox.unpark(session, session.scalars(select(Carrier.id)).all())
+    outbox.release_deferred(session, session.scalars(select(Carrier.id)).all())
 
 
-def _checked(session: Session, channel: str, choice: Choice) -> Carrier:
+def _checked(session: Session, channel: str, choice: NewRouteTarget) -> Carrier:
     try:
         carrier = carriers.find(session, choice.carrier)
     except carriers.CarrierNotFound:

@@ -9,27 +9,27 @@ from datetime import datetime
 from cryptography.fernet import InvalidToken
 from sqlalchemy import bindparam, delete, func, insert, select
 
-from dashboard.db import Sessions, change, reading, table, utcnow
+from dashboard.db import Sessions, core_table, execute_dml, read_session, utcnow
 from dashboard.gateway import encryption
-from dashboard.models.sandbox import SandboxText
+from dashboard.models.sandbox import SandboxMessage
 from dashboard.providers.base import Outgoing
 from dashboard.settings import Settings
 
 UNREADABLE = "\N{REPLACEMENT CHARACTER}"
 
 
-INSERT = insert(table(SandboxText))
-NEWEST = select(SandboxText.id, SandboxText.received_at).order_by(SandboxText.id.desc()).limit(1)
+INSERT = insert(core_table(SandboxMessage))
+NEWEST = select(SandboxMessage.id, SandboxMessage.received_at).order_by(SandboxMessage.id.desc()).limit(1)
 NUMBERS = (
-    select(SandboxText.phone)
-    .group_by(SandboxText.phone)
-    .order_by(func.max(SandboxText.id).desc())
+    select(SandboxMessage.phone)
+    .group_by(SandboxMessage.phone)
+    .order_by(func.max(SandboxMessage.id).desc())
     .limit(bindparam("most"))
 )
 
 
 @dataclass(frozen=True)
-class Received:
+class ReceivedText:
     """A text as the phone shows it."""
 
     text: str
@@ -38,7 +38,7 @@ class Received:
     received_at: datetime
 
 
-class Handset:
+class SandboxInbox:
     """All sandbox phones. `receive` commits by itself: like a carrier's ledger, it outlives the sender's failure."""
 
     def __init__(self, sessions: Sessions, settings: Settings) -> None:
@@ -59,32 +59,39 @@ class Handset:
 
     def newest(self) -> str:
         """Changes whenever something arrives or goes."""
-        with reading(self.sessions) as session:
+        with read_session(self.sessions) as session:
             row = session.execute(NEWEST).one_or_none()
         return f"{row.id}.{int(row.received_at.timestamp() * 1000)}" if row else "0"
 
     def numbers(self, limit: int) -> list[str]:
         """The numbers that received something last, the latest first."""
-        with reading(self.sessions) as session:
+        with read_session(self.sessions) as session:
             return list(session.scalars(NUMBERS, {"most": limit}))
 
-    def latest(self, phones: Sequence[str], limit: int) -> dict[str, list[Received]]:
+    def latest(self, phones: Sequence[str], limit: int) -> dict[str, list[ReceivedText]]:
         """The newest `limit` texts of each number, oldest first."""
         return {phone: self.inbox(phone, limit) for phone in phones}
 
     def clear(self, phone: str | None = None) -> int:
         """Throw away what a number, or all, received; return how many texts went. Commits, as `receive` does."""
-        rows = table(SandboxText)
+        rows = core_table(SandboxMessage)
         gone = delete(rows) if phone is None else delete(rows).where(rows.c.phone == phone)
         with self.sessions.kw["bind"].begin() as connection:
-            return change(connection, gone)
+            return execute_dml(connection, gone)
 
-    def inbox(self, phone: str, limit: int | None = None) -> list[Received]:
+    def inbox(self, phone: str, limit: int | None = None) -> list[ReceivedText]:
         """What a number received, oldest first; the newest `limit` of it."""
-        with reading(self.sessions) as session:
-            query = select(SandboxText).where(SandboxText.phone == phone).order_by(SandboxText.id.desc()).limit(limit)
+        with read_session(self.sessions) as session:
+            query = (
+                select(SandboxMessage)
+                .where(SandboxMessage.phone == phone)
+                .order_by(SandboxMessage.id.desc())
+                .limit(limit)
+            )
             rows = reversed(session.scalars(query).all())
-            return [Received(self._open(row.sealed), row.channel, row.message_uuid, row.received_at) for row in rows]
+            return [
+                ReceivedText(self._open(row.sealed), row.channel, row.message_uuid, row.received_at) for row in rows
+            ]
 
     def _open(self, sealed: bytes) -> str:
         try:

@@ -12,7 +12,7 @@ from typing import Any
 from sqlalchemy import ColumnElement, Select, func, select
 from sqlalchemy.orm import Session
 
-from dashboard.db import table, utcnow
+from dashboard.db import core_table, utcnow
 from dashboard.gateway.statistics.rollup import GRAINS, NOTHING, start_of
 from dashboard.models.statistics import (
     COUNTS,
@@ -22,8 +22,8 @@ from dashboard.models.statistics import (
     SUBJECT,
     VERIFY,
     VERIFY_BOUNDS,
-    Tally,
-    TallyReason,
+    StatisticsBucket,
+    StatisticsReason,
 )
 
 Measures = tuple[str, ...]
@@ -147,7 +147,7 @@ def by(found: dict[tuple[Any, ...], Figures], name: str) -> dict[str, Figures]:
 
 def reasons(session: Session, period: Period, narrow: Narrow) -> list[tuple[str, int]]:
     """Why messages failed, the most frequent first."""
-    columns = table(TallyReason).c
+    columns = core_table(StatisticsReason).c
     failed = func.sum(columns.failed)
     query = select(columns.code, failed).where(*_in(columns, period), *narrow.conditions(columns))
     query = query.group_by(columns.code).having(failed > 0).order_by(failed.desc(), columns.code).limit(MOST_REASONS)
@@ -173,7 +173,7 @@ def _grouped(
     session: Session, names: tuple[str, ...], period: Period, narrow: Narrow, measures: Measures
 ) -> dict[tuple[Any, ...], Figures]:
     """Sums of those measures alone: the rest of the figures is 0."""
-    columns = table(Tally).c
+    columns = core_table(StatisticsBucket).c
     query = _sums(names, measures).where(*_in(columns, period), *narrow.conditions(columns))
     parts, found = len(names), {}
     for row in session.execute(query):
@@ -184,7 +184,7 @@ def _grouped(
 
 @cache
 def _sums(names: tuple[str, ...], measures: Measures) -> Select[Any]:
-    columns = table(Tally).c
+    columns = core_table(StatisticsBucket).c
     groups = [columns[name] for name in names]
     return select(*groups, *(func.sum(columns[name]) for name in measures)).group_by(*groups)
 

@@ -18,12 +18,19 @@ from sqlalchemy import Row, bindparam, case, delete, func, or_, select, text, up
 from sqlalchemy.dialects import postgresql, sqlite
 from sqlalchemy.orm import Session
 
-from dashboard.db import Sessions, UtcDateTime, table, utcnow
+from dashboard.db import Sessions, UtcDateTime, core_table, utcnow
 from dashboard.models.messages import UNTALLIED as CHANGED_MESSAGES
 from dashboard.models.messages import Message
 from dashboard.models.otp import UNTALLIED as JUDGED_OTPS
 from dashboard.models.otp import Otp
-from dashboard.models.statistics import MEASURES, SEND_BOUNDS, SUBJECT, VERIFY_BOUNDS, Tally, TallyReason
+from dashboard.models.statistics import (
+    MEASURES,
+    SEND_BOUNDS,
+    SUBJECT,
+    VERIFY_BOUNDS,
+    StatisticsBucket,
+    StatisticsReason,
+)
 
 GRAINS = {"minute": timedelta(minutes=1), "hour": timedelta(hours=1), "day": timedelta(days=1)}  # days are UTC's
 KEPT = {"minute": timedelta(hours=48), "hour": timedelta(days=100)}
@@ -36,7 +43,7 @@ ENDS = ("delivered", "failed", "expired")
 Subject = tuple[str, ...]  # as SUBJECT names it
 Bucket = tuple[str, datetime, Subject]  # grain, start, subject
 
-_MESSAGES, _OTPS = table(Message).c, table(Otp).c
+_MESSAGES, _OTPS = core_table(Message).c, core_table(Otp).c
 CHANGED = (
     select(
         *(_MESSAGES[name] for name in ("id", "key_id", "kind", "channel", "phone", "segments", "status", "error_code")),
@@ -44,26 +51,26 @@ CHANGED = (
         func.coalesce(_OTPS.created_at, _MESSAGES.created_at, type_=UtcDateTime).label("created_at"),
         func.coalesce(_OTPS.language, "").label("language"),
     )
-    .select_from(table(Message).outerjoin(table(Otp), _OTPS.message_id == _MESSAGES.id))
-    .with_hint(table(Message), "INDEXED BY ix_messages_untallied", "sqlite")
+    .select_from(core_table(Message).outerjoin(core_table(Otp), _OTPS.message_id == _MESSAGES.id))
+    .with_hint(core_table(Message), "INDEXED BY ix_messages_untallied", "sqlite")
     .where(
         text(f"({CHANGED_MESSAGES})"),
         or_(_MESSAGES.due_at.is_(None), _MESSAGES.created_at < bindparam("settled_before", type_=UtcDateTime)),
     )
     .order_by(_MESSAGES.id)
     .limit(bindparam("most"))
-    .with_for_update(of=table(Message), skip_locked=True)
+    .with_for_update(of=core_table(Message), skip_locked=True)
 )
 JUDGED = (
     select(_OTPS.id, _OTPS.key_id, _OTPS.channel, _OTPS.phone, _OTPS.language, _OTPS.created_at, _OTPS.verified_at)
-    .with_hint(table(Otp), "INDEXED BY ix_otps_untallied", "sqlite")
+    .with_hint(core_table(Otp), "INDEXED BY ix_otps_untallied", "sqlite")
     .where(text(JUDGED_OTPS))
     .order_by(_OTPS.id)
     .limit(bindparam("most"))
     .with_for_update(skip_locked=True)
 )
 NOTE_MESSAGES = (
-    update(table(Message))
+    update(core_table(Message))
     .where(_MESSAGES.id.in_(bindparam("ids", expanding=True)))
     .values(
         tallied_status=_MESSAGES.status,
@@ -71,7 +78,7 @@ NOTE_MESSAGES = (
         + case((_MESSAGES.status == "failed", func.coalesce(_MESSAGES.error_code, "")), else_=""),
     )
 )
-NOTE_OTPS = update(table(Otp)).where(_OTPS.id.in_(bindparam("ids", expanding=True))).values(tallied=True)
+NOTE_OTPS = update(core_table(Otp)).where(_OTPS.id.in_(bindparam("ids", expanding=True))).values(tallied=True)
 
 
 @dataclass
@@ -189,23 +196,26 @@ def fold_for(sessions: Sessions, seconds: float) -> int:
 
 def write(session: Session, sums: Sums) -> None:
     """Add sums to their buckets. They go in one order, so that two who write do not wait for each other in a ring."""
-    for model, rows, names in ((Tally, sums.rows(), MEASURES), (TallyReason, sums.reason_rows(), ("failed",))):
+    for model, rows, names in (
+        (StatisticsBucket, sums.rows(), MEASURES),
+        (StatisticsReason, sums.reason_rows(), ("failed",)),
+    ):
         if rows:
             session.connection().execute(_adding(session, model, names), rows)
 
 
 def forget_old(session: Session) -> None:
     """Drop minutes and hours that are past their time; days stay."""
-    for model in (Tally, TallyReason):
-        columns = table(model).c
+    for model in (StatisticsBucket, StatisticsReason):
+        columns = core_table(model).c
         for grain, kept in KEPT.items():
-            session.execute(delete(table(model)).where(columns.grain == grain, columns.at < utcnow() - kept))
+            session.execute(delete(core_table(model)).where(columns.grain == grain, columns.at < utcnow() - kept))
 
 
-def _adding(session: Session, model: type[Tally | TallyReason], names: tuple[str, ...]) -> Any:
+def _adding(session: Session, model: type[StatisticsBucket | StatisticsReason], names: tuple[str, ...]) -> Any:
     """An insert that adds to a row which is there already."""
     dialect = postgresql if session.get_bind().dialect.name == "postgresql" else sqlite
-    target = table(model)
+    target = core_table(model)
     statement = dialect.insert(target)
     added = {name: target.c[name] + statement.excluded[name] for name in names}
     return statement.on_conflict_do_update(index_elements=list(target.primary_key.columns), set_=added)

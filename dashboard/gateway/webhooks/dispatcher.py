@@ -13,10 +13,10 @@ from datetime import timedelta
 from cryptography.fernet import Fernet, InvalidToken
 from sqlalchemy.exc import SQLAlchemyError
 
-from dashboard.db import Sessions, reading, utcnow
+from dashboard.db import Sessions, read_session, utcnow
 from dashboard.gateway.webhooks import endpoints, queue, signing
-from dashboard.gateway.webhooks.queue import Errand, Told, Turn
-from dashboard.outbound.client import Answer, Call, Web
+from dashboard.gateway.webhooks.queue import AttemptResult, EndpointLease, PendingDelivery
+from dashboard.outbound.client import HttpAnswer, HttpCall, HttpClient
 from dashboard.outbound.errors import SendError
 from dashboard.settings import Settings
 
@@ -31,22 +31,22 @@ UNPRINTABLE = re.compile(r"[\x00-\x08\x0b-\x1f\x7f\ud800-\udfff]")
 
 
 @dataclass(frozen=True)
-class Satchel:
+class DispatcherContext:
     """What a courier works with."""
 
     sessions: Sessions
     cipher: Fernet
-    web: Web
+    web: HttpClient
 
     @classmethod
-    def open(cls, sessions: Sessions, settings: Settings) -> Satchel:
-        return cls(sessions, endpoints.cipher(settings), Web(endpoints.guard(settings), TIMEOUT))
+    def open(cls, sessions: Sessions, settings: Settings) -> DispatcherContext:
+        return cls(sessions, endpoints.cipher(settings), HttpClient(endpoints.guard(settings), TIMEOUT))
 
 
-class Crew:
+class WebhookDispatcher:
     """The couriers of one process; `go_on` says when to stop."""
 
-    def __init__(self, satchel: Satchel, go_on: Callable[[], bool]) -> None:
+    def __init__(self, satchel: DispatcherContext, go_on: Callable[[], bool]) -> None:
         self.satchel = satchel
         self.go_on = go_on
         self._busy = {False: 0, True: 0}  # by whether their endpoints fail
@@ -54,7 +54,7 @@ class Crew:
 
     def wake(self) -> None:
         """Send couriers out to all endpoints that have something due; does not wait for them."""
-        with reading(self.satchel.sessions) as session:
+        with read_session(self.satchel.sessions) as session:
             if not queue.waiting(session):
                 return
         for failing, places in ((False, MOST_AT_ONCE - MOST_FAILING), (True, MOST_FAILING)):
@@ -70,13 +70,13 @@ class Crew:
             while any(self._busy.values()) and time.monotonic() < end:
                 self._changed.wait(end - time.monotonic())
 
-    def _claim(self, limit: int, failing: bool) -> list[Turn]:
+    def _claim(self, limit: int, failing: bool) -> list[EndpointLease]:
         if limit <= 0 or not self.go_on():
             return []
         with self.satchel.sessions() as session:
             return queue.claim(session, limit, failing=failing)
 
-    def _work(self, turn: Turn, failing: bool) -> None:
+    def _work(self, turn: EndpointLease, failing: bool) -> None:
         """Serve an endpoint, then whichever waits; ends when none does."""
         try:
             turns = [turn]
@@ -96,7 +96,7 @@ class Crew:
             self._changed.notify_all()
 
 
-def serve(satchel: Satchel, turn: Turn, go_on: Callable[[], bool]) -> None:
+def serve(satchel: DispatcherContext, turn: EndpointLease, go_on: Callable[[], bool]) -> None:
     """Tell an endpoint what is due, in order, until a call fails; no database session is open during a call."""
     with satchel.sessions.begin() as session:
         errand = queue.take(session, turn)
@@ -108,24 +108,24 @@ def serve(satchel: Satchel, turn: Turn, go_on: Callable[[], bool]) -> None:
             queue.settle(session, turn, errand, told)
             errand = queue.take(session, turn) if told.error is None else None
     with satchel.sessions.begin() as session:
-        queue.let_go(session, turn)
+        queue.release_lease(session, turn)
 
 
-def call(satchel: Satchel, errand: Errand) -> Told:
+def call(satchel: DispatcherContext, errand: PendingDelivery) -> AttemptResult:
     """Make one call and say what came of it; never raises."""
     at, began = utcnow(), time.monotonic()
     try:
         known = [satchel.cipher.decrypt(sealed).decode() for sealed in errand.sealed]
     except InvalidToken:  # sealed under another DATA_SECRET
-        return Told(at, timedelta(0), error="secret_unreadable")
+        return AttemptResult(at, timedelta(0), error="secret_unreadable")
     headers = signing.headers(known, errand.reference, errand.body, at)
     try:
         answer = satchel.web.send(
-            Call("POST", errand.url, {"Content-Type": "application/json", **headers}, errand.body)
+            HttpCall("POST", errand.url, {"Content-Type": "application/json", **headers}, errand.body)
         )
     except SendError as error:
-        return Told(at, timedelta(seconds=time.monotonic() - began), error=error.code)
-    return Told(
+        return AttemptResult(at, timedelta(seconds=time.monotonic() - began), error=error.code)
+    return AttemptResult(
         at,
         timedelta(seconds=time.monotonic() - began),
         status=answer.status,
@@ -135,5 +135,5 @@ def call(satchel: Satchel, errand: Errand) -> Told:
     )
 
 
-def _retry_after(answer: Answer) -> timedelta:
+def _retry_after(answer: HttpAnswer) -> timedelta:
     return timedelta(seconds=answer.retry_after or 0)

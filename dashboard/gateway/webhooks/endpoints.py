@@ -48,12 +48,12 @@ class EndpointOff(Exception):
     """The endpoint is disabled: nothing is sent to it."""
 
 
-class AlreadyDone(Exception):
+class AlreadyRotated(Exception):
     """The same order came before, as when a form is sent twice; its secret was shown then."""
 
 
 @dataclass(frozen=True)
-class Wanted:
+class NewEndpoint:
     """What a new endpoint is to be. Whoever chooses the id can send the same order twice and make one."""
 
     key_id: str
@@ -86,14 +86,16 @@ def url_fault(url: str, allowed: Guard) -> str | None:
     return None if allowed.allow_private or not _is_private(host) else "url_private"
 
 
-def create(session: Session, box: Fernet, wanted: Wanted, created_by: str | None = None) -> tuple[WebhookEndpoint, str]:
+def create(
+    session: Session, box: Fernet, wanted: NewEndpoint, created_by: str | None = None
+) -> tuple[WebhookEndpoint, str]:
     """Make an endpoint; return it with its secret, which is shown once. Raise AlreadyDone or TooManyEndpoints.
 
     After the commit, call `events.wait_until_known` before saying so: until then an event may pass it by.
     """
     lock(session, f"webhooks:{wanted.key_id}")
     if session.get(WebhookEndpoint, wanted.id) is not None:
-        raise AlreadyDone
+        raise AlreadyRotated
     if len(of_key(session, wanted.key_id)) >= MOST_ENDPOINTS:
         raise TooManyEndpoints
     endpoint = WebhookEndpoint(
@@ -152,7 +154,7 @@ def rotate(session: Session, box: Fernet, endpoint: WebhookEndpoint, newest: int
     lock(session, f"webhooks:{endpoint.key_id}")
     session.refresh(endpoint, ["secrets"])
     if newest is not None and newest != endpoint.secrets[-1].id:
-        raise AlreadyDone
+        raise AlreadyRotated
     end = utcnow() + GRACE
     for old in endpoint.secrets:
         old.expires_at = min(old.expires_at or end, end)

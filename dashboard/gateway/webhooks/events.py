@@ -18,7 +18,7 @@ from sqlalchemy import bindparam, insert, select
 from sqlalchemy.engine import Connection
 from sqlalchemy.orm import Session
 
-from dashboard.db import Runs, iso, table, utcnow
+from dashboard.db import Executor, core_table, iso, utcnow
 from dashboard.models.messages import Message
 from dashboard.models.otp import Otp
 from dashboard.models.webhooks import WebhookDelivery, WebhookEndpoint, WebhookEvent
@@ -37,21 +37,21 @@ KNOWN_WITHIN = 0.5  # seconds after which every process has heard of a new endpo
 Listening = dict[str, frozenset[str]]  # key → kinds that some endpoint of it wants
 
 # Built once: building them costs more than running them.
-_MESSAGES, _OTPS, _ENDPOINTS = table(Message), table(Otp), table(WebhookEndpoint)
+_MESSAGES, _OTPS, _ENDPOINTS = core_table(Message), core_table(Otp), core_table(WebhookEndpoint)
 ALL_LISTENERS = select(_ENDPOINTS.c.key_id, _ENDPOINTS.c.events).where(_ENDPOINTS.c.deleted_at.is_(None))
 LISTENERS = select(_ENDPOINTS.c.id, _ENDPOINTS.c.events, _ENDPOINTS.c.disabled_at).where(
     _ENDPOINTS.c.key_id == bindparam("for_key"), _ENDPOINTS.c.deleted_at.is_(None)
 )
 MESSAGE = select(_MESSAGES).where(_MESSAGES.c.id == bindparam("row_id"))
 CODE = select(_OTPS.c.language, _OTPS.c.attempts, _OTPS.c.verified_at).where(_OTPS.c.message_id == bindparam("row_id"))
-INSERT = insert(table(WebhookEvent)).returning(table(WebhookEvent).c.id)
-DELIVER = insert(table(WebhookDelivery))
+INSERT = insert(core_table(WebhookEvent)).returning(core_table(WebhookEvent).c.id)
+DELIVER = insert(core_table(WebhookDelivery))
 
 _written = itertools.count()
 _last = -1
 
 
-def record(session: Runs, key_id: str, message_id: int, *kinds: str) -> None:
+def record(session: Executor, key_id: str, message_id: int, *kinds: str) -> None:
     """Write down what a message of a key has just gone through, in this order, after its row says so.
 
     Call it in the transaction that changed the row; then let the caller's door ring the lane `webhooks`.

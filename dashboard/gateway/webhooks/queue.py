@@ -16,7 +16,7 @@ from typing import Any
 from sqlalchemy import ColumnElement, and_, delete, exists, func, insert, or_, select, update
 from sqlalchemy.orm import Session
 
-from dashboard.db import change, table, utcnow
+from dashboard.db import core_table, execute_dml, utcnow
 from dashboard.models.webhooks import WebhookAttempt, WebhookDelivery, WebhookEndpoint, WebhookEvent, WebhookSecret
 
 LANE = "webhooks"
@@ -31,11 +31,11 @@ MOST_FORGOTTEN = 1_000  # events at a time: a long transaction holds up everybod
 MOST_PUSHED = 100
 GONE = 410
 
-_Endpoint, _Delivery, _Event = table(WebhookEndpoint).c, table(WebhookDelivery).c, table(WebhookEvent).c
+_Endpoint, _Delivery, _Event = core_table(WebhookEndpoint).c, core_table(WebhookDelivery).c, core_table(WebhookEvent).c
 
 
 @dataclass(frozen=True)
-class Turn:
+class EndpointLease:
     """A claim on an endpoint."""
 
     endpoint_id: str
@@ -43,7 +43,7 @@ class Turn:
 
 
 @dataclass(frozen=True)
-class Errand:
+class PendingDelivery:
     """An event that is to be told now. `sealed` are the endpoint's live secrets, the newest first."""
 
     delivery_id: int
@@ -57,7 +57,7 @@ class Errand:
 
 
 @dataclass(frozen=True)
-class Told:
+class AttemptResult:
     """What came of a call. `error` is empty when the endpoint has taken the event."""
 
     at: datetime
@@ -73,7 +73,7 @@ def waiting(session: Session) -> int:
     return session.scalar(select(func.count()).select_from(WebhookEndpoint).where(_claimable(utcnow()))) or 0
 
 
-def claim(session: Session, limit: int, *, failing: bool) -> list[Turn]:
+def claim(session: Session, limit: int, *, failing: bool) -> list[EndpointLease]:
     """Take up to `limit` endpoints with due events under a lease, the longest unserved first; commits.
 
     Those that fail are asked for apart from those that do not, so that they cannot take all the places.
@@ -87,20 +87,20 @@ def claim(session: Session, limit: int, *, failing: bool) -> list[Turn]:
         .with_for_update(skip_locked=True)
     )
     taking = (
-        update(table(WebhookEndpoint))
+        update(core_table(WebhookEndpoint))
         .where(_Endpoint.id.in_(due.scalar_subquery()))
         .values(claim=token, lease_until=now + LEASE, served_at=now)
         .returning(_Endpoint.id)
     )
-    turns = [Turn(row.id, token) for row in session.connection().execute(taking)]
+    turns = [EndpointLease(row.id, token) for row in session.connection().execute(taking)]
     session.commit()
     return turns
 
 
-def take(session: Session, turn: Turn) -> Errand | None:
+def take(session: Session, turn: EndpointLease) -> PendingDelivery | None:
     """The next event for a claimed endpoint, under a fresh lease; None when none is due or the claim was lost."""
     now, connection = utcnow(), session.connection()
-    renewing = update(table(WebhookEndpoint)).where(
+    renewing = update(core_table(WebhookEndpoint)).where(
         *_held(turn), _Endpoint.disabled_at.is_(None), _Endpoint.deleted_at.is_(None)
     )
     url = connection.execute(renewing.values(lease_until=now + LEASE).returning(_Endpoint.url)).scalar()
@@ -110,12 +110,12 @@ def take(session: Session, turn: Turn) -> Errand | None:
     live = or_(WebhookSecret.expires_at.is_(None), WebhookSecret.expires_at > now)
     known = select(WebhookSecret.sealed).where(WebhookSecret.endpoint_id == turn.endpoint_id, live)
     sealed = tuple(session.scalars(known.order_by(WebhookSecret.id.desc())))
-    return Errand(
+    return PendingDelivery(
         row.id, row.event_id, row.message_id, row.tries, row.reference, row.body.encode(), url=url, sealed=sealed
     )
 
 
-def settle(session: Session, turn: Turn, errand: Errand, told: Told) -> None:
+def settle(session: Session, turn: EndpointLease, errand: PendingDelivery, told: AttemptResult) -> None:
     """Write down what came of a call. That an event arrived is true in any case; the rest is the claim holder's."""
     _log(session, turn, errand, told)
     held = _note(session, turn, told)
@@ -125,23 +125,23 @@ def settle(session: Session, turn: Turn, errand: Errand, told: Told) -> None:
         _go_on(session, turn, errand, told)
 
 
-def let_go(session: Session, turn: Turn) -> None:
+def release_lease(session: Session, turn: EndpointLease) -> None:
     """The endpoint may be claimed again."""
-    session.execute(update(table(WebhookEndpoint)).where(*_held(turn)).values(claim=None, lease_until=None))
+    session.execute(update(core_table(WebhookEndpoint)).where(*_held(turn)).values(claim=None, lease_until=None))
 
 
 def disable(session: Session, endpoint_id: str, reason: str) -> None:
     """Make no calls until it is enabled again. What waits is given up; it can be replayed. `reason` as in the model."""
     off = {"disabled_at": utcnow(), "disabled_for": reason, "claim": None, "lease_until": None}
-    session.execute(update(table(WebhookEndpoint)).where(_Endpoint.id == endpoint_id).values(**off))
+    session.execute(update(core_table(WebhookEndpoint)).where(_Endpoint.id == endpoint_id).values(**off))
     pending = and_(_Delivery.endpoint_id == endpoint_id, _Delivery.due_at.is_not(None))
-    session.execute(update(table(WebhookDelivery)).where(pending).values(due_at=None))
+    session.execute(update(core_table(WebhookDelivery)).where(pending).values(due_at=None))
 
 
 def mend_clock(session: Session) -> None:
     """What is due further ahead than anything can be was put there by a clock that has been set back since."""
     now = utcnow()
-    strayed = update(table(WebhookDelivery)).where(_Delivery.due_at > now + HORIZON)
+    strayed = update(core_table(WebhookDelivery)).where(_Delivery.due_at > now + HORIZON)
     session.execute(strayed.values(due_at=now))
 
 
@@ -168,15 +168,15 @@ def _claimable(now: datetime) -> ColumnElement[bool]:
     return and_(_Endpoint.disabled_at.is_(None), _Endpoint.deleted_at.is_(None), free, due)
 
 
-def _held(turn: Turn) -> tuple[ColumnElement[bool], ...]:
+def _held(turn: EndpointLease) -> tuple[ColumnElement[bool], ...]:
     return _Endpoint.id == turn.endpoint_id, _Endpoint.claim == turn.token
 
 
-def _next(session: Session, turn: Turn, now: datetime) -> Any:
+def _next(session: Session, turn: EndpointLease, now: datetime) -> Any:
     """The oldest due event that no earlier one of its message stands before."""
     due = (
         select(_Delivery.id, _Delivery.event_id, _Delivery.message_id, _Delivery.tries, _Event.reference, _Event.body)
-        .join(table(WebhookEvent), _Event.id == _Delivery.event_id)
+        .join(core_table(WebhookEvent), _Event.id == _Delivery.event_id)
         .where(_Delivery.endpoint_id == turn.endpoint_id, _Delivery.due_at <= now)
         .order_by(_Delivery.due_at, _Delivery.event_id)
         .limit(1)
@@ -188,7 +188,7 @@ def _next(session: Session, turn: Turn, now: datetime) -> Any:
     return None
 
 
-def _push_behind(session: Session, turn: Turn, row: Any) -> bool:
+def _push_behind(session: Session, turn: EndpointLease, row: Any) -> bool:
     """Make an event wait for the earlier ones of its message; False when there are none."""
     if row.message_id is None:
         return False
@@ -201,11 +201,11 @@ def _push_behind(session: Session, turn: Turn, row: Any) -> bool:
     turn_of_last = session.scalar(select(func.max(_Delivery.due_at)).where(earlier))
     if turn_of_last is None:
         return False
-    session.execute(update(table(WebhookDelivery)).where(_Delivery.id == row.id).values(due_at=turn_of_last))
+    session.execute(update(core_table(WebhookDelivery)).where(_Delivery.id == row.id).values(due_at=turn_of_last))
     return True
 
 
-def _log(session: Session, turn: Turn, errand: Errand, told: Told) -> None:
+def _log(session: Session, turn: EndpointLease, errand: PendingDelivery, told: AttemptResult) -> None:
     row = {
         "endpoint_id": turn.endpoint_id,
         "event_id": errand.event_id,
@@ -216,17 +216,17 @@ def _log(session: Session, turn: Turn, errand: Errand, told: Told) -> None:
         "milliseconds": round(told.length.total_seconds() * 1000),
         "answer": told.answer,
     }
-    session.execute(insert(table(WebhookAttempt)), row)
+    session.execute(insert(core_table(WebhookAttempt)), row)
 
 
-def _note(session: Session, turn: Turn, told: Told) -> bool:
+def _note(session: Session, turn: EndpointLease, told: AttemptResult) -> bool:
     """Keep the endpoint's state; False when the claim was lost."""
     since = None if told.error is None else func.coalesce(_Endpoint.failing_since, told.at)
     values = {"last_at": told.at, "last_status": told.status, "last_error": told.error, "failing_since": since}
-    return bool(change(session, update(table(WebhookEndpoint)).where(*_held(turn)).values(**values)))
+    return bool(execute_dml(session, update(core_table(WebhookEndpoint)).where(*_held(turn)).values(**values)))
 
 
-def _go_on(session: Session, turn: Turn, errand: Errand, told: Told) -> None:
+def _go_on(session: Session, turn: EndpointLease, errand: PendingDelivery, told: AttemptResult) -> None:
     """When it is told again, if it is, and what may follow it."""
     if told.status == GONE:
         disable(session, turn.endpoint_id, "gone")
@@ -236,7 +236,7 @@ def _go_on(session: Session, turn: Turn, errand: Errand, told: Told) -> None:
         _call_next(session, turn, errand)
 
 
-def _try_again(session: Session, turn: Turn, errand: Errand, told: Told) -> None:
+def _try_again(session: Session, turn: EndpointLease, errand: PendingDelivery, told: AttemptResult) -> None:
     if errand.tries + 1 >= MOST_TRIES:
         _close(session, errand)
         _call_next(session, turn, errand)
@@ -246,22 +246,22 @@ def _try_again(session: Session, turn: Turn, errand: Errand, told: Told) -> None
         _lose_patience(session, turn)
 
 
-def _close(session: Session, errand: Errand, delivered_at: datetime | None = None) -> None:
+def _close(session: Session, errand: PendingDelivery, delivered_at: datetime | None = None) -> None:
     """It has arrived; or, without a time, it is given up."""
     values: dict[str, Any] = {"due_at": None, "tries": errand.tries + 1}
     if delivered_at is not None:
         values["delivered_at"] = delivered_at
-    session.execute(update(table(WebhookDelivery)).where(_Delivery.id == errand.delivery_id).values(**values))
+    session.execute(update(core_table(WebhookDelivery)).where(_Delivery.id == errand.delivery_id).values(**values))
 
 
-def _put_back(session: Session, errand: Errand, wait: timedelta) -> None:
+def _put_back(session: Session, errand: PendingDelivery, wait: timedelta) -> None:
     """Due again after `wait`, unless it was called off meanwhile."""
     mine = and_(_Delivery.id == errand.delivery_id, _Delivery.due_at.is_not(None))
-    later = update(table(WebhookDelivery)).where(mine)
+    later = update(core_table(WebhookDelivery)).where(mine)
     session.execute(later.values(due_at=utcnow() + wait, tries=errand.tries + 1))
 
 
-def _call_next(session: Session, turn: Turn, errand: Errand) -> None:
+def _call_next(session: Session, turn: EndpointLease, errand: PendingDelivery) -> None:
     """What was pushed behind an event need not wait any longer, now that it is closed."""
     if errand.message_id is None:
         return
@@ -273,14 +273,14 @@ def _call_next(session: Session, turn: Turn, errand: Errand) -> None:
         _Delivery.due_at > now,
         _Delivery.tries == 0,
     )
-    session.execute(update(table(WebhookDelivery)).where(behind).values(due_at=now))
+    session.execute(update(core_table(WebhookDelivery)).where(behind).values(due_at=now))
 
 
 def _wait(tries: int) -> timedelta:
     return WAITS[tries] * (1 + random.random() * JITTER)  # noqa: S311  spreading, not secrecy
 
 
-def _lose_patience(session: Session, turn: Turn) -> None:
+def _lose_patience(session: Session, turn: EndpointLease) -> None:
     worn_out = (*_held(turn), _Endpoint.failing_since <= utcnow() - PATIENCE, _Endpoint.disabled_at.is_(None))
     if session.scalar(select(_Endpoint.id).where(*worn_out)) is not None:
         disable(session, turn.endpoint_id, "failing")

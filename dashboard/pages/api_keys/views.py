@@ -169,7 +169,7 @@ def _detail(key: ApiKey) -> dict[str, Any]:
         "lost": sum(one["failed"] + one["expired"] for one in (*texts, *codes)),
         "usage": _usage(period, texts, codes),
         "used": quotas.used_today(session, key),
-        "embedded": next(iter(usage.embedded(session, key.id)), None),
+        "embedded": next(iter(usage.exposed_keys(session, key.id)), None),
         "agents": usage.agents(session, key.id) if may_look else [],
         "addresses": usage.addresses(session, key.id) if may_look else [],
         "most": usage.SHOWN,
@@ -196,7 +196,7 @@ def _behind(key: ApiKey) -> dict[str, Any]:
 
 def _listing() -> dict[str, Any]:
     now = utcnow()
-    embedded = {one.key_id for one in usage.embedded(session)}
+    embedded = {one.key_id for one in usage.exposed_keys(session)}
     rows = [{**_row(key, now), "embedded": key.id in embedded} for key in keys.listed(session)]
     return {"rows": rows, "is_owner": access.may("owner")}
 

@@ -17,7 +17,7 @@ from dashboard.gateway.delivery import attempts, receipts
 from dashboard.gateway.message_log import search
 from dashboard.gateway.messages import outbox, status
 from dashboard.gateway.monitoring import carrier_status
-from dashboard.gateway.monitoring.carrier_status import Standing
+from dashboard.gateway.monitoring.carrier_status import CarrierStatus
 from dashboard.gateway.routing import rules
 from dashboard.gateway.routing.rules import Subject
 from dashboard.models.api_keys import ApiKey
@@ -65,12 +65,12 @@ def listing() -> dict[str, Any]:
     }
 
 
-def _row(one: Standing, hours: list[Work], routes: list[str]) -> dict[str, Any]:
+def _row(one: CarrierStatus, hours: list[Work], routes: list[str]) -> dict[str, Any]:
     spark = charts.spark([hour.answers for hour in hours]) if hours else ""
     return {"standing": one, "kind": kind_of(one.carrier), "spark": spark, "routes": routes}
 
 
-def _facts(one: Standing) -> list[Any]:
+def _facts(one: CarrierStatus) -> list[Any]:
     """What a reader sees of a standing, as far as it changes."""
     carrier = one.carrier
     lines = sorted((line.process, line.state, line.code or "", line.under_way) for line in one.lines)
@@ -84,7 +84,7 @@ def detail(carrier: Carrier) -> dict[str, Any]:
     now = utcnow()
     one = next(found for found in carrier_status.all_of(session, box()) if found.carrier.id == carrier.id)
     hours = metrics.by_hour(session, now, carrier.name).get(carrier.name, [])
-    strays, routes = receipts.strays(session, carrier.name, MOST_STRAYS), _routes().get(carrier.id, [])
+    strays, routes = receipts.unmatched(session, carrier.name, MOST_STRAYS), _routes().get(carrier.id, [])
     known = stored(carrier) if access.may("operator") else None
     return {
         "standing": one,
@@ -143,7 +143,7 @@ def trial_form(typed: str = "", errors: dict[str, str] | None = None, message: M
 
 def _told(message: Message) -> dict[str, Any]:
     """A trial as it stands: its steps, what went wrong, and whether more may still come."""
-    went_wrong = attempts.setbacks(session, message.id)
+    went_wrong = attempts.failed_attempts(session, message.id)
     again = message.due_at if message.error_code and message.due_at and message.due_at > utcnow() else None
     return {
         "message": message,
@@ -161,7 +161,7 @@ def stored(carrier: Carrier) -> dict[str, Any] | None:
     """Its settings, of a secret whether it is set; None when nobody can read them any more."""
     try:
         return carriers.shown(box(), carrier)
-    except (carriers.Unreadable, InvalidSettings):
+    except (carriers.UnreadableSettings, InvalidSettings):
         return None
 
 

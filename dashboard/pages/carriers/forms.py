@@ -15,7 +15,7 @@ from werkzeug.datastructures import MultiDict
 
 from dashboard.pages.carriers import labels
 from dashboard.providers import registry
-from dashboard.providers.settings import InvalidSettings, Scalar, Setting
+from dashboard.providers.settings import InvalidSettings, Scalar, SettingField
 
 PREFIX = "v-"  # keeps the names of settings apart from the form's own
 WHOLE = "form"  # what is wrong with no field alone
@@ -27,10 +27,10 @@ GROUPS = (
 
 
 @dataclass(frozen=True)
-class Field:
+class FormField:
     """A setting as it is drawn: with what to show in it and, of a secret, whether there is one."""
 
-    setting: Setting
+    setting: SettingField
     title: str
     value: str = ""
     is_on: bool = False
@@ -50,7 +50,7 @@ class Group:
     """Fields under a title; without one they stand by themselves."""
 
     title: str
-    fields: list[Field]
+    fields: list[FormField]
 
 
 def given(kind: str, form: MultiDict[str, str]) -> dict[str, Any]:
@@ -61,20 +61,20 @@ def given(kind: str, form: MultiDict[str, str]) -> dict[str, Any]:
     }
 
 
-def fields(kind: str, values: Mapping[str, Scalar | None]) -> list[Field]:
+def fields(kind: str, values: Mapping[str, Scalar | None]) -> list[FormField]:
     """All fields with these values; of a secret only whether there is one is looked at."""
     described = registry.describe(kind)
     titles = Counter(one.title for one in described)
     return [_field(one, values.get(one.name), titles[one.title] > 1) for one in described]
 
 
-def groups(drawn: list[Field]) -> list[Group]:
+def groups(drawn: list[FormField]) -> list[Group]:
     """Those that are not advanced, in order, what belongs together under its title."""
     plain = (one for one in drawn if not one.setting.advanced)
     return [Group(title, list(found)) for title, found in groupby(plain, key=_title)]
 
 
-def advanced(drawn: Iterable[Field]) -> list[Field]:
+def advanced(drawn: Iterable[FormField]) -> list[FormField]:
     return [one for one in drawn if one.setting.advanced]
 
 
@@ -93,22 +93,22 @@ def errors(kind: str, error: InvalidSettings) -> dict[str, str]:
     return found
 
 
-def shown(drawn: list[Field]) -> list[tuple[str, str]]:
+def shown(drawn: list[FormField]) -> list[tuple[str, str]]:
     """Titles and values for reading; what is empty is left out."""
     ordered = sorted(drawn, key=lambda one: one.setting.advanced)
     rows = [(one.title, _told(one)) for one in ordered]
     return [(title, value) for title, value in rows if value]
 
 
-def _field(one: Setting, value: Scalar | None, is_double: bool) -> Field:
+def _field(one: SettingField, value: Scalar | None, is_double: bool) -> FormField:
     title = str(_(one.title))
     if is_double:  # two of the same title are told apart by the end of their names
         title = f"{title} ({one.name.rpartition('_')[2]})"
     if one.type == "secret":
-        return Field(one, title, is_set=bool(value))
+        return FormField(one, title, is_set=bool(value))
     if one.type == "switch":
-        return Field(one, title, is_on=value is True)
-    return Field(one, title, _typed(value))
+        return FormField(one, title, is_on=value is True)
+    return FormField(one, title, _typed(value))
 
 
 def _typed(value: Scalar | None) -> str:
@@ -118,11 +118,11 @@ def _typed(value: Scalar | None) -> str:
     return "" if value is None else f"{value:g}" if isinstance(value, float) else str(value)
 
 
-def _title(one: Field) -> str:
+def _title(one: FormField) -> str:
     return next((str(title) for pattern, title in GROUPS if pattern.fullmatch(one.setting.name)), "")
 
 
-def _told(one: Field) -> str:
+def _told(one: FormField) -> str:
     if one.setting.type == "secret":
         return str(_("set")) if one.is_set else str(_("not set"))
     if one.setting.type == "switch":

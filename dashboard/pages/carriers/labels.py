@@ -8,7 +8,7 @@ from collections.abc import Callable
 from flask_babel import gettext as _
 from flask_babel import lazy_gettext as _l
 
-from dashboard.gateway.monitoring.carrier_status import Standing
+from dashboard.gateway.monitoring.carrier_status import CarrierStatus
 from dashboard.gateway.routing import rules
 from dashboard.gateway.routing.rules import InvalidRoute, Subject
 from dashboard.pages.ui import failure_reasons, labels
@@ -80,14 +80,14 @@ PATTERNS: tuple[tuple[re.Pattern[str], Callable[[str], str]], ...] = (
 )
 
 
-def advice(standing: Standing) -> str:
+def advice(standing: CarrierStatus) -> str:
     """What its state means for messages, or what to do; empty when all is well."""
     if standing.state == "down" and standing.until is None:
         return str(RECONNECTING)
     return str(ADVICE.get(standing.state, ""))
 
 
-def why(standing: Standing) -> str:
+def why(standing: CarrierStatus) -> str:
     """Why it stands as it does; empty when there is nothing to say."""
     return failure_reasons.reason(standing.code) if standing.code else ""
 

@@ -12,7 +12,7 @@ from flask_babel import gettext as _
 from dashboard.extensions import services, session
 from dashboard.gateway.api_keys import keys
 from dashboard.gateway.carriers import carriers, metrics
-from dashboard.gateway.carriers.carriers import Wanted
+from dashboard.gateway.carriers.carriers import NewCarrier
 from dashboard.gateway.limits.rate_limit import RateLimited
 from dashboard.gateway.messages import status as history
 from dashboard.gateway.routing import test_message
@@ -68,7 +68,7 @@ def create() -> ResponseReturnValue:
         abort(404)
     typed = carrier_form.given(kind, request.form)
     try:
-        carrier = carriers.add(session, carrier_view.box(), Wanted(kind, name, typed), access.me())
+        carrier = carriers.add(session, carrier_view.box(), NewCarrier(kind, name, typed), access.me())
     except InvalidSettings as error:
         drawn, faults = carrier_form.fields(kind, _unkept(kind, typed)), carrier_form.errors(kind, error)
         return render_template("carriers/form.html", **_form(registry.KINDS[kind], drawn, faults, name=name)), 422
@@ -158,7 +158,7 @@ def test(carrier_id: int) -> ResponseReturnValue:
     except Fault as fault:
         return _try_again(carrier, typed, str(fault))
     session.commit()
-    services().bell.ring(channel)
+    services().wakeup.notify(channel)
     if not htmx.wants_fragment():
         return redirect(url_for(".outcome", carrier_id=carrier.id, reference=reference), 303)
     return render_template("carriers/_trial.html", **_trial_of(carrier, message=_trial(reference)))
@@ -230,7 +230,7 @@ def _unless_seen(template: str, context: dict[str, Any]) -> ResponseReturnValue:
 
 def _form(
     kind: Kind,
-    drawn: list[carrier_form.Field],
+    drawn: list[carrier_form.FormField],
     errors: dict[str, str],
     carrier: Carrier | None = None,
     name: str = "",

@@ -19,7 +19,7 @@ LANGUAGES = {
 
 
 @dataclass(frozen=True)
-class Call:
+class SampleCall:
     """What is to be asked. `url` is whole; `body` becomes JSON; a call that is open to all needs no key."""
 
     method: str
@@ -29,12 +29,12 @@ class Call:
     needs_key: bool = True
 
 
-def written(call: Call) -> dict[str, str]:
+def written(call: SampleCall) -> dict[str, str]:
     """The call in each of LANGUAGES."""
     return {name: write(call) for name, write in WRITERS.items()}
 
 
-def _curl(call: Call) -> str:
+def _curl(call: SampleCall) -> str:
     method = "" if call.method == ("POST" if call.body is not None else "GET") else f"-X {call.method} "
     parts = [f"curl {method}{_shell(call.url)}"]
     parts += [f'-H "X-API-Key: ${KEY}"'] if call.needs_key else []
@@ -44,7 +44,7 @@ def _curl(call: Call) -> str:
     return " \\\n  ".join(parts)
 
 
-def _python(call: Call) -> str:
+def _python(call: SampleCall) -> str:
     headers = [f'"X-API-Key": environ["{KEY}"]'] if call.needs_key else []
     headers += [f"{_quoted(name)}: {_quoted(value)}" for name, value in call.headers.items()]
     lines = ["from os import environ", "", "import requests", ""] if call.needs_key else ["import requests", ""]
@@ -54,7 +54,7 @@ def _python(call: Call) -> str:
     return "\n".join([*lines, "    timeout=15,", ")", "print(answer.status_code, answer.text)"])
 
 
-def _javascript(call: Call) -> str:
+def _javascript(call: SampleCall) -> str:
     headers = [f'"X-API-Key": process.env.{KEY}'] if call.needs_key else []
     headers += [f"{_quoted(name)}: {_quoted(value)}" for name, value in call.headers.items()]
     headers += ['"Content-Type": "application/json"'] if call.body is not None else []
@@ -66,7 +66,7 @@ def _javascript(call: Call) -> str:
     return "\n".join([*lines, "console.log(answer.status, await answer.text());"])
 
 
-def _php(call: Call) -> str:
+def _php(call: SampleCall) -> str:
     headers = [f"'X-API-Key: ' . getenv('{KEY}')"] if call.needs_key else []
     headers += [_single(f"{name}: {value}") for name, value in call.headers.items()]
     headers += ["'Content-Type: application/json'"] if call.body is not None else []
@@ -78,7 +78,7 @@ def _php(call: Call) -> str:
     return "\n".join([*lines, "echo curl_getinfo($call, CURLINFO_RESPONSE_CODE), ' ', $answer, PHP_EOL;"])
 
 
-def _dart(call: Call) -> str:
+def _dart(call: SampleCall) -> str:
     headers = [f"'X-API-Key': Platform.environment['{KEY}']!"] if call.needs_key else []
     headers += [f"{_dart_text(name)}: {_dart_text(value)}" for name, value in call.headers.items()]
     headers += ["'Content-Type': 'application/json'"] if call.body is not None else []
@@ -91,7 +91,7 @@ def _dart(call: Call) -> str:
     return "\n".join(lines)
 
 
-def _kotlin(call: Call) -> str:
+def _kotlin(call: SampleCall) -> str:
     lines = ["import java.net.URI", "import java.net.http.HttpClient", "import java.net.http.HttpRequest"]
     lines += ["import java.net.http.HttpResponse.BodyHandlers", "import java.time.Duration", "", "fun main() {"]
     if call.body is not None:

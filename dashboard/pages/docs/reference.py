@@ -9,7 +9,7 @@ from functools import cache
 from typing import Any, cast
 from urllib.parse import urlencode
 
-from dashboard.pages.docs.code_samples import Call
+from dashboard.pages.docs.code_samples import SampleCall
 from dashboard.pages.web.locale import CATALOGUES
 
 Json = dict[str, Any]
@@ -18,7 +18,7 @@ LATER_NAMES = "V2"  # ends the name of an operation that is another's namesake
 
 
 @dataclass(frozen=True)
-class Field:
+class FieldDoc:
     """A field of a body, a parameter or a header. Those of objects inside stand as `outer.inner`."""
 
     name: str
@@ -39,7 +39,7 @@ class Example:
 
 
 @dataclass(frozen=True)
-class Answer:
+class ResponseDoc:
     """All answers of one status."""
 
     status: str
@@ -59,11 +59,11 @@ class Operation:
     summary: str
     about: str
     scope: str  # that the key needs; empty when any will do
-    parameters: tuple[Field, ...]
-    takes: tuple[Field, ...]
-    gives: tuple[Field, ...]
-    answers: tuple[Answer, ...]
-    call: Call
+    parameters: tuple[FieldDoc, ...]
+    takes: tuple[FieldDoc, ...]
+    gives: tuple[FieldDoc, ...]
+    answers: tuple[ResponseDoc, ...]
+    call: SampleCall
     namesake: str | None
 
 
@@ -74,14 +74,14 @@ class Reference:
     address: str
     operations: tuple[Operation, ...]
     tags: dict[str, str]  # name → what it is about
-    headers: tuple[Field, ...]  # of answers
+    headers: tuple[FieldDoc, ...]  # of answers
     codes: dict[str, tuple[int, str]]  # code of an error → its status, and what the API says
 
     def find(self, name: str) -> Operation | None:
         """An operation by its id."""
         return next((operation for operation in self.operations if operation.id == name), None)
 
-    def call(self, name: str, body: Any = None, **headers: str) -> Call:
+    def call(self, name: str, body: Any = None, **headers: str) -> SampleCall:
         """An operation's sample, with another body or further headers (`Idempotency_Key` for `Idempotency-Key`)."""
         operation = self.find(name)
         if operation is None:
@@ -99,11 +99,11 @@ def translations(language: str) -> dict[str, str]:
 
 def read(document: Json, language: str) -> Reference:
     """An OpenAPI document of our making, in a language."""
-    return Reader(document, translations(language)).read()
+    return DocumentReader(document, translations(language)).read()
 
 
 @dataclass(frozen=True)
-class Reader:
+class DocumentReader:
     """Follows the references of one document."""
 
     document: Json
@@ -154,7 +154,7 @@ class Reader:
             namesake=name.removesuffix(LATER_NAMES) if name.endswith(LATER_NAMES) else None,
         )
 
-    def _call(self, path: str, method: str, told: Json, taken: Json | None) -> Call:
+    def _call(self, path: str, method: str, told: Json, taken: Json | None) -> SampleCall:
         asked = {}
         for one in told["parameters"]:
             if one["in"] == "path":
@@ -163,16 +163,16 @@ class Reader:
                 asked["limit"] = one["example"]
         url = self._address + path + (f"?{urlencode(asked)}" if asked else "")
         body = _given(taken["examples"]["example"]["value"]) if taken else None
-        return Call(method, url, body, needs_key=told.get("security") != [])
+        return SampleCall(method, url, body, needs_key=told.get("security") != [])
 
-    def _parameter(self, one: Json) -> Field:
+    def _parameter(self, one: Json) -> FieldDoc:
         return replace(self._field(one["name"], one["schema"], one["description"]), required=bool(one.get("required")))
 
-    def _answer(self, status: str, told: Json) -> Answer:
+    def _answer(self, status: str, told: Json) -> ResponseDoc:
         content = told["content"]["application/json"]
         shown = content.get("examples", {})
         examples = (Example(name, _code(one["value"]), _pretty(one["value"])) for name, one in shown.items())
-        return Answer(status, self.say(told["description"]), tuple(told.get("headers", {})), tuple(examples))
+        return ResponseDoc(status, self.say(told["description"]), tuple(told.get("headers", {})), tuple(examples))
 
     def _codes(self) -> dict[str, tuple[int, str]]:
         found: dict[str, tuple[int, str]] = {}
@@ -184,7 +184,7 @@ class Reader:
                         found.setdefault(example.code, (int(answer.status), said))
         return found
 
-    def _fields(self, schema: Json, before: str = "", depth: int = 0) -> Iterator[Field]:
+    def _fields(self, schema: Json, before: str = "", depth: int = 0) -> Iterator[FieldDoc]:
         whole = self._resolved(schema)
         required = whole.get("required", [])
         for name, told in whole.get("properties", {}).items():
@@ -203,7 +203,7 @@ class Reader:
                 return choice, ""
         return None, ""
 
-    def _field(self, name: str, told: Json, about: str) -> Field:
+    def _field(self, name: str, told: Json, about: str) -> FieldDoc:
         choices = [choice for choice in self._choices(told) if choice.get("type") != "null"]
         text = (
             about
@@ -212,7 +212,7 @@ class Reader:
         )
         known = tuple(str(value) for one in choices for value in one.get("enum", []))
         usual = None if "const" in told else told.get("default")
-        return Field(name, self._type(told), False, self.say(text), known, usual)
+        return FieldDoc(name, self._type(told), False, self.say(text), known, usual)
 
     def _type(self, told: Json) -> str:
         names = []
@@ -237,7 +237,7 @@ class Reader:
 def texts(document: Json) -> Iterator[str]:
     """Every text that the reference shows and that is to be translated."""
     seen: list[str] = []
-    recording = Reader(document, _Recorder(seen.append))
+    recording = DocumentReader(document, _Recorder(seen.append))
     recording.read()
     yield from dict.fromkeys(text for text in seen if text)
 

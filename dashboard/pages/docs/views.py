@@ -210,7 +210,7 @@ def _diagnosis(asked: dict[str, str]) -> dict[str, Any]:
         return {"asked": {}}
     try:
         found = retriever_hash.diagnose(asked["package"], asked["certificate"])
-    except retriever_hash.Unreadable as fault:
+    except retriever_hash.UnreadableCertificate as fault:
         shown = asked if fault.code != "private_key" else asked | {"certificate": ""}
         return {"asked": shown, "fault": fault.code}
     return {"asked": asked, "diagnosis": found, "verdict": _verdict(asked["hash"].strip(), found.hash)}

@@ -26,7 +26,7 @@ from dashboard.gateway.messages import resend as resending
 from dashboard.gateway.messages import status
 from dashboard.gateway.messages.resend import NotResendable
 from dashboard.models.api_keys import ApiKey
-from dashboard.models.delivery import Setback
+from dashboard.models.delivery import FailedAttempt
 from dashboard.models.messages import Message
 from dashboard.pages.ui import labels
 from dashboard.pages.web import access, htmx
@@ -48,7 +48,7 @@ bp = Blueprint("messages", __name__)
 
 
 @dataclass(frozen=True)
-class Asked:
+class LogQuery:
     """The filters of this request as typed, and as understood; None: the search is neither number nor id."""
 
     typed: dict[str, str]
@@ -65,7 +65,7 @@ class Entry:
 
     at: datetime
     state: str = ""
-    setback: Setback | None = None
+    setback: FailedAttempt | None = None
 
 
 @bp.get("/")
@@ -141,7 +141,7 @@ def resend(reference: UUID) -> ResponseReturnValue:
     except CapReached:
         return _refuse_resend(message, "cap")
     session.commit()
-    services().bell.ring(message.channel)
+    services().wakeup.notify(message.channel)
     flash(_("Sent again"))
     where = url_for(".show", reference=new)
     return ("", 200, {"HX-Redirect": where}) if htmx.wants_fragment() else redirect(where, 303)
@@ -177,7 +177,7 @@ def _masked_number(number: str) -> str:
     return f"{number[1:6]}••••{number[-2:]}"
 
 
-def _asked(known: list[ApiKey]) -> Asked:
+def _asked(known: list[ApiKey]) -> LogQuery:
     """Unknown values of a filter are ignored: an address from elsewhere is no reason to fail."""
     given = {name: request.args.get(name, "") for name in CHOICES}
     typed = {name: value for name, value in given.items() if value in CHOICES[name]}
@@ -187,7 +187,7 @@ def _asked(known: list[ApiKey]) -> Asked:
     text = _printable(request.args.get("q", ""))
     if text:
         typed["q"] = text
-    return Asked(typed, _filters(typed))
+    return LogQuery(typed, _filters(typed))
 
 
 def _filters(typed: dict[str, str]) -> Filters | None:
@@ -209,7 +209,7 @@ def _filters(typed: dict[str, str]) -> Filters | None:
     )
 
 
-def _listing(asked: Asked, before: int | None) -> dict[str, Any]:
+def _listing(asked: LogQuery, before: int | None) -> dict[str, Any]:
     found = search.page(session, asked.filters, before, search.PAGE + 1) if asked.filters else []
     rows = found[: search.PAGE]
     return {
@@ -222,7 +222,7 @@ def _listing(asked: Asked, before: int | None) -> dict[str, Any]:
     }
 
 
-def _more_url(asked: Asked, last: Message) -> str:
+def _more_url(asked: LogQuery, last: Message) -> str:
     return url_for(".index") + "?" + urlencode({**asked.typed, "before": last.id})
 
 
@@ -256,7 +256,7 @@ def _detail(message: Message) -> dict[str, Any]:
 def _entries(message: Message) -> list[Entry]:
     """Steps in their order, and between them, by their times, the tries that did not go well."""
     found = [Entry(at, state=state) for state, at in status.steps(message)]
-    for one in attempts.setbacks(session, message.id):
+    for one in attempts.failed_attempts(session, message.id):
         place = next((i for i, entry in enumerate(found) if i and entry.at > one.at), len(found))
         found.insert(place, Entry(one.at, setback=one))
     return found

@@ -10,7 +10,7 @@ from flask_babel import gettext as _
 from werkzeug.datastructures import MultiDict
 
 from dashboard.gateway.messages import outbox
-from dashboard.gateway.routing.rules import Choice, InvalidRoute, Subject
+from dashboard.gateway.routing.rules import InvalidRoute, NewRouteTarget, Subject
 from dashboard.models.api_keys import ApiKey
 from dashboard.models.carriers import Route
 from dashboard.sms import numbers
@@ -46,14 +46,14 @@ class RuleForm:
         return self.channel, self.operator, self.key_id
 
     @property
-    def choices(self) -> list[Choice]:
+    def choices(self) -> list[NewRouteTarget]:
         """As rules hold them; raise InvalidRoute."""
         if not self.rows:
             raise InvalidRoute("no_choice")
-        found: list[Choice] = []
+        found: list[NewRouteTarget] = []
         for row in self.rows:
             place = found[-1].position + (not row.shares) if found else 0
-            found.append(Choice(row.name, place, _weight(row)))
+            found.append(NewRouteTarget(row.name, place, _weight(row)))
         return found
 
     def _do(self, more: str) -> None:

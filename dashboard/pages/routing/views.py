@@ -15,10 +15,10 @@ from dashboard.gateway.api_keys import keys
 from dashboard.gateway.carriers import carriers
 from dashboard.gateway.messages import outbox
 from dashboard.gateway.monitoring import carrier_status
-from dashboard.gateway.monitoring.carrier_status import Standing
+from dashboard.gateway.monitoring.carrier_status import CarrierStatus
 from dashboard.gateway.routing import explain
 from dashboard.gateway.routing import rules as routing
-from dashboard.gateway.routing.rules import InvalidRoute, Subject, Trip
+from dashboard.gateway.routing.rules import InvalidRoute, RoutingRequest, Subject
 from dashboard.models.api_keys import ApiKey
 from dashboard.models.carriers import Route
 from dashboard.pages.carriers import context as carrier_view
@@ -36,7 +36,7 @@ bp = Blueprint("routes", __name__)
 
 
 @dataclass(frozen=True)
-class Leg:
+class TargetRow:
     """A carrier of a rule; `share` is its part of the messages where several share its place."""
 
     id: int
@@ -48,13 +48,13 @@ class Leg:
 
 
 @dataclass(frozen=True)
-class Rule:
+class RuleRow:
     """A rule as it is shown; `args` name it in an address."""
 
     subject: Subject
     sentence: str
     args: MultiDict[str, str]
-    legs: list[Leg]
+    legs: list[TargetRow]
 
 
 @bp.get("/")
@@ -186,7 +186,7 @@ def _listing() -> dict[str, Any]:
     """The rules, the most specific first, with how their carriers stand."""
     standings = {one.carrier.id: one for one in carrier_status.all_of(session, carrier_view.box())}
     rules = [
-        Rule(subject, carrier_view.subject(subject, routes[0].key), _values(subject), _legs(routes, standings))
+        RuleRow(subject, carrier_view.subject(subject, routes[0].key), _values(subject), _legs(routes, standings))
         for subject, routes in sorted(routing.rules(session), key=lambda rule: _breadth(rule[0]))
     ]
     served = {channel for one in standings.values() for channel in KINDS[one.carrier.kind].channels}
@@ -201,17 +201,17 @@ def _listing() -> dict[str, Any]:
     }
 
 
-def _legs(routes: list[Route], standings: dict[int, Standing]) -> list[Leg]:
+def _legs(routes: list[Route], standings: dict[int, CarrierStatus]) -> list[TargetRow]:
     places = sorted({route.position for route in routes})
     crowds = {place: sum(route.weight for route in routes if route.position == place) for place in places}
     return [_leg(route, places.index(route.position) + 1, crowds, standings[route.carrier_id]) for route in routes]
 
 
-def _leg(route: Route, place: int, crowds: dict[int, int], one: Standing) -> Leg:
+def _leg(route: Route, place: int, crowds: dict[int, int], one: CarrierStatus) -> TargetRow:
     crowd = crowds[route.position]
     share = route.weight / crowd if crowd != route.weight else None
     why = labels.why(one) if one.is_faulty else ""
-    return Leg(route.carrier_id, route.carrier.name, place, share, one.state, why)
+    return TargetRow(route.carrier_id, route.carrier.name, place, share, one.state, why)
 
 
 def _breadth(subject: Subject) -> tuple[int, bool, bool, str, str]:
@@ -233,7 +233,7 @@ def _tested() -> dict[str, Any]:
         return {**context, "fault": str(fault)}
     channel = typed["channel"] if typed["channel"] in outbox.LANES else outbox.LANES[0]
     key = next((key for key in known if key.id == typed["key"]), None)
-    found = explain.of(session, Trip(channel, number, key.id if key else ""))
+    found = explain.of(session, RoutingRequest(channel, number, key.id if key else ""))
     return {
         **context,
         "sought": number,

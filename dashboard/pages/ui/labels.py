@@ -13,7 +13,7 @@ from flask_babel import get_locale
 from flask_babel import gettext as _
 from flask_babel import lazy_gettext as _l
 
-from dashboard.db import reading, utcnow
+from dashboard.db import read_session, utcnow
 from dashboard.extensions import services
 from dashboard.gateway import site_settings
 from dashboard.gateway.site_settings import Preferences
@@ -220,7 +220,7 @@ def zone_name() -> str:
 
 
 def current_preferences() -> Preferences:
-    with reading(services().sessions) as reader:
+    with read_session(services().sessions) as reader:
         return site_settings.current(reader)
 
 

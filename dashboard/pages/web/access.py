@@ -13,7 +13,7 @@ from flask.typing import ResponseReturnValue
 from flask_login import current_user
 from flask_wtf.csrf import CSRFError, generate_csrf
 
-from dashboard.db import reading
+from dashboard.db import read_session
 from dashboard.extensions import login, services, session
 from dashboard.gateway.accounts import user_sessions, users
 from dashboard.models.accounts import User
@@ -171,7 +171,7 @@ def _load(asked: Request) -> Visitor | None:
     token = asked.cookies.get(cookie_name(), "")
     if not token:
         return None
-    with reading(services().sessions) as reader:
+    with read_session(services().sessions) as reader:
         seen = user_sessions.session_of(reader, token)
         if seen is None:
             return None

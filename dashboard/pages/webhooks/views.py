@@ -18,7 +18,7 @@ from dashboard.db import utcnow
 from dashboard.extensions import services, session
 from dashboard.gateway.api_keys import keys
 from dashboard.gateway.webhooks import endpoints, events, queue
-from dashboard.gateway.webhooks.endpoints import AlreadyDone, EndpointNotFound, TooManyEndpoints, Wanted
+from dashboard.gateway.webhooks.endpoints import AlreadyRotated, EndpointNotFound, NewEndpoint, TooManyEndpoints
 from dashboard.models.api_keys import ApiKey
 from dashboard.models.webhooks import WebhookAttempt, WebhookEndpoint
 from dashboard.pages.ui import fields, labels
@@ -92,10 +92,10 @@ def create() -> ResponseReturnValue:
         form.errors["key"] = _("Choose the key whose events it is to hear.")
     if form.errors or key is None:
         return htmx.solo("webhooks/_form.html", 422, **_form(request.form, form.errors))
-    wanted = Wanted(key.id, form.url, form.events, form.description, form.id)
+    wanted = NewEndpoint(key.id, form.url, form.events, form.description, form.id)
     try:
         endpoint, secret = endpoints.create(session, _box(), wanted, _me())
-    except AlreadyDone:
+    except AlreadyRotated:
         return _shown_before()
     except TooManyEndpoints:
         errors = {"key": _("This key has %(most)d webhooks already. Delete one first.", most=endpoints.MOST_ENDPOINTS)}
@@ -139,7 +139,7 @@ def rotate(webhook_id: uuid.UUID) -> ResponseReturnValue:
     webhook, newest = _find(webhook_id), request.form.get("newest", "")
     try:
         secret = endpoints.rotate(session, _box(), webhook, int(newest) if newest.isascii() and newest.isdigit() else 0)
-    except AlreadyDone:
+    except AlreadyRotated:
         return _shown_before()
     session.commit()
     title = _("New secret created")
@@ -332,7 +332,7 @@ def _changed(webhook: WebhookEndpoint, message: str) -> ResponseReturnValue:
 
 def _sent(webhook: WebhookEndpoint, message: str) -> ResponseReturnValue:
     session.commit()
-    services().bell.ring(queue.LANE)
+    services().wakeup.notify(queue.LANE)
     return _changed(webhook, message)
 
 

@@ -12,7 +12,7 @@ from urllib.parse import parse_qsl
 from pydantic import SecretStr, model_validator
 
 from dashboard.outbound import client
-from dashboard.outbound.client import Answer, Call
+from dashboard.outbound.client import HttpAnswer, HttpCall
 from dashboard.outbound.errors import NotSent, OutcomeUnknown, Refused, SendError
 from dashboard.providers.base import Outcome, Outgoing, Receipt
 from dashboard.providers.delivery_reports import FORGED, Callback, Reply, dig, is_signed, receipt, reference, same
@@ -174,13 +174,13 @@ class Http(WebCarrier):
                 raise fault
         return Outcome(self.find_reference(answer) or outgoing.id)
 
-    def call(self, outgoing: Outgoing) -> Call:
+    def call(self, outgoing: Outgoing) -> HttpCall:
         """The request as it leaves."""
         values = self.fixed | _values(outgoing)
         headers = self.headers(values)
         if self.content_type and "content-type" not in {name.lower() for name in headers}:
             headers["Content-Type"] = self.content_type
-        return Call(self.settings.method, self.url(values), headers, self.body(values).encode())
+        return HttpCall(self.settings.method, self.url(values), headers, self.body(values).encode())
 
     def called_back(self, callback: Callback) -> Reply:
         """Delivery reports, if they prove where they come from."""
@@ -188,14 +188,14 @@ class Http(WebCarrier):
             return FORGED
         return Reply(200, "OK", tuple(receipts(self.settings, _reports(self.settings, callback))))
 
-    def _answer(self, call: Call) -> Answer:
+    def _answer(self, call: HttpCall) -> HttpAnswer:
         try:
             return self.web.send(call)
         except OutcomeUnknown as error:
             code = error.code
         raise OutcomeUnknown(code, repeatable=self.settings.repeatable)
 
-    def _judge(self, answer: Answer) -> SendError | None:
+    def _judge(self, answer: HttpAnswer) -> SendError | None:
         """The first list with a rule that fits decides; an answer that fits none leaves the text in doubt."""
         verdict = next((name for name, rules in self.verdicts if response_rules.fits(rules, answer)), "unknown")
         code = f"carrier_{verdict}" if answer.ok else f"http_{answer.status}"
@@ -208,7 +208,7 @@ class Http(WebCarrier):
         }[verdict]
 
 
-def verdicts(settings: HttpSettings) -> list[tuple[str, list[response_rules.Rule]]]:
+def verdicts(settings: HttpSettings) -> list[tuple[str, list[response_rules.ResponseRule]]]:
     """The four lists in the order in which they are asked: narrow ones before broad ones."""
     return [
         ("configuration", response_rules.rules(settings.configuration_when)),

@@ -7,7 +7,7 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Any
 
-from dashboard.outbound.client import Answer
+from dashboard.outbound.client import HttpAnswer
 from dashboard.providers.delivery_reports import dig, reference
 from dashboard.providers.settings import lines
 
@@ -34,12 +34,12 @@ class Pattern:
     compiled: re.Pattern[str]
     room: int
 
-    def search(self, answer: Answer) -> re.Match[str] | None:
+    def search(self, answer: HttpAnswer) -> re.Match[str] | None:
         return self.compiled.search(answer.text[: self.room])
 
 
 @dataclass(frozen=True)
-class Rule:
+class ResponseRule:
     """`200-299 json status = ok`: an answer must fit all that is there. A value that is missing is not unequal."""
 
     statuses: tuple[range, ...] = ()
@@ -48,7 +48,7 @@ class Rule:
     value: str = ""
     pattern: Pattern | None = None
 
-    def fits(self, answer: Answer) -> bool:
+    def fits(self, answer: HttpAnswer) -> bool:
         if self.statuses and not any(answer.status in span for span in self.statuses):
             return False
         if self.path:
@@ -57,16 +57,16 @@ class Rule:
         return self.pattern is None or self.pattern.search(answer) is not None
 
 
-def rules(text: str) -> list[Rule]:
+def rules(text: str) -> list[ResponseRule]:
     """One rule a line: `STATUSES`, `json PATH = VALUE`, `body PATTERN`, or statuses with one of these."""
     return [_rule(number, line) for number, line in lines(text)]
 
 
-def fits(any_of: list[Rule], answer: Answer) -> bool:
+def fits(any_of: list[ResponseRule], answer: HttpAnswer) -> bool:
     return any(rule.fits(answer) for rule in any_of)
 
 
-def finder(text: str) -> Callable[[Answer], str | None]:
+def finder(text: str) -> Callable[[HttpAnswer], str | None]:
     """Where the reference stands: `json PATH`, `header NAME` or `body PATTERN` with one group; empty for nowhere."""
     word, _, rest = text.strip().partition(" ")
     rest = rest.strip()
@@ -81,24 +81,24 @@ def finder(text: str) -> Callable[[Answer], str | None]:
     raise BadRule("Write json PATH, header NAME or body PATTERN")
 
 
-def _group(text: str) -> Callable[[Answer], str | None]:
+def _group(text: str) -> Callable[[HttpAnswer], str | None]:
     pattern = _pattern(text)
     if pattern.compiled.groups != 1:
         raise BadRule("The pattern needs one group, as in ID: (\\w+)")
 
-    def find(answer: Answer) -> str | None:
+    def find(answer: HttpAnswer) -> str | None:
         found = pattern.search(answer)
         return reference(found[1]) if found else None
 
     return find
 
 
-def _rule(number: int, line: str) -> Rule:
+def _rule(number: int, line: str) -> ResponseRule:
     found = RULE.fullmatch(line)
     if found is None:
         raise BadRule(f"line {number}: write STATUSES, json PATH = VALUE or body PATTERN")
     try:
-        return Rule(
+        return ResponseRule(
             statuses=_spans(found["statuses"] or ""),
             path=found["path"] or "",
             equal=found["op"] != "!=",

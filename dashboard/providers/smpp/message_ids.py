@@ -29,7 +29,7 @@ def meanings(reference: str) -> tuple[str, ...]:
     return tuple(dict.fromkeys(found))
 
 
-class Memory:
+class RecentIds:
     """Which phone a reference was for, of the last ones; and from that, how this SMSC writes its ids."""
 
     def __init__(self) -> None:

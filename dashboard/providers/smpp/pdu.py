@@ -68,7 +68,7 @@ class Delivery:
     tlvs: dict[int, bytes] = field(repr=False)
 
 
-class Reader:
+class PduReader:
     """Cuts a stream into packets; holds at most one that is not complete."""
 
     def __init__(self) -> None:
@@ -105,7 +105,7 @@ class Reader:
         return passed
 
 
-class Body:
+class PduBody:
     """A packet's body, read from its beginning; raises Malformed where it ends early."""
 
     def __init__(self, data: bytes) -> None:
@@ -169,7 +169,7 @@ def message_id(body: bytes) -> str:
 
 def delivery(pdu: Pdu) -> Delivery:
     """Take a deliver_sm or a data_sm apart; raise Malformed."""
-    body = Body(pdu.body)
+    body = PduBody(pdu.body)
     body.string()  # service_type
     source = _address(body)
     _address(body)
@@ -189,6 +189,6 @@ def delivery(pdu: Pdu) -> Delivery:
     return Delivery(source, esm_class, data_coding, text or tlvs.get(MESSAGE_PAYLOAD, b""), tlvs)
 
 
-def _address(body: Body) -> str:
+def _address(body: PduBody) -> str:
     body.octets(2)  # type of number, numbering plan
     return body.string()

@@ -210,7 +210,7 @@ class Smpp(Provider):
 
     async def _take_slot(self) -> bool:
         try:
-            self._has_slot = await call(self.host.take_slot, self.settings.binds)
+            self._has_slot = await call(self.host.acquire_bind, self.settings.binds)
         except Exception as error:  # a bind that is held stays held
             log.warning("carrier %s: the slot was not renewed: %s", self.name, type(error).__name__)
         return self._has_slot
@@ -220,7 +220,7 @@ class Smpp(Provider):
             return
         self._has_slot = False
         try:
-            await call(self.host.free_slot)
+            await call(self.host.release_bind)
         except Exception as error:  # it runs out by itself
             log.warning("carrier %s: the slot was not given back: %s", self.name, type(error).__name__)
 

@@ -11,7 +11,7 @@ from dashboard.providers.base import Host, Receipt
 from dashboard.providers.smpp import command_status, receipts
 from dashboard.providers.smpp import pdu as pdus
 from dashboard.providers.smpp.event_loop import call, start
-from dashboard.providers.smpp.message_ids import Memory
+from dashboard.providers.smpp.message_ids import RecentIds
 from dashboard.providers.smpp.pdu import Pdu
 from dashboard.providers.smpp.session import Session
 
@@ -27,7 +27,7 @@ Letter = tuple[Receipt, Session | None, Pdu | None]  # and whom to answer
 class Inbox:
     """Everything here runs on the loop's thread."""
 
-    def __init__(self, name: str, host: Host, memory: Memory) -> None:
+    def __init__(self, name: str, host: Host, memory: RecentIds) -> None:
         self.name, self.host, self.memory = name, host, memory
         self.unread = 0  # texts from phones, since the start: the gateway has nobody to give them to
         self._waiting: deque[Letter] = deque()

@@ -32,7 +32,7 @@ class Pipeline:
     def __init__(self, name: str, settings: SmppSettings, host: Host) -> None:
         self.name, self.settings = name, settings
         self.session: Session | None = None
-        self.memory = message_ids.Memory()
+        self.memory = message_ids.RecentIds()
         self.inbox = Inbox(name, host, self.memory)
         self.pace = Pace(name, settings.rate, host, self.pump)
         self.capacity = self._capacity(0)

@@ -36,7 +36,7 @@ class BindRefused(Lost):
         self.status = status
 
 
-class Listener(Protocol):
+class SessionListener(Protocol):
     """Whom a session tells; all on the loop's thread. A token is what `submit` was given."""
 
     def on_answer(self, token: Any, status: int, message_id: str) -> None: ...
@@ -55,7 +55,7 @@ class Listener(Protocol):
 class Session(asyncio.Protocol):
     """Connect with it as protocol, then `bind`. `lost` is done, with a reason, when it is over."""
 
-    def __init__(self, listener: Listener, window: int, timeout: float, enquire_interval: float) -> None:
+    def __init__(self, listener: SessionListener, window: int, timeout: float, enquire_interval: float) -> None:
         self.listener = listener
         self.window, self.timeout, self.enquire_interval = window, timeout, enquire_interval
         self.loop = asyncio.get_running_loop()
@@ -65,7 +65,7 @@ class Session(asyncio.Protocol):
         self.is_open = False  # bound, and neither end has begun to part
         self._late: dict[int, Any] = {}
         self._waiters: dict[int, asyncio.Future[Pdu]] = {}
-        self._reader = pdus.Reader()
+        self._reader = pdus.PduReader()
         self._out: list[bytes] = []
         self._sequence = 0
         self._heard_at = self.loop.time()

@@ -58,7 +58,7 @@ class Pace:
 
     async def _ask(self, wanted: int) -> None:
         try:
-            found = await call(self.host.permits, self.rate, wanted)
+            found = await call(self.host.acquire_tokens, self.rate, wanted)
             self._permits += found.granted
             wait = 0.0 if found.granted else max(found.wait, SHORTEST_WAIT)
         except Exception as error:  # whatever is wrong there, sending without leave would not mend it

@@ -7,7 +7,7 @@ from collections import Counter
 from collections.abc import Callable, Sequence
 
 from dashboard.outbound.errors import NotSent, OutcomeUnknown, Refused
-from dashboard.providers.base import Host, Outcome, Outgoing, Permits, Provider, Receipt, Result
+from dashboard.providers.base import Host, Outcome, Outgoing, Provider, Receipt, Result, Tokens
 from tests.stack import until
 
 
@@ -21,7 +21,7 @@ class Journal(Host):
         self.store_seconds = 0.0
         self.has_slot = True
         self.slots_asked = self.slots_freed = self.slowed = 0
-        self.permit: Callable[[float, int], Permits] = lambda rate, wanted: Permits(wanted)
+        self.permit: Callable[[float, int], Tokens] = lambda rate, wanted: Tokens(wanted)
 
     def store(self, receipts: Sequence[Receipt]) -> None:
         time.sleep(self.store_seconds)
@@ -31,14 +31,14 @@ class Journal(Host):
         self.batches.append(len(receipts))
         self.receipts += receipts
 
-    def take_slot(self, _most: int) -> bool:
+    def acquire_bind(self, _most: int) -> bool:
         self.slots_asked += 1
         return self.has_slot
 
-    def free_slot(self) -> None:
+    def release_bind(self) -> None:
         self.slots_freed += 1
 
-    def permits(self, rate: float, wanted: int) -> Permits:
+    def acquire_tokens(self, rate: float, wanted: int) -> Tokens:
         return self.permit(rate, wanted)
 
     def slow_down(self) -> None:

@@ -39,7 +39,7 @@ def test_another_codecs_deliver_sm_is_read_by_ours():
     text = b"id:0A3F stat:DELIVRD err:000"
     tlvs = [smpp34.Tlv(smpp34.TLV_RECEIPTED_MESSAGE_ID, b"BEEF\0"), smpp34.Tlv(smpp34.TLV_MESSAGE_STATE, b"\x05")]
     made = smpp34.DeliverSm("22238089336", "Chinqit", text, esm_class=4, tlvs=tlvs, sequence_number=3).encode()
-    (pdu,) = pdus.Reader().feed(made)
+    (pdu,) = pdus.PduReader().feed(made)
     found = receipts.read(pdus.delivery(pdu))
     assert (pdu.command, pdu.sequence) == (pdus.DELIVER_SM, 3)
     assert (found.references[0], found.state, found.phone) == ("beef", "failed", "+22238089336")

@@ -8,7 +8,7 @@ import time
 
 import pytest
 
-from dashboard.gateway.carriers.rate import Local
+from dashboard.gateway.carriers.rate import LocalRateLimiter
 from dashboard.outbound.errors import NotSent, OutcomeUnknown, Refused
 from dashboard.providers.base import TOO_LATE, Outcome
 from tests.stack import until
@@ -279,7 +279,7 @@ def test_a_gateway_that_is_slow_to_answer_holds_up_no_outcome(start_smsc, open_d
     smsc = start_smsc()
     desk = open_desk(smsc.port)
     until(is_bound(desk), 10)
-    desk.journal.take_slot = lambda _most: time.sleep(4) or True
+    desk.journal.acquire_bind = lambda _most: time.sleep(4) or True
     time.sleep(2.5)  # by now it is asked
     smsc.kill()
     until(lambda: desk.provider.state().name != "ready", 1)
@@ -339,7 +339,7 @@ def test_codes_leave_before_texts_that_wait(start_smsc, open_desk, text):
 def test_what_may_leave_is_asked_for_and_kept_to(start_smsc, open_desk, text):
     smsc = start_smsc(receipts="off")
     desk = open_desk(smsc.port, rate=100)
-    desk.journal.permit = Local().permits
+    desk.journal.permit = LocalRateLimiter().acquire_tokens
     desk.deliver([text() for _ in range(150)])
     at = [seconds(event["t"]) for event in smsc.events("submit_sm")]
     gaps = [later - earlier for earlier, later in zip(at, at[100:], strict=False)]

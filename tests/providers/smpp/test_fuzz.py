@@ -8,7 +8,7 @@ import tracemalloc
 
 from dashboard.providers.smpp import pdu as pdus
 from dashboard.providers.smpp import receipts
-from dashboard.providers.smpp.pdu import Malformed, OutOfStep, Reader
+from dashboard.providers.smpp.pdu import Malformed, OutOfStep, PduReader
 from tests.providers.smpp.wire import ANSWER, DELIVER, SUBMIT, deliver, packet
 
 INPUTS = 20_000
@@ -43,7 +43,7 @@ def mutate(dice: random.Random) -> bytes:
     return bytes(data)
 
 
-def feed(reader: Reader, data: bytes, dice: random.Random) -> int:
+def feed(reader: PduReader, data: bytes, dice: random.Random) -> int:
     """In pieces of any size; how many packets came out."""
     count = 0
     while data:
@@ -69,18 +69,18 @@ def examine(pdu) -> None:
 def test_twenty_thousand_broken_streams_crash_nothing_and_leave_nothing_behind():
     dice = random.Random(2775)
     read = out_of_step = 0
-    reader = Reader()
+    reader = PduReader()
     for number in range(INPUTS):
         if number == INPUTS // 10:
             tracemalloc.start()
             before = tracemalloc.get_traced_memory()[0]
         if dice.random() < 0.5:  # or goes on in the middle of the last one
-            reader = Reader()
+            reader = PduReader()
         try:
             read += feed(reader, mutate(dice), dice)
         except OutOfStep:
             out_of_step += 1
-            reader = Reader()
+            reader = PduReader()
         assert len(reader._data) <= pdus.SKIPPED
     grown = tracemalloc.get_traced_memory()[0] - before
     tracemalloc.stop()
@@ -89,7 +89,7 @@ def test_twenty_thousand_broken_streams_crash_nothing_and_leave_nothing_behind()
 
 
 def test_a_packet_too_long_is_passed_over_without_being_kept():
-    reader = Reader()
+    reader = PduReader()
     list(reader.feed(struct.pack(">IIII", 1_000_000, DELIVER, 0, 1)))
     for _ in range(999):
         assert not list(reader.feed(bytes(1000)))

@@ -12,7 +12,7 @@ from pathlib import Path
 import pytest
 
 from dashboard import wakeup
-from dashboard.gateway.carriers.leases import Sharing
+from dashboard.gateway.carriers.leases import CarrierCoordinator
 from dashboard.providers.base import Outgoing
 from dashboard.providers.registry import build
 from tests.parts import FORKSERVER
@@ -53,7 +53,7 @@ def senders(smsc: Smsc) -> set[int]:
     return {int(event["dest"][4]) for event in smsc.events("submit_sm")}
 
 
-class Host(Sharing):
+class Host(CarrierCoordinator):
     def store(self, _receipts) -> None:
         return
 

@@ -150,7 +150,7 @@ def test_ids_that_are_the_same_have_one_form(same):
 
 
 def test_what_was_given_for_the_very_phone_is_the_likeliest():
-    memory = message_ids.Memory()
+    memory = message_ids.RecentIds()
     memory.note("4096", "+22238089336")
     memory.note("1000", "+22246000001")
     assert memory.likeliest(message_ids.meanings("4096"), "+22246000001") == ("1000", "4096", "16534")
@@ -159,7 +159,7 @@ def test_what_was_given_for_the_very_phone_is_the_likeliest():
 
 
 def test_a_receipt_that_comes_before_its_answer_is_read_as_the_others_were():
-    memory = message_ids.Memory()
+    memory = message_ids.RecentIds()
     assert memory.likeliest(message_ids.meanings("4096"), "+22238089336")[0] == "4096"
     memory.note("1001", "+22246000001")
     memory.likeliest(message_ids.meanings("4097"), "+22246000001")
@@ -168,7 +168,7 @@ def test_a_receipt_that_comes_before_its_answer_is_read_as_the_others_were():
 
 def test_the_memory_does_not_grow_for_ever(monkeypatch):
     monkeypatch.setattr(message_ids, "REMEMBERED", 10)
-    memory = message_ids.Memory()
+    memory = message_ids.RecentIds()
     for number in range(100):
         memory.note(str(number), "+22238089336")
     assert len(memory._phones) == 10
