@@ -67,7 +67,7 @@ class Wakeup:
             self._enqueue(lane)
 
     def notify_again(self, lane: str, most: int) -> bool:
-        """Wake also when a wake-up is pending, but with at most `most` jobs in the queue; return False if Redis failed."""
+        """Wake even if a wake-up is pending, with at most `most` jobs in the queue; return False if Redis fails."""
         try:
             if len(self._queue(lane)) < most:
                 self._enqueue(lane)

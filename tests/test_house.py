@@ -12,7 +12,7 @@ from pathlib import Path
 import pytest
 from flask import Flask
 
-from dashboard.api import errors
+from dashboard.api import auth
 from dashboard.api.contract import Contract
 from dashboard.app import create_app
 from dashboard.settings import ROOT, Settings, prepare_home
@@ -101,7 +101,7 @@ def test_every_refusal_of_a_contract_has_a_handler(app: Flask):
 
 
 def test_every_route_of_the_api_is_guarded_by_a_key(app: Flask):
-    assert errors.check_key in app.before_request_funcs["api"]
+    assert auth.check_key in app.before_request_funcs["api"]
     open_to_all = {"health.healthz", "health.readyz", "openapi.openapi", "root", "static"}
     open_to_all.add("callbacks.call_back")  # its address is a secret, and carriers sign what they send there
     others = {

@@ -13,7 +13,8 @@ from pydantic import BaseModel, ValidationError
 from werkzeug.exceptions import HTTPException
 
 from dashboard.api import request_body
-from dashboard.api.errors import Forbidden, Invalid, caller, look_again, problem, scope_missing
+from dashboard.api.auth import caller, look_again, scope_missing
+from dashboard.api.errors import Forbidden, Invalid, problem
 from dashboard.extensions import services
 from dashboard.gateway.messages import idempotency
 

@@ -5,38 +5,26 @@ from __future__ import annotations
 import logging
 import re
 import uuid
-from collections.abc import Callable
-from functools import partial
-from typing import Any, cast
+from typing import Any
 
-from flask import Blueprint, Response, current_app, g, jsonify, request
+from flask import Response, g, jsonify, request
 from sqlalchemy.exc import SQLAlchemyError
-from sqlalchemy.orm import Session
 from werkzeug.exceptions import HTTPException
-from werkzeug.routing import BaseConverter
 
-from dashboard.extensions import services, session
-from dashboard.gateway.api_keys import authentication, usage
-from dashboard.gateway.api_keys.authentication import Caller, UnknownKey
+from dashboard.api.blueprint import bp
+from dashboard.extensions import session
+from dashboard.gateway.api_keys.authentication import UnknownKey
 from dashboard.gateway.api_keys.quotas import CapReached
-from dashboard.gateway.api_keys.usage import KeyUse
 from dashboard.gateway.limits import rate_limit
 from dashboard.gateway.limits.rate_limit import RateLimited, WindowState
 from dashboard.gateway.messages.idempotency import Mismatch
-from dashboard.gateway.otp.otp import NoLiveOtp, TooManyAttempts, WrongCode
+from dashboard.gateway.otp.verify import NoLiveOtp, TooManyAttempts, WrongCode
 from dashboard.gateway.webhooks.endpoints import EndpointNotFound, EndpointOff, EventNotFound, TooManyEndpoints
 
 log = logging.getLogger(__name__)
 
-bp = Blueprint("api", __name__)
 REQUEST_ID = re.compile(r"[A-Za-z0-9._-]{1,64}")
 RETRY_SECONDS = 5
-
-
-class MessageIdConverter(BaseConverter):
-    """Whatever stands where an id does, but for the operations: GET /messages/send is 405, not an unknown message."""
-
-    regex = "(?!send$|batch$)[^/]+"
 
 
 class Invalid(Exception):
@@ -73,11 +61,6 @@ class Forbidden(Exception):
         self.message = message
 
 
-def caller() -> Caller:
-    """The key of this request."""
-    return cast(Caller, g.caller)
-
-
 def problem(path: list[str], code: str, message: str, **more: Any) -> dict[str, Any]:
     """One item of `errors`."""
     return {"path": path, "message": message, "code": code, **more}
@@ -96,14 +79,6 @@ def failure(status: int, message: str, errors: list[dict[str, Any]] | None = Non
     return response
 
 
-def scope_missing(scope: str) -> Forbidden:
-    return Forbidden("scope_missing", f"This API key lacks the scope {scope!r}")
-
-
-def address_not_allowed() -> Forbidden:
-    return Forbidden("address_not_allowed", "This API key may not be used from your IP address")
-
-
 def provider_refused() -> ProviderFailed:
     return ProviderFailed("provider_error", "WhatsApp refused the message; no code was sent and none was counted")
 
@@ -119,46 +94,6 @@ def provider_crowded() -> ProviderFailed:
 def note_limits(standings: list[WindowState]) -> None:
     """Let the answer bear the limits as they stand."""
     g.standings = standings
-
-
-@bp.before_request
-def check_key() -> None:
-    """Before anything else, and before the body is read."""
-    if not _presented():
-        raise KeyMissing
-    g.caller = services().key_cache.find(_presented(), fresh=not _confirms())
-    if not g.caller.admits(request.remote_addr or ""):
-        raise address_not_allowed()
-    _note_use(g.caller)
-
-
-def look_again() -> None:
-    """Raise UnknownKey when the key of this request was remembered and has ended since."""
-    if g.get("caller") and _confirms():
-        services().key_cache.find(_presented())
-
-
-def _presented() -> str:
-    return request.headers.get("X-API-Key", "").strip()
-
-
-def _confirms() -> bool:
-    """Whether the route sees for itself, in the transaction that writes, that the key is live."""
-    declared = getattr(current_app.view_functions[request.endpoint or ""], "contract", None)
-    return declared is not None and bool(declared.confirms)
-
-
-def _note_use(caller: Caller) -> None:
-    """When the key was last used, and by whom: once a minute each, not once a request."""
-    sighting = KeyUse.of(caller.id, request.remote_addr or "", request.headers.get("User-Agent", ""))
-    parts: list[Callable[[Session], None]] = []
-    if authentication.needs_touch(caller):
-        parts.append(partial(authentication.touch, caller=caller))
-    if usage.memory.is_new(sighting):
-        parts.append(partial(usage.record, sighting=sighting))
-    if parts:  # through the writer: the request's own session may only read
-        services().group_commit.run(lambda writing: [part(writing) for part in parts])
-        services().key_cache.forget(caller)
 
 
 @bp.errorhandler(KeyMissing)

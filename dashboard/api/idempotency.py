@@ -9,8 +9,8 @@ from flask import Response, g
 from pydantic import BaseModel
 from sqlalchemy.orm import Session
 
+from dashboard.api.auth import caller
 from dashboard.api.contract import reply, written
-from dashboard.api.errors import caller
 from dashboard.extensions import services
 from dashboard.gateway.api_keys import authentication
 from dashboard.gateway.messages import idempotency

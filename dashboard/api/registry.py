@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from flask import Flask
 
-from dashboard.api import errors
+from dashboard.api.blueprint import MessageIdConverter, bp
 from dashboard.api.openapi import document
 from dashboard.api.views import account, callbacks, health, messages, otp, webhooks
 from dashboard.extensions import csrf
@@ -15,7 +15,7 @@ OPEN = (health.bp, document.bp, callbacks.bp)  # these ask for none
 
 def register(app: Flask) -> None:
     """Give the application the API's routes; CSRF is for pages alone."""
-    app.url_map.converters["message"] = errors.MessageIdConverter
-    for bp in (*OPEN, errors.bp):
-        app.register_blueprint(bp)
-        csrf.exempt(bp)
+    app.url_map.converters["message"] = MessageIdConverter
+    for blueprint in (*OPEN, bp):
+        app.register_blueprint(blueprint)
+        csrf.exempt(blueprint)

@@ -9,7 +9,8 @@ from typing import Any, NoReturn
 from flask import Response, request
 from werkzeug.exceptions import RequestEntityTooLarge
 
-from dashboard.api.errors import Invalid, bp, problem
+from dashboard.api.blueprint import bp
+from dashboard.api.errors import Invalid, problem
 
 LIMIT = 32 * 1024  # bytes
 DRAINED = 16 * 1024 * 1024  # bytes of a refused body that are read and thrown away

@@ -25,7 +25,7 @@ from dashboard.gateway.api_keys.keys import NewKey
 from dashboard.gateway.messages.outbox import PRIORITY, VALIDITY
 from dashboard.gateway.otp import template_rules
 from dashboard.gateway.otp.codes import Keyring
-from dashboard.gateway.otp.otp import LIFETIME
+from dashboard.gateway.otp.send import LIFETIME
 from dashboard.gateway.statistics import rollup
 from dashboard.models.api_keys import ApiKey
 from dashboard.models.messages import Message

@@ -14,7 +14,7 @@ from flask_babel import lazy_gettext as _l
 from dashboard.extensions import session
 from dashboard.gateway.monitoring import diagnosis
 from dashboard.gateway.monitoring.diagnosis import Cause
-from dashboard.pages.ui import failure_reasons, fields, labels
+from dashboard.pages.ui import failure_reasons, fields, formats, labels
 from dashboard.pages.ui.fields import Fault
 from dashboard.pages.web import access, htmx
 
@@ -66,8 +66,8 @@ def sentence(verdict: Cause) -> str:
     tell = SENTENCES[verdict.code]
     facts: dict[str, Any] = dict(verdict.facts)
     if verdict.event is not None:
-        facts |= {"app": verdict.event.key.name, "time": labels.clock(verdict.event.at)}
-        facts["day"] = labels.day(verdict.event.at)
+        facts |= {"app": verdict.event.key.name, "time": formats.clock(verdict.event.at)}
+        facts["day"] = formats.day(verdict.event.at)
     for name, told in TOLD.items():
         if name in facts:
             facts[name] = told(facts[name])
@@ -75,18 +75,18 @@ def sentence(verdict: Cause) -> str:
 
 
 def _clock(at: datetime) -> str:
-    return labels.clock(at)
+    return formats.clock(at)
 
 
 TOLD: dict[str, Callable[[Any], str]] = {
-    "wait": labels.duration_of,
+    "wait": formats.duration_of,
     "until": _clock,
     "again": _clock,
     "at": _clock,
     "window": lambda window: str(labels.WINDOWS_FULL[window]),
-    "quota": labels.number,
-    "left": labels.number,
-    "wrong": labels.number,
+    "quota": formats.number,
+    "left": formats.number,
+    "wrong": formats.number,
     "reason": lambda code: failure_reasons.reason(code) if code else _("The carrier gave no reason."),
 }
 SENTENCES = {

@@ -18,10 +18,10 @@ from dashboard.gateway.statistics import queries
 from dashboard.gateway.statistics.queries import Figures, Narrow, Period, total
 from dashboard.models.api_keys import ApiKey
 from dashboard.models.statistics import VERIFY, VERIFY_BOUNDS
-from dashboard.pages.ui import charts
+from dashboard.pages.ui import charts, formats
 from dashboard.pages.ui import labels as words
 from dashboard.pages.ui.charts import Chart, Series
-from dashboard.pages.ui.labels import Change
+from dashboard.pages.ui.formats import Change
 from dashboard.pages.web import htmx, locale
 from dashboard.sms import numbers
 
@@ -104,16 +104,18 @@ def _statistics(typed: dict[str, str], known: list[ApiKey]) -> dict[str, Any]:
 
 def _changes(now: Figures, then: Figures, passed: float) -> dict[str, Change | None]:
     return {
-        "share": words.points(now.share("verified"), then.share("verified")),
-        "requested": words.more(now["requested"], then["requested"] * passed),
-        "verified": words.more(now["verified"], then["verified"] * passed),
-        "failed": words.more(now["failed"], then["failed"] * passed, bad="up"),
+        "share": formats.points(now.share("verified"), then.share("verified")),
+        "requested": formats.more(now["requested"], then["requested"] * passed),
+        "verified": formats.more(now["verified"], then["verified"] * passed),
+        "failed": formats.more(now["failed"], then["failed"] * passed, bad="up"),
     }
 
 
 def _over_time(period: Period, narrow: Narrow) -> Chart:
     found = queries.over_time(session, period, narrow, ("requested", "verified"))
-    name = words.short_day if period.grain == "day" else words.hour_of_day if len(found) > 24 else words.hour_minute
+    name = (
+        formats.short_day if period.grain == "day" else formats.hour_of_day if len(found) > 24 else formats.hour_minute
+    )
     series = [
         Series(_("Requested"), "c2", [one["requested"] for one in found]),
         Series(_("Verified"), "c1", [one["verified"] for one in found], filled=True),

@@ -16,7 +16,7 @@ from dashboard.gateway.api_keys import keys
 from dashboard.gateway.otp import template_rules, templates
 from dashboard.gateway.otp.templates import LANGUAGES, InvalidWording, NewWording
 from dashboard.models.api_keys import ApiKey
-from dashboard.pages.ui import labels
+from dashboard.pages.ui import formats
 from dashboard.pages.web import access, htmx, locale
 from dashboard.sms.encoding import SINGLE
 
@@ -63,7 +63,7 @@ def index() -> ResponseReturnValue:
     subject = _subject()
     branded = subject.key.brand if subject.key else None
     now = templates.current(session, subject.key_id, subject.language, branded)
-    brand = now.brand or branded or labels.organisation()[: template_rules.LONGEST_BRAND]
+    brand = now.brand or branded or formats.organisation()[: template_rules.LONGEST_BRAND]
     return _page(subject, now.body, brand)
 
 

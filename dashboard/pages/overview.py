@@ -23,10 +23,9 @@ from dashboard.gateway.monitoring.alerts import Alert
 from dashboard.gateway.statistics import queries
 from dashboard.gateway.statistics.queries import Figures, Narrow, Period, total
 from dashboard.models.statistics import COUNTS, SEND, VERIFY
-from dashboard.pages.ui import charts
-from dashboard.pages.ui import labels as words
+from dashboard.pages.ui import charts, formats
 from dashboard.pages.ui.charts import Chart, Series
-from dashboard.pages.ui.labels import Change
+from dashboard.pages.ui.formats import Change
 from dashboard.pages.web import htmx
 
 MINUTES = 60
@@ -100,15 +99,15 @@ def _hour(session: Session, now: datetime) -> dict[str, Any]:
     return {
         "hour": now_all,
         "rate": now_all["requested"] / MINUTES,
-        "rate_change": words.more(now_all["requested"], then_all["requested"] * period.passed(now)),
+        "rate_change": formats.more(now_all["requested"], then_all["requested"] * period.passed(now)),
         "delivered": now_all.share("delivered"),
-        "delivered_change": words.points(now_all.share("delivered"), then_all.share("delivered")),
+        "delivered_change": formats.points(now_all.share("delivered"), then_all.share("delivered")),
         "verified": now_codes.share("verified"),
-        "verified_change": words.points(now_codes.share("verified"), then_codes.share("verified")),
+        "verified_change": formats.points(now_codes.share("verified"), then_codes.share("verified")),
         "p95": now_all.send_time(0.95),
         "p95_change": _seconds_change(now_all.send_time(0.95), then_all.send_time(0.95)),
         "spark": charts.spark([of_minute["requested"] for of_minute in everything[MINUTES:]]),
-        "minutes": _traffic(everything[MINUTES:], [words.hour_minute(at) for at in period.starts]),
+        "minutes": _traffic(everything[MINUTES:], [formats.hour_minute(at) for at in period.starts]),
     }
 
 
@@ -123,7 +122,7 @@ def _day(session: Session, now: datetime) -> dict[str, Any]:
     tiles = [(digit, _tile(name, operators.get(digit, empty))) for digit, name in alerts.operators().items()]
     return {
         "day": total(found),
-        "hours": _traffic(found, [words.hour_minute(at) for at in period.starts]),
+        "hours": _traffic(found, [formats.hour_minute(at) for at in period.starts]),
         "tiles": tiles,
         "sparks": {digit: charts.spark(tile.shares, 1) for digit, tile in tiles},
     }
@@ -152,7 +151,7 @@ def _seconds_change(now: float | None, before: float | None) -> Change | None:
     if now is None or before is None:
         return None
     way = "" if abs(now - before) < 0.05 else "up" if now > before else "down"
-    return Change(words.seconds(abs(now - before)), way, {"up": "bad", "down": "good"}.get(way, ""))
+    return Change(formats.seconds(abs(now - before)), way, {"up": "bad", "down": "good"}.get(way, ""))
 
 
 def _mark(context: dict[str, Any]) -> str:

@@ -18,7 +18,7 @@ from dashboard.pages.docs import views as docs
 from dashboard.pages.limits import views as limits
 from dashboard.pages.messages import views as messages
 from dashboard.pages.routing import views as routes
-from dashboard.pages.ui import labels
+from dashboard.pages.ui import formats, labels
 from dashboard.pages.web import access, assets, errors, htmx, locale
 from dashboard.pages.webhooks import views as webhooks
 
@@ -77,7 +77,7 @@ def register(app: Flask) -> None:
         app,
         default_translation_directories=str(locale.CATALOGUES),
         locale_selector=locale.locale,
-        timezone_selector=labels.zone_name,
+        timezone_selector=formats.zone_name,
     )
     csrf.init_app(app)
     login.init_app(app)

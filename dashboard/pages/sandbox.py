@@ -19,10 +19,10 @@ from dashboard.gateway.api_keys import authentication, keys, quotas
 from dashboard.gateway.api_keys.quotas import CapReached
 from dashboard.gateway.limits.rate_limit import RateLimited
 from dashboard.gateway.messages import outbox
-from dashboard.gateway.otp import otp
+from dashboard.gateway.otp import send as otp
 from dashboard.gateway.otp.template_rules import LONE_NUMBER
 from dashboard.models.api_keys import ApiKey
-from dashboard.pages.ui import fields, labels
+from dashboard.pages.ui import fields, formats, labels
 from dashboard.pages.ui.fields import Fault
 from dashboard.pages.web import access, htmx
 from dashboard.providers.sandbox import ENDINGS
@@ -58,7 +58,7 @@ def send() -> ResponseReturnValue:
     if not errors and key is not None:
         _send(key, number, body, errors)
     if not errors:
-        told = _("Sent to %(number)s", number=labels.phone(number))
+        told = _("Sent to %(number)s", number=formats.phone(number))
         response = make_response(
             htmx.done(told, url_for(".index"), fragment="sandbox/_phones.html", target="#phones", **_phones())
         )
@@ -104,7 +104,7 @@ def _send(key: ApiKey, number: str, body: str | None, errors: dict[str, str]) ->
             quotas.spend_cap(session, caller, "message")
             outbox.submit(session, caller, outbox.Draft("message", "sms", number, body, body))
     except RateLimited as refusal:
-        wait = labels.duration_of(refusal.standing.reset)
+        wait = formats.duration_of(refusal.standing.reset)
         errors["phone"] = _("Refused as an app would be, with 429: the limit is full for %(time)s more.", time=wait)
     except CapReached:
         errors["key"] = _("This key has sent what it may send in a day.")

@@ -18,7 +18,7 @@ from dashboard.gateway.accounts import passwords, user_sessions, users
 from dashboard.gateway.accounts.passwords import WeakPassword
 from dashboard.gateway.accounts.user_sessions import BadCredentials, LockedOut
 from dashboard.gateway.accounts.users import DeadLink, InvalidPerson, NewPerson
-from dashboard.pages.ui import labels
+from dashboard.pages.ui import formats
 from dashboard.pages.web import access
 
 LONGEST_NAME = 80
@@ -63,7 +63,7 @@ def set_up(token: str) -> ResponseReturnValue:
         users.check_setup_link(session, token)
     except DeadLink:
         return _dead_link()
-    return _setup_form(token, {"timezone": labels.zone_name()}, {})
+    return _setup_form(token, {"timezone": formats.zone_name()}, {})
 
 
 @bp.post("/setup/<token>")

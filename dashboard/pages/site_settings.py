@@ -14,7 +14,7 @@ from dashboard.gateway import site_settings
 from dashboard.gateway.maintenance import retention
 from dashboard.gateway.otp import templates
 from dashboard.gateway.site_settings import LEAST_DAYS, MOST_DAYS, Preferences
-from dashboard.pages.ui import fields, labels
+from dashboard.pages.ui import fields, formats
 from dashboard.pages.web import access, htmx
 
 LONGEST_NAME = 60
@@ -84,7 +84,7 @@ def _days(name: str, least: int, errors: dict[str, str]) -> int:
         return int(given)
     errors[name] = _(
         "Enter a whole number of days from %(least)s to %(most)s.",
-        least=labels.number(least),
-        most=labels.number(MOST_DAYS),
+        least=formats.number(least),
+        most=formats.number(MOST_DAYS),
     )
     return least

@@ -18,7 +18,7 @@ from dashboard.gateway.delivery import worker
 from dashboard.gateway.delivery.worker import WorkerContext
 from dashboard.gateway.messages import outbox
 from dashboard.gateway.messages.outbox import Draft
-from dashboard.gateway.otp import otp
+from dashboard.gateway.otp import send
 from dashboard.models.carriers import Carrier
 from dashboard.models.messages import Message
 from dashboard.settings import Settings
@@ -96,7 +96,7 @@ class Office:
     def send_code(self, caller: Caller, channel: str = "sms", phone: str = PHONE) -> str:
         with self.sessions.begin() as session:
             keyring = worker.Keyring.of(self.settings)
-            return otp.send(session, keyring, caller, otp.Order(phone, channel))[0]
+            return send.send(session, keyring, caller, send.Order(phone, channel))[0]
 
     def drain(self, desk: WorkerContext, lane: str = "sms") -> int:
         desk.lines.refresh(now=True)

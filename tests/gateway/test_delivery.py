@@ -18,7 +18,8 @@ from dashboard.gateway.delivery.connections import Connection
 from dashboard.gateway.delivery.worker import WorkerContext
 from dashboard.gateway.messages import outbox
 from dashboard.gateway.messages.outbox import Draft
-from dashboard.gateway.otp import otp
+from dashboard.gateway.otp import send as otp
+from dashboard.gateway.otp import verify
 from dashboard.gateway.otp.codes import Keyring
 from dashboard.models.messages import Message
 from dashboard.models.otp import Otp
@@ -74,10 +75,10 @@ def send_code(desk: WorkerContext, caller: Caller, channel: str = "sms") -> str:
         return otp.send(session, desk.keyring, caller, otp.Order(PHONE, channel))[0]
 
 
-def verify(desk: WorkerContext, caller: Caller, code: str) -> None:
+def check_code(desk: WorkerContext, caller: Caller, code: str) -> None:
     """Raises when the code is wrong."""
     with desk.sessions.begin() as session:
-        verdict = otp.judge(session, desk.keyring, caller, otp.Guess(PHONE, code))
+        verdict = verify.verify(session, desk.keyring, caller, verify.Guess(PHONE, code))
     verdict.raise_if_wrong()
 
 
@@ -121,7 +122,7 @@ def test_the_carrier_gets_the_code_and_the_text_with_it(desk: WorkerContext, cal
     outgoing = carrier.taken[0]
     assert outgoing.code in outgoing.text
     assert outgoing.code not in repr(outgoing)
-    verify(desk, caller, outgoing.code)
+    check_code(desk, caller, outgoing.code)
 
 
 def test_no_database_session_is_open_while_the_carrier_is_asked(desk: WorkerContext, caller: Caller, carrier: Carrier):
@@ -196,7 +197,7 @@ def test_a_verified_code_that_waits_for_another_try_is_not_sent_again(
     carrier.act = take_and_be_silent
     send_code(desk, caller)
     drain(desk)
-    verify(desk, caller, taken[0])
+    check_code(desk, caller, taken[0])
     assert status(desk)[0] == "delivered"
     due_now(desk)
     drain(desk)

@@ -15,7 +15,7 @@ from dashboard.gateway.api_keys.keys import NewKey
 from dashboard.gateway.limits import overrides, rate_limit
 from dashboard.gateway.limits.overrides import NewOverride
 from dashboard.gateway.limits.rate_limit import RateLimited, WindowState
-from dashboard.gateway.otp import otp
+from dashboard.gateway.otp import send as otp
 from dashboard.gateway.otp.codes import Keyring
 from dashboard.models.limits import UNLIMITED
 from dashboard.models.otp import Otp

@@ -11,9 +11,11 @@ from dashboard.gateway.api_keys.authentication import Caller, UnknownKey
 from dashboard.gateway.api_keys.keys import NewKey
 from dashboard.gateway.api_keys.quotas import CapReached
 from dashboard.gateway.limits.rate_limit import RateLimited
-from dashboard.gateway.otp import otp
+from dashboard.gateway.otp import send as otp
+from dashboard.gateway.otp import verify
 from dashboard.gateway.otp.codes import Keyring
-from dashboard.gateway.otp.otp import Guess, NoLiveOtp, Order, SendRequest, TooManyAttempts, VerifyRequest, WrongCode
+from dashboard.gateway.otp.send import Order, SendRequest
+from dashboard.gateway.otp.verify import Guess, NoLiveOtp, TooManyAttempts, VerifyRequest, WrongCode
 from dashboard.models.api_keys import ApiKey
 from dashboard.models.limits import LimitRejection
 from dashboard.models.messages import Message
@@ -42,7 +44,7 @@ def send(sessions: Sessions, *asked: tuple[Caller, Order]) -> list[otp.Sent | Ex
 
 def judge(sessions: Sessions, *guessed: tuple[Caller, Guess]) -> list[Exception | None]:
     with sessions.begin() as session:
-        verdicts = otp.judge_all(session, [VerifyRequest(RING, caller, guess) for caller, guess in guessed])
+        verdicts = verify.verify_all(session, [VerifyRequest(RING, caller, guess) for caller, guess in guessed])
     return [verdict.refusal for verdict in verdicts]
 
 

@@ -11,7 +11,7 @@ from dashboard.db import utcnow
 from dashboard.gateway.delivery import attempts, receipts, settle
 from dashboard.gateway.delivery.settle import SendContext
 from dashboard.gateway.messages import outbox
-from dashboard.gateway.otp import otp
+from dashboard.gateway.otp import verify
 from dashboard.gateway.otp.codes import Keyring
 from dashboard.gateway.sandbox.inbox import SandboxInbox
 from dashboard.models.delivery import MessagePart, UnmatchedReceipt
@@ -167,7 +167,7 @@ def test_a_verified_code_outranks_a_failure(office: Office):
     keyring = Keyring.of(office.settings)
     with office.sessions() as session:
         code = keyring.derive(session.scalars(select(Otp)).one(), uuid)
-    verdict = office.write(lambda session: otp.judge(session, keyring, caller, otp.Guess(PHONE, str(code))))
+    verdict = office.write(lambda session: verify.verify(session, keyring, caller, verify.Guess(PHONE, str(code))))
     assert verdict.refusal is None
     found = office.message(uuid)
     assert (found.status, found.confirmed_by) == ("delivered", "otp")

@@ -20,9 +20,10 @@ from dashboard.gateway.api_keys.authentication import Caller
 from dashboard.gateway.api_keys.keys import NewKey
 from dashboard.gateway.messages import outbox
 from dashboard.gateway.messages.outbox import Draft
-from dashboard.gateway.otp import otp
+from dashboard.gateway.otp import send, verify
 from dashboard.gateway.otp.codes import Keyring
-from dashboard.gateway.otp.otp import Guess, Order
+from dashboard.gateway.otp.send import Order
+from dashboard.gateway.otp.verify import Guess
 from dashboard.gateway.statistics import rollup
 from dashboard.models.messages import Message
 from dashboard.models.otp import Otp
@@ -73,7 +74,7 @@ class History:
         )
         with self.sessions.begin() as session:
             session.execute(update(Otp).values(counted=False))  # the limits are not what is looked at here
-            reference, _ = otp.send(session, self.keyring, self.random.choice(self.callers), order)
+            reference, _ = send.send(session, self.keyring, self.random.choice(self.callers), order)
             row_id = session.scalars(select(Message.id).where(Message.uuid == reference)).one()
         self._move_back(row_id)
 
@@ -102,7 +103,7 @@ class History:
             code = self.keyring.derive(row, reference) if self.random.random() < 0.4 else "000000"
             caller = next(one for one in self.callers if one.id == row.key_id)
             with self.sessions.begin() as session:
-                otp.judge(session, self.keyring, caller, Guess(row.phone, code or "", row.channel))
+                verify.verify(session, self.keyring, caller, Guess(row.phone, code or "", row.channel))
 
     def receipt(self) -> None:
         """A carrier's word that comes late, also about a message that had been given up."""

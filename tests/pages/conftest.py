@@ -25,7 +25,7 @@ from dashboard.gateway.accounts import passwords, user_sessions
 from dashboard.gateway.api_keys import authentication, keys
 from dashboard.gateway.api_keys.keys import NewKey
 from dashboard.gateway.messages import outbox
-from dashboard.gateway.otp import otp
+from dashboard.gateway.otp import send, verify
 from dashboard.models.accounts import User
 from dashboard.models.api_keys import ApiKey
 from dashboard.models.messages import Message
@@ -210,9 +210,9 @@ class World:
         return self.settle(row_id, **settled)
 
     def code(self, key: ApiKey, phone: str = "+22238089336", language: str = "fr", **more: Any) -> Message:
-        order = otp.Order(phone, more.pop("channel", "sms"), language, more.pop("app_hash", None))
+        order = send.Order(phone, more.pop("channel", "sms"), language, more.pop("app_hash", None))
         with self.services.sessions.begin() as session:
-            reference, _ = otp.send(session, self.services.keyring, authentication.caller_of(key), order)
+            reference, _ = send.send(session, self.services.keyring, authentication.caller_of(key), order)
             row = session.query(Message).filter_by(uuid=reference).one()
             row_id = row.id
         return self.settle(row_id, **more)
@@ -223,8 +223,8 @@ class World:
             code = self.services.keyring.derive(row, message.uuid)
             session.commit()
             assert code
-            guess = otp.Guess(message.phone, code, message.channel)
-            otp.judge(session, self.services.keyring, authentication.caller_of(key), guess).raise_if_wrong()
+            guess = verify.Guess(message.phone, code, message.channel)
+            verify.verify(session, self.services.keyring, authentication.caller_of(key), guess).raise_if_wrong()
             session.commit()
 
     def settle(self, row_id: int, **values: Any) -> Message:

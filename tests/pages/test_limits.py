@@ -12,7 +12,7 @@ from dashboard.db import utcnow
 from dashboard.gateway.api_keys import authentication, keys
 from dashboard.gateway.limits import overrides, rate_limit
 from dashboard.gateway.limits.rate_limit import RateLimited
-from dashboard.gateway.otp import otp
+from dashboard.gateway.otp import send
 from dashboard.models.api_keys import ApiKey
 from dashboard.models.limits import UNLIMITED, LimitOverride, LimitRejection
 from dashboard.models.otp import Otp
@@ -43,7 +43,7 @@ def refuse(world: World, key: ApiKey, phone: str = PHONE) -> None:
 def ask(world: World, key: ApiKey, phone: str = PHONE) -> None:
     with world.services.sessions() as session:
         try:
-            otp.send(session, world.services.keyring, authentication.caller_of(key), otp.Order(phone))
+            send.send(session, world.services.keyring, authentication.caller_of(key), send.Order(phone))
         finally:
             session.commit()
 

@@ -14,7 +14,7 @@ from dashboard.gateway import workers
 from dashboard.gateway.api_keys import authentication, keys, quotas
 from dashboard.gateway.limits.rate_limit import RateLimited
 from dashboard.gateway.monitoring import diagnosis
-from dashboard.gateway.otp import otp
+from dashboard.gateway.otp import send
 from dashboard.models.api_keys import ApiKey
 from dashboard.models.messages import Message
 from dashboard.models.otp import Otp
@@ -56,7 +56,7 @@ def full(world: World, key: ApiKey) -> None:
         world.code(key)
     with world.services.sessions() as session, pytest.raises(RateLimited):
         try:
-            otp.send(session, world.services.keyring, authentication.caller_of(key), otp.Order(PHONE))
+            send.send(session, world.services.keyring, authentication.caller_of(key), send.Order(PHONE))
         finally:
             session.commit()
 
@@ -163,7 +163,7 @@ def test_the_cap_of_the_key_is_told_from_the_limits(world: World) -> None:
     world.code(key)
     with world.services.sessions() as session, pytest.raises(quotas.CapReached):
         try:
-            otp.send(session, world.services.keyring, authentication.caller_of(key), otp.Order(PHONE))
+            send.send(session, world.services.keyring, authentication.caller_of(key), send.Order(PHONE))
         finally:
             session.commit()
     assert verdict(world) == "cap_reached"

@@ -10,9 +10,10 @@ from sqlalchemy import event, select, update
 
 from dashboard.db import utcnow
 from dashboard.gateway.messages import outbox
-from dashboard.gateway.otp import otp
+from dashboard.gateway.otp import send, verify
 from dashboard.gateway.otp.codes import Keyring
-from dashboard.gateway.otp.otp import Guess, Order
+from dashboard.gateway.otp.send import Order
+from dashboard.gateway.otp.verify import Guess
 from dashboard.models.messages import Message
 from dashboard.models.otp import Otp
 from dashboard.models.webhooks import WebhookEvent
@@ -26,7 +27,7 @@ PHONE = "+22238089336"
 def send_code(office: Office) -> tuple[Keyring, str]:
     keyring = Keyring.of(office.settings)
     with office.sessions.begin() as session:
-        reference, _ = otp.send(session, keyring, office.caller, Order(PHONE))
+        reference, _ = send.send(session, keyring, office.caller, Order(PHONE))
     with office.sessions() as session:
         code = keyring.derive(session.scalars(select(Otp)).one(), reference)
     assert code
@@ -35,7 +36,7 @@ def send_code(office: Office) -> tuple[Keyring, str]:
 
 def guess(office: Office, keyring: Keyring, code: str) -> None:
     with office.sessions.begin() as session:
-        otp.judge(session, keyring, office.caller, Guess(PHONE, code))
+        verify.verify(session, keyring, office.caller, Guess(PHONE, code))
 
 
 def test_a_delivered_message_was_sent_first(office: Office, path: str) -> None:

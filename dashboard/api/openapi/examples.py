@@ -12,8 +12,9 @@ from pydantic import BaseModel
 from pydantic.fields import FieldInfo
 from werkzeug.exceptions import InternalServerError, RequestEntityTooLarge
 
-from dashboard.api import contract, request_body
+from dashboard.api import auth, contract, request_body
 from dashboard.api import errors as api
+from dashboard.api.blueprint import bp
 from dashboard.api.contract import Contract
 from dashboard.api.errors import Invalid
 from dashboard.api.schemas.requests import Breaks
@@ -22,7 +23,7 @@ from dashboard.gateway.api_keys.authentication import UnknownKey
 from dashboard.gateway.api_keys.quotas import CapReached
 from dashboard.gateway.limits.rate_limit import RateLimited, WindowState
 from dashboard.gateway.messages.idempotency import Mismatch
-from dashboard.gateway.otp.otp import NoLiveOtp, TooManyAttempts, WrongCode
+from dashboard.gateway.otp.verify import NoLiveOtp, TooManyAttempts, WrongCode
 from dashboard.gateway.webhooks.endpoints import EndpointNotFound, EndpointOff, EventNotFound, TooManyEndpoints
 
 STANDINGS = [WindowState("minute", 3, 2, 60), WindowState("hour", 10, 9, 3_600), WindowState("day", 20, 19, 86_400)]
@@ -76,7 +77,7 @@ def refusals(declared: Contract) -> list[ErrorExample]:
 def _answers(declared: Contract) -> Iterator[Callable[[], Response]]:
     if declared.scope is None:
         return
-    errors = [api.KeyMissing(), UnknownKey(), api.address_not_allowed(), api.scope_missing(declared.scope)]
+    errors = [api.KeyMissing(), UnknownKey(), auth.address_not_allowed(), auth.scope_missing(declared.scope)]
     errors += [Invalid([item]) for item in _broken_rules(declared)]
     errors += [RequestEntityTooLarge()] if declared.takes else []
     errors += [sample for refused in declared.refuses for sample in SAMPLES[refused]]
@@ -87,7 +88,7 @@ def _answers(declared: Contract) -> Iterator[Callable[[], Response]]:
 
 def _handled(error: Exception) -> Response:
     """The answer of the API's error handler."""
-    handlers = api.bp.error_handler_spec[None][None]
+    handlers = bp.error_handler_spec[None][None]
     handler: Any = next((handlers[kind] for kind in type(error).__mro__ if kind in handlers), api.http_error)
     return current_app.make_response(handler(error))
 

@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
+from dashboard.api.auth import caller
+from dashboard.api.blueprint import bp
 from dashboard.api.contract import Contract, contract
-from dashboard.api.errors import bp, caller
 from dashboard.api.schemas.responses import Caps, Limits, Me
 from dashboard.extensions import session
 from dashboard.gateway.limits import rate_limit

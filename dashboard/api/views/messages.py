@@ -6,9 +6,11 @@ from flask import Response
 from sqlalchemy.orm import Session
 
 from dashboard.api import batch, idempotency
+from dashboard.api.auth import caller
 from dashboard.api.batch import Singles
+from dashboard.api.blueprint import bp
 from dashboard.api.contract import Contract, contract, reply, written
-from dashboard.api.errors import Invalid, UnknownMessage, bp, caller, problem
+from dashboard.api.errors import Invalid, UnknownMessage, problem
 from dashboard.api.schemas.requests import MESSAGE_ID, UNKNOWN_CURSOR, ListMessages, SendBatch, SendMessage
 from dashboard.api.schemas.responses import BatchTaken, Described, Followed, MessagePage, Queued
 from dashboard.extensions import services, session

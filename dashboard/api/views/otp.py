@@ -11,11 +11,11 @@ from flask import Response
 from sqlalchemy.orm import Session
 
 from dashboard.api import idempotency
+from dashboard.api.auth import caller
+from dashboard.api.blueprint import bp
 from dashboard.api.contract import Contract, contract
 from dashboard.api.errors import (
     ProviderFailed,
-    bp,
-    caller,
     note_limits,
     provider_crowded,
     provider_failed,
@@ -34,8 +34,9 @@ from dashboard.gateway.delivery import wait
 from dashboard.gateway.limits import rate_limit
 from dashboard.gateway.limits.rate_limit import RateLimited, WindowState
 from dashboard.gateway.messages.idempotency import Mismatch
-from dashboard.gateway.otp import otp
-from dashboard.gateway.otp.otp import NoLiveOtp, TooManyAttempts, WrongCode
+from dashboard.gateway.otp import send as otp
+from dashboard.gateway.otp import verify
+from dashboard.gateway.otp.verify import NoLiveOtp, TooManyAttempts, WrongCode
 from dashboard.gateway.webhooks import events
 
 PROVIDER_SECONDS = 8.0
@@ -83,9 +84,9 @@ def send_otp(wanted: SendOtp) -> Response:
 )
 def verify_otp(wanted: VerifyOtp) -> OtpVerified:
     """A right code is used up. A wrong one costs one of three tries; after the third, only a new code helps."""
-    guess = otp.Guess(wanted.phone, wanted.otp, wanted.channel)
+    guess = verify.Guess(wanted.phone, wanted.otp, wanted.channel)
     told = events.written()
-    verdict = services().group_commit.share(_judge_all, otp.VerifyRequest(services().keyring, caller(), guess))
+    verdict = services().group_commit.share(_judge_all, verify.VerifyRequest(services().keyring, caller(), guess))
     if events.written() != told:
         services().wakeup.notify("webhooks")
     verdict.raise_if_wrong()
@@ -96,8 +97,8 @@ def _send_all(session: Session, asked: list[otp.SendRequest]) -> Sequence[otp.Se
     return authentication.of_live_keys(session, asked, partial(otp.send_all, session))
 
 
-def _judge_all(session: Session, guessed: list[otp.VerifyRequest]) -> Sequence[otp.VerifyResult | Exception]:
-    return authentication.of_live_keys(session, guessed, partial(otp.judge_all, session))
+def _judge_all(session: Session, guessed: list[verify.VerifyRequest]) -> Sequence[verify.VerifyResult | Exception]:
+    return authentication.of_live_keys(session, guessed, partial(verify.verify_all, session))
 
 
 def _language(wanted: SendOtp) -> str:

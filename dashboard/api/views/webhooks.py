@@ -6,8 +6,10 @@ import re
 
 from cryptography.fernet import Fernet
 
+from dashboard.api.auth import caller
+from dashboard.api.blueprint import bp
 from dashboard.api.contract import Contract, contract
-from dashboard.api.errors import Invalid, bp, caller, problem
+from dashboard.api.errors import Invalid, problem
 from dashboard.api.schemas.requests import MESSAGE_ID
 from dashboard.api.schemas.webhooks import (
     Attempt,

@@ -10,7 +10,7 @@ from sqlalchemy import insert
 from dashboard.db import Executor, core_table
 from dashboard.gateway.delivery import attempts, receipts
 from dashboard.gateway.messages import outbox
-from dashboard.gateway.otp import otp
+from dashboard.gateway.otp import send
 from dashboard.models.delivery import MessagePart
 from dashboard.models.messages import Message
 from dashboard.outbound.errors import NotSent, OutcomeUnknown, SendError
@@ -32,7 +32,7 @@ def taken(run: Executor, word: SendContext, outcome: Outcome) -> None:
     """The carrier has it."""
     message, held = word.message, outbox.mark_sent(run, word.message, word.carrier, outcome)
     if held and outcome.failed and message.channel == "whatsapp":
-        otp.void(run, message)
+        send.void(run, message)
     if held and len(outcome.parts) > 1:
         rows = [{"carrier": word.carrier, "reference": part, "message_id": message.id} for part in set(outcome.parts)]
         run.execute(insert(core_table(MessagePart)), rows)
@@ -70,7 +70,7 @@ def no_way_out(run: Executor, message: Message, code: str) -> str | None:
 def refuse(run: Executor, message: Message, carrier: str | None, code: str) -> None:
     """A refused code for a caller who waits is void; one sent by SMS was counted and answered long ago."""
     if outbox.mark_failed(run, message, carrier, code) and message.channel == "whatsapp":
-        otp.void(run, message)
+        send.void(run, message)
 
 
 def _divert(run: Executor, word: SendContext, code: str) -> str:

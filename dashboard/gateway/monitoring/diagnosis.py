@@ -16,7 +16,7 @@ from dashboard.gateway.api_keys import keys
 from dashboard.gateway.limits import rate_limit, rejections
 from dashboard.gateway.limits.rate_limit import WindowState
 from dashboard.gateway.messages import outbox
-from dashboard.gateway.otp.otp import MAX_ATTEMPTS
+from dashboard.gateway.otp.verify import MAX_ATTEMPTS
 from dashboard.models.api_keys import ApiKey
 from dashboard.models.limits import LimitRejection
 from dashboard.models.messages import Message

@@ -9,7 +9,7 @@ from dashboard.gateway.api_keys import authentication, keys
 from dashboard.gateway.api_keys.authentication import Caller
 from dashboard.gateway.messages import outbox
 from dashboard.gateway.messages.outbox import Draft
-from dashboard.gateway.otp import otp
+from dashboard.gateway.otp import send as otp
 from dashboard.gateway.otp.codes import Keyring
 from dashboard.models.api_keys import ApiKey
 from dashboard.models.carriers import Carrier

@@ -22,7 +22,7 @@ from dashboard.gateway.statistics import queries
 from dashboard.gateway.statistics.queries import Figures, Narrow, Period, total
 from dashboard.models.api_keys import ApiKey
 from dashboard.models.statistics import COUNTS
-from dashboard.pages.ui import charts, fields, labels
+from dashboard.pages.ui import charts, fields, formats
 from dashboard.pages.ui.charts import Chart, Series
 from dashboard.pages.ui.fields import KeyForm
 from dashboard.pages.web import access, htmx, locale
@@ -178,7 +178,7 @@ def _detail(key: ApiKey) -> dict[str, Any]:
 
 
 def _usage(period: Period, texts: list[Figures], codes: list[Figures]) -> Chart:
-    name = labels.short_day if period.grain == "day" else labels.hour_minute
+    name = formats.short_day if period.grain == "day" else formats.hour_minute
     series = [
         Series(_("Codes"), "c1", [one["requested"] for one in codes], filled=True),
         Series(_("Texts"), "c2", [one["requested"] for one in texts]),

@@ -25,7 +25,7 @@ from dashboard.models.carriers import Carrier
 from dashboard.models.messages import Message
 from dashboard.pages.carriers import forms
 from dashboard.pages.carriers import labels as carrier_words
-from dashboard.pages.ui import charts, failure_reasons
+from dashboard.pages.ui import charts, failure_reasons, formats
 from dashboard.pages.ui import labels as words
 from dashboard.pages.ui.charts import Chart, Series
 from dashboard.pages.web import access, htmx
@@ -101,7 +101,7 @@ def detail(carrier: Carrier) -> dict[str, Any]:
 
 
 def _chart(hours: list[Work], now: datetime) -> Chart:
-    labels = [words.hour_minute(at) for at in metrics.starts(now)]
+    labels = [formats.hour_minute(at) for at in metrics.starts(now)]
     taken = Series(_("Taken by the carrier"), "c1", [hour.taken for hour in hours], filled=True)
     return charts.line([taken, Series(_("Not taken"), "c3", [hour.lost for hour in hours])], labels)
 
@@ -127,7 +127,7 @@ def _shared() -> dict[str, Any]:
         "is_owner": access.may("owner"),
         "is_operator": access.may("operator"),
         "why": carrier_words.why,
-        "length": lambda since: words.span(utcnow() - since),
+        "length": lambda since: formats.span(utcnow() - since),
         "advice": carrier_words.advice,
         "reason": failure_reasons.reason,
         "STATES": carrier_words.STATES,

@@ -20,7 +20,7 @@ from dashboard.models.carriers import Carrier
 from dashboard.models.messages import Message
 from dashboard.pages.carriers import context as carrier_view
 from dashboard.pages.carriers import forms as carrier_form
-from dashboard.pages.ui import fields, labels
+from dashboard.pages.ui import fields, formats
 from dashboard.pages.ui.fields import Fault
 from dashboard.pages.web import access, htmx
 from dashboard.providers import registry
@@ -183,7 +183,7 @@ def _send_trial(carrier: Carrier, typed: str) -> tuple[str, str]:
     try:
         return test_message.send(session, services().keyring, carrier, fields.phone_number(typed))
     except RateLimited as refusal:
-        wait = labels.duration_of(refusal.standing.reset)
+        wait = formats.duration_of(refusal.standing.reset)
         raise Fault(_("This number was sent enough trial codes. Try again in %(time)s.", time=wait)) from None
 
 

@@ -13,7 +13,7 @@ from dashboard.gateway.limits import overrides, rate_limit
 from dashboard.gateway.limits.overrides import NewOverride
 from dashboard.models.api_keys import ApiKey
 from dashboard.models.limits import UNLIMITED, LimitOverride
-from dashboard.pages.ui import fields, labels
+from dashboard.pages.ui import fields, formats
 from dashboard.pages.ui.fields import Fault
 
 LASTING = {"1h": timedelta(hours=1), "24h": timedelta(hours=24), "7d": timedelta(days=7)}
@@ -59,7 +59,7 @@ class OverrideForm:
             return None
         if not (plain.isascii() and plain.isdigit() and len(plain) < 8 and int(plain) <= overrides.LARGEST):
             self.errors[window] = _(
-                "Enter a whole number from 0 to %(most)s, or leave it empty.", most=labels.number(overrides.LARGEST)
+                "Enter a whole number from 0 to %(most)s, or leave it empty.", most=formats.number(overrides.LARGEST)
             )
             return None
         return int(plain)

@@ -28,7 +28,7 @@ from dashboard.gateway.messages.resend import NotResendable
 from dashboard.models.api_keys import ApiKey
 from dashboard.models.delivery import FailedAttempt
 from dashboard.models.messages import Message
-from dashboard.pages.ui import labels
+from dashboard.pages.ui import formats, labels
 from dashboard.pages.web import access, htmx
 from dashboard.sms import numbers
 
@@ -106,7 +106,7 @@ def live() -> ResponseReturnValue:
 def export_csv() -> Response:
     """Just what is filtered, as a file that is written while it is read."""
     asked = _asked(keys.listed(session))
-    shown = _whole_number if labels.sees_numbers() else _masked_number
+    shown = _whole_number if formats.sees_numbers() else _masked_number
     name = f"messages-{utcnow():%Y%m%d-%H%M}.csv"
     pieces = csv_export.pieces(services().sessions, asked.filters, shown)
     headers = {"Content-Disposition": f"attachment; filename={name}"}
@@ -195,7 +195,7 @@ def _filters(typed: dict[str, str]) -> Filters | None:
         wanted = search.sought(typed["q"]) if "q" in typed else Sought()
     except NotSearchable:
         return None
-    if wanted.prefix and not labels.sees_numbers():  # digit by digit, a masked number would be guessed
+    if wanted.prefix and not formats.sees_numbers():  # digit by digit, a masked number would be guessed
         return None
     length = labels.PERIODS.get(typed.get("period", ""))
     return Filters(

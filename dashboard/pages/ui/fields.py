@@ -19,7 +19,7 @@ from dashboard.gateway.message_log import search
 from dashboard.gateway.message_log.search import NotSearchable
 from dashboard.gateway.otp.template_rules import LONGEST_BRAND
 from dashboard.models.api_keys import ApiKey
-from dashboard.pages.ui import labels
+from dashboard.pages.ui import formats
 
 LONGEST_NAME = 80
 MOST_NETWORKS = 20
@@ -93,7 +93,7 @@ def cap(text: str) -> int | None:
     if not plain:
         return None
     if not (plain.isascii() and plain.isdigit()) or not 1 <= int(plain[:9]) <= HIGHEST_CAP:
-        raise Fault(_("Enter a whole number from 1 to %(most)s, or leave it empty.", most=labels.number(HIGHEST_CAP)))
+        raise Fault(_("Enter a whole number from 1 to %(most)s, or leave it empty.", most=formats.number(HIGHEST_CAP)))
     return int(plain)
 
 
@@ -121,7 +121,7 @@ def end_of_day(text: str) -> datetime | None:
         return None
     try:
         last = date.fromisoformat(text.strip())
-        end = datetime.combine(last, time.max.replace(microsecond=0), ZoneInfo(labels.zone_name()))
+        end = datetime.combine(last, time.max.replace(microsecond=0), ZoneInfo(formats.zone_name()))
         end = end.astimezone(UTC)
     except (ValueError, OverflowError):
         raise Fault(_("Enter a date, such as 2027-06-30.")) from None
@@ -132,7 +132,7 @@ def end_of_day(text: str) -> datetime | None:
 
 def last_day(end: datetime | None) -> str:
     """As `end_of_day` reads it."""
-    return end.astimezone(ZoneInfo(labels.zone_name())).date().isoformat() if end else ""
+    return end.astimezone(ZoneInfo(formats.zone_name())).date().isoformat() if end else ""
 
 
 def phone_number(text: str) -> str:

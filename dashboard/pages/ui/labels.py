@@ -2,29 +2,28 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
-from datetime import datetime, timedelta, tzinfo
-from functools import lru_cache
+from datetime import timedelta
 
-from babel.dates import format_date, format_datetime, format_timedelta, get_timezone
-from babel.numbers import format_decimal, format_percent
-from babel.units import format_unit
-from flask_babel import get_locale
-from flask_babel import gettext as _
 from flask_babel import lazy_gettext as _l
 
-from dashboard.db import read_session, utcnow
-from dashboard.extensions import services
-from dashboard.gateway import site_settings
-from dashboard.gateway.site_settings import Preferences
 from dashboard.pages.ui import failure_reasons
-from dashboard.pages.web import access
+from dashboard.pages.ui.formats import (
+    ago,
+    clock,
+    day,
+    duration,
+    duration_of,
+    initials,
+    moment,
+    number,
+    organisation,
+    percent,
+    phone,
+    seconds,
+    sees_numbers,
+    span,
+)
 from dashboard.sms import numbers as phones
-
-FAR = 10  # times as many: a comparison says nothing
-JUST_NOW = timedelta(seconds=5)
-PATTERNS = {"ar": "d MMMM y، HH:mm:ss"}
-PATTERN = "d MMM y, HH:mm:ss"
 
 STATUSES = {
     "queued": _l("Queued"),
@@ -78,158 +77,6 @@ WINDOWS_FULL = {
 }
 LASTING = {"1h": _l("1 hour"), "24h": _l("24 hours"), "7d": _l("7 days")}
 GRACES = {"now": _l("End it now"), "1h": _l("1 hour"), "24h": _l("24 hours"), "7d": _l("7 days")}
-
-
-@dataclass(frozen=True)
-class Change:
-    """A figure against the period before: in words, whether it went up, down or stayed, and if that is good or bad."""
-
-    by: str
-    way: str
-    mood: str = ""
-
-
-def ago(at: datetime) -> str:
-    """`5 min ago`, or `in 3 h`."""
-    wait = at - utcnow()
-    if abs(wait) < JUST_NOW:
-        return str(_("just now"))
-    try:
-        return format_timedelta(wait, add_direction=True, locale=get_locale(), format="short")
-    except KeyError:  # some languages have no short form of some units: Arabic of seconds to come
-        return format_timedelta(wait, add_direction=True, locale=get_locale(), format="long")
-
-
-def moment(at: datetime) -> str:
-    """Day and time to the second, in the gateway's time zone."""
-    locale = get_locale()
-    return format_datetime(at, PATTERNS.get(locale.language, PATTERN), tzinfo=_zone(), locale=locale)
-
-
-def clock(at: datetime) -> str:
-    """Time of the day to the second."""
-    return format_datetime(at, "HH:mm:ss", tzinfo=_zone(), locale=get_locale())
-
-
-def day(at: datetime) -> str:
-    return format_date(at.astimezone(_zone()), "d MMM y", locale=get_locale())
-
-
-def number(value: int | float) -> str:
-    return _number(value, str(get_locale()))
-
-
-@lru_cache(maxsize=4_096)
-def _number(value: int | float, locale: str) -> str:
-    """Remembered: a page with charts writes hundreds, most of them small and often the same."""
-    return format_decimal(value, locale=locale)
-
-
-def percent(share: float | None) -> str:
-    """`97.4 %`; a dash when there is nothing to take a share of."""
-    if share is None:
-        return "–"
-    return format_percent(round(share, 3), locale=get_locale(), decimal_quantization=False)
-
-
-def seconds(value: float | None) -> str:
-    """`1.8 s`, `14 s`, `3 min 5 s`; a dash for nothing."""
-    if value is None:
-        return "–"
-    return duration(timedelta(seconds=round(value, 2 if value < 1 else 1 if value < 10 else 0)))
-
-
-def more(now: float, before: float, bad: str = "") -> Change | None:
-    """A count against the one before, in percent; None when there was too little to compare with. `bad`: up."""
-    if not before or now > before * FAR:
-        return None
-    share = now / before - 1
-    way = "" if abs(share) < 0.0005 else "up" if share > 0 else "down"
-    return Change(percent(abs(share)), way, ("bad" if way == bad else "good") if bad and way else "")
-
-
-def points(now: float | None, before: float | None) -> Change | None:
-    """A share against the one before, in percentage points."""
-    if now is None or before is None:
-        return None
-    gap = round((now - before) * 100, 1)
-    by = str(_("%(number)s points", number=number(abs(gap))))
-    return Change(by, *(("", "") if gap == 0 else ("up", "good") if gap > 0 else ("down", "bad")))
-
-
-def hour_minute(at: datetime) -> str:
-    """`14:05`."""
-    return format_datetime(at, "HH:mm", tzinfo=_zone(), locale=get_locale())
-
-
-def short_day(at: datetime) -> str:
-    """`22 Nov`. Days of the roll-ups are UTC's."""
-    return format_date(at, "d MMM", locale=get_locale())
-
-
-def hour_of_day(at: datetime) -> str:
-    """`22 Nov, 14:00`."""
-    pattern = "d MMM، HH:mm" if get_locale().language == "ar" else "d MMM, HH:mm"
-    return format_datetime(at, pattern, tzinfo=_zone(), locale=get_locale())
-
-
-def duration(length: timedelta) -> str:
-    """`0.42 s`, `12 s`, `3 min 5 s`, `2 h 4 min`: two units at most."""
-    seconds = max(0.0, length.total_seconds())
-    if seconds < 60:
-        return _unit(round(seconds, 2 if seconds < 10 else 0), "second")
-    minutes, hours = int(seconds) // 60, int(seconds) // 3600
-    large, small = (
-        ((hours, "hour"), (minutes % 60, "minute")) if hours else ((minutes, "minute"), (int(seconds) % 60, "second"))
-    )
-    return " ".join(_unit(value, name) for value, name in (large, small) if value)
-
-
-def duration_of(seconds: float) -> str:
-    return duration(timedelta(seconds=seconds))
-
-
-def phone(number: str) -> str:
-    """A number in groups; viewers see its beginning and end only."""
-    spaced = phones.spaced(number)
-    return spaced if sees_numbers() else f"{spaced[:7]} •• •• {spaced[-2:]}"
-
-
-def sees_numbers() -> bool:
-    """Whether the visitor may read whole phone numbers."""
-    person = access.visitor()
-    return person is not None and person.may("operator")
-
-
-def initials(name: str) -> str:
-    return "".join(part[0] for part in name.split()[:2]).upper() or "?"
-
-
-def span(length: timedelta) -> str:
-    """`3 days`, roughly and in one unit."""
-    return format_timedelta(length, locale=get_locale(), format="long")
-
-
-def _unit(value: float, name: str) -> str:
-    return format_unit(value, name, length="short", locale=get_locale())
-
-
-def zone_name() -> str:
-    """The gateway's time zone: the owner's choice, else the machine's."""
-    return current_preferences().timezone or services().settings.timezone
-
-
-def current_preferences() -> Preferences:
-    with read_session(services().sessions) as reader:
-        return site_settings.current(reader)
-
-
-def organisation() -> str:
-    return current_preferences().organisation
-
-
-def _zone() -> tzinfo:
-    return get_timezone(zone_name())
 
 
 GLOBALS = {

@@ -21,7 +21,7 @@ from dashboard.gateway.webhooks import endpoints, events, queue
 from dashboard.gateway.webhooks.endpoints import AlreadyRotated, EndpointNotFound, NewEndpoint, TooManyEndpoints
 from dashboard.models.api_keys import ApiKey
 from dashboard.models.webhooks import WebhookAttempt, WebhookEndpoint
-from dashboard.pages.ui import fields, labels
+from dashboard.pages.ui import fields, formats
 from dashboard.pages.web import access, htmx
 
 bp = Blueprint("webhooks", __name__)
@@ -364,14 +364,14 @@ def _moment(name: str) -> datetime | None:
     """A time typed in the gateway's time zone."""
     try:
         typed = datetime.fromisoformat(request.form.get(name, ""))
-        return typed.replace(tzinfo=ZoneInfo(labels.zone_name())).astimezone(UTC)
+        return typed.replace(tzinfo=ZoneInfo(formats.zone_name())).astimezone(UTC)
     except (ValueError, OverflowError):
         return None
 
 
 def _typed(at: datetime) -> str:
     """A time as a field for one holds it, to the minute, in the gateway's time zone."""
-    return at.astimezone(ZoneInfo(labels.zone_name())).strftime("%Y-%m-%dT%H:%M")
+    return at.astimezone(ZoneInfo(formats.zone_name())).strftime("%Y-%m-%dT%H:%M")
 
 
 def _uuid(text: str) -> str:

@@ -1,0 +1,109 @@
+"""The words that the database, the API and the pages share. They are written here and nowhere else.
+
+Every value stands in databases and in answers of the API: add members, never change one.
+"""
+
+from __future__ import annotations
+
+from enum import StrEnum
+
+
+class Status(StrEnum):
+    """Of a message. It never goes back: `queued → sending → sent → delivered`, or `failed`, or `expired`."""
+
+    QUEUED = "queued"
+    SENDING = "sending"
+    SENT = "sent"  # the carrier has taken it
+    DELIVERED = "delivered"  # it is on the phone
+    FAILED = "failed"
+    EXPIRED = "expired"  # its validity passed before it could be sent
+
+
+class Kind(StrEnum):
+    """Of a message."""
+
+    OTP = "otp"
+    MESSAGE = "message"
+
+
+class Channel(StrEnum):
+    """How a message travels."""
+
+    SMS = "sms"
+    WHATSAPP = "whatsapp"
+
+
+class Lane(StrEnum):
+    """A queue with workers of its own."""
+
+    SMS = "sms"
+    WHATSAPP = "whatsapp"
+    WEBHOOKS = "webhooks"
+
+
+class Language(StrEnum):
+    """Of the text of a code, and of the pages."""
+
+    FRENCH = "fr"
+    ENGLISH = "en"
+    ARABIC = "ar"
+
+
+class Role(StrEnum):
+    """Of a person in the dashboard, from the least to the most allowed."""
+
+    VIEWER = "viewer"
+    OPERATOR = "operator"
+    OWNER = "owner"
+
+
+class KeyMode(StrEnum):
+    """A test key's messages never leave the sandbox."""
+
+    LIVE = "live"
+    TEST = "test"
+
+
+class Scope(StrEnum):
+    """What an API key may do."""
+
+    SEND = "send"
+    OTP = "otp"
+    READ = "read"
+    WEBHOOKS = "webhooks"
+
+
+class Window(StrEnum):
+    """A period over which codes to one number are counted."""
+
+    MINUTE = "minute"
+    HOUR = "hour"
+    DAY = "day"
+
+
+class Operator(StrEnum):
+    """Mauritania's mobile networks; the value is the first digit of their numbers, and no number is ported."""
+
+    CHINGUITEL = "2"
+    MATTEL = "3"
+    MAURITEL = "4"
+
+
+class ReceiptState(StrEnum):
+    """What a carrier says of a text that it took."""
+
+    PENDING = "pending"  # not final
+    SENT = "sent"  # not final
+    DELIVERED = "delivered"
+    READ = "read"  # so delivered too
+    FAILED = "failed"
+    EXPIRED = "expired"
+
+
+class ConnectionState(StrEnum):
+    """Of one process's connection to a carrier."""
+
+    READY = "ready"
+    OPENING = "opening"
+    WAITING = "waiting"  # for a free bind
+    BROKEN = "broken"
