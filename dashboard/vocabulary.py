@@ -89,6 +89,14 @@ class Operator(StrEnum):
     MAURITEL = "4"
 
 
+class Blame(StrEnum):
+    """Whose fault it is that a text was not sent. Only the carrier's counts against the carrier."""
+
+    TEXT = "text"
+    NUMBER = "number"
+    CARRIER = "carrier"
+
+
 class ReceiptState(StrEnum):
     """What a carrier says of a text that it took."""
 
@@ -98,6 +106,7 @@ class ReceiptState(StrEnum):
     READ = "read"  # so delivered too
     FAILED = "failed"
     EXPIRED = "expired"
+    UNKNOWN = "unknown"  # in words that nobody has mapped yet
 
 
 class ConnectionState(StrEnum):

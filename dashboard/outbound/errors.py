@@ -2,22 +2,35 @@
 
 from __future__ import annotations
 
+from dashboard.vocabulary import Blame
+
 
 class SendError(Exception):
     """`code` is snake_case, shown in the log and to API clients."""
 
     def __init__(
-        self, code: str, retry_after: float | None = None, *, configuration: bool = False, repeatable: bool = False
+        self,
+        code: str,
+        retry_after: float | None = None,
+        *,
+        blame: Blame = Blame.CARRIER,
+        tries: int | None = None,
+        configuration: bool = False,
+        repeatable: bool = False,
+        answer: str | None = None,
     ) -> None:
         super().__init__(code)
         self.code = code
         self.retry_after = retry_after  # seconds; the carrier's own word on when to come back
+        self.blame = blame
+        self.tries = tries  # at most so many with this carrier; None: as many as the text's validity allows
         self.configuration = configuration  # the fault is in how the carrier is set up: another one may take the text
         self.repeatable = repeatable  # the carrier knows our id, so that a repeat never reaches the phone twice
+        self.answer = answer  # the carrier's own words for people to read, without secrets; never for a log
 
 
 class Refused(SendError):
-    """The carrier will never take this text."""
+    """Never to be sent again through this carrier."""
 
 
 class NotSent(SendError):

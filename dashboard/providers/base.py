@@ -64,6 +64,7 @@ class Receipt:
     at: datetime  # when it reached us; or earlier, where the carrier says when it happened
     error: str | None = None  # the network's own error code
     message_id: str | None = None  # the id of Outgoing, where the carrier gives it back
+    raw: str | None = None  # the carrier's own words where `state` is unknown, without the text of a message
 
 
 TOO_LATE = NotSent("not_begun")  # said of a text whose `start_by` passed while it waited
