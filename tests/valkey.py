@@ -19,7 +19,7 @@ def running(folder: Path) -> Iterator[tuple[str, subprocess.Popen[bytes]]]:
     with (folder / "log").open("wb") as log:
         process = subprocess.Popen(valkey_command(folder / "s"), stdout=log, stderr=log)
     try:
-        until(Wakeup(address).answers, 10)
+        until(Wakeup(address).is_reachable, 10)
         yield address, process
     finally:
         process.kill()
