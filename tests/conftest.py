@@ -11,10 +11,10 @@ import pytest
 
 from dashboard.db import Base, Sessions, make_sessions
 from dashboard.settings import Settings, prepare_home
-from tests.parts import fork
-from tests.postgres import Postgres, PostgresMissing
-from tests.stack import Client, Stack, migrate
-from tests.valkey import running as running_valkey
+from tests.support.postgres import Postgres, PostgresMissing
+from tests.support.processes import fork
+from tests.support.stack import Client, Stack, migrate
+from tests.support.valkey import running as running_valkey
 
 DATABASES = ("sqlite", "postgresql")
 LONG = ("chaos", "browser", "long")  # markers

@@ -22,8 +22,8 @@ from dashboard.gateway.keys import NewKey
 from dashboard.gateway.outbox import Draft
 from dashboard.models import Message
 from tests.bench import smpp
-from tests.postgres import Postgres, PostgresMissing
-from tests.stack import Stack, until
+from tests.support.postgres import Postgres, PostgresMissing
+from tests.support.stack import Stack, until
 
 DEMAND = 3_000
 WORDS = "Votre commande est en route. Merci de votre confiance."
