@@ -1,6 +1,6 @@
 """The pictures of the README, taken of a whole gateway with made-up traffic.
 
-python -m tests.browser.pictures      (writes deploy/screenshots/)
+python -m tests.e2e.pictures      (writes deploy/screenshots/)
 """
 
 from __future__ import annotations

@@ -14,9 +14,9 @@ from dashboard.gateway import people
 from dashboard.gateway.phone import is_fixed
 from dashboard.pages.lookup import SENTENCES
 from dashboard.pages.preferences import CATALOGUES
-from tests.conftest import new_phone, run_stack
 from tests.support.browser import CHROMIUM, FLAGS, WIDE, Tab
-from tests.support.stack import Client, Stack, digits, other_than, until
+from tests.support.phones import new_phone
+from tests.support.stack import Client, Stack, digits, other_than, run_stack, until
 
 pytestmark = [pytest.mark.browser, pytest.mark.timeout(300)]
 

@@ -10,7 +10,7 @@ import redis
 
 from dashboard.gateway import people
 from dashboard.gateway.people import NewPerson
-from tests.conftest import new_phone
+from tests.support.phones import new_phone
 from tests.support.stack import Client, Stack, digits, other_than, until
 
 pytestmark = [pytest.mark.chaos, pytest.mark.usefixtures("healed")]

@@ -21,6 +21,7 @@ CHROMIUM = shutil.which("chromium-headless-shell") or shutil.which("chromium") o
 expect.set_options(timeout=20_000)  # a poll on a busy machine; what holds is seen at once
 FLAGS = ["--no-sandbox", "--disable-gpu", "--disable-quic", "--disable-background-networking"]
 NARROW, WIDE = {"width": 390, "height": 844}, {"width": 1280, "height": 900}
+LOOKS = [("fr-FR", "light", WIDE), ("ar-MR", "dark", NARROW)]  # both directions, schemes and widths in two walks
 PICTURES = ROOT / "tests" / "artefacts" / "screenshots"  # not in the repository; kept by the build
 # Dialogs slide in; a light that pulses never ends.
 SETTLED = """() => Promise.all(document.getAnimations()

@@ -1,26 +1,21 @@
-"""The dashboard on a temporary SQLite home, and people of each role signed in to it."""
+"""The dashboard as a browser without JavaScript sees it, and the rows that its pages show."""
 
 from __future__ import annotations
 
 import re
-from collections.abc import Callable, Iterator
 from dataclasses import dataclass, replace
 from datetime import timedelta
 from pathlib import Path
 from typing import Any
 
-import flask_migrate
-import pytest
 from flask import Flask
 from flask.testing import FlaskClient
-from jinja2 import FileSystemBytecodeCache
 from sqlalchemy import update
 from sqlalchemy.orm import Session
 from werkzeug.test import TestResponse
 
-from dashboard.app import create_app
 from dashboard.db import utcnow
-from dashboard.extensions import Services, db, open_services
+from dashboard.extensions import Services
 from dashboard.gateway import keys, otp, outbox, passwords, people
 from dashboard.gateway.keys import NewKey
 from dashboard.models import ApiKey, Message, Otp, User
@@ -29,17 +24,6 @@ from dashboard.settings import Settings
 PASSWORD = "Thé vert à 6 heures"
 HASH = passwords.hashed(PASSWORD)
 PARTIAL = {"HX-Request": "true", "HX-Request-Type": "partial"}
-
-
-@pytest.fixture(scope="session")
-def empty_home(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """A database with all tables and no row; each test gets a copy."""
-    home = tmp_path_factory.mktemp("home")
-    app = create_app(make_settings(home))
-    with app.app_context():
-        flask_migrate.upgrade()
-        db.engine.dispose()
-    return home
 
 
 def make_settings(home: Path, **more: Any) -> Settings:
@@ -54,62 +38,6 @@ def make_settings(home: Path, **more: Any) -> Settings:
         public_url="http://gateway.test",
     )
     return replace(settings, **more)
-
-
-@pytest.fixture(scope="session")
-def compiled(tmp_path_factory: pytest.TempPathFactory) -> FileSystemBytecodeCache:
-    """Templates, compiled once for the applications of all tests."""
-    return FileSystemBytecodeCache(str(tmp_path_factory.mktemp("compiled")))
-
-
-@pytest.fixture
-def make_app(empty_home: Path, tmp_path: Path, compiled: FileSystemBytecodeCache) -> Iterator[Callable[..., Flask]]:
-    """Makes an application with settings of its own, on an empty database."""
-    made: list[Flask] = []
-
-    def make(**more: Any) -> Flask:
-        (tmp_path / "chinqit.db").write_bytes((empty_home / "chinqit.db").read_bytes())
-        made.append(_make_app(make_settings(tmp_path, **more), compiled))
-        return made[-1]
-
-    yield make
-    for app in made:
-        _close(app)
-
-
-@pytest.fixture(scope="session")
-def _app(compiled: FileSystemBytecodeCache, tmp_path_factory: pytest.TempPathFactory) -> Flask:
-    return _make_app(make_settings(tmp_path_factory.mktemp("pages")), compiled)
-
-
-@pytest.fixture
-def app(_app: Flask, empty_home: Path) -> Iterator[Flask]:
-    """The application on an empty database; its services are new, and what connections remember is gone."""
-    home: Path = _app.extensions["chinqit"].settings.chinqit_home
-    (home / "chinqit.db").write_bytes((empty_home / "chinqit.db").read_bytes())
-    with _app.app_context():
-        _app.extensions["chinqit"] = open_services(_app.extensions["chinqit"].settings)
-    yield _app
-    _close(_app)
-    for left in home.iterdir():
-        left.unlink()
-
-
-def _make_app(settings: Settings, compiled: FileSystemBytecodeCache) -> Flask:
-    app = create_app(settings)
-    app.jinja_env.bytecode_cache = compiled
-    return app
-
-
-def _close(app: Flask) -> None:
-    with app.app_context():
-        db.engine.dispose()
-
-
-@pytest.fixture
-def services(app: Flask) -> Services:
-    found: Services = app.extensions["chinqit"]
-    return found
 
 
 class Browser:
@@ -148,38 +76,6 @@ class Browser:
             session.flush()
             token = people.start_session(session, user, "127.0.0.1", "test")
         self.client.set_cookie("chinqit_session", token)
-
-
-@pytest.fixture
-def stranger(app: Flask) -> Browser:
-    return Browser(app)
-
-
-@pytest.fixture
-def enter(app: Flask, services: Services) -> Callable[[str], Browser]:
-    """Make someone of a role, who is signed in."""
-
-    def enter_as(role: str) -> Browser:
-        browser = Browser(app)
-        browser.start_session(World(services), role)
-        return browser
-
-    return enter_as
-
-
-@pytest.fixture
-def owner(enter: Callable[[str], Browser]) -> Browser:
-    return enter("owner")
-
-
-@pytest.fixture
-def viewer(enter: Callable[[str], Browser]) -> Browser:
-    return enter("viewer")
-
-
-@pytest.fixture
-def operator(enter: Callable[[str], Browser]) -> Browser:
-    return enter("operator")
 
 
 @dataclass
@@ -238,8 +134,3 @@ class World:
         row = session.get_one(Message, row_id, populate_existing=True)
         session.expunge(row)
         return row
-
-
-@pytest.fixture
-def world(services: Services) -> World:
-    return World(services)

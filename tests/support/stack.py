@@ -14,7 +14,7 @@ import subprocess
 import sys
 import time
 from collections import Counter
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Iterator
 from contextlib import suppress
 from dataclasses import dataclass
 from datetime import timedelta
@@ -32,7 +32,7 @@ from dashboard.gateway import keys
 from dashboard.gateway.handset import Handset, Received
 from dashboard.models import Otp, SandboxText
 from dashboard.settings import ROOT, Settings, prepare_home
-from tests.support.processes import Part, execute, valkey_command
+from tests.support.processes import Part, execute, fork, valkey_command
 
 PYTHON = sys.executable
 KEPT = ("PATH", "HOME", "LANG", "TMPDIR", "LD_LIBRARY_PATH")  # of the environment; a developer's settings stay out
@@ -300,6 +300,22 @@ def migrate(settings: Settings) -> None:
     with app.app_context():
         flask_migrate.upgrade()
         db.engine.dispose()
+
+
+def in_home(home: Path) -> str:
+    """The address of SQLite's database in a home folder, as by default."""
+    return f"sqlite:///{home / 'chinqit.db'}"
+
+
+def run_stack(new_database: Callable[[Path], str], home: Path) -> Iterator[Stack]:
+    """A gateway that serves; it is closed after the yield. For fixtures."""
+    stack = Stack(home, new_database(home), run=fork)
+    try:
+        stack.start()
+        stack.wait_ready()
+        yield stack
+    finally:
+        stack.close()
 
 
 def free_port() -> int:

@@ -1,41 +1,23 @@
-"""A receiver, and endpoints on it."""
+"""Endpoints on a receiver: by the domain alone, and over the API of a running gateway."""
 
 from __future__ import annotations
 
-import itertools
-from collections.abc import Callable, Iterator
 from dataclasses import dataclass, replace
 from datetime import datetime
 from typing import Any
 
-import pytest
 from sqlalchemy import select, update
 
 from dashboard.db import Sessions, utcnow
 from dashboard.gateway import courier, keys, outbox, webhook_queue, webhooks
 from dashboard.gateway.courier import Satchel
-from dashboard.gateway.keys import Caller, NewKey
+from dashboard.gateway.keys import Caller
 from dashboard.gateway.webhook_queue import Turn
 from dashboard.models import WebhookAttempt, WebhookDelivery, WebhookEndpoint, WebhookEvent
 from dashboard.providers.base import Outcome
 from dashboard.settings import Settings
 from tests.support.stack import Client, Stack
 from tests.support.webhook_receiver import Receiver
-
-_paths = itertools.count(1)
-
-
-@pytest.fixture(scope="session")
-def receiver() -> Iterator[Receiver]:
-    found = Receiver()
-    yield found
-    found.close()
-
-
-@pytest.fixture
-def path() -> str:
-    """A path that no other test uses."""
-    return f"/hook-{next(_paths)}"
 
 
 @dataclass
@@ -123,31 +105,6 @@ class Office:
             return list(session.scalars(select(WebhookEvent.kind).order_by(WebhookEvent.id)))
 
 
-@pytest.fixture
-def make_office(sessions: Sessions, settings: Settings, receiver: Receiver) -> Iterator[Callable[..., Office]]:
-    """Makes an office; keywords are settings."""
-    made: list[Office] = []
-
-    def make(**more: Any) -> Office:
-        told = replace(settings, **more)
-        with sessions.begin() as session:
-            key, _ = keys.create(session, NewKey("Shop"))
-            session.flush()
-            caller = keys.caller_of(key)
-        made.append(Office(sessions, told, Satchel.open(sessions, told), receiver, caller))
-        return made[-1]
-
-    yield make
-    for office in made:
-        office.satchel.web.close()
-
-
-@pytest.fixture
-def office(make_office: Callable[..., Office]) -> Office:
-    """With receivers on the loopback allowed."""
-    return make_office(webhooks_allow_http=1, webhooks_allow_private=1)
-
-
 @dataclass(frozen=True)
 class Shop:
     """A caller of the running gateway who manages webhooks."""
@@ -162,11 +119,6 @@ class Shop:
 
     def listen(self, url: str, **more: Any) -> Any:
         return self.call("POST", "/webhooks", url=url, **more)
-
-
-@pytest.fixture
-def shop(stack: Stack) -> Shop:
-    return make_shop(stack)
 
 
 def make_shop(stack: Stack) -> Shop:

@@ -9,10 +9,8 @@ import pytest
 from playwright.sync_api import expect
 
 from dashboard.pages import docs
-from tests.e2e.web.test_dashboard import address, chromium, open_tab  # noqa: F401  fixtures
-from tests.e2e.web.test_looks import LOOKS
-from tests.integration.docs.test_docs_pages import DEBUG
-from tests.support.browser import NARROW, Tab
+from tests.support.app_certificates import DEBUG
+from tests.support.browser import LOOKS, NARROW, Tab
 from tests.support.dashboard_client import World
 
 pytestmark = [pytest.mark.browser, pytest.mark.timeout(300)]
@@ -23,7 +21,7 @@ FAULT = "retriever?" + urlencode({"package": "shop", "certificate": "x"})
 
 @pytest.mark.parametrize(("locale", "scheme", "viewport"), LOOKS)
 def test_every_page_of_the_docs_is_accessible(
-    open_tab: Callable[..., Tab],  # noqa: F811
+    open_tab: Callable[..., Tab],
     locale: str,
     scheme: str,
     viewport: dict[str, int],
@@ -38,7 +36,7 @@ def test_every_page_of_the_docs_is_accessible(
 
 @pytest.mark.parametrize(("locale", "scheme", "viewport"), LOOKS)
 def test_the_hashes_that_keys_send_are_accessible(
-    open_tab: Callable[..., Tab],  # noqa: F811
+    open_tab: Callable[..., Tab],
     world: World,
     locale: str,
     scheme: str,
@@ -53,7 +51,7 @@ def test_the_hashes_that_keys_send_are_accessible(
     assert tab.faults() == []
 
 
-def test_one_choice_of_language_holds_for_all_samples(open_tab: Callable[..., Tab]) -> None:  # noqa: F811
+def test_one_choice_of_language_holds_for_all_samples(open_tab: Callable[..., Tab]) -> None:
     tab = open_tab(None)
     page = tab.page
     tab.open("/docs/en/")
@@ -65,7 +63,7 @@ def test_one_choice_of_language_holds_for_all_samples(open_tab: Callable[..., Ta
     assert tab.said == []
 
 
-def test_a_sample_is_copied_as_it_stands(open_tab: Callable[..., Tab]) -> None:  # noqa: F811
+def test_a_sample_is_copied_as_it_stands(open_tab: Callable[..., Tab]) -> None:
     tab = open_tab(None, permissions=["clipboard-read", "clipboard-write"])
     tab.open("/docs/en/")
     tab.page.locator('#sample-sms [data-lang="curl"] [data-copy]').click()
@@ -73,7 +71,7 @@ def test_a_sample_is_copied_as_it_stands(open_tab: Callable[..., Tab]) -> None: 
     assert copied == tab.page.locator('#sample-sms [data-lang="curl"] code').text_content()
 
 
-def test_the_copy_button_stands_beside_the_code_in_arabic_too(open_tab: Callable[..., Tab]) -> None:  # noqa: F811
+def test_the_copy_button_stands_beside_the_code_in_arabic_too(open_tab: Callable[..., Tab]) -> None:
     tab = open_tab(None, "ar-MR", viewport=NARROW)
     tab.open("/docs/ar/")
     pane = tab.page.locator('#sample-sms [data-lang="curl"] .pane')
@@ -82,7 +80,7 @@ def test_the_copy_button_stands_beside_the_code_in_arabic_too(open_tab: Callable
     assert button["x"] > box["x"] + box["width"] / 2, "code runs from left to right"
 
 
-def test_search_answers_while_one_types(open_tab: Callable[..., Tab]) -> None:  # noqa: F811
+def test_search_answers_while_one_types(open_tab: Callable[..., Tab]) -> None:
     tab = open_tab(None)
     tab.open("/docs/fr/limits")
     tab.page.keyboard.press("/")
@@ -94,7 +92,7 @@ def test_search_answers_while_one_types(open_tab: Callable[..., Tab]) -> None:  
     assert tab.said == []
 
 
-def test_all_of_it_works_without_javascript(open_tab: Callable[..., Tab]) -> None:  # noqa: F811
+def test_all_of_it_works_without_javascript(open_tab: Callable[..., Tab]) -> None:
     tab = open_tab(None, "fr-FR", java_script_enabled=False)
     page = tab.page
     tab.open("/docs/fr/")
@@ -110,7 +108,7 @@ def test_all_of_it_works_without_javascript(open_tab: Callable[..., Tab]) -> Non
     expect(page.get_by_text("tLeaev13RB4")).to_be_visible()
 
 
-def test_the_docs_print_without_their_shell(open_tab: Callable[..., Tab]) -> None:  # noqa: F811
+def test_the_docs_print_without_their_shell(open_tab: Callable[..., Tab]) -> None:
     tab = open_tab(None)
     tab.open("/docs/en/reference")
     tab.page.emulate_media(media="print")

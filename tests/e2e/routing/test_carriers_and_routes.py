@@ -16,16 +16,11 @@ from dashboard.gateway import carriers, people, routing, trial
 from dashboard.gateway.carriers import Wanted
 from dashboard.gateway.routing import Choice
 from dashboard.models import CarrierLine, CarrierMinute, StrayReceipt, User
-from tests.conftest import run_stack
-from tests.e2e.web.test_dashboard import address, chromium, open_tab
-from tests.e2e.web.test_looks import LOOKS
 from tests.support import fake_carrier as carrier_server
-from tests.support.browser import Tab
+from tests.support.browser import LOOKS, Tab
 from tests.support.dashboard_client import World
 from tests.support.fake_carrier import Carrier, Wire
-from tests.support.stack import Stack
-
-__all__ = ["address", "chromium", "open_tab"]
+from tests.support.stack import Stack, run_stack
 
 pytestmark = pytest.mark.browser
 

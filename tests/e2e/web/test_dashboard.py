@@ -4,97 +4,20 @@ from __future__ import annotations
 
 import csv
 import re
-import threading
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from datetime import timedelta
-from typing import Any
 
 import pytest
-from flask import Flask
-from playwright.sync_api import Browser as Chromium
-from playwright.sync_api import BrowserContext, Route, expect, sync_playwright
+from playwright.sync_api import Route, expect
 from sqlalchemy import update
-from werkzeug.serving import make_server
 
 from dashboard.db import utcnow
-from dashboard.gateway import callers, people, stats, webhooks
-from dashboard.gateway.callers import Sighting
-from dashboard.models import ApiKey, UserSession
-from tests.support.browser import CHROMIUM, FLAGS, WIDE, Tab
-from tests.support.dashboard_client import Browser, World
+from dashboard.models import UserSession
+from tests.support.browser import Tab
+from tests.support.dashboard_client import World
+from tests.support.furnished import LIST, furnish
 
 pytestmark = [pytest.mark.browser, pytest.mark.timeout(240)]
-
-LIST = "/dashboard/messages/"
-
-
-@pytest.fixture(scope="module")
-def chromium() -> Iterator[Chromium]:
-    with sync_playwright() as playwright:
-        browser = playwright.chromium.launch(executable_path=CHROMIUM, args=FLAGS)
-        yield browser
-        browser.close()
-
-
-@pytest.fixture
-def address(app: Flask) -> Iterator[str]:
-    server = make_server("127.0.0.1", 0, app, threaded=True)
-    thread = threading.Thread(target=server.serve_forever)
-    thread.start()
-    yield f"http://127.0.0.1:{server.server_port}"
-    server.shutdown()
-    thread.join()
-    server.server_close()
-
-
-@pytest.fixture
-def open_tab(chromium: Chromium, app: Flask, address: str, world: World) -> Iterator[Callable[..., Tab]]:
-    contexts: list[BrowserContext] = []
-
-    def make(role: str | None = "owner", locale: str = "en-GB", **more: Any) -> Tab:
-        context = chromium.new_context(locale=locale, viewport=more.pop("viewport", WIDE), **more)
-        context.set_default_timeout(10_000)
-        contexts.append(context)
-        if role:
-            holder = Browser(app)
-            holder.start_session(world, role)
-            cookie = holder.client.get_cookie("chinqit_session")
-            assert cookie
-            context.add_cookies([{"name": "chinqit_session", "value": cookie.value, "url": address}])
-        return Tab(context.new_page(), address)
-
-    yield make
-    for context in contexts:
-        context.close()
-
-
-def furnish(world: World) -> tuple[ApiKey, str]:
-    """A key in use, and messages of every state; return the key and the id of a failed message."""
-    key = world.key("Boutique", otp_cap=500, networks=("41.138.0.0/16",))
-    world.key("تطبيق", mode="test", scopes=("otp",))
-    with world.services.sessions.begin() as session:
-        session.execute(update(ApiKey).where(ApiKey.id == key.id).values(last_used_at=utcnow()))
-    world.text(key, "+22245112233"), world.code(key, "+22247000001", language="ar", **world.sent(status="expired"))
-    world.code(key, **world.sent(confirmed_by="otp")), world.text(key, **world.sent(status="sent"))
-    failed = {"status": "failed", "delivered_at": None, "failed_at": utcnow(), "error_code": "unreachable"}
-    return key, world.text(key, **world.sent(**failed)).uuid
-
-
-def furnish_more(world: World, key: ApiKey) -> tuple[str, str]:
-    """What there is to see beside messages: figures, a webhook, a key built into an app; return the ids of the two."""
-    stats.fold_for(world.services.sessions, 5)
-    loose = world.key("Fidélité")
-    with world.services.sessions.begin() as session:
-        for n in range(callers.MANY):
-            callers.note(session, Sighting.of(loose.id, f"41.138.0.{n}", "okhttp/4.12.0"))
-        wanted = webhooks.Wanted(key.id, "https://hooks.example.org/chinqit?token=abcdef")
-        made, _secret = webhooks.create(session, webhooks.cipher(world.services.settings), wanted)
-        return made.id, loose.id
-
-
-def set_up_link(world: World) -> str:
-    with world.services.sessions.begin() as session:
-        return people.make_setup_link(session)
 
 
 def test_a_key_is_made_by_keyboard_alone_and_shown_once(open_tab: Callable[..., Tab]) -> None:

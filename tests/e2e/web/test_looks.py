@@ -9,19 +9,18 @@ from typing import Any
 import pytest
 from playwright.sync_api import Page
 
-from tests.e2e.web.test_dashboard import LIST, address, chromium, furnish, furnish_more, open_tab, set_up_link  # noqa: F401
-from tests.support.browser import NARROW, TOO_WIDE, WIDE, Tab
+from tests.support.browser import LOOKS, TOO_WIDE, Tab
 from tests.support.dashboard_client import World
+from tests.support.furnished import LIST, furnish, furnish_more, set_up_link
 
 pytestmark = [pytest.mark.browser, pytest.mark.timeout(240)]
 
-LOOKS = [("fr-FR", "light", WIDE), ("ar-MR", "dark", NARROW)]  # both directions, schemes and widths in two walks
 PICTURED = [("fr-FR", "light"), ("ar-MR", "dark")]
 
 
 @pytest.mark.parametrize(("locale", "scheme", "viewport"), LOOKS)
 def test_every_page_is_accessible_in_both_directions(
-    open_tab: Callable[..., Tab],  # noqa: F811
+    open_tab: Callable[..., Tab],
     world: World,
     locale: str,
     scheme: str,
@@ -59,7 +58,7 @@ def picture_of(url: str) -> str:
 
 @pytest.mark.parametrize("locale", ["fr-FR", "ar-MR"])
 def test_nothing_scrolls_sideways_or_is_cut_off_at_any_width(
-    open_tab: Callable[..., Tab],  # noqa: F811
+    open_tab: Callable[..., Tab],
     world: World,
     locale: str,
 ) -> None:
@@ -85,7 +84,7 @@ CUT_OFF = """() => [...document.querySelectorAll("main .card :is(td, th)")]
 
 
 def test_the_keyboard_reaches_everything_and_shows_where_it_is(
-    open_tab: Callable[..., Tab],  # noqa: F811
+    open_tab: Callable[..., Tab],
     world: World,
 ) -> None:
     _webhook, loose = furnish_more(world, furnish(world)[0])

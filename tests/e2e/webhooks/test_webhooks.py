@@ -11,9 +11,7 @@ from playwright.sync_api import expect
 from dashboard.db import utcnow
 from dashboard.gateway import webhook_queue, webhooks
 from dashboard.gateway.webhook_queue import Told
-from tests.e2e.web.test_dashboard import address, chromium, open_tab  # noqa: F401  fixtures
-from tests.e2e.web.test_looks import LOOKS
-from tests.support.browser import Tab
+from tests.support.browser import LOOKS, Tab
 from tests.support.dashboard_client import World
 
 pytestmark = [pytest.mark.browser, pytest.mark.timeout(300)]
@@ -60,7 +58,7 @@ def furnish(world: World) -> str:
 
 @pytest.mark.parametrize(("locale", "scheme", "viewport"), LOOKS)
 def test_every_page_of_webhooks_is_accessible(
-    open_tab: Callable[..., Tab],  # noqa: F811
+    open_tab: Callable[..., Tab],
     world: World,
     locale: str,
     scheme: str,
@@ -82,7 +80,7 @@ def test_every_page_of_webhooks_is_accessible(
 
 
 def test_a_test_event_shows_among_the_calls_without_a_reload(
-    open_tab: Callable[..., Tab],  # noqa: F811
+    open_tab: Callable[..., Tab],
     world: World,
 ) -> None:
     made = furnish(world)

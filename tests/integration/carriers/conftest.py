@@ -1,55 +1,20 @@
 from __future__ import annotations
 
 import datetime as dt
-import ipaddress
-import ssl
 from collections.abc import Callable, Iterator
-from dataclasses import dataclass
-from pathlib import Path
 
 import pytest
-from cryptography import x509
-from cryptography.hazmat.primitives import hashes, serialization
-from cryptography.hazmat.primitives.asymmetric import ec
-from cryptography.x509.oid import NameOID
 
 from dashboard.providers.base import Outgoing
-from dashboard.providers.web import TIMEOUT, Guard, Web
 from tests.support import fake_carrier as carriers
 from tests.support.fake_carrier import Carrier
-
-PHONE = "+22238089336"
-TEXT = "Votre code est 482913. Ne le donnez à personne.\nمرحبا \U0001f44b"
-CODE = "482913"
-ID = "0b0b3a0e-7a55-4c6e-9b0a-6f6d5d1f2a11"
-
-
-@dataclass(frozen=True)
-class Authority:
-    """A certificate authority of our own, and a server's context for carrier.test under it."""
-
-    pem: str
-    context: ssl.SSLContext
+from tests.support.outgoing import CODE, ID, PHONE, TEXT
 
 
 @pytest.fixture
 def carrier() -> Iterator[Carrier]:
     with carriers.running() as running:
         yield running
-
-
-@pytest.fixture
-def open_web() -> Iterator[Callable[..., Web]]:
-    """Makes clients, and closes them after the test."""
-    opened: list[Web] = []
-
-    def make(guard: Guard, timeout: float = TIMEOUT) -> Web:
-        opened.append(Web(guard, timeout))
-        return opened[-1]
-
-    yield make
-    for web in opened:
-        web.close()
 
 
 @pytest.fixture
@@ -60,46 +25,3 @@ def outgoing() -> Callable[..., Outgoing]:
         return Outgoing(**usual | {"code": CODE, "language": "fr", "encoding": "ucs2"} | changes)
 
     return make
-
-
-@pytest.fixture(scope="session")
-def authority(tmp_path_factory: pytest.TempPathFactory) -> Authority:
-    ours, key = _certificate("Test authority", None), ec.generate_private_key(ec.SECP256R1())
-    issuer_key, issuer = ours
-    certificate = _sign("carrier.test", key.public_key(), issuer_key, issuer.subject)
-    folder = tmp_path_factory.mktemp("tls")
-    return Authority(issuer.public_bytes(serialization.Encoding.PEM).decode(), _context(folder, certificate, key))
-
-
-def _certificate(name: str, _issuer: None) -> tuple[ec.EllipticCurvePrivateKey, x509.Certificate]:
-    key = ec.generate_private_key(ec.SECP256R1())
-    subject = x509.Name([x509.NameAttribute(NameOID.COMMON_NAME, name)])
-    return key, _sign(name, key.public_key(), key, subject, authority=True)
-
-
-def _sign(name, public, key, issuer, authority=False) -> x509.Certificate:
-    now = dt.datetime.now(dt.UTC)
-    builder = (
-        x509.CertificateBuilder()
-        .subject_name(x509.Name([x509.NameAttribute(NameOID.COMMON_NAME, name)]))
-        .issuer_name(issuer)
-        .public_key(public)
-        .serial_number(x509.random_serial_number())
-        .not_valid_before(now - dt.timedelta(days=1))
-        .not_valid_after(now + dt.timedelta(days=1))
-        .add_extension(x509.BasicConstraints(ca=authority, path_length=None), critical=True)
-    )
-    if not authority:
-        names = [x509.DNSName(name), x509.IPAddress(ipaddress.ip_address("127.0.0.1"))]
-        builder = builder.add_extension(x509.SubjectAlternativeName(names), critical=False)
-    return builder.sign(key, hashes.SHA256())
-
-
-def _context(folder: Path, certificate: x509.Certificate, key: ec.EllipticCurvePrivateKey) -> ssl.SSLContext:
-    (folder / "cert.pem").write_bytes(certificate.public_bytes(serialization.Encoding.PEM))
-    (folder / "key.pem").write_bytes(
-        key.private_bytes(serialization.Encoding.PEM, serialization.PrivateFormat.PKCS8, serialization.NoEncryption())
-    )
-    context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
-    context.load_cert_chain(folder / "cert.pem", folder / "key.pem")
-    return context

@@ -19,8 +19,8 @@ from hypothesis import settings as hypothesis_settings
 from dashboard.providers import InvalidSettings, build, http, templates
 from dashboard.providers.base import NotSent, OutcomeUnknown, Refused
 from dashboard.providers.callbacks import Callback
-from tests.integration.carriers.conftest import CODE, ID, PHONE, TEXT
 from tests.support.fake_carrier import answers
+from tests.support.outgoing import CODE, ID, PHONE, TEXT
 
 TOKEN, PASSWORD, SECRET = "tok-4711-abcdef", "p@ss w&rd=1", "callback-secret-0123"
 JSON = '{"to": "{phone}", "n": "{phone_local:number}", "text": "{text}", "ref": ["{id}", true, 3], "x": "{{a}}"}'

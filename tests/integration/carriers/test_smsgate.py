@@ -16,8 +16,8 @@ import pytest
 from dashboard.providers import InvalidSettings, build, smsgate
 from dashboard.providers.base import NotSent, OutcomeUnknown, Refused
 from dashboard.providers.callbacks import Callback
-from tests.integration.carriers.conftest import CODE, ID, PHONE, TEXT
 from tests.support.fake_carrier import Wire, answers
+from tests.support.outgoing import CODE, ID, PHONE, TEXT
 
 PASSWORD, KEY = "pass-w0rd-of-the-phone", "signing-key-of-the-phone"
 

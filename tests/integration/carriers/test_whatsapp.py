@@ -18,8 +18,8 @@ import pytest
 from dashboard.providers import build, whatsapp
 from dashboard.providers.base import TOO_LATE, NotSent, OutcomeUnknown, Refused
 from dashboard.providers.callbacks import Callback
-from tests.integration.carriers.conftest import CODE, ID, PHONE, TEXT
 from tests.support.fake_carrier import answers
+from tests.support.outgoing import CODE, ID, PHONE, TEXT
 from tests.support.stack import until
 
 SCHEMA = json.loads(Path(__file__).with_name("authentication_template.schema.json").read_text())

@@ -27,8 +27,9 @@ from dashboard.pages import docs, reasons, webhooks
 from dashboard.pages.docs import reference, samples, search
 from dashboard.providers.sandbox import ENDINGS
 from dashboard.settings import ROOT
-from tests.conftest import new_phone
+from tests.support.app_certificates import DEBUG, SHOP
 from tests.support.dashboard_client import PARTIAL, Browser, World
+from tests.support.phones import new_phone
 from tests.support.stack import Client, Stack
 
 pytestmark = pytest.mark.long
@@ -36,29 +37,6 @@ pytestmark = pytest.mark.long
 LANGUAGES = ("fr", "en", "ar")
 NAMES = [doc.name for doc in docs.DOCS]
 HEADING = re.compile(r'<(?:h[23]|tr) id="([^"]+)"')
-DEBUG = """-----BEGIN CERTIFICATE-----
-MIIBoTCCAUegAwIBAgIUAzY41vMkO8KiX6z49Q8wJZWNVU4wCgYIKoZIzj0EAwIw
-JTELMAkGA1UEBhMCTVIxFjAUBgNVBAMMDUFuZHJvaWQgRGVidWcwIBcNMjYxMTIy
-MDgxMDAzWhgPMjA1MTA3MTQwODEwMDNaMCUxCzAJBgNVBAYTAk1SMRYwFAYDVQQD
-DA1BbmRyb2lkIERlYnVnMFkwEwYHKoZIzj0CAQYIKoZIzj0DAQcDQgAEuFHoAXid
-Id9eMBKs0qKGL2qUyEGC27dI4pg7y1ruecIkoJZa2yn83HKA0Kg4VXjY8OJhzTFy
-QAWYAlb24HNH1KNTMFEwHQYDVR0OBBYEFJWjPii28cNsrFKlHGs+Qdj/ZYKqMB8G
-A1UdIwQYMBaAFJWjPii28cNsrFKlHGs+Qdj/ZYKqMA8GA1UdEwEB/wQFMAMBAf8w
-CgYIKoZIzj0EAwIDSAAwRQIhAKUheCwKE/u4sktsHWbgfRrzptlwnY07ABm+RWTA
-rYgzAiArPS3uJ0XnbXvwsVMTKRmuyQrBkGbiSWnGDazcC/42ZQ==
------END CERTIFICATE-----"""
-SHOP = """-----BEGIN CERTIFICATE-----
-MIIBrjCCAVOgAwIBAgIUY7y6zQbQ/Nxa1uunPq/sdgT9wYswCgYIKoZIzj0EAwIw
-KzELMAkGA1UEBhMCTVIxHDAaBgNVBAMME0JvdXRpcXVlIE5vdWFrY2hvdHQwIBcN
-MjYxMTIyMDgxMDAzWhgPMjA1MTA3MTQwODEwMDNaMCsxCzAJBgNVBAYTAk1SMRww
-GgYDVQQDDBNCb3V0aXF1ZSBOb3Vha2Nob3R0MFkwEwYHKoZIzj0CAQYIKoZIzj0D
-AQcDQgAE75p+RRZkiK65D8U/48ah9oB1S+dVo3dsVj5Xkb/+Nvy96+pbbkJsPnDA
-i2v+JkY7xlSAlyeTTkU6zTL/vSkroKNTMFEwHQYDVR0OBBYEFKiDR2WimikVc2cD
-pa2qGz1DikAVMB8GA1UdIwQYMBaAFKiDR2WimikVc2cDpa2qGz1DikAVMA8GA1Ud
-EwEB/wQFMAMBAf8wCgYIKoZIzj0EAwIDSQAwRgIhAPCVwEBZzPu8HsTPSkSsLGJX
-lLlnoVkl5VVfIHqvamAPAiEAyV1C0OqjV98kTpdHQvbB0Eo3IZiUMdksNS+APGse
-O38=
------END CERTIFICATE-----"""
 # The hashes were made with openssl, od and base64, as Google's page describes it.
 VECTORS = [("mr.example.shop", DEBUG, "tLeaev13RB4"), ("mr.example.shop", SHOP, "EO9DzFw7x3R")]
 HOSTILE = [

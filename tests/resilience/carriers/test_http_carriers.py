@@ -18,10 +18,10 @@ from dashboard.gateway import carriers, routing
 from dashboard.gateway.routing import Choice
 from dashboard.models import Carrier as Row
 from dashboard.models import Otp
-from tests.conftest import new_phone
 from tests.support import fake_carrier as ledgers
 from tests.support.fake_carrier import Carrier
 from tests.support.http_carriers import Office, taken, takes
+from tests.support.phones import new_phone
 from tests.support.stack import Client, Stack, until
 
 ONE_DATABASE = pytest.mark.parametrize("database", ["sqlite"], indirect=True)  # test_smsc.py has the other

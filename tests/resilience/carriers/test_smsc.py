@@ -13,9 +13,9 @@ import pytest
 
 from dashboard.gateway import carriers
 from dashboard.gateway.routing import Choice, set_rule
-from tests.conftest import new_phone
 from tests.support import fake_carrier as ledgers
 from tests.support.http_carriers import Office, taken, takes
+from tests.support.phones import new_phone
 from tests.support.smpp.smsc import Smsc
 from tests.support.stack import Stack, digits, until
 

@@ -12,9 +12,9 @@ from pathlib import Path
 import httpx
 import pytest
 
-from tests.conftest import new_phone, run_stack
+from tests.support.phones import new_phone
 from tests.support.postgres import Postgres
-from tests.support.stack import Client, Stack, until
+from tests.support.stack import Client, Stack, run_stack, until
 
 pytestmark = pytest.mark.chaos
 CALLERS = 6

@@ -15,7 +15,7 @@ import httpx
 import pytest
 import redis
 
-from tests.conftest import new_phone
+from tests.support.phones import new_phone
 from tests.support.stack import Client, Stack, other_than, until
 
 pytestmark = [pytest.mark.chaos, pytest.mark.timeout(240), pytest.mark.usefixtures("healed")]

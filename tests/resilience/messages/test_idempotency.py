@@ -13,7 +13,7 @@ from contextlib import suppress
 import httpx
 import pytest
 
-from tests.conftest import new_phone
+from tests.support.phones import new_phone
 from tests.support.stack import Client, Stack, until
 
 pytestmark = [pytest.mark.chaos, pytest.mark.timeout(240), pytest.mark.usefixtures("healed")]

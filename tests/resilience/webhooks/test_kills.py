@@ -10,7 +10,7 @@ from sqlalchemy import update
 
 from dashboard.db import utcnow
 from dashboard.models import WebhookEndpoint
-from tests.conftest import new_phone
+from tests.support.phones import new_phone
 from tests.support.stack import Stack, until
 from tests.support.webhook_endpoints import make_shop
 from tests.support.webhook_receiver import Answer, Receiver

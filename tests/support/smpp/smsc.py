@@ -16,6 +16,7 @@ import httpx
 
 from tests.support.stack import until
 
+PASSWORD = "secret08"
 SOURCE = Path(__file__).parent / "node"
 
 

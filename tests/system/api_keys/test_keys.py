@@ -16,8 +16,8 @@ from sqlalchemy.orm import Session
 from dashboard.db import utcnow
 from dashboard.gateway import keys
 from dashboard.models import ApiKey
-from tests.conftest import new_phone
 from tests.support.error_shape import failure, refused
+from tests.support.phones import new_phone
 from tests.support.stack import Client, Stack
 
 PATHS = ("/messages/send", "/otp/send", "/otp/verify")

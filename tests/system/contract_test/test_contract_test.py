@@ -15,7 +15,7 @@ from click.testing import CliRunner, Result
 
 from dashboard.cli import holding, main, rules, rules_beyond  # noqa: F401  the rules put themselves on the list
 from dashboard.gateway import keys
-from tests.conftest import new_phone
+from tests.support.phones import new_phone
 from tests.support.reference_server import FIRST, KEY, SECOND, Hosted
 from tests.support.stack import Stack
 

@@ -16,9 +16,9 @@ from dashboard.gateway import keys, people
 from dashboard.models import User, UserSession
 from dashboard.pages.docs import CODE
 from dashboard.providers import sandbox
-from tests.conftest import new_phone
-from tests.integration.docs.test_docs_pages import SHOP
+from tests.support.app_certificates import SHOP
 from tests.support.error_shape import refused
+from tests.support.phones import new_phone
 from tests.support.stack import Client, Stack, other_than, until
 from tests.support.webhook_receiver import Got, Receiver
 

@@ -8,8 +8,8 @@ from typing import Any
 import httpx
 import pytest
 
-from tests.conftest import new_phone
 from tests.support.error_shape import failure, invalid, refused
+from tests.support.phones import new_phone
 from tests.support.stack import Client, digits, other_than, until
 
 MIB = 1024 * 1024

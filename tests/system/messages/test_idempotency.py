@@ -17,8 +17,8 @@ from dashboard.db import reading
 from dashboard.gateway import idempotency
 from dashboard.models import KeptAnswer, Message
 from dashboard.providers import sandbox
-from tests.conftest import new_phone
 from tests.support.error_shape import failure, refused
+from tests.support.phones import new_phone
 from tests.support.stack import Client, digits
 
 BODIES = {

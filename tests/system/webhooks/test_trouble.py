@@ -14,7 +14,7 @@ from dashboard.db import utcnow
 from dashboard.gateway import courier
 from dashboard.gateway.webhook_queue import JITTER, WAITS
 from dashboard.models import WebhookDelivery, WebhookEndpoint
-from tests.conftest import new_phone
+from tests.support.phones import new_phone
 from tests.support.stack import Stack, until
 from tests.support.webhook_endpoints import Shop
 from tests.support.webhook_receiver import Answer, Got, Receiver

@@ -2,10 +2,8 @@ from __future__ import annotations
 
 import datetime as dt
 import itertools
-import os
 import uuid
 from collections.abc import Callable, Iterator
-from pathlib import Path
 from typing import Any
 
 import pytest
@@ -13,36 +11,10 @@ import pytest
 from dashboard.providers import build
 from dashboard.providers.base import Outgoing
 from tests.support.smpp.host import Desk, Journal
-from tests.support.smpp.smsc import NodeMissing, Smsc, install
+from tests.support.smpp.smsc import PASSWORD
 from tests.support.smpp.wire import Wire, running
 
-PASSWORD = "secret08"
 _numbers = itertools.count(40_000_000)
-
-
-@pytest.fixture(scope="session")
-def smsc_script(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """The SMSC, installed. Without node these tests are skipped; on CI that is a failure."""
-    try:
-        return install(tmp_path_factory.mktemp("smsc"))
-    except NodeMissing:
-        (pytest.fail if os.environ.get("CI") == "true" else pytest.skip)("NO NODE: SMPP is not tested")
-        raise
-
-
-@pytest.fixture
-def start_smsc(smsc_script: Path, tmp_path: Path) -> Iterator[Callable[..., Smsc]]:
-    """Starts SMSCs, and ends them after the test."""
-    started: list[Smsc] = []
-
-    def start(**options: Any) -> Smsc:
-        log = tmp_path / f"smsc-{len(started)}.jsonl"
-        started.append(Smsc(smsc_script, log, **{"password": PASSWORD} | options))
-        return started[-1]
-
-    yield start
-    for smsc in started:
-        smsc.kill()
 
 
 @pytest.fixture

@@ -15,9 +15,8 @@ from dashboard import bell
 from dashboard.gateway.sharing import Sharing
 from dashboard.providers import build
 from dashboard.providers.base import Outgoing
-from tests.integration.carriers.smpp.conftest import PASSWORD
 from tests.support.processes import FORKSERVER
-from tests.support.smpp.smsc import Smsc
+from tests.support.smpp.smsc import PASSWORD, Smsc
 from tests.support.stack import until
 
 pytestmark = pytest.mark.long
