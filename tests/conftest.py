@@ -1,23 +1,62 @@
-"""What tests share: fixtures by what they open, and the order of a run."""
+"""What tests share: fixtures by what they open, the order of a run, and its end."""
 
 from __future__ import annotations
 
+import re
+import subprocess
+from collections.abc import Iterator
+
 import pytest
+from xdist.remote import Producer
+from xdist.scheduler import LoadScopeScheduling
+
+from tests.support import postgres, run
 
 pytest_plugins = [
     f"tests.support.fixtures.{name}" for name in ("databases", "gateways", "dashboard", "carriers", "webhooks")
 ]
 
-LONG = ("chaos", "browser", "long")  # markers
-OTHERS = {"stack", "sqlite_stack", "receiver", "start_smsc", "open_desk", "carrier", "first"}  # fixtures with processes
+LONG = ("tests/system/", "tests/resilience/", "tests/e2e/")  # begin first: no worker is left alone with one at the end
+OWN_GATEWAYS = ("tests/system/cli/", "tests/system/install/", "tests/resilience/database/", "tests/e2e/")
+DATABASE = re.compile(r"[\[-](sqlite|postgresql)[]-]")
+KEEPER = pytest.StashKey[subprocess.Popen[bytes]]()
+
+
+class OneGatewayADatabase(LoadScopeScheduling):
+    """Tests of one file and one database go to one worker; those of the gateway on a database all go to the same."""
+
+    def _split_scope(self, nodeid: str) -> str:
+        file = nodeid.partition("::")[0]
+        database = DATABASE.search(nodeid)
+        kind = database[1] if database else "sqlite"
+        if file.startswith(("tests/system/", "tests/resilience/")) and not file.startswith(OWN_GATEWAYS):
+            return f"gateway on {kind}"
+        return f"{file} {kind}"
+
+
+def pytest_xdist_make_scheduler(config: pytest.Config, log: Producer) -> OneGatewayADatabase:
+    return OneGatewayADatabase(config, log)
+
+
+def pytest_configure(config: pytest.Config) -> None:
+    if not hasattr(config, "workerinput"):
+        config.stash[KEEPER] = run.begin()
+
+
+def pytest_unconfigure(config: pytest.Config) -> None:
+    keeper = config.stash.get(KEEPER, None)
+    if keeper:
+        run.end(keeper)
 
 
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
-    """Files that mostly wait, or take long, begin first: so no worker is left alone with one at the end.
+    items.sort(key=lambda item: next((n for n, folder in enumerate(LONG) if item.nodeid.startswith(folder)), len(LONG)))
 
-    What waits for others, on a machine that may be busy, is tried once more when it fails; the report counts that.
-    """
-    for item in items:
-        if any(map(item.get_closest_marker, LONG)) or OTHERS & set(getattr(item, "fixturenames", ())):
-            item.add_marker(pytest.mark.flaky(reruns=1, reruns_delay=2))
-    items.sort(key=lambda item: next((n for n, name in enumerate(LONG) if item.get_closest_marker(name)), len(LONG)))
+
+@pytest.hookimpl(wrapper=True)
+def pytest_runtest_makereport(item: pytest.Item) -> Iterator[None]:
+    """A server that has died ends the run, with its name, instead of failing all that is still to come."""
+    report = yield
+    if report.failed:
+        item.session.shouldstop = postgres.obituary() or item.session.shouldstop
+    return report

@@ -59,7 +59,7 @@ def folders(stack: Stack, database: str, request: pytest.FixtureRequest) -> list
     return [stack.home, *of_database]
 
 
-def test_no_secret_is_left_anywhere(stack: Stack, folders: list[Path]):
+def test_no_secret_is_left_anywhere(stack: Stack, folders: list[Path]) -> None:
     client = stack.client()
     stack.freeze("sms-1")  # with work left in Valkey
     secrets, texts = live_through(client)
@@ -82,7 +82,7 @@ def test_no_secret_is_left_anywhere(stack: Stack, folders: list[Path]):
         assert [name for name, content in printed.items() if text.encode() in content] == []
 
 
-def test_the_canary_can_be_found(stack: Stack, folders: list[Path]):
+def test_the_canary_can_be_found(stack: Stack, folders: list[Path]) -> None:
     """The search works: what may be kept is found by it."""
     client, phone = stack.client(), new_phone()
     sent = client.send(phone, "Texte-visible-8812")
@@ -95,7 +95,7 @@ def test_the_canary_can_be_found(stack: Stack, folders: list[Path]):
         valkey.delete("canary")
 
 
-def test_six_digits_of_a_code_are_not_printed(stack: Stack):
+def test_six_digits_of_a_code_are_not_printed(stack: Stack) -> None:
     client, phone = stack.client(), new_phone()
     code = client.code(phone)
     client.verify(phone, other_than(code))

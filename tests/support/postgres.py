@@ -1,8 +1,10 @@
-"""A PostgreSQL server of its own for a test run: from the wheel of the development requirements, else the system's."""
+"""A PostgreSQL server of its own for a run of tests: from the wheel in requirements-dev.txt, else the system's."""
 
 from __future__ import annotations
 
+import fcntl
 import importlib.util
+import json
 import os
 import shutil
 import signal
@@ -13,9 +15,12 @@ from pathlib import Path
 
 import psycopg
 
+from tests.support import run
+
 USER = "postgres"
 UNPRIVILEGED = "nobody"  # PostgreSQL refuses to run as root
 START_SECONDS = 30
+SHARED = "postgres.json"  # in the folder of the run
 ROOM = ("max_connections=300", "shared_buffers=64MB")
 SPEED = ("fsync=off", "synchronous_commit=off", "full_page_writes=off")
 
@@ -24,7 +29,53 @@ class PostgresMissing(Exception):
     """Neither the wheel nor the system has a server."""
 
 
-class Postgres:
+class Server:
+    """A running server, with its socket in a folder."""
+
+    def __init__(self, folder: Path) -> None:
+        self.folder = folder
+        self.made = 0
+
+    def create(self) -> str:
+        """A new, empty database; return its address."""
+        self.made += 1
+        name = f"gateway_{os.getpid()}_{self.made}"
+        with psycopg.connect(self._dsn("postgres"), autocommit=True) as connection:
+            connection.execute(f"CREATE DATABASE {name}")
+        return f"postgresql://{USER}@/{name}?host={self.folder}"
+
+    def _dsn(self, name: str) -> str:
+        return f"host={self.folder} user={USER} dbname={name}"
+
+
+def shared() -> Server:
+    """The server of this run, whose processes all use it: started by the first that asks, ended with the run."""
+    here = run.folder()
+    assert here
+    told = here / SHARED
+    with (here / "postgres.lock").open("w") as lock:
+        fcntl.flock(lock, fcntl.LOCK_EX)
+        if told.exists():
+            return Server(Path(json.loads(told.read_text())["folder"]))
+        server = Postgres()
+        told.write_text(json.dumps({"folder": str(server.folder), "pid": server.process.pid}))
+        return server
+
+
+def obituary() -> str | None:
+    """What there is to say of the run's server if it has died."""
+    here = run.folder()
+    told = here / SHARED if here else None
+    if told is None or not told.exists():
+        return None
+    found = json.loads(told.read_text())
+    if run.is_alive(found["pid"]):
+        return None
+    last = (Path(found["folder"]) / "log").read_text(errors="replace").splitlines()[-5:]
+    return "\n".join([f"PostgreSQL (process {found['pid']}) has died; its last words:", *last])
+
+
+class Postgres(Server):
     """One server with its data in a temporary folder; `create` makes a fresh database in it.
 
     Only a `durable` one may be measured, or killed and started again.
@@ -33,7 +84,7 @@ class Postgres:
     def __init__(self, *, durable: bool = False) -> None:
         self.options = ROOM if durable else (*ROOM, *SPEED)
         programs = find_programs()
-        self.folder = Path(tempfile.mkdtemp(prefix="chinqit-pg-"))  # short: it holds the socket, and not under 0700
+        super().__init__(Path(tempfile.mkdtemp(prefix="chinqit-pg-")))  # short: it holds the socket, and not under 0700
         try:
             self.programs = self._reachable(programs)
             self._own(self.folder)
@@ -43,19 +94,10 @@ class Postgres:
         except BaseException:
             shutil.rmtree(self.folder, ignore_errors=True)
             raise
-        self.made = 0
 
     @property
     def data(self) -> Path:
         return self.folder / "data"
-
-    def create(self) -> str:
-        """A new, empty database; return its address."""
-        self.made += 1
-        name = f"gateway{self.made}"
-        with psycopg.connect(self._dsn("postgres"), autocommit=True) as connection:
-            connection.execute(f"CREATE DATABASE {name}")
-        return f"postgresql://{USER}@/{name}?host={self.folder}"
 
     def stop(self) -> None:
         self.process.send_signal(signal.SIGINT)  # fast: break connections off
@@ -76,13 +118,10 @@ class Postgres:
         options = [f"unix_socket_directories={self.folder}", "listen_addresses=", *self.options]
         flags = [part for option in options for part in ("-c", option)]
         with (self.folder / "log").open("wb") as log:
-            return subprocess.Popen(
-                [self.programs / "postgres", "-D", self.data, *flags],
-                stdout=log,
-                stderr=log,
-                cwd=self.folder,
-                **_user(),
-            )
+            command = [self.programs / "postgres", "-D", self.data, *flags]
+            process = subprocess.Popen(command, stdout=log, stderr=log, cwd=self.folder, user=_user())
+        run.watch(process.pid, signal.SIGINT, self.folder)
+        return process
 
     def _wait(self) -> None:
         end = time.monotonic() + START_SECONDS
@@ -95,12 +134,9 @@ class Postgres:
                     raise RuntimeError((self.folder / "log").read_text()) from None
                 time.sleep(0.1)
 
-    def _dsn(self, name: str) -> str:
-        return f"host={self.folder} user={USER} dbname={name}"
-
     def _run(self, program: str, *arguments: str) -> None:
-        command = [self.programs / program, *arguments]
-        done = subprocess.run(command, capture_output=True, text=True, cwd=self.folder, check=False, **_user())
+        command = [str(self.programs / program), *arguments]
+        done = subprocess.run(command, capture_output=True, text=True, cwd=self.folder, check=False, user=_user())
         if done.returncode:
             raise RuntimeError(done.stderr)
 
@@ -111,7 +147,7 @@ class Postgres:
     def _reachable(self, programs: Path) -> Path:
         """The programs, or a copy of them where the user that runs them cannot look (a home folder of root's)."""
         try:
-            subprocess.run([programs / "postgres", "--version"], check=True, capture_output=True, cwd="/", **_user())
+            subprocess.run([programs / "postgres", "--version"], check=True, capture_output=True, cwd="/", user=_user())
             return programs
         except OSError:
             self.folder.chmod(0o755)
@@ -133,5 +169,5 @@ def find_programs() -> Path:
     return (newest or usable)[0]
 
 
-def _user() -> dict[str, str]:
-    return {"user": UNPRIVILEGED} if os.geteuid() == 0 else {}
+def _user() -> str | None:
+    return UNPRIVILEGED if os.geteuid() == 0 else None

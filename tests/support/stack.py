@@ -33,9 +33,10 @@ from dashboard.gateway.handset import Handset, Received
 from dashboard.models import Otp, SandboxText
 from dashboard.settings import ROOT, Settings, prepare_home
 from tests.support.processes import Part, execute, fork, valkey_command
+from tests.support.run import MARK
 
 PYTHON = sys.executable
-KEPT = ("PATH", "HOME", "LANG", "TMPDIR", "LD_LIBRARY_PATH")  # of the environment; a developer's settings stay out
+KEPT = ("PATH", "HOME", "LANG", "TMPDIR", "LD_LIBRARY_PATH", MARK)  # of the environment: no developer's settings
 READY_SECONDS = 30
 PATIENCE = 2  # times what a machine needs that does nothing else
 T = TypeVar("T")

@@ -8,6 +8,7 @@ from contextlib import contextmanager
 from pathlib import Path
 
 from dashboard.bell import Bell
+from tests.support import run
 from tests.support.processes import valkey_command
 from tests.support.stack import until
 
@@ -18,6 +19,7 @@ def running(folder: Path) -> Iterator[tuple[str, subprocess.Popen[bytes]]]:
     address = f"unix://{folder / 's'}"
     with (folder / "log").open("wb") as log:
         process = subprocess.Popen(valkey_command(folder / "s"), stdout=log, stderr=log)
+    run.watch(process.pid)
     try:
         until(Bell(address).answers, 10)
         yield address, process

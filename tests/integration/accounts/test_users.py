@@ -47,29 +47,29 @@ def attempt(sessions: Sessions, password: str, email: str = EMAIL, address: str 
 
 
 @pytest.mark.parametrize("email", [EMAIL, EMAIL.upper(), f"  {EMAIL} "])
-def test_the_right_password_lets_in(sessions: Sessions, mariem: int, email: str):
+def test_the_right_password_lets_in(sessions: Sessions, mariem: int, email: str) -> None:
     assert attempt(sessions, PASSWORD, email) == "in"
 
 
 @pytest.mark.parametrize(
     "email", ["nobody@example.mr", "", "x" * 5_000, "a\x00@b.mr", "\ud800@b.mr", "' OR 1=1 --"], ids=ascii
 )
-def test_an_unknown_name_is_refused_like_a_wrong_password(sessions: Sessions, mariem: int, email: str):
+def test_an_unknown_name_is_refused_like_a_wrong_password(sessions: Sessions, mariem: int, email: str) -> None:
     assert attempt(sessions, PASSWORD, email) == "BadCredentials"
     assert attempt(sessions, "wrong wrong") == "BadCredentials"
 
 
-def test_ten_failures_lock_even_the_right_password_out(sessions: Sessions, mariem: int):
+def test_ten_failures_lock_even_the_right_password_out(sessions: Sessions, mariem: int) -> None:
     assert {attempt(sessions, "wrong wrong", address=f"192.0.2.{n}") for n in range(10)} == {"BadCredentials"}
     assert attempt(sessions, PASSWORD, address="198.51.100.1") == "LockedOut"
 
 
-def test_names_that_do_not_exist_are_locked_alike(sessions: Sessions):
+def test_names_that_do_not_exist_are_locked_alike(sessions: Sessions) -> None:
     found = [attempt(sessions, "wrong wrong", "nobody@example.mr", f"192.0.2.{n}") for n in range(12)]
     assert found == ["BadCredentials"] * 10 + ["LockedOut"] * 2
 
 
-def test_ten_failures_from_one_address_lock_it_for_all_names(sessions: Sessions, mariem: int):
+def test_ten_failures_from_one_address_lock_it_for_all_names(sessions: Sessions, mariem: int) -> None:
     for number in range(10):
         attempt(sessions, "wrong wrong", f"someone{number}@example.mr")
     assert attempt(sessions, PASSWORD) == "LockedOut"
@@ -77,7 +77,7 @@ def test_ten_failures_from_one_address_lock_it_for_all_names(sessions: Sessions,
 
 
 @pytest.mark.parametrize("same", ["account", "address"])
-def test_parallel_tries_do_not_outrun_the_count(sessions: Sessions, mariem: int, same: str):
+def test_parallel_tries_do_not_outrun_the_count(sessions: Sessions, mariem: int, same: str) -> None:
     def guess(number: int) -> str:
         if same == "account":
             return attempt(sessions, f"wrong {number}", address=f"192.0.2.{number}")
@@ -87,7 +87,7 @@ def test_parallel_tries_do_not_outrun_the_count(sessions: Sessions, mariem: int,
         assert Counter(pool.map(guess, range(30))) == {"BadCredentials": 10, "LockedOut": 20}
 
 
-def test_a_lock_ends_after_a_quarter_of_an_hour(sessions: Sessions, mariem: int):
+def test_a_lock_ends_after_a_quarter_of_an_hour(sessions: Sessions, mariem: int) -> None:
     for _ in range(11):
         attempt(sessions, "wrong wrong")
     with sessions() as session, pytest.raises(LockedOut) as caught:
@@ -98,14 +98,14 @@ def test_a_lock_ends_after_a_quarter_of_an_hour(sessions: Sessions, mariem: int)
     assert attempt(sessions, PASSWORD) == "in"
 
 
-def test_tries_while_locked_do_not_lengthen_the_lock(sessions: Sessions, mariem: int):
+def test_tries_while_locked_do_not_lengthen_the_lock(sessions: Sessions, mariem: int) -> None:
     for _ in range(30):
         attempt(sessions, "wrong wrong")
     with sessions() as session:
         assert len(session.scalars(select(SignInFailure)).all()) == 20  # ten for the name, ten for the address
 
 
-def test_the_right_password_clears_the_name_and_not_the_address(sessions: Sessions, mariem: int):
+def test_the_right_password_clears_the_name_and_not_the_address(sessions: Sessions, mariem: int) -> None:
     for _ in range(9):
         attempt(sessions, "wrong wrong")
     assert attempt(sessions, PASSWORD) == "in"
@@ -115,7 +115,7 @@ def test_the_right_password_clears_the_name_and_not_the_address(sessions: Sessio
     assert attempt(sessions, PASSWORD, address="198.51.100.1") == "in"
 
 
-def test_a_disabled_person_stays_out(sessions: Sessions, mariem: int):
+def test_a_disabled_person_stays_out(sessions: Sessions, mariem: int) -> None:
     with sessions.begin() as session:
         token = people.start_session(session, session.get_one(User, mariem), HOME, "agent")
         session.get_one(User, mariem).disabled_at = utcnow()
@@ -124,7 +124,7 @@ def test_a_disabled_person_stays_out(sessions: Sessions, mariem: int):
         assert people.session_of(session, token) is None
 
 
-def test_neither_names_nor_passwords_nor_addresses_are_kept_of_tries(sessions: Sessions, mariem: int):
+def test_neither_names_nor_passwords_nor_addresses_are_kept_of_tries(sessions: Sessions, mariem: int) -> None:
     attempt(sessions, "wrong wrong")
     with sessions() as session:
         kept = session.scalars(select(SignInFailure.subject)).all()
@@ -137,7 +137,7 @@ def begin(sessions: Sessions, user_id: int) -> str:
         return people.start_session(session, session.get_one(User, user_id), HOME, "agent " * 100)
 
 
-def test_a_session_is_known_by_its_token_alone(sessions: Sessions, mariem: int):
+def test_a_session_is_known_by_its_token_alone(sessions: Sessions, mariem: int) -> None:
     token = begin(sessions, mariem)
     with sessions() as session:
         assert people.session_of(session, token).user.email == EMAIL
@@ -157,7 +157,7 @@ def test_a_session_is_known_by_its_token_alone(sessions: Sessions, mariem: int):
         ("created_at", timedelta(hours=13), False),
     ],
 )
-def test_a_session_ends_idle_or_old(sessions: Sessions, mariem: int, column: str, age: timedelta, lives: bool):
+def test_a_session_ends_idle_or_old(sessions: Sessions, mariem: int, column: str, age: timedelta, lives: bool) -> None:
     token = begin(sessions, mariem)
     with sessions.begin() as session:
         session.execute(update(UserSession).values({column: utcnow() - age}))
@@ -167,7 +167,7 @@ def test_a_session_ends_idle_or_old(sessions: Sessions, mariem: int, column: str
         assert len(session.scalars(select(UserSession)).all()) == lives
 
 
-def test_a_session_that_was_ended_is_gone(sessions: Sessions, mariem: int):
+def test_a_session_that_was_ended_is_gone(sessions: Sessions, mariem: int) -> None:
     token = begin(sessions, mariem)
     with sessions.begin() as session:
         people.end_session(session, token)
@@ -177,7 +177,7 @@ def test_a_session_that_was_ended_is_gone(sessions: Sessions, mariem: int):
 @pytest.mark.parametrize(
     "email", ["", "a", "a@b", "a b@c.mr", "a@b.mr\n", "a\x00@b.mr", "@b.mr", "a@b@c.mr", "x" * 250 + "@b.mr"]
 )
-def test_what_is_no_email_is_refused(sessions: Sessions, email: str):
+def test_what_is_no_email_is_refused(sessions: Sessions, email: str) -> None:
     if email.strip() == "a@b.mr":
         return
     with sessions() as session, pytest.raises(InvalidPerson) as caught:
@@ -185,7 +185,7 @@ def test_what_is_no_email_is_refused(sessions: Sessions, email: str):
     assert (caught.value.field, caught.value.code) == ("email", "invalid")
 
 
-def test_a_role_must_be_known_and_an_email_free(sessions: Sessions, mariem: int):
+def test_a_role_must_be_known_and_an_email_free(sessions: Sessions, mariem: int) -> None:
     for email, role, name in (("b@example.mr", "admin", "role"), (EMAIL.upper(), "viewer", "email")):
         with sessions() as session, pytest.raises(InvalidPerson) as caught:
             people.add(session, NewPerson(email, role, PASSWORD))
@@ -201,7 +201,7 @@ def test_a_role_must_be_known_and_an_email_free(sessions: Sessions, mariem: int)
         ("viewer", "operator", False),
     ],
 )
-def test_roles_stand_one_above_the_other(has: str, wants: str, may: bool):
+def test_roles_stand_one_above_the_other(has: str, wants: str, may: bool) -> None:
     assert people.may(User(role=has), wants) is may
 
 
@@ -215,7 +215,7 @@ def set_up(sessions: Sessions, token: str, email: str = EMAIL) -> str:
     return "made"
 
 
-def test_a_set_up_link_works_once(sessions: Sessions):
+def test_a_set_up_link_works_once(sessions: Sessions) -> None:
     with sessions.begin() as session:
         token = people.make_setup_link(session)
     with sessions() as session:
@@ -227,7 +227,7 @@ def test_a_set_up_link_works_once(sessions: Sessions):
         people.check_setup_link(session, token)
 
 
-def test_a_set_up_link_used_by_many_at_once_makes_one_owner(sessions: Sessions):
+def test_a_set_up_link_used_by_many_at_once_makes_one_owner(sessions: Sessions) -> None:
     with sessions.begin() as session:
         token = people.make_setup_link(session)
     with ThreadPoolExecutor(8) as pool:
@@ -235,7 +235,7 @@ def test_a_set_up_link_used_by_many_at_once_makes_one_owner(sessions: Sessions):
     assert sorted(found) == ["dead"] * 7 + ["made"]
 
 
-def test_a_set_up_link_dies_of_age_of_a_newer_one_and_of_an_owner(sessions: Sessions):
+def test_a_set_up_link_dies_of_age_of_a_newer_one_and_of_an_owner(sessions: Sessions) -> None:
     with sessions.begin() as session:
         older = people.make_setup_link(session)
         newer = people.make_setup_link(session)
@@ -250,11 +250,11 @@ def test_a_set_up_link_dies_of_age_of_a_newer_one_and_of_an_owner(sessions: Sess
 
 
 @pytest.mark.parametrize("token", ["", "x", "\ud800", "a" * 10_000])
-def test_a_made_up_link_is_dead(sessions: Sessions, token: str):
+def test_a_made_up_link_is_dead(sessions: Sessions, token: str) -> None:
     assert set_up(sessions, token) == "dead"
 
 
-def test_a_weak_password_leaves_the_link_alive(sessions: Sessions):
+def test_a_weak_password_leaves_the_link_alive(sessions: Sessions) -> None:
     with sessions.begin() as session:
         token = people.make_setup_link(session)
     with sessions() as session, pytest.raises(ValueError, match="too_short"):
@@ -262,5 +262,5 @@ def test_a_weak_password_leaves_the_link_alive(sessions: Sessions):
     assert set_up(sessions, token) == "made"
 
 
-def test_a_password_is_not_shown_by_repr():
+def test_a_password_is_not_shown_by_repr() -> None:
     assert PASSWORD not in repr(NewPerson(EMAIL, "owner", PASSWORD))

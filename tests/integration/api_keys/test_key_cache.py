@@ -40,27 +40,27 @@ def cache(sessions: Sessions, monkeypatch: pytest.MonkeyPatch) -> KeyCache:
     return KeyCache(reader_of(sessions.kw["bind"]))
 
 
-def test_of_many_callers_at_once_one_looks(sessions: Sessions, cache: KeyCache, secret: str):
+def test_of_many_callers_at_once_one_looks(sessions: Sessions, cache: KeyCache, secret: str) -> None:
     with counted(sessions.kw["bind"]) as asked, ThreadPoolExecutor(16) as pool:
         found = list(pool.map(lambda _: cache.find(secret, fresh=False), range(64)))
     assert {caller.name for caller in found} == {"shop"}
     assert len(asked) == 1
 
 
-def test_whoever_wants_it_fresh_looks(sessions: Sessions, cache: KeyCache, secret: str):
+def test_whoever_wants_it_fresh_looks(sessions: Sessions, cache: KeyCache, secret: str) -> None:
     with counted(sessions.kw["bind"]) as asked:
         for _ in range(3):
             cache.find(secret)
     assert len(asked) == 3
 
 
-def test_nobody_waits_for_one_who_is_stuck(sessions: Sessions, secret: str):
+def test_nobody_waits_for_one_who_is_stuck(sessions: Sessions, secret: str) -> None:
     cache = KeyCache(reader_of(sessions.kw["bind"]))
     with cache._looking:
         assert cache.find(secret, fresh=False).name == "shop"
 
 
-def test_an_unknown_key_is_not_remembered(cache: KeyCache, secret: str):
+def test_an_unknown_key_is_not_remembered(cache: KeyCache, secret: str) -> None:
     for _ in range(2):
         with pytest.raises(UnknownKey):
             cache.find(secret[:-1] + ("a" if secret[-1] != "a" else "b"), fresh=False)

@@ -23,13 +23,13 @@ def make(sessions: Sessions, name: str = "app", **more: object) -> tuple[str, st
 
 
 @pytest.mark.parametrize("mode", ["live", "test"])
-def test_a_secret_has_the_documented_form(sessions: Sessions, mode: str):
+def test_a_secret_has_the_documented_form(sessions: Sessions, mode: str) -> None:
     _, secret = make(sessions, mode=mode)
     assert re.fullmatch(rf"cq_{mode}_[0-9A-Za-z]{{38}}", secret)
     assert keys.is_well_formed(secret)
 
 
-def test_the_database_holds_a_digest_and_a_hint_alone(sessions: Sessions):
+def test_the_database_holds_a_digest_and_a_hint_alone(sessions: Sessions) -> None:
     _, secret = make(sessions)
     with sessions() as session:
         row = session.scalars(select(KeySecret)).one()
@@ -37,7 +37,7 @@ def test_the_database_holds_a_digest_and_a_hint_alone(sessions: Sessions):
     assert row.hint == f"cq_live_…{secret[-4:]}"
 
 
-def test_every_single_typo_is_told_apart_offline(sessions: Sessions):
+def test_every_single_typo_is_told_apart_offline(sessions: Sessions) -> None:
     _, secret = make(sessions)
     for place in range(len(secret)):
         for character in "0aZ_-é\x00":
@@ -45,18 +45,18 @@ def test_every_single_typo_is_told_apart_offline(sessions: Sessions):
                 assert not keys.is_well_formed(secret[:place] + character + secret[place + 1 :])
 
 
-def test_swapped_neighbours_are_told_apart_offline(sessions: Sessions):
+def test_swapped_neighbours_are_told_apart_offline(sessions: Sessions) -> None:
     _, secret = make(sessions)
     for place in range(8, len(secret) - 1):
         swapped = secret[:place] + secret[place + 1] + secret[place] + secret[place + 2 :]
         assert swapped == secret or not keys.is_well_formed(swapped)
 
 
-def test_secrets_do_not_repeat(sessions: Sessions):
+def test_secrets_do_not_repeat(sessions: Sessions) -> None:
     assert len({make(sessions)[1] for _ in range(50)}) == 50
 
 
-def test_authenticate_returns_what_the_key_may(sessions: Sessions):
+def test_authenticate_returns_what_the_key_may(sessions: Sessions) -> None:
     key_id, secret = make(sessions, scopes=("send",), networks=("10.0.0.0/8",), message_cap=5)
     with sessions() as session:
         caller = keys.authenticate(session, secret)
@@ -68,12 +68,12 @@ def test_authenticate_returns_what_the_key_may(sessions: Sessions):
 
 
 @pytest.mark.parametrize("address", ["", "nonsense", "::1", "10.0.0.1.evil"])
-def test_an_address_that_does_not_fit_is_not_admitted(address: str):
+def test_an_address_that_does_not_fit_is_not_admitted(address: str) -> None:
     caller = Caller(id="1", name="a", mode="live", scopes=(), networks=("10.0.0.0/8",))
     assert not caller.admits(address)
 
 
-def test_rotation_leaves_two_secrets_for_the_grace(sessions: Sessions):
+def test_rotation_leaves_two_secrets_for_the_grace(sessions: Sessions) -> None:
     key_id, old = make(sessions)
     with sessions.begin() as session:
         new = keys.rotate(session, session.get_one(ApiKey, key_id), "24h")
@@ -84,7 +84,7 @@ def test_rotation_leaves_two_secrets_for_the_grace(sessions: Sessions):
         assert [s.hint[-4:] for s in keys.live_secrets(session.get_one(ApiKey, key_id), later)] == [new[-4:]]
 
 
-def test_rotating_twice_does_not_lengthen_a_grace(sessions: Sessions):
+def test_rotating_twice_does_not_lengthen_a_grace(sessions: Sessions) -> None:
     key_id, first = make(sessions)
     for grace in ("1h", "7d"):
         with sessions.begin() as session:
@@ -94,7 +94,7 @@ def test_rotating_twice_does_not_lengthen_a_grace(sessions: Sessions):
         assert row.expires_at <= utcnow() + timedelta(hours=1)
 
 
-def test_a_revoked_key_is_unknown_with_all_its_secrets(sessions: Sessions):
+def test_a_revoked_key_is_unknown_with_all_its_secrets(sessions: Sessions) -> None:
     key_id, old = make(sessions)
     with sessions.begin() as session:
         key = session.get_one(ApiKey, key_id)
@@ -106,7 +106,7 @@ def test_a_revoked_key_is_unknown_with_all_its_secrets(sessions: Sessions):
             keys.authenticate(session, secret)
 
 
-def test_the_day_of_revocation_stays(sessions: Sessions):
+def test_the_day_of_revocation_stays(sessions: Sessions) -> None:
     key_id, _ = make(sessions)
     with sessions.begin() as session:
         keys.revoke(session, session.get_one(ApiKey, key_id))
@@ -115,7 +115,7 @@ def test_the_day_of_revocation_stays(sessions: Sessions):
         assert session.get_one(ApiKey, key_id).revoked_at == first
 
 
-def test_an_expired_key_is_unknown(sessions: Sessions):
+def test_an_expired_key_is_unknown(sessions: Sessions) -> None:
     key_id, secret = make(sessions, expires_at=utcnow() - timedelta(seconds=1))
     with sessions() as session:
         assert keys.state(session.get_one(ApiKey, key_id)) == "expired"
@@ -123,7 +123,7 @@ def test_an_expired_key_is_unknown(sessions: Sessions):
             keys.authenticate(session, secret)
 
 
-def test_a_key_is_found_by_id_and_by_a_name_of_its_own(sessions: Sessions):
+def test_a_key_is_found_by_id_and_by_a_name_of_its_own(sessions: Sessions) -> None:
     key_id, _ = make(sessions, "shop")
     make(sessions, "twin")
     make(sessions, "twin")
@@ -134,7 +134,7 @@ def test_a_key_is_found_by_id_and_by_a_name_of_its_own(sessions: Sessions):
                 keys.find(session, name)
 
 
-def test_use_is_written_down_at_most_once_a_minute():
+def test_use_is_written_down_at_most_once_a_minute() -> None:
     caller = Caller(id="1", name="a", mode="live", scopes=())
     now = utcnow()
     assert keys.needs_touch(caller)

@@ -36,20 +36,20 @@ def alarms(sessions: Sessions) -> list[tuple[str, int]]:
         return [(one.name, one.addresses) for one in callers.embedded(session)]
 
 
-def test_the_same_caller_is_noted_once_a_minute():
+def test_the_same_caller_is_noted_once_a_minute() -> None:
     memory, one, other = Memory(), Sighting.of("k", "10.0.0.1", "curl"), Sighting.of("k", "10.0.0.2", "curl")
     assert [memory.is_new(one, 60.0), memory.is_new(one, 119.9), memory.is_new(other, 119.9)] == [True, False, True]
     assert memory.is_new(one, 120.0)
 
 
-def test_a_flood_of_addresses_costs_a_few_writes_a_minute_and_key():
+def test_a_flood_of_addresses_costs_a_few_writes_a_minute_and_key() -> None:
     memory = Memory()
     new = [memory.is_new(Sighting.of("k", address, "curl"), 60.0) for address in places(200)]
     assert sum(new) == callers.MOST_A_MINUTE
     assert memory.is_new(Sighting.of("another", "10.0.0.1", "curl"), 60.0)
 
 
-def test_a_caller_is_one_row_a_day_and_a_day_has_its_bound(sessions: Sessions, monkeypatch: pytest.MonkeyPatch):
+def test_a_caller_is_one_row_a_day_and_a_day_has_its_bound(sessions: Sessions, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(callers, "MOST_A_DAY", 3)
     key_id = make(sessions)
     see(sessions, key_id, "curl/8", *places(5), *places(5))
@@ -59,7 +59,7 @@ def test_a_caller_is_one_row_a_day_and_a_day_has_its_bound(sessions: Sessions, m
         assert {one.value for one in callers.addresses(session, key_id)} == set(places(3))
 
 
-def test_an_agent_is_text_that_any_database_keeps(sessions: Sessions):
+def test_an_agent_is_text_that_any_database_keeps(sessions: Sessions) -> None:
     key_id = make(sessions)
     see(sessions, key_id, "a\x00b\x1b[31m" + "x" * 500, "10.0.0.1")
     with sessions() as session:
@@ -67,7 +67,7 @@ def test_an_agent_is_text_that_any_database_keeps(sessions: Sessions):
     assert one.value.startswith("a b [31mxxx") and len(one.value) <= callers.LONGEST_AGENT
 
 
-def test_a_key_that_phones_present_from_many_places_is_told(sessions: Sessions):
+def test_a_key_that_phones_present_from_many_places_is_told(sessions: Sessions) -> None:
     key_id = make(sessions, "Shop")
     see(sessions, key_id, PHONE_AGENT, *places(callers.MANY - 1))
     assert alarms(sessions) == []
@@ -75,7 +75,7 @@ def test_a_key_that_phones_present_from_many_places_is_told(sessions: Sessions):
     assert alarms(sessions) == [("Shop", callers.MANY)]
 
 
-def test_servers_test_keys_and_keys_with_networks_are_not(sessions: Sessions):
+def test_servers_test_keys_and_keys_with_networks_are_not(sessions: Sessions) -> None:
     see(sessions, make(sessions, "servers"), "python-httpx/0.27", *places(30))
     see(sessions, make(sessions, "tests", mode="test"), PHONE_AGENT, *places(30))
     see(sessions, make(sessions, "bound", networks=("41.138.0.0/16",)), PHONE_AGENT, *places(30))
@@ -86,14 +86,14 @@ def test_servers_test_keys_and_keys_with_networks_are_not(sessions: Sessions):
     assert alarms(sessions) == []
 
 
-def test_the_alarm_ends_a_week_after_the_last_call(sessions: Sessions):
+def test_the_alarm_ends_a_week_after_the_last_call(sessions: Sessions) -> None:
     see(sessions, make(sessions), PHONE_AGENT, *places(30))
     with sessions.begin() as session:
         session.execute(update(KeyCaller).values(day=(utcnow() - timedelta(days=9)).date()))
     assert alarms(sessions) == []
 
 
-def test_callers_are_forgotten_in_time(sessions: Sessions):
+def test_callers_are_forgotten_in_time(sessions: Sessions) -> None:
     key_id = make(sessions)
     see(sessions, key_id, "curl/8", "10.0.0.1", "10.0.0.2")
     with sessions.begin() as session:

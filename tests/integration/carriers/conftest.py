@@ -1,20 +1,12 @@
 from __future__ import annotations
 
 import datetime as dt
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 
 import pytest
 
 from dashboard.providers.base import Outgoing
-from tests.support import fake_carrier as carriers
-from tests.support.fake_carrier import Carrier
 from tests.support.outgoing import CODE, ID, PHONE, TEXT
-
-
-@pytest.fixture
-def carrier() -> Iterator[Carrier]:
-    with carriers.running() as running:
-        yield running
 
 
 @pytest.fixture

@@ -9,6 +9,8 @@ import json
 import logging
 import random
 import time
+from collections.abc import Callable
+from typing import Any
 from urllib.parse import parse_qs, parse_qsl, urlsplit
 from xml.etree import ElementTree
 
@@ -17,9 +19,9 @@ from hypothesis import given, strategies
 from hypothesis import settings as hypothesis_settings
 
 from dashboard.providers import InvalidSettings, build, http, templates
-from dashboard.providers.base import NotSent, OutcomeUnknown, Refused
+from dashboard.providers.base import NotSent, OutcomeUnknown, Outgoing, Refused
 from dashboard.providers.callbacks import Callback
-from tests.support.fake_carrier import answers
+from tests.support.fake_carrier import Carrier, answers
 from tests.support.outgoing import CODE, ID, PHONE, TEXT
 
 TOKEN, PASSWORD, SECRET = "tok-4711-abcdef", "p@ss w&rd=1", "callback-secret-0123"
@@ -27,7 +29,7 @@ JSON = '{"to": "{phone}", "n": "{phone_local:number}", "text": "{text}", "ref": 
 NASTY = "x\"y\\z\r\nSet-Cookie: a=b&c=d?e=#f <g> %00 \u2028 {text} {{ مرحبا \U0001f44b '; ]]> & /../"
 
 
-def values(**changes):
+def values(**changes: Any):
     usual = {
         "url": "https://carrier.test/send",
         "body": JSON,
@@ -38,10 +40,10 @@ def values(**changes):
 
 
 @pytest.fixture
-def make(carrier):
+def make(carrier: Carrier):
     made = []
 
-    def built(**changes):
+    def built(**changes: Any):
         changes["url"] = carrier.url + changes.get("url", "/send")
         made.append(build("http", values(**changes), "acme"))
         return made[-1]
@@ -51,7 +53,7 @@ def make(carrier):
         provider.close()
 
 
-def test_a_json_body_is_filled_by_place_and_type(make, carrier, outgoing):
+def test_a_json_body_is_filled_by_place_and_type(make, carrier: Carrier, outgoing: Callable[..., Outgoing]) -> None:
     carrier.plays(answers(200, b"{}"))
     make().send(outgoing(text=NASTY))
     request = carrier.ledger[0]
@@ -61,7 +63,7 @@ def test_a_json_body_is_filled_by_place_and_type(make, carrier, outgoing):
     assert (request.method, request.target) == ("POST", "/send")
 
 
-def test_a_form_is_encoded(make, carrier, outgoing):
+def test_a_form_is_encoded(make, carrier: Carrier, outgoing: Callable[..., Outgoing]) -> None:
     body = "to = {phone_digits}\ntext={text}\nuser = {username}\npass = {password}\ncoding={coding}\nfrom={sender}"
     make(body_format="form", body=body, username="moi", password=PASSWORD, sender="Chinqit").send(outgoing(text=NASTY))
     request = carrier.ledger[0]
@@ -78,7 +80,7 @@ def test_a_form_is_encoded(make, carrier, outgoing):
     assert request.headers["content-type"] == "application/x-www-form-urlencoded"
 
 
-def test_an_address_is_quoted(make, carrier, outgoing):
+def test_an_address_is_quoted(make, carrier: Carrier, outgoing: Callable[..., Outgoing]) -> None:
     url = "/{sender}/to/{phone_local}?text={text}&hex={text_hex}&u={unicode}&b={basic}&v={validity}"
     provider = make(method="GET", body_format="none", body="", url=url, sender="a/b?c", username="u", password="p")
     provider.send(outgoing(text=NASTY))
@@ -91,7 +93,7 @@ def test_an_address_is_quoted(make, carrier, outgoing):
     assert 590 <= int(query["v"][0]) <= 600
 
 
-def test_xml_is_escaped(make, carrier, outgoing):
+def test_xml_is_escaped(make, carrier: Carrier, outgoing: Callable[..., Outgoing]) -> None:
     body = '<?xml version="1.0"?><sms to="{phone}" key="{token}"><text>{text}</text><t x="{text}"/></sms>'
     make(body_format="xml", body=body).send(outgoing(text=NASTY))
     tree = ElementTree.fromstring(carrier.ledger[0].body)
@@ -99,7 +101,7 @@ def test_xml_is_escaped(make, carrier, outgoing):
     assert len(tree) == 2
 
 
-def test_a_plain_text_is_told_as_such(make, carrier, outgoing):
+def test_a_plain_text_is_told_as_such(make, carrier: Carrier, outgoing: Callable[..., Outgoing]) -> None:
     make(body='{"u": "{unicode:number}", "c": "{coding}", "code": "{code}", "l": "{language}"}').send(
         outgoing(text="Bonjour", encoding="gsm7", code=None, language=None)
     )
@@ -111,7 +113,7 @@ printable = strategies.text(strategies.characters(exclude_categories=["Cs", "Cc"
 
 @hypothesis_settings(max_examples=200, deadline=None)
 @given(printable)
-def test_no_text_leaves_its_place(text):
+def test_no_text_leaves_its_place(text) -> None:
     filled = dict.fromkeys(templates.PLACEHOLDERS, "0") | {"text": text}
     assert json.loads(templates.json_body('{"a": "<{text}>"}')(filled)) == {"a": f"<{text}>"}
     assert parse_qsl(templates.form("a=<{text}>\nb=1")(filled), strict_parsing=True) == [("a", f"<{text}>"), ("b", "1")]
@@ -176,7 +178,7 @@ def test_no_text_leaves_its_place(text):
         ({"nonsense": "1"}, "nonsense", "no such setting"),
     ],
 )
-def test_a_wrong_template_or_rule_is_refused_and_says_where(changes, field, says):
+def test_a_wrong_template_or_rule_is_refused_and_says_where(changes: dict[str, Any], field: str, says: str) -> None:
     with pytest.raises(InvalidSettings) as refusal:
         build("http", values(**changes))
     assert [name for name, _ in refusal.value.errors] == [field]
@@ -184,7 +186,7 @@ def test_a_wrong_template_or_rule_is_refused_and_says_where(changes, field, says
     assert TOKEN not in str(refusal.value)
 
 
-def send(make, carrier, outgoing, script, **changes):
+def send(make, carrier, outgoing, script, **changes: Any):
     carrier.plays(script)
     return make(**changes).send(outgoing())
 
@@ -202,7 +204,9 @@ def send(make, carrier, outgoing, script, **changes):
         *((429, NotSent, False), (500, NotSent, False), (503, NotSent, False), (504, OutcomeUnknown, False)),
     ],
 )
-def test_statuses_by_default(make, carrier, outgoing, status, error, configuration):
+def test_statuses_by_default(
+    make, carrier: Carrier, outgoing: Callable[..., Outgoing], status: Any, error: Any, configuration: Any
+) -> None:
     with pytest.raises(error) as fault:
         send(make, carrier, outgoing, answers(status))
     assert (fault.value.code, fault.value.configuration) == (f"http_{status}", configuration)
@@ -234,7 +238,9 @@ RULES = {
         *((203, b"NOT OK", OutcomeUnknown), (201, b"", OutcomeUnknown)),
     ],
 )
-def test_rules_on_status_and_body(make, carrier, outgoing, status, body, error):
+def test_rules_on_status_and_body(
+    make, carrier: Carrier, outgoing: Callable[..., Outgoing], status: Any, body: Any, error: Any
+) -> None:
     if error is None:
         assert send(make, carrier, outgoing, answers(status, body), **RULES).reference == ID
         return
@@ -255,12 +261,16 @@ def test_rules_on_status_and_body(make, carrier, outgoing, status, body, error):
         ),
     ],
 )
-def test_where_the_reference_stands(make, carrier, outgoing, where, reference):
+def test_where_the_reference_stands(
+    make, carrier: Carrier, outgoing: Callable[..., Outgoing], where: Any, reference: Any
+) -> None:
     script = answers(200, b'{"data": [{"id": 77}]}', X_Message_Id="h-1")
     assert send(make, carrier, outgoing, script, reference_from=where).reference == reference
 
 
-def test_a_huge_or_endless_answer_is_judged_by_its_status(make, carrier, outgoing):
+def test_a_huge_or_endless_answer_is_judged_by_its_status(
+    make, carrier: Carrier, outgoing: Callable[..., Outgoing]
+) -> None:
     assert send(make, carrier, outgoing, answers(200, b"x" * (4 << 20)), reference_from="body (y)").reference == ID
     with pytest.raises(OutcomeUnknown):
         send(
@@ -269,7 +279,7 @@ def test_a_huge_or_endless_answer_is_judged_by_its_status(make, carrier, outgoin
 
 
 @pytest.mark.parametrize("pattern", ["a.*b", "a.*a.*b", "a.*a.*a.*b", "(a|a)(a|a)(a|a)b", "a{1,900}b"])
-def test_no_pattern_holds_a_worker(make, carrier, outgoing, pattern):
+def test_no_pattern_holds_a_worker(make, carrier: Carrier, outgoing: Callable[..., Outgoing], pattern: str) -> None:
     provider = make(taken_when=f"body {pattern}")
     carrier.plays(answers(200, b"a" * 60_000))
     started = time.monotonic()
@@ -278,7 +288,7 @@ def test_no_pattern_holds_a_worker(make, carrier, outgoing, pattern):
     assert time.monotonic() - started < 3
 
 
-def test_resets_silence_and_a_closed_port(carrier, outgoing):
+def test_resets_silence_and_a_closed_port(carrier: Carrier, outgoing: Callable[..., Outgoing]) -> None:
     read = http.HttpSettings.read(values(url=carrier.url + "/", repeatable="on"))
     made = http.Http("acme", read, timeout=0.4)
     carrier.plays(lambda wire: wire.reset(), lambda wire: wire.hang())
@@ -293,7 +303,7 @@ def test_resets_silence_and_a_closed_port(carrier, outgoing):
     made.close()
 
 
-def test_nothing_is_sent_before_retry_after(make, carrier, outgoing):
+def test_nothing_is_sent_before_retry_after(make, carrier: Carrier, outgoing: Callable[..., Outgoing]) -> None:
     provider = make()
     carrier.plays(answers(429, Retry_After="1"), answers(200))
     for _ in range(5):
@@ -305,7 +315,9 @@ def test_nothing_is_sent_before_retry_after(make, carrier, outgoing):
     assert carrier.ledger[1].at - carrier.ledger[0].at >= 1
 
 
-def test_nothing_of_a_text_a_number_or_a_credential_is_told(make, carrier, outgoing, caplog):
+def test_nothing_of_a_text_a_number_or_a_credential_is_told(
+    make, carrier: Carrier, outgoing: Callable[..., Outgoing], caplog: pytest.LogCaptureFixture
+) -> None:
     caplog.set_level(logging.DEBUG)
     provider = make(method="GET", body_format="none", body="", url="/?t={text}&to={phone}&k={token}", password=PASSWORD)
     echo = f"{TEXT} {PHONE} {TOKEN}".encode()
@@ -338,7 +350,7 @@ def reports(provider, body=b"", headers=None, query=None):
     )
 
 
-def test_a_json_report(make):
+def test_a_json_report(make) -> None:
     reply = reports(make(**CALLBACK), b'{"id": 77, "report": {"state": "undeliv", "error": "Absent Subscriber"}}')
     receipt = reply.receipts[0]
     assert (reply.status, reply.text) == (200, "OK")
@@ -346,7 +358,7 @@ def test_a_json_report(make):
     assert receipt.message_id is None
 
 
-def test_a_list_of_reports_by_our_id(make):
+def test_a_list_of_reports_by_our_id(make) -> None:
     provider = make(**CALLBACK, callback_list="items", callback_names="id", callback_states="1 = sent\n2=delivered")
     body = {
         "items": [
@@ -362,7 +374,7 @@ def test_a_list_of_reports_by_our_id(make):
     ]
 
 
-def test_a_form_and_a_query(make):
+def test_a_form_and_a_query(make) -> None:
     fields = CALLBACK | {"callback_reference": "message.id", "callback_state": "status", "callback_error": "err"}
     receipt = reports(
         make(**fields | {"callback_format": "form"}), b"message.id=a%2Fb&status=DELIVRD&err=000"
@@ -378,11 +390,11 @@ def test_a_form_and_a_query(make):
 @pytest.mark.parametrize(
     "headers", [{}, {"x-secret": ""}, {"x-secret": SECRET + "x"}, {"x-secret": "é"}, {"x-other": SECRET}]
 )
-def test_a_report_without_the_secret_is_refused(make, headers):
+def test_a_report_without_the_secret_is_refused(make, headers: dict[str, Any]) -> None:
     assert reports(make(**CALLBACK), b'{"id": 1, "report": {"state": "SENT"}}', headers).status == 403
 
 
-def test_a_signed_report(make):
+def test_a_signed_report(make) -> None:
     provider = make(**CALLBACK, callback_check="hmac", callback_field="X-Sign")
     body = b'{"id": 1, "report": {"state": "SENT"}}'
     sign = hmac.new(SECRET.encode(), body, hashlib.sha256).hexdigest()
@@ -392,17 +404,17 @@ def test_a_signed_report(make):
     assert reports(provider, body, {"x-sign": ""}).status == 403
 
 
-def test_a_carrier_without_reports_refuses_them(make):
+def test_a_carrier_without_reports_refuses_them(make) -> None:
     assert reports(make(), b"{}").status == 403
 
 
-def test_an_error_that_may_hold_a_number_is_not_repeated(make):
+def test_an_error_that_may_hold_a_number_is_not_repeated(make) -> None:
     for error in (PHONE, f"no route to {PHONE}", "x" * 200, "", None, {}, []):
         body = json.dumps({"id": 1, "report": {"state": "FAILED", "error": error}}).encode()
         assert reports(make(**CALLBACK), body).receipts[0].code == "carrier_failed"
 
 
-def test_garbage_in_a_report_says_nothing(make):
+def test_garbage_in_a_report_says_nothing(make) -> None:
     dice = random.Random(5)
     pieces = [None, 1, True, [], {}, "", [None], {"id": {}}, -1, 1e400, "DELIVRD"]
     for changes in ({}, {"callback_list": "a.0.b"}, {"callback_format": "form"}, {"callback_format": "query"}):

@@ -6,11 +6,14 @@ import json
 import random
 import time
 from collections import Counter
+from collections.abc import Callable
+from typing import Any
 
 import pytest
 
 from dashboard.providers import KINDS
-from dashboard.providers.base import Alone, NotSent, Outcome, OutcomeUnknown, Refused
+from dashboard.providers.base import Alone, NotSent, Outcome, OutcomeUnknown, Outgoing, Refused
+from tests.support.fake_carrier import Carrier
 from tests.support.stack import until
 
 TEXTS = 150
@@ -66,7 +69,9 @@ class Faulty:
 
 
 @pytest.mark.parametrize("kind", SETTINGS)
-def test_nothing_is_lost_and_doubles_come_from_lost_answers_alone(kind, carrier, outgoing):
+def test_nothing_is_lost_and_doubles_come_from_lost_answers_alone(
+    kind: Any, carrier: Carrier, outgoing: Callable[..., Outgoing]
+) -> None:
     faulty = Faulty(kind)
     carrier.plays(faulty)
     settings = SETTINGS[kind] | {ADDRESS[kind]: carrier.url + ("/send" if kind == "http" else "")}

@@ -5,6 +5,7 @@ from __future__ import annotations
 import signal
 import time
 import uuid
+from pathlib import Path
 
 import pytest
 
@@ -48,7 +49,7 @@ def run_processes(address: str, rate: float, seconds: float, count: int = 3) -> 
 
 
 @pytest.mark.parametrize("rate", [50, 500])
-def test_three_processes_with_two_binds_send_at_the_one_rate(valkey, rate):
+def test_three_processes_with_two_binds_send_at_the_one_rate(valkey: str, rate: int) -> None:
     sent = run_processes(valkey, rate, 2)
     assert sum(bool(times) for times in sent) == 2
     times = sorted(moment for each in sent for moment in each)
@@ -58,14 +59,14 @@ def test_three_processes_with_two_binds_send_at_the_one_rate(valkey, rate):
     assert busiest <= rate * 1.06
 
 
-def test_a_bind_is_kept_by_asking_and_freed_by_saying_so(valkey):
+def test_a_bind_is_kept_by_asking_and_freed_by_saying_so(valkey: str) -> None:
     first, second = share(valkey, "a"), share(valkey, "a")
     assert [first.take_slot(1), second.take_slot(1), first.take_slot(1)] == [True, False, True]
     first.free_slot()
     assert [second.take_slot(1), first.take_slot(1)] == [True, False]
 
 
-def test_a_bind_that_nobody_asks_for_runs_out(valkey, monkeypatch):
+def test_a_bind_that_nobody_asks_for_runs_out(valkey: str, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(sharing, "LEASE", 0.2)
     dead, heir = share(valkey, "b"), share(valkey, "b")
     assert dead.take_slot(1) and not heir.take_slot(1)
@@ -73,11 +74,11 @@ def test_a_bind_that_nobody_asks_for_runs_out(valkey, monkeypatch):
     assert not dead.take_slot(1)
 
 
-def test_carriers_do_not_share_with_one_another(valkey):
+def test_carriers_do_not_share_with_one_another(valkey: str) -> None:
     assert share(valkey, "c").take_slot(1) and share(valkey, "d").take_slot(1)
 
 
-def test_throttling_halves_everybodys_rate_for_a_while(valkey, monkeypatch):
+def test_throttling_halves_everybodys_rate_for_a_while(valkey: str, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(sharing, "SLOW", 0.3)
     one, other = share(valkey, "e"), share(valkey, "e")
     assert 0.09 < one.permits(100, 10).wait <= 0.1
@@ -88,7 +89,7 @@ def test_throttling_halves_everybodys_rate_for_a_while(valkey, monkeypatch):
     assert 0.09 < other.permits(100, 10).wait <= 0.1
 
 
-def test_a_wiped_valkey_costs_nobody_the_bind(valkey):
+def test_a_wiped_valkey_costs_nobody_the_bind(valkey: str) -> None:
     holder, other = share(valkey, "f"), share(valkey, "f")
     assert holder.take_slot(1)
     sharing.connect(valkey).flushall()
@@ -96,7 +97,9 @@ def test_a_wiped_valkey_costs_nobody_the_bind(valkey):
     assert holder.take_slot(1) and not other.take_slot(1)
 
 
-def test_without_valkey_a_bind_stays_held_and_each_sends_its_part(tmp_path, monkeypatch):
+def test_without_valkey_a_bind_stays_held_and_each_sends_its_part(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
     with running(tmp_path) as (address, process):
         holder, other = share(address, "g"), share(address, "g")
         assert holder.take_slot(2)
@@ -109,7 +112,7 @@ def test_without_valkey_a_bind_stays_held_and_each_sends_its_part(tmp_path, monk
         assert other.take_slot(2)  # by now every lease is over
 
 
-def test_a_hung_valkey_is_waited_for_once_and_not_at_every_segment(tmp_path):
+def test_a_hung_valkey_is_waited_for_once_and_not_at_every_segment(tmp_path: Path) -> None:
     with running(tmp_path) as (address, process):
         ours = share(address, "h")
         assert ours.take_slot(1) and ours.permits(1000, 1).granted

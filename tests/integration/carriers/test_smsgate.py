@@ -9,26 +9,28 @@ import json
 import logging
 import random
 import time
+from collections.abc import Callable
 from datetime import UTC, datetime, timedelta
+from typing import Any
 
 import pytest
 
 from dashboard.providers import InvalidSettings, build, smsgate
-from dashboard.providers.base import NotSent, OutcomeUnknown, Refused
+from dashboard.providers.base import NotSent, OutcomeUnknown, Outgoing, Refused
 from dashboard.providers.callbacks import Callback
-from tests.support.fake_carrier import Wire, answers
+from tests.support.fake_carrier import Carrier, Wire, answers
 from tests.support.outgoing import CODE, ID, PHONE, TEXT
 
 PASSWORD, KEY = "pass-w0rd-of-the-phone", "signing-key-of-the-phone"
 
 
-def settings(**changes):
+def settings(**changes: Any):
     values = {"mode": "local", "username": "sms", "password": PASSWORD, "signing_key": KEY}
     return values | {"allow_http": "on", "allow_private": "on"} | changes
 
 
 @pytest.fixture
-def provider(carrier):
+def provider(carrier: Carrier):
     carrier.plays(phone({}))
     made = build("smsgate", settings(address=carrier.url), "phone")
     yield made
@@ -53,7 +55,9 @@ def phone(states):
     return play
 
 
-def test_a_code_reaches_the_phone_first_and_dies_with_its_validity(provider, carrier, outgoing):
+def test_a_code_reaches_the_phone_first_and_dies_with_its_validity(
+    provider, carrier: Carrier, outgoing: Callable[..., Outgoing]
+) -> None:
     until = datetime.now(UTC) + timedelta(seconds=90)
     assert provider.send(outgoing(valid_until=until)).reference == ID
     request = carrier.ledger[0]
@@ -70,7 +74,9 @@ def test_a_code_reaches_the_phone_first_and_dies_with_its_validity(provider, car
     }
 
 
-def test_a_message_has_no_priority_and_goes_by_the_chosen_sim(carrier, outgoing):
+def test_a_message_has_no_priority_and_goes_by_the_chosen_sim(
+    carrier: Carrier, outgoing: Callable[..., Outgoing]
+) -> None:
     carrier.plays(answers(202, b'{"id": "x"}'))
     made = build("smsgate", settings(address=carrier.url, mode="cloud", sim="2", device_id="dev1"))
     assert made.send(outgoing(code=None)).reference == "x"
@@ -79,14 +85,14 @@ def test_a_message_has_no_priority_and_goes_by_the_chosen_sim(carrier, outgoing)
     made.close()
 
 
-def test_cloud_mode_goes_to_the_apps_own_server():
+def test_cloud_mode_goes_to_the_apps_own_server() -> None:
     read = smsgate.SmsGateSettings.read({"mode": "cloud", "username": "u", "password": "p"})
     made = smsgate.SmsGate("phone", read)
     assert made.url == "https://api.sms-gate.app/3rdparty/v1/messages"
     made.close()
 
 
-def test_a_repeat_is_known_and_taken(provider, carrier, outgoing):
+def test_a_repeat_is_known_and_taken(provider, carrier: Carrier, outgoing: Callable[..., Outgoing]) -> None:
     assert provider.send(outgoing()).reference == ID
     assert provider.send(outgoing(attempt=2)).reference == ID
     assert [request.method for request in carrier.ledger] == ["POST", "POST", "GET"]
@@ -95,19 +101,25 @@ def test_a_repeat_is_known_and_taken(provider, carrier, outgoing):
 @pytest.mark.parametrize(
     ("state", "delivered"), [("Delivered", True), ("Sent", False), ("Pending", False), ("Odd", False)]
 )
-def test_a_repeat_tells_what_became_of_it(provider, carrier, outgoing, state, delivered):
+def test_a_repeat_tells_what_became_of_it(
+    provider, carrier: Carrier, outgoing: Callable[..., Outgoing], state: str, delivered: bool
+) -> None:
     carrier.plays(phone({ID: state}))
     assert provider.send(outgoing()).delivered is delivered
 
 
-def test_a_repeat_of_a_text_that_failed_is_refused(provider, carrier, outgoing):
+def test_a_repeat_of_a_text_that_failed_is_refused(
+    provider, carrier: Carrier, outgoing: Callable[..., Outgoing]
+) -> None:
     carrier.plays(phone({ID: "Failed"}))
     with pytest.raises(Refused, match="phone_no_service"):
         provider.send(outgoing())
 
 
 @pytest.mark.parametrize("script", [lambda wire: wire.reset(), answers(500), answers(200, b"\xff"), answers(404)])
-def test_a_repeat_is_taken_even_if_its_state_cannot_be_had(provider, carrier, outgoing, script):
+def test_a_repeat_is_taken_even_if_its_state_cannot_be_had(
+    provider, carrier: Carrier, outgoing: Callable[..., Outgoing], script: Any
+) -> None:
     carrier.plays(answers(409), script)
     assert provider.send(outgoing()).reference == ID
 
@@ -120,7 +132,9 @@ def test_a_repeat_is_taken_even_if_its_state_cannot_be_had(provider, carrier, ou
         *((429, NotSent, False), (500, NotSent, False), (503, NotSent, False), (504, NotSent, False)),
     ],
 )
-def test_statuses(provider, carrier, outgoing, status, error, configuration):
+def test_statuses(
+    provider, carrier: Carrier, outgoing: Callable[..., Outgoing], status: Any, error: Any, configuration: Any
+) -> None:
     carrier.plays(answers(status, b'{"message": "queue limits exceeded"}'))
     with pytest.raises(error) as fault:
         provider.send(outgoing())
@@ -128,11 +142,11 @@ def test_statuses(provider, carrier, outgoing, status, error, configuration):
     assert len(carrier.ledger) == 1
 
 
-def test_a_doubtful_text_may_be_repeated_and_leaves_once(carrier, outgoing):
+def test_a_doubtful_text_may_be_repeated_and_leaves_once(carrier: Carrier, outgoing: Callable[..., Outgoing]) -> None:
     """The phone took it and the answer was lost: the repeat meets a 409."""
     states: dict[str, str] = {}
 
-    def lost(wire):
+    def lost(wire) -> None:
         states[json.loads(wire.request.body)["id"]] = "Pending"
         wire.reset()
 
@@ -146,7 +160,7 @@ def test_a_doubtful_text_may_be_repeated_and_leaves_once(carrier, outgoing):
     made.close()
 
 
-def test_a_hung_phone_and_its_state_share_one_clock(carrier, outgoing):
+def test_a_hung_phone_and_its_state_share_one_clock(carrier: Carrier, outgoing: Callable[..., Outgoing]) -> None:
     read = smsgate.SmsGateSettings.read(settings(address=carrier.url))
     made = smsgate.SmsGate("phone", read, timeout=0.6)
     carrier.plays(answers(409), lambda wire: wire.hang())
@@ -156,7 +170,7 @@ def test_a_hung_phone_and_its_state_share_one_clock(carrier, outgoing):
     made.close()
 
 
-def test_nothing_is_sent_before_retry_after(provider, carrier, outgoing):
+def test_nothing_is_sent_before_retry_after(provider, carrier: Carrier, outgoing: Callable[..., Outgoing]) -> None:
     carrier.plays(answers(503, Retry_After="1"), phone({}))
     for _ in range(5):
         with pytest.raises(NotSent):
@@ -167,7 +181,9 @@ def test_nothing_is_sent_before_retry_after(provider, carrier, outgoing):
     assert carrier.ledger[1].at - carrier.ledger[0].at >= 1
 
 
-def test_nothing_of_a_text_a_number_or_a_credential_is_told(provider, carrier, outgoing, caplog):
+def test_nothing_of_a_text_a_number_or_a_credential_is_told(
+    provider, carrier: Carrier, outgoing: Callable[..., Outgoing], caplog: pytest.LogCaptureFixture
+) -> None:
     caplog.set_level(logging.DEBUG)
     carrier.plays(answers(400, f"{PHONE} {TEXT}".encode()), lambda wire: wire.raw(f"{CODE}\r\n\r\n".encode()))
     said = [repr(provider.settings)]
@@ -193,7 +209,7 @@ def test_nothing_of_a_text_a_number_or_a_credential_is_told(provider, carrier, o
         ({"address": "http://x", "ca_certificate": "nonsense"}, "ca_certificate"),
     ],
 )
-def test_wrong_settings_are_refused_by_field(changes, field):
+def test_wrong_settings_are_refused_by_field(changes: dict[str, Any], field: str) -> None:
     with pytest.raises(InvalidSettings) as refusal:
         build("smsgate", settings(**changes))
     assert [name for name, _ in refusal.value.errors] == [field]
@@ -201,14 +217,14 @@ def test_wrong_settings_are_refused_by_field(changes, field):
     assert PASSWORD not in repr(refusal.value.__context__)
 
 
-def webhook(event="sms:delivered", **payload):
+def webhook(event="sms:delivered", **payload: Any):
     usual = {"messageId": ID, "recipient": PHONE, "deliveredAt": "2026-11-22T02:10:00.000+07:00"}
     return json.dumps(
         {"deviceId": "d", "event": event, "id": "e", "payload": usual | payload, "webhookId": "w"}
     ).encode()
 
 
-def call(provider, body, stamp=None, key=KEY, **changes):
+def call(provider, body, stamp=None, key=KEY, **changes: Any):
     stamp = str(int(time.time())) if stamp is None else stamp
     signature = hmac.new(key.encode(), body + stamp.encode(), hashlib.sha256).hexdigest()
     headers = {"x-timestamp": stamp, "x-signature": signature} | changes
@@ -226,18 +242,18 @@ def call(provider, body, stamp=None, key=KEY, **changes):
         ("sms:cancelled", {}, "failed", "phone_failed"),
     ],
 )
-def test_events(provider, event, payload, state, code):
+def test_events(provider, event: str, payload: dict[str, Any], state: str, code: str | None) -> None:
     receipt = call(provider, webhook(event, **payload)).receipts[0]
     assert (receipt.references, receipt.message_id, receipt.state, receipt.code) == ((ID,), ID, state, code)
     assert receipt.at == datetime(2026, 11, 21, 19, 10, tzinfo=UTC)
 
 
-def test_other_events_say_nothing(provider):
+def test_other_events_say_nothing(provider) -> None:
     for event in ("sms:received", "system:ping", None, 3, []):
         assert call(provider, webhook(event)).receipts == ()
 
 
-def test_forged_and_old_webhooks_are_refused(provider):
+def test_forged_and_old_webhooks_are_refused(provider) -> None:
     now = int(time.time())
     assert call(provider, webhook()).status == 200
     assert call(provider, webhook(), str(now - 290)).status == 200
@@ -249,7 +265,7 @@ def test_forged_and_old_webhooks_are_refused(provider):
     assert call(build("smsgate", settings(address="http://x", signing_key="")), webhook(), key="").status == 403
 
 
-def test_garbage_that_is_signed_says_nothing(provider):
+def test_garbage_that_is_signed_says_nothing(provider) -> None:
     dice = random.Random(3)
     pieces = [None, 1, True, [], {}, "", [None], -1, 1e400]
     bodies = [b"", b"\xff", b"null", b"[]", b"[" * 5000, b'{"event": "sms:sent", "payload": []}']
@@ -265,7 +281,7 @@ def test_garbage_that_is_signed_says_nothing(provider):
 @pytest.mark.parametrize(
     ("state", "read"), [("Sent", "sent"), ("Delivered", "delivered"), ("Failed", "failed"), ("Pending", None)]
 )
-def test_a_state_may_be_asked_for(provider, carrier, state, read):
+def test_a_state_may_be_asked_for(provider, carrier: Carrier, state: str, read: str | None) -> None:
     carrier.plays(phone({ID: state}))
     found = provider.ask(ID)
     assert (found.state if found else None) == read

@@ -8,17 +8,19 @@ import json
 import logging
 import random
 import time
+from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
 from datetime import UTC, datetime
 from pathlib import Path
+from typing import Any
 
 import jsonschema
 import pytest
 
 from dashboard.providers import build, whatsapp
-from dashboard.providers.base import TOO_LATE, NotSent, OutcomeUnknown, Refused
+from dashboard.providers.base import TOO_LATE, NotSent, OutcomeUnknown, Outgoing, Refused
 from dashboard.providers.callbacks import Callback
-from tests.support.fake_carrier import answers
+from tests.support.fake_carrier import Carrier, answers
 from tests.support.outgoing import CODE, ID, PHONE, TEXT
 from tests.support.stack import until
 
@@ -54,25 +56,27 @@ CONFIGURATION = [
 ]
 
 
-def settings(**changes):
+def settings(**changes: Any):
     values = {"phone_number_id": "106540352242922", "access_token": TOKEN, "app_secret": APP_SECRET}
     values |= {"verify_token": VERIFY, "template_fr": "code_fr", "template_ar": "code_ar", "language_fr": "fr"}
     return values | changes
 
 
 @pytest.fixture
-def provider(carrier):
+def provider(carrier: Carrier):
     carrier.plays(answers(200, TAKEN))
     made = build("whatsapp", settings(base_url=carrier.url, allow_http="on", allow_private="on"), "wa")
     yield made
     made.close()
 
 
-def graph(code, status=400, **more):
+def graph(code, status=400, **more: Any):
     return answers(status, json.dumps({"error": {"message": f"about {PHONE}", "code": code, **more}}).encode())
 
 
-def test_a_code_leaves_as_an_authentication_template(provider, carrier, outgoing):
+def test_a_code_leaves_as_an_authentication_template(
+    provider, carrier: Carrier, outgoing: Callable[..., Outgoing]
+) -> None:
     outcome = provider.send(outgoing(channel="whatsapp"))
     request = carrier.ledger[0]
     body = json.loads(request.body)
@@ -90,13 +94,15 @@ def test_a_code_leaves_as_an_authentication_template(provider, carrier, outgoing
     ("language", "template", "code"),
     [("fr", "code_fr", "fr"), ("ar", "code_ar", "ar"), ("en", "code_fr", "fr"), (None, "code_fr", "fr")],
 )
-def test_each_language_has_its_template_and_another_stands_in(provider, carrier, outgoing, language, template, code):
+def test_each_language_has_its_template_and_another_stands_in(
+    provider, carrier: Carrier, outgoing: Callable[..., Outgoing], language: str | None, template: str, code: str
+) -> None:
     provider.send(outgoing(language=language))
     sent = json.loads(carrier.ledger[0].body)["template"]
     assert (sent["name"], sent["language"]) == (template, {"policy": "deterministic", "code": code})
 
 
-def test_the_schema_can_fail(outgoing):
+def test_the_schema_can_fail(outgoing: Callable[..., Outgoing]) -> None:
     read = whatsapp.WhatsAppSettings.read(settings())
     body = whatsapp.request(read, outgoing())
     for path, value in ((("type",), "text"), (("template", "name"), "Ä"), (("template", "language", "policy"), "x")):
@@ -109,7 +115,7 @@ def test_the_schema_can_fail(outgoing):
             jsonschema.validate(broken, SCHEMA)
 
 
-def test_a_plain_text_is_refused_without_a_call(provider, carrier, outgoing):
+def test_a_plain_text_is_refused_without_a_call(provider, carrier: Carrier, outgoing: Callable[..., Outgoing]) -> None:
     with pytest.raises(Refused, match="whatsapp_takes_codes_only"):
         provider.send(outgoing(code=None))
     assert carrier.ledger == []
@@ -117,7 +123,9 @@ def test_a_plain_text_is_refused_without_a_call(provider, carrier, outgoing):
 
 @pytest.mark.parametrize("code", AGAIN)
 @pytest.mark.parametrize("status", [400, 429, 500])
-def test_passing_errors_are_tried_again(provider, carrier, outgoing, code, status):
+def test_passing_errors_are_tried_again(
+    provider, carrier: Carrier, outgoing: Callable[..., Outgoing], code: Any, status: int
+) -> None:
     carrier.plays(graph(code, status))
     with pytest.raises(NotSent) as fault:
         provider.send(outgoing())
@@ -128,7 +136,9 @@ def test_passing_errors_are_tried_again(provider, carrier, outgoing, code, statu
 @pytest.mark.parametrize(
     ("code", "name"), [(131026, "not_on_whatsapp"), (130472, "whatsapp_withheld"), (131049, "whatsapp_withheld")]
 )
-def test_who_is_not_reached_by_whatsapp_may_be_by_sms(provider, carrier, outgoing, code, name):
+def test_who_is_not_reached_by_whatsapp_may_be_by_sms(
+    provider, carrier: Carrier, outgoing: Callable[..., Outgoing], code: int, name: str
+) -> None:
     carrier.plays(graph(code, 500, is_transient=True))
     with pytest.raises(Refused) as fault:
         provider.send(outgoing())
@@ -139,7 +149,9 @@ def test_who_is_not_reached_by_whatsapp_may_be_by_sms(provider, carrier, outgoin
 
 @pytest.mark.parametrize("code", CONFIGURATION)
 @pytest.mark.parametrize("status", [400, 401, 500])
-def test_faults_of_configuration_are_marked(provider, carrier, outgoing, code, status):
+def test_faults_of_configuration_are_marked(
+    provider, carrier: Carrier, outgoing: Callable[..., Outgoing], code: Any, status: int
+) -> None:
     carrier.plays(graph(code, status))
     with pytest.raises(Refused) as fault:
         provider.send(outgoing())
@@ -150,14 +162,18 @@ def test_faults_of_configuration_are_marked(provider, carrier, outgoing, code, s
     ("code", "status", "error"),
     [(131047, 400, Refused), (1, 500, NotSent), (999999, 503, NotSent), (555, 429, NotSent)],
 )
-def test_other_codes_go_by_the_status(provider, carrier, outgoing, code, status, error):
+def test_other_codes_go_by_the_status(
+    provider, carrier: Carrier, outgoing: Callable[..., Outgoing], code: int, status: int, error: Any
+) -> None:
     carrier.plays(graph(code, status))
     with pytest.raises(error):
         provider.send(outgoing())
     assert len(carrier.ledger) == 1
 
 
-def test_a_transient_error_is_tried_again_whatever_its_code(provider, carrier, outgoing):
+def test_a_transient_error_is_tried_again_whatever_its_code(
+    provider, carrier: Carrier, outgoing: Callable[..., Outgoing]
+) -> None:
     carrier.plays(graph(131047, 400, is_transient=True))
     with pytest.raises(NotSent):
         provider.send(outgoing())
@@ -172,7 +188,15 @@ def test_a_transient_error_is_tried_again_whatever_its_code(provider, carrier, o
     ],
 )
 @pytest.mark.parametrize("body", [b"", b"<html>", b'{"error": "x"}', b'{"error": {"code": "190"}}', b"[]", b"\xff"])
-def test_without_a_code_the_status_decides(provider, carrier, outgoing, status, error, configuration, body):
+def test_without_a_code_the_status_decides(
+    provider,
+    carrier: Carrier,
+    outgoing: Callable[..., Outgoing],
+    status: Any,
+    error: Any,
+    configuration: Any,
+    body: bytes,
+) -> None:
     carrier.plays(answers(status, body))
     with pytest.raises(error) as fault:
         provider.send(outgoing())
@@ -183,19 +207,21 @@ def test_without_a_code_the_status_decides(provider, carrier, outgoing, status, 
 @pytest.mark.parametrize(
     "body", [b"", b"OK", b"{}", b'{"messages": []}', b'{"messages": [{"id": true}]}', b"null", b"[" * 50_000]
 )
-def test_a_success_without_a_reference_leaves_the_outcome_unknown(provider, carrier, outgoing, body):
+def test_a_success_without_a_reference_leaves_the_outcome_unknown(
+    provider, carrier: Carrier, outgoing: Callable[..., Outgoing], body: bytes
+) -> None:
     carrier.plays(answers(200, body))
     with pytest.raises(OutcomeUnknown, match="whatsapp_bad_answer"):
         provider.send(outgoing())
 
 
-def test_an_error_in_a_success_counts(provider, carrier, outgoing):
+def test_an_error_in_a_success_counts(provider, carrier: Carrier, outgoing: Callable[..., Outgoing]) -> None:
     carrier.plays(graph(131026, 200))
     with pytest.raises(Refused, match="not_on_whatsapp"):
         provider.send(outgoing())
 
 
-def test_nothing_is_sent_before_retry_after(provider, carrier, outgoing):
+def test_nothing_is_sent_before_retry_after(provider, carrier: Carrier, outgoing: Callable[..., Outgoing]) -> None:
     limited = json.dumps({"error": {"code": 130429}}).encode()
     carrier.plays(answers(429, limited, Retry_After="1"), answers(200, TAKEN))
     with pytest.raises(NotSent) as fault:
@@ -215,7 +241,7 @@ def test_nothing_is_sent_before_retry_after(provider, carrier, outgoing):
     assert carrier.ledger[1].at - carrier.ledger[0].at >= 1
 
 
-def test_resets_and_silence_are_told_apart(carrier, outgoing):
+def test_resets_and_silence_are_told_apart(carrier: Carrier, outgoing: Callable[..., Outgoing]) -> None:
     made = whatsapp.WhatsApp(
         "wa", whatsapp.WhatsAppSettings.read(settings(base_url=carrier.url, allow_http=1, allow_private=1)), timeout=0.4
     )
@@ -230,7 +256,9 @@ def test_resets_and_silence_are_told_apart(carrier, outgoing):
     made.close()
 
 
-def test_nothing_of_a_text_a_number_or_a_credential_is_told(provider, carrier, outgoing, caplog):
+def test_nothing_of_a_text_a_number_or_a_credential_is_told(
+    provider, carrier: Carrier, outgoing: Callable[..., Outgoing], caplog: pytest.LogCaptureFixture
+) -> None:
     caplog.set_level(logging.DEBUG)
     carrier.plays(graph(131047), graph(190), answers(200, TAKEN), answers(500, CODE.encode()))
     said = [repr(provider.settings), repr(outgoing()).replace(PHONE, "")]
@@ -243,7 +271,9 @@ def test_nothing_of_a_text_a_number_or_a_credential_is_told(provider, carrier, o
         assert secret not in "".join(said) + caplog.text
 
 
-def test_a_text_that_waited_too_long_is_handed_back(provider, carrier, outgoing):
+def test_a_text_that_waited_too_long_is_handed_back(
+    provider, carrier: Carrier, outgoing: Callable[..., Outgoing]
+) -> None:
     told = []
     provider.hand_over([outgoing(start_by=time.monotonic() - 1)], lambda _item, result: told.append(result))
     until(lambda: told, 5)
@@ -251,7 +281,7 @@ def test_a_text_that_waited_too_long_is_handed_back(provider, carrier, outgoing)
     assert not carrier.ledger
 
 
-def test_many_at_once(provider, carrier, outgoing):
+def test_many_at_once(provider, carrier: Carrier, outgoing: Callable[..., Outgoing]) -> None:
     """Each text once, each outcome once."""
     told = []
     provider.hand_over([outgoing(id=str(n)) for n in range(100)], lambda item, result: told.append((item.id, result)))
@@ -262,11 +292,11 @@ def test_many_at_once(provider, carrier, outgoing):
     assert carrier.connections <= whatsapp.PARALLEL
 
 
-def status(state, reference="wamid.A", **more):
+def status(state, reference="wamid.A", **more: Any):
     return {"id": reference, "status": state, "timestamp": "1764000000", "recipient_id": PHONE[1:], **more}
 
 
-def payload(*statuses):
+def payload(*statuses: Any):
     value = {"messaging_product": "whatsapp", "metadata": {}, "statuses": list(statuses)}
     return {
         "object": "whatsapp_business_account",
@@ -283,7 +313,7 @@ def report(provider, body, signature=None):
     return provider.called_back(Callback("POST", {}, headers, body))
 
 
-def test_reports_are_read_in_any_order_and_number(provider):
+def test_reports_are_read_in_any_order_and_number(provider) -> None:
     failed = status("failed", "wamid.B", errors=[{"code": 131026, "title": "x"}], biz_opaque_callback_data=ID)
     reply = report(provider, json.dumps(payload(status("read"), failed, status("sent"), status("sent"))).encode())
     assert reply.status == 200
@@ -300,17 +330,17 @@ def test_reports_are_read_in_any_order_and_number(provider):
 @pytest.mark.parametrize(
     "header", ["", "sha256=", "sha1=abc", "sha256=" + "0" * 64, "sha256=é", signed(b"other"), signed(b"{}", "x")]
 )
-def test_a_callback_that_is_not_signed_is_refused(provider, header):
+def test_a_callback_that_is_not_signed_is_refused(provider, header: Any) -> None:
     reply = report(provider, b"{}", header)
     assert (reply.status, reply.receipts) == (403, ())
 
 
-def test_without_an_app_secret_every_callback_is_refused():
+def test_without_an_app_secret_every_callback_is_refused() -> None:
     made = build("whatsapp", settings(app_secret=""))
     assert report(made, b"{}", signed(b"{}", "")).status == 403
 
 
-def test_garbage_that_is_signed_is_taken_and_says_nothing(provider):
+def test_garbage_that_is_signed_is_taken_and_says_nothing(provider) -> None:
     dice = random.Random(7)
     pieces = [None, 1, True, [], {}, "x", [None], {"entry": None}, {"statuses": 3}, -1, 1e400]
     bodies = [
@@ -332,8 +362,8 @@ def test_garbage_that_is_signed_is_taken_and_says_nothing(provider):
         assert (reply.status, reply.receipts) == (200, ()), body
 
 
-def test_the_handshake_needs_the_token(provider):
-    def ask(**args):
+def test_the_handshake_needs_the_token(provider) -> None:
+    def ask(**args: Any):
         query = {"hub.mode": "subscribe", "hub.verify_token": VERIFY, "hub.challenge": "1158201444"}
         return provider.called_back(Callback("GET", query | {f"hub.{name}": value for name, value in args.items()}))
 

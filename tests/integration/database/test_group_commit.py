@@ -37,7 +37,7 @@ def alone(request: pytest.FixtureRequest) -> bool:
     return bool(request.param)
 
 
-def test_everyone_gets_an_answer_of_their_own(sessions: Sessions, alone: bool):
+def test_everyone_gets_an_answer_of_their_own(sessions: Sessions, alone: bool) -> None:
     writer = Writer(sessions)
 
     def work(number: int) -> str:
@@ -50,7 +50,7 @@ def test_everyone_gets_an_answer_of_their_own(sessions: Sessions, alone: bool):
     assert len(names(sessions)) == 120
 
 
-def test_a_refusal_is_its_callers_own(sessions: Sessions, alone: bool):
+def test_a_refusal_is_its_callers_own(sessions: Sessions, alone: bool) -> None:
     writer = Writer(sessions)
 
     def work(session: Session, number: int) -> str:
@@ -81,7 +81,7 @@ class Doubling:
         return [Refusal(item) if item % 2 else insert(session, f"p{item}") for item in items]
 
 
-def test_shared_work_is_done_for_many_at_once_and_told_to_each(sessions: Sessions):
+def test_shared_work_is_done_for_many_at_once_and_told_to_each(sessions: Sessions) -> None:
     writer, batch = Writer(sessions), Doubling()
 
     def call(number: int) -> object:
@@ -98,7 +98,7 @@ def test_shared_work_is_done_for_many_at_once_and_told_to_each(sessions: Session
     assert len(batch.sizes) < 60
 
 
-def test_what_is_shared_and_what_is_not_are_committed_together(sessions: Sessions):
+def test_what_is_shared_and_what_is_not_are_committed_together(sessions: Sessions) -> None:
     writer, batches = Writer(sessions), [Doubling(), Doubling()]
 
     def call(number: int) -> object:
@@ -111,7 +111,7 @@ def test_what_is_shared_and_what_is_not_are_committed_together(sessions: Session
     assert len(names(sessions)) == 90
 
 
-def test_a_batch_that_is_refused_as_a_whole_is_refused_to_each(sessions: Sessions):
+def test_a_batch_that_is_refused_as_a_whole_is_refused_to_each(sessions: Sessions) -> None:
     writer = Writer(sessions)
 
     def nobody(session: Session, items: list[int]) -> list[str]:
@@ -127,7 +127,7 @@ def test_a_batch_that_is_refused_as_a_whole_is_refused_to_each(sessions: Session
     assert writer.run(lambda session: insert(session, "after")) == "after"
 
 
-def test_one_alone_does_not_wait_for_others(sessions: Sessions):
+def test_one_alone_does_not_wait_for_others(sessions: Sessions) -> None:
     writer = Writer(sessions)
     times = []
     for _ in range(50):
@@ -137,7 +137,7 @@ def test_one_alone_does_not_wait_for_others(sessions: Sessions):
     assert min(times) < GATHER_SECONDS
 
 
-def test_who_breaks_a_rule_of_the_database_fails_alone(sessions: Sessions, alone: bool):
+def test_who_breaks_a_rule_of_the_database_fails_alone(sessions: Sessions, alone: bool) -> None:
     writer = Writer(sessions)
     writer.run(lambda session: insert(session, "taken"))
 
@@ -154,14 +154,14 @@ def test_who_breaks_a_rule_of_the_database_fails_alone(sessions: Sessions, alone
     assert names(sessions) == {"taken"} | {f"p{number}" for number in range(50) if number % 5}
 
 
-def test_after_a_fault_it_goes_on(sessions: Sessions, alone: bool):
+def test_after_a_fault_it_goes_on(sessions: Sessions, alone: bool) -> None:
     writer = Writer(sessions)
     with pytest.raises(SQLAlchemyError):
         writer.run(lambda session: session.execute(text("SELECT nothing FROM nowhere")), alone=alone)
     assert writer.run(lambda session: insert(session, "after"), alone=alone) == "after"
 
 
-def test_a_locked_database_is_an_error_for_all_who_wait_and_for_nobody_after(sessions: Sessions):
+def test_a_locked_database_is_an_error_for_all_who_wait_and_for_nobody_after(sessions: Sessions) -> None:
     if sessions.kw["bind"].dialect.name != "sqlite":
         pytest.skip("PostgreSQL locks rows")
     url = sessions.kw["bind"].url.render_as_string(hide_password=False)

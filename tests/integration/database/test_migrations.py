@@ -31,14 +31,14 @@ UNSEEN = pytest.mark.filterwarnings("ignore:.*expression-based index")  # SQLite
 
 
 @UNSEEN
-def test_models_and_migrations_agree(engine: Engine):
+def test_models_and_migrations_agree(engine: Engine) -> None:
     with engine.connect() as connection:
         context = MigrationContext.configure(connection, opts={"compare_type": True})
         assert compare_metadata(context, Base.metadata) == []
 
 
 @UNSEEN
-def test_conditions_of_partial_indexes_agree(engine: Engine):
+def test_conditions_of_partial_indexes_agree(engine: Engine) -> None:
     """The comparison above does not look at them."""
     inspector, name = inspect(engine), engine.dialect.name
     for table in Base.metadata.tables.values():
@@ -55,7 +55,7 @@ def plain(condition: object) -> str:
     return "" if condition is None else re.sub(r"[()\s]|::\w+", "", str(condition)).lower()
 
 
-def test_migrating_again_changes_nothing(new_database: Callable[[Path], str], tmp_path: Path):
+def test_migrating_again_changes_nothing(new_database: Callable[[Path], str], tmp_path: Path) -> None:
     prepare_home(tmp_path / "home")
     address = new_database(tmp_path / "home")
     settings = Settings.from_env({"CHINQIT_HOME": str(tmp_path / "home"), "DATABASE_URL": address})
@@ -66,7 +66,7 @@ def test_migrating_again_changes_nothing(new_database: Callable[[Path], str], tm
     engine.dispose()
 
 
-def test_files_are_numbered_without_gaps_and_follow_each_other():
+def test_files_are_numbered_without_gaps_and_follow_each_other() -> None:
     assert [path.name[:5] for path in FILES] == [f"{number:04d}_" for number in range(1, len(FILES) + 1)]
     script = ScriptDirectory(str(FOLDER))
     assert script.get_heads() == [f"{len(FILES):04d}"]
@@ -75,6 +75,6 @@ def test_files_are_numbered_without_gaps_and_follow_each_other():
         assert revision.down_revision == (None if path.name[:4] == "0001" else f"{int(path.name[:4]) - 1:04d}")
 
 
-def test_a_migration_names_no_class_of_ours():
+def test_a_migration_names_no_class_of_ours() -> None:
     for path in FILES:
         assert "dashboard" not in path.read_text(), path.name

@@ -102,14 +102,14 @@ def raising(error: Exception) -> Callable[[Outgoing], None]:
     return act
 
 
-def test_what_is_due_is_handed_over_once(desk: Desk, caller: Caller, carrier: Carrier):
+def test_what_is_due_is_handed_over_once(desk: Desk, caller: Caller, carrier: Carrier) -> None:
     wanted = [submit(desk, caller) for _ in range(120)]
     assert drain(desk) == 120
     assert [outgoing.id for outgoing in carrier.taken] == wanted
     assert drain(desk) == 0
 
 
-def test_the_carrier_gets_the_code_and_the_text_with_it(desk: Desk, caller: Caller, carrier: Carrier):
+def test_the_carrier_gets_the_code_and_the_text_with_it(desk: Desk, caller: Caller, carrier: Carrier) -> None:
     send_code(desk, caller)
     drain(desk)
     outgoing = carrier.taken[0]
@@ -118,7 +118,7 @@ def test_the_carrier_gets_the_code_and_the_text_with_it(desk: Desk, caller: Call
     verify(desk, caller, outgoing.code)
 
 
-def test_no_database_session_is_open_while_the_carrier_is_asked(desk: Desk, caller: Caller, carrier: Carrier):
+def test_no_database_session_is_open_while_the_carrier_is_asked(desk: Desk, caller: Caller, carrier: Carrier) -> None:
     pool = desk.sessions.kw["bind"].pool
     seen: list[int] = []
     carrier.act = lambda _outgoing: seen.append(pool.checkedout())
@@ -128,7 +128,7 @@ def test_no_database_session_is_open_while_the_carrier_is_asked(desk: Desk, call
     assert seen == [0, 0]
 
 
-def test_a_refused_text_is_failed_and_never_tried_again(desk: Desk, caller: Caller, carrier: Carrier):
+def test_a_refused_text_is_failed_and_never_tried_again(desk: Desk, caller: Caller, carrier: Carrier) -> None:
     carrier.act = raising(Refused("unknown_subscriber"))
     submit(desk, caller)
     drain(desk)
@@ -137,7 +137,7 @@ def test_a_refused_text_is_failed_and_never_tried_again(desk: Desk, caller: Call
     assert drain(desk) == 0
 
 
-def test_what_was_surely_not_sent_is_tried_again(desk: Desk, caller: Caller, carrier: Carrier):
+def test_what_was_surely_not_sent_is_tried_again(desk: Desk, caller: Caller, carrier: Carrier) -> None:
     carrier.act = raising(NotSent("unreachable"))
     submit(desk, caller)
     drain(desk)
@@ -152,14 +152,14 @@ def test_what_was_surely_not_sent_is_tried_again(desk: Desk, caller: Caller, car
     assert [outgoing.attempt for outgoing in carrier.taken] == [3]
 
 
-def test_the_carriers_own_word_on_when_to_come_back_is_kept(desk: Desk, caller: Caller, carrier: Carrier):
+def test_the_carriers_own_word_on_when_to_come_back_is_kept(desk: Desk, caller: Caller, carrier: Carrier) -> None:
     carrier.act = raising(NotSent("throttled", retry_after=77))
     submit(desk, caller)
     drain(desk)
     assert 75 < waits(desk) <= 77
 
 
-def test_what_was_perhaps_sent_gets_one_more_try(desk: Desk, caller: Caller, carrier: Carrier):
+def test_what_was_perhaps_sent_gets_one_more_try(desk: Desk, caller: Caller, carrier: Carrier) -> None:
     carrier.act = raising(OutcomeUnknown("no_answer"))
     submit(desk, caller)
     drain(desk)
@@ -169,7 +169,7 @@ def test_what_was_perhaps_sent_gets_one_more_try(desk: Desk, caller: Caller, car
     assert status(desk) == ("failed", "no_answer")
 
 
-def test_what_is_past_its_validity_is_not_sent(desk: Desk, caller: Caller, carrier: Carrier):
+def test_what_is_past_its_validity_is_not_sent(desk: Desk, caller: Caller, carrier: Carrier) -> None:
     submit(desk, caller)
     with desk.sessions.begin() as session:
         session.execute(update(Message).values(valid_until=utcnow() - timedelta(seconds=1)))
@@ -178,7 +178,9 @@ def test_what_is_past_its_validity_is_not_sent(desk: Desk, caller: Caller, carri
     assert status(desk) == ("expired", None)
 
 
-def test_a_verified_code_that_waits_for_another_try_is_not_sent_again(desk: Desk, caller: Caller, carrier: Carrier):
+def test_a_verified_code_that_waits_for_another_try_is_not_sent_again(
+    desk: Desk, caller: Caller, carrier: Carrier
+) -> None:
     taken: list[str] = []
 
     def take_and_be_silent(outgoing: Outgoing) -> None:
@@ -195,7 +197,7 @@ def test_a_verified_code_that_waits_for_another_try_is_not_sent_again(desk: Desk
     assert len(taken) == 1
 
 
-def test_a_code_refused_by_whatsapp_is_void_and_not_counted(desk: Desk, caller: Caller, carrier: Carrier):
+def test_a_code_refused_by_whatsapp_is_void_and_not_counted(desk: Desk, caller: Caller, carrier: Carrier) -> None:
     carrier.act = raising(Refused("not_on_whatsapp"))
     send_code(desk, caller, "whatsapp")
     drain(desk, "whatsapp")
@@ -205,7 +207,7 @@ def test_a_code_refused_by_whatsapp_is_void_and_not_counted(desk: Desk, caller: 
         assert row.counted is False
 
 
-def test_a_code_refused_by_sms_still_counts(desk: Desk, caller: Caller, carrier: Carrier):
+def test_a_code_refused_by_sms_still_counts(desk: Desk, caller: Caller, carrier: Carrier) -> None:
     carrier.act = raising(Refused("barred"))
     send_code(desk, caller)
     drain(desk)
@@ -213,7 +215,9 @@ def test_a_code_refused_by_sms_still_counts(desk: Desk, caller: Caller, carrier:
         assert session.scalars(select(Otp.counted)).one() is True
 
 
-def test_a_code_whose_secret_is_not_known_here_waits_for_one_who_knows_it(desk: Desk, caller: Caller, carrier: Carrier):
+def test_a_code_whose_secret_is_not_known_here_waits_for_one_who_knows_it(
+    desk: Desk, caller: Caller, carrier: Carrier
+) -> None:
     send_code(desk, caller)
     blind = Desk(desk.sessions, Keyring({"other": b"x" * 32}), desk.lines)
     drain(blind)
@@ -225,7 +229,7 @@ def test_a_code_whose_secret_is_not_known_here_waits_for_one_who_knows_it(desk: 
     assert status(desk) == ("sent", None)
 
 
-def test_a_stop_leaves_the_rest_for_others(desk: Desk, caller: Caller, carrier: Carrier):
+def test_a_stop_leaves_the_rest_for_others(desk: Desk, caller: Caller, carrier: Carrier) -> None:
     wanted = [submit(desk, caller) for _ in range(10)]
     delivery.drain(desk, "sms", lambda: len(carrier.taken) < 4)
     assert len(carrier.taken) == 4

@@ -57,7 +57,7 @@ def strays(office: Office) -> list[StrayReceipt]:
         (("expired",), "failed"),
     ],
 )
-def test_a_state_never_goes_back(office: Office, states: tuple[str, ...], ends: str):
+def test_a_state_never_goes_back(office: Office, states: tuple[str, ...], ends: str) -> None:
     uuid = sent(office)
     for state in states:
         say(office, "1a", state, "smpp_undeliv" if state == "failed" else None)
@@ -67,7 +67,7 @@ def test_a_state_never_goes_back(office: Office, states: tuple[str, ...], ends: 
     assert strays(office) == []
 
 
-def test_another_number_is_another_text(office: Office):
+def test_another_number_is_another_text(office: Office) -> None:
     """A carrier begins its counting anew."""
     uuid = sent(office)
     say(office, "1a", "delivered", phone="+22222000000")
@@ -75,7 +75,7 @@ def test_another_number_is_another_text(office: Office):
     assert len(strays(office)) == 1
 
 
-def test_a_long_text_has_arrived_when_all_its_parts_have(office: Office):
+def test_a_long_text_has_arrived_when_all_its_parts_have(office: Office) -> None:
     uuid = sent(office, "1a", "1b", "1c")
     say(office, "1c", "delivered")
     say(office, "1a", "delivered")
@@ -84,7 +84,7 @@ def test_a_long_text_has_arrived_when_all_its_parts_have(office: Office):
     assert office.message(uuid).status == "delivered"
 
 
-def test_a_long_text_has_failed_when_a_part_has(office: Office):
+def test_a_long_text_has_failed_when_a_part_has(office: Office) -> None:
     uuid = sent(office, "1a", "1b")
     say(office, "1a", "delivered")
     say(office, "1b", "failed", "smpp_undeliv")
@@ -97,7 +97,7 @@ def test_a_long_text_has_failed_when_a_part_has(office: Office):
         ]
 
 
-def test_a_receipt_before_the_answer_is_kept_and_found_later(office: Office):
+def test_a_receipt_before_the_answer_is_kept_and_found_later(office: Office) -> None:
     """Two texts are on their way to the number, so it cannot be told which one is meant."""
     caller = office.caller()
     uuids = [office.submit(caller), office.submit(caller)]
@@ -112,7 +112,7 @@ def test_a_receipt_before_the_answer_is_kept_and_found_later(office: Office):
     assert office.write(receipts.reconcile) == 0
 
 
-def test_a_text_whose_reference_died_with_its_worker_is_found_by_its_number(office: Office):
+def test_a_text_whose_reference_died_with_its_worker_is_found_by_its_number(office: Office) -> None:
     uuid = office.submit(office.caller())
     with office.sessions() as session:
         outbox.claim(session, "sms", 1)
@@ -123,7 +123,7 @@ def test_a_text_whose_reference_died_with_its_worker_is_found_by_its_number(offi
     assert office.drain(office.desk()) == 0, "it is not sent again"
 
 
-def test_an_old_receipt_does_not_hold_back_a_new_text(office: Office):
+def test_an_old_receipt_does_not_hold_back_a_new_text(office: Office) -> None:
     """It says when it happened: before this text was on its way."""
     uuid = office.submit(office.caller())
     with office.sessions() as session:
@@ -133,13 +133,13 @@ def test_an_old_receipt_does_not_hold_back_a_new_text(office: Office):
     assert len(strays(office)) == 1
 
 
-def test_a_text_that_still_waits_is_never_taken_for_one_that_left(office: Office):
+def test_a_text_that_still_waits_is_never_taken_for_one_that_left(office: Office) -> None:
     uuid = office.submit(office.caller())
     say(office, "3c", "delivered")
     assert office.message(uuid).status == "queued"
 
 
-def test_a_receipt_ends_the_wait_of_a_text_in_doubt(office: Office, first: Carrier):
+def test_a_receipt_ends_the_wait_of_a_text_in_doubt(office: Office, first: Carrier) -> None:
     office.add("smsc", first)
     first.plays(lambda wire: wire.reset(), answers(200))
     uuid = office.submit(office.caller())
@@ -153,7 +153,7 @@ def test_a_receipt_ends_the_wait_of_a_text_in_doubt(office: Office, first: Carri
     assert len(first.ledger) == 1
 
 
-def test_a_verified_code_outranks_a_failure(office: Office):
+def test_a_verified_code_outranks_a_failure(office: Office) -> None:
     caller = office.caller()
     uuid = office.send_code(caller)
     with office.sessions() as session:
@@ -183,7 +183,7 @@ def whatsapp(office: Office, carrier: Carrier, answer: bytes, status: int, **key
 NOT_THERE = b'{"error": {"code": 131026, "message": "x"}}'
 
 
-def test_a_code_goes_by_sms_where_its_key_wants_that(office: Office, first: Carrier, second: Carrier):
+def test_a_code_goes_by_sms_where_its_key_wants_that(office: Office, first: Carrier, second: Carrier) -> None:
     uuid, found = whatsapp(office, first, NOT_THERE, 400, sms_fallback=True)
     assert (found.status, found.lane) == ("sending", "sms")
     office.add("alpha", second)
@@ -195,12 +195,12 @@ def test_a_code_goes_by_sms_where_its_key_wants_that(office: Office, first: Carr
     assert [(one.carrier, one.outcome, one.code) for one in noted] == [("meta", "diverted", "not_on_whatsapp")]
 
 
-def test_without_its_keys_wish_it_is_refused_and_void(office: Office, first: Carrier):
+def test_without_its_keys_wish_it_is_refused_and_void(office: Office, first: Carrier) -> None:
     _, found = whatsapp(office, first, NOT_THERE, 400)
     assert (found.status, found.error_code) == ("failed", "not_on_whatsapp")
 
 
-def test_a_late_failure_diverts_too(office: Office, first: Carrier, second: Carrier):
+def test_a_late_failure_diverts_too(office: Office, first: Carrier, second: Carrier) -> None:
     uuid, found = whatsapp(office, first, b'{"messages": [{"id": "wamid.1"}]}', 200, sms_fallback=True)
     assert found.status == "sent"
     late = Receipt(("wamid.1",), "", "failed", "not_on_whatsapp", utcnow())
@@ -210,7 +210,7 @@ def test_a_late_failure_diverts_too(office: Office, first: Carrier, second: Carr
     assert (office.message(uuid).carrier, len(second.ledger)) == ("alpha", 1)
 
 
-def test_callers_are_told_at_once_when_whatsapp_is_down(office: Office, first: Carrier):
+def test_callers_are_told_at_once_when_whatsapp_is_down(office: Office, first: Carrier) -> None:
     carrier_id = office.add("meta", first, "whatsapp")
     office.change(carrier_id, down_since=utcnow(), down_until=utcnow() + timedelta(minutes=1), down_code="unreachable")
     uuid = office.send_code(office.caller(), "whatsapp")
@@ -219,7 +219,7 @@ def test_callers_are_told_at_once_when_whatsapp_is_down(office: Office, first: C
     assert (found.status, found.error_code, first.ledger) == ("failed", "carrier_down", [])
 
 
-def test_strays_and_setbacks_are_forgotten(office: Office):
+def test_strays_and_setbacks_are_forgotten(office: Office) -> None:
     say(office, "9z", "delivered")
     with office.sessions.begin() as session:
         session.execute(update(StrayReceipt).values(received_at=utcnow() - timedelta(days=91)))
@@ -227,7 +227,7 @@ def test_strays_and_setbacks_are_forgotten(office: Office):
     assert strays(office) == []
 
 
-def test_a_number_rehearses_it_on_the_sandbox_phone_and_no_carrier_hears_of_it(office: Office, first: Carrier):
+def test_a_number_rehearses_it_on_the_sandbox_phone_and_no_carrier_hears_of_it(office: Office, first: Carrier) -> None:
     office.add("alpha", first)
     number = f"+22244{sandbox.NO_WHATSAPP}"
     uuid = office.send_code(office.caller("test", sms_fallback=True), "whatsapp", number)

@@ -33,7 +33,7 @@ def tick(sessions: Sessions, url: str, *, sweep: bool = False) -> None:
     relay.tick(sessions, Bell(url), utcnow(), sweep=sweep)
 
 
-def test_where_nothing_waits_nothing_rings(sessions: Sessions, empty_valkey: str):
+def test_where_nothing_waits_nothing_rings(sessions: Sessions, empty_valkey: str) -> None:
     tick(sessions, empty_valkey)
     assert rings(empty_valkey, "sms") == rings(empty_valkey, "whatsapp") == 0
 
@@ -41,7 +41,7 @@ def test_where_nothing_waits_nothing_rings(sessions: Sessions, empty_valkey: str
 @pytest.mark.parametrize(("waiting", "expected"), [(1, 1), (3, 3), (50, 4)])
 def test_each_lane_that_waits_is_rung_and_never_more_than_its_workers_need(
     sessions: Sessions, empty_valkey: str, waiting: int, expected: int
-):
+) -> None:
     write_down(sessions, waiting)
     for _ in range(8):
         tick(sessions, empty_valkey)
@@ -49,7 +49,7 @@ def test_each_lane_that_waits_is_rung_and_never_more_than_its_workers_need(
     assert rings(empty_valkey, "whatsapp") == 0
 
 
-def test_a_row_under_a_lease_is_left_alone_until_it_ends(sessions: Sessions, empty_valkey: str):
+def test_a_row_under_a_lease_is_left_alone_until_it_ends(sessions: Sessions, empty_valkey: str) -> None:
     write_down(sessions, 1)
     with sessions() as session:
         outbox.claim(session, "sms", 10)
@@ -61,7 +61,7 @@ def test_a_row_under_a_lease_is_left_alone_until_it_ends(sessions: Sessions, emp
     assert rings(empty_valkey, "sms") == 1
 
 
-def test_a_sweep_closes_what_is_stale_and_forgets_old_tries(sessions: Sessions, empty_valkey: str):
+def test_a_sweep_closes_what_is_stale_and_forgets_old_tries(sessions: Sessions, empty_valkey: str) -> None:
     write_down(sessions, 1)
     with sessions.begin() as session:
         session.execute(update(Message).values(valid_until=utcnow() - timedelta(seconds=1)))
@@ -75,7 +75,7 @@ def test_a_sweep_closes_what_is_stale_and_forgets_old_tries(sessions: Sessions, 
         assert session.scalars(select(SignInFailure)).all() == []
 
 
-def test_the_relay_gives_a_sign_of_life_even_without_valkey(sessions: Sessions):
+def test_the_relay_gives_a_sign_of_life_even_without_valkey(sessions: Sessions) -> None:
     tick(sessions, "unix:///nonexistent/valkey.sock")
     with sessions() as session:
         assert processes.alive(session) == {"relay": 1}

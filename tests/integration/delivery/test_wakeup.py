@@ -24,13 +24,13 @@ def queue(url: str, lane: str = "sms") -> Queue:
     return Queue(lane, connection=sharing.connect(url), serializer="json")
 
 
-def test_the_job_is_a_function_that_exists_and_takes_a_lane():
+def test_the_job_is_a_function_that_exists_and_takes_a_lane() -> None:
     module, _, name = bell.JOB.rpartition(".")
     function = getattr(importlib.import_module(module), name)
     assert function.__code__.co_argcount == 1
 
 
-def test_a_ring_leaves_one_job_that_says_its_lane_and_nothing_else(empty_valkey: str):
+def test_a_ring_leaves_one_job_that_says_its_lane_and_nothing_else(empty_valkey: str) -> None:
     Bell(empty_valkey).ring("sms")
     until(lambda: len(queue(empty_valkey)) == 1, 5)
     job = queue(empty_valkey).jobs[0]
@@ -40,7 +40,7 @@ def test_a_ring_leaves_one_job_that_says_its_lane_and_nothing_else(empty_valkey:
     assert raw[b"description"] == b"drain sms"
 
 
-def test_a_lane_whose_bell_hangs_is_not_rung_again(empty_valkey: str):
+def test_a_lane_whose_bell_hangs_is_not_rung_again(empty_valkey: str) -> None:
     rung = Bell(empty_valkey)
     for _ in range(50):
         rung.ring("sms")
@@ -49,7 +49,7 @@ def test_a_lane_whose_bell_hangs_is_not_rung_again(empty_valkey: str):
     assert len(queue(empty_valkey)) == 1
 
 
-def test_a_bell_taken_off_is_rung_again(empty_valkey: str):
+def test_a_bell_taken_off_is_rung_again(empty_valkey: str) -> None:
     rung = Bell(empty_valkey)
     rung.ring("sms")
     until(lambda: len(queue(empty_valkey)) == 1, 5)
@@ -58,20 +58,20 @@ def test_a_bell_taken_off_is_rung_again(empty_valkey: str):
     until(lambda: len(queue(empty_valkey)) == 2, 5)
 
 
-def test_a_lost_ring_silences_a_lane_for_seconds_only(empty_valkey: str):
+def test_a_lost_ring_silences_a_lane_for_seconds_only(empty_valkey: str) -> None:
     Bell(empty_valkey).ring("sms")
     until(lambda: sharing.connect(empty_valkey).exists(bell.flag("sms")), 5)
     assert 0 < sharing.connect(empty_valkey).ttl(bell.flag("sms")) <= 5
 
 
-def test_the_relay_rings_past_a_hanging_bell_but_not_without_end(empty_valkey: str):
+def test_the_relay_rings_past_a_hanging_bell_but_not_without_end(empty_valkey: str) -> None:
     rung = Bell(empty_valkey)
     for _ in range(9):
         assert rung.ring_again("sms", 4)
     assert len(queue(empty_valkey)) == 4
 
 
-def test_without_valkey_nobody_waits(tmp_path: Path, caplog: pytest.LogCaptureFixture):
+def test_without_valkey_nobody_waits(tmp_path: Path, caplog: pytest.LogCaptureFixture) -> None:
     rung = Bell(f"unix://{tmp_path / 'nothing'}")
     start = time.monotonic()
     with caplog.at_level(logging.WARNING):
@@ -83,7 +83,7 @@ def test_without_valkey_nobody_waits(tmp_path: Path, caplog: pytest.LogCaptureFi
     assert not rung.answers()
 
 
-def test_a_hung_valkey_is_given_up_soon(tmp_path: Path):
+def test_a_hung_valkey_is_given_up_soon(tmp_path: Path) -> None:
     with socket.socket(socket.AF_UNIX) as hung:
         hung.bind(os.fspath(tmp_path / "hung"))
         hung.listen(8)

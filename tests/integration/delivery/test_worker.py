@@ -19,7 +19,7 @@ def run(home: Path, *arguments: str) -> subprocess.CompletedProcess[str]:
 
 
 @pytest.mark.parametrize("arguments", [("jobs.worker", "sms"), ("jobs.relay",)])
-def test_without_secrets_it_says_so_and_ends(tmp_path: Path, arguments: tuple[str, ...]):
+def test_without_secrets_it_says_so_and_ends(tmp_path: Path, arguments: tuple[str, ...]) -> None:
     done = run(tmp_path, *arguments)
     assert done.returncode == 2
     assert "SECRET_KEY is not set" in done.stderr
@@ -27,7 +27,7 @@ def test_without_secrets_it_says_so_and_ends(tmp_path: Path, arguments: tuple[st
 
 
 @pytest.mark.parametrize("lane", ["", "nope", "SMS"])
-def test_an_unknown_lane_is_named(tmp_path: Path, lane: str):
+def test_an_unknown_lane_is_named(tmp_path: Path, lane: str) -> None:
     prepare_home(tmp_path / "home")
     done = run(tmp_path / "home", "jobs.worker", *([lane] if lane else []))
     assert done.returncode == 2

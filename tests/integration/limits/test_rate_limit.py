@@ -45,19 +45,19 @@ def shift(sessions: Sessions, delta: timedelta) -> None:
 
 
 @pytest.mark.parametrize("back", [timedelta(hours=1), timedelta(days=1), timedelta(days=30)])
-def test_a_clock_set_back_loosens_nothing(sessions: Sessions, caller: Caller, back: timedelta):
+def test_a_clock_set_back_loosens_nothing(sessions: Sessions, caller: Caller, back: timedelta) -> None:
     assert [send(sessions, caller) for _ in range(4)] == [True, True, True, False]
     shift(sessions, back)
     assert not send(sessions, caller)
 
 
-def test_callers_at_once_share_three(sessions: Sessions, caller: Caller):
+def test_callers_at_once_share_three(sessions: Sessions, caller: Caller) -> None:
     with ThreadPoolExecutor(16) as pool:
         allowed = list(pool.map(lambda _: send(sessions, caller), range(48)))
     assert allowed.count(True) == 3
 
 
-def test_a_void_code_gives_its_place_back(sessions: Sessions, caller: Caller):
+def test_a_void_code_gives_its_place_back(sessions: Sessions, caller: Caller) -> None:
     for _ in range(3):
         send(sessions, caller)
     with sessions.begin() as session:
@@ -66,7 +66,7 @@ def test_a_void_code_gives_its_place_back(sessions: Sessions, caller: Caller):
     assert [send(sessions, caller), send(sessions, caller)] == [True, False]
 
 
-def test_a_refusal_writes_no_code(sessions: Sessions, caller: Caller):
+def test_a_refusal_writes_no_code(sessions: Sessions, caller: Caller) -> None:
     for _ in range(5):
         send(sessions, caller)
     with sessions() as session:
@@ -75,7 +75,7 @@ def test_a_refusal_writes_no_code(sessions: Sessions, caller: Caller):
     assert [row.superseded_at is None for row in rows].count(True) == 1
 
 
-def test_looking_takes_nothing(sessions: Sessions, caller: Caller):
+def test_looking_takes_nothing(sessions: Sessions, caller: Caller) -> None:
     for _ in range(3):
         with sessions() as session:
             assert [standing.left for standing in limits.look(session, caller.id, PHONE)] == [3, 10, 20]
@@ -84,7 +84,7 @@ def test_looking_takes_nothing(sessions: Sessions, caller: Caller):
         assert [standing.left for standing in limits.look(session, caller.id, PHONE)] == [2, 9, 19]
 
 
-def test_the_refusal_names_the_window_that_waits_longest(sessions: Sessions, caller: Caller):
+def test_the_refusal_names_the_window_that_waits_longest(sessions: Sessions, caller: Caller) -> None:
     with sessions.begin() as session:
         limits.override(session, Wanted(caller.id, PHONE, minute=1, hour=1))
     assert send(sessions, caller)
@@ -94,12 +94,12 @@ def test_the_refusal_names_the_window_that_waits_longest(sessions: Sessions, cal
     assert refused.standing.window == "hour"
 
 
-def test_the_tightest_window_is_the_one_that_refuses_first():
+def test_the_tightest_window_is_the_one_that_refuses_first() -> None:
     standings = [Standing("minute", 3, 1, 50), Standing("hour", 10, 1, 3_000), Standing("day", 20, 5, 80_000)]
     assert limits.tightest(standings).window == "hour"
 
 
-def test_a_lowered_limit_counts_what_was_sent_before(sessions: Sessions, caller: Caller):
+def test_a_lowered_limit_counts_what_was_sent_before(sessions: Sessions, caller: Caller) -> None:
     send(sessions, caller)
     send(sessions, caller)
     with sessions.begin() as session:
@@ -110,7 +110,7 @@ def test_a_lowered_limit_counts_what_was_sent_before(sessions: Sessions, caller:
     assert (minute.quota, minute.left) == (1, 0)
 
 
-def test_when_the_limit_was_lowered_the_wait_is_for_the_newest(sessions: Sessions, caller: Caller):
+def test_when_the_limit_was_lowered_the_wait_is_for_the_newest(sessions: Sessions, caller: Caller) -> None:
     """Two inside, one allowed: it is not enough that the older leaves."""
     send(sessions, caller)
     shift(sessions, -timedelta(seconds=50))
@@ -121,7 +121,7 @@ def test_when_the_limit_was_lowered_the_wait_is_for_the_newest(sessions: Session
         assert limits.look(session, caller.id, PHONE)[0].reset > 50
 
 
-def test_clear_removes_exactly_its_subject(sessions: Sessions, caller: Caller):
+def test_clear_removes_exactly_its_subject(sessions: Sessions, caller: Caller) -> None:
     subjects = ((caller.id, PHONE), (None, PHONE), (caller.id, None))
     with sessions.begin() as session:
         for key_id, phone in subjects:
@@ -133,7 +133,7 @@ def test_clear_removes_exactly_its_subject(sessions: Sessions, caller: Caller):
             assert len(limits.overrides(session)) == left
 
 
-def test_codes_older_than_a_day_do_not_count(sessions: Sessions, caller: Caller):
+def test_codes_older_than_a_day_do_not_count(sessions: Sessions, caller: Caller) -> None:
     for _ in range(3):
         send(sessions, caller)
     with sessions.begin() as session:

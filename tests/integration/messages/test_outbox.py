@@ -48,7 +48,7 @@ def only(session: Session) -> Message:
     return session.scalars(select(Message)).one()
 
 
-def test_a_new_row_is_due_at_once(sessions: Sessions, caller: Caller):
+def test_a_new_row_is_due_at_once(sessions: Sessions, caller: Caller) -> None:
     reference = submit(sessions, caller)
     claimed = claim(sessions)
     assert [row.uuid for row in claimed] == [reference]
@@ -56,20 +56,20 @@ def test_a_new_row_is_due_at_once(sessions: Sessions, caller: Caller):
     assert claimed[0].due_at - utcnow() > timedelta(seconds=25)
 
 
-def test_codes_go_before_messages_and_the_oldest_first(sessions: Sessions, caller: Caller):
+def test_codes_go_before_messages_and_the_oldest_first(sessions: Sessions, caller: Caller) -> None:
     messages = [submit(sessions, caller) for _ in range(3)]
     codes = [submit(sessions, caller, "otp") for _ in range(3)]
     assert [row.uuid for row in claim(sessions, limit=4)] == [*codes, messages[0]]
     assert [row.uuid for row in claim(sessions)] == messages[1:]
 
 
-def test_a_lane_sees_its_own_rows_alone(sessions: Sessions, caller: Caller):
+def test_a_lane_sees_its_own_rows_alone(sessions: Sessions, caller: Caller) -> None:
     by_whatsapp = submit(sessions, caller, "otp", "whatsapp")
     assert claim(sessions, "sms") == []
     assert [row.uuid for row in claim(sessions, "whatsapp")] == [by_whatsapp]
 
 
-def test_a_claimed_row_is_not_claimed_again_until_its_lease_ends(sessions: Sessions, caller: Caller):
+def test_a_claimed_row_is_not_claimed_again_until_its_lease_ends(sessions: Sessions, caller: Caller) -> None:
     submit(sessions, caller)
     claim(sessions)
     assert claim(sessions) == []
@@ -77,7 +77,7 @@ def test_a_claimed_row_is_not_claimed_again_until_its_lease_ends(sessions: Sessi
     assert [row.attempts for row in claim(sessions)] == [2]
 
 
-def test_no_row_is_claimed_twice_by_workers_side_by_side(sessions: Sessions, caller: Caller):
+def test_no_row_is_claimed_twice_by_workers_side_by_side(sessions: Sessions, caller: Caller) -> None:
     wanted = {submit(sessions, caller) for _ in range(60)}
     with ThreadPoolExecutor(8) as pool:
         batches = list(pool.map(lambda _: claim(sessions, limit=9), range(8)))
@@ -88,7 +88,7 @@ def test_no_row_is_claimed_twice_by_workers_side_by_side(sessions: Sessions, cal
     assert set(counted) | {row.uuid for row in left} == wanted
 
 
-def test_a_sent_row_is_final(sessions: Sessions, caller: Caller):
+def test_a_sent_row_is_final(sessions: Sessions, caller: Caller) -> None:
     submit(sessions, caller)
     row = claim(sessions)[0]
     with sessions.begin() as session:
@@ -111,7 +111,7 @@ def settlements(message: Message) -> list[object]:
 
 
 @pytest.mark.parametrize("way", range(5))
-def test_a_zombie_settles_nothing(sessions: Sessions, caller: Caller, way: int):
+def test_a_zombie_settles_nothing(sessions: Sessions, caller: Caller, way: int) -> None:
     submit(sessions, caller)
     zombie = claim(sessions)[0]
     move(sessions, due_at=utcnow() - timedelta(seconds=1))
@@ -127,7 +127,7 @@ def test_a_zombie_settles_nothing(sessions: Sessions, caller: Caller, way: int):
 
 
 @pytest.mark.parametrize("way", range(5))
-def test_a_zombie_does_not_reopen_what_its_heir_settled(sessions: Sessions, caller: Caller, way: int):
+def test_a_zombie_does_not_reopen_what_its_heir_settled(sessions: Sessions, caller: Caller, way: int) -> None:
     submit(sessions, caller)
     zombie = claim(sessions)[0]
     move(sessions, due_at=utcnow() - timedelta(seconds=1))
@@ -140,7 +140,7 @@ def test_a_zombie_does_not_reopen_what_its_heir_settled(sessions: Sessions, call
         assert (only(session).status, only(session).due_at) == ("delivered", None)
 
 
-def test_a_row_put_back_waits(sessions: Sessions, caller: Caller):
+def test_a_row_put_back_waits(sessions: Sessions, caller: Caller) -> None:
     submit(sessions, caller)
     with sessions.begin() as session:
         outbox.put_back(session, claim(sessions)[0], "busy", timedelta(seconds=5))
@@ -151,7 +151,7 @@ def test_a_row_put_back_waits(sessions: Sessions, caller: Caller):
     assert len(claim(sessions)) == 1
 
 
-def test_a_claim_given_up_costs_no_attempt(sessions: Sessions, caller: Caller):
+def test_a_claim_given_up_costs_no_attempt(sessions: Sessions, caller: Caller) -> None:
     submit(sessions, caller)
     row = claim(sessions)[0]
     with sessions.begin() as session:
@@ -160,25 +160,25 @@ def test_a_claim_given_up_costs_no_attempt(sessions: Sessions, caller: Caller):
 
 
 @pytest.mark.parametrize("back", [timedelta(hours=1), timedelta(days=1)])
-def test_a_clock_set_back_holds_nothing_up(sessions: Sessions, caller: Caller, back: timedelta):
+def test_a_clock_set_back_holds_nothing_up(sessions: Sessions, caller: Caller, back: timedelta) -> None:
     submit(sessions, caller)
     move(sessions, due_at=utcnow() + back)  # written down before the clock was set back
     assert len(claim(sessions)) == 1
 
 
-def test_the_longest_backoff_is_not_mistaken_for_a_clock_set_back(sessions: Sessions, caller: Caller):
+def test_the_longest_backoff_is_not_mistaken_for_a_clock_set_back(sessions: Sessions, caller: Caller) -> None:
     submit(sessions, caller)
     with sessions.begin() as session:
         outbox.put_back(session, claim(sessions)[0], "busy", max(outbox.backoff(60) for _ in range(200)))
     assert claim(sessions) == []
 
 
-def test_backoff_grows_and_ends():
+def test_backoff_grows_and_ends() -> None:
     assert [round(outbox.backoff(attempts).total_seconds() / 1.1) for attempts in (1, 2, 3)] == [1, 2, 4]
     assert all(300 <= outbox.backoff(attempts).total_seconds() <= 360 for attempts in (10, 50, 1_000))
 
 
-def test_what_is_past_its_validity_is_closed(sessions: Sessions, caller: Caller):
+def test_what_is_past_its_validity_is_closed(sessions: Sessions, caller: Caller) -> None:
     submit(sessions, caller)
     with sessions.begin() as session:
         assert outbox.expire_stale(session) == 0
@@ -191,7 +191,7 @@ def test_what_is_past_its_validity_is_closed(sessions: Sessions, caller: Caller)
     assert claim(sessions) == []
 
 
-def test_validity_is_ten_minutes_for_codes_and_a_day_for_messages(sessions: Sessions, caller: Caller):
+def test_validity_is_ten_minutes_for_codes_and_a_day_for_messages(sessions: Sessions, caller: Caller) -> None:
     submit(sessions, caller)
     submit(sessions, caller, "otp")
     code, message = claim(sessions)
@@ -199,7 +199,7 @@ def test_validity_is_ten_minutes_for_codes_and_a_day_for_messages(sessions: Sess
     assert message.valid_until - message.created_at == timedelta(hours=24)
 
 
-def test_waiting_rows_are_counted_by_lane(sessions: Sessions, caller: Caller):
+def test_waiting_rows_are_counted_by_lane(sessions: Sessions, caller: Caller) -> None:
     submit(sessions, caller)
     submit(sessions, caller)
     submit(sessions, caller, "otp", "whatsapp")

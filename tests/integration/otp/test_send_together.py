@@ -57,7 +57,7 @@ def living(sessions: Sessions) -> int:
         return session.scalars(select(func.count()).where(Otp.superseded_at.is_(None))).one()
 
 
-def test_the_limits_hold_within_a_group(sessions: Sessions, shop: Caller):
+def test_the_limits_hold_within_a_group(sessions: Sessions, shop: Caller) -> None:
     answers = send(sessions, *[(shop, Order(ONE, channel)) for channel in ("sms", "whatsapp", "sms", "sms")])
     left = [[standing.left for standing in answer[1]] for answer in answers[:3] if not isinstance(answer, Exception)]
     assert left == [[2, 9, 19], [1, 8, 18], [0, 7, 17]]
@@ -67,7 +67,7 @@ def test_the_limits_hold_within_a_group(sessions: Sessions, shop: Caller):
         assert [(row.phone, row.window, row.times) for row in session.scalars(select(Refusal))] == [(ONE, "minute", 1)]
 
 
-def test_a_full_number_holds_no_other_up(sessions: Sessions, shop: Caller):
+def test_a_full_number_holds_no_other_up(sessions: Sessions, shop: Caller) -> None:
     bank = make_key(sessions)
     crowd = [(shop, Order(ONE))] * 5
     answers = send(sessions, *crowd, (shop, Order(TWO)), (bank, Order(ONE)), *crowd)
@@ -76,7 +76,7 @@ def test_a_full_number_holds_no_other_up(sessions: Sessions, shop: Caller):
     assert living(sessions) == 3
 
 
-def test_the_cap_of_a_key_holds_within_a_group(sessions: Sessions):
+def test_the_cap_of_a_key_holds_within_a_group(sessions: Sessions) -> None:
     capped = make_key(sessions, otp_cap=2)
     answers = send(sessions, *[(capped, Order(f"+2223808933{n}")) for n in range(4)])
     assert [isinstance(answer, CapReached) for answer in answers] == [False, False, True, True]
@@ -85,7 +85,7 @@ def test_the_cap_of_a_key_holds_within_a_group(sessions: Sessions):
         assert {row.window for row in session.scalars(select(Refusal))} == {"cap"}
 
 
-def test_each_code_is_the_one_of_its_own_message(sessions: Sessions, shop: Caller):
+def test_each_code_is_the_one_of_its_own_message(sessions: Sessions, shop: Caller) -> None:
     bank = make_key(sessions)
     who = [(shop, ONE), (bank, TWO), (shop, TWO), (bank, ONE)]
     codes = [code(sessions, sent) for sent in send(sessions, *[(caller, Order(phone)) for caller, phone in who])]
@@ -93,21 +93,21 @@ def test_each_code_is_the_one_of_its_own_message(sessions: Sessions, shop: Calle
     assert judge(sessions, *guesses) == [None] * 4
 
 
-def test_guesses_of_one_group_spend_their_tries_one_after_the_other(sessions: Sessions, shop: Caller):
+def test_guesses_of_one_group_spend_their_tries_one_after_the_other(sessions: Sessions, shop: Caller) -> None:
     right = code(sessions, *send(sessions, (shop, Order(ONE))))
     told = judge(sessions, *[(shop, Guess(ONE, other(right)))] * 3, (shop, Guess(ONE, right)))
     assert [one.retries_left for one in told[:3] if isinstance(one, WrongCode)] == [2, 1, 0]
     assert isinstance(told[3], TooManyAttempts)
 
 
-def test_of_right_guesses_in_one_group_one_wins(sessions: Sessions, shop: Caller):
+def test_of_right_guesses_in_one_group_one_wins(sessions: Sessions, shop: Caller) -> None:
     right = code(sessions, *send(sessions, (shop, Order(ONE))))
     told = judge(sessions, *[(shop, Guess(ONE, right))] * 3)
     assert told[0] is None
     assert [one.code for one in told[1:] if isinstance(one, NoLiveOtp)] == ["otp_used", "otp_used"]
 
 
-def test_a_guess_touches_no_code_but_its_own(sessions: Sessions, shop: Caller):
+def test_a_guess_touches_no_code_but_its_own(sessions: Sessions, shop: Caller) -> None:
     """The group asks for all keys and phones at once: what none of its guesses is about stays as it is."""
     bank = make_key(sessions)
     asked = [(shop, Order(ONE)), (shop, Order(TWO)), (bank, Order(ONE)), (bank, Order(TWO))]
@@ -125,7 +125,7 @@ def test_a_guess_touches_no_code_but_its_own(sessions: Sessions, shop: Caller):
         assert statuses == ["queued", "queued", "queued", "delivered"]
 
 
-def test_a_key_that_ended_is_refused_and_the_others_are_served(sessions: Sessions, shop: Caller):
+def test_a_key_that_ended_is_refused_and_the_others_are_served(sessions: Sessions, shop: Caller) -> None:
     gone = make_key(sessions)
     with sessions.begin() as session:
         keys.revoke(session, session.get_one(ApiKey, gone.id))

@@ -5,13 +5,16 @@ from __future__ import annotations
 import socket
 import threading
 import time
+from collections.abc import Callable
+from typing import Any
 
 import pytest
 
 from dashboard.providers import addresses
 from dashboard.providers.base import NotSent
-from dashboard.providers.web import Call, Guard
+from dashboard.providers.web import Call, Guard, Web
 from tests.support import fake_carrier as carriers
+from tests.support.certificates import Authority
 
 PRIVATE = ["10.1.2.3", "172.16.0.1", "172.31.255.255", "192.168.1.20", "127.0.0.1", "127.8.8.8", "100.64.0.1", "::1"]
 PRIVATE += ["fc00::1", "fd12:3456::1", "::ffff:10.1.2.3", "::ffff:7f00:1", "64:ff9b::c0a8:114"]
@@ -24,24 +27,24 @@ PUBLIC = ["1.1.1.1", "8.8.8.8", "41.188.64.1", "172.32.0.1", "100.128.0.1", "260
 
 
 @pytest.mark.parametrize("address", PUBLIC)
-def test_public_addresses_are_open(address):
+def test_public_addresses_are_open(address: Any) -> None:
     assert addresses.is_open(address, allow_private=False)
     assert addresses.is_open(address, allow_private=True)
 
 
 @pytest.mark.parametrize("address", PRIVATE)
-def test_private_addresses_are_open_only_where_a_setting_allows_them(address):
+def test_private_addresses_are_open_only_where_a_setting_allows_them(address: Any) -> None:
     assert not addresses.is_open(address, allow_private=False)
     assert addresses.is_open(address, allow_private=True)
 
 
 @pytest.mark.parametrize("address", NEVER)
-def test_metadata_multicast_and_reserved_addresses_are_never_open(address):
+def test_metadata_multicast_and_reserved_addresses_are_never_open(address: Any) -> None:
     assert not addresses.is_open(address, allow_private=False)
     assert not addresses.is_open(address, allow_private=True)
 
 
-def test_public_addresses_behind_a_translator_need_the_setting_too():
+def test_public_addresses_behind_a_translator_need_the_setting_too() -> None:
     assert not addresses.is_open("64:ff9b::808:808", allow_private=False)
     assert addresses.is_open("64:ff9b::808:808", allow_private=True)
 
@@ -51,7 +54,7 @@ SPELLINGS += ["localhost", "[0:0:0:0:0:0:0:1]", "0", "[::]"]
 
 
 @pytest.mark.parametrize("host", SPELLINGS)
-def test_no_spelling_of_this_machine_gets_through(host, open_web):
+def test_no_spelling_of_this_machine_gets_through(host: Any, open_web: Callable[..., Web]) -> None:
     with carriers.running() as carrier, pytest.raises(NotSent) as refusal:
         open_web(Guard(allow_http=True)).send(Call("GET", f"http://{host}:{carrier.port}/"))
     assert (refusal.value.code, refusal.value.configuration) == ("address_refused", True)
@@ -59,13 +62,13 @@ def test_no_spelling_of_this_machine_gets_through(host, open_web):
 
 
 @pytest.fixture
-def names(monkeypatch):
+def names(monkeypatch: pytest.MonkeyPatch):
     """Names and what they resolve to, in turn; the last goes on. `asked` counts."""
     table: dict[str, list[list[str]]] = {}
     asked: list[str] = []
     real = socket.getaddrinfo
 
-    def fake(host, port, *args, **kwargs):
+    def fake(host, port, *args: Any, **kwargs: Any):
         if host not in table:
             return real(host, port, *args, **kwargs)
         asked.append(host)
@@ -78,7 +81,7 @@ def names(monkeypatch):
 
 
 @pytest.mark.parametrize("address", ["127.0.0.1", "10.0.0.5", "169.254.169.254", "::1", "::ffff:127.0.0.1", "fe80::1"])
-def test_a_name_that_leads_inside_is_refused(names, address, open_web):
+def test_a_name_that_leads_inside_is_refused(names, address: str, open_web: Callable[..., Web]) -> None:
     names["carrier.test"] = [[address]]
     with carriers.running() as carrier, pytest.raises(NotSent) as refusal:
         open_web(Guard(allow_http=True)).send(Call("GET", f"http://carrier.test:{carrier.port}/"))
@@ -86,7 +89,7 @@ def test_a_name_that_leads_inside_is_refused(names, address, open_web):
     assert carrier.connections == 0
 
 
-def test_of_several_addresses_only_the_open_ones_are_tried(names, open_web):
+def test_of_several_addresses_only_the_open_ones_are_tried(names, open_web: Callable[..., Web]) -> None:
     names["carrier.test"] = [["169.254.169.254", "127.0.0.1"]]
     with carriers.running() as carrier:
         answer = open_web(Guard(True, True)).send(Call("GET", f"http://carrier.test:{carrier.port}/"))
@@ -94,7 +97,7 @@ def test_of_several_addresses_only_the_open_ones_are_tried(names, open_web):
     assert carrier.connections == 1
 
 
-def test_the_address_that_was_judged_is_the_one_connected_to(names, open_web):
+def test_the_address_that_was_judged_is_the_one_connected_to(names, open_web: Callable[..., Web]) -> None:
     """A name that changes its answer between the check and the use gains nothing: there is one look-up."""
     names["carrier.test"] = [["127.0.0.1"], ["10.255.255.1"]]
     with carriers.running() as carrier:
@@ -104,7 +107,9 @@ def test_the_address_that_was_judged_is_the_one_connected_to(names, open_web):
     assert names["asked"] == ["carrier.test"]
 
 
-def test_tls_is_checked_against_the_name_not_the_address(names, authority, open_web):
+def test_tls_is_checked_against_the_name_not_the_address(
+    names, authority: Authority, open_web: Callable[..., Web]
+) -> None:
     names["carrier.test"] = [["127.0.0.1"]]
     guard = Guard(allow_private=True, ca_certificate=authority.pem)
     with carriers.running(authority.context) as carrier:
@@ -112,7 +117,9 @@ def test_tls_is_checked_against_the_name_not_the_address(names, authority, open_
         assert carrier.names == ["carrier.test"]
 
 
-def test_a_certificate_of_another_name_or_authority_is_a_fault_of_configuration(names, authority, open_web):
+def test_a_certificate_of_another_name_or_authority_is_a_fault_of_configuration(
+    names, authority: Authority, open_web: Callable[..., Web]
+) -> None:
     names["other.test"] = [["127.0.0.1"]]
     with carriers.running(authority.context) as carrier:
         for guard, host in (
@@ -125,7 +132,9 @@ def test_a_certificate_of_another_name_or_authority_is_a_fault_of_configuration(
         assert carrier.ledger == []
 
 
-def test_a_resolver_that_hangs_ends_with_the_clock(monkeypatch, open_web):
+def test_a_resolver_that_hangs_ends_with_the_clock(
+    monkeypatch: pytest.MonkeyPatch, open_web: Callable[..., Web]
+) -> None:
     release = threading.Event()
     monkeypatch.setattr(socket, "getaddrinfo", lambda *args, **kwargs: release.wait(10) and [])
     started = time.monotonic()
@@ -135,7 +144,7 @@ def test_a_resolver_that_hangs_ends_with_the_clock(monkeypatch, open_web):
     release.set()
 
 
-def test_an_unknown_name_is_not_sent(open_web):
+def test_an_unknown_name_is_not_sent(open_web: Callable[..., Web]) -> None:
     with pytest.raises(NotSent, match="name_not_found"):
         open_web(Guard()).send(Call("GET", "https://nowhere.invalid/"))
 
@@ -143,6 +152,6 @@ def test_an_unknown_name_is_not_sent(open_web):
 @pytest.mark.parametrize(
     "url", ["http://example.com/", "ftp://example.com/", "file:///etc/passwd", "gopher://x/", "//x/", "x"]
 )
-def test_other_schemes_are_refused(url, open_web):
+def test_other_schemes_are_refused(url: str, open_web: Callable[..., Web]) -> None:
     with pytest.raises(NotSent, match="address_refused"):
         open_web(Guard()).send(Call("GET", url))

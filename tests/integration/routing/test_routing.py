@@ -21,13 +21,13 @@ def rule(office: Office, *choices: Choice, operator: str | None = None, key_id: 
     office.write(lambda session: routing.set_rule(session, ("sms", operator, key_id), choices))
 
 
-def test_without_a_carrier_everything_lands_on_the_sandbox_phone(office: Office):
+def test_without_a_carrier_everything_lands_on_the_sandbox_phone(office: Office) -> None:
     sent = office.submit(office.caller())
     office.drain(office.desk())
     assert office.message(sent).carrier == "sandbox"
 
 
-def test_the_first_carrier_of_a_channel_becomes_its_route(office: Office, first: Carrier, second: Carrier):
+def test_the_first_carrier_of_a_channel_becomes_its_route(office: Office, first: Carrier, second: Carrier) -> None:
     office.add("alpha", first)
     office.add("beta", second)
     sent = office.submit(office.caller())
@@ -37,7 +37,7 @@ def test_the_first_carrier_of_a_channel_becomes_its_route(office: Office, first:
     assert (found.carrier, found.carrier_ref, found.status) == ("alpha", sent, "sent")
 
 
-def test_a_test_key_never_reaches_a_carrier(office: Office, first: Carrier):
+def test_a_test_key_never_reaches_a_carrier(office: Office, first: Carrier) -> None:
     office.add("alpha", first)
     sent = office.submit(office.caller("test"))
     office.drain(office.desk())
@@ -45,7 +45,7 @@ def test_a_test_key_never_reaches_a_carrier(office: Office, first: Carrier):
     assert [text.message_uuid for text in Handset(office.sessions, office.settings).inbox("+22248089336")] == [sent]
 
 
-def test_the_most_specific_rule_counts(office: Office, first: Carrier, second: Carrier):
+def test_the_most_specific_rule_counts(office: Office, first: Carrier, second: Carrier) -> None:
     office.add("alpha", first)
     office.add("beta", second)
     special, other = office.caller(), office.caller()
@@ -63,7 +63,7 @@ def test_the_most_specific_rule_counts(office: Office, first: Carrier, second: C
     assert set(taken(second)) == {sent for sent, ledger in wanted.items() if ledger is second}
 
 
-def test_carriers_of_one_position_share_by_weight(office: Office, first: Carrier, second: Carrier):
+def test_carriers_of_one_position_share_by_weight(office: Office, first: Carrier, second: Carrier) -> None:
     office.add("alpha", first)
     office.add("beta", second)
     rule(office, Choice("alpha", 0, 3), Choice("beta", 0, 1))
@@ -77,7 +77,7 @@ def test_carriers_of_one_position_share_by_weight(office: Office, first: Carrier
 
 def test_the_next_carrier_takes_over_and_the_first_comes_back_when_it_is_well(
     office: Office, first: Carrier, second: Carrier
-):
+) -> None:
     alpha = office.add("alpha", first)
     office.add("beta", second)
     rule(office, Choice("alpha", 0), Choice("beta", 1))
@@ -98,7 +98,7 @@ def test_the_next_carrier_takes_over_and_the_first_comes_back_when_it_is_well(
     assert set(taken(first)) & set(more), "a try was made with a message"
 
 
-def test_a_fault_in_its_set_up_keeps_a_carrier_out_at_once(office: Office, first: Carrier, second: Carrier):
+def test_a_fault_in_its_set_up_keeps_a_carrier_out_at_once(office: Office, first: Carrier, second: Carrier) -> None:
     office.add("alpha", first)
     office.add("beta", second)
     rule(office, Choice("alpha", 0), Choice("beta", 1))
@@ -113,7 +113,7 @@ def test_a_fault_in_its_set_up_keeps_a_carrier_out_at_once(office: Office, first
     assert row.down_code == "http_401"
 
 
-def test_a_refused_text_goes_nowhere_else(office: Office, first: Carrier, second: Carrier):
+def test_a_refused_text_goes_nowhere_else(office: Office, first: Carrier, second: Carrier) -> None:
     office.add("alpha", first)
     office.add("beta", second)
     rule(office, Choice("alpha", 0), Choice("beta", 1))
@@ -125,7 +125,7 @@ def test_a_refused_text_goes_nowhere_else(office: Office, first: Carrier, second
     assert [(one.carrier, one.outcome, one.code) for one in noted] == [("alpha", "refused", "http_422")]
 
 
-def test_one_carrier_that_hangs_does_not_hold_another_up(office: Office, first: Carrier, second: Carrier):
+def test_one_carrier_that_hangs_does_not_hold_another_up(office: Office, first: Carrier, second: Carrier) -> None:
     office.add("alpha", first, parallel="2")
     office.add("beta", second)
     rule(office, Choice("beta", 0), operator="3")
@@ -145,7 +145,7 @@ def test_one_carrier_that_hangs_does_not_hold_another_up(office: Office, first: 
     assert max(hung) <= 2, "the other carrier was still at its first texts"
 
 
-def test_what_waits_for_a_carrier_follows_a_new_rule(office: Office, first: Carrier, second: Carrier):
+def test_what_waits_for_a_carrier_follows_a_new_rule(office: Office, first: Carrier, second: Carrier) -> None:
     alpha = office.add("alpha", first)
     office.add("beta", second)
     sent = office.submit(office.caller())
@@ -158,7 +158,7 @@ def test_what_waits_for_a_carrier_follows_a_new_rule(office: Office, first: Carr
     assert (taken(first), taken(second)) == ([], [sent])
 
 
-def test_a_switched_off_carrier_gets_nothing_and_a_removed_one_loses_its_rows(office: Office, first: Carrier):
+def test_a_switched_off_carrier_gets_nothing_and_a_removed_one_loses_its_rows(office: Office, first: Carrier) -> None:
     office.add("alpha", first)
     office.write(lambda session: carriers.switch(session, carriers.find(session, "alpha"), on=False))
     sent = office.submit(office.caller())
@@ -172,7 +172,7 @@ def test_a_switched_off_carrier_gets_nothing_and_a_removed_one_loses_its_rows(of
     assert {office.message(one).carrier for one in (sent, again)} == {"sandbox"}
 
 
-def test_changed_settings_hold_without_a_restart(office: Office, first: Carrier, second: Carrier):
+def test_changed_settings_hold_without_a_restart(office: Office, first: Carrier, second: Carrier) -> None:
     office.add("alpha", first)
     desk = office.desk()
     box = carriers.cipher(office.settings)
@@ -190,7 +190,7 @@ def test_changed_settings_hold_without_a_restart(office: Office, first: Carrier,
     assert (taken(first), taken(second)) == ([], [sent])
 
 
-def test_a_channel_with_carriers_but_no_route_keeps_its_texts(office: Office, first: Carrier):
+def test_a_channel_with_carriers_but_no_route_keeps_its_texts(office: Office, first: Carrier) -> None:
     office.add("alpha", first)
     rule(office)
     rule(office, Choice("alpha", 0), operator="3")
@@ -201,12 +201,12 @@ def test_a_channel_with_carriers_but_no_route_keeps_its_texts(office: Office, fi
 
 
 @pytest.mark.parametrize("name", ["", "sandbox", "Mauritel", "a b", "é", "x" * 41, "-a"])
-def test_a_carrier_needs_a_plain_name(office: Office, first: Carrier, name: str):
+def test_a_carrier_needs_a_plain_name(office: Office, first: Carrier, name: str) -> None:
     with pytest.raises(InvalidSettings):
         office.add(name, first)
 
 
-def test_credentials_lie_encrypted(office: Office, first: Carrier):
+def test_credentials_lie_encrypted(office: Office, first: Carrier) -> None:
     office.add("alpha", first)
     box = carriers.cipher(office.settings)
     row = office.write(lambda session: carriers.find(session, "alpha"))
@@ -224,7 +224,7 @@ def test_credentials_lie_encrypted(office: Office, first: Carrier):
         ([Choice("meta", 0)], "wrong_channel"),
     ],
 )
-def test_a_rule_that_cannot_hold_is_refused(office: Office, first: Carrier, choices: list[Choice], code: str):
+def test_a_rule_that_cannot_hold_is_refused(office: Office, first: Carrier, choices: list[Choice], code: str) -> None:
     office.add("alpha", first)
     office.add("meta", first, "whatsapp")
     with pytest.raises(InvalidRoute) as refused:
@@ -232,7 +232,7 @@ def test_a_rule_that_cannot_hold_is_refused(office: Office, first: Carrier, choi
     assert refused.value.code == code
 
 
-def test_a_rule_explains_itself(office: Office, first: Carrier, second: Carrier):
+def test_a_rule_explains_itself(office: Office, first: Carrier, second: Carrier) -> None:
     alpha = office.add("alpha", first)
     office.add("beta", second)
     rule(office, Choice("alpha", 0), Choice("beta", 1), operator="3")
@@ -248,7 +248,7 @@ def test_a_rule_explains_itself(office: Office, first: Carrier, second: Carrier)
     assert fates() == [("alpha", "down"), ("beta", "now")]
 
 
-def test_a_repeat_counts_only_what_is_in_doubt(office: Office, first: Carrier):
+def test_a_repeat_counts_only_what_is_in_doubt(office: Office, first: Carrier) -> None:
     """Two tries that surely failed and then one in doubt: it gets its one more."""
     office.add("alpha", first)
     first.plays(fails, fails, lambda wire: wire.reset(), lambda wire: wire.reset(), answers(200))

@@ -52,7 +52,7 @@ def second() -> Iterator[Carrier]:
         yield running
 
 
-def test_a_new_carrier_is_used_by_running_workers(stack: Stack, office: Office, first: Carrier):
+def test_a_new_carrier_is_used_by_running_workers(stack: Stack, office: Office, first: Carrier) -> None:
     office.add("alpha", first)
     start, client = time.monotonic(), stack.client()
     while not first.ledger:
@@ -63,7 +63,7 @@ def test_a_new_carrier_is_used_by_running_workers(stack: Stack, office: Office, 
 
 def test_a_dead_carriers_traffic_goes_the_other_way_and_back(
     stack: Stack, office: Office, first: Carrier, second: Carrier
-):
+) -> None:
     alpha = office.add("alpha", first)
     office.add("beta", second)
     office.write(
@@ -95,7 +95,7 @@ def test_a_dead_carriers_traffic_goes_the_other_way_and_back(
         healed.close()
 
 
-def test_nothing_is_lost_when_workers_die_at_a_carrier(stack: Stack, office: Office, first: Carrier):
+def test_nothing_is_lost_when_workers_die_at_a_carrier(stack: Stack, office: Office, first: Carrier) -> None:
     office.add("alpha", first, parallel="4")
     first.plays(lambda wire: wire.closing.wait(0.02) or takes(wire))
     client, ids, kills = stack.client(), [], 3
@@ -108,7 +108,7 @@ def test_nothing_is_lost_when_workers_die_at_a_carrier(stack: Stack, office: Off
 
 def test_callers_of_a_hung_whatsapp_get_their_answer_and_texts_keep_their_pace(
     stack: Stack, office: Office, first: Carrier, second: Carrier
-):
+) -> None:
     office.add("meta", first, "whatsapp")
     office.add("alpha", second)
     first.plays(lambda wire: wire.hang())
@@ -130,7 +130,7 @@ def test_callers_of_a_hung_whatsapp_get_their_answer_and_texts_keep_their_pace(
     assert during < max(usual, 0.05) * 4, f"{during:.3f} s, {usual:.3f} s before; other tests share the machine"
 
 
-def test_a_callback_moves_a_message_on(stack: Stack, office: Office, first: Carrier):
+def test_a_callback_moves_a_message_on(stack: Stack, office: Office, first: Carrier) -> None:
     carrier_id = office.add("alpha", first)
     message_id = stack.client().send(phone := new_phone()).json()["messageId"]
     until(lambda: message_id in taken(first), 10)
@@ -147,7 +147,7 @@ def test_a_callback_moves_a_message_on(stack: Stack, office: Office, first: Carr
     assert (office.message(message_id).status, office.message(message_id).phone) == ("delivered", phone)
 
 
-def test_metas_signed_reports_are_taken_and_unsigned_ones_are_not(stack: Stack, office: Office, first: Carrier):
+def test_metas_signed_reports_are_taken_and_unsigned_ones_are_not(stack: Stack, office: Office, first: Carrier) -> None:
     carrier_id = office.add("meta", first, "whatsapp")
     until(lambda: _lines(stack), SECONDS_TO_NOTICE)
     message_id = stack.client().otp(new_phone(), channel="whatsapp").json()["messageId"]

@@ -48,7 +48,7 @@ def smpp(smsc: Smsc, **more: str) -> list[str]:
 
 def test_a_code_by_smpp_verifies_and_its_receipt_tells(
     stack: Stack, add: Callable[..., dict], start_smsc: Callable[..., Smsc]
-):
+) -> None:
     smsc = start_smsc(receipt_delay="50")
     added = add("smpp", "mauritel", *smpp(smsc, binds="1"))  # of two workers, one has it
     assert (added["name"], added["routes"], "secret08" in json.dumps(added)) == ("mauritel", ["sms"], False)
@@ -64,7 +64,7 @@ def test_a_code_by_smpp_verifies_and_its_receipt_tells(
 
 def test_an_smsc_that_dies_in_the_middle_loses_nothing(
     stack: Stack, add: Callable[..., dict], start_smsc: Callable[..., Smsc]
-):
+) -> None:
     smsc = start_smsc(receipts="off", resp_delay="2")
     add("smpp", "mauritel", *smpp(smsc))
     until(lambda: _ready(stack), 5)
@@ -84,7 +84,7 @@ def test_an_smsc_that_dies_in_the_middle_loses_nothing(
 
 def test_another_carrier_takes_over_when_the_smsc_is_gone(
     stack: Stack, add: Callable[..., dict], start_smsc: Callable[..., Smsc]
-):
+) -> None:
     smsc = start_smsc(receipts="off")
     add("smpp", "mauritel", *smpp(smsc))
     office, client = Office(stack.sessions, stack.settings), stack.client()

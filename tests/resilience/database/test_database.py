@@ -51,7 +51,7 @@ def is_documented(answer: httpx.Response) -> bool:
     return (answer.status_code, codes, answer.headers["Retry-After"]) == (500, ["database_unavailable"], "5")
 
 
-def test_a_database_that_is_locked_for_three_seconds_fails_nobody(lockable: Client):
+def test_a_database_that_is_locked_for_three_seconds_fails_nobody(lockable: Client) -> None:
     with ThreadPoolExecutor(CALLERS) as pool:
         with locked(lockable.stack):
             sending = [pool.submit(send, lockable) for _ in range(CALLERS)]
@@ -62,7 +62,7 @@ def test_a_database_that_is_locked_for_three_seconds_fails_nobody(lockable: Clie
         lockable.stack.arrived(phone, answer.json()["messageId"])
 
 
-def test_a_database_that_stays_locked_is_a_documented_error_within_six_seconds(lockable: Client):
+def test_a_database_that_stays_locked_is_a_documented_error_within_six_seconds(lockable: Client) -> None:
     with locked(lockable.stack), ThreadPoolExecutor(CALLERS) as pool:
         told = [done.result() for done in [pool.submit(send, lockable) for _ in range(CALLERS)]]
     for phone, answer, seconds in told:
@@ -85,7 +85,7 @@ def fragile(postgres: Postgres, tmp_path_factory: pytest.TempPathFactory) -> Ite
         server.stop()
 
 
-def test_a_postgresql_that_crashes_has_lost_nothing_and_is_used_again_at_once(fragile: tuple[Postgres, Stack]):
+def test_a_postgresql_that_crashes_has_lost_nothing_and_is_used_again_at_once(fragile: tuple[Postgres, Stack]) -> None:
     server, stack = fragile
     client = stack.client()
     accepted = [send(client) for _ in range(40)]

@@ -107,7 +107,7 @@ def no_server_errors(flowed: Traffic) -> None:
     assert Counter(answer.status_code for answer in flowed.refused) == {}
 
 
-def test_everything_killed_and_started_again(stack: Stack, ledger: Ledger):
+def test_everything_killed_and_started_again(stack: Stack, ledger: Ledger) -> None:
     client, phone = stack.client(), new_phone()
     code = client.code(phone)
     assert client.verify(phone, other_than(code)).json()["retriesLeft"] == 2
@@ -124,7 +124,7 @@ def test_everything_killed_and_started_again(stack: Stack, ledger: Ledger):
     ledger.kills += 2
 
 
-def test_sms_workers_killed_again_and_again(stack: Stack, ledger: Ledger):
+def test_sms_workers_killed_again_and_again(stack: Stack, ledger: Ledger) -> None:
     with traffic(stack) as flowed:
         for turn in range(6):
             time.sleep(0.6)
@@ -135,7 +135,7 @@ def test_sms_workers_killed_again_and_again(stack: Stack, ledger: Ledger):
     ledger.flowed.append(flowed)
 
 
-def test_web_workers_killed(stack: Stack):
+def test_web_workers_killed(stack: Stack) -> None:
     with traffic(stack) as flowed:
         for _ in range(3):
             victim = until(stack.web_workers, 10)[0]
@@ -146,7 +146,7 @@ def test_web_workers_killed(stack: Stack):
     all_arrive(flowed, 20)
 
 
-def test_a_web_server_that_is_told_to_reload_fails_nobody(stack: Stack):
+def test_a_web_server_that_is_told_to_reload_fails_nobody(stack: Stack) -> None:
     with traffic(stack) as flowed:
         for _ in range(4):
             time.sleep(0.7)
@@ -158,7 +158,7 @@ def test_a_web_server_that_is_told_to_reload_fails_nobody(stack: Stack):
     all_arrive(flowed, 20)
 
 
-def test_a_web_server_that_is_told_to_stop_breaks_no_call_off(stack: Stack):
+def test_a_web_server_that_is_told_to_stop_breaks_no_call_off(stack: Stack) -> None:
     with traffic(stack) as flowed:
         time.sleep(1)
         assert stack.stop("web") == [0]
@@ -168,7 +168,7 @@ def test_a_web_server_that_is_told_to_stop_breaks_no_call_off(stack: Stack):
     all_arrive(flowed, 20)
 
 
-def test_valkey_killed_and_started_empty(stack: Stack):
+def test_valkey_killed_and_started_empty(stack: Stack) -> None:
     with traffic(stack) as flowed:
         for _ in range(3):
             time.sleep(0.5)
@@ -181,7 +181,7 @@ def test_valkey_killed_and_started_empty(stack: Stack):
     all_arrive(flowed, 20)
 
 
-def test_delivery_goes_on_without_valkey(stack: Stack):
+def test_delivery_goes_on_without_valkey(stack: Stack) -> None:
     stack.kill("valkey")
     with traffic(stack) as flowed:
         time.sleep(1.5)
@@ -194,7 +194,7 @@ def test_delivery_goes_on_without_valkey(stack: Stack):
     assert (ready.status_code, ready.json()["valkey"], ready.json()["database"]) == (503, "down", "ok")
 
 
-def test_a_full_valkey_refuses_no_caller(stack: Stack):
+def test_a_full_valkey_refuses_no_caller(stack: Stack) -> None:
     with redis.Redis.from_url(stack.settings.redis_url) as valkey:
         valkey.config_set("maxmemory", "1")
         with traffic(stack) as flowed:
@@ -206,7 +206,7 @@ def test_a_full_valkey_refuses_no_caller(stack: Stack):
     all_arrive(flowed, 20)
 
 
-def test_a_hung_valkey_holds_no_caller_up(stack: Stack):
+def test_a_hung_valkey_holds_no_caller_up(stack: Stack) -> None:
     stack.freeze("valkey")
     with traffic(stack) as flowed:
         time.sleep(4)
@@ -217,7 +217,7 @@ def test_a_hung_valkey_holds_no_caller_up(stack: Stack):
     all_arrive(flowed, 10)
 
 
-def test_with_nobody_to_deliver_messages_wait(stack: Stack):
+def test_with_nobody_to_deliver_messages_wait(stack: Stack) -> None:
     stack.stop("sms-1", "sms-2", "relay")
     with traffic(stack) as flowed:
         time.sleep(1)
@@ -230,7 +230,7 @@ def test_with_nobody_to_deliver_messages_wait(stack: Stack):
     all_arrive(flowed, 15)
 
 
-def test_a_lost_ring_is_made_up_for(stack: Stack):
+def test_a_lost_ring_is_made_up_for(stack: Stack) -> None:
     """Valkey forgets everything at the worst moment: after the ring, before a worker heard it."""
     stack.freeze("sms-1")
     stack.freeze("sms-2")
@@ -242,7 +242,7 @@ def test_a_lost_ring_is_made_up_for(stack: Stack):
     all_arrive(flowed, 20)
 
 
-def test_a_worker_told_to_stop_puts_its_rows_back(stack: Stack):
+def test_a_worker_told_to_stop_puts_its_rows_back(stack: Stack) -> None:
     with traffic(stack) as flowed:
         time.sleep(1)
         assert stack.stop("sms-1", "sms-2") == [0, 0]
@@ -251,7 +251,7 @@ def test_a_worker_told_to_stop_puts_its_rows_back(stack: Stack):
     all_arrive(flowed, 12)  # sooner than any lease ends, and none twice
 
 
-def test_after_all_the_kills_nothing_is_missing_and_doubles_are_few(ledger: Ledger):
+def test_after_all_the_kills_nothing_is_missing_and_doubles_are_few(ledger: Ledger) -> None:
     """Last, so that the leases of the killed have ended meanwhile."""
     for flowed in ledger.flowed:
         until(lambda flowed=flowed: not flowed.missing(), 45, lambda flowed=flowed: f"missing: {flowed.missing()}")

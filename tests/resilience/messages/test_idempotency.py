@@ -35,7 +35,7 @@ def insist(client: Client, phone: str) -> str:
     raise AssertionError("there was no answer")
 
 
-def test_killed_web_workers_leave_one_message_for_each_name(stack: Stack):
+def test_killed_web_workers_leave_one_message_for_each_name(stack: Stack) -> None:
     client, over = stack.client(), threading.Event()
     answered: dict[str, str] = {}
 

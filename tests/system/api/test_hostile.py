@@ -70,13 +70,13 @@ POISONS = {
 
 @pytest.mark.parametrize("path", VALID)
 @pytest.mark.parametrize("body", NOT_OBJECTS.values(), ids=NOT_OBJECTS)
-def test_what_is_not_a_json_object_is_invalid(client: Client, path: str, body: bytes):
+def test_what_is_not_a_json_object_is_invalid(client: Client, path: str, body: bytes) -> None:
     invalid(client.raw(path, body), [], "invalid_json")
 
 
 @pytest.mark.parametrize("path", VALID)
 @pytest.mark.parametrize("poison", POISONS.values(), ids=POISONS)
-def test_poison_is_refused_even_in_unknown_fields(client: Client, path: str, poison: bytes):
+def test_poison_is_refused_even_in_unknown_fields(client: Client, path: str, poison: bytes) -> None:
     body = json.dumps(VALID[path] | {"unknown": "MARK"}).encode().replace(b'"MARK"', poison)
     errors = failure(client.raw(path, body), 400, "Validation failed")
     assert len(errors) == 1
@@ -84,13 +84,13 @@ def test_poison_is_refused_even_in_unknown_fields(client: Client, path: str, poi
 
 @pytest.mark.parametrize(("path", "field"), FIELDS)
 @pytest.mark.parametrize("poison", POISONS.values(), ids=POISONS)
-def test_poison_is_refused_in_every_field(client: Client, path: str, field: str, poison: bytes):
+def test_poison_is_refused_in_every_field(client: Client, path: str, field: str, poison: bytes) -> None:
     body = json.dumps(VALID[path] | {field: "MARK"}).encode().replace(b'"MARK"', poison)
     failure(client.raw(path, body), 400, "Validation failed")
 
 
 @pytest.mark.parametrize(("path", "field"), FIELDS)
-def test_a_key_given_twice_is_refused_and_named(client: Client, path: str, field: str):
+def test_a_key_given_twice_is_refused_and_named(client: Client, path: str, field: str) -> None:
     first = json.dumps({field: VALID[path][field]})[:-1]
     body = first + "," + json.dumps(VALID[path])[1:]
     invalid(client.raw(path, body.encode()), [field], "duplicate_key")
@@ -98,7 +98,7 @@ def test_a_key_given_twice_is_refused_and_named(client: Client, path: str, field
 
 @pytest.mark.parametrize(("path", "field"), FIELDS)
 @pytest.mark.parametrize("value", [None, 1, 38089336, 1.5, 1e308, True, False, [], [""], {}, {"a": 1}], ids=repr)
-def test_a_wrong_type_is_refused_and_named(client: Client, path: str, field: str, value: object):
+def test_a_wrong_type_is_refused_and_named(client: Client, path: str, field: str, value: object) -> None:
     invalid(client.post(path, **(VALID[path] | {field: value})), [field])
 
 
@@ -106,24 +106,24 @@ def test_a_wrong_type_is_refused_and_named(client: Client, path: str, field: str
 @pytest.mark.parametrize(
     "value", ["", " ", "\x00", "a\x00b", "\x1b[31m", "x" * 20_000, "'; DROP TABLE otps; --"], ids=ascii
 )
-def test_a_strange_string_is_refused_and_named(client: Client, path: str, field: str, value: str):
+def test_a_strange_string_is_refused_and_named(client: Client, path: str, field: str, value: str) -> None:
     if field == "message" and value.startswith("'"):
         return
     invalid(client.post(path, **(VALID[path] | {field: value})), [field])
 
 
 @pytest.mark.parametrize(("path", "field"), REQUIRED)
-def test_a_missing_field_is_required(client: Client, path: str, field: str):
+def test_a_missing_field_is_required(client: Client, path: str, field: str) -> None:
     fields = {name: value for name, value in VALID[path].items() if name != field}
     invalid(client.post(path, **fields), [field], "required")
 
 
-def test_every_broken_field_is_named(client: Client):
+def test_every_broken_field_is_named(client: Client) -> None:
     errors = failure(client.post("/otp/send", phoneNumber="1", language="de", channel="fax", hash=None), 400)
     assert sorted(item["path"][0] for item in errors) == ["channel", "hash", "language", "phoneNumber"]
 
 
-def test_an_empty_object_lacks_what_is_required(client: Client):
+def test_an_empty_object_lacks_what_is_required(client: Client) -> None:
     for path, required in (
         ("/messages/send", {"phoneNumber", "message"}),
         ("/otp/send", {"phoneNumber"}),
@@ -136,20 +136,20 @@ def test_an_empty_object_lacks_what_is_required(client: Client):
 
 @pytest.mark.parametrize("path", ["/messages/send", "/otp/send"])
 @pytest.mark.parametrize("more", [{"extra": 1}, {"from": "X", "PHONENUMBER": [], "": None}, {"a": {"b": [1, 2, {}]}}])
-def test_unknown_fields_are_ignored(client: Client, phone: str, path: str, more: dict[str, object]):
+def test_unknown_fields_are_ignored(client: Client, phone: str, path: str, more: dict[str, object]) -> None:
     answer = client.post(path, **(VALID[path] | {"phoneNumber": phone} | more))
     assert answer.status_code == 200, answer.text
 
 
 @pytest.mark.parametrize("kind", ["", "text/plain", "application/x-www-form-urlencoded", "multipart/form-data"])
-def test_the_content_type_does_not_matter(client: Client, phone: str, kind: str):
+def test_the_content_type_does_not_matter(client: Client, phone: str, kind: str) -> None:
     body = json.dumps({"phoneNumber": phone, "message": "Bonjour"}).encode()
     headers = {"Content-Type": kind} if kind else {}
     answer = client.stack.call("POST", "/messages/send", key=client.key, data=body, headers=headers)
     assert answer.status_code == 200
 
 
-def test_refusals_do_not_repeat_what_was_sent(client: Client):
+def test_refusals_do_not_repeat_what_was_sent(client: Client) -> None:
     secret = "hunter2-7391"
     answers = [client.post(path, **dict.fromkeys(VALID[path], secret)) for path in VALID]
     assert {answer.status_code for answer in answers} <= {200, 400}
@@ -157,7 +157,7 @@ def test_refusals_do_not_repeat_what_was_sent(client: Client):
 
 
 @pytest.mark.timeout(240)
-def test_raw_bytes_are_answered_in_the_shape_and_never_with_a_500(stack: Stack):
+def test_raw_bytes_are_answered_in_the_shape_and_never_with_a_500(stack: Stack) -> None:
     report = rawfuzz.fuzz(stack, 600, seed=int(time.time()))
     assert report.faults == []
     assert sum(report.statuses.values()) >= 600
@@ -179,7 +179,7 @@ SECRET = b"cq_live_unmistakable"
         b"POST /otp/send HTTP/1.1\r\nContent-Length: " + SECRET + b"\r\n\r\n",
     ],
 )
-def test_what_is_not_http_is_told_so_in_the_shape_and_reaches_no_log(stack: Stack, raw: bytes):
+def test_what_is_not_http_is_told_so_in_the_shape_and_reaches_no_log(stack: Stack, raw: bytes) -> None:
     with socket.create_connection(("127.0.0.1", stack.port), 10) as wire:
         wire.sendall(raw)
         answer = b"".join(iter(lambda: wire.recv(65_536), b""))

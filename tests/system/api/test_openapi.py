@@ -87,12 +87,12 @@ def refused_in(tree: ast.Module) -> Iterator[str]:
             yield from (key.value for key in node.value.keys)
 
 
-def test_it_is_valid_openapi(described: dict[str, Any]):
+def test_it_is_valid_openapi(described: dict[str, Any]) -> None:
     assert described["openapi"].startswith("3.1")
     assert list(OpenAPIV31SpecValidator(described).iter_errors()) == []
 
 
-def test_every_route_is_described(described: dict[str, Any], settings_of_docs: Settings):
+def test_every_route_is_described(described: dict[str, Any], settings_of_docs: Settings) -> None:
     app = create_app(settings_of_docs)
     served = {
         f"{method} {shown_path(rule.rule)}"
@@ -104,13 +104,13 @@ def test_every_route_is_described(described: dict[str, Any], settings_of_docs: S
     assert len(served) >= 21
 
 
-def test_every_code_that_the_code_can_answer_is_described_and_no_other(described: dict[str, Any]):
+def test_every_code_that_the_code_can_answer_is_described_and_no_other(described: dict[str, Any]) -> None:
     known = codes_in_code()
     assert len(known) > 25
     assert shown_codes(described) == known
 
 
-def test_every_field_and_parameter_has_an_example_and_a_description(described: dict[str, Any]):
+def test_every_field_and_parameter_has_an_example_and_a_description(described: dict[str, Any]) -> None:
     fields = {
         f"{name}.{field}": told
         for name, schema in described["components"]["schemas"].items()
@@ -121,7 +121,7 @@ def test_every_field_and_parameter_has_an_example_and_a_description(described: d
     assert [told["name"] for told in parameters if "example" not in told or "description" not in told] == []
 
 
-def test_a_constant_of_an_answer_is_always_there(described: dict[str, Any]):
+def test_a_constant_of_an_answer_is_always_there(described: dict[str, Any]) -> None:
     constants = {
         (name, field)
         for name, schema in described["components"]["schemas"].items()
@@ -133,7 +133,7 @@ def test_a_constant_of_an_answer_is_always_there(described: dict[str, Any]):
     assert [(name, field) for name, field in constants if field not in schemas[name]["required"]] == []
 
 
-def test_every_example_fits_its_schema(described: dict[str, Any]):
+def test_every_example_fits_its_schema(described: dict[str, Any]) -> None:
     whole = {"$id": "urn:api", "components": described["components"]}
     checked = 0
     for name, content in [*answers(described), *bodies(described)]:
@@ -151,7 +151,7 @@ def bodies(described: dict[str, Any]) -> Iterator[tuple[str, dict[str, Any]]]:
             yield name, operation["requestBody"]["content"]["application/json"]
 
 
-def test_all_but_health_needs_the_key(described: dict[str, Any]):
+def test_all_but_health_needs_the_key(described: dict[str, Any]) -> None:
     assert described["security"] == [{"ApiKey": []}]
     scheme = described["components"]["securitySchemes"]["ApiKey"]
     assert (scheme["type"], scheme["in"], scheme["name"]) == ("apiKey", "header", "X-API-Key")
@@ -161,11 +161,11 @@ def test_all_but_health_needs_the_key(described: dict[str, Any]):
         assert ({"401", "403", "500"} <= set(operation["responses"])) == (name not in without)
 
 
-def test_it_names_this_installation(described: dict[str, Any]):
+def test_it_names_this_installation(described: dict[str, Any]) -> None:
     assert described["servers"][0]["url"] == "https://sms.example.mr"
 
 
-def test_headers_stand_where_they_are_sent(described: dict[str, Any]):
+def test_headers_stand_where_they_are_sent(described: dict[str, Any]) -> None:
     responses = dict(operations(described))["POST /otp/send"]["responses"]
     assert {"RateLimit", "RateLimit-Policy", "Idempotent-Replayed"} <= set(responses["200"]["headers"])
     assert {"RateLimit", "RateLimit-Policy", "Retry-After"} <= set(responses["429"]["headers"])
@@ -178,7 +178,7 @@ def test_headers_stand_where_they_are_sent(described: dict[str, Any]):
         )
 
 
-def test_making_it_leaves_no_trace_in_the_request(client: Client):
+def test_making_it_leaves_no_trace_in_the_request(client: Client) -> None:
     answer = client.stack.call("GET", "/openapi.json")
     assert answer.status_code == 200
     assert "RateLimit" not in answer.headers
@@ -187,7 +187,7 @@ def test_making_it_leaves_no_trace_in_the_request(client: Client):
 
 @pytest.mark.timeout(300)
 @pytest.mark.parametrize("database", ["postgresql"], indirect=True)  # the one that refuses more, such as NUL
-def test_generated_requests_get_documented_answers(stack: Stack, tmp_path: Path):
+def test_generated_requests_get_documented_answers(stack: Stack, tmp_path: Path) -> None:
     ran = fuzz(stack, 15, tmp_path)
     assert ran.returncode == 0, ran.stdout[-8_000:] + ran.stderr[-2_000:]
     found = re.search(r"(\d+) generated, (\d+) passed", ran.stdout)

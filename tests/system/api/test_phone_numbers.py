@@ -53,20 +53,20 @@ REFUSED = {
 
 @pytest.mark.parametrize("path", PATHS)
 @pytest.mark.parametrize(("number", "code"), REFUSED.items(), ids=[ascii(number)[:24] for number in REFUSED])
-def test_each_refusal_says_which_rule_broke(client: Client, path: str, number: str, code: str):
+def test_each_refusal_says_which_rule_broke(client: Client, path: str, number: str, code: str) -> None:
     invalid(client.post(path, phoneNumber=number, **PATHS[path]), ["phoneNumber"], code)
 
 
 @pytest.mark.parametrize("form", ["+222{}", "222{}", "{}"])
 @pytest.mark.parametrize("first", ["2", "3", "4", "25", "35", "45", "22", "222"])
-def test_every_accepted_form_reaches_the_same_phone(client: Client, form: str, first: str):
+def test_every_accepted_form_reaches_the_same_phone(client: Client, form: str, first: str) -> None:
     local = first + f"{random.randrange(10 ** (8 - len(first))):0{8 - len(first)}d}"
     sent = client.send(form.format(local), "Bonjour")
     assert sent.status_code == 200, sent.text
     assert client.stack.arrived("+222" + local, sent.json()["messageId"]).text == "Bonjour"
 
 
-def test_a_code_is_known_under_all_forms(client: Client, phone: str):
+def test_a_code_is_known_under_all_forms(client: Client, phone: str) -> None:
     local = phone.removeprefix("+222")
     for sent, typed in ((f"222{local}", local), (local, phone), (phone, f"222{local}")):
         message_id = client.otp(sent).json()["messageId"]

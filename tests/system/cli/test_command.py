@@ -107,7 +107,7 @@ def made(folder: Path) -> Iterator[Run]:
         found.process.wait(10)
 
 
-def test_one_command_serves_and_ends_with_no_process_left(run: Run):
+def test_one_command_serves_and_ends_with_no_process_left(run: Run) -> None:
     run.start()
     assert run.ready()
     assert f"http://127.0.0.1:{run.port}/dashboard/setup/" in run.told()
@@ -121,7 +121,7 @@ def test_one_command_serves_and_ends_with_no_process_left(run: Run):
     assert {path.name for path in run.home.parent.iterdir()} == {run.home.name, run.printed.name}
 
 
-def test_what_dies_is_started_again(running: Run):
+def test_what_dies_is_started_again(running: Run) -> None:
     for part in ("valkey", "gunicorn", "jobs.worker sms", "jobs.relay"):
         before = set(running.processes(part))
         os.kill(min(before), signal.SIGKILL)
@@ -129,7 +129,7 @@ def test_what_dies_is_started_again(running: Run):
     until(running.ready, 30, running.told)
 
 
-def test_a_killed_supervisor_takes_its_parts_along_and_can_be_started_at_once(running: Run):
+def test_a_killed_supervisor_takes_its_parts_along_and_can_be_started_at_once(running: Run) -> None:
     running.signal(signal.SIGKILL)
     assert running.process
     running.process.wait(10)
@@ -138,7 +138,7 @@ def test_a_killed_supervisor_takes_its_parts_along_and_can_be_started_at_once(ru
     assert len(running.processes("jobs.relay")) == 1
 
 
-def test_a_second_one_in_the_same_home_is_refused_in_one_line(running: Run):
+def test_a_second_one_in_the_same_home_is_refused_in_one_line(running: Run) -> None:
     second = running.chinqit("run", PORT=str(free_port()))
     assert (second.returncode, second.stdout) == (1, "")
     assert second.stderr.splitlines() == [
@@ -147,7 +147,7 @@ def test_a_second_one_in_the_same_home_is_refused_in_one_line(running: Run):
     assert running.ready()
 
 
-def test_a_busy_port_is_told_in_one_line(prepared: Run):
+def test_a_busy_port_is_told_in_one_line(prepared: Run) -> None:
     with socket.create_server(("127.0.0.1", prepared.port)):
         done = prepared.chinqit("run")
     assert (done.returncode, done.stdout) == (1, "")
@@ -155,7 +155,7 @@ def test_a_busy_port_is_told_in_one_line(prepared: Run):
     assert line.startswith(f"Error: Cannot listen on 127.0.0.1:{prepared.port}: Address already in use.")
 
 
-def test_a_home_that_cannot_be_made_is_told_in_one_line(run: Run):
+def test_a_home_that_cannot_be_made_is_told_in_one_line(run: Run) -> None:
     done = run.chinqit("run", CHINQIT_HOME="/dev/null/home")
     assert (done.returncode, done.stdout) == (1, "")
     assert done.stderr.splitlines() == [
@@ -166,13 +166,13 @@ def test_a_home_that_cannot_be_made_is_told_in_one_line(run: Run):
 # The doctor
 
 
-def test_the_doctor_is_content_with_a_gateway_that_runs(running: Run):
+def test_the_doctor_is_content_with_a_gateway_that_runs(running: Run) -> None:
     done = running.chinqit("doctor")
     assert done.returncode == 0, done.stdout
     assert "WRONG" not in done.stdout
 
 
-def test_the_doctor_says_what_does_not_run_and_how_to_start_it(prepared: Run):
+def test_the_doctor_says_what_does_not_run_and_how_to_start_it(prepared: Run) -> None:
     done = prepared.chinqit("doctor")
     assert done.returncode == 1
     assert "WRONG  valkey    does not answer" in done.stdout
@@ -194,13 +194,13 @@ def test_the_doctor_says_what_does_not_run_and_how_to_start_it(prepared: Run):
     ],
     ids=lambda value: next(iter(value.values())) if isinstance(value, dict) else "",
 )
-def test_the_doctor_names_the_setting_that_is_wrong(prepared: Run, environ: dict[str, str], words: str):
+def test_the_doctor_names_the_setting_that_is_wrong(prepared: Run, environ: dict[str, str], words: str) -> None:
     done = CliRunner().invoke(main, ["doctor"], env=prepared.environ | environ)
     assert (done.exit_code, done.stderr) == (1, "")
     assert words in done.stdout
 
 
-def test_the_doctor_knows_a_database_of_a_newer_version(run: Run):
+def test_the_doctor_knows_a_database_of_a_newer_version(run: Run) -> None:
     run.chinqit("init")
     with sqlite3.connect(run.home / "chinqit.db") as database:
         database.execute("UPDATE alembic_version SET version_num = '9999'")
@@ -211,7 +211,7 @@ def test_the_doctor_knows_a_database_of_a_newer_version(run: Run):
     assert "is newer (9999)" in started.stderr
 
 
-def test_the_doctor_knows_a_file_that_is_no_database(run: Run):
+def test_the_doctor_knows_a_file_that_is_no_database(run: Run) -> None:
     run.chinqit("init")
     for leftover in run.home.glob("chinqit.db*"):
         leftover.unlink()
@@ -236,14 +236,14 @@ COMMANDS = dict(commands(main))
 
 
 @pytest.mark.parametrize("name", COMMANDS)
-def test_every_command_has_help_with_an_example_that_calls_it(name: str):
+def test_every_command_has_help_with_an_example_that_calls_it(name: str) -> None:
     command = COMMANDS[name]
     told = command.get_help(click.Context(command, info_name=name))
     _, _, examples = told.partition("Example")
     assert name in examples
 
 
-def test_a_misused_command_says_so_on_stderr(prepared: Run):
+def test_a_misused_command_says_so_on_stderr(prepared: Run) -> None:
     for words, code in ((["keys", "create"], 2), (["nothing"], 2), (["keys", "revoke", "nobody"], 1)):
         done = CliRunner().invoke(main, words, env=prepared.environ)
         assert (done.exit_code, done.stdout) == (code, "")

@@ -34,7 +34,7 @@ def numbers() -> list[str]:
     return ["--phone", new_phone(), "--code-phone", new_phone()]
 
 
-def test_this_gateway_keeps_every_rule(stack: Stack):
+def test_this_gateway_keeps_every_rule(stack: Stack) -> None:
     key = stack.key("test", scopes=keys.SCOPES)
     given = (f"http://127.0.0.1:{stack.port}", key, "--json", "--sandbox", "--whatsapp")
     for names in ((), ("--current-names",)):
@@ -46,14 +46,14 @@ def test_this_gateway_keeps_every_rule(stack: Stack):
         assert len(found) > 40
 
 
-def test_without_the_phone_only_the_rules_that_read_it_are_skipped(sqlite_stack: Stack):
+def test_without_the_phone_only_the_rules_that_read_it_are_skipped(sqlite_stack: Stack) -> None:
     ran = contract_test(sqlite_stack, sqlite_stack.key("test", scopes=keys.SCOPES), *numbers())
     assert ran.exit_code == 0, ran.stdout
     assert ran.stdout.count("skipped") == 3, ran.stdout
     assert ran.stdout.count("failed") == 0
 
 
-def test_it_says_first_what_it_sends_and_keeps_to_it(sqlite_stack: Stack):
+def test_it_says_first_what_it_sends_and_keeps_to_it(sqlite_stack: Stack) -> None:
     key, (_, phone, _, code_phone) = sqlite_stack.key("test"), numbers()
     ran = contract_test(sqlite_stack, key, "--sandbox", "--phone", phone, "--code-phone", code_phone)
     assert ran.stderr.startswith(f"This sends up to 8 texts to {phone} and 3 codes to {code_phone}.")
@@ -61,14 +61,14 @@ def test_it_says_first_what_it_sends_and_keeps_to_it(sqlite_stack: Stack):
     assert Counter(message["phoneNumber"] for message in made) == {phone: 8, code_phone: 3}
 
 
-def test_a_rule_that_does_not_hold_is_a_failure(sqlite_stack: Stack):
+def test_a_rule_that_does_not_hold_is_a_failure(sqlite_stack: Stack) -> None:
     ran = contract_test(sqlite_stack, sqlite_stack.key("test", scopes=("send", "read")), *numbers())
     assert ran.exit_code == 1
     assert "instead of" in ran.stdout
     assert "do not hold" in ran.stderr
 
 
-def test_a_server_that_is_not_there_fails_every_rule():
+def test_a_server_that_is_not_there_fails_every_rule() -> None:
     ran = CliRunner().invoke(main, ["contract-test", "http://127.0.0.1:1", "cq_test_x"])
     assert ran.exit_code == 1
     assert " ok " not in ran.stdout
@@ -87,7 +87,7 @@ def hosted(request: pytest.FixtureRequest) -> Iterator[Hosted]:
     found.close()
 
 
-def test_a_server_that_has_the_reference_alone_keeps_its_rules_and_is_spared_the_others(hosted: Hosted):
+def test_a_server_that_has_the_reference_alone_keeps_its_rules_and_is_spared_the_others(hosted: Hosted) -> None:
     found = judge(hosted, current=hosted.names == SECOND)
     assert {rule: finding["detail"] for rule, finding in found.items() if finding["result"] == "failed"} == {}
     results = Counter(finding["result"] for finding in found.values())
@@ -99,7 +99,7 @@ def test_a_server_that_has_the_reference_alone_keeps_its_rules_and_is_spared_the
     }
 
 
-def test_a_server_under_other_names_fails(hosted: Hosted):
+def test_a_server_under_other_names_fails(hosted: Hosted) -> None:
     found = judge(hosted, current=hosted.names == FIRST)
     assert found["a text is taken: success, messageId, queued"]["result"] == "failed"
 
@@ -114,7 +114,7 @@ def test_a_server_under_other_names_fails(hosted: Hosted):
         ("code", (200, {"success": True, "messageId": "7", "expiresIn": 300}), CODE_RULE, "300"),
     ],
 )
-def test_what_a_server_does_otherwise_is_named(work: str, said: Any, rule: str, detail: str):
+def test_what_a_server_does_otherwise_is_named(work: str, said: Any, rule: str, detail: str) -> None:
     hosted = Hosted(FIRST)
     try:
         hosted.spoils[work] = said
@@ -127,13 +127,13 @@ def test_what_a_server_does_otherwise_is_named(work: str, said: Any, rule: str, 
 
 
 @pytest.mark.parametrize("url", ["sms.example.mr", "ftp://sms.example.mr", ""])
-def test_an_address_without_its_scheme_is_a_misuse(url: str):
+def test_an_address_without_its_scheme_is_a_misuse(url: str) -> None:
     ran = CliRunner().invoke(main, ["contract-test", url, "cq_test_x"])
     assert (ran.exit_code, ran.stdout) == (2, "")
     assert "URL must begin with http:// or https://." in ran.stderr
 
 
 @pytest.mark.parametrize("more", [(), ("--phone", "38000001"), ("--phone", "38000001", "--code-phone", "38000001")])
-def test_with_a_live_key_both_numbers_must_be_given(sqlite_stack: Stack, more: tuple[str, ...]):
+def test_with_a_live_key_both_numbers_must_be_given(sqlite_stack: Stack, more: tuple[str, ...]) -> None:
     ran = contract_test(sqlite_stack, sqlite_stack.key(), *more)
     assert (ran.exit_code, ran.stdout) == (2, "")

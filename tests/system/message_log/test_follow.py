@@ -61,7 +61,7 @@ def listed(client: Client, **asked: object) -> list[str]:
     return [message["messageId"] for message in answer.json()["messages"]]
 
 
-def test_a_message_is_followed_to_its_phone(client: Client, phone: str):
+def test_a_message_is_followed_to_its_phone(client: Client, phone: str) -> None:
     message_id = sent(client, phone, "Ça va ? ê")
     body = settled(client, message_id)
     assert set(body) == FIELDS
@@ -75,12 +75,12 @@ def test_a_message_is_followed_to_its_phone(client: Client, phone: str):
     assert datetime.fromisoformat(body["deliveredAt"]).utcoffset() == timedelta(0)
 
 
-def test_a_refused_message_says_why(client: Client):
+def test_a_refused_message_says_why(client: Client) -> None:
     body = settled(client, sent(client, "+22244" + sandbox.REFUSED))
     assert (body["status"], body["errorCode"], body["deliveredAt"]) == ("failed", "sandbox_refused", None)
 
 
-def test_a_code_is_followed_without_its_text(client: Client, phone: str):
+def test_a_code_is_followed_without_its_text(client: Client, phone: str) -> None:
     code = client.code(phone)
     message_id = client.stack.inbox(phone)[0].message_uuid
     answer = get(client, f"/messages/{message_id}")
@@ -88,31 +88,31 @@ def test_a_code_is_followed_without_its_text(client: Client, phone: str):
     assert code not in answer.text
 
 
-def test_no_text_is_told(client: Client, phone: str):
+def test_no_text_is_told(client: Client, phone: str) -> None:
     message_id = sent(client, phone, "unmistakable-word")
     assert "unmistakable" not in get(client, f"/messages/{message_id}").text
     assert "unmistakable" not in get(client, "/messages").text
 
 
 @pytest.mark.parametrize("made", ["another key's", "unknown", "x", "%00", "0", "SEND", "%F0%9F%98%80", "a" * 300, "{}"])
-def test_what_is_not_ones_own_is_not_found(client: Client, phone: str, made: str):
+def test_what_is_not_ones_own_is_not_found(client: Client, phone: str, made: str) -> None:
     message_id = {"another key's": sent(client.stack.client(), phone), "unknown": str(uuid.uuid4())}.get(made, made)
     answer = get(client, f"/messages/{message_id}")
     assert refused(answer, 404, "message_not_found")["path"] == ["messageId"]
     assert answer.json() == get(client, f"/messages/{uuid.uuid4()}").json()
 
 
-def test_an_id_in_capitals_is_not_found(client: Client, phone: str):
+def test_an_id_in_capitals_is_not_found(client: Client, phone: str) -> None:
     assert get(client, f"/messages/{sent(client, phone).upper()}").status_code == 404
 
 
-def test_the_list_is_of_this_key_and_newest_first(client: Client, phone: str):
+def test_the_list_is_of_this_key_and_newest_first(client: Client, phone: str) -> None:
     made = [sent(client, phone, str(number)) for number in range(3)]
     sent(client.stack.client(), phone)
     assert listed(client) == made[::-1]
 
 
-def test_pages_hold_each_message_once(client: Client, phone: str):
+def test_pages_hold_each_message_once(client: Client, phone: str) -> None:
     made = [sent(client, phone, str(number)) for number in range(7)]
     found: list[str] = []
     asked: dict[str, Any] = {"limit": 3}
@@ -129,18 +129,18 @@ def test_pages_hold_each_message_once(client: Client, phone: str):
     assert (found, sizes) == (made[::-1], [3, 3, 1])
 
 
-def test_a_last_page_that_is_full_has_no_next(client: Client, phone: str):
+def test_a_last_page_that_is_full_has_no_next(client: Client, phone: str) -> None:
     for number in range(2):
         sent(client, phone, str(number))
     body = get(client, "/messages?limit=2").json()
     assert (len(body["messages"]), body["next"]) == (2, None)
 
 
-def test_a_key_without_messages_has_an_empty_page(client: Client):
+def test_a_key_without_messages_has_an_empty_page(client: Client) -> None:
     assert get(client, "/messages").json() == {"success": True, "messages": [], "next": None}
 
 
-def test_filters_narrow_the_list(client: Client, phone: str):
+def test_filters_narrow_the_list(client: Client, phone: str) -> None:
     text = sent(client, phone)
     code = client.otp(phone).json()["messageId"]
     by_whatsapp = client.otp(phone, channel="whatsapp").json()["messageId"]
@@ -156,13 +156,13 @@ def test_filters_narrow_the_list(client: Client, phone: str):
         assert listed(client, phoneNumber=form) == [by_whatsapp, code, text]
 
 
-def test_a_plus_sign_in_an_address_need_not_be_escaped(client: Client, phone: str):
+def test_a_plus_sign_in_an_address_need_not_be_escaped(client: Client, phone: str) -> None:
     message_id = sent(client, phone)
     assert get(client, f"/messages?phoneNumber={phone}").json()["messages"][0]["messageId"] == message_id
     assert get(client, "/messages?from=2020-01-01T00:00:00+00:00").json()["messages"]
 
 
-def test_times_narrow_the_list(client: Client, phone: str):
+def test_times_narrow_the_list(client: Client, phone: str) -> None:
     first, second = sent(client, phone), sent(client, phone)
     at = datetime.fromisoformat(get(client, f"/messages/{first}").json()["createdAt"])
     later = datetime.fromisoformat(get(client, f"/messages/{second}").json()["createdAt"])
@@ -198,20 +198,20 @@ def test_times_narrow_the_list(client: Client, phone: str):
         ("limit=1&limit=2", "limit", "duplicate_key"),
     ],
 )
-def test_a_filter_that_breaks_a_rule_is_named(client: Client, asked: str, name: str, code: str):
+def test_a_filter_that_breaks_a_rule_is_named(client: Client, asked: str, name: str, code: str) -> None:
     invalid(get(client, f"/messages?{asked}"), [name], code)
 
 
-def test_anothers_message_is_no_cursor(client: Client, phone: str):
+def test_anothers_message_is_no_cursor(client: Client, phone: str) -> None:
     invalid(get(client, f"/messages?after={sent(client.stack.client(), phone)}"), ["after"], "unknown_cursor")
 
 
-def test_unknown_filters_are_ignored(client: Client):
+def test_unknown_filters_are_ignored(client: Client) -> None:
     assert get(client, "/messages?colour=%00%FF").status_code == 200
 
 
 @pytest.mark.parametrize("path", ["/messages", "/messages/x", "/me"])
-def test_reading_needs_a_key_and_its_scope(client: Client, path: str):
+def test_reading_needs_a_key_and_its_scope(client: Client, path: str) -> None:
     assert client.stack.call("GET", path).json() == {"success": False, "message": "API key is required"}
     assert client.stack.call("GET", path, key="x").json() == {"success": False, "message": "Invalid API key"}
     refused(get(client.stack.client(scopes=("send", "otp")), path), 403, "scope_missing")
@@ -219,13 +219,13 @@ def test_reading_needs_a_key_and_its_scope(client: Client, path: str):
 
 @pytest.mark.parametrize("path", ["/messages", "/messages/x", "/me", "/openapi.json", "/healthz", "/readyz"])
 @pytest.mark.parametrize("method", ["POST", "PUT", "PATCH", "DELETE", "OPTIONS"])
-def test_reading_is_for_get(client: Client, method: str, path: str):
+def test_reading_is_for_get(client: Client, method: str, path: str) -> None:
     answer = client.stack.call(method, path, key=client.key, json={})
     failure(answer, 405, "Method not allowed")
     assert set(answer.headers["Allow"].split(", ")) == {"GET", "HEAD"}
 
 
-def test_a_key_learns_about_itself(client: Client):
+def test_a_key_learns_about_itself(client: Client) -> None:
     body = get(client, "/me").json()
     assert body.pop("name").startswith("test ")
     assert body == {
@@ -237,11 +237,11 @@ def test_a_key_learns_about_itself(client: Client):
     }
 
 
-def test_a_key_with_every_scope_learns_so(client: Client):
+def test_a_key_with_every_scope_learns_so(client: Client) -> None:
     assert get(client.stack.client(scopes=keys.SCOPES), "/me").json()["scopes"] == list(keys.SCOPES)
 
 
-def test_a_key_learns_what_holds_for_it_alone(client: Client):
+def test_a_key_learns_what_holds_for_it_alone(client: Client) -> None:
     capped = client.stack.client("test", scopes=("read",), message_cap=5, otp_cap=6)
     with client.stack.sessions.begin() as session:
         key_id = keys.authenticate(session, capped.key).id

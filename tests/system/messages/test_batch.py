@@ -37,7 +37,7 @@ def codes(result: dict[str, Any]) -> list[str]:
     return [problem["code"] for problem in result["errors"]]
 
 
-def test_each_message_of_a_batch_arrives(client: Client):
+def test_each_message_of_a_batch_arrives(client: Client) -> None:
     phones = [new_phone() for _ in range(20)]
     taken = results(batch(client, *(item(phone, f"texte {phone}") for phone in phones)))
     for phone, result in zip(phones, taken, strict=True):
@@ -46,7 +46,7 @@ def test_each_message_of_a_batch_arrives(client: Client):
         assert client.stack.arrived(phone, result["messageId"]).text == f"texte {phone}"
 
 
-def test_a_bad_message_holds_no_other_back_and_results_keep_their_order(client: Client):
+def test_a_bad_message_holds_no_other_back_and_results_keep_their_order(client: Client) -> None:
     good = [new_phone() for _ in range(3)]
     bad = [item("12345678"), {"message": "x"}, 5, None, "text", [], {}, item(good[0], " "), item(good[0], "a" * 1531)]
     mixed = [item(good[0]), *bad[:4], item(good[1]), *bad[4:], item(good[2])]
@@ -69,25 +69,25 @@ def test_a_bad_message_holds_no_other_back_and_results_keep_their_order(client: 
         until(lambda phone=phone: client.stack.inbox(phone), 15)
 
 
-def test_a_batch_of_bad_messages_is_answered_too(client: Client):
+def test_a_batch_of_bad_messages_is_answered_too(client: Client) -> None:
     assert [codes(result) for result in results(batch(client, {}, {}))] == [["required", "required"]] * 2
 
 
 @pytest.mark.parametrize("count", [0, 1001])
-def test_a_batch_holds_1_to_1000(client: Client, phone: str, count: int):
+def test_a_batch_holds_1_to_1000(client: Client, phone: str, count: int) -> None:
     invalid(batch(client, *[item(phone)] * count), ["messages"], "batch_size")
 
 
 @pytest.mark.parametrize("wrong", [None, "x", 5, {"0": {}}])
-def test_messages_must_be_a_list(client: Client, wrong: object):
+def test_messages_must_be_a_list(client: Client, wrong: object) -> None:
     invalid(client.post("/messages/batch", messages=wrong), ["messages"], "invalid_type")
 
 
-def test_messages_are_required(client: Client):
+def test_messages_are_required(client: Client) -> None:
     invalid(client.post("/messages/batch"), ["messages"], "required")
 
 
-def test_a_thousand_messages_of_ten_segments_are_taken(client: Client):
+def test_a_thousand_messages_of_ten_segments_are_taken(client: Client) -> None:
     phone = new_phone()
     found = results(batch(client, *(item(phone, f"{number:04d}" + "a" * 1526) for number in range(1_000))))
     assert [result["success"] for result in found] == [True] * 1_000
@@ -95,13 +95,13 @@ def test_a_thousand_messages_of_ten_segments_are_taken(client: Client):
     until(lambda: len(client.stack.inbox(phone)) == 1_000, 60, lambda: str(len(client.stack.inbox(phone))))
 
 
-def test_a_body_of_two_mib_is_taken_and_a_larger_one_is_not(client: Client, phone: str):
+def test_a_body_of_two_mib_is_taken_and_a_larger_one_is_not(client: Client, phone: str) -> None:
     body = json.dumps({"messages": [item(phone)]}).encode()
     assert client.raw("/messages/batch", body + b" " * (2 * MIB - len(body))).status_code == 200
     failure(client.raw("/messages/batch", body + b" " * (2 * MIB + 1 - len(body))), 413, "Request body too large")
 
 
-def test_the_daily_cap_takes_the_first_ones(client: Client):
+def test_the_daily_cap_takes_the_first_ones(client: Client) -> None:
     capped = client.stack.client(message_cap=3)
     assert capped.send(new_phone()).status_code == 200
     phones = [new_phone() for _ in range(4)]
@@ -114,17 +114,17 @@ def test_the_daily_cap_takes_the_first_ones(client: Client):
     assert [codes(result) for result in results(batch(capped, item(phones[3])))] == [["daily_cap"]]
 
 
-def test_a_batch_needs_the_scope_send(client: Client, phone: str):
+def test_a_batch_needs_the_scope_send(client: Client, phone: str) -> None:
     refused(batch(client.stack.client(scopes=("otp", "read")), item(phone)), 403, "scope_missing")
 
 
-def test_notify_sends_a_text(client: Client, phone: str):
+def test_notify_sends_a_text(client: Client, phone: str) -> None:
     answer = client.post("/api/v2/notify", phoneNumber=phone, message="Bonjour")
     assert list(answer.json()) == ["success", "messageId", "queued"]
     assert client.stack.arrived(phone, answer.json()["messageId"]).text == "Bonjour"
 
 
-def test_code_and_check_are_send_and_verify(client: Client, phone: str):
+def test_code_and_check_are_send_and_verify(client: Client, phone: str) -> None:
     answer = client.post("/api/v2/code", phoneNumber=phone, language="en")
     assert answer.json() == {"success": True, "messageId": answer.json()["messageId"], "expiresIn": 600}
     code = digits(client.stack.arrived(phone, answer.json()["messageId"]).text)
@@ -138,14 +138,14 @@ def test_code_and_check_are_send_and_verify(client: Client, phone: str):
     assert right.json() == {"success": True, "message": "OTP verified successfully", "verified": True}
 
 
-def test_both_names_share_the_limits(client: Client, phone: str):
+def test_both_names_share_the_limits(client: Client, phone: str) -> None:
     paths = ("/otp/send", "/api/v2/code")
     answers = [client.post(paths[number % 2], phoneNumber=phone) for number in range(4)]
     assert [answer.status_code for answer in answers] == [200, 200, 200, 429]
 
 
 @pytest.mark.parametrize("path", ["/api/v2/notify", "/api/v2/code", "/api/v2/check"])
-def test_the_current_names_need_a_key_and_a_post(client: Client, path: str):
+def test_the_current_names_need_a_key_and_a_post(client: Client, path: str) -> None:
     assert client.stack.call("POST", path, json={}).status_code == 401
     answer = client.stack.call("GET", path, key=client.key)
     failure(answer, 405, "Method not allowed")

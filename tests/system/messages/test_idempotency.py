@@ -53,7 +53,7 @@ def rows(client: Client, phone: str) -> int:
 
 
 @PATHS
-def test_a_call_that_comes_again_gets_the_same_answer_and_makes_nothing(client: Client, phone: str, path: str):
+def test_a_call_that_comes_again_gets_the_same_answer_and_makes_nothing(client: Client, phone: str, path: str) -> None:
     name, body = new_name(), BODIES[path](phone)
     first = call(client, path, name, body)
     assert first.status_code == 200, first.text
@@ -63,7 +63,7 @@ def test_a_call_that_comes_again_gets_the_same_answer_and_makes_nothing(client: 
 
 
 @PATHS
-def test_another_body_is_refused(client: Client, phone: str, path: str):
+def test_another_body_is_refused(client: Client, phone: str, path: str) -> None:
     name = new_name()
     first = call(client, path, name, BODIES[path](phone))
     answer = call(client, path, name, BODIES[path](new_phone()))
@@ -72,7 +72,7 @@ def test_another_body_is_refused(client: Client, phone: str, path: str):
     same(first, call(client, path, name, BODIES[path](phone)))
 
 
-def test_the_same_json_in_another_order_is_the_same_body(client: Client, phone: str):
+def test_the_same_json_in_another_order_is_the_same_body(client: Client, phone: str) -> None:
     name = new_name()
     first = call(client, "/messages/send", name, {"phoneNumber": phone, "message": "é"})
     raw = json.dumps({"message": "é", "phoneNumber": phone}, ensure_ascii=False, indent=2).encode()
@@ -81,7 +81,7 @@ def test_the_same_json_in_another_order_is_the_same_body(client: Client, phone: 
 
 
 @pytest.mark.parametrize("name", ["", "é", "a" * 256, "a\tb", "clé"])
-def test_a_name_is_1_to_255_printable_ascii_characters(client: Client, phone: str, name: str):
+def test_a_name_is_1_to_255_printable_ascii_characters(client: Client, phone: str, name: str) -> None:
     raw = [("X-API-Key", client.key), ("Idempotency-Key", name.encode("utf-8"))]
     body = {"phoneNumber": phone, "message": "Bonjour"}
     answer = client.stack.http.post("/messages/send", json=body, headers=raw)
@@ -90,12 +90,12 @@ def test_a_name_is_1_to_255_printable_ascii_characters(client: Client, phone: st
 
 
 @pytest.mark.parametrize("name", ["a", "a" * 255, "!~ \"#$%&'()*+,-./:;<=>?@[]^_`{|}", "0"])
-def test_any_printable_name_will_do(client: Client, phone: str, name: str):
+def test_any_printable_name_will_do(client: Client, phone: str, name: str) -> None:
     body = {"phoneNumber": phone, "message": "Bonjour"}
     same(call(client, "/messages/send", name, body), call(client, "/messages/send", name, body))
 
 
-def test_a_name_belongs_to_a_key_and_a_path(client: Client, phone: str):
+def test_a_name_belongs_to_a_key_and_a_path(client: Client, phone: str) -> None:
     name, body = new_name(), {"phoneNumber": phone, "message": "Bonjour"}
     answers = [
         call(client, "/messages/send", name, body),
@@ -108,7 +108,7 @@ def test_a_name_belongs_to_a_key_and_a_path(client: Client, phone: str):
     assert len({answer.json()["messageId"] for answer in answers}) == 4
 
 
-def test_a_rotated_key_is_the_same_key(client: Client, phone: str):
+def test_a_rotated_key_is_the_same_key(client: Client, phone: str) -> None:
     name, body = new_name(), {"phoneNumber": phone, "message": "Bonjour"}
     first = call(client, "/messages/send", name, body)
     with client.stack.sessions.begin() as session:
@@ -118,11 +118,11 @@ def test_a_rotated_key_is_the_same_key(client: Client, phone: str):
     same(first, call(Client(client.stack, secret), "/messages/send", name, body))
 
 
-def test_without_a_name_every_call_is_new(client: Client, phone: str):
+def test_without_a_name_every_call_is_new(client: Client, phone: str) -> None:
     assert len({client.send(phone).json()["messageId"] for _ in range(3)}) == 3
 
 
-def test_a_code_that_comes_again_is_the_same_code_and_costs_nothing(client: Client, phone: str):
+def test_a_code_that_comes_again_is_the_same_code_and_costs_nothing(client: Client, phone: str) -> None:
     name, body = new_name(), {"phoneNumber": phone}
     first = call(client, "/otp/send", name, body)
     code = digits(client.stack.arrived(phone, first.json()["messageId"]).text)
@@ -133,7 +133,7 @@ def test_a_code_that_comes_again_is_the_same_code_and_costs_nothing(client: Clie
     assert client.verify(phone, code).status_code == 400  # newer ones came
 
 
-def test_a_refusal_is_not_kept(client: Client, phone: str):
+def test_a_refusal_is_not_kept(client: Client, phone: str) -> None:
     name, body = new_name(), {"phoneNumber": phone}
     for _ in range(3):
         assert client.otp(phone).status_code == 200
@@ -145,7 +145,7 @@ def test_a_refusal_is_not_kept(client: Client, phone: str):
     assert call(client, "/messages/send", name, {"phoneNumber": phone, "message": "x"}).status_code == 200
 
 
-def test_a_call_that_comes_again_costs_nothing_of_the_daily_cap(client: Client, phone: str):
+def test_a_call_that_comes_again_costs_nothing_of_the_daily_cap(client: Client, phone: str) -> None:
     capped, name = client.stack.client(message_cap=2), new_name()
     body = {"phoneNumber": phone, "message": "Bonjour"}
     first = call(capped, "/messages/send", name, body)
@@ -157,7 +157,7 @@ def test_a_call_that_comes_again_costs_nothing_of_the_daily_cap(client: Client, 
 
 @PATHS
 @pytest.mark.chaos
-def test_a_hundred_at_once_make_one_message_and_get_equal_answers(client: Client, phone: str, path: str):
+def test_a_hundred_at_once_make_one_message_and_get_equal_answers(client: Client, phone: str, path: str) -> None:
     name, body = new_name(), BODIES[path](phone)
     with ThreadPoolExecutor(100) as pool:
         answers = list(pool.map(lambda _: call(client, path, name, body), range(100)))
@@ -168,7 +168,7 @@ def test_a_hundred_at_once_make_one_message_and_get_equal_answers(client: Client
 
 
 @pytest.mark.chaos
-def test_many_names_from_many_callers_at_once_make_one_message_each(client: Client):
+def test_many_names_from_many_callers_at_once_make_one_message_each(client: Client) -> None:
     """Groups of two processes meet the same names in different orders."""
     names = [(new_name(), new_phone()) for _ in range(40)]
 
@@ -186,14 +186,14 @@ def test_many_names_from_many_callers_at_once_make_one_message_each(client: Clie
     assert [rows(client, phone) for _, phone in names] == [1] * len(names)
 
 
-def test_a_whatsapp_code_that_comes_again_is_not_sent_again(client: Client, phone: str):
+def test_a_whatsapp_code_that_comes_again_is_not_sent_again(client: Client, phone: str) -> None:
     name, body = new_name(), {"phoneNumber": phone, "channel": "whatsapp"}
     first = call(client, "/otp/send", name, body)
     same(first, call(client, "/otp/send", name, body))
     assert len(client.stack.inbox(phone)) == 1
 
 
-def test_a_whatsapp_refusal_made_nothing_so_it_is_tried_anew(client: Client):
+def test_a_whatsapp_refusal_made_nothing_so_it_is_tried_anew(client: Client) -> None:
     phone = "+22246" + sandbox.REFUSED
     name, body = new_name(), {"phoneNumber": phone, "channel": "whatsapp"}
     for made in (1, 2):
@@ -203,7 +203,7 @@ def test_a_whatsapp_refusal_made_nothing_so_it_is_tried_anew(client: Client):
         assert rows(client, phone) == made
 
 
-def test_a_whatsapp_timeout_is_told_again_without_a_second_code(client: Client):
+def test_a_whatsapp_timeout_is_told_again_without_a_second_code(client: Client) -> None:
     phone = "+22246" + sandbox.SILENT
     name, body = new_name(), {"phoneNumber": phone, "channel": "whatsapp"}
     with ThreadPoolExecutor(3) as pool:
@@ -218,7 +218,7 @@ def test_a_whatsapp_timeout_is_told_again_without_a_second_code(client: Client):
     assert call(client, "/otp/send", name, body).content == answers[0].content
 
 
-def test_parallel_whatsapp_calls_share_one_code(client: Client, phone: str):
+def test_parallel_whatsapp_calls_share_one_code(client: Client, phone: str) -> None:
     name, body = new_name(), {"phoneNumber": phone, "channel": "whatsapp"}
     with ThreadPoolExecutor(30) as pool:
         answers = list(pool.map(lambda _: call(client, "/otp/send", name, body), range(30)))
@@ -231,7 +231,7 @@ def messages_of(client: Client, phone: str) -> list[str]:
         return list(session.scalars(select(Message.uuid).where(Message.phone == phone)))
 
 
-def test_what_is_kept_holds_neither_text_nor_number_nor_code(client: Client, phone: str):
+def test_what_is_kept_holds_neither_text_nor_number_nor_code(client: Client, phone: str) -> None:
     name = "unmistakable-name"
     call(client, "/messages/send", name, {"phoneNumber": phone, "message": "unmistakable-text"})
     sent = call(client, "/otp/send", name, {"phoneNumber": phone}).json()
@@ -245,7 +245,7 @@ def test_what_is_kept_holds_neither_text_nor_number_nor_code(client: Client, pho
     assert mine and code not in mine[0].replace(sent["messageId"], "")
 
 
-def test_after_a_day_a_name_is_free_again(client: Client, phone: str):
+def test_after_a_day_a_name_is_free_again(client: Client, phone: str) -> None:
     name, body = new_name(), {"phoneNumber": phone, "message": "Bonjour"}
     first = call(client, "/messages/send", name, body)
     age_kept(client, first.json()["messageId"], timedelta(hours=24))
@@ -254,7 +254,7 @@ def test_after_a_day_a_name_is_free_again(client: Client, phone: str):
     same(again, call(client, "/messages/send", name, body))
 
 
-def test_the_sweep_deletes_what_is_past_its_day(client: Client, phone: str):
+def test_the_sweep_deletes_what_is_past_its_day(client: Client, phone: str) -> None:
     old, young = (
         call(client, "/messages/send", new_name(), {"phoneNumber": phone, "message": text}).json()["messageId"]
         for text in ("old", "young")

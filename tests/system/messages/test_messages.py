@@ -45,7 +45,7 @@ TOO_LONG = {
 }
 
 
-def test_the_answer_is_exactly_that_of_the_reference(client: Client, phone: str):
+def test_the_answer_is_exactly_that_of_the_reference(client: Client, phone: str) -> None:
     answer = client.send(phone)
     assert answer.status_code == 200
     body = answer.json()
@@ -55,7 +55,7 @@ def test_the_answer_is_exactly_that_of_the_reference(client: Client, phone: str)
 
 
 @pytest.mark.parametrize("message", KEPT.values(), ids=KEPT)
-def test_a_text_arrives_exactly_as_sent(client: Client, phone: str, message: str):
+def test_a_text_arrives_exactly_as_sent(client: Client, phone: str, message: str) -> None:
     sent = client.send(phone, message)
     assert sent.status_code == 200, sent.text
     received = client.stack.arrived(phone, sent.json()["messageId"])
@@ -64,7 +64,7 @@ def test_a_text_arrives_exactly_as_sent(client: Client, phone: str, message: str
 
 
 @pytest.mark.parametrize("message", BOUNDARIES.values(), ids=BOUNDARIES)
-def test_up_to_ten_segments_arrive_whole(client: Client, phone: str, message: str):
+def test_up_to_ten_segments_arrive_whole(client: Client, phone: str, message: str) -> None:
     assert text.shape(message).segments <= 10
     sent = client.send(phone, message)
     assert sent.status_code == 200, sent.text
@@ -72,21 +72,21 @@ def test_up_to_ten_segments_arrive_whole(client: Client, phone: str, message: st
 
 
 @pytest.mark.parametrize("message", TOO_LONG.values(), ids=TOO_LONG)
-def test_more_than_ten_segments_are_refused(client: Client, phone: str, message: str):
+def test_more_than_ten_segments_are_refused(client: Client, phone: str, message: str) -> None:
     invalid(client.send(phone, message), ["message"], "too_long")
 
 
 @pytest.mark.parametrize("message", ["", " ", "\n", "\t \r\n", "\u00a0", "\u2003"], ids=ascii)
-def test_a_blank_text_is_refused(client: Client, phone: str, message: str):
+def test_a_blank_text_is_refused(client: Client, phone: str, message: str) -> None:
     invalid(client.send(phone, message), ["message"], "blank")
 
 
 @pytest.mark.parametrize("number", [*range(0x09), 0x0B, 0x0C, *range(0x0E, 0x20)])
-def test_a_control_character_is_refused(client: Client, phone: str, number: int):
+def test_a_control_character_is_refused(client: Client, phone: str, number: int) -> None:
     invalid(client.send(phone, f"a{chr(number)}b"), ["message"], "invalid_characters")
 
 
-def test_every_call_is_a_message_of_its_own(client: Client, phone: str):
+def test_every_call_is_a_message_of_its_own(client: Client, phone: str) -> None:
     ids = [client.send(phone, "Bonjour").json()["messageId"] for _ in range(3)]
     assert len(set(ids)) == 3
     for message_id in ids:
@@ -94,19 +94,19 @@ def test_every_call_is_a_message_of_its_own(client: Client, phone: str):
     assert len(client.stack.inbox(phone)) == 3
 
 
-def test_texts_have_no_rate_limit(client: Client, phone: str):
+def test_texts_have_no_rate_limit(client: Client, phone: str) -> None:
     answers = [client.send(phone, str(number)) for number in range(25)]
     assert {answer.status_code for answer in answers} == {200}
     assert not [answer for answer in answers if "RateLimit" in answer.headers]
 
 
-def test_a_test_keys_text_lands_on_the_sandbox_phone(client: Client, phone: str):
+def test_a_test_keys_text_lands_on_the_sandbox_phone(client: Client, phone: str) -> None:
     test = client.stack.client("test")
     sent = test.send(phone, "Essai")
     assert client.stack.arrived(phone, sent.json()["messageId"]).text == "Essai"
 
 
-def test_a_text_that_the_carrier_puts_off_arrives_later(client: Client):
+def test_a_text_that_the_carrier_puts_off_arrives_later(client: Client) -> None:
     phone = "+22243" + sandbox.LATE
     sent = client.send(phone, "Patience")
     assert sent.status_code == 200
@@ -114,5 +114,5 @@ def test_a_text_that_the_carrier_puts_off_arrives_later(client: Client):
     assert len([text for text in client.stack.inbox(phone) if text.text == "Patience"]) == 1
 
 
-def test_a_refused_text_was_queued_all_the_same(client: Client):
+def test_a_refused_text_was_queued_all_the_same(client: Client) -> None:
     assert client.send("+22243" + sandbox.REFUSED, "Bonjour").status_code == 200

@@ -52,7 +52,7 @@ def received(client: Client, phone: str, **order: str) -> str:
     return client.stack.arrived(phone, sent.json()["messageId"]).text
 
 
-def test_the_answer_to_send_is_exactly_that_of_the_reference(client: Client, phone: str):
+def test_the_answer_to_send_is_exactly_that_of_the_reference(client: Client, phone: str) -> None:
     answer = client.otp(phone)
     assert answer.status_code == 200
     body = answer.json()
@@ -61,13 +61,13 @@ def test_the_answer_to_send_is_exactly_that_of_the_reference(client: Client, pho
     assert str(uuid.UUID(body["messageId"], version=4)) == body["messageId"]
 
 
-def test_the_answer_to_a_right_code_is_exactly_that_of_the_reference(client: Client, phone: str):
+def test_the_answer_to_a_right_code_is_exactly_that_of_the_reference(client: Client, phone: str) -> None:
     answer = client.verify(phone, client.code(phone))
     assert answer.status_code == 200
     assert answer.json() == {"success": True, "message": "OTP verified successfully", "verified": True}
 
 
-def test_the_answer_to_a_wrong_code_is_exactly_that_of_the_reference(client: Client, phone: str):
+def test_the_answer_to_a_wrong_code_is_exactly_that_of_the_reference(client: Client, phone: str) -> None:
     assert wrong(client, phone, client.code(phone)) == {"success": False, "message": "Invalid OTP", "retriesLeft": 2}
 
 
@@ -77,7 +77,7 @@ def test_the_answer_to_a_wrong_code_is_exactly_that_of_the_reference(client: Cli
 @pytest.mark.parametrize("app_hash", [None, HASH])
 def test_a_code_comes_in_the_language_asked_for(
     client: Client, phone: str, language: str, word: str, app_hash: str | None
-):
+) -> None:
     order = {"language": language} | ({"hash": app_hash} if app_hash else {})
     found = received(client, phone, **order)
     assert word in found
@@ -91,32 +91,32 @@ def test_a_code_comes_in_the_language_asked_for(
     assert client.verify(phone, digits(found)).status_code == 200
 
 
-def test_french_is_the_default(client: Client, phone: str):
+def test_french_is_the_default(client: Client, phone: str) -> None:
     assert "code de vérification" in received(client, phone)
 
 
 @pytest.mark.parametrize("app_hash", ["ABC123XYZ45", "+++++++++++", "///////////", "12345678901"])
-def test_every_base64_hash_is_taken(client: Client, phone: str, app_hash: str):
+def test_every_base64_hash_is_taken(client: Client, phone: str, app_hash: str) -> None:
     assert received(client, phone, hash=app_hash).split("\n")[-1] == app_hash
 
 
 @pytest.mark.parametrize("app_hash", WRONG_HASHES, ids=ascii)
-def test_another_hash_is_refused(client: Client, phone: str, app_hash: str):
+def test_another_hash_is_refused(client: Client, phone: str, app_hash: str) -> None:
     invalid(client.otp(phone, hash=app_hash), ["hash"], "hash_format")
 
 
 @pytest.mark.parametrize("field", ["language", "channel"])
 @pytest.mark.parametrize("value", ["", "FR", "Sms", "fr ", "de", "sms\n", "voice"])
-def test_another_language_or_channel_is_refused(client: Client, phone: str, field: str, value: str):
+def test_another_language_or_channel_is_refused(client: Client, phone: str, field: str, value: str) -> None:
     invalid(client.otp(phone, **{field: value}), [field], "invalid_choice")
 
 
 @pytest.mark.parametrize("value", ["", "SMS", "whatsapp ", "email"])
-def test_another_channel_is_refused_by_verify_too(client: Client, phone: str, value: str):
+def test_another_channel_is_refused_by_verify_too(client: Client, phone: str, value: str) -> None:
     invalid(client.verify(phone, "123456", channel=value), ["channel"], "invalid_choice")
 
 
-def test_wrong_codes_count_down_and_the_third_kills(client: Client, phone: str):
+def test_wrong_codes_count_down_and_the_third_kills(client: Client, phone: str) -> None:
     code = client.code(phone)
     assert [wrong(client, phone, code)["retriesLeft"] for _ in range(3)] == [2, 1, 0]
     for guess in (code, other_than(code)):
@@ -124,32 +124,32 @@ def test_wrong_codes_count_down_and_the_third_kills(client: Client, phone: str):
         assert [item["code"] for item in errors] == ["otp_exhausted"]
 
 
-def test_the_right_code_on_the_third_try_is_right(client: Client, phone: str):
+def test_the_right_code_on_the_third_try_is_right(client: Client, phone: str) -> None:
     code = client.code(phone)
     assert [wrong(client, phone, code)["retriesLeft"] for _ in range(2)] == [2, 1]
     assert client.verify(phone, code).status_code == 200
 
 
-def test_a_code_is_good_once(client: Client, phone: str):
+def test_a_code_is_good_once(client: Client, phone: str) -> None:
     code = client.code(phone)
     assert client.verify(phone, code).status_code == 200
     for guess in (code, other_than(code)):
         refused(client.verify(phone, guess), 404, "otp_used")
 
 
-def test_where_nothing_was_sent_nothing_is_found(client: Client, phone: str):
+def test_where_nothing_was_sent_nothing_is_found(client: Client, phone: str) -> None:
     errors = failure(client.verify(phone, "123456"), 404, "OTP not found or expired")
     assert [item["code"] for item in errors] == ["otp_not_found"]
 
 
-def test_an_expired_code_says_so(client: Client, phone: str):
+def test_an_expired_code_says_so(client: Client, phone: str) -> None:
     code = client.code(phone)
     client.expire(phone)
     failure(client.verify(phone, code), 404, "OTP not found or expired")
     refused(client.verify(phone, code), 404, "otp_expired")
 
 
-def test_an_exhausted_code_expires_like_any_other(client: Client, phone: str):
+def test_an_exhausted_code_expires_like_any_other(client: Client, phone: str) -> None:
     code = client.code(phone)
     for _ in range(3):
         wrong(client, phone, code)
@@ -157,7 +157,7 @@ def test_an_exhausted_code_expires_like_any_other(client: Client, phone: str):
     refused(client.verify(phone, code), 404, "otp_expired")
 
 
-def test_a_new_code_kills_the_old_one_and_starts_afresh(client: Client, phone: str):
+def test_a_new_code_kills_the_old_one_and_starts_afresh(client: Client, phone: str) -> None:
     old = client.code(phone)
     wrong(client, phone, old)
     wrong(client, phone, old)
@@ -167,32 +167,32 @@ def test_a_new_code_kills_the_old_one_and_starts_afresh(client: Client, phone: s
     assert client.verify(phone, new).status_code == 200
 
 
-def test_a_new_code_after_an_exhausted_one_works(client: Client, phone: str):
+def test_a_new_code_after_an_exhausted_one_works(client: Client, phone: str) -> None:
     code = client.code(phone)
     for _ in range(4):
         client.verify(phone, other_than(code))
     assert client.verify(phone, client.code(phone)).status_code == 200
 
 
-def test_a_new_code_after_a_used_one_works(client: Client, phone: str):
+def test_a_new_code_after_a_used_one_works(client: Client, phone: str) -> None:
     assert client.verify(phone, client.code(phone)).status_code == 200
     assert client.verify(phone, client.code(phone)).status_code == 200
 
 
-def test_codes_of_the_two_channels_live_side_by_side(client: Client, phone: str):
+def test_codes_of_the_two_channels_live_side_by_side(client: Client, phone: str) -> None:
     by_sms = client.code(phone)
     by_whatsapp = client.code(phone, channel="whatsapp")
     assert client.verify(phone, by_sms).status_code == 200
     assert client.verify(phone, by_whatsapp, channel="whatsapp").status_code == 200
 
 
-def test_a_code_is_bound_to_its_channel(client: Client, phone: str):
+def test_a_code_is_bound_to_its_channel(client: Client, phone: str) -> None:
     code = client.code(phone)
     refused(client.verify(phone, code, channel="whatsapp"), 404, "otp_not_found")
     assert client.verify(phone, code, channel="sms").status_code == 200
 
 
-def test_a_code_is_bound_to_its_key(client: Client, phone: str):
+def test_a_code_is_bound_to_its_key(client: Client, phone: str) -> None:
     other, code = client.stack.client(), client.code(phone)
     refused(other.verify(phone, code), 404, "otp_not_found")
     theirs = other.code(phone)
@@ -200,28 +200,28 @@ def test_a_code_is_bound_to_its_key(client: Client, phone: str):
     assert other.verify(phone, theirs).status_code == 200
 
 
-def test_a_code_is_bound_to_its_phone(client: Client, phone: str):
+def test_a_code_is_bound_to_its_phone(client: Client, phone: str) -> None:
     code = client.code(phone)
     neighbour = phone[:-1] + str((int(phone[-1]) + 1) % 10)
     refused(client.verify(neighbour, code), 404, "otp_not_found")
 
 
 @pytest.mark.parametrize("guess", WRONG_FORMS, ids=ascii)
-def test_what_is_not_six_digits_costs_no_try(client: Client, phone: str, guess: str):
+def test_what_is_not_six_digits_costs_no_try(client: Client, phone: str, guess: str) -> None:
     code = client.code(phone)
     for _ in range(4):
         invalid(client.verify(phone, guess), ["otp"], "otp_format")
     assert wrong(client, phone, code)["retriesLeft"] == 2
 
 
-def test_a_number_instead_of_a_string_costs_no_try(client: Client, phone: str):
+def test_a_number_instead_of_a_string_costs_no_try(client: Client, phone: str) -> None:
     code = client.code(phone)
     for _ in range(4):
         invalid(client.post("/otp/verify", phoneNumber=phone, otp=int(code)), ["otp"], "invalid_type")
     assert client.verify(phone, code).status_code == 200
 
 
-def test_codes_are_spread(client: Client):
+def test_codes_are_spread(client: Client) -> None:
     """Twenty codes, all different or nearly so, and not all of the same size."""
     codes = []
     for _ in range(20):
@@ -230,6 +230,6 @@ def test_codes_are_spread(client: Client):
     assert len(set(codes)) >= 19
 
 
-def test_a_code_that_the_carrier_refuses_by_sms_was_answered_and_counted(client: Client):
+def test_a_code_that_the_carrier_refuses_by_sms_was_answered_and_counted(client: Client) -> None:
     phone = "+22242" + sandbox.REFUSED
     assert [client.otp(phone).status_code for _ in range(4)] == [200, 200, 200, 429]

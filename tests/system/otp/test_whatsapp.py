@@ -15,7 +15,7 @@ pytestmark = pytest.mark.long
 REFUSED, SILENT = "+22241" + sandbox.REFUSED, "+22241" + sandbox.SILENT
 
 
-def test_a_code_is_there_when_the_answer_comes(client: Client, phone: str):
+def test_a_code_is_there_when_the_answer_comes(client: Client, phone: str) -> None:
     sent = client.otp(phone, channel="whatsapp", language="en")
     assert (sent.status_code, list(sent.json())) == (200, ["success", "messageId", "expiresIn"])
     text = client.stack.inbox(phone)[0]
@@ -23,19 +23,19 @@ def test_a_code_is_there_when_the_answer_comes(client: Client, phone: str):
     assert client.verify(phone, digits(text.text), channel="whatsapp").status_code == 200
 
 
-def test_wrong_codes_count_down(client: Client, phone: str):
+def test_wrong_codes_count_down(client: Client, phone: str) -> None:
     code = client.code(phone, channel="whatsapp")
     answers = [client.verify(phone, other_than(code), channel="whatsapp").json() for _ in range(4)]
     assert [answer["retriesLeft"] for answer in answers] == [2, 1, 0, 0]
 
 
-def test_a_hash_is_ignored_whatever_it_is(client: Client, phone: str):
+def test_a_hash_is_ignored_whatever_it_is(client: Client, phone: str) -> None:
     for app_hash in ("FA+9qCX9VSu", "not a hash", None):
         assert client.otp(phone, channel="whatsapp", hash=app_hash).status_code == 200
     assert not [text for text in client.stack.inbox(phone) if "\n" in text.text]
 
 
-def test_a_refusal_is_told_voids_the_code_and_does_not_count(client: Client):
+def test_a_refusal_is_told_voids_the_code_and_does_not_count(client: Client) -> None:
     for _ in range(5):
         answer = client.otp(REFUSED, channel="whatsapp")
         assert refused(answer, 502, "provider_error")["path"] == []
@@ -43,7 +43,7 @@ def test_a_refusal_is_told_voids_the_code_and_does_not_count(client: Client):
     refused(client.verify(REFUSED, "123456", channel="whatsapp"), 404, "otp_not_found")
 
 
-def test_silence_is_told_in_time_counts_and_leaves_the_code_alive(client: Client):
+def test_silence_is_told_in_time_counts_and_leaves_the_code_alive(client: Client) -> None:
     began = time.monotonic()
     refused(answer := client.otp(SILENT, channel="whatsapp"), 502, "provider_timeout")
     assert 7.5 <= time.monotonic() - began <= 10

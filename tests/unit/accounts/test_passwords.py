@@ -10,7 +10,7 @@ from dashboard.gateway.passwords import WeakPassword
 GOOD = "Thé à la menthe"
 
 
-def test_a_password_fits_its_own_hash_alone():
+def test_a_password_fits_its_own_hash_alone() -> None:
     stored = passwords.hashed(GOOD)
     assert passwords.fits(stored, GOOD)
     assert not passwords.fits(stored, GOOD + " ")
@@ -19,7 +19,7 @@ def test_a_password_fits_its_own_hash_alone():
     assert not passwords.fits("not a hash", GOOD)
 
 
-def test_the_hash_is_argon2id_with_enough_memory_and_salt():
+def test_the_hash_is_argon2id_with_enough_memory_and_salt() -> None:
     first, second = passwords.hashed(GOOD), passwords.hashed(GOOD)
     assert first != second
     kind, _version, costs = first.split("$")[1:4]
@@ -28,7 +28,7 @@ def test_the_hash_is_argon2id_with_enough_memory_and_salt():
     assert GOOD not in first
 
 
-def test_an_unknown_name_costs_as_much_as_a_known_one():
+def test_an_unknown_name_costs_as_much_as_a_known_one() -> None:
     assert not passwords.HASHER.check_needs_rehash(passwords.NOBODY)
     assert not passwords.fits(passwords.NOBODY, "nobody has this password")
 
@@ -47,7 +47,7 @@ def test_an_unknown_name_costs_as_much_as_a_known_one():
         ("nouakchott", "too_common"),
     ],
 )
-def test_a_weak_password_is_refused_with_its_reason(password: str, code: str):
+def test_a_weak_password_is_refused_with_its_reason(password: str, code: str) -> None:
     with pytest.raises(WeakPassword) as caught:
         passwords.hashed(password)
     assert caught.value.code == code
@@ -57,9 +57,9 @@ def test_a_weak_password_is_refused_with_its_reason(password: str, code: str):
 @pytest.mark.parametrize(
     "password", ["مرحبا بكم جميعا", "😀🐫🌴🕌🌊⛵🐟🥇", "a\x00b\ud800cdefgh", "correct horse battery staple " * 8]
 )
-def test_any_characters_make_a_password(password: str):
+def test_any_characters_make_a_password(password: str) -> None:
     assert passwords.fits(passwords.hashed(password), password)
 
 
-def test_an_overlong_guess_is_no_work_and_wrong():
+def test_an_overlong_guess_is_no_work_and_wrong() -> None:
     assert not passwords.fits(passwords.hashed(GOOD), "x" * 10_000_000)

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 import pytest
 
 from dashboard.providers import KINDS, InvalidSettings, build, describe, revise, shown
@@ -20,12 +22,12 @@ SECRETS = {
 }
 
 
-def test_every_kind_has_a_sample_here():
+def test_every_kind_has_a_sample_here() -> None:
     assert set(KINDS) == set(SAMPLES) == set(SECRETS)
 
 
 @pytest.mark.parametrize("kind", SAMPLES)
-def test_a_kind_is_built_under_its_name(kind):
+def test_a_kind_is_built_under_its_name(kind: Any) -> None:
     made = build(kind, SAMPLES[kind], "main")
     assert (made.name, callable(made.send), callable(made.hand_over)) == ("main", True, True)
     assert hasattr(made, "called_back") == (kind != "smpp")
@@ -33,7 +35,7 @@ def test_a_kind_is_built_under_its_name(kind):
 
 
 @pytest.mark.parametrize("kind", SAMPLES)
-def test_every_field_can_be_drawn(kind):
+def test_every_field_can_be_drawn(kind: Any) -> None:
     fields = describe(kind)
     assert KINDS[kind].title and KINDS[kind].about and set(KINDS[kind].channels) <= {"sms", "whatsapp"}
     for field in fields:
@@ -48,14 +50,14 @@ def test_every_field_can_be_drawn(kind):
 
 
 @pytest.mark.parametrize("kind", SAMPLES)
-def test_what_is_stored_builds_the_same_again(kind):
+def test_what_is_stored_builds_the_same_again(kind: Any) -> None:
     stored = revise(kind, {}, SAMPLES[kind])
     assert revise(kind, {}, stored) == stored
     build(kind, stored).close()
 
 
 @pytest.mark.parametrize("kind", SAMPLES)
-def test_secrets_are_only_ever_written(kind):
+def test_secrets_are_only_ever_written(kind: Any) -> None:
     stored = revise(kind, {}, SAMPLES[kind])
     seen = shown(kind, stored)
     for name in SECRETS[kind]:
@@ -64,7 +66,7 @@ def test_secrets_are_only_ever_written(kind):
 
 
 @pytest.mark.parametrize("kind", SAMPLES)
-def test_a_secret_that_is_left_empty_stays(kind):
+def test_a_secret_that_is_left_empty_stays(kind: Any) -> None:
     stored = revise(kind, {}, SAMPLES[kind])
     name = next(iter(SECRETS[kind] & set(SAMPLES[kind])))
     given = {key: value for key, value in SAMPLES[kind].items() if key != name}
@@ -72,17 +74,17 @@ def test_a_secret_that_is_left_empty_stays(kind):
     assert revise(kind, stored, given | {name: "  new-value "})[name] == "new-value"
 
 
-def test_what_is_missing_is_told_by_field():
+def test_what_is_missing_is_told_by_field() -> None:
     with pytest.raises(InvalidSettings) as refusal:
         build("whatsapp", {"template_fr": "code"})
     assert dict(refusal.value.errors) == {"phone_number_id": "This is needed", "access_token": "This is needed"}
 
 
-def test_whatsapp_needs_a_template():
+def test_whatsapp_needs_a_template() -> None:
     with pytest.raises(InvalidSettings, match="template_fr"):
         build("whatsapp", SAMPLES["whatsapp"] | {"template_fr": " "})
 
 
-def test_there_is_no_other_kind():
+def test_there_is_no_other_kind() -> None:
     with pytest.raises(InvalidSettings, match="kinds are smpp, whatsapp, smsgate, http"):
         build("pigeon", {})

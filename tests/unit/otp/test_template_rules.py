@@ -10,13 +10,13 @@ HASH = "FA+9qCX9VSu"
 LANGUAGES = ("fr", "en", "ar")
 
 
-def test_there_are_three_languages():
+def test_there_are_three_languages() -> None:
     assert set(otp_texts.TEXTS) == set(LANGUAGES)
 
 
 @pytest.mark.parametrize("language", LANGUAGES)
 @pytest.mark.parametrize("app_hash", [None, HASH])
-def test_every_text_is_one_segment_and_holds_the_code_once(language: str, app_hash: str | None):
+def test_every_text_is_one_segment_and_holds_the_code_once(language: str, app_hash: str | None) -> None:
     found = otp_texts.render(language, "048213", app_hash)
     assert text.shape(found).segments == 1
     assert text.shape(found).encoding == ("ucs2" if language == "ar" else "gsm7")
@@ -26,20 +26,20 @@ def test_every_text_is_one_segment_and_holds_the_code_once(language: str, app_ha
 
 
 @pytest.mark.parametrize(("language", "size"), [("fr", 100), ("en", 100)])
-def test_latin_texts_with_a_hash_are_short(language: str, size: int):
+def test_latin_texts_with_a_hash_are_short(language: str, size: int) -> None:
     assert len(otp_texts.render(language, "048213", HASH).encode()) <= size + 12
 
 
-def test_the_arabic_text_with_a_hash_leaves_room_in_one_segment():
+def test_the_arabic_text_with_a_hash_leaves_room_in_one_segment() -> None:
     assert text.shape(otp_texts.render("ar", "048213", HASH)).units <= 70
 
 
 @pytest.mark.parametrize("language", LANGUAGES)
-def test_the_hash_is_alone_on_the_last_line(language: str):
+def test_the_hash_is_alone_on_the_last_line(language: str) -> None:
     found = otp_texts.render(language, "048213", HASH)
     assert found.split("\n") == [otp_texts.render(language, "048213"), HASH]
 
 
 @pytest.mark.parametrize("language", LANGUAGES)
-def test_no_text_begins_like_a_hash_message_of_old(language: str):
+def test_no_text_begins_like_a_hash_message_of_old(language: str) -> None:
     assert not otp_texts.render(language, "048213", HASH).startswith("<#>")

@@ -31,14 +31,14 @@ def cut(message: str, width: dict[str, int], room: int) -> list[str]:
     return parts
 
 
-def test_the_alphabet_is_that_of_the_standard():
+def test_the_alphabet_is_that_of_the_standard() -> None:
     assert set(ALPHABET) == text.GSM_BASIC
     assert len(ALPHABET) == 127  # 128 places, one of them the escape
     assert set(EXTENSION) == text.GSM_EXTENSION
 
 
 @pytest.mark.parametrize("character", "êçâîôœ’«ëïû`áíóú…–🙂ع\t\u00a0")
-def test_other_characters_make_it_ucs2(character: str):
+def test_other_characters_make_it_ucs2(character: str) -> None:
     assert text.shape("a" + character).encoding == "ucs2"
 
 
@@ -65,13 +65,13 @@ def test_other_characters_make_it_ucs2(character: str):
         ("", "gsm7", 0, 1),
     ],
 )
-def test_segments_at_the_boundaries(message: str, encoding: str, units: int, segments: int):
+def test_segments_at_the_boundaries(message: str, encoding: str, units: int, segments: int) -> None:
     assert text.shape(message) == text.Shape(encoding, units, segments)
 
 
 @given(GSM)
 @settings(max_examples=60, deadline=None)
-def test_gsm_segments_are_those_of_the_cutter(message: str):
+def test_gsm_segments_are_those_of_the_cutter(message: str) -> None:
     found = text.shape(message)
     width = dict.fromkeys(EXTENSION, 2)
     assert found.encoding == "gsm7"
@@ -81,7 +81,7 @@ def test_gsm_segments_are_those_of_the_cutter(message: str):
 
 @given(ANY)
 @settings(max_examples=60, deadline=None)
-def test_ucs2_units_are_those_of_utf16(message: str):
+def test_ucs2_units_are_those_of_utf16(message: str) -> None:
     found = text.shape("ع" + message)
     assert found.encoding == "ucs2"
     assert found.units == len(("ع" + message).encode("utf-16-le")) // 2
@@ -91,5 +91,5 @@ def test_ucs2_units_are_those_of_utf16(message: str):
 
 @given(ANY, st.characters(exclude_categories=["Cs"]))
 @settings(max_examples=60, deadline=None)
-def test_a_longer_text_never_has_fewer_segments(message: str, more: str):
+def test_a_longer_text_never_has_fewer_segments(message: str, more: str) -> None:
     assert text.shape(message + more).segments >= text.shape(message).segments

@@ -15,12 +15,12 @@ LOCAL = st.from_regex(r"[234][0-9]{7}", fullmatch=True).filter(str.isascii)
 
 
 @given(LOCAL, st.sampled_from(["", "222", "+222"]))
-def test_every_accepted_form_becomes_one(local: str, prefix: str):
+def test_every_accepted_form_becomes_one(local: str, prefix: str) -> None:
     assert phone.parse(prefix + local) == "+222" + local
 
 
 @given(st.text(alphabet=string.digits + "+ -\n٢２²", max_size=16))
-def test_whatever_comes_is_normal_or_refused_with_a_code(raw: str):
+def test_whatever_comes_is_normal_or_refused_with_a_code(raw: str) -> None:
     try:
         assert re.fullmatch(r"\+222[234][0-9]{7}", phone.parse(raw))
         assert raw.isascii()
@@ -30,7 +30,7 @@ def test_whatever_comes_is_normal_or_refused_with_a_code(raw: str):
 
 
 @given(st.text())
-def test_no_text_breaks_it(raw: str):
+def test_no_text_breaks_it(raw: str) -> None:
     try:
         phone.parse(raw)
     except phone.InvalidPhone as error:
@@ -40,14 +40,14 @@ def test_no_text_breaks_it(raw: str):
 @pytest.mark.parametrize(
     ("number", "operator"), [("+22227635642", "Chinguitel"), ("+22238089336", "Mattel"), ("+22246000000", "Mauritel")]
 )
-def test_the_first_digit_tells_the_operator(number: str, operator: str):
+def test_the_first_digit_tells_the_operator(number: str, operator: str) -> None:
     assert phone.operator(number) == operator
 
 
 @pytest.mark.parametrize(("local", "fixed"), [("25", True), ("35", True), ("45", True), ("22", False), ("46", False)])
-def test_fixed_lines_are_known(local: str, fixed: bool):
+def test_fixed_lines_are_known(local: str, fixed: bool) -> None:
     assert phone.is_fixed(f"+222{local}000000") is fixed
 
 
-def test_numbers_are_shown_in_pairs():
+def test_numbers_are_shown_in_pairs() -> None:
     assert phone.spaced("+22238089336") == "+222 38 08 93 36"

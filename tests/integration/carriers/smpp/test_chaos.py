@@ -8,10 +8,12 @@ import struct
 import threading
 import time
 from collections import Counter, defaultdict
+from collections.abc import Callable
 
 import pytest
 
-from dashboard.providers.base import NotSent, Outcome, OutcomeUnknown, Refused
+from dashboard.providers.base import NotSent, Outcome, OutcomeUnknown, Outgoing, Refused
+from tests.support.smpp.host import Desk
 from tests.support.smpp.wire import ANSWER, BIND, ENQUIRE, SUBMIT, UNBIND, packet
 from tests.support.stack import until
 
@@ -96,7 +98,9 @@ class Line(asyncio.Protocol):
 
 
 @pytest.mark.parametrize("seed", [1])
-def test_every_text_is_told_exactly_once_and_truly(open_desk, text, seed):
+def test_every_text_is_told_exactly_once_and_truly(
+    open_desk: Callable[..., Desk], text: Callable[..., Outgoing], seed: int
+) -> None:
     die = Die(seed)
     try:
         desk = open_desk(die.port, response_timeout=1, enquire_interval=2, validity=False)

@@ -5,19 +5,21 @@ from __future__ import annotations
 import asyncio
 import socket
 import threading
+from collections.abc import Callable
 
 import pytest
 import smpp34
 
-from dashboard.providers.base import Outcome
+from dashboard.providers.base import Outcome, Outgoing
 from dashboard.providers.smpp import pdus, receipts, submits
 from dashboard.providers.smpp.pdus import Pdu
 from dashboard.providers.smpp.settings import SmppSettings
+from tests.support.smpp.host import Desk
 from tests.support.stack import until
 
 
 @pytest.mark.parametrize("long_texts", ["udh", "sar", "payload"])
-def test_our_submit_sm_is_read_by_another_codec(text, long_texts):
+def test_our_submit_sm_is_read_by_another_codec(text: Callable[..., Outgoing], long_texts: str) -> None:
     settings = SmppSettings(host="h", system_id="a", sender="Chinqit", long_texts=long_texts, service_type="OTP")
     outgoing = text("é€" * 130, phone="+22238089336")
     bodies = submits.bodies(outgoing, settings, submits.begin(settings))
@@ -34,7 +36,7 @@ def test_our_submit_sm_is_read_by_another_codec(text, long_texts):
     assert len(read) == (1 if long_texts == "payload" else 3)
 
 
-def test_another_codecs_deliver_sm_is_read_by_ours():
+def test_another_codecs_deliver_sm_is_read_by_ours() -> None:
     text = b"id:0A3F stat:DELIVRD err:000"
     tlvs = [smpp34.Tlv(smpp34.TLV_RECEIPTED_MESSAGE_ID, b"BEEF\0"), smpp34.Tlv(smpp34.TLV_MESSAGE_STATE, b"\x05")]
     made = smpp34.DeliverSm("22238089336", "Chinqit", text, esm_class=4, tlvs=tlvs, sequence_number=3).encode()
@@ -44,12 +46,12 @@ def test_another_codecs_deliver_sm_is_read_by_ours():
     assert (found.references[0], found.state, found.phone) == ("beef", "failed", "+22238089336")
 
 
-def test_a_bind_is_read_by_another_codec():
+def test_a_bind_is_read_by_another_codec() -> None:
     read = smpp34.decode(pdus.pack(pdus.BIND_TRANSCEIVER, 1, pdus.bind("gw", "secret08", "OTP")))
     assert read.body == b"gw\0secret08\0OTP\0\x34\0\0\0"
 
 
-def test_pdu_repr_is_short():
+def test_pdu_repr_is_short() -> None:
     assert "body" not in repr(Pdu(4, 0, 1, b"x"))
 
 
@@ -112,7 +114,9 @@ def server():
     server.stop()
 
 
-def test_another_smsc_takes_texts_and_its_receipts_find_them(server, open_desk, text):
+def test_another_smsc_takes_texts_and_its_receipts_find_them(
+    server, open_desk: Callable[..., Desk], text: Callable[..., Outgoing]
+) -> None:
     desk = open_desk(server.port)
     outgoings = [text(f"code {number}") for number in range(50)]
     results = desk.results(*outgoings)

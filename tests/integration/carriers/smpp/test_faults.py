@@ -5,11 +5,15 @@ from __future__ import annotations
 import statistics
 import threading
 import time
+from collections.abc import Callable
+from typing import Any
 
 import pytest
 
 from dashboard.gateway.sharing import Local
-from dashboard.providers.base import TOO_LATE, NotSent, Outcome, OutcomeUnknown, Refused
+from dashboard.providers.base import TOO_LATE, NotSent, Outcome, OutcomeUnknown, Outgoing, Refused
+from tests.support.smpp.host import Desk
+from tests.support.smpp.smsc import Smsc
 from tests.support.stack import until
 
 pytestmark = pytest.mark.long
@@ -43,7 +47,12 @@ def is_bound(desk):
     ],
     ids=lambda fault: "+".join(fault),
 )
-def test_nothing_is_lost_or_doubled_by_an_smsc_that_has_moods(start_smsc, open_desk, text, fault):
+def test_nothing_is_lost_or_doubled_by_an_smsc_that_has_moods(
+    start_smsc: Callable[..., Smsc],
+    open_desk: Callable[..., Desk],
+    text: Callable[..., Outgoing],
+    fault: dict[str, Any],
+) -> None:
     smsc = start_smsc(**fault)
     desk = open_desk(smsc.port)
     outgoings = [text() for _ in range(40)]
@@ -53,7 +62,9 @@ def test_nothing_is_lost_or_doubled_by_an_smsc_that_has_moods(start_smsc, open_d
     assert smsc.ask("stats")["errors"] == 0
 
 
-def test_long_texts_survive_throttling_without_a_torn_one(start_smsc, open_desk, text):
+def test_long_texts_survive_throttling_without_a_torn_one(
+    start_smsc: Callable[..., Smsc], open_desk: Callable[..., Desk], text: Callable[..., Outgoing]
+) -> None:
     smsc = start_smsc(throttle_every=7)
     desk = open_desk(smsc.port)
     outgoings = [text("€" * 300 + str(number)) for number in range(10)]
@@ -63,7 +74,9 @@ def test_long_texts_survive_throttling_without_a_torn_one(start_smsc, open_desk,
 
 
 @pytest.mark.parametrize("mode", ["before-resp", "after-resp", "rst"])
-def test_a_dropped_connection_loses_nothing_and_doubles_only_what_it_took(start_smsc, open_desk, text, mode):
+def test_a_dropped_connection_loses_nothing_and_doubles_only_what_it_took(
+    start_smsc: Callable[..., Smsc], open_desk: Callable[..., Desk], text: Callable[..., Outgoing], mode: str
+) -> None:
     smsc = start_smsc(drop_after=40, drop_times=3, drop_mode=mode, receipts="off")
     desk = open_desk(smsc.port)
     outgoings = [text() for _ in range(200)]
@@ -73,7 +86,9 @@ def test_a_dropped_connection_loses_nothing_and_doubles_only_what_it_took(start_
     assert doubles(smsc) <= ended["OutcomeUnknown"]
 
 
-def test_an_smsc_that_unbinds_is_left_in_peace_and_bound_again(start_smsc, open_desk, text):
+def test_an_smsc_that_unbinds_is_left_in_peace_and_bound_again(
+    start_smsc: Callable[..., Smsc], open_desk: Callable[..., Desk], text: Callable[..., Outgoing]
+) -> None:
     smsc = start_smsc(unbind_after=30)
     desk = open_desk(smsc.port)
     outgoings = [text() for _ in range(100)]
@@ -82,7 +97,9 @@ def test_an_smsc_that_unbinds_is_left_in_peace_and_bound_again(start_smsc, open_
     assert len(smsc.events("unbind_out")) >= 2
 
 
-def test_what_is_under_way_when_the_smsc_unbinds_is_still_answered(start_smsc, open_desk, text):
+def test_what_is_under_way_when_the_smsc_unbinds_is_still_answered(
+    start_smsc: Callable[..., Smsc], open_desk: Callable[..., Desk], text: Callable[..., Outgoing]
+) -> None:
     smsc = start_smsc(resp_delay="300")
     desk = open_desk(smsc.port, window=5)
     outgoings = [text() for _ in range(5)]
@@ -93,7 +110,9 @@ def test_what_is_under_way_when_the_smsc_unbinds_is_still_answered(start_smsc, o
     assert all(isinstance(result, Outcome) for _, result in desk.told)
 
 
-def test_an_outage_is_survived_and_the_bind_is_back_soon(start_smsc, open_desk, text):
+def test_an_outage_is_survived_and_the_bind_is_back_soon(
+    start_smsc: Callable[..., Smsc], open_desk: Callable[..., Desk], text: Callable[..., Outgoing]
+) -> None:
     smsc = start_smsc()
     desk = open_desk(smsc.port)
     until(is_bound(desk), 10)
@@ -104,7 +123,9 @@ def test_an_outage_is_survived_and_the_bind_is_back_soon(start_smsc, open_desk, 
     assert not lost(smsc, outgoings) and back["status"] == 0
 
 
-def test_killing_and_restarting_the_smsc_amid_two_thousand_texts_loses_none(start_smsc, open_desk, text):
+def test_killing_and_restarting_the_smsc_amid_two_thousand_texts_loses_none(
+    start_smsc: Callable[..., Smsc], open_desk: Callable[..., Desk], text: Callable[..., Outgoing]
+) -> None:
     smsc = start_smsc(resp_delay="2", receipt_delay="20")
     desk = open_desk(smsc.port)
     outgoings = [text() for _ in range(2000)]
@@ -116,14 +137,16 @@ def test_killing_and_restarting_the_smsc_amid_two_thousand_texts_loses_none(star
     assert doubles(smsc) <= ended["OutcomeUnknown"] <= 4 * 10  # at most a window at each kill, and again
 
 
-def kill_and_restart(smsc, at):
+def kill_and_restart(smsc, at) -> None:
     until(lambda: len(smsc.taken()) >= at, 30)
     smsc.kill()
     time.sleep(1)
     smsc.restart()
 
 
-def test_after_a_restart_it_is_bound_again_within_ten_seconds(start_smsc, open_desk):
+def test_after_a_restart_it_is_bound_again_within_ten_seconds(
+    start_smsc: Callable[..., Smsc], open_desk: Callable[..., Desk]
+) -> None:
     smsc = start_smsc()
     desk = open_desk(smsc.port)
     until(is_bound(desk), 10)
@@ -137,7 +160,9 @@ def test_after_a_restart_it_is_bound_again_within_ten_seconds(start_smsc, open_d
     assert time.monotonic() - began < REBOUND
 
 
-def test_a_silent_smsc_is_noticed_and_bound_again_within_thirty_seconds(start_smsc, open_desk, text):
+def test_a_silent_smsc_is_noticed_and_bound_again_within_thirty_seconds(
+    start_smsc: Callable[..., Smsc], open_desk: Callable[..., Desk], text: Callable[..., Outgoing]
+) -> None:
     smsc = start_smsc(hang_after=3)
     desk = open_desk(smsc.port, response_timeout=2, enquire_interval=2)
     outgoings = [text() for _ in range(5)]
@@ -152,7 +177,9 @@ def test_a_silent_smsc_is_noticed_and_bound_again_within_thirty_seconds(start_sm
     assert time.monotonic() - began < 2 + 2 + 3
 
 
-def test_a_frozen_smsc_is_noticed_without_any_traffic(start_smsc, open_desk):
+def test_a_frozen_smsc_is_noticed_without_any_traffic(
+    start_smsc: Callable[..., Smsc], open_desk: Callable[..., Desk]
+) -> None:
     smsc = start_smsc()
     desk = open_desk(smsc.port, response_timeout=1, enquire_interval=1)
     until(is_bound(desk), 10)
@@ -162,12 +189,14 @@ def test_a_frozen_smsc_is_noticed_without_any_traffic(start_smsc, open_desk):
     until(is_bound(desk), REBOUND)
 
 
-def test_by_default_silence_is_noticed_in_less_than_thirty_seconds(open_desk):
+def test_by_default_silence_is_noticed_in_less_than_thirty_seconds(open_desk: Callable[..., Desk]) -> None:
     settings = open_desk(1).provider.settings
     assert settings.enquire_interval + settings.response_timeout < 25
 
 
-def test_an_answer_that_never_comes_is_unknown_and_one_that_comes_late_is_told(start_smsc, open_desk, text):
+def test_an_answer_that_never_comes_is_unknown_and_one_that_comes_late_is_told(
+    start_smsc: Callable[..., Smsc], open_desk: Callable[..., Desk], text: Callable[..., Outgoing]
+) -> None:
     smsc = start_smsc(no_resp_every=2, receipts="off")
     desk = open_desk(smsc.port, response_timeout=1)
     first, second = desk.results(text(), text())
@@ -182,7 +211,9 @@ def test_an_answer_that_never_comes_is_unknown_and_one_that_comes_late_is_told(s
     assert receipt.references == (smsc.events("submit_sm")[-1]["id"],)
 
 
-def test_one_that_answers_no_submit_at_all_is_dropped_and_bound_again(start_smsc, open_desk, text):
+def test_one_that_answers_no_submit_at_all_is_dropped_and_bound_again(
+    start_smsc: Callable[..., Smsc], open_desk: Callable[..., Desk], text: Callable[..., Outgoing]
+) -> None:
     smsc = start_smsc(no_resp_every=1, receipts="off")
     desk = open_desk(smsc.port, response_timeout=1, window=3)
     assert all(isinstance(result, OutcomeUnknown) for result in desk.results(*[text() for _ in range(3)]))
@@ -203,14 +234,24 @@ def test_one_that_answers_no_submit_at_all_is_dropped_and_bound_again(start_smsc
         (0x04BC, NotSent, "smpp_0x04bc", False),
     ],
 )
-def test_a_status_says_what_to_do_next(start_smsc, open_desk, text, status, kind, code, configuration):
+def test_a_status_says_what_to_do_next(
+    start_smsc: Callable[..., Smsc],
+    open_desk: Callable[..., Desk],
+    text: Callable[..., Outgoing],
+    status: int,
+    kind: Any,
+    code: str,
+    configuration: bool,
+) -> None:
     smsc = start_smsc(fail_every=1, fail_status=status)
     result = open_desk(smsc.port).results(text())[0]
     assert (type(result), result.code, result.configuration) == (kind, code, configuration)
     assert len(smsc.events("submit_sm")) == 1
 
 
-def test_while_the_smsc_throttles_nothing_is_sent(start_smsc, open_desk, text):
+def test_while_the_smsc_throttles_nothing_is_sent(
+    start_smsc: Callable[..., Smsc], open_desk: Callable[..., Desk], text: Callable[..., Outgoing]
+) -> None:
     smsc = start_smsc(throttle_every=1)
     desk = open_desk(smsc.port, window=1)
     throttled, waiting = text(), text()
@@ -225,7 +266,12 @@ def seconds(stamp):
     return float(stamp[17:-1]) + 60 * int(stamp[14:16])
 
 
-def test_a_wrong_password_is_told_and_not_tried_again_soon(start_smsc, open_desk, text, caplog):
+def test_a_wrong_password_is_told_and_not_tried_again_soon(
+    start_smsc: Callable[..., Smsc],
+    open_desk: Callable[..., Desk],
+    text: Callable[..., Outgoing],
+    caplog: pytest.LogCaptureFixture,
+) -> None:
     smsc = start_smsc()
     desk = open_desk(smsc.port, password="secret-x")
     result = desk.results(text())[0]
@@ -239,7 +285,7 @@ def test_a_wrong_password_is_told_and_not_tried_again_soon(start_smsc, open_desk
         desk.provider.send(text())
 
 
-def test_nobody_there_is_told_at_once(open_desk, text):
+def test_nobody_there_is_told_at_once(open_desk: Callable[..., Desk], text: Callable[..., Outgoing]) -> None:
     with pytest.raises(NotSent, match="smpp_unreachable"):
         open_desk(1).provider.send(text())
     with pytest.raises(NotSent, match="smpp_unknown_host"):
@@ -250,7 +296,9 @@ def test_nobody_there_is_told_at_once(open_desk, text):
         open_desk(1, allow_private=False).provider.send(text())
 
 
-def test_a_second_bind_that_the_smsc_does_not_want_waits_for_its_turn(start_smsc, open_desk, text):
+def test_a_second_bind_that_the_smsc_does_not_want_waits_for_its_turn(
+    start_smsc: Callable[..., Smsc], open_desk: Callable[..., Desk], text: Callable[..., Outgoing]
+) -> None:
     smsc = start_smsc(max_binds=1)
     first, second = open_desk(smsc.port), open_desk(smsc.port)
     until(is_bound(first), 10)
@@ -260,7 +308,9 @@ def test_a_second_bind_that_the_smsc_does_not_want_waits_for_its_turn(start_smsc
     until(is_bound(second), REBOUND)
 
 
-def test_without_a_slot_there_is_no_bind_and_texts_go_back_at_once(start_smsc, open_desk, text):
+def test_without_a_slot_there_is_no_bind_and_texts_go_back_at_once(
+    start_smsc: Callable[..., Smsc], open_desk: Callable[..., Desk], text: Callable[..., Outgoing]
+) -> None:
     smsc = start_smsc()
     desk = open_desk(smsc.port)
     desk.journal.has_slot = False
@@ -274,7 +324,9 @@ def test_without_a_slot_there_is_no_bind_and_texts_go_back_at_once(start_smsc, o
     until(lambda: desk.provider.state().name == "waiting", 5)
 
 
-def test_a_gateway_that_is_slow_to_answer_holds_up_no_outcome(start_smsc, open_desk, text):
+def test_a_gateway_that_is_slow_to_answer_holds_up_no_outcome(
+    start_smsc: Callable[..., Smsc], open_desk: Callable[..., Desk], text: Callable[..., Outgoing]
+) -> None:
     smsc = start_smsc()
     desk = open_desk(smsc.port)
     until(is_bound(desk), 10)
@@ -284,14 +336,18 @@ def test_a_gateway_that_is_slow_to_answer_holds_up_no_outcome(start_smsc, open_d
     until(lambda: desk.provider.state().name != "ready", 1)
 
 
-def test_a_name_that_no_resolver_takes_does_not_end_the_trying(start_smsc, open_desk, text):
+def test_a_name_that_no_resolver_takes_does_not_end_the_trying(
+    start_smsc: Callable[..., Smsc], open_desk: Callable[..., Desk], text: Callable[..., Outgoing]
+) -> None:
     desk = open_desk(1, host="a" * 70 + ".test")
     with pytest.raises(NotSent, match="smpp_"):
         desk.provider.send(text())
     assert desk.provider.state().name == "broken"
 
 
-def test_closing_answers_what_is_under_way_hands_back_the_rest_and_unbinds(start_smsc, open_desk, text):
+def test_closing_answers_what_is_under_way_hands_back_the_rest_and_unbinds(
+    start_smsc: Callable[..., Smsc], open_desk: Callable[..., Desk], text: Callable[..., Outgoing]
+) -> None:
     smsc = start_smsc(resp_delay="500")
     desk = open_desk(smsc.port, window=3)
     until(is_bound(desk), 10)
@@ -309,7 +365,9 @@ def test_closing_answers_what_is_under_way_hands_back_the_rest_and_unbinds(start
     assert desk.results(text()) == [TOO_LATE]
 
 
-def test_a_text_that_waited_too_long_is_handed_back(start_smsc, open_desk, text):
+def test_a_text_that_waited_too_long_is_handed_back(
+    start_smsc: Callable[..., Smsc], open_desk: Callable[..., Desk], text: Callable[..., Outgoing]
+) -> None:
     smsc = start_smsc(resp_delay="1500")
     desk = open_desk(smsc.port, window=1)
     until(is_bound(desk), 10)
@@ -319,13 +377,17 @@ def test_a_text_that_waited_too_long_is_handed_back(start_smsc, open_desk, text)
     assert len(smsc.events("submit_sm")) == 1
 
 
-def test_the_window_is_kept_and_filled(start_smsc, open_desk, text):
+def test_the_window_is_kept_and_filled(
+    start_smsc: Callable[..., Smsc], open_desk: Callable[..., Desk], text: Callable[..., Outgoing]
+) -> None:
     smsc = start_smsc(resp_delay="20", receipts="off")
     open_desk(smsc.port, window=7).deliver([text() for _ in range(100)])
     assert smsc.ask("stats")["max_window"] == 7
 
 
-def test_codes_leave_before_texts_that_wait(start_smsc, open_desk, text):
+def test_codes_leave_before_texts_that_wait(
+    start_smsc: Callable[..., Smsc], open_desk: Callable[..., Desk], text: Callable[..., Outgoing]
+) -> None:
     smsc = start_smsc(resp_delay="5", receipts="off")
     desk = open_desk(smsc.port, window=1)
     until(is_bound(desk), 10)
@@ -335,7 +397,9 @@ def test_codes_leave_before_texts_that_wait(start_smsc, open_desk, text):
     assert sorted(order.index(code.phone.removeprefix("+")) for code in codes) == [0, 1, 2]
 
 
-def test_what_may_leave_is_asked_for_and_kept_to(start_smsc, open_desk, text):
+def test_what_may_leave_is_asked_for_and_kept_to(
+    start_smsc: Callable[..., Smsc], open_desk: Callable[..., Desk], text: Callable[..., Outgoing]
+) -> None:
     smsc = start_smsc(receipts="off")
     desk = open_desk(smsc.port, rate=100)
     desk.journal.permit = Local().permits

@@ -79,7 +79,9 @@ def work(valkey: str, port: int, rate: float, number: int) -> None:
     provider.close()
 
 
-def test_two_of_three_bind_and_the_smsc_never_has_to_throttle(smsc, processes):
+def test_two_of_three_bind_and_the_smsc_never_has_to_throttle(
+    smsc: Smsc, processes: list[multiprocessing.context.ForkServerProcess]
+) -> None:
     before, began = len(smsc.events("submit_sm")), time.monotonic()
     time.sleep(SECONDS)
     rate = (len(smsc.events("submit_sm")) - before) / (time.monotonic() - began)
@@ -89,13 +91,15 @@ def test_two_of_three_bind_and_the_smsc_never_has_to_throttle(smsc, processes):
     assert len(senders(smsc)) == 2
 
 
-def test_the_bind_of_a_killed_process_goes_to_the_one_that_waits(smsc, processes):
+def test_the_bind_of_a_killed_process_goes_to_the_one_that_waits(
+    smsc: Smsc, processes: list[multiprocessing.context.ForkServerProcess]
+) -> None:
     processes[min(senders(smsc))].kill()
     until(lambda: len(senders(smsc)) == 3, 25)
     assert smsc.ask("stats")["bind_refused"] == 0
 
 
-def test_each_unbinds_when_it_is_ended(smsc, processes):
+def test_each_unbinds_when_it_is_ended(smsc: Smsc, processes: list[multiprocessing.context.ForkServerProcess]) -> None:
     alive = [process for process in processes if process.is_alive()]
     for process in alive:
         process.terminate()

@@ -2,19 +2,24 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from datetime import UTC, datetime, timedelta
+from typing import Any
 
 import pytest
 
+from dashboard.providers.base import Outgoing
 from dashboard.providers.smpp import pdus, receipts, references
 from dashboard.providers.smpp.pdus import Delivery
+from tests.support.smpp.host import Desk
+from tests.support.smpp.smsc import Smsc
 from tests.support.stack import until
 
 NOW = datetime(2026, 11, 25, 12, 0, tzinfo=UTC)
 USUAL = b"id:0A3F sub:001 dlvrd:001 submit date:2611251100 done date:2611251200 stat:DELIVRD err:000 text:Votre code"
 
 
-def read(text=USUAL, esm_class=4, source="22238089336", data_coding=0, **tlvs):
+def read(text=USUAL, esm_class=4, source="22238089336", data_coding=0, **tlvs: Any):
     named = {"id": pdus.RECEIPTED_MESSAGE_ID, "state": pdus.MESSAGE_STATE, "error": pdus.NETWORK_ERROR_CODE}
     delivery = Delivery(source, esm_class, data_coding, text, {named[name]: value for name, value in tlvs.items()})
     assert receipts.is_receipt(delivery)
@@ -26,7 +31,14 @@ CASES = [(given, form, "text") for given, forms in FORMS.items() for form in for
 
 
 @pytest.mark.parametrize(("given", "form", "means"), [*CASES, ("hex", "dec", "tlv"), ("hex", "dec", "both")])
-def test_a_receipt_finds_its_text_whatever_the_form_of_its_id(start_smsc, open_desk, text, given, form, means):
+def test_a_receipt_finds_its_text_whatever_the_form_of_its_id(
+    start_smsc: Callable[..., Smsc],
+    open_desk: Callable[..., Desk],
+    text: Callable[..., Outgoing],
+    given: Any,
+    form: Any,
+    means: Any,
+) -> None:
     smsc = start_smsc(receipt_id=form, id_format=given, receipt_format=means, receipt_delay="20")
     desk = open_desk(smsc.port)
     outgoings = [text() for _ in range(3)]
@@ -36,7 +48,9 @@ def test_a_receipt_finds_its_text_whatever_the_form_of_its_id(start_smsc, open_d
     assert [by_phone[outgoing.phone][0] for outgoing in outgoings] == references_given
 
 
-def test_a_receipt_for_each_part_names_it(start_smsc, open_desk, text):
+def test_a_receipt_for_each_part_names_it(
+    start_smsc: Callable[..., Smsc], open_desk: Callable[..., Desk], text: Callable[..., Outgoing]
+) -> None:
     smsc = start_smsc(receipt_delay="20", receipt_id="dec")
     desk = open_desk(smsc.port)
     result = desk.results(text("€" * 200))[0]
@@ -58,7 +72,15 @@ def test_a_receipt_for_each_part_names_it(start_smsc, open_desk, text):
         ("ENROUTE", "pending", None, None),
     ],
 )
-def test_a_state_says_what_became_of_it(start_smsc, open_desk, text, stat, state, code, error):
+def test_a_state_says_what_became_of_it(
+    start_smsc: Callable[..., Smsc],
+    open_desk: Callable[..., Desk],
+    text: Callable[..., Outgoing],
+    stat: str,
+    state: str,
+    code: str | None,
+    error: str | None,
+) -> None:
     smsc = start_smsc(receipt_stat=stat, receipt_delay="0")
     desk = open_desk(smsc.port)
     desk.results(text())
@@ -67,7 +89,9 @@ def test_a_state_says_what_became_of_it(start_smsc, open_desk, text, stat, state
     assert (found.state, found.code, (found.error or "").lstrip("0") or None) == (state, code, error)
 
 
-def test_receipts_survive_a_gateway_that_cannot_store_for_a_while(start_smsc, open_desk, text):
+def test_receipts_survive_a_gateway_that_cannot_store_for_a_while(
+    start_smsc: Callable[..., Smsc], open_desk: Callable[..., Desk], text: Callable[..., Outgoing]
+) -> None:
     smsc = start_smsc(receipt_delay="0")
     desk = open_desk(smsc.port)
     desk.journal.failures = 1
@@ -86,18 +110,18 @@ def test_receipts_survive_a_gateway_that_cannot_store_for_a_while(start_smsc, op
         ("id:12g stat:ACCEPTED".encode("utf-16-be"), ("12g",), "sent"),
     ],
 )
-def test_a_text_is_read_as_smscs_write_it(text, ids, state):
+def test_a_text_is_read_as_smscs_write_it(text: Any, ids: tuple[Any, ...], state: str) -> None:
     found = read(text, data_coding=8 if text[:1] == b"\0" else 0)
     assert (found.references, found.state, found.phone) == (ids, state, "+22238089336")
 
 
-def test_parameters_come_before_the_text():
+def test_parameters_come_before_the_text() -> None:
     found = read(id=b"BEEF\0", state=b"\x05", error=b"\x03\x00\x22")
     assert found.references == ("beef", "48879", "a3f", "2623")
     assert (found.state, found.code, found.error) == ("failed", "smpp_undelivered", "34")
 
 
-def test_what_the_message_itself_says_is_not_believed():
+def test_what_the_message_itself_says_is_not_believed() -> None:
     found = read(b"id:7 stat:UNDELIV err:011 Text:id:8 stat:DELIVRD err:000")
     assert (found.references[0], found.state, found.error) == ("7", "failed", "011")
 
@@ -105,11 +129,11 @@ def test_what_the_message_itself_says_is_not_believed():
 @pytest.mark.parametrize(
     "text", [b"", b"id:", b"stat:DELIVRD", b"id:1 stat:", b"id:1 stat:WHAT", b"\xff" * 254, b"id:" * 80]
 )
-def test_what_names_no_text_or_no_state_is_none(text):
+def test_what_names_no_text_or_no_state_is_none(text: bytes) -> None:
     assert read(text) is None
 
 
-def test_only_the_smsc_makes_receipts():
+def test_only_the_smsc_makes_receipts() -> None:
     assert not receipts.is_receipt(Delivery("22238089336", 0, 0, USUAL, {}))
 
 
@@ -125,7 +149,7 @@ def test_only_the_smsc_makes_receipts():
         ("٣٨٠٨٩٣٣٦", ""),
     ],
 )
-def test_the_phone_is_one_of_ours_or_none(address, phone):
+def test_the_phone_is_one_of_ours_or_none(address: str, phone: str) -> None:
     assert receipts.phone(address) == phone
 
 
@@ -140,16 +164,16 @@ def test_the_phone_is_one_of_ours_or_none(address, phone):
         (b"2501010000", NOW),
     ],
 )
-def test_the_date_counts_where_it_says_more_than_our_clock(done, at):
+def test_the_date_counts_where_it_says_more_than_our_clock(done: bytes, at: Any) -> None:
     assert read(b"id:1 done date:" + done + b" stat:DELIVRD").at == at
 
 
 @pytest.mark.parametrize("same", [("0A3F", "a3f"), (" 00a3f ", "A3F"), ("000", "0"), ("12\0", "12"), ("0x", "x")])
-def test_ids_that_are_the_same_have_one_form(same):
+def test_ids_that_are_the_same_have_one_form(same: tuple[Any, ...]) -> None:
     assert references.normal(same[0]) == references.normal(same[1])
 
 
-def test_what_was_given_for_the_very_phone_is_the_likeliest():
+def test_what_was_given_for_the_very_phone_is_the_likeliest() -> None:
     memory = references.Memory()
     memory.note("4096", "+22238089336")
     memory.note("1000", "+22246000001")
@@ -158,7 +182,7 @@ def test_what_was_given_for_the_very_phone_is_the_likeliest():
     assert memory.likeliest(references.meanings("4096"), "") == ("4096", "1000", "16534")
 
 
-def test_a_receipt_that_comes_before_its_answer_is_read_as_the_others_were():
+def test_a_receipt_that_comes_before_its_answer_is_read_as_the_others_were() -> None:
     memory = references.Memory()
     assert memory.likeliest(references.meanings("4096"), "+22238089336")[0] == "4096"
     memory.note("1001", "+22246000001")
@@ -166,7 +190,7 @@ def test_a_receipt_that_comes_before_its_answer_is_read_as_the_others_were():
     assert memory.likeliest(references.meanings("4096"), "+22238089336")[0] == "1000"
 
 
-def test_the_memory_does_not_grow_for_ever(monkeypatch):
+def test_the_memory_does_not_grow_for_ever(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(references, "REMEMBERED", 10)
     memory = references.Memory()
     for number in range(100):

@@ -2,9 +2,14 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
+from typing import Any
+
 import pytest
 
 from dashboard.providers import InvalidSettings, build
+from tests.support.smpp.host import Desk
+from tests.support.smpp.smsc import Smsc
 
 USUAL = {"host": "smsc.operator.test", "system_id": "gateway", "password": "secret08"}
 
@@ -33,14 +38,16 @@ USUAL = {"host": "smsc.operator.test", "system_id": "gateway", "password": "secr
     ],
     ids=str,
 )
-def test_what_smpp_cannot_carry_is_told_by_field(changes):
+def test_what_smpp_cannot_carry_is_told_by_field(changes: dict[str, Any]) -> None:
     with pytest.raises(InvalidSettings) as refusal:
         build("smpp", USUAL | changes)
     assert [name for name, _ in refusal.value.errors] == list(changes)
     assert "é" not in str(refusal.value)
 
 
-def test_it_binds_when_it_is_first_used_and_not_when_it_is_made(start_smsc, open_desk):
+def test_it_binds_when_it_is_first_used_and_not_when_it_is_made(
+    start_smsc: Callable[..., Smsc], open_desk: Callable[..., Desk]
+) -> None:
     smsc = start_smsc()
     desk = open_desk(smsc.port)
     assert not smsc.events("session")
@@ -52,5 +59,5 @@ def test_it_binds_when_it_is_first_used_and_not_when_it_is_made(start_smsc, open
 @pytest.mark.parametrize(
     ("rate", "window", "capacity"), [(0, 10, 100), (0, 200, 800), (50, 10, 100), (10, 10, 50), (0.1, 10, 1)]
 )
-def test_it_holds_no_more_than_leaves_in_five_seconds(rate, window, capacity):
+def test_it_holds_no_more_than_leaves_in_five_seconds(rate: float, window: int, capacity: int) -> None:
     assert build("smpp", USUAL | {"rate": rate, "window": window}).capacity == capacity

@@ -2,10 +2,15 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
+from typing import Any
+
 import pytest
 
 from dashboard.gateway import text as gateway_text
-from dashboard.providers.base import Outcome, Refused
+from dashboard.providers.base import Outcome, Outgoing, Refused
+from tests.support.smpp.host import Desk
+from tests.support.smpp.smsc import Smsc
 
 FRENCH = "Votre code Chinqit est 482913. Ne le partagez à personne, même à un proche."
 ARABIC = "رمز التحقق الخاص بك هو 482913. لا تشاركه مع أي شخص."
@@ -63,7 +68,9 @@ def deliver_all(smsc, desk, text, words):
     return [taken[outgoing.phone.removeprefix("+")] for outgoing in outgoings], results
 
 
-def test_thirty_texts_arrive_character_by_character(start_smsc, open_desk, text):
+def test_thirty_texts_arrive_character_by_character(
+    start_smsc: Callable[..., Smsc], open_desk: Callable[..., Desk], text: Callable[..., Outgoing]
+) -> None:
     smsc = start_smsc(receipts="off")
     seen, results = deliver_all(smsc, open_desk(smsc.port), text, TEXTS)
     assert len(TEXTS) >= 30
@@ -74,7 +81,13 @@ def test_thirty_texts_arrive_character_by_character(start_smsc, open_desk, text)
 
 @pytest.mark.parametrize("alphabet", ["gsm7", "latin1", "ascii", "ucs2"])
 @pytest.mark.parametrize("long_texts", ["udh", "sar", "payload"])
-def test_every_way_to_join_parts_and_every_alphabet_arrives_whole(start_smsc, open_desk, text, alphabet, long_texts):
+def test_every_way_to_join_parts_and_every_alphabet_arrives_whole(
+    start_smsc: Callable[..., Smsc],
+    open_desk: Callable[..., Desk],
+    text: Callable[..., Outgoing],
+    alphabet: str,
+    long_texts: str,
+) -> None:
     smsc = start_smsc(receipts="off", default_alphabet=LATIN[alphabet])
     desk = open_desk(smsc.port, alphabet=alphabet, long_texts=long_texts)
     seen, _ = deliver_all(smsc, desk, text, COMMON_TEXTS)
@@ -85,7 +98,9 @@ def test_every_way_to_join_parts_and_every_alphabet_arrives_whole(start_smsc, op
     assert how == ({"udh": {"udh8"}, "sar": {"sar"}, "payload": set()}[long_texts])
 
 
-def test_a_repeat_bears_the_same_reference_so_that_phones_join_its_parts(start_smsc, open_desk, text):
+def test_a_repeat_bears_the_same_reference_so_that_phones_join_its_parts(
+    start_smsc: Callable[..., Smsc], open_desk: Callable[..., Desk], text: Callable[..., Outgoing]
+) -> None:
     smsc = start_smsc(receipts="off")
     desk = open_desk(smsc.port)
     long = text("a" * 400)
@@ -106,7 +121,13 @@ def test_a_repeat_bears_the_same_reference_so_that_phones_join_its_parts(start_s
         ("", ("", 0, 0)),
     ],
 )
-def test_a_sender_has_the_type_of_its_kind(start_smsc, open_desk, text, sender, source):
+def test_a_sender_has_the_type_of_its_kind(
+    start_smsc: Callable[..., Smsc],
+    open_desk: Callable[..., Desk],
+    text: Callable[..., Outgoing],
+    sender: str,
+    source: tuple[Any, ...],
+) -> None:
     smsc = start_smsc(receipts="off")
     desk = open_desk(smsc.port, sender=sender)
     desk.results(text(phone="+22238089336"))
@@ -115,13 +136,17 @@ def test_a_sender_has_the_type_of_its_kind(start_smsc, open_desk, text, sender, 
     assert (event["dest"], event["dest_ton"], event["dest_npi"]) == ("22238089336", 1, 1)
 
 
-def test_a_short_code_may_be_network_specific(start_smsc, open_desk, text):
+def test_a_short_code_may_be_network_specific(
+    start_smsc: Callable[..., Smsc], open_desk: Callable[..., Desk], text: Callable[..., Outgoing]
+) -> None:
     smsc = start_smsc(receipts="off")
     open_desk(smsc.port, sender="1234", short_code_ton="3").provider.send(text())
     assert smsc.events("submit_sm")[0]["src_ton"] == 3
 
 
-def test_the_smsc_is_told_how_long_a_text_is_valid_and_whether_a_receipt_is_wanted(start_smsc, open_desk, text):
+def test_the_smsc_is_told_how_long_a_text_is_valid_and_whether_a_receipt_is_wanted(
+    start_smsc: Callable[..., Smsc], open_desk: Callable[..., Desk], text: Callable[..., Outgoing]
+) -> None:
     smsc = start_smsc()
     open_desk(smsc.port).provider.send(text())
     open_desk(smsc.port, validity=False, receipts=False, service_type="OTP").provider.send(text())
@@ -131,7 +156,12 @@ def test_the_smsc_is_told_how_long_a_text_is_valid_and_whether_a_receipt_is_want
     assert (untold["validity"], untold["registered"], untold["service_type"]) == ("", 0, "OTP")
 
 
-def test_a_text_that_no_alphabet_holds_is_refused_and_is_in_no_message(start_smsc, open_desk, text, caplog):
+def test_a_text_that_no_alphabet_holds_is_refused_and_is_in_no_message(
+    start_smsc: Callable[..., Smsc],
+    open_desk: Callable[..., Desk],
+    text: Callable[..., Outgoing],
+    caplog: pytest.LogCaptureFixture,
+) -> None:
     smsc = start_smsc()
     result = open_desk(smsc.port).results(text("code 482913 \ud800"))[0]
     assert isinstance(result, Refused) and result.code == "smpp_invalid_text"

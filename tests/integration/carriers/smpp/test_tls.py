@@ -4,7 +4,9 @@ from __future__ import annotations
 
 import datetime as dt
 import ipaddress
+from collections.abc import Callable
 from pathlib import Path
+from typing import Any
 
 import pytest
 from cryptography import x509
@@ -13,7 +15,10 @@ from cryptography.hazmat.primitives.asymmetric import ec
 from cryptography.x509.oid import NameOID
 
 from dashboard.providers import InvalidSettings, build
-from dashboard.providers.base import NotSent
+from dashboard.providers.base import NotSent, Outgoing
+from tests.support.smpp.host import Desk
+from tests.support.smpp.smsc import Smsc
+from tests.support.stack import Client
 
 
 class Authority:
@@ -58,8 +63,8 @@ def authority() -> Authority:
 
 
 @pytest.fixture
-def start_tls_smsc(start_smsc, authority, tmp_path):
-    def start(**options):
+def start_tls_smsc(start_smsc: Callable[..., Smsc], authority: Authority, tmp_path: Path):
+    def start(**options: Any):
         certificate, key = authority.issue("smsc.operator.test")
         files = {"tls_cert": certificate, "tls_key": key, "tls_ca": authority.pem}
         for name, pem in files.items():
@@ -71,12 +76,14 @@ def start_tls_smsc(start_smsc, authority, tmp_path):
 
 
 @pytest.fixture
-def client(authority):
+def client(authority: Authority):
     certificate, key = authority.issue("gateway")
     return {"client_certificate": certificate, "client_key": key}
 
 
-def test_a_private_authority_and_a_client_certificate(start_tls_smsc, open_desk, text, authority, client):
+def test_a_private_authority_and_a_client_certificate(
+    start_tls_smsc, open_desk: Callable[..., Desk], text: Callable[..., Outgoing], authority: Authority, client: Client
+) -> None:
     smsc = start_tls_smsc()
     desk = open_desk(smsc.port, tls="on", ca_certificate=authority.pem, **client)
     assert desk.provider.send(text()).reference
@@ -84,13 +91,17 @@ def test_a_private_authority_and_a_client_certificate(start_tls_smsc, open_desk,
     assert session["tls"] == "TLSv1.3" and session["client_cert"] == "gateway"
 
 
-def test_a_key_that_lost_its_lines_in_a_form_still_loads(start_tls_smsc, open_desk, text, authority, client):
+def test_a_key_that_lost_its_lines_in_a_form_still_loads(
+    start_tls_smsc, open_desk: Callable[..., Desk], text: Callable[..., Outgoing], authority: Authority, client: Client
+) -> None:
     smsc = start_tls_smsc()
     flat = {name: pem.replace("\n", " ") for name, pem in client.items()}
     assert open_desk(smsc.port, tls="on", ca_certificate=authority.pem, **flat).provider.send(text()).reference
 
 
-def test_a_name_may_differ_from_the_host(start_tls_smsc, open_desk, text, authority):
+def test_a_name_may_differ_from_the_host(
+    start_tls_smsc, open_desk: Callable[..., Desk], text: Callable[..., Outgoing], authority: Authority
+) -> None:
     smsc = start_tls_smsc(anyone=True)
     known = {"tls": "on", "ca_certificate": authority.pem}
     assert open_desk(smsc.port, **known, server_name="smsc.operator.test").provider.send(text()).reference
@@ -99,7 +110,9 @@ def test_a_name_may_differ_from_the_host(start_tls_smsc, open_desk, text, author
 
 
 @pytest.mark.parametrize("ca", ["", "another"])
-def test_an_authority_that_is_not_ours_is_not_trusted(start_tls_smsc, open_desk, text, ca):
+def test_an_authority_that_is_not_ours_is_not_trusted(
+    start_tls_smsc, open_desk: Callable[..., Desk], text: Callable[..., Outgoing], ca: str
+) -> None:
     smsc = start_tls_smsc(anyone=True)
     desk = open_desk(smsc.port, tls="on", ca_certificate=Authority().pem if ca else "")
     with pytest.raises(NotSent, match="smpp_tls_failed"):
@@ -107,7 +120,9 @@ def test_an_authority_that_is_not_ours_is_not_trusted(start_tls_smsc, open_desk,
     assert not smsc.events("bind")  # no password went out
 
 
-def test_without_a_client_certificate_the_smsc_turns_us_away(start_tls_smsc, open_desk, text, authority):
+def test_without_a_client_certificate_the_smsc_turns_us_away(
+    start_tls_smsc, open_desk: Callable[..., Desk], text: Callable[..., Outgoing], authority: Authority
+) -> None:
     smsc = start_tls_smsc()
     with pytest.raises(NotSent, match="smpp_"):
         open_desk(smsc.port, tls="on", ca_certificate=authority.pem).provider.send(text())
@@ -126,7 +141,9 @@ def test_without_a_client_certificate_the_smsc_turns_us_away(start_tls_smsc, ope
     ],
     ids=str,
 )
-def test_what_does_not_load_is_told_by_field(authority, client, changes, field):
+def test_what_does_not_load_is_told_by_field(
+    authority: Authority, client: Client, changes: dict[str, Any], field: str
+) -> None:
     if changes.pop("other_key", False):
         changes["client_key"] = authority.issue("another")[1]
     usual = {"host": "smsc.operator.test", "system_id": "gw", "ca_certificate": authority.pem, **client}

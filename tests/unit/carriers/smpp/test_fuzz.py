@@ -65,7 +65,7 @@ def examine(pdu) -> None:
         receipts.read(delivery)
 
 
-def test_twenty_thousand_broken_streams_crash_nothing_and_leave_nothing_behind():
+def test_twenty_thousand_broken_streams_crash_nothing_and_leave_nothing_behind() -> None:
     dice = random.Random(2775)
     read = out_of_step = 0
     reader = Reader()
@@ -87,7 +87,7 @@ def test_twenty_thousand_broken_streams_crash_nothing_and_leave_nothing_behind()
     assert grown < 300_000
 
 
-def test_a_packet_too_long_is_passed_over_without_being_kept():
+def test_a_packet_too_long_is_passed_over_without_being_kept() -> None:
     reader = Reader()
     list(reader.feed(struct.pack(">IIII", 1_000_000, DELIVER, 0, 1)))
     for _ in range(999):
