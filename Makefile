@@ -41,6 +41,7 @@ check: dev
 	@$(BIN)/ruff format --check .
 	@$(BIN)/mypy
 	@$(BIN)/lint-imports --no-cache >/dev/null || $(BIN)/lint-imports --no-cache
+	@$(BIN)/python -m tests.house
 
 test: check
 	@$(BIN)/pytest

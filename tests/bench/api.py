@@ -32,8 +32,8 @@ from dashboard.models.otp import Otp
 from dashboard.settings import ROOT
 from tests.bench import load
 from tests.bench.load import Load
-from tests.postgres import Postgres
-from tests.stack import PYTHON, Stack, free_port, until
+from tests.support.postgres import Postgres
+from tests.support.stack import PYTHON, Stack, free_port, until
 
 CEILING = "Flask answering JSON"
 KANNEL_PER_SECOND = 10_900

@@ -24,8 +24,8 @@ from dashboard.gateway.messages import outbox
 from dashboard.gateway.messages.outbox import Draft
 from dashboard.models.messages import Message
 from tests.bench import smpp
-from tests.postgres import Postgres, PostgresMissing
-from tests.stack import Stack, until
+from tests.support.postgres import Postgres, PostgresMissing
+from tests.support.stack import Stack, until
 
 DEMAND = 3_000
 WORDS = "Votre commande est en route. Merci de votre confiance."

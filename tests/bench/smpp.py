@@ -20,8 +20,8 @@ from pathlib import Path
 
 from dashboard.providers.base import Outcome, Outgoing, Result
 from dashboard.providers.registry import build
-from tests.providers.smpp.smsc import NodeMissing, Smsc, install
-from tests.stack import until
+from tests.support.smpp.smsc import NodeMissing, Smsc, install
+from tests.support.stack import until
 
 DEMAND = 3000
 WINDOWS = (10, 50, 200)

@@ -1,1 +1,0 @@
-from tests.providers.smpp.conftest import smsc_script, start_smsc  # noqa: F401  the same SMSC

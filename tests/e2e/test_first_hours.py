@@ -1,0 +1,297 @@
+"""An administrator's first hours, from the set-up link to signing out, in Chromium against the whole gateway."""
+
+from __future__ import annotations
+
+import csv
+import re
+from collections.abc import Iterator
+
+import pytest
+from babel.support import Translations
+from playwright.sync_api import Locator, expect, sync_playwright
+
+from dashboard.gateway.accounts import users
+from dashboard.pages.diagnosis import SENTENCES
+from dashboard.pages.web.locale import CATALOGUES
+from dashboard.sms.numbers import is_fixed
+from tests.support.browser import CHROMIUM, FLAGS, WIDE, Tab
+from tests.support.phones import new_phone
+from tests.support.stack import Client, Stack, digits, other_than, run_stack, until
+
+pytestmark = [pytest.mark.browser, pytest.mark.timeout(300)]
+
+PASSWORD = "Thé vert à 6 heures"
+OTHERS = {"fr": ("ar", "العربية", "rtl", "الإعدادات"), "ar": ("fr", "Français", "ltr", "Paramètres")}
+CODE = re.compile(r"^[0-9]{6}$")
+SLOW = 20_000  # ms: what comes by itself, on a machine that has much else to do
+
+
+@pytest.fixture
+def gateway(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Stack]:
+    """As it is after `chinqit run`, with nobody and nothing in it."""
+    yield from run_stack(lambda home: f"sqlite:///{home / 'chinqit.db'}", tmp_path_factory.mktemp("s") / "home")
+
+
+@pytest.fixture(params=["fr", "ar"])
+def language(request: pytest.FixtureRequest) -> str:
+    return str(request.param)
+
+
+@pytest.fixture
+def tab(gateway: Stack, language: str) -> Iterator[Tab]:
+    with sync_playwright() as playwright:
+        browser = playwright.chromium.launch(executable_path=CHROMIUM, args=FLAGS)
+        context = browser.new_context(locale=f"{language}-MR", viewport=WIDE)
+        context.set_default_timeout(SLOW)
+        yield Tab(context.new_page(), f"http://127.0.0.1:{gateway.port}")
+        browser.close()
+
+
+def test_an_administrator_s_first_hours(gateway: Stack, tab: Tab, language: str) -> None:
+    expect.set_options(timeout=SLOW)
+    hours = FirstHours(gateway, tab, language)
+    hours.set_up()
+    hours.make_a_test_key_and_read_a_code_on_the_sandbox_phone()
+    hours.make_a_live_key_and_follow_its_first_message()
+    hours.say_why_no_code_came_and_lift_the_limit()
+    hours.simulate_and_remove_an_override()
+    hours.word_the_codes()
+    hours.read_the_statistics()
+    hours.see_that_valkey_is_gone_and_back()
+    hours.look_at_who_uses_the_key_then_change_rotate_and_revoke_it()
+    hours.settle_retention_and_change_the_language()
+    hours.leave()
+    assert tab.said == []
+
+
+def mobile() -> str:
+    """A number of its own that is no fixed line."""
+    return next(number for number in iter(new_phone, "") if not is_fixed(number))
+
+
+class FirstHours:
+    """Each step does what its name says, as a person would, and leaves the page where it ended.
+
+    `say` is what the page says in its reader's language.
+    """
+
+    def __init__(self, gateway: Stack, tab: Tab, language: str) -> None:
+        self.gateway, self.tab, self.page, self.language = gateway, tab, tab.page, language
+        self.say = Translations.load(CATALOGUES, [language]).gettext
+        self.phone = mobile()
+        self.client: Client
+
+    def set_up(self) -> None:
+        with self.gateway.sessions.begin() as session:
+            link = users.make_setup_link(session)
+        self.tab.open(f"/dashboard/setup/{link}")
+        self.fill(name="Nadia Mint Ahmed", email="nadia@example.mr", password=PASSWORD)
+        assert self.page.locator("#f-timezone").input_value() == "Africa/Nouakchott"
+        self.press("Create the account")
+        expect(self.heading("No key yet")).to_be_visible()
+        self.go("Overview")
+        expect(self.heading("Three steps to the first message")).to_be_visible()
+        self.keep("first")
+
+    def make_a_test_key_and_read_a_code_on_the_sandbox_phone(self) -> None:
+        self.make_key("CI", "Test")
+        self.go("Sandbox phone")
+        self.fill(phone=self.phone[4:])
+        self.press("Send the test")
+        code = self.page.locator("#phones").get_by_text(CODE).first
+        expect(code).to_be_visible()
+        assert code.inner_text() == digits(self.gateway.inbox(self.phone)[-1].text)
+        self.keep("sandbox")
+
+    def make_a_live_key_and_follow_its_first_message(self) -> None:
+        self.client = Client(self.gateway, self.make_key("Boutique Android", "Live"))
+        self.go("Messages")
+        sent = self.client.send(self.phone, "=Votre commande est prête").json()["messageId"]
+        self.page.locator("#fresh-link").click()
+        row = self.page.locator("tr.click").first
+        expect(row).to_contain_text("Votre commande est prête")
+        row.locator(".row-link").click()
+        expect(self.page).to_have_url(re.compile(sent))
+        expect(self.page.locator("#drawer")).to_contain_text(self.say("Delivered to the phone"))
+        self.keep("message")
+        self.page.keyboard.press("Escape")
+        self.page.keyboard.press("/")
+        self.page.keyboard.type(self.phone[4:])
+        expect(self.page.locator("tr.click")).to_have_count(2)
+        with self.page.expect_download() as arriving:
+            self.page.get_by_role("link", name=self.say("Export as CSV")).click()
+        with arriving.value.path().open(encoding="utf-8-sig") as file:
+            texts = [row["text"] for row in csv.DictReader(file)]
+        assert texts[0] == "'=Votre commande est prête" and "••••••" in texts[1]
+
+    def say_why_no_code_came_and_lift_the_limit(self) -> None:
+        phone = mobile()
+        code = self.client.code(phone)
+        for _ in range(3):
+            assert self.client.verify(phone, other_than(code)).status_code == 400
+        self.ask_why(phone)
+        expect(self.page.locator("#verdict-t")).to_have_text(self.like(SENTENCES["wrong_three_times"]))
+        assert [self.client.otp(phone).status_code for _ in range(3)] == [200, 200, 429]
+        self.ask_why(phone)
+        expect(self.page.locator("#verdict-t")).to_have_text(self.like(SENTENCES["limit_reached"]))
+        self.keep("lookup")
+        self.press("Lift the limit for an hour")
+        self.press("Save override")
+        expect(self.page.locator(".flashes")).to_contain_text(self.say("Override saved"))
+        until(lambda: self.client.otp(phone).status_code == 200, 5)
+
+    def simulate_and_remove_an_override(self) -> None:
+        self.go("Limits")
+        expect(self.page.locator("#limits")).to_contain_text(self.say("Support call"))
+        self.press("Add an override")
+        dialog = self.page.locator("#dialog")
+        dialog.locator("input[name=scope][value=key]").check()
+        dialog.locator("select[name=key]").select_option(label=f"Boutique Android · {self.say('Live')}")
+        self.fill(minute="1", reason="Essai")
+        self.press("Try on 7 days")
+        expect(dialog.locator("#replay li")).to_have_count(3)
+        self.keep("rehearsal")
+        self.press("Save override")
+        expect(self.page.locator("#limits")).to_contain_text("Essai")
+        self.page.locator("tr", has_text="Essai").get_by_role("button", name=self.say("Remove")).click()
+        self.page.locator("#dialog .danger-solid").click()
+        expect(self.page.locator("#limits")).not_to_contain_text("Essai")
+
+    def word_the_codes(self) -> None:
+        self.go("Texts of codes")
+        body = self.page.locator("textarea[name=body]")
+        body.fill("Même texte sans code")
+        expect(self.page.locator("#preview mark").first).to_have_text("ê")
+        self.press("Save text")
+        expect(self.page.locator(".err-sum, .err").first).to_contain_text("{code}")
+        self.page.locator("textarea[name=body]").fill("{brand} : {code}")
+        self.page.locator("input[name=brand]").fill("Chez Nadia")
+        self.press("Save text")
+        expect(self.page.locator(".flashes")).to_be_visible()
+        self.keep("texts")
+        phone = until(self.phone_that_reads_the_new_text, 5)
+        assert self.client.verify(phone, digits(self.gateway.inbox(phone)[-1].text)).status_code == 200
+
+    def phone_that_reads_the_new_text(self) -> str | None:
+        """Send one more code; every process knows a new wording within a second."""
+        phone = mobile()
+        text = self.gateway.arrived(phone, self.client.otp(phone).json()["messageId"]).text
+        return phone if text.startswith("Chez Nadia : ") else None
+
+    def read_the_statistics(self) -> None:
+        self.go("One-time codes")
+
+        def counted() -> bool:
+            self.page.reload()
+            return (
+                "1" in self.page.locator(".funnel li").last.inner_text()
+                if self.page.locator(".funnel").count()
+                else False
+            )
+
+        until(counted, 30)
+        self.keep("otp")
+        self.page.get_by_role("link", name="Boutique Android").click()
+        expect(self.page).to_have_url(re.compile("kind=otp"))
+        assert self.page.locator("tr.click").count() >= 5
+        expect(self.page.locator("tbody")).not_to_contain_text("CI")
+
+    def see_that_valkey_is_gone_and_back(self) -> None:
+        self.go("Overview")
+        expect(self.page.locator(".kpis")).to_be_visible()
+        self.gateway.kill("valkey")
+        alarm = self.page.locator("#attention")
+        expect(alarm).to_contain_text(self.say("Valkey does not answer"))
+        assert self.client.send(self.phone, "Sans Valkey").status_code == 200
+        self.keep("valkey-gone")
+        self.gateway.start("valkey")
+        expect(alarm).to_have_count(0)
+        self.keep("overview")
+
+    def look_at_who_uses_the_key_then_change_rotate_and_revoke_it(self) -> None:
+        self.go("API keys")
+        self.page.get_by_role("link", name="Boutique Android", exact=True).click()
+        expect(self.page.locator("#key")).to_contain_text("python-httpx")
+        expect(self.page.locator("#key")).to_contain_text("127.0.0.1")
+        self.press("Edit")
+        self.fill(otp_cap="500")
+        self.press("Save changes")
+        expect(self.page.locator("#key")).to_contain_text("/ 500")
+        self.keep("key")
+        self.press("Rotate")
+        self.press("Create new secret")
+        newer = self.page.locator("#secret").inner_text()
+        self.page.keyboard.press("Escape")
+        expect(self.page.locator("#key")).to_contain_text(newer[-4:])
+        both = [Client(self.gateway, newer), self.client]
+        assert [one.send(self.phone).status_code for one in both] == [200, 200]
+        self.press("Revoke")
+        self.fill(name="Boutique Android")
+        self.page.locator("#dialog .danger-solid").click()
+        expect(self.page.locator("#key")).to_contain_text(self.like("Revoked %(when)s. Every call with it is refused."))
+        assert [one.send(self.phone).status_code for one in both] == [403, 403]
+
+    def settle_retention_and_change_the_language(self) -> None:
+        self.go("Settings")
+        self.fill(organisation="Banque du Désert", texts_days="3")
+        self.press("Save settings")
+        expect(self.page.locator(".env")).to_have_text("Banque du Désert")
+        assert self.page.locator("#f-texts_days").input_value() == "3"
+        other, name, way, title = OTHERS[self.language]
+        self.page.locator("[popovertarget=pop-lang]").click()
+        self.page.locator("#pop-lang").get_by_role("button", name=name).click()
+        expect(self.page.locator(f"html[lang={other}]")).to_have_attribute("dir", way)
+        expect(self.page.get_by_role("heading", level=1)).to_have_text(title)
+        self.keep("settings")
+
+    def leave(self) -> None:
+        self.page.locator(".avatar").click()
+        self.page.locator("#pop-user button").click()
+        expect(self.page.locator("[name=password]")).to_be_visible()
+        self.tab.open("/dashboard/messages/")
+        expect(self.page).to_have_url(re.compile("sign-in.next="))
+
+    # What hands do
+
+    def go(self, page: str) -> None:
+        self.page.locator("#nav").get_by_role("link", name=self.say(page), exact=True).click()
+
+    def press(self, name: str) -> None:
+        """A button, or a link that looks like one; a dialog's goes before the page's."""
+        self.page.locator("main, dialog[open]").get_by_role("button", name=self.say(name), exact=True).last.click()
+
+    def like(self, text: str) -> re.Pattern[str]:
+        """What the page makes of a text with places to fill."""
+        return re.compile(re.sub(r"%\\\(\w+\\\)s", ".+", re.escape(self.say(str(text)))))
+
+    def fill(self, **values: str) -> None:
+        for name, value in values.items():
+            self.page.locator(f"#f-{name}").fill(value)
+
+    def heading(self, name: str) -> Locator:
+        return self.page.get_by_role("heading", name=self.say(name))
+
+    def keep(self, name: str) -> None:
+        self.tab.keep(f"first-hours-{self.language}", name)
+
+    def make_key(self, name: str, mode: str) -> str:
+        """Through the form; return the secret that is shown once."""
+        self.go("API keys")
+        self.press("Create a key")
+        self.fill(name=name)
+        self.page.locator(f"#dialog input[name=mode][value={mode.lower()}]").check()
+        self.press("Create key")
+        secret = self.page.locator("#secret").inner_text()
+        expect(self.page.locator("#dialog pre")).to_contain_text(f'"language":"{self.language}"')
+        self.keep(f"new-key-{mode.lower()}")
+        self.page.keyboard.press("Escape")
+        expect(self.page.locator("#keys")).to_contain_text(name)
+        expect(self.page.locator("#secret")).to_have_count(0)  # the page that is left may still be drawn
+        assert secret not in self.page.content()
+        return secret
+
+    def ask_why(self, phone: str) -> None:
+        self.go("Why no code?")
+        self.page.locator("main input[name=phone]").fill(phone)
+        self.press("Find out")
+        expect(self.page.locator("#verdict-t")).to_be_visible()

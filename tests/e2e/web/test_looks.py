@@ -1,0 +1,123 @@
+"""Every page in both directions, light and dark, wide and narrow: accessible, quiet, and pictured."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Callable
+from typing import Any
+
+import pytest
+from playwright.sync_api import Page
+
+from tests.support.browser import LOOKS, TOO_WIDE, Tab
+from tests.support.dashboard_client import World
+from tests.support.furnished import LIST, furnish, furnish_more, set_up_link
+
+pytestmark = [pytest.mark.browser, pytest.mark.timeout(240)]
+
+PICTURED = [("fr-FR", "light"), ("ar-MR", "dark")]
+
+
+@pytest.mark.parametrize(("locale", "scheme", "viewport"), LOOKS)
+def test_every_page_is_accessible_in_both_directions(
+    open_tab: Callable[..., Tab],
+    world: World,
+    locale: str,
+    scheme: str,
+    viewport: dict[str, int],
+) -> None:
+    found = {}
+
+    def look_at(tab: Tab, *urls: str) -> None:
+        for url in urls:
+            tab.open(url)
+            found[url] = tab.faults()
+            if (locale, scheme) in PICTURED:
+                tab.keep(f"{locale[:2]}-{scheme}-{viewport['width']}", picture_of(url))
+
+    outside = open_tab(None, locale, viewport=viewport, color_scheme=scheme)
+    look_at(outside, f"/dashboard/setup/{set_up_link(world)}", "/dashboard/setup/dead", "/dashboard/sign-in")
+    tab = open_tab("owner", locale, viewport=viewport, color_scheme=scheme)
+    look_at(tab, "/dashboard/?first", "/dashboard/keys/?first")
+    key, failed = furnish(world)
+    webhook, loose = furnish_more(world, key)
+    keys, hooks = "/dashboard/keys/", "/dashboard/webhooks/"
+    forms = [f"{keys}new", keys + loose, *(f"{keys}{key.id}/{act}" for act in ("edit", "rotate", "revoke"))]
+    look_at(tab, "/dashboard/", LIST, LIST + failed, f"{LIST}?q=47000000", keys, *forms, "/dashboard/nothing")
+    look_at(tab, hooks, f"{hooks}new", hooks + webhook, "/dashboard/otp/")
+    desk = ["limits/?phone=38089336", "limits/new", "sandbox/", "lookup/?phone=38089336", "texts/", "settings/"]
+    look_at(tab, *(f"/dashboard/{page}" for page in desk))
+    assert {url: faults for url, faults in found.items() if faults} == {}
+
+
+def picture_of(url: str) -> str:
+    """`/dashboard/keys/6f3f…/edit` → `keys-edit`."""
+    plain = re.sub(r"[0-9a-f-]{36}|(?<=setup/)[\w-]{20,}", "one", url.removeprefix("/dashboard/"))
+    return re.sub(r"\W+", "-", plain).strip("-") or "overview"
+
+
+@pytest.mark.parametrize("locale", ["fr-FR", "ar-MR"])
+def test_nothing_scrolls_sideways_or_is_cut_off_at_any_width(
+    open_tab: Callable[..., Tab],
+    world: World,
+    locale: str,
+) -> None:
+    key, failed = furnish(world)
+    webhook, loose = furnish_more(world, key)
+    tab = open_tab("owner", locale)
+    found = {}
+    pages = ["", "messages/", f"messages/{failed}", "otp/", "lookup/?phone=38089336", "keys/", f"keys/{loose}"]
+    pages += ["limits/?phone=38089336", "sandbox/", "texts/", "settings/", "webhooks/", f"webhooks/{webhook}"]
+    for name in pages:
+        tab.open(f"/dashboard/{name}")
+        for width in (320, 861, 1000):  # the narrowest that is promised, and beside where the menu folds
+            tab.page.set_viewport_size({"width": width, "height": 800})
+            found[name, width] = tab.page.evaluate(TOO_WIDE) + tab.page.evaluate(CUT_OFF)
+    assert {where: faults for where, faults in found.items() if faults} == {}
+
+
+CUT_OFF = """() => [...document.querySelectorAll("main .card :is(td, th)")]
+    .filter(it => it.offsetWidth && !it.closest(".scroll, thead"))
+    .map(it => [it, it.getBoundingClientRect(), it.closest(".card").getBoundingClientRect()])
+    .filter(([, box, card]) => box.right > card.right + 1 || box.left < card.left - 1)
+    .map(([it]) => `cut off: ${it.textContent.trim().slice(0, 30)}`)"""
+
+
+def test_the_keyboard_reaches_everything_and_shows_where_it_is(
+    open_tab: Callable[..., Tab],
+    world: World,
+) -> None:
+    _webhook, loose = furnish_more(world, furnish(world)[0])
+    tab = open_tab()
+    for url in ("/dashboard/", LIST, f"/dashboard/keys/{loose}", "/dashboard/limits/", "/dashboard/texts/"):
+        tab.open(url)
+        stops = walk(tab.page)
+        assert len(stops) > 15 and len(stops) < 200, url
+        assert [stop for stop in stops if not stop["shown"]] == [], url
+        links = tab.page.locator("main a:visible").evaluate_all("all => all.map(one => one.getAttribute('href'))")
+        assert set(links) <= {stop["href"] for stop in stops}, url
+    assert tab.said == []
+
+
+def walk(page: Page) -> list[dict[str, Any]]:
+    """Press Tab until the page is through; where the focus stood each time, and whether that could be seen."""
+    stops: list[dict[str, Any]] = []
+    page.evaluate("() => { document.activeElement?.blur(); window.seen = new Set(); }")
+    while len(stops) < 200:
+        page.keyboard.press("Tab")
+        stop = page.evaluate(
+            """() => {
+                const it = document.activeElement;
+                if (it === document.body || seen.has(it)) return null;
+                seen.add(it);
+                const ring = [[it], [it, "::after"], [it.parentElement]].map(one => getComputedStyle(...one));
+                const box = it.getBoundingClientRect();
+                const shown = box.width > 0 && box.bottom > 0 && box.top < innerHeight &&
+                    ring.some(style => style.outlineStyle !== "none" || style.boxShadow !== "none");
+                return { shown, href: it.getAttribute("href"), what: it.outerHTML.slice(0, 120) };
+            }"""
+        )
+        if stop is None:
+            break
+        stops.append(stop)
+    return stops

@@ -1,0 +1,43 @@
+"""Code that nothing uses. What tests alone use is dead too."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterator
+
+from vulture import Vulture
+
+from tests.house.source import ROOT, TEMPLATES
+
+FOLDERS = ("dashboard", "jobs")
+# Called by the library whose class they extend, under the names that it gave them.
+CALLED_FROM_OUTSIDE = {
+    "Worker",  # gunicorn's worker_class
+    "ensure_sync",  # Flask
+    "process_bind_param",  # SQLAlchemy's types
+    "process_result_value",
+    "CursorResult",  # named in a cast
+    "handle_starttag",  # html.parser
+    "handle_endtag",
+    "handle_data",
+    "connection_made",  # asyncio's protocols
+    "connection_lost",
+    "pause_writing",
+    "resume_writing",
+    "data_received",
+    "handle_error",  # gunicorn's worker
+    "subscribe",  # RQ's worker
+    "handle_warm_shutdown_request",
+    "set_shutdown_requested_date",
+}
+
+
+def no_code_is_dead() -> Iterator[str]:
+    """Functions, classes, methods, properties, imports and constants. Fields are data, which JSON and pages read."""
+    finder = Vulture(ignore_decorators=["@*"])  # what is decorated is put on a list: routes, commands, hooks
+    finder.scavenge([ROOT / folder for folder in FOLDERS], exclude=["migrations/versions"])
+    drawn = set(re.findall(r"\w+", " ".join(TEMPLATES.values())))
+    for item in finder.get_unused_code(min_confidence=60):
+        is_field = item.typ in ("variable", "attribute") and not item.name.isupper()
+        if not is_field and item.name not in drawn | CALLED_FROM_OUTSIDE:
+            yield f"{item.filename.relative_to(ROOT)}:{item.first_lineno} {item.typ} {item.name} is used by nothing"

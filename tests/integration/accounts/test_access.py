@@ -1,0 +1,255 @@
+"""Who gets in: every route, every role, and signed out; forms from elsewhere; sessions."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from datetime import timedelta
+from typing import Any
+
+import pytest
+from flask import Flask
+from sqlalchemy import select, update
+from werkzeug.routing import IntegerConverter, Rule
+
+from dashboard.db import utcnow
+from dashboard.extensions import Services
+from dashboard.models.accounts import User, UserSession
+from dashboard.models.registry import metadata
+from dashboard.pages.web import access
+from tests.support.dashboard_client import PARTIAL, Browser, World
+
+UNKNOWN = "00000000-0000-4000-8000-000000000000"
+PUBLIC = {
+    "pages.auth.sign_in",
+    "pages.auth.enter",
+    "pages.auth.sign_out",
+    "pages.auth.set_up",
+    "pages.auth.make_owner",
+    "pages.preferences.choose",
+}
+HOOKS = ("new", "create", "edit", "change", "ask_rotate", "rotate", "ask_disable", "disable", "enable", "ask_delete")
+KEYS = ("new", "create", "edit", "change", "ask_rotate", "rotate", "ask_revoke", "revoke")
+OWNER = {f"pages.keys.{name}" for name in KEYS}
+OWNER |= {"pages.settings.index", "pages.settings.save"}
+OWNER |= {f"pages.carriers.{name}" for name in (*HOOKS[:4], "ask_disable", "disable", "enable", "ask_remove", "remove")}
+OWNER |= {f"pages.routes.{name}" for name in (*HOOKS[:4], "ask_remove", "remove", "fall_back")}
+OWNER |= {f"pages.webhooks.{name}" for name in (*HOOKS, "delete")}
+OPERATOR = {
+    *(f"pages.limits.{name}" for name in ("new", "create", "edit", "change", "ask_remove", "remove")),
+    *(f"pages.limits.{name}" for name in ("ask_reset", "reset")),
+    *(f"pages.sandbox.{name}" for name in ("index", "send", "ask_clear", "clear", "go")),
+    *(f"pages.messages.{name}" for name in ("ask_resend", "resend")),
+    *(f"pages.texts.{name}" for name in ("index", "preview", "save", "ask_restore", "restore", "ask_reset", "reset")),
+    *(f"pages.webhooks.{name}" for name in ("send_test", "ask_replay", "replay")),
+    *(f"pages.carriers.{name}" for name in ("test", "outcome")),
+}
+REFUSED = {"owner": set(), "operator": OWNER, "viewer": OWNER | OPERATOR}
+
+
+def doors(app: Flask) -> list[tuple[str, str, str]]:
+    """Every endpoint of the pages with a method and an address."""
+    rules = [rule for rule in app.url_map.iter_rules() if rule.endpoint.startswith("pages.")]
+    return [(rule.endpoint, method, address(app, rule)) for rule in rules for method in methods(rule)]
+
+
+def methods(rule: Rule) -> list[str]:
+    return sorted((rule.methods or set()) - {"HEAD", "OPTIONS"})
+
+
+def address(app: Flask, rule: Rule) -> str:
+    values: dict[str, Any] = dict.fromkeys(rule.arguments, UNKNOWN)
+    values |= {name: 999_999 for name in rule.arguments if isinstance(rule._converters[name], IntegerConverter)}
+    return app.url_map.bind("localhost").build(rule.endpoint, values)
+
+
+def ask(browser: Browser, method: str, url: str) -> int:
+    answer = browser.get(url) if method == "GET" else browser.post(url)
+    location = answer.headers.get("Location", "")
+    return 401 if location.startswith("/dashboard/sign-in") and url != "/dashboard/sign-out" else answer.status_code
+
+
+@pytest.mark.parametrize("role", ["owner", "operator", "viewer"])
+def test_every_door_opens_to_its_roles_only(app: Flask, enter: Callable[[str], Browser], role: str) -> None:
+    browser = enter(role)
+    seen = {endpoint: ask(browser, method, url) for endpoint, method, url in doors(app) if endpoint not in PUBLIC}
+    assert seen
+    refused = {endpoint for endpoint, status in seen.items() if status in (401, 403)}
+    assert refused == REFUSED[role]
+
+
+def test_signed_out_only_public_doors_open(app: Flask, stranger: Browser) -> None:
+    seen = {endpoint: ask(stranger, method, url) for endpoint, method, url in doors(app)}
+    assert {endpoint for endpoint, status in seen.items() if status != 401} == PUBLIC
+
+
+def contents(services: Services) -> dict[str, list[str]]:
+    with services.sessions() as session:
+        tables = metadata.sorted_tables
+        return {table.name: sorted(map(repr, session.execute(table.select()))) for table in tables}
+
+
+def test_reading_changes_nothing(app: Flask, owner: Browser, services: Services) -> None:
+    before = contents(services)
+    assert sum(map(len, before.values())) > 1
+    for _, method, url in doors(app):
+        if method == "GET":
+            owner.get(url)
+    assert contents(services) == before
+
+
+def test_a_view_that_changes_something_and_names_no_role_is_shut() -> None:
+    assert access.needed_role(object(), "POST", "viewer") is None
+    assert access.needed_role(object(), "GET", "operator") == "operator"
+
+
+def test_a_declared_role_never_goes_below_the_page_s(app: Flask) -> None:
+    view = access.needs("viewer")(lambda: "")
+    assert access.needed_role(view, "POST", "owner") == "owner"
+
+
+def test_signed_out_readers_come_back_to_the_page_they_wanted(stranger: Browser, owner: Browser) -> None:
+    wanted = "/dashboard/messages/?status=failed"
+    where = stranger.get(wanted).headers["Location"]
+    assert where == "/dashboard/sign-in?next=/dashboard/messages/?status%3Dfailed"
+    assert 'value="/dashboard/messages/?status=failed"' in stranger.get(where).text
+    assert stranger.sign_in("owner@example.org", next=wanted).headers["Location"] == wanted
+
+
+@pytest.mark.parametrize(
+    "url",
+    [
+        "https://evil.test/",
+        "//evil.test/",
+        "/dashboard//evil.test",
+        "/dashboard/\\evil",
+        "/\\evil.test",
+        "/api",
+        "javascript:x",
+        "/dashboard/\r\nX: y",
+        "/dashboard/\x00",
+        "http://[",
+    ],
+)
+def test_next_leads_nowhere_else(owner: Browser, stranger: Browser, url: str) -> None:
+    assert stranger.sign_in("owner@example.org", next=url).headers["Location"] == "/dashboard/"
+
+
+def test_a_signed_out_fragment_sends_the_whole_page_to_sign_in(stranger: Browser) -> None:
+    current = {"HX-Current-URL": "http://localhost/dashboard/messages/?channel=sms"}
+    answer = stranger.get("/dashboard/messages/live", headers={**PARTIAL, **current})
+    assert answer.status_code == 401
+    assert answer.headers["HX-Redirect"] == "/dashboard/sign-in?next=/dashboard/messages/?channel%3Dsms"
+    assert answer.get_data() == b""
+
+
+def test_a_form_without_a_living_token_changes_nothing(owner: Browser, services: Services) -> None:
+    answer = owner.client.post("/dashboard/sign-out", data={"csrf_token": "dead"}, headers=owner.headers)
+    assert answer.status_code == 400
+    assert "This form is no longer valid" in answer.text
+    assert owner.get("/dashboard/keys/").status_code == 200
+
+
+def test_a_dead_token_in_a_fragment_is_told_in_a_toast(owner: Browser) -> None:
+    answer = owner.client.post("/dashboard/keys/new", headers={**owner.headers, **PARTIAL})
+    assert answer.status_code == 400
+    assert answer.headers["HX-Reswap"] == "none"
+    assert 'hx-target="#toasts"' in answer.text
+    assert "<html" not in answer.text
+
+
+def test_the_token_may_come_in_a_header(owner: Browser) -> None:
+    headers = {**owner.headers, "X-CSRF-Token": owner.token()}
+    assert owner.client.post("/dashboard/sign-out", headers=headers).status_code == 303
+
+
+def test_forms_of_other_sites_are_refused_even_with_a_token(owner: Browser) -> None:
+    for place in ("cross-site", "same-site"):
+        assert owner.post("/dashboard/sign-out", headers={"Sec-Fetch-Site": place}).status_code == 403
+    assert owner.post("/dashboard/sign-out", headers={"Sec-Fetch-Site": "same-origin"}).status_code == 303
+
+
+def test_the_api_asks_for_no_token(app: Flask, world: World) -> None:
+    answer = app.test_client().post("/messages/send", json={})
+    assert (answer.status_code, answer.json) == (401, {"success": False, "message": "API key is required"})
+
+
+def test_each_sign_in_has_a_new_token_and_the_old_one_dies(owner: Browser, services: Services) -> None:
+    owner.sign_in("owner@example.org")
+    old = owner.client.get_cookie("chinqit_session")
+    assert old and old.http_only and old.same_site == "Lax" and not old.secure
+    owner.sign_in("owner@example.org")
+    new = owner.client.get_cookie("chinqit_session")
+    assert new and new.value != old.value
+    with services.sessions() as session:
+        assert len(session.scalars(select(UserSession)).all()) == 1
+
+
+def test_signing_out_ends_the_session_on_the_server(owner: Browser, app: Flask) -> None:
+    cookie = owner.client.get_cookie("chinqit_session")
+    assert cookie
+    assert owner.post("/dashboard/sign-out").status_code == 303
+    thief = Browser(app)
+    thief.client.set_cookie("chinqit_session", cookie.value)
+    assert thief.get("/dashboard/keys/").status_code == 302
+
+
+@pytest.mark.parametrize(
+    "aged",
+    [{"seen_at": timedelta(minutes=31)}, {"created_at": timedelta(hours=13)}],
+    ids=["idle for half an hour", "older than twelve hours"],
+)
+def test_sessions_end_by_themselves(owner: Browser, services: Services, aged: dict[str, timedelta]) -> None:
+    with services.sessions.begin() as session:
+        session.execute(update(UserSession).values({name: utcnow() - age for name, age in aged.items()}))
+    assert owner.get("/dashboard/keys/").status_code == 302
+
+
+def test_a_disabled_person_is_out_at_once(owner: Browser, services: Services) -> None:
+    with services.sessions.begin() as session:
+        session.execute(update(User).values(disabled_at=utcnow()))
+    assert owner.get("/dashboard/keys/").status_code == 302
+
+
+def test_use_keeps_a_session_alive_but_a_poll_does_not(owner: Browser, services: Services) -> None:
+    def seen_minutes_ago() -> float:
+        with services.sessions() as session:
+            return (utcnow() - session.scalars(select(UserSession.seen_at)).one()).total_seconds() / 60
+
+    with services.sessions.begin() as session:
+        session.execute(update(UserSession).values(seen_at=utcnow() - timedelta(minutes=20)))
+    assert owner.get("/dashboard/messages/live", headers={**PARTIAL, "X-Poll": "1"}).status_code == 204
+    assert seen_minutes_ago() > 19
+    owner.get("/dashboard/messages/")
+    assert seen_minutes_ago() < 1
+
+
+def test_over_tls_cookies_are_bound_to_host_and_tls(make_app: Callable[..., Flask], enter: Any) -> None:
+    browser = Browser(make_app(public_url="https://sms.example.mr"))
+    answer = browser.client.get("/dashboard/sign-in", base_url="https://sms.example.mr")
+    assert answer.headers["Strict-Transport-Security"] == "max-age=31536000"
+    cookie = answer.headers["Set-Cookie"]
+    assert cookie.startswith("__Host-chinqit_form=")
+    assert all(part in cookie for part in ("Secure", "HttpOnly", "SameSite=Lax", "Path=/"))
+
+
+POLICY = (
+    "default-src 'none'",
+    "script-src 'self'",
+    "style-src 'self'",
+    "frame-ancestors 'none'",
+    "base-uri 'none'",
+    "require-trusted-types-for 'script'",
+    "trusted-types htmx",
+)
+
+
+@pytest.mark.parametrize("url", ["/dashboard/sign-in", "/dashboard/keys/", "/dashboard/nothing", "/dashboard/setup/x"])
+def test_every_page_bears_the_strict_headers(owner: Browser, url: str) -> None:
+    headers = owner.get(url).headers
+    assert all(rule in headers["Content-Security-Policy"] for rule in POLICY)
+    assert "unsafe" not in headers["Content-Security-Policy"]
+    assert headers["X-Content-Type-Options"] == "nosniff"
+    assert headers["Referrer-Policy"] == "same-origin"
+    assert headers["Cross-Origin-Opener-Policy"] == "same-origin"
+    assert headers["Cache-Control"] == "no-store"
+    assert {"HX-Request-Type", "HX-Target", "Cookie"} <= set(headers["Vary"].split(", "))

@@ -1,0 +1,198 @@
+"""Receipts in the forms that SMSCs give them."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from datetime import UTC, datetime, timedelta
+from typing import Any
+
+import pytest
+
+from dashboard.providers.base import Outgoing
+from dashboard.providers.smpp import message_ids, pdu, receipts
+from dashboard.providers.smpp.pdu import Delivery
+from tests.support.smpp.host import Desk
+from tests.support.smpp.smsc import Smsc
+from tests.support.stack import until
+
+NOW = datetime(2026, 11, 25, 12, 0, tzinfo=UTC)
+USUAL = b"id:0A3F sub:001 dlvrd:001 submit date:2611251100 done date:2611251200 stat:DELIVRD err:000 text:Votre code"
+
+
+def read(text=USUAL, esm_class=4, source="22238089336", data_coding=0, **tlvs: Any):
+    named = {"id": pdu.RECEIPTED_MESSAGE_ID, "state": pdu.MESSAGE_STATE, "error": pdu.NETWORK_ERROR_CODE}
+    delivery = Delivery(source, esm_class, data_coding, text, {named[name]: value for name, value in tlvs.items()})
+    assert receipts.is_receipt(delivery)
+    return receipts.read(delivery, NOW)
+
+
+FORMS = {"hex": ("same", "dec", "upper", "pad10"), "dec": ("same", "hex", "pad10"), "uuid": ("same", "upper")}
+CASES = [(given, form, "text") for given, forms in FORMS.items() for form in forms]
+
+
+@pytest.mark.parametrize(("given", "form", "means"), [*CASES, ("hex", "dec", "tlv"), ("hex", "dec", "both")])
+def test_a_receipt_finds_its_text_whatever_the_form_of_its_id(
+    start_smsc: Callable[..., Smsc],
+    open_desk: Callable[..., Desk],
+    text: Callable[..., Outgoing],
+    given: Any,
+    form: Any,
+    means: Any,
+) -> None:
+    smsc = start_smsc(receipt_id=form, id_format=given, receipt_format=means, receipt_delay="20")
+    desk = open_desk(smsc.port)
+    outgoings = [text() for _ in range(3)]
+    references_given = [result.reference for result in desk.results(*outgoings)]
+    until(lambda: len(desk.journal.receipts) == 3, 10)
+    by_phone = {receipt.phone: receipt.references for receipt in desk.journal.receipts}
+    assert [by_phone[outgoing.phone][0] for outgoing in outgoings] == references_given
+
+
+def test_a_receipt_for_each_part_names_it(
+    start_smsc: Callable[..., Smsc], open_desk: Callable[..., Desk], text: Callable[..., Outgoing]
+) -> None:
+    smsc = start_smsc(receipt_delay="20", receipt_id="dec")
+    desk = open_desk(smsc.port)
+    result = desk.results(text("€" * 200))[0]
+    until(lambda: len(desk.journal.receipts) == 3, 10)
+    assert len(result.parts) == 3 and result.parts[0] == result.reference
+    assert {receipt.references[0] for receipt in desk.journal.receipts} == set(result.parts)
+
+
+@pytest.mark.parametrize(
+    ("stat", "state", "code", "error"),
+    [
+        ("DELIVRD", "delivered", None, None),
+        ("UNDELIV", "failed", "smpp_undelivered", "1"),
+        ("EXPIRED", "expired", "smpp_expired", "27"),
+        ("REJECTD", "failed", "smpp_rejected", "69"),
+        ("DELETED", "failed", "smpp_deleted", None),
+        ("UNKNOWN", "failed", "smpp_unknown_state", None),
+        ("ACCEPTD", "sent", None, None),
+        ("ENROUTE", "pending", None, None),
+    ],
+)
+def test_a_state_says_what_became_of_it(
+    start_smsc: Callable[..., Smsc],
+    open_desk: Callable[..., Desk],
+    text: Callable[..., Outgoing],
+    stat: str,
+    state: str,
+    code: str | None,
+    error: str | None,
+) -> None:
+    smsc = start_smsc(receipt_stat=stat, receipt_delay="0")
+    desk = open_desk(smsc.port)
+    desk.results(text())
+    until(lambda: desk.journal.receipts, 10)
+    found = desk.journal.receipts[0]
+    assert (found.state, found.code, (found.error or "").lstrip("0") or None) == (state, code, error)
+
+
+def test_receipts_survive_a_gateway_that_cannot_store_for_a_while(
+    start_smsc: Callable[..., Smsc], open_desk: Callable[..., Desk], text: Callable[..., Outgoing]
+) -> None:
+    smsc = start_smsc(receipt_delay="0")
+    desk = open_desk(smsc.port)
+    desk.journal.failures = 1
+    desk.results(text())
+    until(lambda: smsc.ask("stats")["receipts_nacked"] == 1, 5)
+    assert not desk.journal.receipts
+
+
+@pytest.mark.parametrize(
+    ("text", "ids", "state"),
+    [
+        (USUAL, ("a3f", "2623"), "delivered"),
+        (b"ID:1234 STAT:delivered ERR:0", ("1234", "4d2", "4660"), "delivered"),
+        (b"id: 0000001234 sub:1 stat: UNDELIV", ("1234", "4d2", "4660"), "failed"),
+        (b"id:550e8400-e29b-41d4-a716-446655440000 stat:EXPIRED", ("550e8400-e29b-41d4-a716-446655440000",), "expired"),
+        ("id:12g stat:ACCEPTED".encode("utf-16-be"), ("12g",), "sent"),
+    ],
+)
+def test_a_text_is_read_as_smscs_write_it(text: Any, ids: tuple[Any, ...], state: str) -> None:
+    found = read(text, data_coding=8 if text[:1] == b"\0" else 0)
+    assert (found.references, found.state, found.phone) == (ids, state, "+22238089336")
+
+
+def test_parameters_come_before_the_text() -> None:
+    found = read(id=b"BEEF\0", state=b"\x05", error=b"\x03\x00\x22")
+    assert found.references == ("beef", "48879", "a3f", "2623")
+    assert (found.state, found.code, found.error) == ("failed", "smpp_undelivered", "34")
+
+
+def test_what_the_message_itself_says_is_not_believed() -> None:
+    found = read(b"id:7 stat:UNDELIV err:011 Text:id:8 stat:DELIVRD err:000")
+    assert (found.references[0], found.state, found.error) == ("7", "failed", "011")
+
+
+@pytest.mark.parametrize(
+    "text", [b"", b"id:", b"stat:DELIVRD", b"id:1 stat:", b"id:1 stat:WHAT", b"\xff" * 254, b"id:" * 80]
+)
+def test_what_names_no_text_or_no_state_is_none(text: bytes) -> None:
+    assert read(text) is None
+
+
+def test_only_the_smsc_makes_receipts() -> None:
+    assert not receipts.is_receipt(Delivery("22238089336", 0, 0, USUAL, {}))
+
+
+@pytest.mark.parametrize(
+    ("address", "phone"),
+    [
+        ("22238089336", "+22238089336"),
+        ("+22238089336", "+22238089336"),
+        ("0022238089336", "+22238089336"),
+        ("38089336", "+22238089336"),
+        ("33612345678", ""),
+        ("", ""),
+        ("٣٨٠٨٩٣٣٦", ""),
+    ],
+)
+def test_the_phone_is_one_of_ours_or_none(address: str, phone: str) -> None:
+    assert receipts.phone(address) == phone
+
+
+@pytest.mark.parametrize(
+    ("done", "at"),
+    [
+        (b"2611250900", NOW - timedelta(hours=3)),  # it lay at the SMSC
+        (b"261125090030", NOW - timedelta(hours=3) + timedelta(seconds=30)),
+        (b"2611251158", NOW),  # the minute of it; our clock says more
+        (b"2611251300", NOW),  # another zone's time
+        (b"0000000000", NOW),
+        (b"2501010000", NOW),
+    ],
+)
+def test_the_date_counts_where_it_says_more_than_our_clock(done: bytes, at: Any) -> None:
+    assert read(b"id:1 done date:" + done + b" stat:DELIVRD").at == at
+
+
+@pytest.mark.parametrize("same", [("0A3F", "a3f"), (" 00a3f ", "A3F"), ("000", "0"), ("12\0", "12"), ("0x", "x")])
+def test_ids_that_are_the_same_have_one_form(same: tuple[Any, ...]) -> None:
+    assert message_ids.normal(same[0]) == message_ids.normal(same[1])
+
+
+def test_what_was_given_for_the_very_phone_is_the_likeliest() -> None:
+    memory = message_ids.RecentIds()
+    memory.note("4096", "+22238089336")
+    memory.note("1000", "+22246000001")
+    assert memory.likeliest(message_ids.meanings("4096"), "+22246000001") == ("1000", "4096", "16534")
+    assert memory.likeliest(message_ids.meanings("4096"), "+22238089336") == ("4096", "1000", "16534")
+    assert memory.likeliest(message_ids.meanings("4096"), "") == ("4096", "1000", "16534")
+
+
+def test_a_receipt_that_comes_before_its_answer_is_read_as_the_others_were() -> None:
+    memory = message_ids.RecentIds()
+    assert memory.likeliest(message_ids.meanings("4096"), "+22238089336")[0] == "4096"
+    memory.note("1001", "+22246000001")
+    memory.likeliest(message_ids.meanings("4097"), "+22246000001")
+    assert memory.likeliest(message_ids.meanings("4096"), "+22238089336")[0] == "1000"
+
+
+def test_the_memory_does_not_grow_for_ever(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(message_ids, "REMEMBERED", 10)
+    memory = message_ids.RecentIds()
+    for number in range(100):
+        memory.note(str(number), "+22238089336")
+    assert len(memory._phones) == 10

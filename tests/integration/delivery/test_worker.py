@@ -1,0 +1,34 @@
+"""What a worker refuses to start with, and how it ends."""
+
+from __future__ import annotations
+
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+from dashboard.settings import ROOT, prepare_home
+
+
+def run(home: Path, *arguments: str) -> subprocess.CompletedProcess[str]:
+    environment = {"CHINQIT_HOME": str(home), "PATH": "/usr/bin:/bin"}
+    return subprocess.run(
+        [sys.executable, "-m", *arguments], cwd=ROOT, env=environment, capture_output=True, text=True, timeout=60
+    )
+
+
+@pytest.mark.parametrize("arguments", [("jobs.worker", "sms"), ("jobs.relay",)])
+def test_without_secrets_it_says_so_and_ends(tmp_path: Path, arguments: tuple[str, ...]) -> None:
+    done = run(tmp_path, *arguments)
+    assert done.returncode == 2
+    assert "SECRET_KEY is not set" in done.stderr
+    assert "Traceback" not in done.stderr
+
+
+@pytest.mark.parametrize("lane", ["", "nope", "SMS"])
+def test_an_unknown_lane_is_named(tmp_path: Path, lane: str) -> None:
+    prepare_home(tmp_path / "home")
+    done = run(tmp_path / "home", "jobs.worker", *([lane] if lane else []))
+    assert done.returncode == 2
+    assert "sms, whatsapp" in done.stderr

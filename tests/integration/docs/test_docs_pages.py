@@ -1,0 +1,606 @@
+"""The documentation: whole in three languages, no dead link, samples that run, and the hash doctor."""
+
+from __future__ import annotations
+
+import base64
+import hashlib
+import hmac
+import html
+import json
+import os
+import re
+import shutil
+import subprocess
+import sys
+import time
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+from urllib.parse import urlencode, urlsplit
+
+import pytest
+from flask import Flask
+
+from dashboard.extensions import Services
+from dashboard.gateway.api_keys import keys
+from dashboard.gateway.otp import retriever_hash
+from dashboard.pages.docs import code_samples, reference, search, views
+from dashboard.pages.ui import failure_reasons
+from dashboard.pages.webhooks import views as webhooks
+from dashboard.providers.sandbox import ENDINGS
+from dashboard.settings import ROOT
+from tests.support.app_certificates import DEBUG, SHOP
+from tests.support.dashboard_client import PARTIAL, Browser, World
+from tests.support.phones import new_phone
+from tests.support.stack import Client, Stack
+
+pytestmark = pytest.mark.long
+
+LANGUAGES = ("fr", "en", "ar")
+NAMES = [doc.name for doc in views.DOCS]
+HEADING = re.compile(r'<(?:h[23]|tr) id="([^"]+)"')
+# The hashes were made with openssl, od and base64, as Google's page describes it.
+VECTORS = [("mr.example.shop", DEBUG, "tLeaev13RB4"), ("mr.example.shop", SHOP, "EO9DzFw7x3R")]
+HOSTILE = [
+    "",
+    " ",
+    "\x00",
+    "%00",
+    "a" * 3_400,
+    "<script>alert(1)</script>",
+    "\ud83d\ude00",
+    "-----BEGIN CERTIFICATE-----",
+    "٠١٢",
+]
+
+
+def url(language: str, name: str) -> str:
+    return f"/docs/{language}/" + ("" if name == "start" else name)
+
+
+def read(browser: Browser, language: str, name: str) -> str:
+    answer = browser.get(url(language, name))
+    assert answer.status_code == 200, name
+    return answer.text
+
+
+def said(page: str) -> str:
+    """The words of a page's text, without samples, code and tags."""
+    article = page[page.index("<article") : page.index("</article>")]
+    bare = re.sub(r"<(pre|code|svg|form|fieldset|dl)\b.*?</\1>", " ", article, flags=re.DOTALL)
+    return html.unescape(" ".join(re.sub(r"<[^>]+>", " ", bare).split()))
+
+
+# Whole in three languages
+
+
+def test_every_page_says_the_same_in_every_language(stranger: Browser) -> None:
+    for name in NAMES:
+        says_the_same(stranger, name)
+
+
+def says_the_same(stranger: Browser, name: str) -> None:
+    pages = {language: read(stranger, language, name) for language in LANGUAGES}
+    sections = {language: HEADING.findall(page) for language, page in pages.items()}
+    assert len(sections["en"]) >= 3
+    assert sections["fr"] == sections["en"] == sections["ar"]
+    assert len(set(sections["en"])) == len(sections["en"])
+    for language, page in pages.items():
+        assert f'<html lang="{language}" dir="{"rtl" if language == "ar" else "ltr"}"' in page
+
+
+def test_no_page_is_left_in_english(stranger: Browser) -> None:
+    for name in NAMES:
+        is_translated(stranger, name)
+
+
+def is_translated(stranger: Browser, name: str) -> None:
+    texts = {language: said(read(stranger, language, name)) for language in LANGUAGES}
+    arabic = len(re.findall(r"[\u0600-\u06ff]", texts["ar"]))
+    assert arabic > 0.5 * len(re.findall(r"[^\W\d_]", texts["ar"])), "too little Arabic"
+    english = set(re.split(r"[.:;!?] ", texts["en"]))
+    for language in ("fr", "ar"):
+        same = {one for one in re.split(r"[.:;!?؟] ", texts[language]) if one in english and len(one.split()) > 5}
+        assert same == set()
+
+
+def test_every_text_of_the_description_is_translated(app: Flask) -> None:
+    with app.test_request_context():
+        shown = set(reference.texts(views._document()))
+    assert len(shown) > 80
+    for language in ("fr", "ar"):
+        assert shown - reference.translations(language).keys() == set(), language
+
+
+def test_french_prose_follows_its_typography() -> None:
+    for path in (ROOT / "templates" / "docs" / "fr").glob("*.html"):
+        bare = re.sub(r"\{\{ block\('.*?'\) \}\}", "", path.read_text(), flags=re.DOTALL)
+        text = re.sub(r"\{[{%].*?[}%]\}|<code>.*?</code>|<[^>]+>", "", bare, flags=re.DOTALL)
+        assert "'" not in text, path.name
+        assert not re.search(r"[^\u202f\d\s][;:!?»](?=\s|$)", text), path.name
+        assert not re.search(r"«[^\u202f]", text), path.name
+
+
+def test_no_link_is_dead(stranger: Browser) -> None:
+    pages = {url(language, name): read(stranger, language, name) for language in LANGUAGES for name in NAMES}
+    dead = []
+    for address, page in pages.items():
+        for link in map(html.unescape, re.findall(r'(?:href|src|action)="([^"]*)"', page)):
+            parts = urlsplit(link)
+            path = parts.path or address
+            if parts.netloc:
+                assert link == "http://gateway.test/openapi.json", link
+            elif path in pages:
+                if parts.fragment and f'id="{parts.fragment}"' not in pages[path]:
+                    dead.append((address, link))
+            elif not path.startswith(("/static/", "/dashboard/")) and stranger.get(path).status_code >= 400:
+                dead.append((address, link))
+    assert dead == []
+
+
+def test_every_code_of_an_error_has_its_cause_and_cure(stranger: Browser, app: Flask) -> None:
+    with app.test_request_context():
+        document = json.dumps(views._document())
+        codes = set(reference.read(json.loads(document), "en").codes)
+    listed = {
+        code for codes in re.findall(r'"code": \{"enum": \[([^\]]*)\]', document) for code in re.findall(r"\w+", codes)
+    }
+    assert listed and listed <= codes
+    for language in LANGUAGES:
+        rows = set(re.findall(r'<tr id="([a-z_]+)"', read(stranger, language, "errors")))
+        assert codes - rows == set()
+
+
+def test_why_messages_and_calls_failed_is_told_by_code(stranger: Browser) -> None:
+    for language in LANGUAGES:
+        page = read(stranger, language, "errors")
+        assert re.findall(r'<tr id="failed-(\w+)"', page) == list(failure_reasons.REASONS)
+        assert re.findall(r'<tr id="call-(\w+)"', page) == list(webhooks.REASONS)
+    assert 'href="/docs/en/errors#failed-no_answer"' in stranger.get("/docs/en/search?q=no_answer").text
+
+
+def test_every_operation_is_in_the_reference(stranger: Browser) -> None:
+    paths = stranger.get("/openapi.json").get_json()["paths"]
+    wanted = {(one["operationId"], path) for path, methods in paths.items() for one in methods.values()}
+    page = read(stranger, "en", "reference")
+    assert len(wanted) >= 12
+    for name, path in wanted:
+        assert f'id="{name}"' in page
+        assert f'<code dir="ltr">{path}</code>' in page
+    for field in ("phoneNumber", "Idempotency-Key", "retriesLeft", "results[].messageId", "limits.minute"):
+        assert f"<code>{field}</code>" in page or field in page, field
+
+
+def test_the_endings_are_those_of_the_sandbox(stranger: Browser) -> None:
+    for language in LANGUAGES:
+        page = read(stranger, language, "test-keys")
+        rows = re.findall(r"<tr><th scope=\"row\"><code>(\d{6})</code></th><td>(.*?)</td></tr>", page)
+        assert [ending for ending, _ in rows] == list(ENDINGS)
+        assert ([text for _, text in rows] == list(ENDINGS.values())) == (language == "en")
+
+
+# Open to all, in the look of the house
+
+
+def test_the_first_page_is_in_the_reader_s_language(stranger: Browser) -> None:
+    def led(language: str) -> str:
+        return stranger.get("/docs/", headers={"Accept-Language": language}).headers["Location"]
+
+    assert [led("fr-FR"), led("ar-MR"), led("de")] == ["/docs/fr/", "/docs/ar/", "/docs/fr/"]
+    stranger.post("/dashboard/preferences", {"language": "ar", "next": "/docs/fr/"})
+    assert led("en-GB") == "/docs/ar/"
+    assert '<html lang="fr"' in stranger.get("/docs/fr/").text, "the address chooses"
+
+
+def test_a_theme_chosen_in_the_docs_leads_back_to_them(stranger: Browser) -> None:
+    answer = stranger.post("/dashboard/preferences", {"theme": "dark", "next": "/docs/ar/errors"})
+    assert answer.headers["Location"] == "/docs/ar/errors"
+    assert 'data-theme="dark"' in stranger.get("/docs/ar/errors").text
+
+
+def test_the_policy_is_that_of_the_pages_and_no_other_host_is_asked(stranger: Browser) -> None:
+    answer = stranger.get("/docs/en/reference")
+    assert answer.headers["Content-Security-Policy"].startswith("default-src 'none'; script-src 'self'")
+    assert answer.headers["X-Content-Type-Options"] == "nosniff"
+    loaded = re.findall(r'<(?:script|link|img|use)[^>]*(?:src|href)="([^"]+)"', answer.text)
+    assert loaded and all(one.startswith("/static/") for one in loaded)
+
+
+def test_an_unknown_page_is_404_as_a_page(stranger: Browser) -> None:
+    for path in ("/docs/de/", "/docs/fr/nothing", "/docs/fr/start", "/docs/fr/../fr", "/docs/en/%00", "/docs/x"):
+        answer = stranger.get(path)
+        assert (answer.status_code, answer.mimetype) == (404, "text/html"), path
+        assert "Content-Security-Policy" in answer.headers
+
+
+def test_nothing_can_be_sent_to_the_docs(stranger: Browser) -> None:
+    assert {stranger.post(url("en", name)).status_code for name in NAMES} == {405}
+
+
+def test_the_dashboard_s_menu_leads_to_the_docs(viewer: Browser) -> None:
+    assert 'href="/dashboard/docs/"' in viewer.get("/dashboard/messages/").text
+    assert viewer.get("/dashboard/docs/").headers["Location"] == "/docs/"
+
+
+def test_the_base_address_is_the_installation_s(make_app: Callable[..., Flask]) -> None:
+    page = Browser(make_app(public_url="https://sms.example.mr")).get("/docs/en/reference").text
+    assert "https://sms.example.mr/messages/send" in page
+    assert "http://127.0.0.1" not in page
+
+
+# Search
+
+
+SOUGHT = [
+    ("en", "phone_prefix", "/docs/en/errors#phone_prefix"),
+    ("en", "Idempotency-Key", "/docs/en/retries#idempotency"),
+    ("fr", "VERIFIER LA SIGNATURE", "/docs/fr/webhooks#verify"),
+    ("fr", "plafond quotidien volée", "/docs/fr/test-keys#live"),
+    ("ar", "التحقق من التوقيع", "/docs/ar/webhooks#verify"),
+    ("ar", "هاتف الإختبار", "/docs/ar/test-keys#phone"),
+]
+
+
+def test_search_finds_whatever_case_accents_and_hamza(stranger: Browser) -> None:
+    for language, query, target in SOUGHT:
+        page = stranger.get(f"/docs/{language}/search?" + urlencode({"q": query})).text
+        assert f'href="{target}"' in page, query
+    assert "<mark>volée</mark>" in stranger.get("/docs/fr/search?q=VOLEE").text
+    assert "<mark>" not in stranger.get("/docs/fr/search?q=xylophone").text
+
+
+def test_search_puts_the_guide_before_what_else_names_the_thing(stranger: Browser) -> None:
+    for language in LANGUAGES:
+        found = re.findall(r'<li><a href="([^"#]+)#', stranger.get(f"/docs/{language}/search?q=webhook").text)
+        assert found[0] == f"/docs/{language}/webhooks"
+        assert len(set(found)) > 1
+
+
+def test_search_by_htmx_answers_with_the_fragment(stranger: Browser) -> None:
+    answer = stranger.get("/docs/en/search?q=webhook", headers=PARTIAL)
+    assert answer.text.lstrip().startswith('<section id="found"')
+    assert "<html" not in answer.text
+
+
+def test_search_bears_anything(stranger: Browser) -> None:
+    for query in ("", " ", "'\"><script>alert(1)</script>", "\x00", "a" * 5_000, "(((", "%", "\\", "ـ", "ﷺ ﬁ ẞ İ"):
+        for language in LANGUAGES:
+            answer = stranger.get(f"/docs/{language}/search?" + urlencode({"q": query}))
+            assert answer.status_code == 200
+            assert "<script>alert" not in answer.text
+
+
+def test_an_excerpt_shows_what_was_found() -> None:
+    section = search.Section("id", 2, "Titre", "x " * 200 + "Une Épée ﬁne" + " y" * 200)
+    (hit,) = search.find([("page", [section])], "epee fine")
+    marked = [text for text, sought in hit.pieces if sought]
+    assert marked == ["Épée", "ﬁne"]
+    assert len("".join(text for text, _ in hit.pieces)) < 320
+
+
+# The hash doctor
+
+
+def der(pem: str) -> bytes:
+    return base64.b64decode("".join(pem.split("-----")[2].split()))
+
+
+@pytest.mark.parametrize(("package", "pem", "right"), VECTORS)
+def test_the_hash_is_that_of_the_published_algorithm(package: str, pem: str, right: str) -> None:
+    forms = [
+        pem,
+        "junk before\n" + pem.replace("\n", "\r\n") + "\njunk after",
+        base64.b64encode(der(pem)).decode(),
+        der(pem).hex(),
+        der(pem).hex(":").upper(),
+        f"  {der(pem).hex(' ')}\n",
+    ]
+    assert {retriever_hash.diagnose(f" {package}\n", form).hash for form in forms} == {right}
+    assert re.fullmatch(r"[A-Za-z0-9+/]{11}", right)
+
+
+@pytest.mark.parametrize("pem", [DEBUG, SHOP])
+@pytest.mark.parametrize("package", ["mr.example.shop", "com.google.android.apps.a_b"])
+def test_the_hash_is_what_the_published_command_line_makes(package: str, pem: str, tmp_path: Path) -> None:
+    """Google's page gives one for the shell: this is its chain of tools, fed with the certificate's hex digits."""
+    for needed in ("sha256sum", "basenc"):
+        tool(needed)
+    chain = 'printf %s "$INPUT" | sha256sum | cut -c1-64 | tr a-f A-F | basenc --base16 -d | base64 -w0 | cut -c1-11'
+    made = run("curl", chain, tmp_path, INPUT=f"{package} {der(pem).hex()}").strip()
+    assert retriever_hash.diagnose(package, pem).hash == made
+
+
+def test_the_debug_certificate_is_told_apart() -> None:
+    assert retriever_hash.diagnose("mr.example.shop", DEBUG).is_debug
+    shop = retriever_hash.diagnose("mr.example.shop", SHOP)
+    assert (shop.is_debug, shop.subject) == (False, "CN=Boutique Nouakchott,C=MR")
+
+
+def test_the_package_counts_to_the_letter() -> None:
+    made = {
+        retriever_hash.diagnose(name, SHOP).hash for name in ("mr.example.shop", "mr.example.Shop", "mr.example.shop2")
+    }
+    assert len(made) == 3
+
+
+@pytest.mark.parametrize(
+    ("certificate", "code"),
+    [
+        (hashlib.sha1(der(SHOP)).hexdigest(), "fingerprint"),
+        (hashlib.sha256(der(SHOP)).digest().hex(":").upper(), "fingerprint"),
+        (base64.b64encode(hashlib.sha1(der(SHOP)).digest()).decode(), "fingerprint"),
+        ("-----BEGIN PRIVATE KEY-----\nMIGHAgEA\n-----END PRIVATE KEY-----", "private_key"),
+        ("-----BEGIN RSA PRIVATE KEY-----", "private_key"),
+        (der(SHOP)[:-1].hex(), "certificate"),
+        (der(SHOP).hex() + "00", "certificate"),
+        (SHOP[:-40], "certificate"),
+        ("A" * 8_001, "too_long"),
+        *((text, "certificate") for text in ("zz", "é", "abc", "\x00", "MA==", "30" * 200)),
+    ],
+)
+def test_what_is_no_certificate_is_named(certificate: str, code: str) -> None:
+    with pytest.raises(retriever_hash.UnreadableCertificate) as refused:
+        retriever_hash.diagnose("mr.example.shop", certificate)
+    assert refused.value.code == code
+
+
+@pytest.mark.parametrize(
+    "package", ["", "shop", "mr..shop", "mr.1shop", "mr.ex ample", "mr.exämple", "a." * 200 + "b", "../x"]
+)
+def test_what_is_no_package_is_refused(package: str) -> None:
+    with pytest.raises(retriever_hash.UnreadableCertificate, match="package"):
+        retriever_hash.diagnose(package, SHOP)
+
+
+def ask(browser: Browser, language: str = "en", **given: str) -> str:
+    answer = browser.get(f"/docs/{language}/retriever?" + urlencode(given, errors="surrogatepass"))
+    assert answer.status_code == 200
+    return answer.text
+
+
+def test_the_doctor_answers_a_plain_form(stranger: Browser) -> None:
+    given = {"package": "mr.example.shop", "certificate": SHOP}
+    for language in LANGUAGES:
+        assert "<code>EO9DzFw7x3R</code>" in ask(stranger, language, **given)
+    assert "this very hash" in ask(stranger, **given, hash="EO9DzFw7x3R")
+    assert "other capitals" in ask(stranger, **given, hash="eo9dzfw7x3r")
+    assert "sends another hash" in ask(stranger, **given, hash="FA+9qCX9VSu")
+    assert "debug builds" in ask(stranger, package="mr.example.shop", certificate=DEBUG)
+
+
+def test_the_doctor_says_what_is_wrong_and_gives_no_private_key_back(stranger: Browser) -> None:
+    fingerprint = hashlib.sha256(der(SHOP)).hexdigest()
+    assert "That is a fingerprint" in ask(stranger, package="mr.example.shop", certificate=fingerprint)
+    page = ask(stranger, package="mr.example.shop", certificate="-----BEGIN PRIVATE KEY-----\nMIGHAgEAMBMG")
+    assert "That is a private key" in page
+    assert "MIGHAgEAMBMG" not in page
+
+
+def test_the_doctor_bears_anything(stranger: Browser) -> None:
+    for text in HOSTILE:
+        for given in ({"package": text, "certificate": SHOP}, {"package": "mr.example.shop", "certificate": text}):
+            assert "<script>alert" not in ask(stranger, **given, hash=text)
+
+
+def test_the_doctor_stands_beside_what_the_keys_really_send(stranger: Browser, viewer: Browser, world: World) -> None:
+    shop, app_key = world.key("Épicerie"), world.key("تطبيق", mode="test")
+    for phone in ("+22238089336", "+22238089337"):
+        world.code(shop, phone, app_hash="EO9DzFw7x3R")
+    world.code(shop, "+22238089338")
+    world.code(app_key, app_hash="eo9DzFw7x3R")
+    world.code(app_key, "+22238089337", app_hash="FA+9qCX9VSu")
+    given = {"package": "mr.example.shop", "certificate": SHOP}
+    page = ask(viewer, **given)
+    rows = re.findall(r"<tr><th scope=\"row\"><code>(.{11})</code>(.*?)</tr>", page, re.DOTALL)
+    told = {found: " ".join(re.sub(r"<[^>]+>", " ", rest).split()) for found, rest in rows}
+    assert list(told) == ["FA+9qCX9VSu", "eo9DzFw7x3R", "EO9DzFw7x3R"], "the last sent first"
+    assert told["EO9DzFw7x3R"].startswith("of this app Épicerie Live 2 codes · last sent")
+    assert told["eo9DzFw7x3R"].startswith("of this app, but for its capitals تطبيق Test 1 code ·")
+    assert told["FA+9qCX9VSu"].startswith("of another app or certificate")
+    assert "of this app" not in ask(viewer), "nothing to compare with"
+    for page in (ask(stranger, **given), stranger.get("/docs/en/search?q=shop").text):
+        assert "FA+9qCX9VSu</code>" not in page and "Épicerie" not in page
+    assert "Signed in to the dashboard" in ask(stranger)
+
+
+def test_the_doctor_says_that_no_key_sends_a_hash(viewer: Browser) -> None:
+    assert "No API key has sent a hash" in ask(viewer)
+
+
+def test_the_docs_write_nothing(stranger: Browser, services: Services) -> None:
+    home = services.settings.chinqit_home
+    ask(stranger, package="mr.example.shop", certificate=SHOP)
+    before = {path: path.read_bytes() for path in home.iterdir() if path.is_file()}
+    for name in NAMES:
+        read(stranger, "fr", name)
+    ask(stranger, package="mr.example.shop", certificate=SHOP)
+    assert {path: path.read_bytes() for path in home.iterdir() if path.is_file()} == before
+
+
+# Samples
+
+
+def tool(name: str) -> str:
+    found = sys.executable if name == "python3" else shutil.which(name)
+    if found is None:
+        optional = name in ("php", "sha256sum", "basenc")
+        (pytest.fail if os.environ.get("CI") == "true" and not optional else pytest.skip)(
+            f"NO {name.upper()}: its samples do not run"
+        )
+    return found
+
+
+RUNNERS: dict[str, Callable[[], list[str]]] = {
+    "curl": lambda: [tool("bash"), "-c"],
+    "python": lambda: [tool("python3"), "-W", "error", "-c"],
+    "javascript": lambda: [tool("node"), "--input-type=module", "--eval"],
+    "php": lambda: [tool("php"), "-r"],
+}
+
+
+def run(language: str, text: str, folder: Path, **environment: str) -> str:
+    if language == "curl":
+        tool("curl")
+    text = text.removeprefix("<?php\n")
+    kept = {name: os.environ[name] for name in ("PATH", "HOME") if name in os.environ}
+    done = subprocess.run(
+        [*RUNNERS[language](), text],
+        cwd=folder,
+        env=kept | environment,
+        capture_output=True,
+        text=True,
+        timeout=60,
+        check=False,
+    )
+    assert done.returncode == 0, f"{text}\n{done.stderr}"
+    return done.stdout
+
+
+def shown(page: str, name: str, language: str) -> str:
+    """A sample as it stands on a page."""
+    block = page[page.index(f'id="sample-{name}"') :]
+    block = block[block.index(f'data-lang="{language}"') :]
+    return html.unescape(block[block.index("<code>") + 6 : block.index("</code>")])
+
+
+GUESSES = {"verifyOtp", "verifyOtpV2"}  # their example is hardly ever the code
+
+
+@pytest.mark.parametrize("language", RUNNERS)
+def test_the_samples_of_the_reference_run(sqlite_stack: Stack, language: str, tmp_path: Path) -> None:
+    page = sqlite_stack.http.get("/docs/en/reference").text
+    caller = sqlite_stack.client("test", scopes=keys.SCOPES)
+    own = {
+        "+22238089336": new_phone(),
+        example_of(sqlite_stack, "messageId"): caller.send(new_phone()).json()["messageId"],
+    }
+    answers = {}
+    for name in re.findall(r'id="sample-(\w+)"', page):
+        text = shown(page, name, language)
+        if example_of(sqlite_stack, "webhookId") in text:
+            made = caller.post("/webhooks", url="https://shop.example.mr/hooks").json()["webhookId"]
+            text = text.replace(example_of(sqlite_stack, "webhookId"), made)
+        for example, value in own.items():
+            text = text.replace(example, value)
+        out = run(language, text, tmp_path, **{code_samples.KEY: caller.key})
+        answers[name] = json.loads(out[out.index("{") :])
+    assert {"sendMessage", "sendOtp", "verifyOtp", "followMessage", "sendBatch", "createWebhook"} <= answers.keys()
+    refused = {name: answer for name, answer in answers.items() if not answer.get("success", True)}
+    assert refused.keys() <= GUESSES, refused
+    assert {answer["message"] for answer in refused.values()} <= {"Invalid OTP", "OTP not found or expired"}
+
+
+def example_of(stack: Stack, parameter: str) -> str:
+    """What stands in the samples for an id."""
+    for methods in stack.http.get("/openapi.json").json()["paths"].values():
+        for operation in methods.values():
+            for told in operation["parameters"]:
+                if told["name"] == parameter:
+                    return str(told["example"])
+    raise AssertionError(f"no parameter {parameter}")
+
+
+@pytest.mark.parametrize("language", RUNNERS)
+def test_the_quick_start_verifies_a_code(sqlite_stack: Stack, language: str, tmp_path: Path) -> None:
+    page = sqlite_stack.http.get("/docs/fr/").text
+    caller: Client = sqlite_stack.client("test")
+    phone = new_phone()
+
+    def follow(name: str, **swaps: str) -> Any:
+        text = shown(page, name, language).replace("+22238089336", phone)
+        for example, value in swaps.items():
+            text = text.replace(example.strip("_"), value)
+        out = run(language, text, tmp_path, **{code_samples.KEY: caller.key})
+        return json.loads(out[out.index("{") :])
+
+    assert follow("me")["mode"] == "test"
+    assert follow("sms")["queued"] is True
+    sent = follow("code")
+    text = sqlite_stack.arrived(phone, sent["messageId"]).text
+    code = re.findall(r"[0-9]{6}", text)[0]
+    assert follow("verify", _123456=code)["verified"] is True
+
+
+TRICKY = {"text": 'L\'été à 100 % — $HOME `x` \\ "q" \n${a} €😀', "no": None, "yes": True, "list": [1, 2.5, "true"]}
+
+
+@pytest.mark.parametrize("language", RUNNERS)
+def test_a_sample_sends_exactly_what_it_shows(sqlite_stack: Stack, language: str, tmp_path: Path) -> None:
+    phone = new_phone()
+    body = {"phoneNumber": phone, "message": TRICKY["text"], "ignored": TRICKY}
+    call = code_samples.SampleCall(
+        "POST", f"{sqlite_stack.settings.address}/messages/send", body, {"Idempotency-Key": "it's $1"}
+    )
+    caller = sqlite_stack.client("test")
+    out = run(language, code_samples.written(call)[language], tmp_path, **{code_samples.KEY: caller.key})
+    answer = json.loads(out[out.index("{") :])
+    assert sqlite_stack.arrived(phone, answer["messageId"]).text == TRICKY["text"]
+
+
+SECRET = "whsec_MfKQ9r8GKYqrTwjUPD8ILPZIo2LaLaSw"
+VERIFIERS = {
+    "python": """
+import json, os
+headers, body = json.loads(os.environ["HEADERS"]), open("body.json", "rb")
+with body:
+    print(is_genuine(os.environ["SECRET"], headers, body.read()))
+""",
+    "javascript": """
+import { readFileSync } from "node:fs";
+const told = [process.env.SECRET, JSON.parse(process.env.HEADERS), readFileSync("body.json")];
+console.log(isGenuine(...told));
+""",
+    "php": """
+$headers = json_decode(getenv('HEADERS'), true);
+var_export(is_genuine(getenv('SECRET'), $headers, file_get_contents('body.json')));
+""",
+    "curl": "",
+}
+TRUE = ("True", "true", "genuine")
+
+
+def signed(body: bytes, at: int) -> dict[str, str]:
+    """After Standard Webhooks."""
+    key = base64.b64decode(SECRET.removeprefix("whsec_"))
+    mac = hmac.digest(key, f"evt_1.{at}.".encode() + body, "sha256")
+    signature = f"v1,{base64.b64encode(bytes(32)).decode()} v1,{base64.b64encode(mac).decode()}"
+    return {"webhook-id": "evt_1", "webhook-timestamp": str(at), "webhook-signature": signature}
+
+
+def test_our_signature_is_the_specification_s() -> None:
+    key = base64.b64decode(SECRET.removeprefix("whsec_"))
+    known = hmac.digest(key, b'msg_p5jXN8AQM9LWM0D4loKWxJek.1614265330.{"test": 2432232314}', "sha256")
+    assert base64.b64encode(known).decode() == "g0hM9SsE+OTPJTGt/tmIKtSyZlE3uFJELVlNIOLJ1OE="
+
+
+@pytest.mark.parametrize("language", VERIFIERS)
+def test_the_verification_of_a_webhook_takes_the_right_and_refuses_the_rest(
+    stranger: Browser, language: str, tmp_path: Path
+) -> None:
+    text = shown(read(stranger, "en", "webhooks"), "verify", language) + VERIFIERS[language]
+    body, now = '{"type":"message.sent","é":1}'.encode(), int(time.time())
+
+    def judge(headers: dict[str, str], received: bytes = body) -> bool:
+        (tmp_path / "body.json").write_bytes(received)
+        parts = {"ID": headers["webhook-id"], "TIMESTAMP": headers["webhook-timestamp"]}
+        environment = parts | {"SIGNATURE": headers["webhook-signature"], "SECRET": SECRET}
+        out = run(language, text, tmp_path, HEADERS=json.dumps(headers), **environment)
+        return out.strip() in TRUE
+
+    right = signed(body, now)
+    assert judge(right)
+    assert not judge(right, body + b" ")
+    assert not judge(right | {"webhook-id": "evt_2"})
+    assert not judge(right | {"webhook-timestamp": str(now + 1)})
+    assert not judge(right | {"webhook-signature": "v1,é v2,x v1,"})
+    if language != "curl":  # by hand, one looks at the clock oneself
+        assert not judge(signed(body, now - 301))
+        assert not judge(signed(body, now + 400))
+        assert not judge(right | {"webhook-timestamp": "soon"})
+
+
+def test_every_language_has_its_samples(stranger: Browser) -> None:
+    page = read(stranger, "en", "reference")
+    for language in code_samples.LANGUAGES:
+        for name in ("sendMessage", "verifyOtp", "me"):
+            assert len(shown(page, name, language)) > 40

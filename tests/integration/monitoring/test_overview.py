@@ -1,0 +1,232 @@
+"""The overview: what it counts, what it warns of, and that it always answers."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Callable
+from datetime import timedelta
+
+import pytest
+from sqlalchemy import select
+
+from dashboard.db import utcnow
+from dashboard.extensions import Services
+from dashboard.gateway import workers
+from dashboard.gateway.statistics import rollup
+from dashboard.gateway.webhooks import endpoints
+from dashboard.models.api_keys import ApiKey
+from dashboard.models.monitoring import Process
+from dashboard.models.webhooks import WebhookEndpoint
+from tests.support.dashboard_client import Browser, World
+
+HOME = "/dashboard/"
+LIVE = "div#live"
+
+
+def page(browser: Browser, url: str = HOME) -> str:
+    answer = browser.get(url)
+    assert answer.status_code == 200
+    return answer.get_data(as_text=True)
+
+
+def fold(services: Services) -> None:
+    rollup.fold_for(services.sessions, 5)
+
+
+def run(services: Services, *roles: str) -> None:
+    """Signs of life, as processes write them."""
+    now = utcnow()
+    with services.sessions.begin() as session:
+        session.add_all(Process(name=role, role=role, started_at=now, beat_at=now) for role in roles)
+
+
+def mark(text: str) -> str:
+    found = re.search(r"seen=(\w+)", text)
+    assert found
+    return found[1]
+
+
+def kpi(text: str, name: str) -> str:
+    found = re.search(rf"<dt>{name}</dt><dd><b>(.*?)</b>", text)
+    assert found, name
+    return re.sub("<[^>]+>", "", found[1])
+
+
+@pytest.fixture
+def shop(world: World) -> ApiKey:
+    return world.key("Shop")
+
+
+def test_it_is_the_first_page_and_the_first_in_the_menu(owner: Browser) -> None:
+    links = re.findall(r'<li><a href="(/dashboard/[^"]*)"', page(owner))
+    assert links[0] == HOME
+    assert owner.get("/").location == HOME
+
+
+def test_strangers_sign_in_first(stranger: Browser) -> None:
+    assert "/sign-in" in (stranger.get(HOME).location or "")
+
+
+def test_a_new_gateway_is_led_to_its_first_key(owner: Browser) -> None:
+    text = page(owner)
+    assert "Three steps to the first message" in text
+    assert 'class="btn primary" href="/dashboard/keys/"' in text
+
+
+def test_the_first_step_is_done_once_there_is_a_key(owner: Browser, shop: ApiKey) -> None:
+    text = page(owner)
+    assert "Three steps" in text
+    assert '<span class="vh">Done</span>' in text
+
+
+def test_it_counts_what_was_sent_in_the_last_hour(
+    owner: Browser, world: World, shop: ApiKey, services: Services
+) -> None:
+    for _ in range(3):
+        world.text(shop, **world.sent())
+    world.text(shop, status="failed", failed_at=utcnow(), error_code="unreachable", due_at=None)
+    fold(services)
+    text = page(owner)
+    assert kpi(text, "Messages a minute, last hour") == "0.1"  # 4 in 60 minutes
+    assert kpi(text, "Delivered") == "75%"
+    assert kpi(text, "Codes verified") == "–"
+    assert "The carrier could not be reached." in text
+
+
+def test_a_tile_shows_an_operators_verified_share(
+    owner: Browser, world: World, shop: ApiKey, services: Services
+) -> None:
+    first = world.code(shop, "+22222000001", **world.sent())
+    world.code(shop, "+22222000002", **world.sent())
+    world.guess_right(shop, first)
+    fold(services)
+    text = page(owner)
+    assert kpi(text, "Codes verified") == "50%"
+    tile = text.split(">Chinguitel</a>")[1].split("</li>")[0]
+    assert "<b>50%</b>" in tile
+    assert "<b>–</b>" in text.split(">Mauritel</a>")[1].split("</li>")[0]
+
+
+def test_without_workers_relay_and_valkey_it_says_so_and_what_to_do(owner: Browser, world: World, shop: ApiKey) -> None:
+    world.text(shop)
+    text = page(owner)
+    for said in (
+        "No worker delivers SMS",
+        "chinqit worker whatsapp",
+        "The relay does not run",
+        "Valkey does not answer",
+    ):
+        assert said in text
+
+
+def test_it_warns_of_nothing_that_runs(owner: Browser, world: World, shop: ApiKey, services: Services) -> None:
+    world.text(shop)
+    run(services, "sms", "whatsapp", "webhooks", "relay")
+    text = page(owner)
+    assert "No worker" not in text
+    assert "relay does not run" not in text
+
+
+def test_a_worker_that_is_silent_for_long_is_gone(
+    owner: Browser, world: World, shop: ApiKey, services: Services
+) -> None:
+    world.text(shop)
+    run(services, "sms", "whatsapp", "webhooks", "relay")
+    with services.sessions.begin() as session:
+        session.get_one(Process, "sms").beat_at -= 2 * workers.ALIVE
+    assert "No worker delivers SMS" in page(owner)
+
+
+def test_an_old_backlog_is_told_with_its_age(owner: Browser, world: World, shop: ApiKey) -> None:
+    world.text(shop, due_at=utcnow() - timedelta(minutes=7))
+    text = page(owner)
+    assert kpi(text, "Waiting") == "1"
+    assert "the oldest message waits for 7 min" in text
+
+
+def test_a_key_that_ends_within_a_week_is_told(owner: Browser, world: World, shop: ApiKey) -> None:
+    world.key("Bank", expires_at=utcnow() + timedelta(days=3, minutes=1))
+    world.key("Later", expires_at=utcnow() + timedelta(days=30))
+    world.text(shop)
+    text = page(owner)
+    assert "The key “Bank” ends in 3 days" in text
+    assert "“Later”" not in text
+
+
+def test_webhooks_that_fail_and_their_missing_worker_are_told_without_their_path(
+    owner: Browser, world: World, shop: ApiKey, services: Services
+) -> None:
+    world.text(shop)
+    run(services, "sms", "whatsapp", "relay")
+    with services.sessions.begin() as session:
+        box = endpoints.cipher(services.settings)
+        for host in ("slow", "gone", "fine", "resting"):
+            endpoints.create(
+                session, box, endpoints.NewEndpoint(shop.id, f"https://{host}.example.org/hook?token=s3cret")
+            )
+        by_host = {row.url[8:].split(".")[0]: row for row in session.scalars(select(WebhookEndpoint))}
+        by_host["slow"].failing_since = utcnow() - timedelta(hours=3)
+        by_host["gone"].disabled_at, by_host["gone"].disabled_for = utcnow(), "gone"
+        by_host["resting"].disabled_at, by_host["resting"].disabled_for = utcnow(), "asked"
+    text = page(owner)
+    assert "No worker calls webhooks" in text and "chinqit worker webhooks" in text
+    assert "The webhook to slow.example.org fails for 3 hours" in text
+    assert "The webhook to gone.example.org was disabled" in text
+    assert "fine.example.org" not in text and "resting.example.org" not in text and "s3cret" not in text
+
+
+def test_messages_of_tomorrow_mean_that_the_clock_was_set_back(owner: Browser, world: World, shop: ApiKey) -> None:
+    world.text(shop, created_at=utcnow() + timedelta(hours=2))
+    assert "The clock was set back" in page(owner)
+
+
+def test_a_poll_brings_nothing_when_nothing_changed(
+    owner: Browser, world: World, shop: ApiKey, services: Services
+) -> None:
+    world.text(shop, **world.sent())
+    fold(services)
+    for _ in range(2):  # a minute may end between two looks
+        seen = mark(page(owner))
+        answer = owner.partial(f"{HOME}?seen={seen}", LIVE)
+        if answer.status_code == 204:
+            break
+    assert (answer.status_code, answer.data) == (204, b"")
+
+
+def test_a_poll_brings_the_block_when_something_changed(
+    owner: Browser, world: World, shop: ApiKey, services: Services
+) -> None:
+    world.text(shop, **world.sent())
+    fold(services)
+    seen = mark(page(owner))
+    world.text(shop, status="failed", failed_at=utcnow(), error_code="barred", due_at=None)
+    answer = owner.partial(f"{HOME}?seen={seen}", LIVE)
+    text = answer.get_data(as_text=True)
+    assert answer.status_code == 200
+    assert text.lstrip().startswith('<div id="live"')
+    assert "may not be sent texts" in text
+
+
+def test_every_chart_has_its_table(owner: Browser, world: World, shop: ApiKey, services: Services) -> None:
+    world.text(shop, **world.sent())
+    fold(services)
+    charts = page(owner).split("data-chart")[1:]
+    assert len(charts) == 2
+    rows = [chart.split("</figure>")[0].count('<tr><th scope="row">') for chart in charts]
+    assert rows == [60, 24]
+
+
+@pytest.mark.parametrize(("language", "title"), [("fr", "Vue d’ensemble"), ("ar", "نظرة عامة")])
+def test_it_speaks_the_readers_language(owner: Browser, world: World, shop: ApiKey, language: str, title: str) -> None:
+    world.text(shop)
+    owner.headers = {"Accept-Language": language}
+    text = page(owner)
+    assert f"<h1>{title}</h1>" in text
+    assert "Needs attention" not in text
+
+
+def test_a_viewer_sees_masked_numbers(enter: Callable[[str], Browser], world: World, shop: ApiKey) -> None:
+    world.text(shop, "+22238089336", status="failed", failed_at=utcnow(), error_code="barred", due_at=None)
+    text = page(enter("viewer"))
+    assert "38 08 93 36" not in text
+    assert "••" in text

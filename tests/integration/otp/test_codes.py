@@ -1,0 +1,72 @@
+"""Codes are derived, and from everything that they are bound to."""
+
+from __future__ import annotations
+
+from collections import Counter
+
+import pytest
+
+from dashboard.gateway.otp import codes
+from dashboard.gateway.otp.codes import Keyring
+from dashboard.models.otp import Otp
+from dashboard.settings import Settings
+
+UUID = "550e8400-e29b-41d4-a716-446655440000"
+
+
+def row(**more: object) -> Otp:
+    fields = {"nonce": b"n" * 16, "kid": "a", "phone": "+22238089336", "channel": "sms"} | more
+    return Otp(**fields)
+
+
+RING = Keyring({"a": b"s" * 32, "b": b"t" * 32})
+
+
+def test_the_same_row_gives_the_same_six_digits() -> None:
+    code = RING.derive(row(), UUID)
+    assert code == RING.derive(row(), UUID)
+    assert code.isascii()
+    assert code.isdigit()
+    assert len(code) == 6
+
+
+@pytest.mark.parametrize(
+    "change", [{"nonce": b"m" * 16}, {"kid": "b"}, {"phone": "+22238089337"}, {"channel": "whatsapp"}], ids=str
+)
+def test_whatever_differs_gives_another_code(change: dict[str, object]) -> None:
+    assert RING.derive(row(**change), UUID) != RING.derive(row(), UUID)
+
+
+def test_another_message_gives_another_code() -> None:
+    assert RING.derive(row(), UUID) != RING.derive(row(), UUID[:-1] + "1")
+
+
+def test_parts_do_not_run_into_each_other() -> None:
+    one, other = row(phone="+2223808933", channel="6sms"), row(phone="+22238089336", channel="sms")
+    assert RING.derive(one, UUID) != RING.derive(other, UUID)
+
+
+def test_without_its_secret_a_row_has_no_code() -> None:
+    assert RING.derive(row(kid="gone"), UUID) is None
+
+
+def test_codes_are_spread_evenly() -> None:
+    first = Counter(RING.derive(row(nonce=number.to_bytes(16)), UUID)[0] for number in range(5_000))
+    assert set(first) == set("0123456789")
+    assert all(400 < count < 600 for count in first.values())
+
+
+def test_after_a_rotation_old_codes_are_still_known(settings: Settings) -> None:
+    from dataclasses import replace
+
+    before = Keyring.of(settings)
+    after = Keyring.of(replace(settings, otp_secret="x" * 40, otp_secret_previous=settings.otp_secret))
+    made = row(kid=before.kid)
+    assert after.kid != before.kid
+    assert after.derive(made, UUID) == before.derive(made, UUID)
+    assert Keyring.of(replace(settings, otp_secret="x" * 40)).derive(made, UUID) is None
+
+
+def test_a_nonce_is_random() -> None:
+    assert len({codes.nonce() for _ in range(100)}) == 100
+    assert len(codes.nonce()) == 16

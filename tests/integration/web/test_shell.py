@@ -1,0 +1,152 @@
+"""The shell: menu, errors, static files, health of the other side."""
+
+from __future__ import annotations
+
+import gzip
+import hashlib
+import re
+from collections.abc import Callable
+from typing import NoReturn
+
+import pytest
+from flask import Flask
+from sqlalchemy.exc import OperationalError
+from werkzeug.test import TestResponse
+
+from dashboard.pages.registry import PAGES
+from dashboard.settings import ROOT
+from tests.support.dashboard_client import PARTIAL, Browser
+
+
+def test_the_menu_shows_every_page_and_marks_the_current_one(owner: Browser) -> None:
+    page = owner.get("/dashboard/keys/").text
+    nav = page[page.index("<nav") : page.index("</nav>")]
+    assert len(re.findall(r"<a href", nav)) == len(PAGES)
+    assert re.findall(r'<a href="([^"]+)" aria-current="page">', nav) == ["/dashboard/keys/"]
+
+
+def test_every_page_of_the_menu_answers(owner: Browser, app: Flask) -> None:
+    for page in PAGES:
+        assert owner.get(f"/dashboard{page.url}/", follow_redirects=True).status_code == 200
+
+
+def test_the_bare_address_leads_to_the_dashboard(owner: Browser) -> None:
+    assert owner.get("/").headers["Location"] == "/dashboard/"
+    assert owner.get("/dashboard").headers["Location"].endswith("/dashboard/")
+    assert owner.get("/dashboard/").status_code == 200
+
+
+@pytest.mark.parametrize(
+    ("method", "url", "status", "told"),
+    [
+        ("GET", "/dashboard/nothing", 404, "Nothing is here"),
+        ("GET", "/dashboard/%00", 404, "Nothing is here"),
+        ("DELETE", "/dashboard/keys/", 405, "This address takes no such request"),
+    ],
+)
+@pytest.mark.parametrize("signed_in", [True, False])
+def test_errors_are_pages_in_the_shell(
+    owner: Browser, stranger: Browser, method: str, url: str, status: int, told: str, signed_in: bool
+) -> None:
+    browser = owner if signed_in else stranger
+    answer = browser.client.open(url, method=method, headers={**browser.headers, "X-CSRF-Token": browser.token()})
+    assert answer.status_code == status
+    assert told in answer.text
+    assert "<header" in answer.text
+    assert ("<nav" in answer.text) == signed_in
+    assert status != 405 or "GET" in answer.headers["Allow"]
+
+
+def test_a_refusal_by_role_is_told(viewer: Browser) -> None:
+    answer = viewer.get("/dashboard/keys/new")
+    assert answer.status_code == 403
+    assert "Your role does not include it" in answer.text
+
+
+def test_an_error_in_a_fragment_is_a_toast(viewer: Browser) -> None:
+    answer = viewer.get("/dashboard/keys/new", headers=PARTIAL)
+    assert (answer.status_code, answer.headers["HX-Reswap"]) == (403, "none")
+    assert "<html" not in answer.text
+
+
+@pytest.mark.parametrize("error", [RuntimeError("secret detail"), OperationalError("secret detail", {}, Exception())])
+def test_our_own_faults_tell_nothing_of_the_inside(make_app: Callable[..., Flask], error: Exception) -> None:
+    app = make_app()
+
+    def fail() -> NoReturn:
+        raise error
+
+    fail.public = True  # type: ignore[attr-defined]
+    app.add_url_rule("/dashboard/fail", "fail", fail)
+    browser = Browser(app)
+    answer = browser.get("/dashboard/fail")
+    assert answer.status_code == 500
+    assert "Something went wrong on our side" in answer.text
+    assert "secret detail" not in answer.text
+    assert (answer.headers.get("Retry-After") == "5") == isinstance(error, OperationalError)
+
+
+def test_the_api_keeps_its_own_errors(stranger: Browser) -> None:
+    answer = stranger.client.get("/nothing")
+    assert answer.status_code == 404
+    assert answer.json == {"success": False, "message": "Not found", "errors": []}
+
+
+def fetch(browser: Browser, url: str) -> TestResponse:
+    """A file, read and closed."""
+    answer = browser.get(url)
+    answer.get_data()
+    answer.close()
+    return answer
+
+
+def addresses(page: str) -> set[str]:
+    found = re.findall(r'(?:href|src)="(/static/[^"#]+)', page)
+    return {address.replace("&amp;", "&") for address in found}
+
+
+def test_static_files_are_asked_for_by_content_and_kept_for_good(owner: Browser) -> None:
+    wanted = addresses(owner.get("/dashboard/keys/").text)
+    assert len(wanted) >= 5
+    for url in wanted:
+        answer = fetch(owner, url)
+        assert answer.status_code == 200
+        assert "immutable" in answer.headers["Cache-Control"]
+        assert answer.headers["X-Content-Type-Options"] == "nosniff"
+
+
+def test_another_hash_is_not_kept(owner: Browser) -> None:
+    for url in ("/static/site.css", "/static/site.css?v=0000000000"):
+        assert "immutable" not in fetch(owner, url).headers.get("Cache-Control", "")
+    assert fetch(owner, "/static/nothing.css?v=1").status_code == 404
+
+
+def test_the_style_sheet_asks_for_fonts_by_their_content() -> None:
+    sheet = (ROOT / "static" / "site.css").read_text()
+    named = re.findall(r'url\("([^"?]+)\?v=([0-9a-f]+)"\)', sheet)
+    assert len(named) == sheet.count("url(") == 5
+    for name, given in named:
+        assert hashlib.sha256((ROOT / "static" / name).read_bytes()).hexdigest()[:10] == given
+
+
+def test_every_icon_that_is_named_exists() -> None:
+    drawn = set(re.findall(r'<symbol id="([^"]+)"', (ROOT / "static" / "icons.svg").read_text()))
+    named = {page.icon for page in PAGES}
+    for path in (ROOT / "templates").rglob("*.html"):
+        named |= set(re.findall(r'icon\("([a-z0-9-]+)"', path.read_text()))
+    assert named - drawn == set()
+
+
+def test_everything_from_elsewhere_has_its_licence() -> None:
+    for folder in (ROOT / "static" / "vendor").iterdir():
+        assert (folder / "LICENSE.txt").read_text().strip(), folder
+        assert re.search(r"-\d+\.\d+\.\d+$", folder.name), folder
+
+
+def test_the_first_load_is_light(owner: Browser) -> None:
+    page = owner.get("/dashboard/messages/")
+    weight = len(gzip.compress(page.get_data()))
+    for url in addresses(page.text):
+        body = fetch(owner, url).get_data()
+        weight += len(body if url.startswith("/static/vendor/inter") else gzip.compress(body))
+    assert weight <= 120 * 1024

@@ -1,0 +1,122 @@
+"""An SMSC behind the whole gateway. Its ledger judges: what it took, and how often."""
+
+from __future__ import annotations
+
+import json
+import subprocess
+import sys
+import time
+from collections.abc import Callable, Iterator
+from pathlib import Path
+
+import pytest
+
+from dashboard.gateway.carriers import carriers, health
+from dashboard.gateway.routing.rules import NewRouteTarget, set_rule
+from tests.support import fake_carrier as ledgers
+from tests.support.http_carriers import Office, taken, takes
+from tests.support.phones import new_phone
+from tests.support.smpp.smsc import Smsc
+from tests.support.stack import Stack, digits, until
+
+ONE_DATABASE = pytest.mark.parametrize("database", ["postgresql"], indirect=True)  # test_carriers.py has the other
+pytestmark = [pytest.mark.chaos, pytest.mark.timeout(240), ONE_DATABASE]
+CHINQIT = Path(sys.executable).with_name("chinqit")
+
+
+@pytest.fixture
+def add(stack: Stack) -> Iterator[Callable[..., dict]]:
+    """Sets carriers up from the command line; they are gone after the test."""
+
+    def run(*words: str) -> dict:
+        command = [str(CHINQIT), "providers", "add", *words, "--json"]
+        done = subprocess.run(command, env=stack.environment, capture_output=True, text=True, timeout=30)
+        assert done.returncode == 0, done.stderr
+        return json.loads(done.stdout)
+
+    yield run
+    with stack.sessions.begin() as session:
+        for row in carriers.listed(session):
+            carriers.remove(session, row)
+    until(lambda: not _ready(stack), 20)
+
+
+def smpp(smsc: Smsc, **more: str) -> list[str]:
+    told = {"host": "127.0.0.1", "port": smsc.port, "system_id": "test", "password": "secret08", "binds": 2} | more
+    return [f"{name}={value}" for name, value in told.items()]
+
+
+def test_a_code_by_smpp_verifies_and_its_receipt_tells(
+    stack: Stack, add: Callable[..., dict], start_smsc: Callable[..., Smsc]
+) -> None:
+    smsc = start_smsc(receipt_delay="50")
+    added = add("smpp", "mauritel", *smpp(smsc, binds="1"))  # of two workers, one has it
+    assert (added["name"], added["routes"], "secret08" in json.dumps(added)) == ("mauritel", ["sms"], False)
+    until(lambda: _ready(stack), 5, lambda: "it is not picked up by running workers")
+    client, phone = stack.client(), new_phone()
+    message_id = client.otp(phone, language="ar").json()["messageId"]
+    text = until(lambda: _texts(smsc, phone), 10)[0]
+    follow = lambda: stack.call("GET", f"/messages/{message_id}", key=client.key).json()  # noqa: E731
+    found = until(lambda: (now := follow())["status"] == "delivered" and now, 10)
+    assert found["confirmedBy"] == "receipt"
+    assert client.verify(phone, digits(text)).json()["verified"] is True
+
+
+def test_an_smsc_that_dies_in_the_middle_loses_nothing(
+    stack: Stack, add: Callable[..., dict], start_smsc: Callable[..., Smsc]
+) -> None:
+    smsc = start_smsc(receipts="off", resp_delay="2")
+    add("smpp", "mauritel", *smpp(smsc))
+    until(lambda: _ready(stack), 5)
+    client = stack.client()
+    phones = [new_phone() for _ in range(2_000)]
+    for start in range(0, 2_000, 1_000):
+        batch = [{"phoneNumber": phone, "message": "Bonjour"} for phone in phones[start : start + 1_000]]
+        assert client.post("/messages/batch", messages=batch).status_code == 200
+    until(lambda: len(smsc.taken()) > 300, 30)
+    smsc.kill()
+    time.sleep(1)
+    smsc.restart()
+    wanted = {(phone.removeprefix("+"), "Bonjour") for phone in phones}
+    until(lambda: wanted <= set(smsc.taken()), 90, lambda: f"{len(wanted - set(smsc.taken()))} are lost")
+    assert sum(smsc.taken().values()) - len(smsc.taken()) <= 2 * 10, "one for each place in the windows"
+
+
+def test_another_carrier_takes_over_when_the_smsc_is_gone(
+    stack: Stack, add: Callable[..., dict], start_smsc: Callable[..., Smsc]
+) -> None:
+    smsc = start_smsc(receipts="off")
+    add("smpp", "mauritel", *smpp(smsc))
+    office, client = Office(stack.sessions, stack.settings), stack.client()
+    with ledgers.running() as other:
+        office.add("other", other)
+        other.plays(takes)
+        office.write(
+            lambda run: set_rule(run, ("sms", None, None), [NewRouteTarget("mauritel", 0), NewRouteTarget("other", 1)])
+        )
+        until(lambda: _ready(stack), 5)
+        phone = new_phone()
+        client.send(phone)
+        until(lambda: _texts(smsc, phone), 10)
+        smsc.kill()
+        died, ids = time.monotonic(), []
+
+        def send() -> str:
+            ids.append(client.send(new_phone()).json()["messageId"])
+            time.sleep(0.5)
+            return ids[-1]
+
+        until(lambda: send() and taken(other), 60)
+        assert time.monotonic() - died < 60
+        until(lambda: set(ids) <= set(taken(other)), 60, lambda: "what waited did not follow")
+        smsc.restart()
+        until(lambda: client.send(phone := new_phone()) and time.sleep(1) is None and _texts(smsc, phone), 60)
+
+
+def _texts(smsc: Smsc, phone: str) -> list[str]:
+    return [text for (to, text), _ in smsc.taken().items() if f"+{to}" == phone]
+
+
+def _ready(stack: Stack) -> list[object]:
+    with stack.sessions() as session:
+        return [line for line in health.lines(session) if line.state == "ready"]

@@ -1,0 +1,258 @@
+"""Parts die while messages flow. The carrier's ledger judges: nothing accepted is missing, doubles are rare."""
+
+from __future__ import annotations
+
+import os
+import signal
+import threading
+import time
+from collections import Counter
+from collections.abc import Iterator
+from contextlib import contextmanager, suppress
+from dataclasses import dataclass, field
+
+import httpx
+import pytest
+import redis
+
+from tests.support.phones import new_phone
+from tests.support.stack import Client, Stack, other_than, until
+
+pytestmark = [pytest.mark.chaos, pytest.mark.timeout(240), pytest.mark.usefixtures("healed")]
+PARTS = set(Stack.NAMES)
+
+
+@dataclass
+class Traffic:
+    """What callers sent, one phone for each text, and what they were told."""
+
+    client: Client
+    accepted: dict[str, str] = field(default_factory=dict)  # phone → message id
+    refused: list[httpx.Response] = field(default_factory=list)
+    broken: int = 0  # connections that died under a call: the caller knows nothing
+    turned_away: int = 0  # connections that were refused: the caller knows that nothing was done
+    slowest: float = 0.0
+    over: threading.Event = field(default_factory=threading.Event)
+
+    def flow(self) -> None:
+        while not self.over.is_set():
+            self.send_one()
+            self.over.wait(0.04)  # 80 texts a second in all: kills are what takes long here, not the texts
+
+    def send_one(self) -> None:
+        phone, start = new_phone(), time.monotonic()
+        try:
+            answer = self.client.send(phone, "Bonjour")
+        except httpx.ConnectError:
+            self.turned_away += 1
+            self.over.wait(0.1)
+            return
+        except httpx.TransportError:
+            self.broken += 1
+            self.over.wait(0.1)
+            return
+        self.slowest = max(self.slowest, time.monotonic() - start)
+        if answer.status_code == 200:
+            self.accepted[phone] = answer.json()["messageId"]
+        else:
+            self.refused.append(answer)
+
+    def copies(self) -> Counter[str]:
+        """How often each accepted text is on its phone."""
+        return self.client.stack.copies(self.accepted)
+
+    def missing(self) -> list[str]:
+        return [phone for phone, count in self.copies().items() if count == 0]
+
+    def doubles(self) -> int:
+        return sum(max(count - 1, 0) for count in self.copies().values())
+
+
+@contextmanager
+def traffic(stack: Stack, callers: int = 4) -> Iterator[Traffic]:
+    """Messages flow for as long as the block runs; `ledger` has them for the last test."""
+    flowing = Traffic(stack.client())
+    threads = [threading.Thread(target=flowing.flow) for _ in range(callers)]
+    for thread in threads:
+        thread.start()
+    try:
+        yield flowing
+    finally:
+        flowing.over.set()
+        for thread in threads:
+            thread.join(30)
+    assert len(flowing.accepted) > 20, "too little flowed to prove anything"
+
+
+@dataclass
+class Ledger:
+    """All that flowed in this file on one database. A killed worker's rows fall due only when their lease ends."""
+
+    flowed: list[Traffic] = field(default_factory=list)
+    kills: int = 0
+
+
+@pytest.fixture(scope="module")
+def ledger(stack: Stack) -> Ledger:
+    return Ledger()
+
+
+def all_arrive(flowed: Traffic, within: float) -> None:
+    """Everything that was accepted is on its phone, once."""
+    until(lambda: not flowed.missing(), within, lambda: f"{len(flowed.missing())} of {len(flowed.accepted)} missing")
+    assert flowed.doubles() == 0
+
+
+def no_server_errors(flowed: Traffic) -> None:
+    assert Counter(answer.status_code for answer in flowed.refused) == {}
+
+
+def test_everything_killed_and_started_again(stack: Stack, ledger: Ledger) -> None:
+    client, phone = stack.client(), new_phone()
+    code = client.code(phone)
+    assert client.verify(phone, other_than(code)).json()["retriesLeft"] == 2
+    with traffic(stack) as flowed:
+        time.sleep(1.5)
+        stack.kill(*PARTS)
+        flowed.over.set()
+    stack.start()
+    stack.wait_ready()
+    assert client.verify(phone, other_than(code)).json()["retriesLeft"] == 1  # what was tried stays tried
+    assert client.verify(phone, code).status_code == 200
+    no_server_errors(flowed)
+    ledger.flowed.append(flowed)
+    ledger.kills += 2
+
+
+def test_sms_workers_killed_again_and_again(stack: Stack, ledger: Ledger) -> None:
+    with traffic(stack) as flowed:
+        for turn in range(6):
+            time.sleep(0.6)
+            stack.restart(f"sms-{turn % 2 + 1}")
+            ledger.kills += 1
+    no_server_errors(flowed)
+    assert (flowed.broken, flowed.turned_away) == (0, 0)
+    ledger.flowed.append(flowed)
+
+
+def test_web_workers_killed(stack: Stack) -> None:
+    with traffic(stack) as flowed:
+        for _ in range(3):
+            victim = until(stack.web_workers, 10)[0]
+            time.sleep(0.6)
+            with suppress(ProcessLookupError):
+                os.kill(victim, signal.SIGKILL)
+    no_server_errors(flowed)
+    all_arrive(flowed, 20)
+
+
+def test_a_web_server_that_is_told_to_reload_fails_nobody(stack: Stack) -> None:
+    with traffic(stack) as flowed:
+        for _ in range(4):
+            time.sleep(0.7)
+            stack.running["web"].send_signal(signal.SIGHUP)
+        time.sleep(1)
+    no_server_errors(flowed)
+    assert (flowed.broken, flowed.turned_away) == (0, 0)
+    assert flowed.slowest < 5
+    all_arrive(flowed, 20)
+
+
+def test_a_web_server_that_is_told_to_stop_breaks_no_call_off(stack: Stack) -> None:
+    with traffic(stack) as flowed:
+        time.sleep(1)
+        assert stack.stop("web") == [0]
+    no_server_errors(flowed)
+    assert flowed.broken == 0
+    assert flowed.turned_away > 0
+    all_arrive(flowed, 20)
+
+
+def test_valkey_killed_and_started_empty(stack: Stack) -> None:
+    with traffic(stack) as flowed:
+        for _ in range(3):
+            time.sleep(0.5)
+            stack.kill("valkey")
+            time.sleep(0.5)
+            stack.start("valkey")
+    no_server_errors(flowed)
+    assert (flowed.broken, flowed.turned_away) == (0, 0)
+    assert flowed.slowest < 5
+    all_arrive(flowed, 20)
+
+
+def test_delivery_goes_on_without_valkey(stack: Stack) -> None:
+    stack.kill("valkey")
+    with traffic(stack) as flowed:
+        time.sleep(1.5)
+    no_server_errors(flowed)
+    all_arrive(flowed, 20)
+    client, phone = stack.client(), new_phone()
+    assert client.verify(phone, client.code(phone)).status_code == 200
+    assert client.otp(phone, channel="whatsapp").status_code == 200
+    ready = stack.call("GET", "/readyz")
+    assert (ready.status_code, ready.json()["valkey"], ready.json()["database"]) == (503, "down", "ok")
+
+
+def test_a_full_valkey_refuses_no_caller(stack: Stack) -> None:
+    with redis.Redis.from_url(stack.settings.redis_url) as valkey:
+        valkey.config_set("maxmemory", "1")
+        with traffic(stack) as flowed:
+            time.sleep(1.5)
+        valkey.config_set("maxmemory", "0")
+    no_server_errors(flowed)
+    assert (flowed.broken, flowed.turned_away) == (0, 0)
+    assert flowed.slowest < 2.5
+    all_arrive(flowed, 20)
+
+
+def test_a_hung_valkey_holds_no_caller_up(stack: Stack) -> None:
+    stack.freeze("valkey")
+    with traffic(stack) as flowed:
+        time.sleep(4)
+    no_server_errors(flowed)
+    assert (flowed.broken, flowed.turned_away) == (0, 0)
+    assert flowed.slowest < 2.5
+    stack.thaw("valkey")
+    all_arrive(flowed, 10)
+
+
+def test_with_nobody_to_deliver_messages_wait(stack: Stack) -> None:
+    stack.stop("sms-1", "sms-2", "relay")
+    with traffic(stack) as flowed:
+        time.sleep(1)
+    no_server_errors(flowed)
+    assert len(flowed.missing()) == len(flowed.accepted)
+    stack.start("sms-1", "sms-2", "relay")
+    stack.wait_ready()
+    oldest = next(iter(flowed.accepted))
+    until(lambda: stack.inbox(oldest), 5)
+    all_arrive(flowed, 15)
+
+
+def test_a_lost_ring_is_made_up_for(stack: Stack) -> None:
+    """Valkey forgets everything at the worst moment: after the ring, before a worker heard it."""
+    stack.freeze("sms-1")
+    stack.freeze("sms-2")
+    with traffic(stack) as flowed:
+        time.sleep(1)
+    stack.restart("valkey")
+    stack.thaw("sms-1")
+    stack.thaw("sms-2")
+    all_arrive(flowed, 20)
+
+
+def test_a_worker_told_to_stop_puts_its_rows_back(stack: Stack) -> None:
+    with traffic(stack) as flowed:
+        time.sleep(1)
+        assert stack.stop("sms-1", "sms-2") == [0, 0]
+        stack.start("sms-1", "sms-2")
+    no_server_errors(flowed)
+    all_arrive(flowed, 12)  # sooner than any lease ends, and none twice
+
+
+def test_after_all_the_kills_nothing_is_missing_and_doubles_are_few(ledger: Ledger) -> None:
+    """Last, so that the leases of the killed have ended meanwhile."""
+    for flowed in ledger.flowed:
+        until(lambda flowed=flowed: not flowed.missing(), 45, lambda flowed=flowed: f"missing: {flowed.missing()}")
+    assert sum(flowed.doubles() for flowed in ledger.flowed) <= ledger.kills

@@ -1,0 +1,102 @@
+"""A code, a key and a password are found nowhere: not in files, not in Valkey, not in what processes print."""
+
+from __future__ import annotations
+
+import time
+from pathlib import Path
+
+import pytest
+import redis
+
+from dashboard.gateway.accounts import users
+from dashboard.gateway.accounts.users import NewPerson
+from tests.support.phones import new_phone
+from tests.support.stack import Client, Stack, digits, other_than, until
+
+pytestmark = [pytest.mark.chaos, pytest.mark.usefixtures("healed")]
+PASSWORD = "Canary-7391-hors-de-vue"
+TEXT = "Texte-canari-5521 à ne pas répéter"
+
+
+def files_under(*folders: Path) -> dict[str, bytes]:
+    found = [path for folder in folders for path in folder.rglob("*") if path.is_file()]
+    return {str(path): path.read_bytes() for path in found}
+
+
+def valkey_holds(stack: Stack) -> bytes:
+    """Every key and every value, as Valkey would write them down."""
+    with redis.Redis.from_url(stack.settings.redis_url) as client:
+        names = client.keys("*")
+        return b"\n".join(names + [client.dump(name) or b"" for name in names])
+
+
+def live_through(client: Client) -> tuple[list[str], list[str]]:
+    """Use the gateway in every way; return the secrets, and the texts that may rest in the database alone."""
+    stack, secrets = client.stack, [client.key, PASSWORD]
+    with stack.sessions.begin() as session:
+        users.add(session, NewPerson("canary@example.test", "owner", PASSWORD))
+    for channel in ("sms", "whatsapp"):
+        phone = new_phone()
+        sent = client.otp(phone, channel=channel)
+        text = stack.arrived(phone, sent.json()["messageId"]).text
+        code = digits(text)
+        client.verify(phone, other_than(code), channel=channel)
+        client.verify(phone, code, channel=channel)
+        secrets.append(text)  # six digits alone occur by chance; the sentence with them does not
+    phone = new_phone()
+    sent = client.send(phone, TEXT)
+    stack.arrived(phone, sent.json()["messageId"])
+    client.raw("/messages/send", b'{"message": "' + TEXT.encode() + b'", "phoneNumber": ')
+    client.send("12345678", TEXT)
+    stack.call("POST", f"/nope?key={client.key}", key=client.key[:-1])
+    return secrets, [TEXT]
+
+
+@pytest.fixture
+def folders(stack: Stack, database: str, request: pytest.FixtureRequest) -> list[Path]:
+    """Everything that the gateway and its database write, Valkey and the output apart."""
+    of_database = [request.getfixturevalue("postgres").data] if database == "postgresql" else []
+    return [stack.home, *of_database]
+
+
+def test_no_secret_is_left_anywhere(stack: Stack, folders: list[Path]) -> None:
+    client = stack.client()
+    stack.freeze("sms-1")  # with work left in Valkey
+    secrets, texts = live_through(client)
+    in_valkey = valkey_holds(stack)
+    stack.kill("sms-2", "valkey")  # error paths write logs too
+    live_phone = new_phone()
+    assert client.send(live_phone, TEXT).status_code == 200
+    stack.thaw("sms-1")
+    stack.start("valkey", "sms-2")
+    stack.wait_ready()
+    time.sleep(1)  # PostgreSQL writes its log ahead of time, but not at once here
+    on_disk = files_under(*folders)
+    printed = files_under(stack.output)
+    for secret in secrets:
+        needle = secret.encode()
+        assert needle not in in_valkey
+        assert [name for name, content in (on_disk | printed).items() if needle in content] == []
+    for text in texts:
+        assert text.encode() not in in_valkey
+        assert [name for name, content in printed.items() if text.encode() in content] == []
+
+
+def test_the_canary_can_be_found(stack: Stack, folders: list[Path]) -> None:
+    """The search works: what may be kept is found by it."""
+    client, phone = stack.client(), new_phone()
+    sent = client.send(phone, "Texte-visible-8812")
+    stack.arrived(phone, sent.json()["messageId"])
+    visible = b"Texte-visible-8812"
+    until(lambda: any(visible in content for content in files_under(*folders).values()), 5)
+    with redis.Redis.from_url(stack.settings.redis_url) as valkey:
+        valkey.set("canary", "Texte-visible-8813")
+        assert b"Texte-visible-8813" in valkey_holds(stack)
+        valkey.delete("canary")
+
+
+def test_six_digits_of_a_code_are_not_printed(stack: Stack) -> None:
+    client, phone = stack.client(), new_phone()
+    code = client.code(phone)
+    client.verify(phone, other_than(code))
+    assert code not in stack.printed()

@@ -1,0 +1,66 @@
+"""A page in Chromium: all that its console says, accessibility rules, and pictures that are kept to be looked at."""
+
+from __future__ import annotations
+
+import shutil
+from dataclasses import dataclass, field
+from pathlib import Path
+
+from playwright.sync_api import ConsoleMessage, Page, expect
+
+from dashboard.settings import ROOT
+
+AXE = (Path(__file__).parent / "vendor/axe-core-4.14.1/axe.min.js").read_text()
+AXE_OPTIONS = {
+    "runOnly": ["wcag2a", "wcag2aa", "wcag21a", "wcag21aa", "wcag22aa", "best-practice"],
+    "resultTypes": ["violations"],
+    "preload": False,  # sheets and media, which only experimental rules and those of media read
+    "selectors": False,
+}
+CHROMIUM = shutil.which("chromium-headless-shell") or shutil.which("chromium") or "chromium"  # the lighter one first
+expect.set_options(timeout=20_000)  # a poll on a busy machine; what holds is seen at once
+FLAGS = ["--no-sandbox", "--disable-gpu", "--disable-quic", "--disable-background-networking"]
+NARROW, WIDE = {"width": 390, "height": 844}, {"width": 1280, "height": 900}
+LOOKS = [("fr-FR", "light", WIDE), ("ar-MR", "dark", NARROW)]  # both directions, schemes and widths in two walks
+PICTURES = ROOT / "tests" / "artefacts" / "screenshots"  # not in the repository; kept by the build
+# Dialogs slide in; a light that pulses never ends.
+SETTLED = """() => Promise.all(document.getAnimations()
+    .filter(one => one.effect.getTiming().iterations !== Infinity).map(one => one.finished.catch(() => null)))"""
+TOO_WIDE = """() => document.documentElement.scrollWidth <= innerWidth ? [] : [...document.querySelectorAll("main *")]
+    .map(it => [it, it.getBoundingClientRect()])
+    .filter(([, box]) => box.right > innerWidth || box.left < 0)
+    .map(([it, box]) => `scrolls sideways: ${it.tagName} .${it.className} ${box.left}–${box.right}`)"""
+
+
+@dataclass
+class Tab:
+    """A page with everything its console said; a word of the content policy is there too."""
+
+    page: Page
+    address: str
+    said: list[str] = field(default_factory=list)
+
+    def __post_init__(self) -> None:
+        self.page.on("console", self._hear)
+        self.page.on("pageerror", lambda error: self.said.append(str(error)))
+
+    def _hear(self, message: ConsoleMessage) -> None:
+        if message.type in ("error", "warning") and "status of 4" not in message.text:
+            self.said.append(message.text)
+
+    def open(self, url: str) -> None:
+        self.page.goto(self.address + url)
+
+    def faults(self) -> list[str]:
+        """Broken accessibility rules, sideways scroll, and what the console said."""
+        self.page.evaluate(SETTLED)
+        self.page.evaluate(AXE)  # over the debugger, which the page's policy does not touch
+        found = self.page.evaluate("options => axe.run(document, options)", AXE_OPTIONS)
+        rules = [f"{rule['id']}: {rule['nodes'][0]['html'][:160]}" for rule in found["violations"]]
+        return rules + self.said + self.page.evaluate(TOO_WIDE)
+
+    def keep(self, look: str, name: str) -> None:
+        """A picture of the page as it is, under PICTURES."""
+        folder = PICTURES / look
+        folder.mkdir(parents=True, exist_ok=True)
+        self.page.screenshot(path=folder / f"{name}.png")

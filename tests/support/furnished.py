@@ -1,0 +1,45 @@
+"""A dashboard that has something to show."""
+
+from __future__ import annotations
+
+from sqlalchemy import update
+
+from dashboard.db import utcnow
+from dashboard.gateway.accounts import users
+from dashboard.gateway.api_keys import usage
+from dashboard.gateway.api_keys.usage import KeyUse
+from dashboard.gateway.statistics import rollup
+from dashboard.gateway.webhooks import endpoints
+from dashboard.models.api_keys import ApiKey
+from tests.support.dashboard_client import World
+
+LIST = "/dashboard/messages/"
+
+
+def furnish(world: World) -> tuple[ApiKey, str]:
+    """A key in use, and messages of every state; return the key and the id of a failed message."""
+    key = world.key("Boutique", otp_cap=500, networks=("41.138.0.0/16",))
+    world.key("تطبيق", mode="test", scopes=("otp",))
+    with world.services.sessions.begin() as session:
+        session.execute(update(ApiKey).where(ApiKey.id == key.id).values(last_used_at=utcnow()))
+    world.text(key, "+22245112233"), world.code(key, "+22247000001", language="ar", **world.sent(status="expired"))
+    world.code(key, **world.sent(confirmed_by="otp")), world.text(key, **world.sent(status="sent"))
+    failed = {"status": "failed", "delivered_at": None, "failed_at": utcnow(), "error_code": "unreachable"}
+    return key, world.text(key, **world.sent(**failed)).uuid
+
+
+def furnish_more(world: World, key: ApiKey) -> tuple[str, str]:
+    """What there is to see beside messages: figures, a webhook, a key built into an app; return the ids of the two."""
+    rollup.fold_for(world.services.sessions, 5)
+    loose = world.key("Fidélité")
+    with world.services.sessions.begin() as session:
+        for n in range(usage.MANY):
+            usage.record(session, KeyUse.of(loose.id, f"41.138.0.{n}", "okhttp/4.12.0"))
+        wanted = endpoints.NewEndpoint(key.id, "https://hooks.example.org/chinqit?token=abcdef")
+        made, _secret = endpoints.create(session, endpoints.cipher(world.services.settings), wanted)
+        return made.id, loose.id
+
+
+def set_up_link(world: World) -> str:
+    with world.services.sessions.begin() as session:
+        return users.make_setup_link(session)

@@ -1,0 +1,112 @@
+"""An SMSC that nobody here wrote (node-smpp), told what to do by `smsc/smsc.js`. Its log is the carrier's ledger."""
+
+from __future__ import annotations
+
+import json
+import os
+import shutil
+import signal
+import subprocess
+import threading
+from collections import Counter
+from pathlib import Path
+from typing import Any
+
+import httpx
+
+from tests.support.stack import until
+
+PASSWORD = "secret08"
+SOURCE = Path(__file__).parent / "node"
+
+
+class NodeMissing(Exception):
+    """There is no node, or no npm."""
+
+
+def install(folder: Path) -> Path:
+    """Put the SMSC with its packages, in the versions and with the checksums of its lock, into a folder."""
+    if not (shutil.which("node") and shutil.which("npm")):
+        raise NodeMissing
+    shutil.copytree(SOURCE, folder, dirs_exist_ok=True)
+    (folder / "checksums.json").rename(folder / "package-lock.json")  # kept apart: npm would write registries into it
+    command = ["npm", "ci", "--ignore-scripts", "--no-audit", "--no-fund", "--prefer-offline", "--loglevel=error"]
+    subprocess.run(command, cwd=folder, check=True, timeout=120, stdout=subprocess.DEVNULL)
+    return folder / "smsc.js"
+
+
+class Smsc:
+    """A running SMSC; `options` as in `smsc.js --help`, with underscores."""
+
+    def __init__(self, script: Path, log: Path, port: int = 0, **options: Any) -> None:
+        self.script, self.log, self.options = script, log, options
+        self._reading = threading.Lock()
+        self._read: list[dict[str, Any]] = []
+        self._offset = 0
+        self._start(port)
+
+    def _start(self, port: int) -> None:
+        told = [
+            f"--{name.replace('_', '-')}" + ("" if value is True else f"={value}")
+            for name, value in self.options.items()
+        ]
+        fixed = ["--port", str(port), "--control-port", "0"]
+        before = len(self.events())
+        with self.log.open("ab") as log:  # node writes to a file before it goes on: no answer precedes its line
+            command = ["node", str(self.script), *fixed, *told]
+            self.process = subprocess.Popen(command, stdout=log, stderr=subprocess.PIPE)
+        until(lambda: self._is_up(before), 20)
+
+    def _is_up(self, before: int) -> bool:
+        if self.process.poll() is not None:
+            raise RuntimeError(self.process.communicate()[1].decode())
+        ports = {event["ev"]: event["port"] for event in self.events()[before:] if event["ev"] in ("listen", "control")}
+        if len(ports) < 2:
+            return False
+        self.port, self.control = ports["listen"], ports["control"]
+        return True
+
+    def events(self, name: str | None = None) -> list[dict[str, Any]]:
+        """What its log says so far, all of it or the events of one name."""
+        with self._reading:
+            if self.log.exists():
+                with self.log.open("rb") as log:
+                    log.seek(self._offset)
+                    lines = log.read().split(b"\n")[:-1]  # the last one may be half written
+                self._offset += sum(len(line) + 1 for line in lines)
+                self._read += [json.loads(line) for line in lines if line.startswith(b"{") and line.endswith(b"}")]
+        return [event for event in self._read if name in (None, event["ev"])]
+
+    def taken(self) -> Counter[str]:
+        """How often a text was taken whole, by destination and text."""
+        return Counter(
+            (event["dest"], event["full"] if event.get("concat") else event["text"])
+            for event in self.events("submit_sm")
+            if event["status"] == 0 and (not event.get("concat") or event.get("full") is not None)
+        )
+
+    def ask(self, path: str, **body: Any) -> Any:
+        """Use its control port: stats, messages; or config, mo, drop, outage, unbind with a body."""
+        address = f"http://127.0.0.1:{self.control}/{path}"
+        if path in ("stats", "messages"):
+            return httpx.get(address, timeout=10).json()
+        return httpx.post(
+            address, json={name.replace("_", "-"): value for name, value in body.items()}, timeout=10
+        ).json()
+
+    def freeze(self) -> None:
+        """Go silent without closing anything."""
+        os.kill(self.process.pid, signal.SIGSTOP)
+
+    def thaw(self) -> None:
+        os.kill(self.process.pid, signal.SIGCONT)
+
+    def kill(self) -> None:
+        self.process.kill()
+        self.process.wait()
+        if self.process.stderr is not None:
+            self.process.stderr.close()
+
+    def restart(self) -> None:
+        """On the same port, after a `kill`, with the same ledger."""
+        self._start(self.port)

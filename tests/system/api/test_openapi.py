@@ -1,0 +1,194 @@
+"""GET /openapi.json: the whole API, and nothing that it does not do."""
+
+from __future__ import annotations
+
+import ast
+import re
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import jsonschema
+import pytest
+from openapi_spec_validator import OpenAPIV31SpecValidator
+
+from dashboard.api.openapi.document import shown_path
+from dashboard.app import create_app
+from dashboard.settings import ROOT, Settings, prepare_home
+from tests.fuzz.generated import fuzz
+from tests.support.stack import Client, Stack
+
+pytestmark = pytest.mark.long
+
+# What refuses, and which of its arguments is the code.
+REFUSING = {
+    "problem": 1,
+    "PydanticCustomError": 0,
+    "InvalidPhone": 0,
+    "Forbidden": 0,
+    "ProviderFailed": 0,
+    "_Broken": 0,
+    "NoLiveOtp": 0,
+}
+
+
+@pytest.fixture(scope="module")
+def settings_of_docs(tmp_path_factory: pytest.TempPathFactory) -> Settings:
+    home = tmp_path_factory.mktemp("docs")
+    prepare_home(home)
+    return Settings.from_env({"CHINQIT_HOME": str(home), "PUBLIC_URL": "https://sms.example.mr/"})
+
+
+@pytest.fixture(scope="module")
+def described(settings_of_docs: Settings) -> dict[str, Any]:
+    answer = create_app(settings_of_docs).test_client().get("/openapi.json")
+    assert (answer.status_code, answer.mimetype) == (200, "application/json")
+    return answer.get_json()
+
+
+def operations(described: dict[str, Any]) -> Iterator[tuple[str, dict[str, Any]]]:
+    for path, methods in described["paths"].items():
+        for method, operation in methods.items():
+            yield f"{method.upper()} {path}", operation
+
+
+def answers(described: dict[str, Any]) -> Iterator[tuple[str, dict[str, Any]]]:
+    """Each answer's content, by call and status."""
+    for name, operation in operations(described):
+        for status, response in operation["responses"].items():
+            yield f"{name} {status}", response["content"]["application/json"]
+
+
+def shown_codes(described: dict[str, Any]) -> set[str]:
+    return {
+        error["code"]
+        for _, content in answers(described)
+        for example in content["examples"].values()
+        for error in example["value"].get("errors", [])
+    }
+
+
+def codes_in_code() -> set[str]:
+    """The codes of all refusals that the API and what it calls can make."""
+    files = [*(ROOT / "dashboard" / "api").glob("*.py"), *(ROOT / "dashboard" / "gateway").glob("*.py")]
+    return {code for file in files for code in refused_in(ast.parse(file.read_text()))}
+
+
+def refused_in(tree: ast.Module) -> Iterator[str]:
+    for node in ast.walk(tree):
+        if isinstance(node, ast.Call):
+            name = node.func.attr if isinstance(node.func, ast.Attribute) else getattr(node.func, "id", "")
+            place = REFUSING.get(name)
+            if place is not None and len(node.args) > place and isinstance(node.args[place], ast.Constant):
+                yield node.args[place].value
+        if isinstance(node, ast.Assign) and getattr(node.targets[0], "id", "") == "MESSAGES":
+            yield from (value.elts[0].value for value in node.value.values)
+        if isinstance(node, ast.Assign) and getattr(node.targets[0], "id", "") == "URL_FAULTS":
+            yield from (key.value for key in node.value.keys)
+
+
+def test_it_is_valid_openapi(described: dict[str, Any]) -> None:
+    assert described["openapi"].startswith("3.1")
+    assert list(OpenAPIV31SpecValidator(described).iter_errors()) == []
+
+
+def test_every_route_is_described(described: dict[str, Any], settings_of_docs: Settings) -> None:
+    app = create_app(settings_of_docs)
+    served = {
+        f"{method} {shown_path(rule.rule)}"
+        for rule in app.url_map.iter_rules()
+        if rule.endpoint.startswith(("api.", "health."))
+        for method in (rule.methods or set()) - {"HEAD", "OPTIONS"}
+    }
+    assert {name for name, _ in operations(described)} == served
+    assert len(served) >= 21
+
+
+def test_every_code_that_the_code_can_answer_is_described_and_no_other(described: dict[str, Any]) -> None:
+    known = codes_in_code()
+    assert len(known) > 25
+    assert shown_codes(described) == known
+
+
+def test_every_field_and_parameter_has_an_example_and_a_description(described: dict[str, Any]) -> None:
+    fields = {
+        f"{name}.{field}": told
+        for name, schema in described["components"]["schemas"].items()
+        for field, told in schema["properties"].items()
+    }
+    assert [name for name, told in fields.items() if "examples" not in told or "description" not in told] == []
+    parameters = [told for _, operation in operations(described) for told in operation["parameters"]]
+    assert [told["name"] for told in parameters if "example" not in told or "description" not in told] == []
+
+
+def test_a_constant_of_an_answer_is_always_there(described: dict[str, Any]) -> None:
+    constants = {
+        (name, field)
+        for name, schema in described["components"]["schemas"].items()
+        for field, told in schema["properties"].items()
+        if "const" in told
+    }
+    assert len(constants) > 15
+    schemas = described["components"]["schemas"]
+    assert [(name, field) for name, field in constants if field not in schemas[name]["required"]] == []
+
+
+def test_every_example_fits_its_schema(described: dict[str, Any]) -> None:
+    whole = {"$id": "urn:api", "components": described["components"]}
+    checked = 0
+    for name, content in [*answers(described), *bodies(described)]:
+        schema = whole | content["schema"]
+        assert content["examples"], name
+        for example in content["examples"].values():
+            jsonschema.Draft202012Validator(schema).validate(example["value"])
+            checked += 1
+    assert checked > 100
+
+
+def bodies(described: dict[str, Any]) -> Iterator[tuple[str, dict[str, Any]]]:
+    for name, operation in operations(described):
+        if "requestBody" in operation:
+            yield name, operation["requestBody"]["content"]["application/json"]
+
+
+def test_all_but_health_needs_the_key(described: dict[str, Any]) -> None:
+    assert described["security"] == [{"ApiKey": []}]
+    scheme = described["components"]["securitySchemes"]["ApiKey"]
+    assert (scheme["type"], scheme["in"], scheme["name"]) == ("apiKey", "header", "X-API-Key")
+    without = {name for name, operation in operations(described) if operation.get("security") == []}
+    assert without == {"GET /healthz", "GET /readyz"}
+    for name, operation in operations(described):
+        assert ({"401", "403", "500"} <= set(operation["responses"])) == (name not in without)
+
+
+def test_it_names_this_installation(described: dict[str, Any]) -> None:
+    assert described["servers"][0]["url"] == "https://sms.example.mr"
+
+
+def test_headers_stand_where_they_are_sent(described: dict[str, Any]) -> None:
+    responses = dict(operations(described))["POST /otp/send"]["responses"]
+    assert {"RateLimit", "RateLimit-Policy", "Idempotent-Replayed"} <= set(responses["200"]["headers"])
+    assert {"RateLimit", "RateLimit-Policy", "Retry-After"} <= set(responses["429"]["headers"])
+    for name, operation in operations(described):
+        for status, response in operation["responses"].items():
+            assert "X-Request-Id" in response["headers"], (name, status)
+        named = [told["name"] for told in operation["parameters"] if told["in"] == "header"]
+        assert named == (
+            ["Idempotency-Key"] if "Idempotent-Replayed" in operation["responses"]["200"]["headers"] else []
+        )
+
+
+def test_making_it_leaves_no_trace_in_the_request(client: Client) -> None:
+    answer = client.stack.call("GET", "/openapi.json")
+    assert answer.status_code == 200
+    assert "RateLimit" not in answer.headers
+    assert answer.content == client.stack.call("GET", "/openapi.json").content
+
+
+@pytest.mark.timeout(300)
+@pytest.mark.parametrize("database", ["postgresql"], indirect=True)  # the one that refuses more, such as NUL
+def test_generated_requests_get_documented_answers(stack: Stack, tmp_path: Path) -> None:
+    ran = fuzz(stack, 15, tmp_path)
+    assert ran.returncode == 0, ran.stdout[-8_000:] + ran.stderr[-2_000:]
+    found = re.search(r"(\d+) generated, (\d+) passed", ran.stdout)
+    assert found and int(found[1]) > 200, ran.stdout[-2_000:]

@@ -1,0 +1,74 @@
+"""Phone numbers, the same rules on all three endpoints."""
+
+from __future__ import annotations
+
+import random
+
+import pytest
+
+from tests.support.error_shape import invalid
+from tests.support.stack import Client, digits
+
+PATHS = {"/messages/send": {"message": "Bonjour"}, "/otp/send": {}, "/otp/verify": {"otp": "123456"}}
+REFUSED = {
+    "12345678": "phone_prefix",
+    "+22212345678": "phone_prefix",
+    "22258089336": "phone_prefix",
+    "08089336": "phone_prefix",
+    "+222 27 63 56 42": "phone_format",
+    "27-63-56-42": "phone_format",
+    "27.63.56.42": "phone_format",
+    "(222)27635642": "phone_format",
+    " 27635642": "phone_format",
+    "27635642 ": "phone_format",
+    "27635642\n": "phone_format",
+    "\n+22227635642": "phone_format",
+    "27635642\r\n": "phone_format",
+    "27635642\u00a0": "phone_format",
+    "٢٧٦٣٥٦٤٢": "phone_format",
+    "２７６３５６４２": "phone_format",
+    "2763564٢": "phone_format",
+    "²7635642": "phone_format",
+    "27635642x": "phone_format",
+    "tel:27635642": "phone_format",
+    "++22227635642": "phone_format",
+    "+": "phone_format",
+    "27635642+": "phone_format",
+    "\u200e27635642": "phone_format",
+    "+1234567890": "phone_country",
+    "+33612345678": "phone_country",
+    "+27635642": "phone_country",
+    "": "phone_length",
+    "2763564": "phone_length",
+    "276356421": "phone_length",
+    "+2222763564": "phone_length",
+    "+222276356421": "phone_length",
+    "222": "phone_length",
+    "+222": "phone_length",
+    "0022227635642": "phone_length",
+    "222222763564": "phone_length",
+    "2" * 1_000: "phone_length",
+}
+
+
+@pytest.mark.parametrize("path", PATHS)
+@pytest.mark.parametrize(("number", "code"), REFUSED.items(), ids=[ascii(number)[:24] for number in REFUSED])
+def test_each_refusal_says_which_rule_broke(client: Client, path: str, number: str, code: str) -> None:
+    invalid(client.post(path, phoneNumber=number, **PATHS[path]), ["phoneNumber"], code)
+
+
+@pytest.mark.parametrize("form", ["+222{}", "222{}", "{}"])
+@pytest.mark.parametrize("first", ["2", "3", "4", "25", "35", "45", "22", "222"])
+def test_every_accepted_form_reaches_the_same_phone(client: Client, form: str, first: str) -> None:
+    local = first + f"{random.randrange(10 ** (8 - len(first))):0{8 - len(first)}d}"
+    sent = client.send(form.format(local), "Bonjour")
+    assert sent.status_code == 200, sent.text
+    assert client.stack.arrived("+222" + local, sent.json()["messageId"]).text == "Bonjour"
+
+
+def test_a_code_is_known_under_all_forms(client: Client, phone: str) -> None:
+    local = phone.removeprefix("+222")
+    for sent, typed in ((f"222{local}", local), (local, phone), (phone, f"222{local}")):
+        message_id = client.otp(sent).json()["messageId"]
+        code = digits(client.stack.arrived(phone, message_id).text)
+        assert client.verify(typed, code).status_code == 200

@@ -1,0 +1,250 @@
+"""`chinqit run` as a person meets it, what `chinqit doctor` says, and the help of every command."""
+
+from __future__ import annotations
+
+import os
+import signal
+import socket
+import sqlite3
+import subprocess
+import sys
+import time
+from collections.abc import Iterator
+from contextlib import suppress
+from pathlib import Path
+
+import click
+import httpx
+import pytest
+from click.testing import CliRunner
+
+from dashboard.cli.registry import main
+from tests.support.stack import KEPT, free_port, until
+
+pytestmark = [pytest.mark.long, pytest.mark.timeout(180)]
+COMMAND = Path(sys.executable).with_name("chinqit")
+START_SECONDS = 60
+DEAD_PORT = "1"
+
+
+class Run:
+    """`chinqit run` in a home of its own."""
+
+    def __init__(self, home: Path, port: int) -> None:
+        self.home, self.port = home, port
+        self.environ = {name: os.environ[name] for name in KEPT if name in os.environ} | {
+            "CHINQIT_HOME": str(home),
+            "PORT": str(port),
+        }
+        self.printed = home.with_name(f"{home.name}.out")
+        self.process: subprocess.Popen[bytes] | None = None
+
+    def start(self) -> None:
+        with self.printed.open("wb") as out:
+            self.process = subprocess.Popen(
+                [COMMAND, "run"], env=self.environ, stdout=out, stderr=out, cwd=self.home.parent, start_new_session=True
+            )
+        until(lambda: "Ctrl-C" in self.told(), START_SECONDS, self.told)
+
+    def told(self) -> str:
+        return self.printed.read_text()
+
+    def ready(self) -> bool:
+        with suppress(httpx.TransportError):
+            return httpx.get(f"http://127.0.0.1:{self.port}/readyz", timeout=5).status_code == 200
+        return False
+
+    def signal(self, number: signal.Signals) -> None:
+        assert self.process
+        self.process.send_signal(number)
+
+    def processes(self, of: str = "") -> dict[int, str]:
+        """Those that were started with this home, by what they run; the supervisor too."""
+        mark, found = str(self.home), {}
+        for folder in Path("/proc").glob("[0-9]*"):
+            with suppress(OSError):
+                line = (folder / "cmdline").read_bytes().replace(b"\0", b" ").decode()
+                if mark in line or f"CHINQIT_HOME={mark}\0" in (folder / "environ").read_text(errors="replace"):
+                    found[int(folder.name)] = line  # Valkey writes over its environment
+        return {pid: line for pid, line in found.items() if of in line}
+
+    def chinqit(self, *words: str, **environ: str) -> subprocess.CompletedProcess[str]:
+        """Another command in the same home."""
+        told = {**self.environ, **environ}
+        return subprocess.run(
+            [COMMAND, *words], env=told, capture_output=True, text=True, cwd=self.home.parent, check=False, timeout=60
+        )
+
+
+@pytest.fixture
+def run(tmp_path: Path) -> Iterator[Run]:
+    yield from made(tmp_path)
+
+
+@pytest.fixture(scope="module")
+def running(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Run]:
+    """One that serves, for all tests that leave it whole."""
+    for found in made(tmp_path_factory.mktemp("r")):
+        found.start()
+        yield found
+
+
+@pytest.fixture(scope="module")
+def prepared(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Run]:
+    """A home with a database, in which nothing runs."""
+    for found in made(tmp_path_factory.mktemp("p")):
+        found.chinqit("init")
+        yield found
+
+
+def made(folder: Path) -> Iterator[Run]:
+    found = Run(folder / "home", free_port())
+    yield found
+    for pid in found.processes():
+        with suppress(ProcessLookupError):
+            os.kill(pid, signal.SIGKILL)
+    if found.process:
+        found.process.wait(10)
+
+
+def test_one_command_serves_and_ends_with_no_process_left(run: Run) -> None:
+    run.start()
+    assert run.ready()
+    assert f"http://127.0.0.1:{run.port}/dashboard/setup/" in run.told()
+    assert "keys create" in run.told()
+    assert len(run.processes()) >= 9
+    run.signal(signal.SIGTERM)
+    began = time.monotonic()
+    assert run.process and run.process.wait(10) == 0
+    assert time.monotonic() - began < 10
+    assert run.processes() == {}
+    assert {path.name for path in run.home.parent.iterdir()} == {run.home.name, run.printed.name}
+
+
+def test_what_dies_is_started_again(running: Run) -> None:
+    for part in ("valkey", "gunicorn", "jobs.worker sms", "jobs.relay"):
+        before = set(running.processes(part))
+        os.kill(min(before), signal.SIGKILL)
+        until(lambda part=part, before=before: set(running.processes(part)) - before, 20, running.told)
+    until(running.ready, 30, running.told)
+
+
+def test_a_killed_supervisor_takes_its_parts_along_and_can_be_started_at_once(running: Run) -> None:
+    running.signal(signal.SIGKILL)
+    assert running.process
+    running.process.wait(10)
+    running.start()
+    assert running.ready()
+    assert len(running.processes("jobs.relay")) == 1
+
+
+def test_a_second_one_in_the_same_home_is_refused_in_one_line(running: Run) -> None:
+    second = running.chinqit("run", PORT=str(free_port()))
+    assert (second.returncode, second.stdout) == (1, "")
+    assert second.stderr.splitlines() == [
+        f"Error: Another gateway runs in {running.home}. End it, or set CHINQIT_HOME."
+    ]
+    assert running.ready()
+
+
+def test_a_busy_port_is_told_in_one_line(prepared: Run) -> None:
+    with socket.create_server(("127.0.0.1", prepared.port)):
+        done = prepared.chinqit("run")
+    assert (done.returncode, done.stdout) == (1, "")
+    (line,) = done.stderr.splitlines()
+    assert line.startswith(f"Error: Cannot listen on 127.0.0.1:{prepared.port}: Address already in use.")
+
+
+def test_a_home_that_cannot_be_made_is_told_in_one_line(run: Run) -> None:
+    done = run.chinqit("run", CHINQIT_HOME="/dev/null/home")
+    assert (done.returncode, done.stdout) == (1, "")
+    assert done.stderr.splitlines() == [
+        "Error: Cannot write in /dev/null/home: Not a directory. Set CHINQIT_HOME to a folder you own."
+    ]
+
+
+# The doctor
+
+
+def test_the_doctor_is_content_with_a_gateway_that_runs(running: Run) -> None:
+    done = running.chinqit("doctor")
+    assert done.returncode == 0, done.stdout
+    assert "WRONG" not in done.stdout
+
+
+def test_the_doctor_says_what_does_not_run_and_how_to_start_it(prepared: Run) -> None:
+    done = prepared.chinqit("doctor")
+    assert done.returncode == 1
+    assert "WRONG  valkey    does not answer" in done.stdout
+    for words in ("chinqit worker sms", "chinqit worker whatsapp", "chinqit worker webhooks", "chinqit relay"):
+        assert words in done.stdout
+
+
+@pytest.mark.parametrize(
+    ("environ", "words"),
+    [
+        ({"DATABASE_URL": f"postgresql://nobody@127.0.0.1:{DEAD_PORT}/none"}, "PostgreSQL does not answer"),
+        ({"DATABASE_URL": "mysql://root@127.0.0.1/none"}, "DATABASE_URL must begin with"),
+        ({"REDIS_URL": f"redis://127.0.0.1:{DEAD_PORT}"}, "Check REDIS_URL"),
+        ({"REDIS_URL": "127.0.0.1:6379"}, "REDIS_URL must be as in"),
+        ({"REDIS_URL": "redis://127.0.0.1:six"}, "REDIS_URL must be as in"),
+        ({"OTP_SECRET": "short"}, "OTP_SECRET is too short"),
+        ({"PORT": "http"}, "PORT must be a whole number"),
+        ({"TIMEZONE": "Mars/Olympus"}, "there is no 'Mars/Olympus'"),
+    ],
+    ids=lambda value: next(iter(value.values())) if isinstance(value, dict) else "",
+)
+def test_the_doctor_names_the_setting_that_is_wrong(prepared: Run, environ: dict[str, str], words: str) -> None:
+    done = CliRunner().invoke(main, ["doctor"], env=prepared.environ | environ)
+    assert (done.exit_code, done.stderr) == (1, "")
+    assert words in done.stdout
+
+
+def test_the_doctor_knows_a_database_of_a_newer_version(run: Run) -> None:
+    run.chinqit("init")
+    with sqlite3.connect(run.home / "chinqit.db") as database:
+        database.execute("UPDATE alembic_version SET version_num = '9999'")
+    database.close()
+    assert "Update the gateway" in run.chinqit("doctor").stdout
+    started = run.chinqit("run")
+    assert (started.returncode, started.stdout) == (1, "")
+    assert "is newer (9999)" in started.stderr
+
+
+def test_the_doctor_knows_a_file_that_is_no_database(run: Run) -> None:
+    run.chinqit("init")
+    for leftover in run.home.glob("chinqit.db*"):
+        leftover.unlink()
+    (run.home / "chinqit.db").write_bytes(b"no database at all, but long enough to be looked at" * 50)
+    done = run.chinqit("doctor")
+    assert done.returncode == 1
+    assert "SQLite does not answer: file is not a database" in done.stdout
+
+
+# Help
+
+
+def commands(group: click.Group, path: str = "chinqit") -> Iterator[tuple[str, click.Command]]:
+    for name, command in group.commands.items():
+        if isinstance(command, click.Group):
+            yield from commands(command, f"{path} {name}")
+        else:
+            yield f"{path} {name}", command
+
+
+COMMANDS = dict(commands(main))
+
+
+@pytest.mark.parametrize("name", COMMANDS)
+def test_every_command_has_help_with_an_example_that_calls_it(name: str) -> None:
+    command = COMMANDS[name]
+    told = command.get_help(click.Context(command, info_name=name))
+    _, _, examples = told.partition("Example")
+    assert name in examples
+
+
+def test_a_misused_command_says_so_on_stderr(prepared: Run) -> None:
+    for words, code in ((["keys", "create"], 2), (["nothing"], 2), (["keys", "revoke", "nobody"], 1)):
+        done = CliRunner().invoke(main, words, env=prepared.environ)
+        assert (done.exit_code, done.stdout) == (code, "")
+        assert "Error: " in done.stderr

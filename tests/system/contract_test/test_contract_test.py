@@ -1,0 +1,140 @@
+"""chinqit contract-test."""
+
+from __future__ import annotations
+
+import json
+import subprocess
+import sys
+from collections import Counter
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import pytest
+from click.testing import CliRunner, Result
+
+from dashboard.cli.registry import main
+from dashboard.contract_test import registry, runner
+from dashboard.gateway.api_keys import keys
+from tests.support.phones import new_phone
+from tests.support.reference_server import FIRST, KEY, SECOND, Hosted
+from tests.support.stack import Stack
+
+pytestmark = pytest.mark.long
+
+PROGRAM = str(Path(sys.executable).parent / "chinqit")
+CODE_RULE = "a code is sent: success, messageId, expiresIn 600"
+
+
+def contract_test(stack: Stack, key: str, *more: str) -> Result:
+    told = ["contract-test", f"http://127.0.0.1:{stack.port}", key, *more]
+    return CliRunner().invoke(main, told, env=stack.environment)
+
+
+def numbers() -> list[str]:
+    return ["--phone", new_phone(), "--code-phone", new_phone()]
+
+
+def test_this_gateway_keeps_every_rule(stack: Stack) -> None:
+    key = stack.key("test", scopes=keys.SCOPES)
+    given = (f"http://127.0.0.1:{stack.port}", key, "--json", "--sandbox", "--whatsapp")
+    for names in ((), ("--current-names",)):
+        command = [PROGRAM, "contract-test", *given, *names, *numbers()]
+        ran = subprocess.run(command, env=stack.environment, capture_output=True, text=True, timeout=100, check=False)
+        found = json.loads(ran.stdout)
+        assert [finding for finding in found if finding["result"] != "ok"] == []
+        assert ran.returncode == 0
+        assert len(found) > 40
+
+
+def test_without_the_phone_only_the_rules_that_read_it_are_skipped(sqlite_stack: Stack) -> None:
+    ran = contract_test(sqlite_stack, sqlite_stack.key("test", scopes=keys.SCOPES), *numbers())
+    assert ran.exit_code == 0, ran.stdout
+    assert ran.stdout.count("skipped") == 3, ran.stdout
+    assert ran.stdout.count("failed") == 0
+
+
+def test_it_says_first_what_it_sends_and_keeps_to_it(sqlite_stack: Stack) -> None:
+    key, (_, phone, _, code_phone) = sqlite_stack.key("test"), numbers()
+    ran = contract_test(sqlite_stack, key, "--sandbox", "--phone", phone, "--code-phone", code_phone)
+    assert ran.stderr.startswith(f"This sends up to 8 texts to {phone} and 3 codes to {code_phone}.")
+    made = sqlite_stack.call("GET", "/messages?limit=100", key=key).json()["messages"]
+    assert Counter(message["phoneNumber"] for message in made) == {phone: 8, code_phone: 3}
+
+
+def test_a_rule_that_does_not_hold_is_a_failure(sqlite_stack: Stack) -> None:
+    ran = contract_test(sqlite_stack, sqlite_stack.key("test", scopes=("send", "read")), *numbers())
+    assert ran.exit_code == 1
+    assert "instead of" in ran.stdout
+    assert "do not hold" in ran.stderr
+
+
+def test_a_server_that_is_not_there_fails_every_rule() -> None:
+    ran = CliRunner().invoke(main, ["contract-test", "http://127.0.0.1:1", "cq_test_x"])
+    assert ran.exit_code == 1
+    assert " ok " not in ran.stdout
+
+
+def judge(hosted: Hosted, *, current: bool = False) -> dict[str, dict[str, str]]:
+    """What is found of somebody else's server, by rule."""
+    plan = runner.TestPlan(hosted.url, KEY, new_phone(), new_phone(), current=current)
+    return {finding.rule: vars(finding) for finding in runner.run(plan, registry.RULES)}
+
+
+@pytest.fixture(params=[FIRST, SECOND], ids=["first generation", "second generation"])
+def hosted(request: pytest.FixtureRequest) -> Iterator[Hosted]:
+    found = Hosted(request.param)
+    yield found
+    found.close()
+
+
+def test_a_server_that_has_the_reference_alone_keeps_its_rules_and_is_spared_the_others(hosted: Hosted) -> None:
+    found = judge(hosted, current=hosted.names == SECOND)
+    assert {rule: finding["detail"] for rule, finding in found.items() if finding["result"] == "failed"} == {}
+    results = Counter(finding["result"] for finding in found.values())
+    assert results["ok"] >= 17
+    assert {finding["detail"] for finding in found.values() if finding["result"] == "skipped"} == {
+        "this server has no GET /me: it has the reference alone",
+        "the code must be read from a sandbox phone: give --sandbox",
+        "give --whatsapp",
+    }
+
+
+def test_a_server_under_other_names_fails(hosted: Hosted) -> None:
+    found = judge(hosted, current=hosted.names == FIRST)
+    assert found["a text is taken: success, messageId, queued"]["result"] == "failed"
+
+
+@pytest.mark.parametrize(
+    ("work", "said", "rule", "detail"),
+    [
+        ("send", (202, {}), "a text is taken: success, messageId, queued", "202 instead of 200"),
+        ("send", (200, {"success": True}), "a text is taken: success, messageId, queued", "the body has ['success']"),
+        ("send", (200, []), "a text is taken: success, messageId, queued", "not an object"),
+        ("code", (200, {"success": True, "messageId": "7", "expiresIn": 600}), CODE_RULE, "not a version 4 UUID"),
+        ("code", (200, {"success": True, "messageId": "7", "expiresIn": 300}), CODE_RULE, "300"),
+    ],
+)
+def test_what_a_server_does_otherwise_is_named(work: str, said: Any, rule: str, detail: str) -> None:
+    hosted = Hosted(FIRST)
+    try:
+        hosted.spoils[work] = said
+        found = judge(hosted)
+    finally:
+        hosted.close()
+    assert found[rule]["result"] == "failed"
+    assert detail in found[rule]["detail"]
+    assert found["a call without a key is 401"]["result"] == "ok"
+
+
+@pytest.mark.parametrize("url", ["sms.example.mr", "ftp://sms.example.mr", ""])
+def test_an_address_without_its_scheme_is_a_misuse(url: str) -> None:
+    ran = CliRunner().invoke(main, ["contract-test", url, "cq_test_x"])
+    assert (ran.exit_code, ran.stdout) == (2, "")
+    assert "URL must begin with http:// or https://." in ran.stderr
+
+
+@pytest.mark.parametrize("more", [(), ("--phone", "38000001"), ("--phone", "38000001", "--code-phone", "38000001")])
+def test_with_a_live_key_both_numbers_must_be_given(sqlite_stack: Stack, more: tuple[str, ...]) -> None:
+    ran = contract_test(sqlite_stack, sqlite_stack.key(), *more)
+    assert (ran.exit_code, ran.stdout) == (2, "")

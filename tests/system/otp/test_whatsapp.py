@@ -1,0 +1,53 @@
+"""POST /otp/send by WhatsApp: the caller waits for the provider."""
+
+from __future__ import annotations
+
+import time
+
+import pytest
+
+from dashboard.providers import sandbox
+from tests.support.error_shape import refused
+from tests.support.stack import Client, digits, other_than, until
+
+pytestmark = pytest.mark.long
+
+REFUSED, SILENT = "+22241" + sandbox.REFUSED, "+22241" + sandbox.SILENT
+
+
+def test_a_code_is_there_when_the_answer_comes(client: Client, phone: str) -> None:
+    sent = client.otp(phone, channel="whatsapp", language="en")
+    assert (sent.status_code, list(sent.json())) == (200, ["success", "messageId", "expiresIn"])
+    text = client.stack.inbox(phone)[0]
+    assert (text.channel, text.message_uuid) == ("whatsapp", sent.json()["messageId"])
+    assert client.verify(phone, digits(text.text), channel="whatsapp").status_code == 200
+
+
+def test_wrong_codes_count_down(client: Client, phone: str) -> None:
+    code = client.code(phone, channel="whatsapp")
+    answers = [client.verify(phone, other_than(code), channel="whatsapp").json() for _ in range(4)]
+    assert [answer["retriesLeft"] for answer in answers] == [2, 1, 0, 0]
+
+
+def test_a_hash_is_ignored_whatever_it_is(client: Client, phone: str) -> None:
+    for app_hash in ("FA+9qCX9VSu", "not a hash", None):
+        assert client.otp(phone, channel="whatsapp", hash=app_hash).status_code == 200
+    assert not [text for text in client.stack.inbox(phone) if "\n" in text.text]
+
+
+def test_a_refusal_is_told_voids_the_code_and_does_not_count(client: Client) -> None:
+    for _ in range(5):
+        answer = client.otp(REFUSED, channel="whatsapp")
+        assert refused(answer, 502, "provider_error")["path"] == []
+        assert answer.headers["RateLimit"] == '"minute";r=3;t=60'
+    refused(client.verify(REFUSED, "123456", channel="whatsapp"), 404, "otp_not_found")
+
+
+def test_silence_is_told_in_time_counts_and_leaves_the_code_alive(client: Client) -> None:
+    began = time.monotonic()
+    refused(answer := client.otp(SILENT, channel="whatsapp"), 502, "provider_timeout")
+    assert 7.5 <= time.monotonic() - began <= 10
+    assert answer.headers["RateLimit"].startswith('"minute";r=2;')
+    assert client.verify(SILENT, "000000", channel="whatsapp").status_code == 400  # it is judged, so the code lives
+    (text,) = until(lambda: client.stack.inbox(SILENT), 30, lambda: "the text did not arrive on the second try")
+    assert client.verify(SILENT, digits(text.text), channel="whatsapp").status_code == 200

@@ -1,0 +1,57 @@
+"""Every route of the API says what it takes, what it answers and what it refuses, and asks for a key."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Any
+
+import pytest
+from flask import Flask
+
+from dashboard.api import auth
+from dashboard.api.contract import Contract
+from dashboard.app import create_app
+from dashboard.settings import Settings, prepare_home
+
+OPEN_TO_ALL = {"health.healthz", "health.readyz", "openapi.openapi", "root", "static"}
+SIGNED = {"callbacks.call_back"}  # its address is a secret, and carriers sign what they send there
+
+
+@pytest.fixture(scope="module")
+def app(tmp_path_factory: pytest.TempPathFactory) -> Flask:
+    home = tmp_path_factory.mktemp("contracts") / "home"
+    prepare_home(home)
+    return create_app(Settings.from_env({"CHINQIT_HOME": str(home)}))
+
+
+def views(app: Flask) -> dict[str, Callable[..., Any]]:
+    return {name: view for name, view in app.view_functions.items() if name.startswith("api.")}
+
+
+def contract_of(view: Callable[..., Any]) -> Contract:
+    found = getattr(view, "contract", None)
+    assert isinstance(found, Contract), view
+    return found
+
+
+def test_every_route_declares_a_contract(app: Flask) -> None:
+    assert {"api.send_message", "api.send_otp", "api.verify_otp"} <= set(views(app))
+    for name, view in views(app).items():
+        assert contract_of(view), name
+        assert view.__doc__, name
+
+
+def test_every_refusal_of_a_contract_has_a_handler(app: Flask) -> None:
+    handled = {kind for by_class in app.error_handler_spec["api"].values() for kind in by_class}
+    for name, view in views(app).items():
+        assert all(handled & set(kind.__mro__) for kind in contract_of(view).refuses), name
+
+
+def test_every_route_is_guarded_by_a_key(app: Flask) -> None:
+    assert auth.check_key in app.before_request_funcs["api"]
+    others = {
+        rule.endpoint
+        for rule in app.url_map.iter_rules()
+        if not rule.rule.startswith(("/dashboard", "/static", "/docs"))
+    }
+    assert {name for name in others if not name.startswith("api.")} <= OPEN_TO_ALL | SIGNED

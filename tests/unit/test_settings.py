@@ -1,0 +1,115 @@
+"""Settings."""
+
+from __future__ import annotations
+
+from dataclasses import FrozenInstanceError
+from pathlib import Path
+
+import pytest
+
+from dashboard.settings import SECRETS, Settings, SettingsError, prepare_home
+
+SECRET = "0123456789abcdef0123456789abcdef"
+
+
+@pytest.fixture
+def home(tmp_path: Path) -> Path:
+    prepare_home(tmp_path / "home")
+    return tmp_path / "home"
+
+
+def read(home: Path, **environ: str) -> Settings:
+    return Settings.from_env({"CHINQIT_HOME": str(home), **environ})
+
+
+def test_a_prepared_home_is_enough(home: Path) -> None:
+    found = read(home)
+    assert found.database_url == f"sqlite:///{home / 'chinqit.db'}"
+    assert found.redis_url == f"unix://{home / 'valkey.sock'}"
+    assert found.embedded_valkey
+
+
+def test_secrets_are_made_once_long_different_and_private(home: Path) -> None:
+    before = [getattr(read(home), name.lower()) for name in SECRETS]
+    prepare_home(home)
+    assert [getattr(read(home), name.lower()) for name in SECRETS] == before
+    assert len(set(before)) == len(SECRETS)
+    assert min(map(len, before)) >= 32
+    for name in SECRETS:
+        assert (home / "secrets" / name.lower()).stat().st_mode & 0o077 == 0
+    assert (home / "secrets").stat().st_mode & 0o077 == 0
+    assert home.stat().st_mode & 0o077 == 0
+
+
+@pytest.mark.parametrize("name", SECRETS)
+def test_a_missing_secret_stops_the_start_and_says_what_to_do(home: Path, name: str) -> None:
+    (home / "secrets" / name.lower()).unlink()
+    with pytest.raises(SettingsError, match=f"{name} is not set.*chinqit init"):
+        read(home)
+
+
+@pytest.mark.parametrize("name", SECRETS)
+def test_a_short_secret_stops_the_start_and_is_not_repeated(home: Path, name: str) -> None:
+    with pytest.raises(SettingsError, match="too short") as caught:
+        read(home, **{name: "hunter2-hunter2-hunter2-hunter2"})
+    assert "hunter2" not in str(caught.value)
+
+
+@pytest.mark.parametrize("name", SECRETS)
+def test_a_secret_comes_from_the_environment_before_a_file_before_the_home(
+    home: Path, tmp_path: Path, name: str
+) -> None:
+    file = tmp_path / "secret"
+    file.write_text(f"{SECRET}-of-the-file\n")
+    assert getattr(read(home, **{f"{name}_FILE": str(file)}), name.lower()) == f"{SECRET}-of-the-file"
+    assert getattr(read(home, **{name: SECRET, f"{name}_FILE": str(file)}), name.lower()) == SECRET
+
+
+def test_secrets_are_not_shown_by_repr(home: Path) -> None:
+    found = read(home, OTP_SECRET_PREVIOUS=SECRET)
+    for name in (*SECRETS, "OTP_SECRET_PREVIOUS"):
+        assert getattr(found, name.lower()) not in repr(found)
+
+
+@pytest.mark.parametrize("name", ["PORT", "WEB_WORKERS", "WEB_THREADS", "SMS_WORKERS", "PROXY_HOPS"])
+@pytest.mark.parametrize("value", ["x", "1.5", "-1", "٨٠٠٠", "8000 x", "0x50", "²"])
+def test_a_number_must_be_one(home: Path, name: str, value: str) -> None:
+    with pytest.raises(SettingsError, match=name):
+        read(home, **{name: value})
+
+
+def test_numbers_and_blanks_are_read(home: Path) -> None:
+    found = read(home, PORT=" 9000 ", PROXY_HOPS="", WEB_THREADS=" ")
+    assert (found.port, found.proxy_hops, found.web_threads) == (9000, 0, 64)
+
+
+@pytest.mark.parametrize("scheme", ["postgres://", "postgresql://", "postgresql+psycopg://"])
+def test_any_postgresql_address_names_the_installed_driver(home: Path, scheme: str) -> None:
+    assert read(home, DATABASE_URL=f"{scheme}u@h/db").database_url == "postgresql+psycopg://u@h/db"
+
+
+def test_a_redis_of_ones_own_is_not_embedded(home: Path) -> None:
+    assert not read(home, REDIS_URL="redis://127.0.0.1:6379/0").embedded_valkey
+
+
+def test_no_proxy_is_trusted_unless_told(home: Path) -> None:
+    assert read(home).proxy_hops == 0
+
+
+@pytest.mark.parametrize(
+    ("url", "secure"), [("https://sms.example.mr/", True), ("http://10.0.0.1", False), ("", False)]
+)
+def test_the_address_decides_on_secure_cookies(home: Path, url: str, secure: bool) -> None:
+    assert read(home, PUBLIC_URL=url).secure is secure
+    assert not read(home, PUBLIC_URL=url).address.endswith("/")
+
+
+def test_settings_are_frozen(home: Path) -> None:
+    with pytest.raises(FrozenInstanceError):
+        read(home).port = 1
+
+
+def test_a_home_that_cannot_be_made_is_told(tmp_path: Path) -> None:
+    (tmp_path / "file").write_text("")
+    with pytest.raises(SettingsError, match="CHINQIT_HOME"):
+        prepare_home(tmp_path / "file" / "home")
