@@ -17,9 +17,10 @@ from dashboard.gateway import carriers, outbox, processes, standing, watch, webh
 from dashboard.gateway.standing import Standing
 from dashboard.gateway.watch import Trouble
 from dashboard.models import Message
-from dashboard.settings import ROOT, Settings, SettingsError
+from dashboard.resources import resource
+from dashboard.settings import Settings, SettingsError
 
-VERSIONS = ROOT / "dashboard" / "migrations" / "versions"
+VERSIONS = resource("migrations/versions")
 MOST_SKEW = timedelta(seconds=5)
 LONG_WAIT = timedelta(minutes=1)
 

@@ -20,12 +20,12 @@ from dashboard.pages.docs import reference, samples, search
 from dashboard.pages.docs.reference import Reference
 from dashboard.pages.docs.search import Section
 from dashboard.providers.sandbox import ENDINGS
-from dashboard.settings import ROOT
+from dashboard.resources import resource
 
 T = TypeVar("T")
 URL = "/docs"
 DESCRIBE = "chinqit_describe"  # the application's extension that makes the OpenAPI document
-CODE = ROOT / "templates" / "docs" / "code"
+CODE = resource("templates/docs/code")
 SOURCES = {
     "curl": "sh",
     "python": "py",
