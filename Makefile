@@ -13,27 +13,27 @@ export PYTHONDONTWRITEBYTECODE := # however the machine is set: many processes l
 run: install
 	@exec $(BIN)/chinqit run
 
-install: $(VENV)/.installed $(VENV)/.translated
-dev: $(VENV)/.developed $(VENV)/.translated
+install: $(VENV)/.built
+dev: $(VENV)/.developed $(VENV)/.built
 
 $(BIN)/python:
 	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11))' 2>/dev/null || { echo "Chinqit Gateway needs Python 3.11 or newer; set PYTHON, as in: make run PYTHON=python3.12" >&2; exit 1; }
 	@echo "Making $(VENV) ..."
 	@$(PYTHON) -m venv $(VENV) || { echo "This Python cannot make a virtual environment. On Debian and Ubuntu: apt install python3-venv" >&2; rm -rf $(VENV); exit 1; }
 
-$(VENV)/.installed: requirements.txt pyproject.toml | $(BIN)/python
+$(VENV)/.installed: requirements.txt | $(BIN)/python
 	@echo "Installing what the gateway needs (once, about a minute) ..."
 	@$(PIP) install --require-hashes -r requirements.txt
+	@touch $@
+
+# The gateway itself; its translations are compiled by the way (hatch_build.py).
+$(VENV)/.built: pyproject.toml hatch_build.py $(wildcard dashboard/translations/*/LC_MESSAGES/*.po) $(VENV)/.installed
 	@$(PIP) install --no-deps --no-build-isolation --editable .
 	@touch $@
 
 $(VENV)/.developed: requirements-dev.txt $(VENV)/.installed
 	@echo "Installing what the tests need ..."
 	@$(PIP) install --no-compile --require-hashes -r requirements-dev.txt
-	@touch $@
-
-$(VENV)/.translated: $(wildcard dashboard/translations/*/LC_MESSAGES/*.po) | $(VENV)/.installed
-	@$(BIN)/pybabel --quiet compile -d dashboard/translations
 	@touch $@
 
 check: dev
@@ -59,10 +59,17 @@ BENCHES := pages api smpp delivery
 bench: dev
 	@for name in $(BENCHES); do $(BIN)/python -m tests.bench.$$name || exit 1; done
 
-LOCK := $(BIN)/pip-compile --quiet --generate-hashes --no-emit-index-url --no-emit-find-links --no-emit-trusted-host --strip-extras --allow-unsafe --no-header
+# One lock for all of them: what only some need has a marker. `make lock` then proves that each finds wheels for it.
+PYTHONS := 3.11.2 3.12 3.13 3.14
+PLATFORMS := x86_64-unknown-linux-gnu aarch64-unknown-linux-gnu aarch64-apple-darwin
+LOCK := $(BIN)/uv pip compile --quiet --universal --python-version 3.11 --generate-hashes --no-header pyproject.toml
+PROVE := $(BIN)/uv pip install --quiet --dry-run --require-hashes --only-binary :all: --target $(VENV)/none
 lock: dev
-	$(LOCK) --build-deps-for editable -o requirements.txt pyproject.toml
-	$(LOCK) --extra dev -c requirements.txt -o requirements-dev.txt pyproject.toml
+	$(LOCK) --group build -o requirements.txt
+	$(LOCK) --group build --group dev -c requirements.txt -o requirements-dev.txt
+	@for python in $(PYTHONS); do for platform in $(PLATFORMS); do for file in requirements.txt requirements-dev.txt; do \
+		$(PROVE) --python-version $$python --python-platform $$platform -r $$file || { echo "$$file does not install on Python $$python, $$platform" >&2; exit 1; }; \
+	done; done; done
 
 translations: dev
 	$(BIN)/pybabel --quiet extract -F dashboard/translations/babel.cfg --no-location --sort-output -k _l -o $(VENV)/messages.pot .

@@ -18,7 +18,8 @@ from dashboard.extensions import db, migrate, open_services
 from dashboard.pages import registry as pages
 from dashboard.pages.docs import views as docs
 from dashboard.pages.web import errors as page_errors
-from dashboard.settings import ROOT, Settings
+from dashboard.resources import resource
+from dashboard.settings import Settings
 
 SAFE_METHODS = ("GET", "HEAD", "OPTIONS")
 
@@ -33,7 +34,7 @@ class Gateway(Flask):
 
 def create_app(settings: Settings) -> Flask:
     """The web side of the gateway: JSON API at the root, pages under /dashboard."""
-    app = Gateway("dashboard", root_path=str(ROOT), template_folder="templates", static_folder="static")
+    app = Gateway("dashboard", template_folder=str(resource("templates")), static_folder=str(resource("static")))
     app.config.from_mapping(_config(settings))
     app.json.sort_keys = False  # type: ignore[attr-defined]
     app.url_map.merge_slashes = False  # /otp//send is unknown, not a redirect in HTML
@@ -41,7 +42,7 @@ def create_app(settings: Settings) -> Flask:
         hops = settings.proxy_hops
         app.wsgi_app = ProxyFix(app.wsgi_app, x_for=hops, x_proto=hops, x_host=hops)  # type: ignore[method-assign]
     db.init_app(app)
-    migrate.init_app(app, db, directory=str(ROOT / "dashboard" / "migrations"), render_as_batch=True)
+    migrate.init_app(app, db, directory=str(resource("migrations")), render_as_batch=True)
     with app.app_context():
         app.extensions["chinqit"] = open_services(settings)
     app.before_request(_mark_reading)

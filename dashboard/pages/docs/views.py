@@ -22,12 +22,12 @@ from dashboard.pages.ui import failure_reasons
 from dashboard.pages.web import access, htmx, locale
 from dashboard.pages.webhooks import views
 from dashboard.providers.sandbox import ENDINGS
-from dashboard.settings import ROOT
+from dashboard.resources import resource
 
 T = TypeVar("T")
 URL = "/docs"
 DESCRIBE = "chinqit_describe"  # the application's extension that makes the OpenAPI document
-CODE = ROOT / "templates" / "docs" / "code"
+CODE = resource("templates/docs/code")
 SOURCES = {
     "curl": "sh",
     "python": "py",

