@@ -120,6 +120,14 @@ def test_each_locked_package_has_one_version_and_hashes_and_no_address(lock: str
     assert not re.search(r"://|^\s*-(?!-hash)", text, re.M)
 
 
+def test_the_pythons_are_those_of_the_readme_and_of_make_lock() -> None:
+    (sentence,) = re.findall(r"This needs Python (.+?) \(", (ROOT / "README.md").read_text())
+    minors = [python.rpartition(".")[0] for python in PYTHONS]
+    assert re.findall(r"3\.\d+", sentence) == minors
+    (proved,) = re.findall(r"^PYTHONS := (.+)$", (ROOT / "Makefile").read_text(), re.M)
+    assert proved.split() == [PYTHONS[0], *minors[1:]]
+
+
 def test_both_locks_agree() -> None:
     run, dev = ({str(pin) for pin, _ in locked((ROOT / lock).read_text())} for lock in LOCKS)
     assert run - dev == set()
