@@ -29,7 +29,7 @@ from sqlalchemy import select
 from dashboard.gateway.otp.codes import Keyring
 from dashboard.models.messages import Message
 from dashboard.models.otp import Otp
-from dashboard.settings import ROOT
+from dashboard.resources import ROOT
 from tests.bench import load
 from tests.bench.load import Load
 from tests.support.postgres import Postgres

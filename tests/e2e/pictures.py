@@ -22,7 +22,7 @@ from dashboard.gateway.api_keys.usage import KeyUse
 from dashboard.gateway.otp.codes import Keyring
 from dashboard.models.api_keys import ApiKey
 from dashboard.models.messages import Message
-from dashboard.settings import ROOT
+from dashboard.resources import ROOT
 from tests.support.browser import CHROMIUM, FLAGS, NARROW
 from tests.support.stack import Stack
 

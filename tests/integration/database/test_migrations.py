@@ -13,7 +13,8 @@ from alembic.script import ScriptDirectory
 from sqlalchemy import Engine, create_engine, inspect
 
 from dashboard.db import Base, engine_options
-from dashboard.settings import ROOT, Settings, prepare_home
+from dashboard.resources import ROOT
+from dashboard.settings import Settings, prepare_home
 from tests.support.stack import migrate
 
 FOLDER = ROOT / "dashboard" / "migrations"

@@ -8,7 +8,8 @@ from pathlib import Path
 
 import pytest
 
-from dashboard.settings import ROOT, prepare_home
+from dashboard.resources import ROOT
+from dashboard.settings import prepare_home
 
 
 def run(home: Path, *arguments: str) -> subprocess.CompletedProcess[str]:

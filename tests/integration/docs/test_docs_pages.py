@@ -28,7 +28,7 @@ from dashboard.pages.docs import code_samples, reference, search, views
 from dashboard.pages.ui import failure_reasons
 from dashboard.pages.webhooks import views as webhooks
 from dashboard.providers.sandbox import ENDINGS
-from dashboard.settings import ROOT
+from dashboard.resources import ROOT
 from tests.support.app_certificates import DEBUG, SHOP
 from tests.support.dashboard_client import PARTIAL, Browser, World
 from tests.support.phones import new_phone

@@ -13,7 +13,7 @@ from dashboard.db import utcnow
 from dashboard.extensions import Services
 from dashboard.models.delivery import FailedAttempt
 from dashboard.pages.ui import failure_reasons
-from dashboard.settings import ROOT
+from dashboard.resources import ROOT
 from tests.support.dashboard_client import Browser, World
 
 RAISES = ("Refused", "NotSent", "OutcomeUnknown", "State")

@@ -14,7 +14,7 @@ from sqlalchemy.exc import OperationalError
 from werkzeug.test import TestResponse
 
 from dashboard.pages.registry import PAGES
-from dashboard.settings import ROOT
+from dashboard.resources import ROOT
 from tests.support.dashboard_client import PARTIAL, Browser
 
 

@@ -14,7 +14,8 @@ from openapi_spec_validator import OpenAPIV31SpecValidator
 
 from dashboard.api.openapi.document import shown_path
 from dashboard.app import create_app
-from dashboard.settings import ROOT, Settings, prepare_home
+from dashboard.resources import ROOT
+from dashboard.settings import Settings, prepare_home
 from tests.fuzz.generated import fuzz
 from tests.support.stack import Client, Stack
 

@@ -22,7 +22,7 @@ import httpx
 import pytest
 
 from dashboard.resources import ROOT
-from tests.stack import KEPT, free_port, until
+from tests.support.stack import KEPT, free_port, until
 
 pytestmark = pytest.mark.timeout(240)
 VERSION = tomllib.loads((ROOT / "pyproject.toml").read_text())["project"]["version"]

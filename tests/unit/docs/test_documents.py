@@ -21,7 +21,8 @@ from dashboard.cli.registry import main
 from dashboard.gateway import workers
 from dashboard.providers.registry import describe
 from dashboard.providers.sandbox import ENDINGS
-from dashboard.settings import ROOT, SECRETS, Settings, prepare_home
+from dashboard.resources import ROOT
+from dashboard.settings import SECRETS, Settings, prepare_home
 
 README = (ROOT / "README.md").read_text()
 PAGES = sorted(ROOT.glob("*.md"))
