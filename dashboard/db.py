@@ -24,10 +24,12 @@ from sqlalchemy import (
     event,
     text,
 )
+from sqlalchemy.dialects import postgresql, sqlite
 from sqlalchemy.engine import Connection, Dialect, make_url
 from sqlalchemy.engine.interfaces import DBAPIConnection
+from sqlalchemy.exc import SQLAlchemyError
 from sqlalchemy.orm import DeclarativeBase, Session, sessionmaker
-from sqlalchemy.pool import ConnectionPoolEntry
+from sqlalchemy.pool import ConnectionPoolEntry, Pool
 from sqlalchemy.types import TypeDecorator
 
 Sessions = sessionmaker[Session]
@@ -77,8 +79,26 @@ def execute_dml(session: Executor, statement: Executable, told: dict[str, Any] |
     return cast("CursorResult[Any]", session.execute(statement, told)).rowcount
 
 
+def insert(executor: Executor, table: Table) -> postgresql.Insert:
+    """An INSERT that knows ON CONFLICT; SQLAlchemy has one a database, which differ in nothing that is used here."""
+    dialect = executor.dialect if isinstance(executor, Connection) else executor.get_bind().dialect
+    return postgresql.insert(table) if dialect.name == "postgresql" else cast(postgresql.Insert, sqlite.insert(table))
+
+
+def pool_of(executor: Executor) -> Pool:
+    """The connection pool, which tells one database of a process from another."""
+    return executor.engine.pool if isinstance(executor, Connection) else executor.get_bind().engine.pool
+
+
 def utcnow() -> datetime:
     return datetime.now(UTC)
+
+
+def error_reason(error: SQLAlchemyError) -> str:
+    """The driver's own first line, such as `database or disk is full`; it holds no value of a statement."""
+    original = getattr(error, "orig", None)
+    lines = str(original or "").strip().splitlines()
+    return lines[0] if lines else type(original or error).__name__
 
 
 def partial(condition: str) -> dict[str, Any]:

@@ -5,14 +5,14 @@ Reading them costs nothing: a process keeps them for a second.
 
 from __future__ import annotations
 
-import time
 from dataclasses import asdict, dataclass, fields
 from typing import Any
-from weakref import WeakKeyDictionary
 
 from sqlalchemy import select
 from sqlalchemy.orm import Session
 
+from dashboard import db
+from dashboard.cache import TimedCache
 from dashboard.db import core_table, utcnow
 from dashboard.models.site_settings import Setting
 
@@ -35,16 +35,12 @@ LEAST_DAYS = {"texts_days": 2, "numbers_days": 8, "sandbox_days": 1}  # texts ma
 MOST_DAYS = 3_650
 _SETTINGS = core_table(Setting)
 ALL = select(_SETTINGS.c.name, _SETTINGS.c.value)
-_known: WeakKeyDictionary[Any, tuple[float, Preferences]] = WeakKeyDictionary()  # by connection pool
+remembered = TimedCache[Any, Preferences](LOOK_EVERY, weak_keys=True)  # by connection pool
 
 
 def current(session: Session) -> Preferences:
     """As they are, or were a second ago."""
-    pool, now = session.get_bind().pool, time.monotonic()  # type: ignore[union-attr]
-    known = _known.get(pool)
-    if known is None or now - known[0] >= LOOK_EVERY:
-        known = _known[pool] = (now, read(session))
-    return known[1]
+    return remembered.find(db.pool_of(session), lambda: read(session))
 
 
 def read(session: Session) -> Preferences:
@@ -60,4 +56,4 @@ def save(session: Session, wanted: Preferences, by: str | None = None) -> None:
         if value != before[name]:
             session.merge(Setting(name=name, value=value, changed_at=utcnow(), changed_by=by))
     session.flush()
-    _known.pop(session.get_bind().pool, None)  # type: ignore[union-attr]
+    remembered.forget(db.pool_of(session))

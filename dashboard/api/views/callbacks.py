@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 import logging
-import threading
+from math import inf
 from typing import cast
 
 from flask import Blueprint, Response, request
 from sqlalchemy.exc import SQLAlchemyError
 
 from dashboard.api.errors import database_down, failure, finish
+from dashboard.cache import TimedCache
 from dashboard.db import read_session
 from dashboard.extensions import services
 from dashboard.gateway.carriers import carriers
@@ -26,8 +27,7 @@ LARGEST = 256 * 1024  # bytes; Meta puts many reports into one call
 
 bp = Blueprint("callbacks", __name__, url_prefix="/callbacks")
 bp.after_request(finish)
-_lock = threading.Lock()
-_listeners: dict[int, tuple[int, ReportListener]] = {}  # by carrier, with the version they were built from
+_listeners = TimedCache[tuple[int, int], ReportListener](inf, most=100)  # by carrier and version of its settings
 
 
 @bp.route("/<hook>", methods=["GET", "POST"], provide_automatic_options=False)
@@ -62,9 +62,7 @@ def _answer(carrier: Carrier, listener: ReportListener) -> Response:
 
 def _listener(carrier: Carrier) -> ReportListener:
     """What reads this carrier's callbacks, kept until its settings change."""
-    with _lock:
-        version, listener = _listeners.get(carrier.id, (0, None))
-        if listener is None or version != carrier.version:
-            listener = cast(ReportListener, carriers.build(carriers.cipher(services().settings), carrier, Alone()))
-            _listeners[carrier.id] = (carrier.version, listener)
-        return listener
+    cipher = carriers.cipher(services().settings)
+    return _listeners.find(
+        (carrier.id, carrier.version), lambda: cast(ReportListener, carriers.build(cipher, carrier, Alone()))
+    )

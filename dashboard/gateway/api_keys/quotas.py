@@ -3,13 +3,12 @@
 from __future__ import annotations
 
 from datetime import date, datetime, timedelta
-from typing import Any
 
 from sqlalchemy import select, update
-from sqlalchemy.dialects import postgresql, sqlite
+from sqlalchemy.dialects.postgresql import Insert
 from sqlalchemy.orm import Session
 
-from dashboard.db import utcnow
+from dashboard.db import core_table, insert, utcnow
 from dashboard.gateway.api_keys.authentication import Caller
 from dashboard.models.api_keys import ApiKey, KeyDay
 
@@ -66,9 +65,8 @@ def used_today(session: Session, key: ApiKey) -> dict[str, int]:
     return {"message": 0, "otp": 0} | {row.kind: row.used for row in session.execute(rows)}
 
 
-def _insert_day(session: Session, caller: Caller, kind: str, day: date, used: int) -> Any:
-    dialect = postgresql if session.get_bind().dialect.name == "postgresql" else sqlite
-    return dialect.insert(KeyDay).values(key_id=caller.id, day=day, kind=kind, used=used)
+def _insert_day(session: Session, caller: Caller, kind: str, day: date, used: int) -> Insert:
+    return insert(session, core_table(KeyDay)).values(key_id=caller.id, day=day, kind=kind, used=used)
 
 
 def _seconds_left(now: datetime) -> int:

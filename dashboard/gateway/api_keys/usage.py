@@ -9,10 +9,9 @@ from dataclasses import dataclass
 from datetime import date, datetime, timedelta
 
 from sqlalchemy import Integer, cast, func, or_, select, text, update
-from sqlalchemy.dialects import postgresql, sqlite
 from sqlalchemy.orm import Session
 
-from dashboard.db import core_table, execute_dml, utcnow
+from dashboard.db import core_table, execute_dml, insert, utcnow
 from dashboard.models.api_keys import FROM_APP, ApiKey, KeyCaller
 
 MOST_A_MINUTE = 10  # new pairs that a process notes of a key; what is beyond is noted in a later minute
@@ -94,9 +93,8 @@ def record(session: Session, sighting: KeyUse) -> None:
         session, sighting, now.date()
     ):
         return
-    dialect = postgresql if session.get_bind().dialect.name == "postgresql" else sqlite
     row = {**told, "from_app": bool(APPS.search(sighting.agent)), "first_at": now, "last_at": now}
-    session.execute(dialect.insert(_CALLERS).values(**row).on_conflict_do_nothing())
+    session.execute(insert(session, _CALLERS).values(**row).on_conflict_do_nothing())
 
 
 def agents(session: Session, key_id: str) -> list[UsageEntry]:

@@ -12,11 +12,10 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import datetime
 
-from sqlalchemy import Executable, bindparam, select
-from sqlalchemy.dialects import postgresql, sqlite
+from sqlalchemy import select
 from sqlalchemy.orm import Session, joinedload
 
-from dashboard.db import UtcDateTime, core_table, utcnow
+from dashboard.db import core_table, insert, utcnow
 from dashboard.models.limits import LimitRejection
 
 SLOTS = {"minute": 60, "hour": 600, "day": 3_600, "cap": 3_600}  # seconds
@@ -57,30 +56,7 @@ class _Lately:
 
 
 _lately = _Lately()
-_VALUES = {
-    "key_id": bindparam("key_id"),
-    "phone": bindparam("phone"),
-    "channel": bindparam("channel"),
-    "window": bindparam("window"),
-    "slot": bindparam("slot"),
-    "quota": bindparam("quota"),
-    "times": bindparam("times"),
-    "at": bindparam("at", type_=UtcDateTime),
-}
-
-
-def _upsert(dialect: str) -> Executable:
-    rows = core_table(LimitRejection)
-    insert = (postgresql if dialect == "postgresql" else sqlite).insert(rows).values(_VALUES)
-    changed = {"times": rows.c.times + insert.excluded.times, "at": insert.excluded.at, "quota": insert.excluded.quota}
-    upsert: Executable = insert.on_conflict_do_update(
-        index_elements=["key_id", "phone", "channel", "window", "slot"],
-        set_=changed,
-    )
-    return upsert
-
-
-_UPSERTS = {dialect: _upsert(dialect) for dialect in ("sqlite", "postgresql")}
+_REJECTIONS = core_table(LimitRejection)
 
 
 def record(session: Session, refused: Rejection) -> None:
@@ -89,8 +65,14 @@ def record(session: Session, refused: Rejection) -> None:
     if times:
         now = utcnow()
         slot = int(now.timestamp()) // SLOTS[refused.window]
-        told = {**vars(refused), "slot": slot, "times": times, "at": now}
-        session.connection().execute(_UPSERTS[session.get_bind().dialect.name], told)
+        first = insert(session, _REJECTIONS).values(**vars(refused), slot=slot, times=times, at=now)
+        counted_up = {
+            "times": _REJECTIONS.c.times + first.excluded.times,
+            "at": first.excluded.at,
+            "quota": first.excluded.quota,
+        }
+        same = ("key_id", "phone", "channel", "window", "slot")
+        session.connection().execute(first.on_conflict_do_update(index_elements=same, set_=counted_up))
 
 
 def latest(session: Session, limit: int) -> list[LimitRejection]:

@@ -5,16 +5,16 @@ Sending looks nothing up: a process keeps the wordings in force and asks once a 
 
 from __future__ import annotations
 
-import time
 from collections.abc import Collection
 from dataclasses import dataclass, replace
+from math import inf
 from typing import Any
-from weakref import WeakKeyDictionary
 
 from sqlalchemy import func, select
 from sqlalchemy.orm import Session, joinedload
 
-from dashboard.db import core_table, lock
+from dashboard.cache import TimedCache
+from dashboard.db import core_table, lock, pool_of
 from dashboard.gateway.otp import template_rules
 from dashboard.models.api_keys import ApiKey
 from dashboard.models.otp import Otp, OtpTemplate
@@ -57,15 +57,6 @@ class NewWording:
     brand: str = ""
 
 
-@dataclass
-class _Known:
-    """The wordings in force in one database, as this process last saw them."""
-
-    looked_at: float
-    newest: int
-    wordings: dict[Subject, Template]
-
-
 BUILT_IN = {language: Template(None, body) for language, body in template_rules.TEXTS.items()}
 _VERSIONS = core_table(OtpTemplate)
 NEWEST = select(func.max(_VERSIONS.c.id))
@@ -73,7 +64,10 @@ IN_FORCE = select(_VERSIONS).where(
     _VERSIONS.c.id.in_(select(func.max(_VERSIONS.c.id)).group_by(_VERSIONS.c.key_id, _VERSIONS.c.language)),
     _VERSIONS.c.body.is_not(None),
 )
-_known: WeakKeyDictionary[Any, _Known] = WeakKeyDictionary()  # by connection pool
+newest = TimedCache[Any, int](LOOK_EVERY, weak_keys=True)  # by connection pool
+wordings_by_pool = TimedCache[Any, tuple[int, dict[Subject, Template]]](
+    inf, weak_keys=True
+)  # by pool: newest id, in force
 
 
 def current(session: Session, key_id: str | None, language: str, brand: str | None = None) -> Template:
@@ -147,16 +141,15 @@ def otps_of(session: Session, message_ids: Collection[int]) -> dict[int, Otp]:
 
 
 def _in_force(session: Session) -> dict[Subject, Template]:
-    pool, now = session.get_bind().pool, time.monotonic()  # type: ignore[union-attr]
-    known = _known.get(pool)
-    if known is not None and now - known.looked_at < LOOK_EVERY:
-        return known.wordings
-    newest = session.connection().execute(NEWEST).scalar() or 0
-    if known is None or known.newest != newest:
-        rows = session.connection().execute(IN_FORCE)
-        wordings = {(row.key_id, row.language): Template(row.id, row.body, row.brand) for row in rows}
-        known = _Known(now, newest, wordings)
-    else:
-        known = _Known(now, newest, known.wordings)
-    _known[pool] = known
-    return known.wordings
+    """As of at most LOOK_EVERY ago; the versions themselves are read only when there is a newer one."""
+    pool = pool_of(session)
+    version = newest.find(pool, lambda: session.connection().execute(NEWEST).scalar() or 0)
+    known = wordings_by_pool.get(pool)
+    if known is None or known[0] != version:
+        known = wordings_by_pool.renew(pool, lambda: (version, _read(session)))
+    return known[1]
+
+
+def _read(session: Session) -> dict[Subject, Template]:
+    rows = session.connection().execute(IN_FORCE)
+    return {(row.key_id, row.language): Template(row.id, row.body, row.brand) for row in rows}

@@ -15,10 +15,9 @@ from datetime import datetime, timedelta
 from typing import Any
 
 from sqlalchemy import Row, bindparam, case, delete, func, or_, select, text, update
-from sqlalchemy.dialects import postgresql, sqlite
 from sqlalchemy.orm import Session
 
-from dashboard.db import Sessions, UtcDateTime, core_table, utcnow
+from dashboard.db import Sessions, UtcDateTime, core_table, insert, utcnow
 from dashboard.models.messages import UNTALLIED as CHANGED_MESSAGES
 from dashboard.models.messages import Message
 from dashboard.models.otp import UNTALLIED as JUDGED_OTPS
@@ -214,9 +213,8 @@ def forget_old(session: Session) -> None:
 
 def _adding(session: Session, model: type[StatisticsBucket | StatisticsReason], names: tuple[str, ...]) -> Any:
     """An insert that adds to a row which is there already."""
-    dialect = postgresql if session.get_bind().dialect.name == "postgresql" else sqlite
     target = core_table(model)
-    statement = dialect.insert(target)
+    statement = insert(session, target)
     added = {name: target.c[name] + statement.excluded[name] for name in names}
     return statement.on_conflict_do_update(index_elements=list(target.primary_key.columns), set_=added)
 

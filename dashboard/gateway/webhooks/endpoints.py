@@ -12,10 +12,9 @@ from datetime import datetime, timedelta
 import httpx
 from cryptography.fernet import Fernet
 from sqlalchemy import ColumnElement, and_, delete, exists, func, literal, or_, select, update
-from sqlalchemy.dialects import postgresql, sqlite
 from sqlalchemy.orm import Session, joinedload, selectinload
 
-from dashboard.db import UtcDateTime, lock, utcnow
+from dashboard.db import UtcDateTime, core_table, insert, lock, utcnow
 from dashboard.gateway import encryption
 from dashboard.gateway.webhooks import events, queue, signing
 from dashboard.models.webhooks import WebhookAttempt, WebhookDelivery, WebhookEndpoint, WebhookEvent, WebhookSecret
@@ -309,8 +308,9 @@ def _send_again(session: Session, endpoint: WebhookEndpoint, chosen: ColumnEleme
     rows = select(
         WebhookEvent.id, literal(endpoint.id), WebhookEvent.message_id, literal(now, UtcDateTime), literal(0)
     ).where(WebhookEvent.key_id == endpoint.key_id, chosen)
-    dialect = postgresql if session.get_bind().dialect.name == "postgresql" else sqlite
-    inserting = dialect.insert(WebhookDelivery).from_select(names, rows.order_by(WebhookEvent.id).limit(MOST_REPLAYED))
+    inserting = insert(session, core_table(WebhookDelivery)).from_select(
+        names, rows.order_by(WebhookEvent.id).limit(MOST_REPLAYED)
+    )
     sent = inserting.on_conflict_do_update(
         index_elements=[WebhookDelivery.event_id, WebhookDelivery.endpoint_id], set_={"due_at": now, "tries": 0}
     )

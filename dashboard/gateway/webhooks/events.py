@@ -18,7 +18,8 @@ from sqlalchemy import bindparam, insert, select
 from sqlalchemy.engine import Connection
 from sqlalchemy.orm import Session
 
-from dashboard.db import Executor, core_table, iso, utcnow
+from dashboard.cache import TimedCache
+from dashboard.db import Executor, core_table, iso, pool_of, utcnow
 from dashboard.models.messages import Message
 from dashboard.models.otp import Otp
 from dashboard.models.webhooks import WebhookDelivery, WebhookEndpoint, WebhookEvent
@@ -47,6 +48,7 @@ CODE = select(_OTPS.c.language, _OTPS.c.attempts, _OTPS.c.verified_at).where(_OT
 INSERT = insert(core_table(WebhookEvent)).returning(core_table(WebhookEvent).c.id)
 DELIVER = insert(core_table(WebhookDelivery))
 
+remembered = TimedCache[Any, Listening](KNOWN_WITHIN, weak_keys=True)  # by connection pool
 _written = itertools.count()
 _last = -1
 
@@ -57,7 +59,7 @@ def record(session: Executor, key_id: str, message_id: int, *kinds: str) -> None
     Call it in the transaction that changed the row; then let the caller's door ring the lane `webhooks`.
     """
     connection = session.connection() if isinstance(session, Session) else session
-    wanted = _listening(connection).get(key_id)
+    wanted = remembered.find(pool_of(connection), lambda: _listening(connection)).get(key_id)
     if wanted is None or wanted.isdisjoint(kinds):
         return
     listeners = connection.execute(LISTENERS, {"for_key": key_id}).all()
@@ -102,16 +104,11 @@ def written() -> int:
 
 
 def _listening(connection: Connection) -> Listening:
-    """Which keys have endpoints, as of at most KNOWN_WITHIN ago. A connection is used by one thread at a time."""
-    kept: tuple[float, Listening] | None = connection.info.get("listening")
-    if kept is not None and time.monotonic() < kept[0]:
-        return kept[1]
-    found: dict[str, set[str]] = {}
+    """The kinds of events that the endpoints of each key want; keys without endpoints are left out."""
+    wanted: dict[str, set[str]] = {}
     for key_id, kinds in connection.execute(ALL_LISTENERS):
-        found.setdefault(key_id, set()).update(kinds)
-    listening = {key_id: frozenset(kinds) for key_id, kinds in found.items()}
-    connection.info["listening"] = (time.monotonic() + KNOWN_WITHIN, listening)
-    return listening
+        wanted.setdefault(key_id, set()).update(kinds)
+    return {key_id: frozenset(kinds) for key_id, kinds in wanted.items()}
 
 
 def _data(connection: Connection, kind: str, message: Any) -> dict[str, Any]:

@@ -6,12 +6,14 @@ import json
 from collections.abc import Callable
 from dataclasses import dataclass
 from functools import cache
+from math import inf
 from typing import Any, TypeVar, cast
 
 from flask import Blueprint, abort, current_app, g, redirect, render_template, request, url_for
 from flask.typing import ResponseReturnValue
 from flask_babel import lazy_gettext as _l
 
+from dashboard.cache import TimedCache
 from dashboard.extensions import services, session
 from dashboard.gateway.limits.rate_limit import WINDOWS
 from dashboard.gateway.otp import retriever_hash, template_rules
@@ -189,10 +191,8 @@ def _text(name: str) -> str:
 
 def _kept(name: str, make: Callable[[], T]) -> T:
     """Made once a process; it follows from the code and the settings alone."""
-    kept = cast("dict[str, T]", current_app.extensions.setdefault("chinqit_docs", {}))
-    if name not in kept:
-        kept[name] = make()
-    return kept[name]
+    kept: TimedCache[str, T] = current_app.extensions.setdefault("chinqit_docs", TimedCache(inf))
+    return kept.find(name, make)
 
 
 def _doctor() -> dict[str, Any]:

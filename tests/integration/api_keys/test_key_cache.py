@@ -10,8 +10,9 @@ from typing import Any
 import pytest
 from sqlalchemy import Engine, event
 
+from dashboard import cache as caches
 from dashboard.db import Sessions, reader_of
-from dashboard.gateway.api_keys import key_cache, keys
+from dashboard.gateway.api_keys import keys
 from dashboard.gateway.api_keys.authentication import UnknownKey
 from dashboard.gateway.api_keys.key_cache import KeyCache
 from dashboard.gateway.api_keys.keys import NewKey
@@ -37,7 +38,7 @@ def secret(sessions: Sessions) -> str:
 
 @pytest.fixture
 def cache(sessions: Sessions, monkeypatch: pytest.MonkeyPatch) -> KeyCache:
-    monkeypatch.setattr(key_cache, "TURN_SECONDS", 10.0)  # on a busy machine too
+    monkeypatch.setattr(caches, "WAIT_SECONDS", 10.0)  # on a busy machine too
     return KeyCache(reader_of(sessions.kw["bind"]))
 
 
@@ -57,7 +58,7 @@ def test_whoever_wants_it_fresh_looks(sessions: Sessions, cache: KeyCache, secre
 
 def test_nobody_waits_for_one_who_is_stuck(sessions: Sessions, secret: str) -> None:
     cache = KeyCache(reader_of(sessions.kw["bind"]))
-    with cache._looking:
+    with cache.remembered._asking:
         assert cache.find(secret, fresh=False).name == "shop"
 
 

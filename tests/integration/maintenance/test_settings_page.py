@@ -33,7 +33,7 @@ FORM = {
 
 @pytest.fixture(autouse=True)
 def no_waiting(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(site_settings, "LOOK_EVERY", 0.0)
+    monkeypatch.setattr(site_settings.remembered, "seconds", 0.0)
 
 
 def age(world: World, message: Message, days: float) -> None:
