@@ -116,3 +116,19 @@ class ConnectionState(StrEnum):
     OPENING = "opening"
     WAITING = "waiting"  # for a free bind
     BROKEN = "broken"
+
+
+class CarrierState(StrEnum):
+    """Of a carrier, over all processes."""
+
+    OPERATIONAL = "operational"
+    SLOW = "slow"
+    OPENING = "opening"
+    WAITING = "waiting"  # for a free bind
+    UNOPENED = "unopened"  # no worker has it yet
+    OFF = "off"
+    DOWN = "down"  # left alone for a while
+    TRYING = "trying"  # a try is due or under way
+    BROKEN = "broken"  # no connection comes about
+    CREDENTIALS = "credentials"  # they are refused
+    UNREADABLE = "unreadable"  # its settings were encrypted with another DATA_SECRET

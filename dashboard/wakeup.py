@@ -21,6 +21,7 @@ log = logging.getLogger(__name__)
 JOB = "jobs.deliver.drain"  # by name: the floors below know no jobs
 QUIET_SECONDS = 1.0
 TOGETHER_SECONDS = 0.003  # between two calls, so that one serves all who ask meanwhile
+PROBE_KEY = "chinqit:probe"
 PENDING_SECONDS = 5  # the longest that a lost wake-up silences a lane; the relay does not ask
 
 
@@ -77,10 +78,15 @@ class Wakeup:
 
     def is_reachable(self) -> bool:
         """Whether Redis answers."""
+        return self.fault() is None
+
+    def fault(self) -> str | None:
+        """Why Redis takes nothing, in its own words; None when it does. It is written to: a replica answers PING too."""
         try:
-            return bool(self.redis.ping())
-        except RedisError:
-            return False
+            self.redis.set(PROBE_KEY, 1, px=1_000)
+        except RedisError as error:
+            return str(error).rstrip(".") or type(error).__name__
+        return None
 
     def _queue(self, lane: str) -> Queue:
         return Queue(lane, connection=self.redis, serializer="json")

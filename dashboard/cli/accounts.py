@@ -6,11 +6,11 @@ import sys
 
 import click
 
-from dashboard.cli.core import JSON, database, example, fail, main, print_rows
+from dashboard.cli.core import JSON, database, example, fail, print_rows
 from dashboard.gateway.accounts import passwords, users
 
 
-@main.group("users")
+@click.group("users")
 def users_group() -> None:
     """Make and list administrators."""
 

@@ -13,14 +13,14 @@ import click
 from sqlalchemy.orm import Session
 
 from dashboard import db
-from dashboard.cli.core import JSON, database, example, fail, main, print_rows, told
+from dashboard.cli.core import JSON, database, echo_error, example, fail, print_rows
 from dashboard.db import utcnow
 from dashboard.gateway.api_keys import keys
 from dashboard.gateway.otp import template_rules, templates
 from dashboard.models.api_keys import ApiKey
 
 
-@main.group("keys")
+@click.group("keys")
 def keys_group() -> None:
     """Make, list, rotate and revoke API keys."""
 
@@ -125,7 +125,7 @@ def _show_secret(key: ApiKey, secret: str, as_json: bool) -> None:
         click.echo(json.dumps({"id": key.id, "name": key.name, "mode": key.mode, "key": secret}))
     else:
         click.echo(secret)
-        told(f"{key.name} ({key.mode}). Keep it: it is not shown again.")
+        echo_error(f"{key.name} ({key.mode}). Keep it: it is not shown again.")
 
 
 def _key_row(key: ApiKey) -> dict[str, Any]:

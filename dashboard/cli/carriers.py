@@ -11,7 +11,7 @@ from typing import Any
 import click
 from sqlalchemy.orm import Session
 
-from dashboard.cli.core import JSON, database, example, fail, main, phone_type, print_rows, told
+from dashboard.cli.core import JSON, database, echo_error, example, fail, phone_type, print_rows
 from dashboard.db import make_sessions, read_session, utcnow
 from dashboard.gateway.api_keys import keys
 from dashboard.gateway.carriers import carriers, health
@@ -36,7 +36,7 @@ WRONG = {
 }
 
 
-@main.group("providers")
+@click.group("providers")
 def providers_group() -> None:
     """Set up carriers: SMPP, WhatsApp, an Android phone, HTTP."""
 
@@ -87,9 +87,9 @@ def providers_add(kind: str, name: str, fields: Sequence[str], as_json: bool) ->
         click.echo(json.dumps(row, ensure_ascii=False))
         return
     click.echo(f"{name} is set up" + (f", the route of {', '.join(row['routes'])}." if row["routes"] else "."))
-    told(f"Try it: chinqit providers test {name} PHONE")
+    echo_error(f"Try it: chinqit providers test {name} PHONE")
     if row["callback"]:
-        told(f"Its callbacks go to {row['callback']}")
+        echo_error(f"Its callbacks go to {row['callback']}")
 
 
 @providers_group.command("list", epilog=example("chinqit providers list --json"))

@@ -6,12 +6,12 @@ import sys
 
 import click
 
-from dashboard.cli.core import JSON, example, fail, main, phone_type, print_rows, told
+from dashboard.cli.core import JSON, echo_error, example, fail, phone_type, print_rows
 
 SANDBOX_PHONES = ("+22238000101", "+22238000102")
 
 
-@main.command("contract-test", epilog=example("chinqit contract-test http://127.0.0.1:8000 cq_test_… --sandbox"))
+@click.command("contract-test", epilog=example("chinqit contract-test http://127.0.0.1:8000 cq_test_… --sandbox"))
 @click.argument("url")
 @click.argument("key", envvar="CHINQIT_KEY")
 @click.option("--phone", callback=phone_type, help="The number that texts go to.")
@@ -36,7 +36,7 @@ def contract_test(url: str, key: str, phone: str | None, code_phone: str | None,
     if phones[0] == phones[1]:
         raise click.UsageError("--phone and --code-phone must differ: the limits are tested on the second.")
     plan = runner.TestPlan(url.rstrip("/"), key, *phones, chosen["sandbox"], chosen["whatsapp"], chosen["current"])
-    told(f"This sends up to {runner.TEXTS} texts to {phones[0]} and {runner.CODES} codes to {phones[1]}.")
+    echo_error(f"This sends up to {runner.TEXTS} texts to {phones[0]} and {runner.CODES} codes to {phones[1]}.")
     if not chosen["yes"] and not key.startswith("cq_test_"):
         click.confirm("Go on?", abort=True, err=True)
     findings = runner.run(plan, registry.RULES)

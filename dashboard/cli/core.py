@@ -12,14 +12,14 @@ from sqlalchemy.exc import SQLAlchemyError
 from sqlalchemy.orm import Session
 
 from dashboard import supervisor
-from dashboard.db import make_sessions
+from dashboard.db import error_reason, make_sessions
 from dashboard.settings import Settings, SettingsError
 from dashboard.sms import numbers
 
 JSON = click.option("--json", "as_json", is_flag=True, help="Print JSON.")
 
 
-class Cli(click.Group):
+class CommandGroup(click.Group):
     """Turns the refusals that a person can mend into one line on stderr."""
 
     def invoke(self, ctx: click.Context) -> Any:
@@ -28,16 +28,7 @@ class Cli(click.Group):
         except (SettingsError, supervisor.StartFailed) as error:
             raise click.ClickException(str(error)) from None
         except SQLAlchemyError as error:
-            raise click.ClickException(_database_trouble(error)) from None
-
-
-@click.group(cls=Cli, context_settings={"help_option_names": ["-h", "--help"], "max_content_width": 100})
-@click.version_option(package_name="chinqit", prog_name="chinqit")
-def main() -> None:
-    """Chinqit Gateway: SMS and one-time codes for Mauritania.
-
-    Settings come from the environment; see README.md.
-    """
+            raise click.ClickException(_database_advice(error)) from None
 
 
 def example(*lines: str) -> str:
@@ -45,11 +36,13 @@ def example(*lines: str) -> str:
     return "\b\nExample" + ("s" if len(lines) > 1 else "") + ":\n" + "\n".join(f"  {line}" for line in lines)
 
 
-def told(message: object) -> None:
+def echo_error(message: object) -> None:
+    """Say something to the person; stdout is for the answer."""
     click.echo(message, err=True)
 
 
 def fail(message: str) -> NoReturn:
+    """End the command with this message and exit code 1."""
     raise click.ClickException(message)
 
 
@@ -69,19 +62,19 @@ def phone_type(_ctx: click.Context, _param: click.Parameter, raw: str | None) ->
         raise click.BadParameter(str(error)) from None
 
 
-def _database_trouble(error: SQLAlchemyError) -> str:
-    reason = str(getattr(error, "orig", None) or type(error).__name__).strip().splitlines()[0]
+def _database_advice(error: SQLAlchemyError) -> str:
+    reason = error_reason(error)
     if "no such table" in reason or "does not exist" in reason:
         return f"The database has no tables yet ({reason}). Make them: chinqit init"
     return f"The database does not answer: {reason}. `chinqit doctor` looks closer."
 
 
 def print_rows(rows: list[dict[str, Any]], as_json: bool, empty: str) -> None:
-    """A table, or JSON; `empty` is told when there is nothing."""
+    """Print a table, or JSON; without rows, say `empty` to the person."""
     if as_json:
         click.echo(json.dumps(rows, ensure_ascii=False))
     elif not rows:
-        told(empty)
+        echo_error(empty)
     else:
         cells = [list(rows[0]), *([_cell(value) for value in row.values()] for row in rows)]
         widths = [max(len(row[i]) for row in cells) for i in range(len(cells[0]))]

@@ -6,14 +6,14 @@ import time
 
 import click
 
-from dashboard.cli.core import database, example, fail, main, told
+from dashboard.cli.core import database, echo_error, example, fail
 from dashboard.db import make_sessions
 from dashboard.dev import seed as seeding
 from dashboard.gateway.otp.codes import Keyring
 from dashboard.settings import Settings
 
 
-@main.group("dev")
+@click.group("dev")
 def dev_group() -> None:
     """Help developers of the gateway."""
 
@@ -38,6 +38,6 @@ def seed(messages: int, days: int, yes: bool) -> None:
 def _tell_of(messages: int) -> seeding.Tell:
     def tell(done: int) -> None:
         if done % 100_000 == 0 and done < messages:
-            told(f"{done:,} of {messages:,} ...")
+            echo_error(f"{done:,} of {messages:,} ...")
 
     return tell

@@ -11,14 +11,14 @@ import click
 from sqlalchemy.orm import Session
 
 from dashboard import db
-from dashboard.cli.core import JSON, database, example, fail, main, phone_type, print_rows
+from dashboard.cli.core import JSON, database, example, fail, phone_type, print_rows
 from dashboard.db import utcnow
 from dashboard.gateway.api_keys import keys
 from dashboard.gateway.limits import overrides, rate_limit
 from dashboard.models.limits import UNLIMITED, LimitOverride
 
 
-@main.group("limits")
+@click.group("limits")
 def limits_group() -> None:
     """Override how many codes a number may be sent (3 a minute, 10 an hour, 20 a day)."""
 

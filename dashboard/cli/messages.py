@@ -6,11 +6,11 @@ import json
 
 import click
 
-from dashboard.cli.core import JSON, database, example, fail, main
+from dashboard.cli.core import JSON, database, example, fail
 from dashboard.gateway.messages import status
 
 
-@main.group("messages")
+@click.group("messages")
 def messages_group() -> None:
     """Follow messages."""
 

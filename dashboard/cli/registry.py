@@ -1,9 +1,56 @@
-"""The `chinqit` command, one file a theme.
+"""The `chinqit` command and the list of its commands.
 
 Answers go to stdout, troubles to stderr; exit codes: 0 done, 1 failed, 2 misused.
 """
 
-from dashboard.cli import accounts, api_keys, carriers, contract_test, dev, limits, messages, service  # noqa: F401
-from dashboard.cli.core import main
+from __future__ import annotations
 
-__all__ = ["main"]
+import click
+
+from dashboard.cli import (
+    accounts,
+    api_keys,
+    carriers,
+    contract_test,
+    dev,
+    doctor,
+    limits,
+    messages,
+    migrate,
+    routing,
+    sandbox,
+    service,
+)
+from dashboard.cli.core import CommandGroup
+
+COMMANDS: tuple[click.Command, ...] = (
+    service.run,
+    service.init,
+    service.worker,
+    service.relay,
+    service.setup_link,
+    migrate.migrate,
+    doctor.doctor,
+    accounts.users_group,
+    api_keys.keys_group,
+    limits.limits_group,
+    messages.messages_group,
+    carriers.providers_group,
+    routing.routes_group,
+    sandbox.sandbox_group,
+    contract_test.contract_test,
+    dev.dev_group,
+)
+
+
+@click.group(cls=CommandGroup, context_settings={"help_option_names": ["-h", "--help"], "max_content_width": 100})
+@click.version_option(package_name="chinqit", prog_name="chinqit")
+def main() -> None:
+    """Chinqit Gateway: SMS and one-time codes for Mauritania.
+
+    Settings come from the environment; see README.md.
+    """
+
+
+for command in COMMANDS:
+    main.add_command(command)

@@ -10,7 +10,7 @@ import click
 from sqlalchemy.orm import Session
 
 from dashboard.cli.carriers import WRONG, _key_id
-from dashboard.cli.core import JSON, database, example, fail, main, phone_type, print_rows, told
+from dashboard.cli.core import JSON, database, echo_error, example, fail, phone_type, print_rows
 from dashboard.gateway.api_keys import keys
 from dashboard.gateway.messages import outbox
 from dashboard.gateway.routing import explain, rules
@@ -20,7 +20,7 @@ from dashboard.sms import numbers
 OPERATORS = {name.lower(): digit for digit, name in numbers.OPERATORS.items()}
 
 
-@main.group("routes")
+@click.group("routes")
 def routes_group() -> None:
     """Say which carriers take which messages."""
 
@@ -86,7 +86,7 @@ def routes_explain(phone_number: str, channel: str, key: str | None, as_json: bo
     if as_json:
         click.echo(json.dumps({"rule": rule, "carriers": rows}))
         return
-    told("rule: " + (" ".join(f"{name} {value}" for name, value in rule.items() if value) if rule else "none"))
+    echo_error("rule: " + (" ".join(f"{name} {value}" for name, value in rule.items() if value) if rule else "none"))
     print_rows(rows, False, "No rule covers it.")
 
 

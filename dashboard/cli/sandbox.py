@@ -7,13 +7,13 @@ import json
 import click
 
 from dashboard import db
-from dashboard.cli.core import JSON, example, main, phone_type, told
+from dashboard.cli.core import JSON, echo_error, example, phone_type
 from dashboard.db import make_sessions
 from dashboard.gateway.sandbox.inbox import SandboxInbox
 from dashboard.settings import Settings
 
 
-@main.group("sandbox")
+@click.group("sandbox")
 def sandbox_group() -> None:
     """Look at the sandbox phone."""
 
@@ -40,4 +40,4 @@ def sandbox_inbox(phone_number: str, as_json: bool) -> None:
     for row in rows:
         click.echo(f"{row['receivedAt']}  {row['channel']}\n{row['text']}\n")
     if not rows:
-        told(f"Nothing has arrived on {phone_number} yet.")
+        echo_error(f"Nothing has arrived on {phone_number} yet.")

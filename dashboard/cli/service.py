@@ -1,15 +1,15 @@
-"""Serve, prepare, examine."""
+"""chinqit run, init, worker, relay and setup-link."""
 
 from __future__ import annotations
 
-import json
 import os
 import sys
 
 import click
 
-from dashboard import checks, supervisor
-from dashboard.cli.core import JSON, example, fail, main, told
+from dashboard import supervisor
+from dashboard.cli import migrate
+from dashboard.cli.core import echo_error, example, fail
 from dashboard.db import make_sessions
 from dashboard.gateway import workers
 from dashboard.gateway.accounts import users
@@ -30,51 +30,44 @@ BANNER = """
 SETUP = "  Set up (once, 30 minutes)   {address}/dashboard/setup/{token}"
 
 
-@main.command(epilog=example("PORT=8080 chinqit run"))
+@click.command(epilog=example("PORT=8080 chinqit run"))
 def run() -> None:
     """Serve: web, workers, relay and, unless REDIS_URL is set, a Valkey of its own."""
     home = home_from_env()
     is_new = not (home / "secrets").exists()
     prepare_home(home)
     if is_new:
-        told(f"Prepared {home}")
+        echo_error(f"Prepared {home}")
     settings = Settings.from_env()
     parts = supervisor.Supervisor(settings)
     parts.reserve()
-    checks.migrate_if_needed(settings, told)
+    migrate.upgrade_if_needed(settings, echo_error)
     token = _setup_token(settings)
     sys.exit(parts.run(lambda: click.echo(_banner(settings, token))))
 
 
-@main.command(epilog=example("chinqit init"))
+@click.command(epilog=example("chinqit init"))
 def init() -> None:
     """Make the home folder, its secrets and the database; run again it changes nothing."""
     prepare_home(home_from_env())
-    checks.migrate_if_needed(Settings.from_env(), told)
+    migrate.upgrade_if_needed(Settings.from_env(), echo_error)
     click.echo(f"Ready in {home_from_env()}")
 
 
-@main.command(epilog=example("DATABASE_URL=postgresql://chinqit@/chinqit chinqit migrate"))
-def migrate() -> None:
-    """Bring the database to this version's tables."""
-    checks.migrate(Settings.from_env())
-    click.echo("The database is up to date.")
-
-
-@main.command(epilog=example("chinqit worker sms"))
+@click.command(epilog=example("chinqit worker sms"))
 @click.argument("lane", type=click.Choice(workers.LANES))
 def worker(lane: str) -> None:
     """Deliver what waits in one LANE, until ended."""
     os.execv(sys.executable, [*supervisor.MODULE, "jobs.worker", lane])  # noqa: S606
 
 
-@main.command(epilog=example("chinqit relay"))
+@click.command(epilog=example("chinqit relay"))
 def relay() -> None:
     """Ring workers for what waits, every second, until ended."""
     os.execv(sys.executable, [*supervisor.MODULE, "jobs.relay"])  # noqa: S606
 
 
-@main.command("setup-link", epilog=example("chinqit setup-link"))
+@click.command("setup-link", epilog=example("chinqit setup-link"))
 def setup_link() -> None:
     """Print a new one-time link for the first administrator."""
     settings = Settings.from_env()
@@ -82,20 +75,6 @@ def setup_link() -> None:
     if token is None:
         fail("There is an administrator already. Make another with: chinqit users create EMAIL --role owner")
     click.echo(f"{settings.address}/dashboard/setup/{token}")
-
-
-@main.command(epilog=example("chinqit doctor"))
-@JSON
-def doctor(as_json: bool) -> None:
-    """Say what is wrong with settings, database, Valkey, workers and clock, and what to do; exit 1 if anything is."""
-    findings = checks.examine()
-    if as_json:
-        click.echo(json.dumps([vars(finding) for finding in findings]))
-    for finding in [] if as_json else findings:
-        click.echo(f"{'ok   ' if finding.ok else 'WRONG'}  {finding.subject:<9} {finding.message}")
-        if finding.advice:
-            click.echo(f"       {'':<9} -> {finding.advice}")
-    sys.exit(0 if all(finding.ok for finding in findings) else 1)
 
 
 def _setup_token(settings: Settings) -> str | None:

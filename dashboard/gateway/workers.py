@@ -6,7 +6,7 @@ import os
 import socket
 from datetime import datetime, timedelta
 
-from sqlalchemy import delete, func, select
+from sqlalchemy import delete, func, insert, select
 from sqlalchemy.orm import Session
 
 from dashboard.db import utcnow
@@ -15,6 +15,7 @@ from dashboard.gateway.webhooks import queue
 from dashboard.models.monitoring import Process
 
 LANES = (*outbox.LANES, queue.LANE)  # each has workers of its own
+RELAY = "relay"
 BEAT_SECONDS = 3
 ALIVE = timedelta(seconds=10)
 
@@ -25,6 +26,14 @@ def name() -> str:
 
 def beat(session: Session, role: str, started_at: datetime) -> None:
     session.merge(Process(name=name(), role=role, started_at=started_at, beat_at=utcnow()))
+
+
+def prove_writable(session: Session) -> None:
+    """Write a row and take it away; raise what the database raises. Only the commit proves it, which is the caller's."""
+    session.execute(
+        insert(Process).values(name=f"probe {name()}"[:80], role="probe", started_at=utcnow(), beat_at=utcnow())
+    )
+    session.execute(delete(Process).where(Process.role == "probe"))
 
 
 def leave(session: Session) -> None:

@@ -19,7 +19,7 @@ from dashboard.gateway.carriers import carriers
 from dashboard.gateway.message_log import search
 from dashboard.gateway.message_log.search import Filters
 from dashboard.gateway.monitoring import alerts, carrier_status
-from dashboard.gateway.monitoring.alerts import Alert
+from dashboard.gateway.monitoring.alerts import Alert, AlertCode
 from dashboard.gateway.statistics import queries
 from dashboard.gateway.statistics.queries import Figures, Narrow, Period, total
 from dashboard.models.statistics import COUNTS, SEND, VERIFY
@@ -70,17 +70,18 @@ def _figures() -> dict[str, Any]:
     alive, lanes = workers.alive(session), alerts.lanes(session)
     rings = services().wakeup.is_reachable()
     ways = carrier_status.all_of(session, carriers.cipher(services().settings))
-    troubles = ([] if rings else [Alert("no_valkey")]) + alerts.alerts(session, lanes, alive)
-    troubles += alerts.carrier_alerts(session, ways)
+    troubles = alerts.alerts(session, lanes, alive, ways)
+    if not rings:
+        troubles.append(Alert(AlertCode.NO_VALKEY))
     return {
         "first_use": False,
-        "troubles": sorted(troubles, key=lambda trouble: not trouble.is_grave),
+        "troubles": troubles,
         "alive": alive,
         "rings": rings,
         "lanes": lanes,
         "waiting": sum(lane.count for lane in lanes),
         "waits": max((lane.waits for lane in lanes if lane.waits), default=None),
-        "carriers": alerts.ways_out(ways),
+        "carriers": alerts.carrier_tiles(ways),
         "failures": search.page(session, Filters(status="failed"), limit=FAILURES),
         **_hour(session, now),
         **_day(session, now),

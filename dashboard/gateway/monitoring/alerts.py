@@ -1,10 +1,11 @@
-"""What an administrator should know of at once: what waits, what runs, and what is about to go wrong."""
+"""What somebody should act on, as data: the dashboard and `chinqit doctor` word it, and judge nothing themselves."""
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
+from enum import StrEnum
 from urllib.parse import urlsplit
 
 from sqlalchemy import func, select
@@ -20,20 +21,58 @@ from dashboard.gateway.webhooks import endpoints
 from dashboard.models.api_keys import ApiKey
 from dashboard.models.messages import Message
 from dashboard.sms import numbers
+from dashboard.vocabulary import CarrierState
 
-LONG_WAIT = timedelta(minutes=1)
-SOON = timedelta(days=7)
-MOST_SKEW = timedelta(seconds=5)
-WEAK = 0.75  # of what an operator verifies as a rule
+LONG_WAIT = timedelta(minutes=1)  # of the oldest message that is due
+KEY_ENDS_SOON = timedelta(days=7)
+LARGEST_CLOCK_SKEW = timedelta(seconds=5)
+WEAK_SHARE = 0.75  # of the share of codes that an operator's numbers usually verify
 LEAST_CODES = 20  # in an hour: fewer say nothing
-MOST_STRAYS = 20  # in an hour; more say that receipts no longer find their messages
+MOST_UNMATCHED = 20  # receipts in an hour; more say that receipts no longer find their messages
 MOST_STRANDED = 1_000  # counted
-DISPLAY_STATE = {  # a carrier's standing as one of four
-    "operational": "operational",
-    "slow": "slow",
-    "off": "standby",
-    "opening": "standby",
-    "waiting": "standby",
+
+
+class AlertCode(StrEnum):
+    """What is the matter."""
+
+    NO_VALKEY = "no_valkey"
+    NO_WORKER = "no_worker"
+    NO_RELAY = "no_relay"
+    BACKLOG = "backlog"
+    CLOCK = "clock"  # it differs from the database's
+    CLOCK_BACK = "clock_back"  # it was set back: messages are dated in the future
+    NO_ROUTE = "no_route"
+    CARRIER_DOWN = "carrier_down"
+    CARRIER_CREDENTIALS = "carrier_credentials"
+    CARRIER_UNREADABLE = "carrier_unreadable"
+    UNMATCHED_RECEIPTS = "strays"
+    WEBHOOK_FAILING = "webhook_failing"
+    WEBHOOK_OFF = "webhook_off"
+    KEY_ENDS = "key_ends"
+    KEY_EMBEDDED = "key_embedded"
+
+
+GRAVE = frozenset(  # messages do not arrive
+    {
+        AlertCode.NO_WORKER,
+        AlertCode.NO_RELAY,
+        AlertCode.BACKLOG,
+        AlertCode.NO_ROUTE,
+        AlertCode.CARRIER_DOWN,
+        AlertCode.CARRIER_CREDENTIALS,
+        AlertCode.CARRIER_UNREADABLE,
+    }
+)
+OF_CARRIER_STATE = {
+    CarrierState.CREDENTIALS: AlertCode.CARRIER_CREDENTIALS,
+    CarrierState.UNREADABLE: AlertCode.CARRIER_UNREADABLE,
+}
+DISPLAY_STATE = {  # a carrier's state as one of four; the fourth is `failed`
+    CarrierState.OPERATIONAL: "operational",
+    CarrierState.SLOW: "slow",
+    CarrierState.OFF: "standby",
+    CarrierState.OPENING: "standby",
+    CarrierState.WAITING: "standby",
 }
 
 
@@ -48,7 +87,7 @@ class QueueDepth:
 
 @dataclass(frozen=True)
 class CarrierTile:
-    """A way out. `state` is operational, slow, standby or failed; the sandbox has no id."""
+    """Where messages leave the gateway. `state` is operational, slow, standby or failed; the sandbox has no id."""
 
     name: str
     state: str
@@ -57,13 +96,13 @@ class CarrierTile:
 
 @dataclass(frozen=True)
 class Alert:
-    """Something to act on. What `subject`, its `id`, `length` and `count` are depends on the code; `reason` is a
-    carrier's.
+    """Something to act on.
+
+    `subject` is the lane, carrier, key or host that it is about, `id` that of its page, `length` how long it lasts or
+    by how much a clock is wrong, and `reason` a carrier's code.
     """
 
-    # no_valkey, no_worker, no_relay, backlog, clock, clock_back, key_ends, key_embedded, webhook_failing, webhook_off,
-    # and those of carriers below
-    code: str
+    code: AlertCode
     subject: str = ""
     length: timedelta = timedelta(0)
     id: str = ""
@@ -72,56 +111,126 @@ class Alert:
 
     @property
     def is_grave(self) -> bool:
-        return self.code in ("no_worker", "no_relay", "backlog", "no_route", *CARRIER_FAULTS)
-
-
-CARRIER_FAULTS = ("carrier_down", "carrier_credentials", "carrier_unreadable")
+        return self.code in GRAVE
 
 
 def lanes(session: Session) -> list[QueueDepth]:
     """What waits, lane by lane."""
-    now, counts = utcnow(), outbox.waiting(session)
-    return [QueueDepth(name, count, _oldest(session, name, now) if count else None) for name, count in counts.items()]
-
-
-def ways_out(standings: list[CarrierStatus]) -> list[CarrierTile]:
-    """Where messages leave the gateway, the sandbox phone first."""
+    now = utcnow()
     return [
-        CarrierTile(carriers.SANDBOX, "operational"),
-        *(CarrierTile(one.carrier.name, DISPLAY_STATE.get(one.state, "failed"), one.carrier.id) for one in standings),
+        QueueDepth(name, count, _oldest(session, name, now) if count else None)
+        for name, count in outbox.waiting(session).items()
     ]
 
 
-def carrier_alerts(session: Session, standings: list[CarrierStatus]) -> list[Alert]:
-    """Carriers that take nothing, and why; receipts that fit nothing; messages that have no way out."""
+def carrier_tiles(statuses: Sequence[CarrierStatus]) -> list[CarrierTile]:
+    """Where messages leave the gateway, the sandbox phone first."""
+    tiles = [CarrierTile(carriers.SANDBOX, DISPLAY_STATE[CarrierState.OPERATIONAL])]
+    for status in statuses:
+        tiles.append(CarrierTile(status.carrier.name, DISPLAY_STATE.get(status.state, "failed"), status.carrier.id))
+    return tiles
+
+
+def alerts(
+    session: Session, depths: Iterable[QueueDepth], alive: Mapping[str, int], statuses: Sequence[CarrierStatus]
+) -> list[Alert]:
+    """All that the database tells, the gravest first."""
+    found = [
+        *worker_alerts(alive),
+        *backlog_alerts(depths),
+        *clock_alerts(session),
+        *key_alerts(session),
+        *webhook_alerts(session),
+        *carrier_alerts(statuses),
+        *route_alerts(session),
+    ]
+    return sorted(found, key=lambda alert: not alert.is_grave)
+
+
+def worker_alerts(alive: Mapping[str, int]) -> list[Alert]:
+    """Lanes without a worker, and whether the relay is missing; `alive` is what `workers.alive` returned."""
+    found = [Alert(AlertCode.NO_WORKER, lane) for lane in workers.LANES if not alive.get(lane)]
+    if not alive.get(workers.RELAY):
+        found.append(Alert(AlertCode.NO_RELAY))
+    return found
+
+
+def backlog_alerts(depths: Iterable[QueueDepth]) -> list[Alert]:
+    """Lanes in which something has been due for longer than LONG_WAIT."""
+    return [
+        Alert(AlertCode.BACKLOG, depth.name, depth.waits) for depth in depths if depth.waits and depth.waits > LONG_WAIT
+    ]
+
+
+def clock_alerts(session: Session) -> list[Alert]:
+    """This clock against PostgreSQL's, and against the newest message, which cannot be of tomorrow."""
+    now = utcnow()
+    if session.get_bind().dialect.name == "postgresql":
+        theirs = session.scalar(select(func.clock_timestamp()))
+        if theirs and abs(theirs - now) > LARGEST_CLOCK_SKEW:
+            return [Alert(AlertCode.CLOCK, length=abs(theirs - now))]
+    newest = session.scalar(select(Message.created_at).order_by(Message.id.desc()).limit(1))
+    if newest and newest > now + LARGEST_CLOCK_SKEW:
+        return [Alert(AlertCode.CLOCK_BACK, length=newest - now)]
+    return []
+
+
+def key_alerts(session: Session) -> list[Alert]:
+    """Keys that seem to be built into an app, and keys that end within KEY_ENDS_SOON."""
+    now = utcnow()
+    embedded = [
+        Alert(AlertCode.KEY_EMBEDDED, key.name, id=key.key_id, count=key.addresses)
+        for key in usage.exposed_keys(session)
+    ]
+    ending = select(ApiKey.id, ApiKey.name, ApiKey.expires_at).where(
+        ApiKey.revoked_at.is_(None), ApiKey.expires_at > now, ApiKey.expires_at <= now + KEY_ENDS_SOON
+    )
+    rows = session.execute(ending.order_by(ApiKey.expires_at))
+    return embedded + [Alert(AlertCode.KEY_ENDS, name, at - now, key_id) for key_id, name, at in rows if at]
+
+
+def webhook_alerts(session: Session) -> list[Alert]:
+    """Endpoints that fail or were disabled for it, by host: the rest of the address may hold a secret."""
     now, found = utcnow(), []
-    for one in standings:
-        name, identity = one.carrier.name, one.carrier.id
-        if one.is_faulty:
-            code = f"carrier_{one.state}" if one.state in ("credentials", "unreadable") else "carrier_down"
-            length = max(now - one.since, timedelta(0)) if one.since else timedelta(0)
-            found.append(Alert(code, name, length, str(identity), reason=one.code or ""))
-        if one.fresh_strays > MOST_STRAYS:
-            found.append(Alert("strays", name, id=str(identity), count=one.fresh_strays))
-    return found + _stranded(session)
+    for endpoint in endpoints.needing_attention(session):
+        code = AlertCode.WEBHOOK_OFF if endpoint.disabled_at else AlertCode.WEBHOOK_FAILING
+        since = endpoint.disabled_at or endpoint.failing_since or now
+        found.append(Alert(code, urlsplit(endpoint.url).netloc, now - since, endpoint.id))
+    return found
 
 
-def alerts(session: Session, waiting: list[QueueDepth], alive: Mapping[str, int]) -> list[Alert]:
-    """All that the database tells; the gravest first."""
-    found = [Alert("no_worker", lane) for lane in workers.LANES if not alive.get(lane)]
-    if not alive.get("relay"):
-        found.append(Alert("no_relay"))
-    for lane in waiting:
-        if lane.waits and lane.waits > LONG_WAIT:
-            found.append(Alert("backlog", lane.name, lane.waits))
-    return found + _clock(session) + _embedded_keys(session) + _ending_keys(session) + _webhooks(session)
+def carrier_alerts(statuses: Sequence[CarrierStatus]) -> list[Alert]:
+    """Carriers that take nothing, and those whose receipts fit no message."""
+    now, found = utcnow(), []
+    for status in statuses:
+        name, carrier_id = status.carrier.name, str(status.carrier.id)
+        if status.is_faulty:
+            code = OF_CARRIER_STATE.get(status.state, AlertCode.CARRIER_DOWN)
+            length = max(now - status.since, timedelta(0)) if status.since else timedelta(0)
+            found.append(Alert(code, name, length, carrier_id, reason=status.code or ""))
+        if status.fresh_strays > MOST_UNMATCHED:
+            found.append(Alert(AlertCode.UNMATCHED_RECEIPTS, name, id=carrier_id, count=status.fresh_strays))
+    return found
+
+
+def route_alerts(session: Session) -> list[Alert]:
+    """Lanes in which messages wait because no route leads to a carrier; the count stops at MOST_STRANDED."""
+    found = []
+    for lane in outbox.LANES:
+        stranded = select(Message.id).where(
+            Message.lane == lane, Message.due_at.is_not(None), Message.error_code == "no_route"
+        )
+        count = session.scalar(select(func.count()).select_from(stranded.limit(MOST_STRANDED).subquery())) or 0
+        if count:
+            found.append(Alert(AlertCode.NO_ROUTE, lane, count=count))
+    return found
 
 
 def operator_health(usual: float | None, hour: float | None, codes: int) -> str:
-    """How an operator does in this hour, by the share of codes typed in right: good, weak or quiet."""
+    """How an operator does in this hour, by the share of codes that were typed in right: good, weak or quiet."""
     if usual is None or hour is None or codes < LEAST_CODES:
         return "quiet"
-    return "weak" if hour < usual * WEAK else "good"
+    return "weak" if hour < usual * WEAK_SHARE else "good"
 
 
 def operators() -> dict[str, str]:
@@ -130,7 +239,7 @@ def operators() -> dict[str, str]:
 
 
 def _oldest(session: Session, lane: str, now: datetime) -> timedelta | None:
-    """By priority, since the index is: two looks instead of a walk."""
+    """How long the oldest message has been due. One query a priority, so that ix_messages_due answers it."""
     times = [
         session.scalar(select(func.min(Message.due_at)).where(Message.lane == part, Message.priority == priority))
         for part in outbox.parts(session, lane)
@@ -138,50 +247,3 @@ def _oldest(session: Session, lane: str, now: datetime) -> timedelta | None:
     ]
     oldest = min((at for at in times if at is not None), default=now)
     return max(now - oldest, timedelta(0))
-
-
-def _stranded(session: Session) -> list[Alert]:
-    """Messages that wait because no route leads anywhere; the count stops at MOST_STRANDED."""
-    found = []
-    for lane in outbox.LANES:
-        waiting = select(Message.id).where(
-            Message.lane == lane, Message.due_at.is_not(None), Message.error_code == "no_route"
-        )
-        count = session.scalar(select(func.count()).select_from(waiting.limit(MOST_STRANDED).subquery())) or 0
-        if count:
-            found.append(Alert("no_route", lane, count=count))
-    return found
-
-
-def _ending_keys(session: Session) -> list[Alert]:
-    now = utcnow()
-    ends = select(ApiKey.id, ApiKey.name, ApiKey.expires_at).where(
-        ApiKey.revoked_at.is_(None), ApiKey.expires_at > now, ApiKey.expires_at <= now + SOON
-    )
-    rows = session.execute(ends.order_by(ApiKey.expires_at))
-    return [Alert("key_ends", name, at - now, key_id) for key_id, name, at in rows if at]
-
-
-def _embedded_keys(session: Session) -> list[Alert]:
-    return [Alert("key_embedded", key.name, id=key.key_id, count=key.addresses) for key in usage.exposed_keys(session)]
-
-
-def _webhooks(session: Session) -> list[Alert]:
-    """By host: the rest of the address may hold a secret."""
-    now, found = utcnow(), []
-    for endpoint in endpoints.needing_attention(session):
-        off, since = endpoint.disabled_at, endpoint.failing_since
-        code = "webhook_off" if off else "webhook_failing"
-        found.append(Alert(code, urlsplit(endpoint.url).netloc, now - (off or since or now), endpoint.id))
-    return found
-
-
-def _clock(session: Session) -> list[Alert]:
-    """Against PostgreSQL's clock, and against the newest message, which cannot be of tomorrow."""
-    now = utcnow()
-    if session.get_bind().dialect.name == "postgresql":
-        theirs = session.scalar(select(func.clock_timestamp()))
-        if theirs and abs(theirs - now) > MOST_SKEW:
-            return [Alert("clock", length=abs(theirs - now))]
-    newest = session.scalar(select(Message.created_at).order_by(Message.id.desc()).limit(1))
-    return [Alert("clock_back", length=newest - now)] if newest and newest > now + MOST_SKEW else []

@@ -1,4 +1,4 @@
-"""How each carrier stands at this moment, put together from what workers and the relay write down of it."""
+"""The state of each carrier at this moment, from what workers and the relay have written down of it."""
 
 from __future__ import annotations
 
@@ -13,11 +13,20 @@ from dashboard.gateway.carriers import carriers, health, metrics
 from dashboard.gateway.carriers.metrics import Work
 from dashboard.gateway.delivery import receipts
 from dashboard.models.carriers import Carrier, CarrierConnection
+from dashboard.vocabulary import CarrierState, ConnectionState
 
 SLOW_SECONDS = 5.0  # for 95 of 100 answers
 HOUR = timedelta(hours=1)
 DAY = timedelta(days=1)
-FAULTY = frozenset({"down", "trying", "broken", "credentials", "unreadable"})
+FAULTY = frozenset(
+    {
+        CarrierState.DOWN,
+        CarrierState.TRYING,
+        CarrierState.BROKEN,
+        CarrierState.CREDENTIALS,
+        CarrierState.UNREADABLE,
+    }
+)
 CREDENTIALS = frozenset(
     {"http_401", "http_403", "whatsapp_0", "whatsapp_10", "whatsapp_190"}
     | {f"whatsapp_{number}" for number in range(200, 300)}
@@ -27,15 +36,10 @@ CREDENTIALS = frozenset(
 
 @dataclass(frozen=True)
 class CarrierStatus:
-    """A carrier with its `state`:
-
-    `operational`, `slow`; `opening`, `waiting` (for a free bind), `unopened` (no worker has it yet); `off`;
-    `down` (left alone until `until`), `trying` (a try is due or under way), `broken` (no session comes about),
-    `credentials` (they are refused), `unreadable` (sealed under another DATA_SECRET). `code` says why.
-    """
+    """A carrier with its state; `code` says why, where something is wrong."""
 
     carrier: Carrier
-    state: str
+    state: CarrierState
     code: str | None
     lines: list[CarrierConnection]
     work: Work  # of the last hour
@@ -52,56 +56,52 @@ class CarrierStatus:
 
     @property
     def until(self) -> datetime | None:
-        """When it is given a try again."""
-        return self.carrier.down_until if self.state in ("down", "credentials") else None
+        """When it is tried again."""
+        return self.carrier.down_until if self.state in (CarrierState.DOWN, CarrierState.CREDENTIALS) else None
 
 
-def all_of(session: Session, box: Fernet) -> list[CarrierStatus]:
+def all_of(session: Session, cipher: Fernet) -> list[CarrierStatus]:
     """Every carrier, by name."""
-    now, alive, work = utcnow(), health.lines(session), metrics.last_hour(session)
+    now, connections, work = utcnow(), health.lines(session), metrics.last_hour(session)
     strays = receipts.count_unmatched(session, now - DAY)
     fresh = receipts.count_unmatched(session, now - HOUR)
-    found = []
+    statuses = []
     for carrier in carriers.listed(session):
-        mine = [line for line in alive if line.carrier_id == carrier.id]
+        mine = [connection for connection in connections if connection.carrier_id == carrier.id]
         done = work.get(carrier.name, Work())
-        state, code = _state(carrier, box, mine, done, now)
+        state, code = _state(carrier, cipher, mine, done, now)
         counts = strays.get(carrier.name, 0), fresh.get(carrier.name, 0)
-        found.append(CarrierStatus(carrier, state, code, mine, done, *counts))
-    return found
+        statuses.append(CarrierStatus(carrier, state, code, mine, done, *counts))
+    return statuses
 
 
 def _state(
-    carrier: Carrier, box: Fernet, lines: list[CarrierConnection], work: Work, now: datetime
-) -> tuple[str, str | None]:
+    carrier: Carrier, cipher: Fernet, connections: list[CarrierConnection], work: Work, now: datetime
+) -> tuple[CarrierState, str | None]:
     if not carrier.enabled:
-        return "off", None
-    if not _is_readable(box, carrier):
-        return "unreadable", None
-    current = [line for line in lines if line.version == carrier.version]
-    broken = next((line.code for line in current if line.state == "broken"), None)
-    if carrier.down_since is not None or (broken and not any(line.state == "ready" for line in current)):
+        return CarrierState.OFF, None
+    try:
+        carriers.decrypted(cipher, carrier)
+    except carriers.UnreadableSettings:
+        return CarrierState.UNREADABLE, None
+    current = [connection for connection in connections if connection.version == carrier.version]
+    is_ready = any(connection.state == ConnectionState.READY for connection in current)
+    broken = next((connection.code for connection in current if connection.state == ConnectionState.BROKEN), None)
+    if carrier.down_since is not None or (broken and not is_ready):
         return _fault(carrier, broken, now)
-    if any(line.state == "ready" for line in current):
-        return ("slow" if (work.p95 or 0) > SLOW_SECONDS else "operational"), None
-    if not lines:
-        return "unopened", None
-    waiting = next((line for line in current if line.state == "waiting"), None)
-    return ("waiting", waiting.code) if waiting else ("opening", None)
+    if is_ready:
+        return (CarrierState.SLOW if (work.p95 or 0) > SLOW_SECONDS else CarrierState.OPERATIONAL), None
+    if not connections:
+        return CarrierState.UNOPENED, None
+    waiting = next((connection for connection in current if connection.state == ConnectionState.WAITING), None)
+    return (CarrierState.WAITING, waiting.code) if waiting else (CarrierState.OPENING, None)
 
 
-def _fault(carrier: Carrier, broken: str | None, now: datetime) -> tuple[str, str | None]:
+def _fault(carrier: Carrier, broken: str | None, now: datetime) -> tuple[CarrierState, str | None]:
+    """`broken` is the code of a connection that does not come about."""
     code = (carrier.down_code if carrier.down_since is not None else None) or broken
     if code in CREDENTIALS or broken in CREDENTIALS:
-        return "credentials", code if code in CREDENTIALS else broken
+        return CarrierState.CREDENTIALS, code if code in CREDENTIALS else broken
     if carrier.down_since is None:
-        return "broken", code
-    return ("down" if health.is_down(carrier, now) else "trying"), code
-
-
-def _is_readable(box: Fernet, carrier: Carrier) -> bool:
-    try:
-        carriers.decrypted(box, carrier)
-    except carriers.UnreadableSettings:
-        return False
-    return True
+        return CarrierState.BROKEN, code
+    return (CarrierState.DOWN if health.is_down(carrier, now) else CarrierState.TRYING), code

@@ -1,0 +1,224 @@
+"""chinqit doctor: what `monitoring.alerts` judges, in words, with what to do."""
+
+from __future__ import annotations
+
+import json
+import sys
+from collections.abc import Callable, Iterable, Mapping
+from dataclasses import dataclass
+from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
+
+import click
+from sqlalchemy.exc import SQLAlchemyError
+from sqlalchemy.orm import Session
+
+from dashboard import wakeup
+from dashboard.cli import migrate
+from dashboard.cli.core import JSON, example
+from dashboard.db import Sessions, error_reason, iso, make_sessions, read_session, utcnow
+from dashboard.gateway import workers
+from dashboard.gateway.carriers import carriers
+from dashboard.gateway.messages import outbox
+from dashboard.gateway.monitoring import alerts, carrier_status
+from dashboard.gateway.monitoring.alerts import Alert, AlertCode
+from dashboard.gateway.monitoring.carrier_status import CarrierStatus
+from dashboard.settings import Settings, SettingsError
+from dashboard.vocabulary import CarrierState
+
+
+@dataclass(frozen=True)
+class Finding:
+    """One thing that was looked at."""
+
+    subject: str
+    ok: bool
+    message: str
+    advice: str = ""
+
+
+@click.command(epilog=example("chinqit doctor"))
+@JSON
+def doctor(as_json: bool) -> None:
+    """Say what is wrong with settings, database, Valkey, workers and clock, and what to do; exit 1 if anything is."""
+    findings = examine()
+    if as_json:
+        click.echo(json.dumps([vars(finding) for finding in findings]))
+    else:
+        for finding in findings:
+            click.echo(f"{'ok   ' if finding.ok else 'WRONG'}  {finding.subject:<9} {finding.message}")
+            if finding.advice:
+                click.echo(f"       {'':<9} -> {finding.advice}")
+    sys.exit(0 if all(finding.ok for finding in findings) else 1)
+
+
+def examine() -> list[Finding]:
+    """Look at everything, in the order in which things depend on each other."""
+    try:
+        settings = Settings.from_env()
+    except SettingsError as error:
+        return [Finding("settings", False, str(error))]
+    findings = [
+        Finding("settings", True, f"home {settings.chinqit_home}, web {settings.address}"),
+        _timezone(settings),
+        _valkey(settings),
+    ]
+    sessions = make_sessions(settings.database_url)
+    database = _database(sessions, settings)
+    findings.append(database)
+    if database.ok:
+        for subject, look in LOOKS.items():
+            findings += _try(subject, look, sessions, settings)
+    return findings
+
+
+Look = Callable[[Session, Settings], Iterable[Finding]]
+
+
+def _try(subject: str, look: Look, sessions: Sessions, settings: Settings) -> list[Finding]:
+    """What one look finds; where the database fails it, that alone is lost."""
+    try:
+        with read_session(sessions) as session:
+            return list(look(session, settings))
+    except SQLAlchemyError as error:
+        return [Finding(subject, False, f"cannot be looked at: {error_reason(error)}", "Mend the database first.")]
+
+
+def _timezone(settings: Settings) -> Finding:
+    try:
+        ZoneInfo(settings.timezone)
+    except (OSError, ValueError, ZoneInfoNotFoundError):
+        advice = "Set TIMEZONE to one that there is, as Africa/Nouakchott."
+        return Finding("timezone", False, f"there is no {settings.timezone!r}", advice)
+    return Finding("timezone", True, settings.timezone)
+
+
+def _valkey(settings: Settings) -> Finding:
+    reason = wakeup.Wakeup(settings.redis_url).fault()
+    if reason is None:
+        return Finding("valkey", True, "answers")
+    advice = "It comes with `chinqit run`." if settings.embedded_valkey else "Check REDIS_URL and its server."
+    return Finding("valkey", False, f"does not answer ({reason}); messages go on, up to a second later each", advice)
+
+
+def _database(sessions: Sessions, settings: Settings) -> Finding:
+    """Whether it answers, has this version's tables, and can be written to."""
+    name = migrate.database_name(settings)
+    try:
+        with read_session(sessions) as session:
+            version, newest = migrate.database_version(session), migrate.newest_version()
+    except SQLAlchemyError as error:
+        message = f"{name} does not answer: {error_reason(error)}"
+        return Finding("database", False, message, "Check DATABASE_URL and its server.")
+    if version != newest:
+        is_newer = version is not None and version > newest
+        advice = "Update the gateway, or restore the backup." if is_newer else "Run: chinqit migrate"
+        return Finding("database", False, f"version {version or 'none'}, this gateway needs {newest}", advice)
+    try:
+        with sessions.begin() as session:
+            workers.prove_writable(session)
+    except SQLAlchemyError as error:
+        advice = "Make room on its disk, or end what holds its lock." if name == "SQLite" else "Look at its server."
+        return Finding("database", False, f"{name} cannot be written to: {error_reason(error)}", advice)
+    return Finding("database", True, f"{sessions.kw['bind'].dialect.name}, version {version}")
+
+
+def _clock(session: Session, _settings: Settings) -> Iterable[Finding]:
+    found = alerts.clock_alerts(session)
+    return map(_wrong, found) if found else [Finding("clock", True, utcnow().isoformat(timespec="seconds"))]
+
+
+def _workers(session: Session, _settings: Settings) -> Iterable[Finding]:
+    """One finding a role, well or not."""
+    alive = workers.alive(session)
+    wrong = {alert.subject or workers.RELAY: _wrong(alert) for alert in alerts.worker_alerts(alive)}
+    for role in (*workers.LANES, workers.RELAY):
+        yield wrong.get(role) or Finding("workers", True, f"{role}: {alive[role]} running")
+
+
+def _outbox(session: Session, _settings: Settings) -> Iterable[Finding]:
+    depths = alerts.lanes(session)
+    late = alerts.backlog_alerts(depths)
+    if late:
+        return map(_wrong, late)
+    return [Finding("outbox", True, f"{sum(outbox.waiting(session).values())} waiting")]
+
+
+def _webhooks(session: Session, _settings: Settings) -> Iterable[Finding]:
+    """One that fails for the moment is not the gateway's fault; one that was disabled loses all its events."""
+    found = alerts.webhook_alerts(session)
+    off = [alert for alert in found if alert.code is AlertCode.WEBHOOK_OFF]
+    if off:
+        return map(_wrong, off)
+    return [Finding("webhooks", True, f"{len(found)} failing")]
+
+
+def _carriers(session: Session, settings: Settings) -> Iterable[Finding]:
+    """Each carrier as it stands, then what is wrong with receipts and routes."""
+    statuses = carrier_status.all_of(session, carriers.cipher(settings))
+    if not statuses:
+        return [Finding("carriers", True, "none: messages land on the sandbox phone")]
+    wrong = alerts.carrier_alerts(statuses) + alerts.route_alerts(session)
+    return [
+        *map(_carrier, statuses),
+        *(_wrong(alert) for alert in wrong if alert.code in (AlertCode.UNMATCHED_RECEIPTS, AlertCode.NO_ROUTE)),
+    ]
+
+
+LOOKS: Mapping[str, Look] = {
+    "clock": _clock,
+    "workers": _workers,
+    "outbox": _outbox,
+    "webhooks": _webhooks,
+    "carriers": _carriers,
+}
+
+
+def _carrier(status: CarrierStatus) -> Finding:
+    message = f"{status.carrier.name}: {status.state}"
+    if status.code:
+        message += f" ({status.code})"
+    if status.since:
+        message += f" since {iso(status.since)}"
+    advice = ""
+    if status.is_faulty:
+        usual = f"Look at it under Carriers, or try it: chinqit providers test {status.carrier.name}"
+        advice = CARRIER_ADVICE.get(status.state, usual)
+    return Finding("carriers", not status.is_faulty, message, advice)
+
+
+CARRIER_ADVICE = {
+    CarrierState.CREDENTIALS: "Enter the right credentials under Carriers.",
+    CarrierState.UNREADABLE: "DATA_SECRET has changed: restore it, or enter the settings again under Carriers.",
+}
+WORDS = {  # an alert's subject, message and advice
+    AlertCode.CLOCK: ("clock", "{seconds:.0f} s from the database's", "Run an NTP client on both."),
+    AlertCode.CLOCK_BACK: ("clock", "messages are dated in the future: it was set back", "Run an NTP client."),
+    AlertCode.NO_WORKER: ("workers", "{subject}: 0 running", "Start one: chinqit worker {subject}"),
+    AlertCode.NO_RELAY: ("workers", "relay: 0 running", "Start it: chinqit relay"),
+    AlertCode.BACKLOG: (
+        "outbox",
+        "{subject}: the oldest message waits for {seconds:.0f} s",
+        "See that workers run and that the carrier answers.",
+    ),
+    AlertCode.WEBHOOK_OFF: (
+        "webhooks",
+        "the one to {subject} was disabled because it failed",
+        "Mend the endpoint, enable it under Webhooks, then replay what it missed.",
+    ),
+    AlertCode.UNMATCHED_RECEIPTS: (
+        "receipts",
+        "{subject}: {count} in the last hour fit no message",
+        "Its references are read wrongly, or another system uses the same account.",
+    ),
+    AlertCode.NO_ROUTE: (
+        "routes",
+        "{count} {subject} messages wait, no route leads to a carrier",
+        "Make a rule: chinqit routes set {subject} CARRIER",
+    ),
+}
+
+
+def _wrong(alert: Alert) -> Finding:
+    subject, message, advice = WORDS[alert.code]
+    params = {"subject": alert.subject, "count": alert.count, "seconds": alert.length.total_seconds()}
+    return Finding(subject, False, message.format(**params), advice.format(**params))

@@ -1,0 +1,65 @@
+"""chinqit migrate, and the version of the database."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+
+import click
+from sqlalchemy import inspect, text
+from sqlalchemy.exc import SQLAlchemyError
+from sqlalchemy.orm import Session
+
+from dashboard.cli.core import example
+from dashboard.db import error_reason, make_sessions
+from dashboard.settings import ROOT, Settings, SettingsError
+
+VERSIONS = ROOT / "dashboard" / "migrations" / "versions"
+
+
+@click.command(epilog=example("DATABASE_URL=postgresql://chinqit@/chinqit chinqit migrate"))
+def migrate() -> None:
+    """Bring the database to this version's tables."""
+    upgrade(Settings.from_env())
+    click.echo("The database is up to date.")
+
+
+def newest_version() -> str:
+    """The number of the newest migration: the files are numbered."""
+    return max(path.name.split("_")[0] for path in VERSIONS.glob("[0-9]*.py"))
+
+
+def database_version(session: Session) -> str | None:
+    """The number of the last migration that was run, or None on an empty database."""
+    if not inspect(session.connection()).has_table("alembic_version"):
+        return None
+    version: str | None = session.scalar(text("SELECT version_num FROM alembic_version"))
+    return version
+
+
+def upgrade_if_needed(settings: Settings, echo: Callable[[str], None]) -> None:
+    """Run the migrations that are missing. Raise SettingsError when the database does not answer or is newer."""
+    try:
+        with make_sessions(settings.database_url)() as session:
+            version = database_version(session)
+    except SQLAlchemyError as error:
+        raise SettingsError(f"{database_name(settings)} does not answer: {error_reason(error)}") from None
+    newest = newest_version()
+    if version is not None and version > newest:
+        raise SettingsError(f"The database is newer ({version}) than this version of the gateway ({newest}).")
+    if version != newest:
+        echo("Preparing the database ...")
+        upgrade(settings)
+
+
+def upgrade(settings: Settings) -> None:
+    """Run the migrations that are missing."""
+    from flask_migrate import upgrade  # Flask is slow to import and most commands do without it
+
+    from dashboard.app import create_app
+
+    with create_app(settings).app_context():
+        upgrade()
+
+
+def database_name(settings: Settings) -> str:
+    return "SQLite" if settings.database_url.startswith("sqlite") else "PostgreSQL"
