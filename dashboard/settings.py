@@ -4,9 +4,10 @@ from __future__ import annotations
 
 import os
 import secrets
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field, fields
 from pathlib import Path
+from typing import Any
 from urllib.parse import urlsplit
 
 SECRETS = ("SECRET_KEY", "OTP_SECRET", "DATA_SECRET")
@@ -42,9 +43,12 @@ class Settings:
     sms_workers: int = field(default=2, metadata={"about": "Workers of the `sms` lane under `chinqit run`"})
     whatsapp_workers: int = field(default=1, metadata={"about": "Workers of the `whatsapp` lane under `chinqit run`"})
     webhook_workers: int = field(default=1, metadata={"about": "Workers of the `webhooks` lane under `chinqit run`"})
-    webhooks_allow_http: int = field(default=0, metadata={"about": "1 lets webhooks go to plain `http://` addresses"})
-    webhooks_allow_private: int = field(
-        default=0, metadata={"about": "1 lets webhooks go to private and loopback addresses"}
+    webhooks_parallel: int = field(default=8, metadata={"about": "Calls at the same time to one webhook"})
+    webhooks_allow_http: bool = field(
+        default=False, metadata={"about": "1 lets webhooks go to plain `http://` addresses"}
+    )
+    webhooks_allow_private: bool = field(
+        default=False, metadata={"about": "1 lets webhooks go to private and loopback addresses"}
     )
     public_url: str = field(default="", metadata={"about": "Address that people open; shown in links and samples"})
     proxy_hops: int = field(default=0, metadata={"about": "Trusted reverse proxies in front (X-Forwarded-* hops)"})
@@ -55,7 +59,7 @@ class Settings:
         """Read the environment, `NAME_FILE` files and `$CHINQIT_HOME/secrets/`; raise SettingsError."""
         env = os.environ if environ is None else environ
         home = home_from_env(env)
-        values: dict[str, str | Path | int] = {
+        values: dict[str, Any] = {
             "chinqit_home": home,
             "database_url": _database_url(env.get("DATABASE_URL") or f"sqlite:///{home / 'chinqit.db'}"),
             "redis_url": _redis_url(env.get("REDIS_URL") or _socket_url(home)),
@@ -65,8 +69,8 @@ class Settings:
         for item in fields(cls):
             raw = env.get(item.name.upper(), "").strip()
             if raw and item.name not in values:
-                values[item.name] = _whole(item.name, raw) if item.type == "int" else raw
-        return cls(**values)  # type: ignore[arg-type]
+                values[item.name] = READ[item.type](item.name, raw)
+        return cls(**values)
 
     @property
     def embedded_valkey(self) -> bool:
@@ -75,8 +79,8 @@ class Settings:
 
     def environ(self) -> dict[str, str]:
         """The environment for a process that is to run with these settings."""
-        told = {"CHINQIT_HOME": str(self.chinqit_home), "DATABASE_URL": self.database_url, "REDIS_URL": self.redis_url}
-        return {**os.environ, **told, "HOST": self.host, "PORT": str(self.port)}
+        own = {"CHINQIT_HOME": str(self.chinqit_home), "DATABASE_URL": self.database_url, "REDIS_URL": self.redis_url}
+        return {**os.environ, **own, "HOST": self.host, "PORT": str(self.port)}
 
     @property
     def valkey_socket(self) -> Path:
@@ -176,3 +180,16 @@ def _whole(name: str, raw: str) -> int:
     if not (raw.isascii() and raw.isdigit()):
         raise SettingsError(f"{name.upper()} must be a whole number, not {raw!r}.")
     return int(raw)
+
+
+def _yes_or_no(name: str, raw: str) -> bool:
+    if raw not in ("0", "1"):
+        raise SettingsError(f"{name.upper()} must be 0 or 1, not {raw!r}.")
+    return raw == "1"
+
+
+def _text(_name: str, raw: str) -> str:
+    return raw
+
+
+READ: Mapping[Any, Callable[[str, str], object]] = {"int": _whole, "bool": _yes_or_no, "str": _text}  # by annotation

@@ -81,7 +81,7 @@ class Wakeup:
         return self.fault() is None
 
     def fault(self) -> str | None:
-        """Why Redis takes nothing, in its own words; None when it does. It is written to: a replica answers PING too."""
+        """Why Redis takes nothing, in its own words; None when it does. A replica answers PING, so it is written to."""
         try:
             self.redis.set(PROBE_KEY, 1, px=1_000)
         except RedisError as error:

@@ -11,9 +11,10 @@ from sqlalchemy.orm import Session
 
 from dashboard.cli.core import example
 from dashboard.db import error_reason, make_sessions
-from dashboard.settings import ROOT, Settings, SettingsError
+from dashboard.resources import resource
+from dashboard.settings import Settings, SettingsError
 
-VERSIONS = ROOT / "dashboard" / "migrations" / "versions"
+VERSIONS = resource("migrations/versions")
 
 
 @click.command(epilog=example("DATABASE_URL=postgresql://chinqit@/chinqit chinqit migrate"))

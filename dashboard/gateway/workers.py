@@ -29,7 +29,7 @@ def beat(session: Session, role: str, started_at: datetime) -> None:
 
 
 def prove_writable(session: Session) -> None:
-    """Write a row and take it away; raise what the database raises. Only the commit proves it, which is the caller's."""
+    """Write a row and take it away; the caller's commit proves that the database can be written to."""
     session.execute(
         insert(Process).values(name=f"probe {name()}"[:80], role="probe", started_at=utcnow(), beat_at=utcnow())
     )

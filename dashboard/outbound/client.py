@@ -103,12 +103,12 @@ _exchange: ContextVar[_Exchange] = ContextVar("exchange")
 class HttpClient:
     """A client for one carrier; safe to use from several threads, keeps connections alive."""
 
-    def __init__(self, guard: Guard, timeout: float = TIMEOUT) -> None:
+    def __init__(self, guard: Guard, timeout: float = TIMEOUT, connections: int = MOST_CONNECTIONS) -> None:
         self.guard = guard
         self.timeout = timeout
         self._pool = httpcore.ConnectionPool(
             ssl_context=_ssl_context(guard.ca_certificate),
-            max_connections=MOST_CONNECTIONS,
+            max_connections=connections,
             keepalive_expiry=IDLE_SECONDS,
             network_backend=_Backend(guard.allow_private),
         )

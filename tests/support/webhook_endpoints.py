@@ -29,7 +29,7 @@ class Office:
 
     sessions: Sessions
     settings: Settings
-    satchel: DispatcherContext
+    context: DispatcherContext
     receiver: Receiver
     caller: Caller
 
@@ -37,7 +37,7 @@ class Office:
         """Make an endpoint on a path; return its id and its secret."""
         wanted = endpoints.NewEndpoint(self.caller.id, more.pop("url", self.receiver.url(path)), **more)
         with self.sessions.begin() as session:
-            endpoint, secret = endpoints.create(session, self.satchel.cipher, wanted)
+            endpoint, secret = endpoints.create(session, self.context.cipher, wanted)
             found = endpoint.id
         self.sessions.kw["bind"].dispose()  # whoever remembers that nobody listened
         return found, secret
@@ -63,13 +63,13 @@ class Office:
             with self.sessions() as session:
                 turns += queue.claim(session, 10, failing=failing)
         for turn in turns:
-            dispatcher.serve(self.satchel, turn, lambda: True)
+            dispatcher.serve(self.context, turn, lambda: True)
         return len(turns)
 
     def use(self, **more: Any) -> None:
         """Work with another web or cipher."""
-        self.satchel.web.close()
-        self.satchel = replace(self.satchel, **more)
+        self.context.http.close()
+        self.context = replace(self.context, **more)
 
     def hurry(self) -> None:
         """Let every wait be over."""

@@ -1,4 +1,4 @@
-"""Tell endpoints what happened: one thread an endpoint that has something due, one call at a time in it."""
+"""Deliver events to endpoints over HTTP: one thread an endpoint that has something due, several calls at once in it."""
 
 from __future__ import annotations
 
@@ -9,6 +9,7 @@ import time
 from collections.abc import Callable
 from dataclasses import dataclass
 from datetime import timedelta
+from queue import Empty, SimpleQueue
 
 from cryptography.fernet import Fernet, InvalidToken
 from sqlalchemy.exc import SQLAlchemyError
@@ -22,106 +23,128 @@ from dashboard.settings import Settings
 
 log = logging.getLogger(__name__)
 
-TIMEOUT = 15.0  # seconds for a whole call
-MOST_AT_ONCE = 32  # endpoints
-MOST_FAILING = 16  # of them; the other places are for those that answer
-LONGEST_TURN = 50  # events, when others wait for a place
+TIMEOUT_SECONDS = 15.0  # for a whole call
+MOST_ENDPOINTS = 32  # served at once
+MOST_FAILING = 16  # of them; the other places are for endpoints that answer
+EVENTS_A_TURN = 200  # then another endpoint may have the place
+LOOK_AGAIN_SECONDS = 0.5  # for more events, while calls are under way
 MOST_KEPT = 1_000  # characters of an answer
 UNPRINTABLE = re.compile(r"[\x00-\x08\x0b-\x1f\x7f\ud800-\udfff]")
 
 
 @dataclass(frozen=True)
 class DispatcherContext:
-    """What a courier works with."""
+    """What calls are made with. At most `parallel` are under way to one endpoint."""
 
     sessions: Sessions
     cipher: Fernet
-    web: HttpClient
+    http: HttpClient
+    parallel: int
 
     @classmethod
     def open(cls, sessions: Sessions, settings: Settings) -> DispatcherContext:
-        return cls(sessions, endpoints.cipher(settings), HttpClient(endpoints.guard(settings), TIMEOUT))
+        parallel = settings.webhooks_parallel
+        connections = (MOST_ENDPOINTS - MOST_FAILING) * parallel + MOST_FAILING
+        http = HttpClient(endpoints.guard(settings), TIMEOUT_SECONDS, connections)
+        return cls(sessions, endpoints.cipher(settings), http, parallel)
 
 
 class WebhookDispatcher:
-    """The couriers of one process; `go_on` says when to stop."""
+    """The endpoints that one process serves; `go_on` says whether it may still begin calls."""
 
-    def __init__(self, satchel: DispatcherContext, go_on: Callable[[], bool]) -> None:
-        self.satchel = satchel
+    def __init__(self, context: DispatcherContext, go_on: Callable[[], bool]) -> None:
+        self.context = context
         self.go_on = go_on
-        self._busy = {False: 0, True: 0}  # by whether their endpoints fail
+        self._serving = {False: 0, True: 0}  # endpoints, by whether they fail
         self._changed = threading.Condition()
 
     def wake(self) -> None:
-        """Send couriers out to all endpoints that have something due; does not wait for them."""
-        with read_session(self.satchel.sessions) as session:
+        """Begin to serve endpoints that have something due, as far as there are places; does not wait for them."""
+        with read_session(self.context.sessions) as session:
             if not queue.waiting(session):
                 return
-        for failing, places in ((False, MOST_AT_ONCE - MOST_FAILING), (True, MOST_FAILING)):
-            free = places - self._busy[failing]
-            for turn in self._claim(free, failing):
+        for failing, places in ((False, MOST_ENDPOINTS - MOST_FAILING), (True, MOST_FAILING)):
+            for lease in self._claim(places - self._serving[failing], failing):
                 self._count(failing, 1)
-                threading.Thread(target=self._work, args=(turn, failing), name="courier", daemon=True).start()
+                threading.Thread(target=self._work, args=(lease, failing), name="webhooks", daemon=True).start()
 
     def finish(self, seconds: float) -> None:
-        """Wait for those who are out."""
+        """Wait for the calls under way, at most so long."""
         end = time.monotonic() + seconds
         with self._changed:
-            while any(self._busy.values()) and time.monotonic() < end:
+            while any(self._serving.values()) and time.monotonic() < end:
                 self._changed.wait(end - time.monotonic())
 
     def _claim(self, limit: int, failing: bool) -> list[EndpointLease]:
         if limit <= 0 or not self.go_on():
             return []
-        with self.satchel.sessions() as session:
+        with self.context.sessions() as session:
             return queue.claim(session, limit, failing=failing)
 
-    def _work(self, turn: EndpointLease, failing: bool) -> None:
-        """Serve an endpoint, then whichever waits; ends when none does."""
+    def _work(self, lease: EndpointLease, failing: bool) -> None:
+        """Serve an endpoint, then the next one that waits; end when none does."""
         try:
-            turns = [turn]
-            while turns:
-                serve(self.satchel, turns[0], self.go_on)
-                turns = self._claim(1, failing)
+            leases = [lease]
+            while leases:
+                serve(self.context, leases[0], self.go_on, failing=failing)
+                leases = self._claim(1, failing)
         except SQLAlchemyError as error:  # the lease ends by itself
-            log.error("the database failed a courier: %s", type(error).__name__)
+            log.error("webhooks: the database failed: %s", type(error).__name__)
         except Exception as error:
-            log.error("a courier failed: %s", type(error).__name__)
+            log.error("webhooks: an endpoint could not be served: %s", type(error).__name__)
         finally:
             self._count(failing, -1)
 
     def _count(self, failing: bool, step: int) -> None:
         with self._changed:
-            self._busy[failing] += step
+            self._serving[failing] += step
             self._changed.notify_all()
 
 
-def serve(satchel: DispatcherContext, turn: EndpointLease, go_on: Callable[[], bool]) -> None:
-    """Tell an endpoint what is due, in order, until a call fails; no database session is open during a call."""
-    with satchel.sessions.begin() as session:
-        errand = queue.take(session, turn)
-    for _ in range(LONGEST_TURN):
-        if errand is None or not go_on():
-            break
-        told = call(satchel, errand)
-        with satchel.sessions.begin() as session:
-            queue.settle(session, turn, errand, told)
-            errand = queue.take(session, turn) if told.error is None else None
-    with satchel.sessions.begin() as session:
-        queue.release_lease(session, turn)
+def serve(
+    context: DispatcherContext, lease: EndpointLease, go_on: Callable[[], bool], *, failing: bool = False
+) -> None:
+    """Deliver what is due at an endpoint until nothing is, a call fails or EVENTS_A_TURN are begun; commits.
+
+    Calls run side by side, the events of one message one after the other. An endpoint that fails gets one call at a
+    time. No database session is open during a call that is waited for.
+    """
+    places = 1 if failing else context.parallel
+    under_way: dict[int, PendingDelivery] = {}  # by id
+    results: SimpleQueue[tuple[PendingDelivery, AttemptResult]] = SimpleQueue()
+    finished: list[tuple[PendingDelivery, AttemptResult]] = []
+    left, is_well = EVENTS_A_TURN, True
+    while True:
+        begin: list[PendingDelivery] = []
+        with context.sessions.begin() as session:
+            for delivery, result in finished:
+                queue.settle(session, lease, delivery, result)
+                del under_way[delivery.delivery_id]
+                is_well = is_well and result.error is None
+            free = min(places - len(under_way), left)
+            if is_well and free > 0 and go_on():
+                begin = queue.take(session, lease, free, under_way.values())
+            if not under_way and not begin:
+                queue.release_lease(session, lease)
+                return
+        left -= len(begin)
+        for delivery in begin:
+            under_way[delivery.delivery_id] = delivery
+            threading.Thread(target=_call_into, args=(context, delivery, results), name="webhook", daemon=True).start()
+        finished = _wait_for(results)
 
 
-def call(satchel: DispatcherContext, errand: PendingDelivery) -> AttemptResult:
+def call(context: DispatcherContext, delivery: PendingDelivery) -> AttemptResult:
     """Make one call and say what came of it; never raises."""
     at, began = utcnow(), time.monotonic()
     try:
-        known = [satchel.cipher.decrypt(sealed).decode() for sealed in errand.sealed]
-    except InvalidToken:  # sealed under another DATA_SECRET
+        secrets = [context.cipher.decrypt(sealed).decode() for sealed in delivery.sealed]
+    except InvalidToken:  # encrypted with another DATA_SECRET
         return AttemptResult(at, timedelta(0), error="secret_unreadable")
-    headers = signing.headers(known, errand.reference, errand.body, at)
+    headers = signing.headers(secrets, delivery.reference, delivery.body, at)
     try:
-        answer = satchel.web.send(
-            HttpCall("POST", errand.url, {"Content-Type": "application/json", **headers}, errand.body)
+        answer = context.http.send(
+            HttpCall("POST", delivery.url, {"Content-Type": "application/json", **headers}, delivery.body)
         )
     except SendError as error:
         return AttemptResult(at, timedelta(seconds=time.monotonic() - began), error=error.code)
@@ -129,11 +152,41 @@ def call(satchel: DispatcherContext, errand: PendingDelivery) -> AttemptResult:
         at,
         timedelta(seconds=time.monotonic() - began),
         status=answer.status,
-        error=None if answer.ok else "redirected" if 300 <= answer.status < 400 else "refused",
+        error=_error(answer),
         answer=UNPRINTABLE.sub("\N{REPLACEMENT CHARACTER}", answer.text)[:MOST_KEPT],
-        retry_after=_retry_after(answer),
+        retry_after=timedelta(seconds=answer.retry_after or 0),
     )
 
 
-def _retry_after(answer: HttpAnswer) -> timedelta:
-    return timedelta(seconds=answer.retry_after or 0)
+def _call_into(
+    context: DispatcherContext,
+    delivery: PendingDelivery,
+    results: SimpleQueue[tuple[PendingDelivery, AttemptResult]],
+) -> None:
+    """`call` in a thread of its own. Whatever goes wrong is a result: the endpoint's thread waits for one."""
+    at = utcnow()
+    try:
+        result = call(context, delivery)
+    except Exception as error:
+        log.error("webhooks: a call failed: %s", type(error).__name__)
+        result = AttemptResult(at, utcnow() - at, error="internal")
+    results.put((delivery, result))
+
+
+def _wait_for(
+    results: SimpleQueue[tuple[PendingDelivery, AttemptResult]],
+) -> list[tuple[PendingDelivery, AttemptResult]]:
+    """The calls that have ended, all of them; none when LOOK_AGAIN_SECONDS have passed."""
+    ended = []
+    try:
+        ended.append(results.get(timeout=LOOK_AGAIN_SECONDS))
+        while True:
+            ended.append(results.get_nowait())
+    except Empty:
+        return ended
+
+
+def _error(answer: HttpAnswer) -> str | None:
+    if answer.ok:
+        return None
+    return "redirected" if 300 <= answer.status < 400 else "refused"

@@ -69,7 +69,7 @@ def cipher(settings: Settings) -> Fernet:
 
 def guard(settings: Settings) -> Guard:
     """What the settings allow beyond https to public addresses."""
-    return Guard(allow_http=bool(settings.webhooks_allow_http), allow_private=bool(settings.webhooks_allow_private))
+    return Guard(allow_http=settings.webhooks_allow_http, allow_private=settings.webhooks_allow_private)
 
 
 def url_fault(url: str, allowed: Guard) -> str | None:

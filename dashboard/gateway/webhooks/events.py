@@ -1,7 +1,7 @@
 """Events: what the messages and codes of a key go through, written down for those who listen.
 
-A row is written in the transaction that makes the thing happen, so that neither is there without the other. Where no
-endpoint listens, which is asked at most twice a second on each connection, `record` costs a look into a dictionary.
+A row is written in the transaction that makes the thing happen, so that neither is there without the other. A process
+asks at most twice a second which keys have endpoints; for the others, `record` costs a look into a dictionary.
 """
 
 from __future__ import annotations
@@ -11,7 +11,6 @@ import json
 import time
 import uuid
 from collections.abc import Sequence
-from datetime import datetime
 from typing import Any
 
 from sqlalchemy import bindparam, insert, select
@@ -23,15 +22,19 @@ from dashboard.db import Executor, core_table, iso, pool_of, utcnow
 from dashboard.models.messages import Message
 from dashboard.models.otp import Otp
 from dashboard.models.webhooks import WebhookDelivery, WebhookEndpoint, WebhookEvent
+from dashboard.vocabulary import Status
 
-KINDS = (
-    "message.sent",
-    "message.delivered",
-    "message.failed",
-    "message.expired",
-    "otp.verified",
-    "otp.exhausted",
-)
+ENDS = (Status.DELIVERED, Status.FAILED, Status.EXPIRED)
+MESSAGE_STEPS = (Status.SENT, *ENDS)  # each is an event, `message.` and its name
+OTP_VERIFIED, OTP_EXHAUSTED = "otp.verified", "otp.exhausted"
+KINDS = (*(f"message.{step}" for step in MESSAGE_STEPS), OTP_VERIFIED, OTP_EXHAUSTED)
+TIMES = {  # name in an event → column, and the steps at which it is known
+    "createdAt": ("created_at", MESSAGE_STEPS),
+    "sentAt": ("sent_at", MESSAGE_STEPS),
+    "deliveredAt": ("delivered_at", (Status.DELIVERED,)),
+    "failedAt": ("failed_at", (Status.FAILED,)),
+    "expiredAt": ("expired_at", (Status.EXPIRED,)),
+}
 TEST = "webhook.test"
 KNOWN_WITHIN = 0.5  # seconds after which every process has heard of a new endpoint
 
@@ -53,23 +56,27 @@ _written = itertools.count()
 _last = -1
 
 
-def record(session: Executor, key_id: str, message_id: int, *kinds: str) -> None:
+def record(session: Executor, key_id: str, message_id: int, *kinds: str) -> bool:
     """Write down what a message of a key has just gone through, in this order, after its row says so.
 
-    Call it in the transaction that changed the row; then let the caller's door ring the lane `webhooks`.
+    Call it in the transaction that changed the row. Return whether a delivery is due: then wake the lane `webhooks`
+    after the commit.
     """
     connection = session.connection() if isinstance(session, Session) else session
     wanted = remembered.find(pool_of(connection), lambda: _listening(connection)).get(key_id)
     if wanted is None or wanted.isdisjoint(kinds):
-        return
+        return False
     listeners = connection.execute(LISTENERS, {"for_key": key_id}).all()
     heard = [kind for kind in kinds if any(kind in listener.events for listener in listeners)]
     if not heard:
-        return
+        return False
     message = connection.execute(MESSAGE, {"row_id": message_id}).one()
+    is_due = False
     for kind in heard:
-        targets = [one.id for one in listeners if one.disabled_at is None and kind in one.events]
+        targets = [listener.id for listener in listeners if listener.disabled_at is None and kind in listener.events]
         write(connection, key_id, kind, _data(connection, kind, message), targets, message_id)
+        is_due = is_due or bool(targets)
+    return is_due
 
 
 def write(
@@ -112,28 +119,21 @@ def _listening(connection: Connection) -> Listening:
 
 
 def _data(connection: Connection, kind: str, message: Any) -> dict[str, Any]:
-    """What is told: never a text, never a code."""
+    """The message as it was at this step, whatever has happened to it since. Never a text, never a code."""
     subject = {"messageId": message.uuid, "phoneNumber": message.phone, "channel": message.channel}
-    if kind.startswith("otp."):
+    if kind in (OTP_VERIFIED, OTP_EXHAUSTED):
         code = connection.execute(CODE, {"row_id": message.id}).one()
         return {**subject, "language": code.language, "attempts": code.attempts, "verifiedAt": iso(code.verified_at)}
+    status = Status(kind.removeprefix("message."))
+    times = {name: iso(getattr(message, column)) for name, (column, steps) in TIMES.items() if status in steps}
     return {
         **subject,
         "kind": message.kind,
-        "status": kind.partition(".")[2],
+        "status": status,
         "encoding": message.encoding,
         "segments": message.segments,
-        "errorCode": message.error_code,
-        "confirmedBy": message.confirmed_by,
-        **{name: iso(at) for name, at in _times(message).items()},
-    }
-
-
-def _times(message: Any) -> dict[str, datetime | None]:
-    return {
-        "createdAt": message.created_at,
-        "sentAt": message.sent_at,
-        "deliveredAt": message.delivered_at,
-        "failedAt": message.failed_at,
-        "expiredAt": message.expired_at,
+        "errorCode": message.error_code if status in (Status.FAILED, Status.EXPIRED) else None,
+        "confirmedBy": message.confirmed_by if status is Status.DELIVERED else None,
+        **dict.fromkeys(TIMES),
+        **times,
     }

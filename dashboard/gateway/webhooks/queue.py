@@ -1,14 +1,15 @@
-"""The outbox of webhooks: the delivery row is the only truth about an event that waits to be told.
+"""The outbox of webhooks: the delivery row is the only truth about an event that waits to be sent.
 
-An endpoint is claimed, not an event: whoever holds its lease makes its calls one after the other, so the events of a
-message arrive in their order and a slow endpoint holds up itself alone. A worker that dies leaves an endpoint whose
-lease ends by itself; the event it was telling is told again.
+An endpoint is claimed, not an event: whoever holds its lease makes all of its calls and knows which are under way, so
+the events of a message arrive in their order and a slow endpoint holds up itself alone. A worker that dies leaves an
+endpoint whose lease ends by itself; the events that were under way are sent again.
 """
 
 from __future__ import annotations
 
 import random
 import secrets
+from collections.abc import Collection, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 from typing import Any
@@ -25,13 +26,19 @@ WAITS = tuple(timedelta(seconds=wait) for wait in (5, 300, 1_800, 7_200, 18_000,
 MOST_TRIES = len(WAITS) + 1
 JITTER = 0.2
 HORIZON = max(WAITS) * (1 + JITTER) + LEASE  # nothing is due later than that, unless the clock was set back
-PATIENCE = timedelta(days=5)  # of nothing but failures, then an endpoint is disabled
+DISABLE_AFTER = timedelta(days=5)  # of nothing but failures
 KEPT = timedelta(days=30)
 MOST_FORGOTTEN = 1_000  # events at a time: a long transaction holds up everybody on SQLite
-MOST_PUSHED = 100
 GONE = 410
 
 _Endpoint, _Delivery, _Event = core_table(WebhookEndpoint).c, core_table(WebhookDelivery).c, core_table(WebhookEvent).c
+_Earlier = core_table(WebhookDelivery).alias("earlier").c
+_EARLIER = and_(  # a delivery of the same message to the same endpoint that has yet to be made before this one
+    _Earlier.endpoint_id == _Delivery.endpoint_id,
+    _Earlier.message_id == _Delivery.message_id,
+    _Earlier.event_id < _Delivery.event_id,
+    _Earlier.due_at.is_not(None),
+)
 
 
 @dataclass(frozen=True)
@@ -44,7 +51,7 @@ class EndpointLease:
 
 @dataclass(frozen=True)
 class PendingDelivery:
-    """An event that is to be told now. `sealed` are the endpoint's live secrets, the newest first."""
+    """An event that is to be result now. `sealed` are the endpoint's live secrets, the newest first."""
 
     delivery_id: int
     event_id: int
@@ -92,42 +99,66 @@ def claim(session: Session, limit: int, *, failing: bool) -> list[EndpointLease]
         .values(claim=token, lease_until=now + LEASE, served_at=now)
         .returning(_Endpoint.id)
     )
-    turns = [EndpointLease(row.id, token) for row in session.connection().execute(taking)]
+    leases = [EndpointLease(row.id, token) for row in session.connection().execute(taking)]
     session.commit()
-    return turns
+    return leases
 
 
-def take(session: Session, turn: EndpointLease) -> PendingDelivery | None:
-    """The next event for a claimed endpoint, under a fresh lease; None when none is due or the claim was lost."""
+def take(
+    session: Session, lease: EndpointLease, limit: int, under_way: Collection[PendingDelivery] = ()
+) -> list[PendingDelivery]:
+    """Up to `limit` due events for a claimed endpoint, of different messages, and renew the lease.
+
+    Messages with an event `under_way` wait for it. Nothing comes back when the lease was lost or the endpoint is off.
+    """
     now, connection = utcnow(), session.connection()
     renewing = update(core_table(WebhookEndpoint)).where(
-        *_held(turn), _Endpoint.disabled_at.is_(None), _Endpoint.deleted_at.is_(None)
+        *_held(lease), _Endpoint.disabled_at.is_(None), _Endpoint.deleted_at.is_(None)
     )
     url = connection.execute(renewing.values(lease_until=now + LEASE).returning(_Endpoint.url)).scalar()
-    row = _next(session, turn, now) if url is not None else None
-    if url is None or row is None:
-        return None
+    rows = _next(session, lease, now, limit, under_way) if url is not None else []
+    if url is None or not rows:
+        return []
     live = or_(WebhookSecret.expires_at.is_(None), WebhookSecret.expires_at > now)
-    known = select(WebhookSecret.sealed).where(WebhookSecret.endpoint_id == turn.endpoint_id, live)
-    sealed = tuple(session.scalars(known.order_by(WebhookSecret.id.desc())))
-    return PendingDelivery(
-        row.id, row.event_id, row.message_id, row.tries, row.reference, row.body.encode(), url=url, sealed=sealed
-    )
+    secrets_of_it = select(WebhookSecret.sealed).where(WebhookSecret.endpoint_id == lease.endpoint_id, live)
+    sealed = tuple(session.scalars(secrets_of_it.order_by(WebhookSecret.id.desc())))
+    return [
+        PendingDelivery(
+            row.id, row.event_id, row.message_id, row.tries, row.reference, row.body.encode(), url=url, sealed=sealed
+        )
+        for row in rows
+    ]
 
 
-def settle(session: Session, turn: EndpointLease, errand: PendingDelivery, told: AttemptResult) -> None:
-    """Write down what came of a call. That an event arrived is true in any case; the rest is the claim holder's."""
-    _log(session, turn, errand, told)
-    held = _note(session, turn, told)
-    if told.error is None:
-        _close(session, errand, delivered_at=told.at)
-    if held:
-        _go_on(session, turn, errand, told)
+def settle(session: Session, lease: EndpointLease, delivery: PendingDelivery, result: AttemptResult) -> None:
+    """Write down what came of a call. That an event arrived is true in any case; the rest is the lease holder's."""
+    attempt = {
+        "endpoint_id": lease.endpoint_id,
+        "event_id": delivery.event_id,
+        "number": delivery.tries + 1,
+        "at": result.at,
+        "status": result.status,
+        "error": result.error,
+        "milliseconds": round(result.length.total_seconds() * 1000),
+        "answer": result.answer,
+    }
+    session.execute(insert(core_table(WebhookAttempt)), attempt)
+    held = _update_endpoint(session, lease, result)
+    if result.error is None:
+        _close(session, delivery, delivered_at=result.at)
+    if not held:
+        return
+    if result.status == GONE:
+        disable(session, lease.endpoint_id, "gone")
+    elif result.error is not None:
+        _try_again(session, lease, delivery, result)
+    else:
+        _release_next(session, lease, delivery)
 
 
-def release_lease(session: Session, turn: EndpointLease) -> None:
+def release_lease(session: Session, lease: EndpointLease) -> None:
     """The endpoint may be claimed again."""
-    session.execute(update(core_table(WebhookEndpoint)).where(*_held(turn)).values(claim=None, lease_until=None))
+    session.execute(update(core_table(WebhookEndpoint)).where(*_held(lease)).values(claim=None, lease_until=None))
 
 
 def disable(session: Session, endpoint_id: str, reason: str) -> None:
@@ -163,113 +194,77 @@ def _claimable(now: datetime) -> ColumnElement[bool]:
     `now` would, and holds.
     """
     due = exists().where(_Delivery.endpoint_id == _Endpoint.id, _Delivery.due_at <= now)
-    lease = _Endpoint.lease_until
-    free = or_(lease.is_(None), lease <= now, lease > now + 2 * LEASE)
+    until = _Endpoint.lease_until
+    free = or_(until.is_(None), until <= now, until > now + 2 * LEASE)
     return and_(_Endpoint.disabled_at.is_(None), _Endpoint.deleted_at.is_(None), free, due)
 
 
-def _held(turn: EndpointLease) -> tuple[ColumnElement[bool], ...]:
-    return _Endpoint.id == turn.endpoint_id, _Endpoint.claim == turn.token
+def _held(lease: EndpointLease) -> tuple[ColumnElement[bool], ...]:
+    return _Endpoint.id == lease.endpoint_id, _Endpoint.claim == lease.token
 
 
-def _next(session: Session, turn: EndpointLease, now: datetime) -> Any:
-    """The oldest due event that no earlier one of its message stands before."""
-    due = (
+def _next(
+    session: Session, lease: EndpointLease, now: datetime, limit: int, under_way: Collection[PendingDelivery]
+) -> Sequence[Any]:
+    """The due deliveries that have been due longest, but for those under way and those with an earlier one to come."""
+    connection = session.connection()
+    due = and_(_Delivery.endpoint_id == lease.endpoint_id, _Delivery.due_at <= now)
+    chosen = (
         select(_Delivery.id, _Delivery.event_id, _Delivery.message_id, _Delivery.tries, _Event.reference, _Event.body)
         .join(core_table(WebhookEvent), _Event.id == _Delivery.event_id)
-        .where(_Delivery.endpoint_id == turn.endpoint_id, _Delivery.due_at <= now)
+        .where(due, _Delivery.id.not_in([delivery.delivery_id for delivery in under_way]), ~exists().where(_EARLIER))
         .order_by(_Delivery.due_at, _Delivery.event_id)
-        .limit(1)
+        .limit(limit)
     )
-    for _ in range(MOST_PUSHED):
-        row = session.connection().execute(due).one_or_none()
-        if row is None or not _push_behind(session, turn, row):
-            return row
-    return None
+    rows = connection.execute(chosen).all()
+    if len(rows) < limit:  # whatever else is due waits for an earlier one: out of the way with it, until that is due
+        wait_until = select(func.max(_Earlier.due_at)).where(_EARLIER).scalar_subquery()
+        waiting = update(core_table(WebhookDelivery)).where(due, exists().where(_EARLIER, _Earlier.due_at > now))
+        connection.execute(waiting.values(due_at=wait_until))
+    return rows
 
 
-def _push_behind(session: Session, turn: EndpointLease, row: Any) -> bool:
-    """Make an event wait for the earlier ones of its message; False when there are none."""
-    if row.message_id is None:
-        return False
-    earlier = and_(
-        _Delivery.endpoint_id == turn.endpoint_id,
-        _Delivery.message_id == row.message_id,
-        _Delivery.event_id < row.event_id,
-        _Delivery.due_at.is_not(None),
-    )
-    turn_of_last = session.scalar(select(func.max(_Delivery.due_at)).where(earlier))
-    if turn_of_last is None:
-        return False
-    session.execute(update(core_table(WebhookDelivery)).where(_Delivery.id == row.id).values(due_at=turn_of_last))
-    return True
+def _update_endpoint(session: Session, lease: EndpointLease, result: AttemptResult) -> bool:
+    """Write down how the endpoint does; return False when the lease was lost."""
+    since = None if result.error is None else func.coalesce(_Endpoint.failing_since, result.at)
+    values = {"last_at": result.at, "last_status": result.status, "last_error": result.error, "failing_since": since}
+    return bool(execute_dml(session, update(core_table(WebhookEndpoint)).where(*_held(lease)).values(**values)))
 
 
-def _log(session: Session, turn: EndpointLease, errand: PendingDelivery, told: AttemptResult) -> None:
-    row = {
-        "endpoint_id": turn.endpoint_id,
-        "event_id": errand.event_id,
-        "number": errand.tries + 1,
-        "at": told.at,
-        "status": told.status,
-        "error": told.error,
-        "milliseconds": round(told.length.total_seconds() * 1000),
-        "answer": told.answer,
-    }
-    session.execute(insert(core_table(WebhookAttempt)), row)
-
-
-def _note(session: Session, turn: EndpointLease, told: AttemptResult) -> bool:
-    """Keep the endpoint's state; False when the claim was lost."""
-    since = None if told.error is None else func.coalesce(_Endpoint.failing_since, told.at)
-    values = {"last_at": told.at, "last_status": told.status, "last_error": told.error, "failing_since": since}
-    return bool(execute_dml(session, update(core_table(WebhookEndpoint)).where(*_held(turn)).values(**values)))
-
-
-def _go_on(session: Session, turn: EndpointLease, errand: PendingDelivery, told: AttemptResult) -> None:
-    """When it is told again, if it is, and what may follow it."""
-    if told.status == GONE:
-        disable(session, turn.endpoint_id, "gone")
-    elif told.error is not None:
-        _try_again(session, turn, errand, told)
+def _try_again(session: Session, lease: EndpointLease, delivery: PendingDelivery, result: AttemptResult) -> None:
+    if delivery.tries + 1 >= MOST_TRIES:
+        _close(session, delivery)
+        _release_next(session, lease, delivery)
     else:
-        _call_next(session, turn, errand)
+        _retry_later(session, delivery, max(_wait(delivery.tries), min(result.retry_after, max(WAITS))))
+    if delivery.tries > 0:
+        _disable_if_worn_out(session, lease)
 
 
-def _try_again(session: Session, turn: EndpointLease, errand: PendingDelivery, told: AttemptResult) -> None:
-    if errand.tries + 1 >= MOST_TRIES:
-        _close(session, errand)
-        _call_next(session, turn, errand)
-    else:
-        _put_back(session, errand, max(_wait(errand.tries), min(told.retry_after, max(WAITS))))
-    if errand.tries > 0:
-        _lose_patience(session, turn)
-
-
-def _close(session: Session, errand: PendingDelivery, delivered_at: datetime | None = None) -> None:
+def _close(session: Session, delivery: PendingDelivery, delivered_at: datetime | None = None) -> None:
     """It has arrived; or, without a time, it is given up."""
-    values: dict[str, Any] = {"due_at": None, "tries": errand.tries + 1}
+    values: dict[str, Any] = {"due_at": None, "tries": delivery.tries + 1}
     if delivered_at is not None:
         values["delivered_at"] = delivered_at
-    session.execute(update(core_table(WebhookDelivery)).where(_Delivery.id == errand.delivery_id).values(**values))
+    session.execute(update(core_table(WebhookDelivery)).where(_Delivery.id == delivery.delivery_id).values(**values))
 
 
-def _put_back(session: Session, errand: PendingDelivery, wait: timedelta) -> None:
+def _retry_later(session: Session, delivery: PendingDelivery, wait: timedelta) -> None:
     """Due again after `wait`, unless it was called off meanwhile."""
-    mine = and_(_Delivery.id == errand.delivery_id, _Delivery.due_at.is_not(None))
+    mine = and_(_Delivery.id == delivery.delivery_id, _Delivery.due_at.is_not(None))
     later = update(core_table(WebhookDelivery)).where(mine)
-    session.execute(later.values(due_at=utcnow() + wait, tries=errand.tries + 1))
+    session.execute(later.values(due_at=utcnow() + wait, tries=delivery.tries + 1))
 
 
-def _call_next(session: Session, turn: EndpointLease, errand: PendingDelivery) -> None:
+def _release_next(session: Session, lease: EndpointLease, delivery: PendingDelivery) -> None:
     """What was pushed behind an event need not wait any longer, now that it is closed."""
-    if errand.message_id is None:
+    if delivery.message_id is None:
         return
     now = utcnow()
     behind = and_(
-        _Delivery.endpoint_id == turn.endpoint_id,
-        _Delivery.message_id == errand.message_id,
-        _Delivery.event_id > errand.event_id,
+        _Delivery.endpoint_id == lease.endpoint_id,
+        _Delivery.message_id == delivery.message_id,
+        _Delivery.event_id > delivery.event_id,
         _Delivery.due_at > now,
         _Delivery.tries == 0,
     )
@@ -280,7 +275,7 @@ def _wait(tries: int) -> timedelta:
     return WAITS[tries] * (1 + random.random() * JITTER)  # noqa: S311  spreading, not secrecy
 
 
-def _lose_patience(session: Session, turn: EndpointLease) -> None:
-    worn_out = (*_held(turn), _Endpoint.failing_since <= utcnow() - PATIENCE, _Endpoint.disabled_at.is_(None))
+def _disable_if_worn_out(session: Session, lease: EndpointLease) -> None:
+    worn_out = (*_held(lease), _Endpoint.failing_since <= utcnow() - DISABLE_AFTER, _Endpoint.disabled_at.is_(None))
     if session.scalar(select(_Endpoint.id).where(*worn_out)) is not None:
-        disable(session, turn.endpoint_id, "failing")
+        disable(session, lease.endpoint_id, "failing")

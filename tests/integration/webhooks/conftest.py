@@ -31,10 +31,10 @@ def make_office(sessions: Sessions, settings: Settings, receiver: Receiver) -> I
 
     yield make
     for office in made:
-        office.satchel.web.close()
+        office.context.http.close()
 
 
 @pytest.fixture
 def office(make_office: Callable[..., Office]) -> Office:
     """With receivers on the loopback allowed."""
-    return make_office(webhooks_allow_http=1, webhooks_allow_private=1)
+    return make_office(webhooks_allow_http=True, webhooks_allow_private=True)

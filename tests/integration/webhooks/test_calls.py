@@ -64,14 +64,14 @@ def test_secrets_lie_encrypted(office: Office, path: str) -> None:
         sealed = endpoints.find(session, endpoint_id).secrets[0].sealed
     raw = base64.b64decode(secret.removeprefix("whsec_"))
     assert secret.encode() not in sealed and raw not in sealed
-    assert office.satchel.cipher.decrypt(sealed).decode() == secret
+    assert office.context.cipher.decrypt(sealed).decode() == secret
 
 
 def test_a_rotated_secret_signs_for_a_day_more(office: Office, path: str) -> None:
     endpoint_id, old = office.listen(path)
     with office.sessions.begin() as session:
         endpoint = endpoints.find(session, endpoint_id)
-        new = endpoints.rotate(session, office.satchel.cipher, endpoint)
+        new = endpoints.rotate(session, office.context.cipher, endpoint)
     office.deliver()
     office.serve()
     got = office.receiver.got(path)[0]
@@ -210,7 +210,7 @@ def test_what_an_answer_says_is_kept_short_and_as_text(office: Office, path: str
 def test_a_silent_endpoint_is_left_after_the_time_out(office: Office, path: str) -> None:
     office.listen(path, events=("message.sent",))
     office.receiver.answers[path] = Answer(seconds=3)
-    office.use(web=HttpClient(Guard(True, True), timeout=0.5))
+    office.use(http=HttpClient(Guard(True, True), timeout=0.5))
     office.deliver()
     office.serve()
     [attempt] = office.attempts()
@@ -231,7 +231,7 @@ def test_a_lost_data_secret_is_said_and_no_call_made(office: Office, path: str) 
     office.listen(path, events=("message.sent",))
     office.deliver()
     changed = replace(office.settings, data_secret="another secret of at least 32 characters")
-    office.use(cipher=endpoints.cipher(changed), web=HttpClient(endpoints.guard(changed)))
+    office.use(cipher=endpoints.cipher(changed), http=HttpClient(endpoints.guard(changed)))
     office.serve()
     assert [one.error for one in office.attempts()] == ["secret_unreadable"]
     assert office.receiver.got(path) == []
@@ -251,7 +251,7 @@ INTERNAL = (
 
 @pytest.mark.parametrize("url", INTERNAL)
 def test_internal_addresses_are_never_called(make_office: Callable[..., Office], path: str, url: str) -> None:
-    office = make_office(webhooks_allow_http=1)
+    office = make_office(webhooks_allow_http=True)
     receiver = office.receiver
     office.listen(path, events=("message.sent",), url=url.format(port=receiver.server.server_port, path=path))
     office.deliver()
@@ -263,7 +263,7 @@ def test_internal_addresses_are_never_called(make_office: Callable[..., Office],
 
 
 def test_plain_http_is_not_called_unless_allowed(make_office: Callable[..., Office], path: str) -> None:
-    office = make_office(webhooks_allow_private=1)
+    office = make_office(webhooks_allow_private=True)
     office.listen(path, events=("message.sent",))
     office.deliver()
     office.serve()
@@ -289,9 +289,9 @@ def test_an_endpoint_is_claimed_by_one_alone(office: Office, path: str) -> None:
     office.set(turn.endpoint_id, lease_until=utcnow() - timedelta(seconds=1))
     with office.sessions() as session:
         [other] = queue.claim(session, 10, failing=False)
-    dispatcher.serve(office.satchel, turn, lambda: True)
+    dispatcher.serve(office.context, turn, lambda: True)
     assert office.receiver.got(path) == [], "called without a claim"
-    dispatcher.serve(office.satchel, other, lambda: True)
+    dispatcher.serve(office.context, other, lambda: True)
     assert len(office.receiver.got(path)) == 2
 
 
@@ -330,7 +330,7 @@ def test_a_slow_endpoint_holds_up_itself_alone(office: Office, path: str) -> Non
     office.listen(path)
     office.listen(f"{path}-quick")
     office.receiver.answers[path] = Answer(seconds=4)
-    crew = WebhookDispatcher(office.satchel, lambda: True)
+    crew = WebhookDispatcher(office.context, lambda: True)
     for _ in range(5):
         office.deliver()
     began = time.monotonic()
@@ -356,8 +356,8 @@ def test_endpoints_that_hang_do_not_take_all_places(office: Office, path: str) -
                 id=wanted.id, key_id=wanted.key_id, url=wanted.url, events=["message.sent"], failing_since=utcnow()
             )
             session.add(endpoint)
-            endpoints._add_secret(endpoint, office.satchel.cipher)
-    crew = WebhookDispatcher(office.satchel, lambda: not release.is_set())
+            endpoints._add_secret(endpoint, office.context.cipher)
+    crew = WebhookDispatcher(office.context, lambda: not release.is_set())
     office.deliver()
     crew.wake()
     try:

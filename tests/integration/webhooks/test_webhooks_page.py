@@ -50,7 +50,7 @@ def fail_once(services: Services, answer: str, status: int = 500) -> None:
     with services.sessions() as session:
         [turn] = queue.claim(session, 1, failing=False)
     with services.sessions.begin() as session:
-        errand = queue.take(session, turn)
+        (errand,) = queue.take(session, turn, 1)
         assert isinstance(errand, PendingDelivery)
         told = AttemptResult(errand_time(), timedelta(milliseconds=84), status, "refused", answer)
         queue.settle(session, turn, errand, told)
@@ -65,9 +65,9 @@ def test_a_secret_is_shown_once_and_is_the_one_that_signs(
     owner: Browser, made: tuple[str, str], services: Services
 ) -> None:
     page, secret = made
-    satchel = DispatcherContext.open(services.sessions, services.settings)
-    satchel.web.close()
-    assert satchel.cipher.decrypt(only(services).secrets[0].sealed).decode() == secret
+    context = DispatcherContext.open(services.sessions, services.settings)
+    context.http.close()
+    assert context.cipher.decrypt(only(services).secrets[0].sealed).decode() == secret
     assert Webhook(secret)
     assert secret not in owner.get(page).get_data(as_text=True)
     assert secret not in owner.get("/dashboard/webhooks/").get_data(as_text=True)
