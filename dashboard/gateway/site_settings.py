@@ -35,12 +35,12 @@ LEAST_DAYS = {"texts_days": 2, "numbers_days": 8, "sandbox_days": 1}  # texts ma
 MOST_DAYS = 3_650
 _SETTINGS = core_table(Setting)
 ALL = select(_SETTINGS.c.name, _SETTINGS.c.value)
-remembered = TimedCache[Any, Preferences](LOOK_EVERY, weak_keys=True)  # by connection pool
+REMEMBERED = TimedCache[Any, Preferences](LOOK_EVERY, weak_keys=True)  # by connection pool
 
 
 def current(session: Session) -> Preferences:
     """As they are, or were a second ago."""
-    return remembered.find(db.pool_of(session), lambda: read(session))
+    return REMEMBERED.find(db.pool_of(session), lambda: read(session))
 
 
 def read(session: Session) -> Preferences:
@@ -56,4 +56,4 @@ def save(session: Session, wanted: Preferences, by: str | None = None) -> None:
         if value != before[name]:
             session.merge(Setting(name=name, value=value, changed_at=utcnow(), changed_by=by))
     session.flush()
-    remembered.forget(db.pool_of(session))
+    REMEMBERED.forget(db.pool_of(session))

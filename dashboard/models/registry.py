@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from dashboard.db import Base
 from dashboard.models.accounts import SetupLink, SignInFailure, User, UserSession
 from dashboard.models.api_keys import ApiKey, KeyCaller, KeyDay, KeySecret
 from dashboard.models.carriers import Carrier, CarrierConnection, CarrierMinute, Route
@@ -53,4 +52,4 @@ MODELS = (
     WebhookEvent,
     WebhookSecret,
 )
-metadata = Base.metadata
+(metadata,) = {model.metadata for model in MODELS}  # one: all have the same base

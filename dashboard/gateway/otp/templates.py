@@ -64,10 +64,8 @@ IN_FORCE = select(_VERSIONS).where(
     _VERSIONS.c.id.in_(select(func.max(_VERSIONS.c.id)).group_by(_VERSIONS.c.key_id, _VERSIONS.c.language)),
     _VERSIONS.c.body.is_not(None),
 )
-newest = TimedCache[Any, int](LOOK_EVERY, weak_keys=True)  # by connection pool
-wordings_by_pool = TimedCache[Any, tuple[int, dict[Subject, Template]]](
-    inf, weak_keys=True
-)  # by pool: newest id, in force
+NEWEST_VERSION = TimedCache[Any, int](LOOK_EVERY, weak_keys=True)  # by connection pool
+WORDINGS = TimedCache[Any, tuple[int, dict[Subject, Template]]](inf, weak_keys=True)  # by pool: newest id, in force
 
 
 def current(session: Session, key_id: str | None, language: str, brand: str | None = None) -> Template:
@@ -143,10 +141,10 @@ def otps_of(session: Session, message_ids: Collection[int]) -> dict[int, Otp]:
 def _in_force(session: Session) -> dict[Subject, Template]:
     """As of at most LOOK_EVERY ago; the versions themselves are read only when there is a newer one."""
     pool = pool_of(session)
-    version = newest.find(pool, lambda: session.connection().execute(NEWEST).scalar() or 0)
-    known = wordings_by_pool.get(pool)
+    version = NEWEST_VERSION.find(pool, lambda: session.connection().execute(NEWEST).scalar() or 0)
+    known = WORDINGS.get(pool)
     if known is None or known[0] != version:
-        known = wordings_by_pool.renew(pool, lambda: (version, _read(session)))
+        known = WORDINGS.renew(pool, lambda: (version, _read(session)))
     return known[1]
 
 

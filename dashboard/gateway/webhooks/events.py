@@ -51,7 +51,7 @@ CODE = select(_OTPS.c.language, _OTPS.c.attempts, _OTPS.c.verified_at).where(_OT
 INSERT = insert(core_table(WebhookEvent)).returning(core_table(WebhookEvent).c.id)
 DELIVER = insert(core_table(WebhookDelivery))
 
-remembered = TimedCache[Any, Listening](KNOWN_WITHIN, weak_keys=True)  # by connection pool
+REMEMBERED = TimedCache[Any, Listening](KNOWN_WITHIN, weak_keys=True)  # by connection pool
 _written = itertools.count()
 _last = -1
 
@@ -63,7 +63,7 @@ def record(session: Executor, key_id: str, message_id: int, *kinds: str) -> bool
     after the commit.
     """
     connection = session.connection() if isinstance(session, Session) else session
-    wanted = remembered.find(pool_of(connection), lambda: _listening(connection)).get(key_id)
+    wanted = REMEMBERED.find(pool_of(connection), lambda: _listening(connection)).get(key_id)
     if wanted is None or wanted.isdisjoint(kinds):
         return False
     listeners = connection.execute(LISTENERS, {"for_key": key_id}).all()

@@ -7,6 +7,7 @@ from datetime import timedelta
 import pytest
 from sqlalchemy import select, update
 
+from dashboard.cache import TimedCache
 from dashboard.db import utcnow
 from dashboard.gateway import site_settings
 from dashboard.gateway.delivery import worker
@@ -33,7 +34,7 @@ FORM = {
 
 @pytest.fixture(autouse=True)
 def no_waiting(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(site_settings.remembered, "seconds", 0.0)
+    monkeypatch.setattr(site_settings, "REMEMBERED", TimedCache(0.0, weak_keys=True))
 
 
 def age(world: World, message: Message, days: float) -> None:

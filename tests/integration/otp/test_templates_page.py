@@ -5,6 +5,7 @@ from __future__ import annotations
 import pytest
 from sqlalchemy import select
 
+from dashboard.cache import TimedCache
 from dashboard.gateway.delivery import worker
 from dashboard.gateway.delivery.worker import WorkerContext
 from dashboard.gateway.otp import template_rules, templates
@@ -18,7 +19,7 @@ BODY = "Boutique: {code}, valable {minutes} minutes."
 @pytest.fixture(autouse=True)
 def no_waiting(monkeypatch: pytest.MonkeyPatch) -> None:
     """Versions of another connection are seen at once, not after a second."""
-    monkeypatch.setattr(templates.newest, "seconds", 0.0)
+    monkeypatch.setattr(templates, "NEWEST_VERSION", TimedCache(0.0, weak_keys=True))
 
 
 def texts_on(world: World, phone: str = "+22238089336") -> list[str]:
@@ -123,7 +124,7 @@ def test_the_preview_measures_and_lights_up_what_flips_the_encoding(operator: Br
 def test_the_hot_path_reads_no_wording_from_the_database(
     monkeypatch: pytest.MonkeyPatch, operator: Browser, world: World
 ) -> None:
-    monkeypatch.setattr(templates.newest, "seconds", 60.0)
+    monkeypatch.setattr(templates, "NEWEST_VERSION", TimedCache(60.0, weak_keys=True))
     key = world.key()
     with world.services.sessions() as session:
         first = templates.current(session, key.id, "fr")

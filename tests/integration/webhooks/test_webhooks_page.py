@@ -11,6 +11,7 @@ import pytest
 from flask import Flask
 from standardwebhooks import Webhook
 
+from dashboard.cache import TimedCache
 from dashboard.db import utcnow
 from dashboard.extensions import Services
 from dashboard.gateway import site_settings
@@ -154,7 +155,7 @@ def test_operators_try_and_replay_but_change_nothing(
 def test_a_period_is_offered_and_read_in_the_gateway_s_time_zone(
     owner: Browser, made: tuple[str, str], services: Services, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(site_settings.remembered, "seconds", 0.0)
+    monkeypatch.setattr(site_settings, "REMEMBERED", TimedCache(0.0, weak_keys=True))
     page, _ = made
     with services.sessions.begin() as session:
         site_settings.save(session, Preferences(timezone="Asia/Tokyo"))
