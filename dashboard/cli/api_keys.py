@@ -18,6 +18,7 @@ from dashboard.db import utcnow
 from dashboard.gateway.api_keys import keys
 from dashboard.gateway.otp import template_rules, templates
 from dashboard.models.api_keys import ApiKey
+from dashboard.vocabulary import KeyMode
 
 
 @click.group("keys")
@@ -78,13 +79,12 @@ def keys_create(
         )
     bounds["brand"] = brand or None
     expires_at = utcnow() + timedelta(days=expires_in) if expires_in else None
-    wanted = keys.NewKey(
-        name.strip(), "test" if test else "live", scopes or keys.USUAL_SCOPES, expires_at=expires_at, **bounds
-    )
+    mode = KeyMode.TEST if test else KeyMode.LIVE
+    new = keys.NewKey(name.strip(), scopes or keys.USUAL_SCOPES, expires_at=expires_at, mode=mode, **bounds)
     with database() as session:
         if brand and templates.broken_by(session, brand):
             fail("With this brand a text of codes no longer fits one SMS; `Texts of codes` in the dashboard shows it.")
-        key, secret = keys.create(session, wanted, created_by="command line")
+        key, secret = keys.create(session, new, created_by="command line")
         session.flush()
         _show_secret(key, secret, as_json)
 
@@ -94,7 +94,7 @@ def keys_create(
 def keys_list(as_json: bool) -> None:
     """List all keys."""
     with database() as session:
-        rows = [_key_row(key) for key in keys.listed(session)]
+        rows = [_key_row(key) for key in keys.listed(session, with_secrets=True)]
     print_rows(rows, as_json, "No key yet. Make one: chinqit keys create my-app")
 
 

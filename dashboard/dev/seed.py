@@ -123,7 +123,7 @@ def _keys(session: Session, since: datetime) -> list[str]:
     for name, _, mode in KEYS:
         key_id = str(uuid.uuid5(uuid.NAMESPACE_OID, f"{SIGN} {name}"))
         if session.get(ApiKey, key_id) is None:
-            key, _secret = keys.create(session, NewKey(name, mode, id=key_id), created_by=SIGN)
+            key, _secret = keys.create(session, NewKey(name, mode=mode, id=key_id), created_by=SIGN)
             key.created_at = since
         ids.append(key_id)
     return ids

@@ -93,7 +93,7 @@ def go() -> ResponseReturnValue:
 
 def _send(key: ApiKey, number: str, body: str | None, errors: dict[str, str]) -> None:
     """Write it down, commit and ring; a refusal is told at the number."""
-    caller, channel = authentication.caller_of(key), "sms"
+    caller, channel = authentication.Caller.from_row(key), "sms"
     try:
         if body is None:
             channel = request.form.get("channel", "sms") if request.form.get("channel") in labels.CHANNELS else "sms"

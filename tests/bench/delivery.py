@@ -73,7 +73,7 @@ def fill(sessions: Sessions, count: int) -> None:
     with sessions.begin() as session:
         key, _ = keys.create(session, NewKey("bench"))
         session.flush()
-        caller = authentication.caller_of(key)
+        caller = authentication.Caller.from_row(key)
     drafts = [Draft("message", "sms", f"+222{40_000_000 + n}", WORDS, WORDS) for n in range(count)]
     for start in range(0, count, MOST_IN_ONE):
         with sessions.begin() as session:

@@ -84,11 +84,11 @@ class Office:
 
     def caller(self, mode: str = "live", **more: Any) -> Caller:
         with self.sessions.begin() as session:
-            key, _ = keys.create(session, NewKey(f"{mode} key", mode))
+            key, _ = keys.create(session, NewKey(f"{mode} key", mode=mode))
             for name, value in more.items():
                 setattr(key, name, value)
             session.flush()
-            return authentication.caller_of(key)
+            return authentication.Caller.from_row(key)
 
     def submit(self, caller: Caller, phone: str = PHONE) -> str:
         with self.sessions.begin() as session:

@@ -7,7 +7,7 @@ import ipaddress
 import string
 import zlib
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, fields
 from datetime import datetime, timedelta
 from typing import Any, Protocol, TypeVar
 
@@ -48,6 +48,13 @@ class Caller:
     last_used_at: datetime | None = None
     digest: str = ""  # of the secret that was presented
 
+    @classmethod
+    def from_row(cls, row: Any, digest: str = "") -> Caller:
+        """From a row that has a key's columns, and the digest of the secret that led to it."""
+        values: dict[str, Any] = {name: getattr(row, name) for name in CALLER_COLUMNS}
+        values |= {"scopes": tuple(row.scopes), "networks": tuple(row.networks), "digest": digest}
+        return cls(**values)
+
     def allows(self, scope: str) -> bool:
         return scope in self.scopes
 
@@ -69,18 +76,9 @@ class Caller:
 _NOW = bindparam("now", type_=UtcDateTime)
 
 
+CALLER_COLUMNS = tuple(one.name for one in fields(Caller) if one.name != "digest")
 LIVE_KEY = (  # columns, not objects: this is asked for every request
-    select(
-        ApiKey.id,
-        ApiKey.name,
-        ApiKey.mode,
-        ApiKey.scopes,
-        ApiKey.networks,
-        ApiKey.message_cap,
-        ApiKey.otp_cap,
-        ApiKey.brand,
-        ApiKey.last_used_at,
-    )
+    select(*(getattr(ApiKey, name) for name in CALLER_COLUMNS))
     .join(KeySecret)
     .where(
         KeySecret.digest == bindparam("digest"),
@@ -112,7 +110,7 @@ def authenticate(session: Executor, secret: str) -> Caller:
     row = session.execute(LIVE_KEY, {"digest": presented, "now": utcnow()}).one_or_none()
     if row is None:
         raise UnknownKey
-    return caller_of(row, presented)
+    return Caller.from_row(row, presented)
 
 
 def confirm(session: Session, caller: Caller) -> None:
@@ -137,22 +135,6 @@ def of_live_keys(
     live = [item for item in items if is_live(session, item.caller)]
     done = iter(work(live) if live else [])
     return [next(done) if is_live(session, item.caller) else UnknownKey() for item in items]
-
-
-def caller_of(key: Any, presented: str = "") -> Caller:
-    """From a row that has a key's columns, and the digest of the secret that led to it."""
-    return Caller(
-        id=key.id,
-        name=key.name,
-        mode=key.mode,
-        scopes=tuple(key.scopes),
-        networks=tuple(key.networks),
-        message_cap=key.message_cap,
-        otp_cap=key.otp_cap,
-        brand=key.brand,
-        last_used_at=key.last_used_at,
-        digest=presented,
-    )
 
 
 def needs_touch(caller: Caller) -> bool:

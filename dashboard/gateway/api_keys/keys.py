@@ -4,8 +4,9 @@ from __future__ import annotations
 
 import secrets
 import uuid
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, fields
 from datetime import datetime, timedelta
+from typing import Any
 
 from sqlalchemy import or_, select, update
 from sqlalchemy.orm import Session, selectinload
@@ -13,9 +14,10 @@ from sqlalchemy.orm import Session, selectinload
 from dashboard.db import lock, utcnow
 from dashboard.gateway.api_keys.authentication import ALPHABET, RANDOM_LENGTH, _check, digest
 from dashboard.models.api_keys import ApiKey, KeySecret
+from dashboard.vocabulary import KeyMode, Scope
 
-SCOPES = ("send", "otp", "read", "webhooks")
-USUAL_SCOPES = ("send", "otp", "read")  # whoever may say where events go, reads them: that is asked for
+SCOPES = tuple(Scope)
+USUAL_SCOPES = (Scope.SEND, Scope.OTP, Scope.READ)  # whoever may say where events go, reads them: that is asked for
 GRACES = {"now": timedelta(0), "1h": timedelta(hours=1), "24h": timedelta(hours=24), "7d": timedelta(days=7)}
 LATELY = timedelta(hours=24)
 OWN_ID = "00000000-0000-0000-0000-000000000000"  # the gateway's own key, for trials; it has no secret and is not listed
@@ -34,11 +36,10 @@ class KeyEnded(Exception):
 
 
 @dataclass(frozen=True)
-class NewKey:
-    """What the form of a new key holds. Whoever chooses the id can send the same order twice and make one key."""
+class KeyFields:
+    """What an owner decides of a key and may change later. Each field is the column of ApiKey that has its name."""
 
     name: str
-    mode: str = "live"
     scopes: tuple[str, ...] = USUAL_SCOPES
     networks: tuple[str, ...] = ()
     message_cap: int | None = None
@@ -46,36 +47,35 @@ class NewKey:
     brand: str | None = None
     expires_at: datetime | None = None
     sms_fallback: bool = False
-    id: str = field(default_factory=lambda: str(uuid.uuid4()))
+
+    def columns(self) -> dict[str, Any]:
+        """The fields as ApiKey stores them: JSON has lists, no tuples."""
+        values = {one.name: getattr(self, one.name) for one in fields(KeyFields)}
+        return {name: list(value) if isinstance(value, tuple) else value for name, value in values.items()}
 
 
-def create(session: Session, wanted: NewKey, created_by: str | None = None) -> tuple[ApiKey, str]:
+@dataclass(frozen=True)
+class NewKey(KeyFields):
+    """A key to be made. Whoever chooses the id can send the same order twice and make one key."""
+
+    mode: str = field(default=KeyMode.LIVE, kw_only=True)
+    id: str = field(default_factory=lambda: str(uuid.uuid4()), kw_only=True)
+
+
+def create(session: Session, new: NewKey, created_by: str | None = None) -> tuple[ApiKey, str]:
     """Make a key; return it with its secret, which is shown once and never again. Raise AlreadyDone."""
-    lock(session, f"key:{wanted.id}")
-    if session.get(ApiKey, wanted.id) is not None:
+    lock(session, f"key:{new.id}")
+    if session.get(ApiKey, new.id) is not None:
         raise AlreadyDone
-    key = ApiKey(
-        id=wanted.id,
-        name=wanted.name,
-        mode=wanted.mode,
-        scopes=list(wanted.scopes),
-        networks=list(wanted.networks),
-        message_cap=wanted.message_cap,
-        otp_cap=wanted.otp_cap,
-        brand=wanted.brand,
-        expires_at=wanted.expires_at,
-        sms_fallback=wanted.sms_fallback,
-        created_by=created_by,
-    )
+    key = ApiKey(id=new.id, mode=new.mode, created_by=created_by, **new.columns())
     session.add(key)
     return key, _add_secret(key)
 
 
-def alter(session: Session, key: ApiKey, wanted: NewKey) -> None:
+def alter(session: Session, key: ApiKey, wanted: KeyFields) -> None:
     """Change all of a key but its mode and its secrets; it holds from the next request on."""
-    key.name, key.brand, key.expires_at = wanted.name, wanted.brand, wanted.expires_at
-    key.scopes, key.networks = list(wanted.scopes), list(wanted.networks)
-    key.message_cap, key.otp_cap, key.sms_fallback = wanted.message_cap, wanted.otp_cap, wanted.sms_fallback
+    for name, value in wanted.columns().items():
+        setattr(key, name, value)
     session.flush()
 
 
@@ -92,16 +92,20 @@ def find(session: Session, id_or_name: str) -> ApiKey:
     return named[0]
 
 
-def listed(session: Session) -> list[ApiKey]:
-    """All keys with their secrets, live ones first, newest first."""
+def listed(session: Session, *, with_secrets: bool = False) -> list[ApiKey]:
+    """All keys, those that are not revoked first, newest first; with their secrets where the caller shows them."""
     order = (ApiKey.revoked_at.is_not(None), ApiKey.created_at.desc())
-    query = select(ApiKey).options(selectinload(ApiKey.secrets)).where(ApiKey.id != OWN_ID)
-    return list(session.scalars(query.order_by(*order)))
+    options = [selectinload(ApiKey.secrets)] if with_secrets else []
+    return list(session.scalars(select(ApiKey).options(*options).where(ApiKey.id != OWN_ID).order_by(*order)))
 
 
 def name_taken(session: Session, name: str, but: str = "") -> bool:
     """Whether a key that is not revoked has this name; `but` is the id of one that may have it."""
-    taken = select(ApiKey.id).where(ApiKey.name == name, ApiKey.revoked_at.is_(None), ApiKey.id != but).limit(1)
+    taken = (
+        select(ApiKey.id)
+        .where(ApiKey.name == name, ApiKey.revoked_at.is_(None), ApiKey.id.not_in((but, OWN_ID)))
+        .limit(1)
+    )
     return session.scalar(taken) is not None
 
 

@@ -43,7 +43,7 @@ def resend(session: Session, message: Message, times_before: int, by: str | None
         raise NotResendable(why_not)
     if times(session, message) != times_before:
         raise AlreadyDone
-    caller, body = authentication.caller_of(message.key), message.body or ""
+    caller, body = authentication.Caller.from_row(message.key), message.body or ""
     quotas.spend_cap(session, caller, "message")
     row_id, reference = outbox.submit(
         session, caller, outbox.Draft("message", message.channel, message.phone, body, body)

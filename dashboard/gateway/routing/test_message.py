@@ -41,4 +41,4 @@ def _caller(session: Session) -> Caller:
         key = ApiKey(id=keys.OWN_ID, name="Chinqit Gateway", mode="live", scopes=[], created_by=None)
         session.add(key)
         session.flush()
-    return authentication.caller_of(key)
+    return authentication.Caller.from_row(key)

@@ -197,7 +197,7 @@ def _behind(key: ApiKey) -> dict[str, Any]:
 def _listing() -> dict[str, Any]:
     now = utcnow()
     embedded = {one.key_id for one in usage.exposed_keys(session)}
-    rows = [{**_row(key, now), "embedded": key.id in embedded} for key in keys.listed(session)]
+    rows = [{**_row(key, now), "embedded": key.id in embedded} for key in keys.listed(session, with_secrets=True)]
     return {"rows": rows, "is_owner": access.may("owner")}
 
 

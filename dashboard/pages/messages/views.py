@@ -71,10 +71,9 @@ class Entry:
 @bp.get("/")
 def index() -> ResponseReturnValue:
     """The list; its rows alone when HTMX asks for more of them."""
-    known = keys.listed(session)
-    context = _listing(_asked(known), _row_id("before"))
+    context = _listing(_log_query(), _row_id("before"))
     if not htmx.wants_fragment():
-        return render_template("messages/index.html", keys=known, **context)
+        return render_template("messages/index.html", keys=keys.listed(session), **context)
     return render_template("messages/_rows.html" if htmx.target() == "more" else "messages/_results.html", **context)
 
 
@@ -84,14 +83,14 @@ def show(reference: UUID) -> ResponseReturnValue:
     context = _detail(_message(reference))
     if htmx.wants_fragment():
         return render_template("messages/_detail.html", **context)
-    known = keys.listed(session)
-    return render_template("messages/index.html", keys=known, **_listing(_asked(known), None), **context)
+    context |= _listing(_log_query(), None)
+    return render_template("messages/index.html", keys=keys.listed(session), **context)
 
 
 @bp.get("/live")
 def live() -> ResponseReturnValue:
     """What changed since the list was drawn: rows in place, and how many are new. Nothing moves by itself."""
-    asked = _asked(keys.listed(session))
+    asked = _log_query()
     shown = dict(_watched())
     rows = [row for row in status.by_ids(session, shown.keys()) if row.status != shown[row.id]]
     newest = _row_id("newest")
@@ -105,7 +104,7 @@ def live() -> ResponseReturnValue:
 @bp.get("/export.csv")
 def export_csv() -> Response:
     """Just what is filtered, as a file that is written while it is read."""
-    asked = _asked(keys.listed(session))
+    asked = _log_query()
     shown = _whole_number if formats.sees_numbers() else _masked_number
     name = f"messages-{utcnow():%Y%m%d-%H%M}.csv"
     pieces = csv_export.pieces(services().sessions, asked.filters, shown)
@@ -177,13 +176,13 @@ def _masked_number(number: str) -> str:
     return f"{number[1:6]}••••{number[-2:]}"
 
 
-def _asked(known: list[ApiKey]) -> LogQuery:
-    """Unknown values of a filter are ignored: an address from elsewhere is no reason to fail."""
+def _log_query() -> LogQuery:
+    """The filters of the address. Unknown values are ignored: an address from elsewhere is no reason to fail."""
     given = {name: request.args.get(name, "") for name in CHOICES}
     typed = {name: value for name, value in given.items() if value in CHOICES[name]}
-    key = request.args.get("key", "")
-    if any(key == one.id for one in known):
-        typed["key"] = key
+    key_id = request.args.get("key", "")
+    if key_id and key_id != keys.OWN_ID and session.get(ApiKey, key_id) is not None:
+        typed["key"] = key_id
     text = _printable(request.args.get("q", ""))
     if text:
         typed["q"] = text

@@ -30,7 +30,8 @@ def write_down(sessions: Sessions, count: int, lane: str = "sms") -> None:
         key, _ = keys.create(session, NewKey("app"))
         session.flush()
         for _ in range(count):
-            outbox.submit(session, authentication.caller_of(key), Draft("message", lane, "+22238089336", "a", "a"))
+            caller = authentication.Caller.from_row(key)
+            outbox.submit(session, caller, Draft("message", lane, "+22238089336", "a", "a"))
 
 
 def tick(sessions: Sessions, url: str, *, sweep: bool = False) -> None:

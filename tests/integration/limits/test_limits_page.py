@@ -43,7 +43,7 @@ def refuse(world: World, key: ApiKey, phone: str = PHONE) -> None:
 def ask(world: World, key: ApiKey, phone: str = PHONE) -> None:
     with world.services.sessions() as session:
         try:
-            send.send(session, world.services.keyring, authentication.caller_of(key), send.Order(phone))
+            send.send(session, world.services.keyring, authentication.Caller.from_row(key), send.Order(phone))
         finally:
             session.commit()
 

@@ -29,7 +29,7 @@ def caller(sessions: Sessions) -> Caller:
     with sessions.begin() as session:
         key, _ = keys.create(session, NewKey("app"))
         session.flush()
-        return authentication.caller_of(key)
+        return authentication.Caller.from_row(key)
 
 
 def send(sessions: Sessions, caller: Caller) -> bool:

@@ -27,7 +27,7 @@ def caller(sessions: Sessions) -> Caller:
     with sessions.begin() as session:
         key, _ = keys.create(session, NewKey("app"))
         session.flush()
-        return authentication.caller_of(key)
+        return authentication.Caller.from_row(key)
 
 
 def submit(sessions: Sessions, caller: Caller, kind: str = "message", channel: str = "sms") -> str:

@@ -56,7 +56,7 @@ def full(world: World, key: ApiKey) -> None:
         world.code(key)
     with world.services.sessions() as session, pytest.raises(RateLimited):
         try:
-            send.send(session, world.services.keyring, authentication.caller_of(key), send.Order(PHONE))
+            send.send(session, world.services.keyring, authentication.Caller.from_row(key), send.Order(PHONE))
         finally:
             session.commit()
 
@@ -163,7 +163,7 @@ def test_the_cap_of_the_key_is_told_from_the_limits(world: World) -> None:
     world.code(key)
     with world.services.sessions() as session, pytest.raises(quotas.CapReached):
         try:
-            send.send(session, world.services.keyring, authentication.caller_of(key), send.Order(PHONE))
+            send.send(session, world.services.keyring, authentication.Caller.from_row(key), send.Order(PHONE))
         finally:
             session.commit()
     assert verdict(world) == "cap_reached"

@@ -54,7 +54,7 @@ class History:
         with sessions.begin() as session:
             made = [keys.create(session, NewKey(name))[0] for name in ("shop", "bank")]
             session.flush()
-            self.callers: list[Caller] = [authentication.caller_of(key) for key in made]
+            self.callers: list[Caller] = [authentication.Caller.from_row(key) for key in made]
         self.steps = [self.text, self.code, self.code, self.deliver, self.deliver, self.guess, self.guess, self.receipt]
 
     def go(self, steps: int) -> None:

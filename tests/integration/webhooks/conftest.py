@@ -25,7 +25,7 @@ def make_office(sessions: Sessions, settings: Settings, receiver: Receiver) -> I
         with sessions.begin() as session:
             key, _ = keys.create(session, NewKey("Shop"))
             session.flush()
-            caller = authentication.caller_of(key)
+            caller = authentication.Caller.from_row(key)
         made.append(Office(sessions, told, DispatcherContext.open(sessions, told), receiver, caller))
         return made[-1]
 
