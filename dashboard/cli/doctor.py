@@ -68,6 +68,7 @@ def examine() -> list[Finding]:
     if database.ok:
         for subject, look in LOOKS.items():
             findings += _try(subject, look, sessions, settings)
+    sessions.kw["bind"].dispose()
     return findings
 
 

@@ -39,11 +39,14 @@ def database_version(session: Session) -> str | None:
 
 def upgrade_if_needed(settings: Settings, echo: Callable[[str], None]) -> None:
     """Run the migrations that are missing. Raise SettingsError when the database does not answer or is newer."""
+    sessions = make_sessions(settings.database_url)
     try:
-        with make_sessions(settings.database_url)() as session:
+        with sessions() as session:
             version = database_version(session)
     except SQLAlchemyError as error:
         raise SettingsError(f"{database_name(settings)} does not answer: {error_reason(error)}") from None
+    finally:
+        sessions.kw["bind"].dispose()
     newest = newest_version()
     if version is not None and version > newest:
         raise SettingsError(f"The database is newer ({version}) than this version of the gateway ({newest}).")

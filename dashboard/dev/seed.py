@@ -16,7 +16,7 @@ from datetime import datetime, timedelta
 from itertools import accumulate, islice
 from typing import Any
 
-from sqlalchemy import Connection, func, select, update
+from sqlalchemy import Connection, Table, func, select, update
 from sqlalchemy.orm import Session
 
 from dashboard.db import Sessions, core_table, utcnow
@@ -80,7 +80,8 @@ class Made:
     verified_at: datetime | None = None
     attempts: int = 0
     tallied_status: str | None = None
-    tallied_more: str | None = None
+    tallied_sent: bool | None = None
+    tallied_error: str | None = None
 
     @property
     def segments(self) -> int:
@@ -255,7 +256,8 @@ class _Author:
             "delivered_at": arrived if made.status == "delivered" else None,
             "failed_at": made.created_at if failed else None,
             "tallied_status": made.status,
-            "tallied_more": made.error_code if failed else "+",
+            "tallied_sent": not failed,
+            "tallied_error": made.error_code if failed else None,
         }
 
     def _otp(self, place: int, made: Made) -> dict[str, Any]:
@@ -295,22 +297,24 @@ def _write(sessions: Sessions, part: list[Row]) -> None:
         connection = session.connection()
         if connection.dialect.name == "sqlite":
             connection.exec_driver_sql("PRAGMA cache_size = -400000")  # KiB; else its indexes are read again and again
-        _insert(connection, core_table(Message).name, [message for message, _, _ in part])
-        _insert(connection, core_table(Otp).name, [otp for _, otp, _ in part if otp])
+        _insert(connection, core_table(Message), [message for message, _, _ in part])
+        _insert(connection, core_table(Otp), [otp for _, otp, _ in part if otp])
         rollup.write(session, sums)
         if connection.dialect.name == "postgresql":  # row ids were chosen here
             connection.execute(select(func.setval(func.pg_get_serial_sequence("messages", "id"), part[-1][0]["id"])))
 
 
-def _insert(connection: Connection, name: str, rows: list[dict[str, Any]]) -> None:
-    """Past SQLAlchemy's handling of each value, which costs more than the writing."""
+def _insert(connection: Connection, table: Table, rows: list[dict[str, Any]]) -> None:
+    """Past SQLAlchemy's parameter dictionaries, which cost more than the writing; times are written as its types do."""
     if not rows:
         return
-    is_sqlite = connection.dialect.name == "sqlite"
-    marks = ", ".join("?" if is_sqlite else "%s" for _ in rows[0])
-    statement = f"INSERT INTO {name} ({', '.join(rows[0])}) VALUES ({marks})"  # noqa: S608  names of ours
-    if is_sqlite:
-        times = [column for column in rows[0] if column.endswith(("_at", "_until"))]
-        for row in rows:
-            row.update({column: row[column].isoformat(" ", "microseconds")[:26] for column in times if row[column]})
-    connection.exec_driver_sql(statement, [tuple(row.values()) for row in rows])
+    dialect = connection.dialect
+    mark = "?" if dialect.paramstyle == "qmark" else "%s"
+    names = list(rows[0])
+    convert = [table.c[name].type.dialect_impl(dialect).bind_processor(dialect) for name in names]
+    statement = f"INSERT INTO {table.name} ({', '.join(names)}) VALUES ({', '.join(mark for _ in names)})"  # noqa: S608  names of ours
+    values = [
+        tuple(process(row[name]) if process else row[name] for name, process in zip(names, convert, strict=True))
+        for row in rows
+    ]
+    connection.exec_driver_sql(statement, values)

@@ -63,9 +63,10 @@ class Message(Base):
     failed_at: Mapped[datetime | None] = mapped_column(UtcDateTime)
     expired_at: Mapped[datetime | None] = mapped_column(UtcDateTime)
 
-    # As last counted in the roll-ups: the status, and "+" when it had been sent, then the reason of a failure.
+    # As last counted in the roll-ups.
     tallied_status: Mapped[str | None] = mapped_column(String(9))
-    tallied_more: Mapped[str | None] = mapped_column(String(41))
+    tallied_sent: Mapped[bool | None]  # whether it counts as sent
+    tallied_error: Mapped[str | None] = mapped_column(String(40))  # the reason that it counts under, when it failed
 
     key: Mapped[ApiKey] = relationship()
 

@@ -1,8 +1,9 @@
-"""Roll-ups: fold what changed in messages and codes into counts by minute, hour and day.
+"""Roll-ups: count messages and codes by minute, hour and day, as they change.
 
-A row says as what it was last counted. Rows that have changed since lie in an index of their own, which the database
-keeps; sending and judging do not know of it. A fold takes some of them, adds the difference to their buckets and notes
-in each row what it now stands for, all in one transaction: it may be cut off at any point and run on several machines.
+The `tallied_` columns of a row say as what it is counted. A partial index holds the rows whose `tallied_status` differs
+from their `status`, so that sending and verifying need not know of the counting. `fold` reads that index, adds the
+differences to the buckets and updates the `tallied_` columns, in one transaction: it may be killed at any point, and
+may run on several machines at once.
 """
 
 from __future__ import annotations
@@ -30,6 +31,7 @@ from dashboard.models.statistics import (
     StatisticsBucket,
     StatisticsReason,
 )
+from dashboard.vocabulary import Kind, Status
 
 GRAINS = {"minute": timedelta(minutes=1), "hour": timedelta(hours=1), "day": timedelta(days=1)}  # days are UTC's
 KEPT = {"minute": timedelta(hours=48), "hour": timedelta(days=100)}
@@ -37,7 +39,7 @@ BATCH = 1_000
 # Rows under way change again soon, and a lock on a row that is due would hide it from a worker that looks for it.
 SOON_SETTLED = timedelta(seconds=10)
 NOTHING = dict.fromkeys(MEASURES, 0)
-ENDS = ("delivered", "failed", "expired")
+ENDS = (Status.DELIVERED, Status.FAILED, Status.EXPIRED)
 
 Subject = tuple[str, ...]  # as SUBJECT names it
 Bucket = tuple[str, datetime, Subject]  # grain, start, subject
@@ -46,7 +48,7 @@ _MESSAGES, _OTPS = core_table(Message).c, core_table(Otp).c
 CHANGED = (
     select(
         *(_MESSAGES[name] for name in ("id", "key_id", "kind", "channel", "phone", "segments", "status", "error_code")),
-        *(_MESSAGES[name] for name in ("sent_at", "tallied_status", "tallied_more")),
+        *(_MESSAGES[name] for name in ("sent_at", "tallied_status", "tallied_sent", "tallied_error")),
         func.coalesce(_OTPS.created_at, _MESSAGES.created_at, type_=UtcDateTime).label("created_at"),
         func.coalesce(_OTPS.language, "").label("language"),
     )
@@ -73,8 +75,8 @@ NOTE_MESSAGES = (
     .where(_MESSAGES.id.in_(bindparam("ids", expanding=True)))
     .values(
         tallied_status=_MESSAGES.status,
-        tallied_more=case((_MESSAGES.sent_at.is_(None), ""), else_="+")
-        + case((_MESSAGES.status == "failed", func.coalesce(_MESSAGES.error_code, "")), else_=""),
+        tallied_sent=_MESSAGES.sent_at.is_not(None),
+        tallied_error=case((_MESSAGES.status == Status.FAILED, func.coalesce(_MESSAGES.error_code, ""))),
     )
 )
 NOTE_OTPS = update(core_table(Otp)).where(_OTPS.id.in_(bindparam("ids", expanding=True))).values(tallied=True)
@@ -82,7 +84,7 @@ NOTE_OTPS = update(core_table(Otp)).where(_OTPS.id.in_(bindparam("ids", expandin
 
 @dataclass
 class Sums:
-    """Differences that wait to be added to their buckets. Minutes older than they are kept are left out."""
+    """Differences to be added to the buckets. Buckets that would be dropped for their age at once are left out."""
 
     now: datetime = field(default_factory=utcnow)
     counts: dict[tuple[datetime, Subject], dict[str, int]] = field(default_factory=dict)
@@ -93,63 +95,61 @@ class Sums:
         return self.counts.setdefault((start_of("minute", created_at), subject), defaultdict(int))
 
     def add_message(self, row: Row[Any] | Any) -> None:
-        """Add what a message is now, less what it was counted as."""
+        """Add what a message is now, less what it is counted as."""
         subject = (row.key_id, row.kind, row.channel, row.phone[4], row.language)
         bucket = self.at(row.created_at, subject)
-        before, more = row.tallied_status, row.tallied_more or ""
-        if before is None:
+        if row.tallied_status is None:
             bucket["requested"] += 1
             bucket["segments"] += row.segments
-        if row.sent_at is not None and not more.startswith("+"):
+        if row.sent_at is not None and not row.tallied_sent:
             bucket["sent"] += 1
             bucket[_bin("send", SEND_BOUNDS, row.sent_at - row.created_at)] += 1
-        if before != row.status:
-            self._move(bucket, before, -1)
-            self._move(bucket, row.status, 1)
-            minute = start_of("minute", row.created_at)
-            self._reason(minute, subject, before, more.removeprefix("+"), -1)
-            self._reason(minute, subject, row.status, row.error_code or "", 1)
+        if row.tallied_status == row.status:
+            return
+        minute = start_of("minute", row.created_at)
+        if row.tallied_status in ENDS:
+            bucket[row.tallied_status] -= 1
+        if row.status in ENDS:
+            bucket[row.status] += 1
+        if row.tallied_status == Status.FAILED:
+            self.reasons[minute, subject, row.tallied_error or ""] -= 1
+        if row.status == Status.FAILED:
+            self.reasons[minute, subject, row.error_code or ""] += 1
 
     def add_verdict(self, row: Row[Any] | Any) -> None:
-        """Add the end of a code: typed in right, or tried too often."""
-        bucket = self.at(row.created_at, (row.key_id, "otp", row.channel, row.phone[4], row.language))
+        """Add how a code ended: verified, or exhausted."""
+        bucket = self.at(row.created_at, (row.key_id, Kind.OTP, row.channel, row.phone[4], row.language))
         if row.verified_at is None:
             bucket["exhausted"] += 1
         else:
             bucket["verified"] += 1
             bucket[_bin("verify", VERIFY_BOUNDS, row.verified_at - row.created_at)] += 1
 
-    def _move(self, bucket: dict[str, int], status: str | None, by: int) -> None:
-        if status in ENDS:
-            bucket[status] += by
-
-    def _reason(self, minute: datetime, subject: Subject, status: str | None, code: str, by: int) -> None:
-        if status == "failed":
-            self.reasons[minute, subject, code] += by
-
     def rows(self) -> list[dict[str, Any]]:
-        """Of the tallies' table, for every grain."""
-        found: dict[Bucket, dict[str, int]] = {}
+        """Rows for the table of buckets, one a grain."""
+        totals: dict[Bucket, dict[str, int]] = {}
         for (minute, subject), counts in self.counts.items():
             for grain, start in self._starts(minute):
-                total = found.setdefault((grain, start, subject), {})
+                total = totals.setdefault((grain, start, subject), {})
                 for name, count in counts.items():
                     total[name] = total.get(name, 0) + count
-        return [{**_named(bucket), **NOTHING, **found[bucket]} for bucket in sorted(found)]
+        return [{**_named(bucket), **NOTHING, **totals[bucket]} for bucket in sorted(totals)]
 
     def reason_rows(self) -> list[dict[str, Any]]:
-        """Of the reasons' table: hours and days."""
-        found: dict[tuple[Bucket, str], int] = defaultdict(int)
+        """Rows for the table of reasons, which has hours and days alone."""
+        totals: dict[tuple[Bucket, str], int] = defaultdict(int)
         for (minute, subject, code), count in self.reasons.items():
             for grain, start in self._starts(minute):
                 if grain != "minute":
-                    found[(grain, start, subject), code] += count
-        return [{**_named(bucket), "code": code, "failed": found[bucket, code]} for bucket, code in sorted(found)]
+                    totals[(grain, start, subject), code] += count
+        return [{**_named(bucket), "code": code, "failed": totals[bucket, code]} for bucket, code in sorted(totals)]
 
     def _starts(self, minute: datetime) -> list[tuple[str, datetime]]:
         if minute not in self.starts:
             starts = ((grain, start_of(grain, minute)) for grain in GRAINS)
-            self.starts[minute] = [(g, at) for g, at in starts if g not in KEPT or at >= self.now - KEPT[g]]
+            self.starts[minute] = [
+                (grain, start) for grain, start in starts if grain not in KEPT or start >= self.now - KEPT[grain]
+            ]
         return self.starts[minute]
 
 
@@ -161,13 +161,12 @@ def start_of(grain: str, at: datetime) -> datetime:
 
 
 def fold(session: Session, limit: int = BATCH) -> int:
-    """Count up to `limit` changed messages and as many judged codes; return how many rows there were.
+    """Count up to `limit` changed messages and as many codes that ended; return how many rows there were.
 
     The session is one that writes; the caller commits.
     """
     now = utcnow()
-    told = {"most": limit, "settled_before": now - SOON_SETTLED}
-    messages = session.execute(CHANGED, told).all()
+    messages = session.execute(CHANGED, {"most": limit, "settled_before": now - SOON_SETTLED}).all()
     otps = session.execute(JUDGED, {"most": limit}).all()
     sums = Sums(now)
     for message in messages:
@@ -194,7 +193,7 @@ def fold_for(sessions: Sessions, seconds: float) -> int:
 
 
 def write(session: Session, sums: Sums) -> None:
-    """Add sums to their buckets. They go in one order, so that two who write do not wait for each other in a ring."""
+    """Add sums to their buckets, always in the same order: two processes that write would deadlock otherwise."""
     for model, rows, names in (
         (StatisticsBucket, sums.rows(), MEASURES),
         (StatisticsReason, sums.reason_rows(), ("failed",)),

@@ -27,6 +27,7 @@ TIMEOUT_SECONDS = 15.0  # for a whole call
 MOST_ENDPOINTS = 32  # served at once
 MOST_FAILING = 16  # of them; the other places are for endpoints that answer
 EVENTS_A_TURN = 200  # then another endpoint may have the place
+TOGETHER_SECONDS = 0.01  # calls that end so close to each other are written down in one commit
 LOOK_AGAIN_SECONDS = 0.5  # for more events, while calls are under way
 MOST_KEPT = 1_000  # characters of an answer
 UNPRINTABLE = re.compile(r"[\x00-\x08\x0b-\x1f\x7f\ud800-\udfff]")
@@ -86,7 +87,7 @@ class WebhookDispatcher:
         try:
             leases = [lease]
             while leases:
-                serve(self.context, leases[0], self.go_on, failing=failing)
+                serve(self.context, leases[0], self.go_on)
                 leases = self._claim(1, failing)
         except SQLAlchemyError as error:  # the lease ends by itself
             log.error("webhooks: the database failed: %s", type(error).__name__)
@@ -101,15 +102,13 @@ class WebhookDispatcher:
             self._changed.notify_all()
 
 
-def serve(
-    context: DispatcherContext, lease: EndpointLease, go_on: Callable[[], bool], *, failing: bool = False
-) -> None:
+def serve(context: DispatcherContext, lease: EndpointLease, go_on: Callable[[], bool]) -> None:
     """Deliver what is due at an endpoint until nothing is, a call fails or EVENTS_A_TURN are begun; commits.
 
     Calls run side by side, the events of one message one after the other. An endpoint that fails gets one call at a
     time. No database session is open during a call that is waited for.
     """
-    places = 1 if failing else context.parallel
+    places = 1 if lease.failing else context.parallel
     under_way: dict[int, PendingDelivery] = {}  # by id
     results: SimpleQueue[tuple[PendingDelivery, AttemptResult]] = SimpleQueue()
     finished: list[tuple[PendingDelivery, AttemptResult]] = []
@@ -180,6 +179,7 @@ def _wait_for(
     ended = []
     try:
         ended.append(results.get(timeout=LOOK_AGAIN_SECONDS))
+        time.sleep(TOGETHER_SECONDS)
         while True:
             ended.append(results.get_nowait())
     except Empty:

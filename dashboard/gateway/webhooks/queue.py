@@ -43,10 +43,11 @@ _EARLIER = and_(  # a delivery of the same message to the same endpoint that has
 
 @dataclass(frozen=True)
 class EndpointLease:
-    """A claim on an endpoint."""
+    """A claim on an endpoint; `failing` says whether its last call failed."""
 
     endpoint_id: str
     token: str
+    failing: bool = False
 
 
 @dataclass(frozen=True)
@@ -99,7 +100,7 @@ def claim(session: Session, limit: int, *, failing: bool) -> list[EndpointLease]
         .values(claim=token, lease_until=now + LEASE, served_at=now)
         .returning(_Endpoint.id)
     )
-    leases = [EndpointLease(row.id, token) for row in session.connection().execute(taking)]
+    leases = [EndpointLease(row.id, token, failing) for row in session.connection().execute(taking)]
     session.commit()
     return leases
 

@@ -140,10 +140,11 @@ def test_the_later_events_of_a_message_wait_for_the_first(office: Office, path: 
     bad, good = office.message(), office.message("+22238089337")
     office.deliver(bad)
     office.deliver(good)
-    office.serve()  # the first call fails, which ends the turn
+    office.serve()  # one of the two first calls fails, which ends the turn
     office.serve()
     calls = [(got.event["data"]["messageId"], got.type) for got in office.receiver.got(path)]
-    assert calls == [(bad.uuid, "message.sent"), (good.uuid, "message.sent"), (good.uuid, "message.delivered")]
+    assert sorted(calls[:2]) == sorted([(bad.uuid, "message.sent"), (good.uuid, "message.sent")])
+    assert calls[2:] == [(good.uuid, "message.delivered")]
     office.receiver.answers[path] = Answer()
     office.hurry()
     office.serve()
@@ -216,7 +217,7 @@ def test_a_silent_endpoint_is_left_after_the_time_out(office: Office, path: str)
     [attempt] = office.attempts()
     assert (attempt.status, attempt.error) == (None, "no_answer")
     assert 400 <= attempt.milliseconds < 2_000
-    assert dispatcher.TIMEOUT == 15
+    assert dispatcher.TIMEOUT_SECONDS == 15
 
 
 def test_an_unreachable_endpoint_is_tried_again(office: Office, path: str) -> None:
@@ -340,7 +341,7 @@ def test_a_slow_endpoint_holds_up_itself_alone(office: Office, path: str) -> Non
     for _ in range(5):
         crew.wake()
     time.sleep(0.2)
-    assert office.receiver.most_at_once[path] == 1
+    assert office.receiver.most_at_once[path] == 5, "one call for each message"
     office.receiver.answers[path] = Answer()
     crew.finish(30)
 

@@ -1,0 +1,115 @@
+"""`chinqit doctor` on databases in trouble. What it says of settings and processes is tested with the command."""
+
+from __future__ import annotations
+
+import sqlite3
+from collections.abc import Callable, Iterator
+from datetime import timedelta
+from pathlib import Path
+
+import pytest
+from flask_migrate import upgrade
+from sqlalchemy import text, update
+
+from dashboard import db as databases
+from dashboard.app import create_app
+from dashboard.cli import doctor, migrate
+from dashboard.cli.doctor import Finding
+from dashboard.db import Sessions, utcnow
+from dashboard.extensions import db
+from dashboard.gateway.api_keys import authentication, keys
+from dashboard.gateway.api_keys.keys import NewKey
+from dashboard.gateway.messages import outbox
+from dashboard.gateway.monitoring import alerts
+from dashboard.models.messages import Message
+from dashboard.settings import Settings
+
+
+@pytest.fixture
+def home(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, settings: Settings) -> Settings:
+    """The environment is that of a prepared gateway."""
+    for name in ("chinqit_home", "database_url", "redis_url", "secret_key", "otp_secret", "data_secret"):
+        monkeypatch.setenv(name.upper(), str(getattr(settings, name)))
+    return settings
+
+
+def of(subject: str) -> list[Finding]:
+    return [finding for finding in doctor.examine() if finding.subject == subject]
+
+
+@pytest.mark.parametrize("version", ["0001", "0006"])
+def test_a_database_of_an_older_version_is_to_be_migrated(
+    new_database: Callable[[Path], str], tmp_path: Path, monkeypatch: pytest.MonkeyPatch, home: Settings, version: str
+) -> None:
+    monkeypatch.setenv("DATABASE_URL", new_database(tmp_path))
+    with create_app(Settings.from_env()).app_context():
+        upgrade(revision=version)
+        db.engine.dispose()
+    (finding,) = of("database")
+    needed = f"version {version}, this gateway needs {migrate.newest_version()}"
+    assert (finding.ok, finding.message, finding.advice) == (False, needed, "Run: chinqit migrate")
+
+
+def test_the_doctor_and_the_overview_judge_alike(home: Settings, sessions: Sessions) -> None:
+    with sessions.begin() as session:
+        key, _ = keys.create(session, NewKey("Shop"))
+        session.flush()
+        outbox.submit(
+            session,
+            authentication.caller_of(key),
+            outbox.Draft("message", "sms", "+22238089336", "Bonjour", "Bonjour"),
+        )
+    assert [finding.ok for finding in of("outbox")] == [True]
+    with sessions.begin() as session:
+        session.execute(update(Message).values(due_at=utcnow() - 1.5 * alerts.LONG_WAIT))
+    (finding,) = of("outbox")
+    with sessions() as session:
+        (alert,) = alerts.backlog_alerts(alerts.lanes(session))
+    assert alert.subject == "sms" and alert.length > alerts.LONG_WAIT
+    assert not finding.ok and finding.message.startswith("sms: the oldest message waits for 9")
+
+
+def test_a_clock_that_was_set_back_is_seen(home: Settings, sessions: Sessions) -> None:
+    with sessions.begin() as session:
+        key, _ = keys.create(session, NewKey("Shop"))
+        session.flush()
+        outbox.submit(
+            session,
+            authentication.caller_of(key),
+            outbox.Draft("message", "sms", "+22238089336", "Bonjour", "Bonjour"),
+        )
+        session.execute(update(Message).values(created_at=utcnow() + timedelta(hours=1)))
+    assert [finding.message for finding in of("clock")] == ["messages are dated in the future: it was set back"]
+
+
+@pytest.fixture
+def locked(home: Settings, monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
+    """SQLite's write lock is held by another program."""
+    if not home.database_url.startswith("sqlite"):
+        pytest.skip("PostgreSQL has no such lock")
+    monkeypatch.setattr(databases, "BUSY_SECONDS", 0.2)
+    other = sqlite3.connect(home.database_url.removeprefix("sqlite:///"), isolation_level=None)
+    other.execute("BEGIN IMMEDIATE")
+    yield
+    other.close()
+
+
+def test_a_database_that_takes_no_writes_is_named_with_the_driver_s_reason(locked: None) -> None:
+    (finding,) = of("database")
+    assert finding.message == "SQLite cannot be written to: database is locked"
+
+
+def test_what_was_found_is_kept_when_a_later_look_fails(home: Settings, sessions: Sessions) -> None:
+    with sessions.begin() as session:
+        session.execute(text("ALTER TABLE webhook_endpoints RENAME TO elsewhere"))
+    try:
+        findings = doctor.examine()
+    finally:
+        with sessions.begin() as session:
+            session.execute(text("ALTER TABLE elsewhere RENAME TO webhook_endpoints"))
+    by_subject = {finding.subject: finding for finding in findings}
+    assert set(by_subject) == {
+        *("settings", "timezone", "valkey", "database", "clock", "workers", "outbox", "webhooks", "carriers")
+    }
+    assert by_subject["database"].ok and by_subject["carriers"].ok
+    assert not by_subject["webhooks"].ok and "webhook_endpoints" in by_subject["webhooks"].message
