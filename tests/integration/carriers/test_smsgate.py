@@ -16,11 +16,11 @@ from typing import Any
 import pytest
 
 from dashboard.outbound.errors import NotSent, OutcomeUnknown, Refused
-from dashboard.providers.smsgate import provider as smsgate
 from dashboard.providers.base import Outgoing
 from dashboard.providers.delivery_reports import Callback
 from dashboard.providers.registry import build
 from dashboard.providers.settings import InvalidSettings
+from dashboard.providers.smsgate import provider as smsgate
 from tests.support.fake_carrier import Carrier, Wire, answers
 from tests.support.outgoing import CODE, ID, PHONE, TEXT
 

@@ -18,10 +18,10 @@ import jsonschema
 import pytest
 
 from dashboard.outbound.errors import NotSent, OutcomeUnknown, Refused
-from dashboard.providers.whatsapp import provider as whatsapp
 from dashboard.providers.base import TOO_LATE, Outgoing
 from dashboard.providers.delivery_reports import Callback
 from dashboard.providers.registry import build
+from dashboard.providers.whatsapp import provider as whatsapp
 from dashboard.vocabulary import Blame
 from tests.support.fake_carrier import Carrier, answers
 from tests.support.outgoing import CODE, ID, PHONE, TEXT
