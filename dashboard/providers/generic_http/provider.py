@@ -38,17 +38,6 @@ UNDELIV = failed
 REJECTD = failed
 FAILED = failed
 EXPIRED = expired"""
-ERROR_SEARCHED = 2000  # characters of an answer
-ERROR_WORDS = re.compile(
-    r"\b(?:err(?:or)?s?|fail(?:ed|ure)?|invalid|denied|rejected|unauthori[sz]ed|forbidden|insufficient|exception)\b",
-    re.IGNORECASE,
-)
-# A field for errors that holds none, as in "error": null, "errors": [], <error>0</error>, failed=0.
-NO_ERROR = re.compile(
-    r"""["<]?\b(?:[a-z]+_)?(?:err(?:or)?s?|fail(?:ed|ure)?)(?:_?(?:code|no|message|text|string|count))?\b"""
-    r"""["'>]?\s*[:=]?\s*(?:null|none|false|0+\b|""|''|\[\s*\]|\{\s*\}|(?=</))""",
-    re.IGNORECASE,
-)
 MOST_FIELDS = 200
 MOST_ITEMS = 1000
 ANSWERS = _l("What its answers mean")
@@ -222,7 +211,7 @@ class Http(WebCarrier):
             fault = self._judge(answer, words)
             if fault is not None:
                 raise fault
-        doubt = "carrier_taken_with_error" if speaks_of_error(answer) else None
+        doubt = "carrier_taken_with_error" if response_rules.speaks_of_error(answer) else None
         return Outcome(self.find_reference(answer) or outgoing.id, answer=words, doubt=doubt)
 
     def call(self, outgoing: Outgoing) -> HttpCall:
@@ -257,14 +246,6 @@ class Http(WebCarrier):
             "refused": Refused(code, blame=Blame.TEXT, answer=words),
             "unknown": OutcomeUnknown(code, repeatable=self.settings.repeatable, answer=words),
         }[verdict]
-
-
-def speaks_of_error(answer: HttpAnswer) -> bool:
-    """Whether an answer reads like a refusal, whatever its status: many carriers answer 200 with an error in it.
-
-    playSMS: {"status": "ERR", "error": "100"}; others: ERR 105: insufficient credit. `"error": 0` or null is none.
-    """
-    return ERROR_WORDS.search(NO_ERROR.sub("", answer.text[:ERROR_SEARCHED])) is not None
 
 
 def verdicts(settings: HttpSettings) -> list[tuple[str, list[response_rules.ResponseRule]]]:

@@ -24,6 +24,17 @@ RULE = re.compile(
 )
 
 
+ERROR_SEARCHED = 2000  # characters of an answer
+ERROR_WORDS = re.compile(
+    r"\b(?:err(?:or)?s?|fail(?:ed|ure)?|invalid|denied|rejected|unauthori[sz]ed|forbidden|insufficient|exception)\b",
+    re.IGNORECASE,
+)
+# A field for errors that holds none, as in "error": null, "errors": [], <error>0</error>, failed=0.
+NO_ERROR = re.compile(
+    r"""["<]?\b(?:[a-z]+_)?(?:err(?:or)?s?|fail(?:ed|ure)?)(?:_?(?:code|no|message|text|string|count))?\b"""
+    r"""["'>]?\s*[:=]?\s*(?:null|none|false|0+\b|""|''|\[\s*\]|\{\s*\}|(?=</))""",
+    re.IGNORECASE,
+)
 PROBLEMS = {
     "reference_form": _l("Write json PATH, header NAME or body PATTERN"),
     "rule_form": _l("Write STATUSES, json PATH = VALUE or body PATTERN"),
@@ -77,6 +88,14 @@ def rules(text: str) -> list[ResponseRule]:
 
 def fits(any_of: list[ResponseRule], answer: HttpAnswer) -> bool:
     return any(rule.fits(answer) for rule in any_of)
+
+
+def speaks_of_error(answer: HttpAnswer) -> bool:
+    """Whether an answer reads like a refusal, whatever its status: many carriers answer 200 with an error in it.
+
+    playSMS: {"status": "ERR", "error": "100"}; others: ERR 105: insufficient credit. `"error": 0` or null is none.
+    """
+    return ERROR_WORDS.search(NO_ERROR.sub("", answer.text[:ERROR_SEARCHED])) is not None
 
 
 def finder(text: str) -> Callable[[HttpAnswer], str | None]:
