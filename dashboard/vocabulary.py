@@ -97,6 +97,14 @@ class Blame(StrEnum):
     CARRIER = "carrier"
 
 
+class NextStep(StrEnum):
+    """What becomes of a text that a carrier did not take; administrators write these words into settings."""
+
+    AGAIN = "again"  # to the same carrier, later
+    NEXT_CARRIER = "next"  # of its route; without one it has failed
+    FINAL = "final"  # it has failed
+
+
 class ReceiptState(StrEnum):
     """What a carrier says of a text that it took."""
 

@@ -81,7 +81,7 @@ def providers_add(kind: str, name: str, fields: Sequence[str], as_json: bool) ->
         try:
             carrier = carriers.add(session, carriers.cipher(settings), wanted, created_by="command line")
         except InvalidSettings as error:
-            fail(_wrong_fields(error))
+            fail(_wrong_fields(kind, error))
         row = _carrier_row(session, settings, carrier)
     if as_json:
         click.echo(json.dumps(row, ensure_ascii=False))
@@ -181,8 +181,9 @@ def _field(raw: str) -> tuple[str, str]:
         raise click.UsageError(f"{name}: {value[1:]} cannot be read ({type(error).__name__}).") from None
 
 
-def _wrong_fields(error: InvalidSettings) -> str:
-    lines = [f"  {name}: {sentence}" if name else f"  {sentence}" for name, sentence in error.errors]
+def _wrong_fields(kind: str, error: InvalidSettings) -> str:
+    sentences = [(problem.field, registry.problem_sentence(kind, problem)) for problem in error.errors]
+    lines = [f"  {name}: {sentence}" if name else f"  {sentence}" for name, sentence in sentences]
     return "Nothing was set up.\n" + "\n".join(lines)
 
 

@@ -26,6 +26,7 @@ import httpx
 
 from dashboard.outbound import address_guard
 from dashboard.outbound.errors import NotSent, OutcomeUnknown, SendError
+from dashboard.vocabulary import Blame
 
 TIMEOUT = 10.0  # seconds for a whole exchange, name look-up and answer included
 CONNECT_TIMEOUT = 4.0  # for each address of a name
@@ -168,7 +169,8 @@ class Pause:
         try:
             yield
         except NotSent as error:
-            self.hold(error.retry_after)
+            if error.blame is Blame.CARRIER:  # the wait for one number or text holds up nobody else
+                self.hold(error.retry_after)
             raise
 
 
@@ -180,18 +182,21 @@ def check_url(url: str, guard: Guard) -> None:
 
 
 def url_problem(url: str, guard: Guard) -> str | None:
-    """What is wrong with an address, in words for the one who typed it; the address itself is not looked up."""
+    """What is wrong with an address, or None; the address itself is not looked up.
+
+    One of not_an_address, https_needed, https_or_allowed, credentials_in_address.
+    """
     try:
         parsed = httpx.URL(url)
         host = parsed.host  # decoded at this moment
     except (httpx.InvalidURL, UnicodeError):
-        return "This is not an address"
+        return "not_an_address"
     if parsed.scheme not in ("https", "http") or not host:
-        return "The address must begin with https://"
+        return "https_needed"
     if parsed.scheme == "http" and not guard.allow_http:
-        return "The address must begin with https://, or plain HTTP be allowed"
+        return "https_or_allowed"
     if parsed.userinfo:
-        return "The address must not hold a user name or password"
+        return "credentials_in_address"
     return None
 
 

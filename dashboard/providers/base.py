@@ -15,6 +15,7 @@ from datetime import datetime
 from typing import Protocol
 
 from dashboard.outbound.errors import NotSent, OutcomeUnknown, SendError
+from dashboard.vocabulary import ConnectionState
 
 log = logging.getLogger(__name__)
 
@@ -25,12 +26,12 @@ class Outgoing:
 
     id: str  # the message's uuid, for carriers that take a reference
     phone: str  # +222XXXXXXXX
-    channel: str  # sms, whatsapp
+    channel: str  # a Channel
     text: str = field(repr=False)
     attempt: int  # 1 for the first
     valid_until: datetime
     code: str | None = field(default=None, repr=False)
-    language: str | None = None
+    language: str | None = None  # a Language
     encoding: str = "ucs2"  # gsm7, ucs2; for carriers that must be told
     start_by: float = math.inf  # on time.monotonic(): not begun by then, it is another worker's to send
 
@@ -48,6 +49,9 @@ class Outcome:
     delivered: bool = False
     parts: tuple[str, ...] = ()  # a reference for each segment, where the carrier gives them; receipts name these
     failed: str | None = None
+    answer: str | None = None  # the carrier's own words for people to read, without secrets; never for a log
+    pending: bool = False  # a server has it, no phone or network yet: not `sent` until a receipt or `ask` says so
+    doubt: str | None = None  # a code: its rules say taken, and yet its answer speaks of an error
 
 
 Result = Outcome | SendError
@@ -59,12 +63,13 @@ class Receipt:
 
     references: tuple[str, ...]  # what the carrier may mean, likeliest first, each in the form that Outcome has it
     phone: str  # +222XXXXXXXX; empty when the carrier does not say
-    state: str  # delivered, failed, expired; pending, sent (not final); read (so delivered too)
+    state: str  # a ReceiptState
     code: str | None  # why, in snake_case, unless delivered
     at: datetime  # when it reached us; or earlier, where the carrier says when it happened
     error: str | None = None  # the network's own error code
     message_id: str | None = None  # the id of Outgoing, where the carrier gives it back
     raw: str | None = None  # the carrier's own words where `state` is unknown, without the text of a message
+    unmarked: bool = False  # a phone may have written it: it counts only if reference and number are one text's of ours
 
 
 TOO_LATE = NotSent("not_begun")  # said of a text whose `start_by` passed while it waited
@@ -75,15 +80,15 @@ OnOutcome = Callable[[Outgoing, Result], None]
 class State:
     """How a carrier stands: `ready`, `opening`, `waiting` (for a free bind) or `broken`, and why not `ready`."""
 
-    name: str
+    name: ConnectionState
     code: str | None = None
 
     @property
     def is_ready(self) -> bool:
-        return self.name == "ready"
+        return self.name is ConnectionState.READY
 
 
-READY = State("ready")
+READY = State(ConnectionState.READY)
 
 
 @dataclass(frozen=True)
@@ -166,6 +171,13 @@ class Provider(Protocol):
         except Exception as error:  # a fault of ours: what it says may hold a text
             log.error("carrier %s failed: %s", self.name, type(error).__name__)
             return OutcomeUnknown("carrier_failed")
+
+    def ask(self, reference: str, timeout: float | None = None) -> Receipt | None:
+        """Ask what became of a text that it took; None where nobody knows, or the kind cannot be asked.
+
+        Raises NotSent or OutcomeUnknown when the carrier cannot be reached, within `timeout` seconds. See Kind.can_ask.
+        """
+        return None
 
     def state(self) -> State:
         """How it stands by its own knowledge; a carrier without a session is always ready."""

@@ -32,9 +32,10 @@ class Reply:
     status: int
     text: str = ""  # as text/plain
     receipts: tuple[Receipt, ...] = ()
+    code: str | None = None  # what an administrator must know: why it was refused, or what it says of the account
 
 
-FORGED = Reply(403, "Forbidden")
+FORGED = Reply(403, "Forbidden", code="callback_forged")
 
 
 class ReportListener(Protocol):
@@ -63,9 +64,16 @@ def reference(value: Any) -> str | None:
     return str(value).strip()[:LONGEST_REFERENCE] or None
 
 
-def receipt(taken: str, state: str, code: str | None = None, at: datetime | None = None, **more: str | None) -> Receipt:
+def receipt(
+    taken: str,
+    state: str,
+    code: str | None = None,
+    at: datetime | None = None,
+    message_id: str | None = None,
+    raw: str | None = None,
+) -> Receipt:
     """A receipt that names one text for sure; without a time of the carrier's it happened now."""
-    return Receipt((taken,), "", state, code, at or datetime.now(UTC), **more)
+    return Receipt((taken,), "", state, code, at or datetime.now(UTC), message_id=message_id, raw=raw)
 
 
 def dig(value: Any, path: str) -> Any:

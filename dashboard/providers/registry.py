@@ -1,73 +1,44 @@
-"""Carriers: one file a kind, all behind `base.Provider`. `KINDS` is the register."""
+"""The register of carriers: `KINDS`, and the codes that they raise. A new kind is its folder and its line here."""
 
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass
 from typing import Any
 
+from dashboard.providers import codes, sandbox
 from dashboard.providers.base import Alone, Host, Provider
-from dashboard.providers.generic_http.provider import Http, HttpSettings
-from dashboard.providers.settings import CarrierSettings, InvalidSettings, Scalar, SettingField, _l
-from dashboard.providers.smpp.provider import Smpp
-from dashboard.providers.smpp.settings import SmppSettings
-from dashboard.providers.smsgate import SmsGate, SmsGateSettings
-from dashboard.providers.whatsapp import WhatsApp, WhatsAppSettings
+from dashboard.providers.codes import Code
+from dashboard.providers.generic_http.provider import KIND as HTTP
+from dashboard.providers.kind import Kind
+from dashboard.providers.settings import InvalidSettings, Problem, Scalar, SettingField, sentence
+from dashboard.providers.smpp.provider import KIND as SMPP
+from dashboard.providers.smsgate.provider import KIND as SMSGATE
+from dashboard.providers.whatsapp.provider import KIND as WHATSAPP
+
+KINDS: dict[str, Kind] = {kind.name: kind for kind in (SMPP, WHATSAPP, SMSGATE, HTTP)}
+
+_BOOKS = (sandbox.BOOK, codes.COMMON, codes.HTTP_STATUS, *(kind.codes for kind in KINDS.values()))
+CODES: dict[str, Code] = {name: code for book in _BOOKS for name, code in book.codes.items()}
 
 
-@dataclass(frozen=True)
-class Kind:
-    """A kind of carrier: what it is called, what it serves, what it must be told, and how it is made."""
+def code_sentence(code: str) -> tuple[str, str] | None:
+    """The sentence of a code that a carrier raised, to be translated, and the detail for its `%(detail)s`, if any.
 
-    name: str
-    title: str
-    about: str
-    channels: tuple[str, ...]
-    settings: type[CarrierSettings]
-    make: Callable[[str, Any, Host], Provider]
-    calls_back: bool = True  # it is a callbacks.Listener
-    has_session: bool = False  # it knows by itself whether it is ready
+    None for a code of no kind.
+    """
+    if code in CODES:
+        return CODES[code].sentence, ""
+    return next((found for book in _BOOKS if (found := book.sentence(code)) is not None), None)
 
 
-KINDS = {
-    kind.name: kind
-    for kind in (
-        Kind(
-            "smpp",
-            _l("SMPP"),
-            _l("An operator's SMSC, over SMPP 3.4"),
-            ("sms",),
-            SmppSettings,
-            Smpp,
-            calls_back=False,
-            has_session=True,
-        ),
-        Kind(
-            "whatsapp",
-            _l("WhatsApp"),
-            _l("Meta's Cloud API, for one-time codes"),
-            ("whatsapp",),
-            WhatsAppSettings,
-            lambda name, settings, _host: WhatsApp(name, settings),
-        ),
-        Kind(
-            "smsgate",
-            _l("Android phone"),
-            _l("A phone with the SMSGate app and a local SIM"),
-            ("sms",),
-            SmsGateSettings,
-            lambda name, settings, _host: SmsGate(name, settings),
-        ),
-        Kind(
-            "http",
-            _l("HTTP carrier"),
-            _l("Any carrier with an HTTP interface"),
-            ("sms",),
-            HttpSettings,
-            lambda name, settings, _host: Http(name, settings),
-        ),
-    )
-}
+def code_advice(code: str) -> str:
+    """What an administrator can do about it, to be translated; empty where there is nothing to do."""
+    return CODES[code].advice if code in CODES else ""
+
+
+def is_credentials(code: str | None) -> bool:
+    """Whether the code says that the carrier refuses who we are."""
+    return code is not None and any(book.is_credentials(code) for book in _BOOKS)
 
 
 def build(kind: str, values: Mapping[str, Any], name: str = "", host: Host | None = None) -> Provider:
@@ -75,8 +46,8 @@ def build(kind: str, values: Mapping[str, Any], name: str = "", host: Host | Non
 
     It holds connections: make it once and keep it, close it when its settings change.
     """
-    found = _kind(kind)
-    return found.make(name or kind, found.settings.read(values), host or Alone())
+    of = _kind(kind)
+    return of.make(name or kind, of.settings.read(values), host or Alone())
 
 
 def describe(kind: str) -> list[SettingField]:
@@ -96,7 +67,13 @@ def shown(kind: str, stored: Mapping[str, Any]) -> dict[str, Scalar]:
     return _kind(kind).settings.read(stored).shown()
 
 
+def problem_sentence(kind: str, problem: Problem, translate: Callable[[str], str] = str) -> str:
+    """A problem of a kind's settings in words; `translate` is the reader's catalogue, without it English."""
+    own = KINDS[kind].settings.problems if kind in KINDS else {}
+    return sentence(problem, own, translate)
+
+
 def _kind(name: str) -> Kind:
     if name not in KINDS:
-        raise InvalidSettings([("kind", f"There is no such kind; kinds are {', '.join(KINDS)}")])
+        raise InvalidSettings([Problem("kind", "unknown_kind", {"kinds": ", ".join(KINDS)})])
     return KINDS[name]

@@ -6,8 +6,8 @@ from collections.abc import Callable
 
 from dashboard.outbound.errors import NotSent, OutcomeUnknown, Refused
 from dashboard.providers.base import Outcome, Outgoing, Provider
-
-N_ = str  # marks a text that the dashboard shows in the reader's language
+from dashboard.providers.codes import Code, CodeBook, _l
+from dashboard.vocabulary import Blame, Channel
 
 # Six digits, so that a sequence or a handful of real numbers does not meet one by chance.
 FAILED = "999901"
@@ -17,13 +17,25 @@ SILENT = "999904"
 LIMITED = "999905"
 NO_WHATSAPP = "999906"
 ENDINGS = {
-    FAILED: N_("the carrier takes the text, then a receipt says that it was not delivered"),
-    REFUSED: N_("the carrier refuses the text"),
-    LATE: N_("the carrier takes the text on the second try, five seconds later"),
-    SILENT: N_("the carrier does not answer; the text arrives on the second try"),
-    LIMITED: N_("with a test key, every code is refused at once with 429; other texts arrive"),
-    NO_WHATSAPP: N_("by WhatsApp the carrier refuses the code; an SMS arrives"),
+    FAILED: _l("the carrier takes the text, then a receipt says that it was not delivered"),
+    REFUSED: _l("the carrier refuses the text"),
+    LATE: _l("the carrier takes the text on the second try, five seconds later"),
+    SILENT: _l("the carrier does not answer; the text arrives on the second try"),
+    LIMITED: _l("with a test key, every code is refused at once with 429; other texts arrive"),
+    NO_WHATSAPP: _l("by WhatsApp the carrier refuses the code; an SMS arrives"),
 }
+
+
+BOOK = CodeBook(
+    {
+        "sandbox_refused": Code(_l("The sandbox phone refused it, as its number asks for.")),
+        "sandbox_busy": Code(_l("The sandbox phone was busy, as its number asks for.")),
+        "sandbox_undelivered": Code(
+            _l("The sandbox phone took it and then reported it undelivered, as its number asks for.")
+        ),
+        "sandbox_silent": Code(_l("The sandbox phone did not answer, as its number asks for.")),
+    }
+)
 
 
 class Sandbox(Provider):
@@ -40,12 +52,12 @@ class Sandbox(Provider):
         if outgoing.phone.endswith(FAILED):
             return Outcome(reference=outgoing.id, failed="sandbox_undelivered")
         if outgoing.phone.endswith(REFUSED):
-            raise Refused("sandbox_refused")
-        if outgoing.phone.endswith(NO_WHATSAPP) and outgoing.channel == "whatsapp":
-            raise Refused("not_on_whatsapp")
+            raise Refused("sandbox_refused", blame=Blame.NUMBER)
+        if outgoing.phone.endswith(NO_WHATSAPP) and outgoing.channel == Channel.WHATSAPP:
+            raise Refused("not_on_whatsapp", blame=Blame.NUMBER)
         if outgoing.phone.endswith(LATE) and first:
-            raise NotSent("sandbox_busy", retry_after=5)
+            raise NotSent("sandbox_busy", retry_after=5, blame=Blame.NUMBER)
         if outgoing.phone.endswith(SILENT) and first:
-            raise OutcomeUnknown("sandbox_silent")
+            raise OutcomeUnknown("sandbox_silent", blame=Blame.NUMBER)
         self.receive(outgoing)
         return Outcome(reference=outgoing.id, delivered=True)

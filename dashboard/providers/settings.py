@@ -3,9 +3,9 @@
 from __future__ import annotations
 
 import types
-from collections.abc import Mapping
-from dataclasses import dataclass, field
-from typing import Any, Literal, Self, Union, get_args, get_origin
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from typing import Any, ClassVar, Literal, NamedTuple, Self, Union, get_args, get_origin
 
 from pydantic import BaseModel, ConfigDict, Field, SecretStr, ValidationError, field_validator, model_validator
 from pydantic.config import JsonDict
@@ -13,21 +13,42 @@ from pydantic.fields import FieldInfo
 from pydantic_core import PydanticCustomError, PydanticUndefined
 
 from dashboard.outbound.client import Guard, HttpClient
+from dashboard.providers.codes import _l
 
 Scalar = str | int | float | bool | list[str]
 
 
-def _l(text: str) -> str:
-    """Marks a text for translation; the page translates it."""
-    return text
+class Problem(NamedTuple):
+    """What is wrong with a setting: its field (empty: with no field alone), a code, and what the sentence names.
+
+    `PROBLEMS` and a kind's own `problems` hold the sentences; no secret stands in `params`. Of these, `line`, `column`
+    and `at` say where in the field.
+    """
+
+    field: str
+    code: str
+    params: Mapping[str, str | int | float] = {}
 
 
 class InvalidSettings(ValueError):
-    """The settings do not make a carrier. `errors` are (field, sentence); no value stands in them."""
+    """The settings do not make a carrier."""
 
-    def __init__(self, errors: list[tuple[str, str]]) -> None:
-        super().__init__("; ".join(f"{name}: {message}" if name else message for name, message in errors))
+    def __init__(self, errors: list[Problem]) -> None:
+        super().__init__("; ".join(f"{error.field}: {error.code}" if error.field else error.code for error in errors))
         self.errors = errors
+
+
+class BadSetting(ValueError):
+    """What a reader of one setting's text raises: a code, and what its sentence names. See Problem."""
+
+    def __init__(self, code: str, /, **params: str | int | float) -> None:
+        super().__init__(code)
+        self.code = code
+        self.params = params
+
+    def at(self, **place: str | int | float) -> Self:
+        """The same, with its place in the field."""
+        return type(self)(self.code, **{**self.params, **place})
 
 
 @dataclass(frozen=True)
@@ -42,12 +63,18 @@ class SettingField:
     default: Scalar | None
     choices: tuple[str, ...] = ()
     rows: int = 0
-    advanced: bool = field(default=False)
+    advanced: bool = False
+    group: str = ""  # the title under which fields of one matter stand together
 
 
-def setting(title: str, about: str = "", *, rows: int = 0, advanced: bool = False, **limits: Any) -> Any:
-    """Declare a field. `default` and pydantic's own limits are keywords; without a default it is required."""
-    extra: JsonDict = {"rows": rows, "advanced": advanced}
+def setting(
+    title: str, about: str = "", *, rows: int = 0, advanced: bool = False, group: str = "", **limits: Any
+) -> Any:
+    """Declare a field. `default` and pydantic's own limits are keywords; without a default it is required.
+
+    Neighbours of one `group` (a title) are drawn together.
+    """
+    extra: JsonDict = {"rows": rows, "advanced": advanced, "group": group}
     return Field(title=title, description=about, json_schema_extra=extra, **limits)
 
 
@@ -55,6 +82,8 @@ class CarrierSettings(BaseModel):
     """What an administrator fills in. Empty fields count as not given."""
 
     model_config = ConfigDict(frozen=True, extra="forbid", hide_input_in_errors=True)
+
+    problems: ClassVar[Mapping[str, str]] = {}  # the sentences of a kind's own problems, marked for translation
 
     @model_validator(mode="before")
     @classmethod
@@ -77,7 +106,7 @@ class CarrierSettings(BaseModel):
     @classmethod
     def read(cls, values: Mapping[str, Any]) -> Self:
         """Validate; raise InvalidSettings."""
-        problems: list[tuple[str, str]] = []
+        problems: list[Problem] = []
         try:
             return cls.model_validate(dict(values))
         except ValidationError as error:
@@ -91,6 +120,10 @@ class CarrierSettings(BaseModel):
     @classmethod
     def secrets(cls) -> set[str]:
         return {item.name for item in cls.described() if item.type == "secret"}
+
+    def secret_values(self) -> tuple[str, ...]:
+        """The secrets in the clear, for whoever must blank them."""
+        return tuple(str(value) for name, value in self.to_store().items() if name in self.secrets() and value)
 
     def to_store(self) -> dict[str, Scalar]:
         """Every value in the clear, for a store that encrypts it."""
@@ -129,7 +162,7 @@ class WebSettings(CarrierSettings):
         try:
             HttpClient(Guard(ca_certificate=text)).close()
         except (ValueError, OSError):
-            raise ValueError(_l("This is not a PEM certificate")) from None
+            raise wrong("ca_certificate", "not_pem") from None
         return text
 
     @property
@@ -137,9 +170,9 @@ class WebSettings(CarrierSettings):
         return Guard(self.allow_http, self.allow_private, self.ca_certificate)
 
 
-def wrong(name: str, sentence: str) -> PydanticCustomError:
-    """For a validator of the whole: the field that it is about, and what is wrong with it."""
-    return PydanticCustomError("field", "{sentence}", {"field": name, "sentence": sentence})
+def wrong(name: str, code: str, /, **params: str | int | float) -> PydanticCustomError:
+    """For a validator to raise: the field that it is about, and what is wrong with it. See Problem."""
+    return PydanticCustomError("problem", "{code}", {"field": name, "code": code, "params": params})
 
 
 def lines(text: str) -> list[tuple[int, str]]:
@@ -162,6 +195,7 @@ def _described(name: str, info: FieldInfo) -> SettingField:
         choices=choices,
         rows=rows,
         advanced=bool(extra.get("advanced")),
+        group=str(extra.get("group", "")),
     )
 
 
@@ -182,16 +216,51 @@ def _plain(value: Any) -> Scalar:
     return plain
 
 
-WORDS = {
+PROBLEMS = {
     "missing": _l("This is needed"),
     "extra_forbidden": _l("There is no such setting"),
     "string_pattern_mismatch": _l("This does not have the right form"),
     "int_parsing": _l("This must be a whole number"),
+    "float_parsing": _l("This must be a number"),
     "bool_parsing": _l("This must be yes or no"),
+    "string_too_short": _l("Use at least %(least)s characters"),
+    "string_too_long": _l("Use at most %(most)s characters"),
+    "greater_than_equal": _l("Use %(least)s or more"),
+    "less_than_equal": _l("Use %(most)s or less"),
+    "literal_error": _l("Choose one of the list"),
+    "not_pem": _l("This is not a PEM certificate"),
+    "not_an_address": _l("This is not an address"),
+    "https_needed": _l("The address must begin with https://"),
+    "https_or_allowed": _l("The address must begin with https://, or plain HTTP be allowed"),
+    "credentials_in_address": _l("The address must not hold a user name or password"),
+    "unknown_kind": _l("There is no such kind; kinds are %(kinds)s"),
+    "name_form": _l("Use 1 to 40 small letters, digits, - and _; “sandbox” is taken"),
+    "name_taken": _l("A carrier has this name already"),
+    "too_many_carriers": _l("There are as many carriers as there may be; remove one first"),
 }
+PLACES = (  # what names the place in a field, and the sentence with it
+    ({"at"}, _l("At %(at)s: %(problem)s")),
+    ({"line", "column"}, _l("Line %(line)s, column %(column)s: %(problem)s")),
+    ({"line"}, _l("Line %(line)s: %(problem)s")),
+)
+# What pydantic calls the bounds of a field, and what our sentences call them.
+BOUNDS = {"min_length": "least", "max_length": "most", "ge": "least", "le": "most"}
+OTHERWISE = "string_pattern_mismatch"  # whatever else pydantic may find: the form is wrong
 
 
-def _problem(item: Mapping[str, Any]) -> tuple[str, str]:
-    where = ".".join(str(part) for part in item["loc"]) or str(item.get("ctx", {}).get("field", ""))
-    words = WORDS.get(item["type"]) or item["msg"].removeprefix("Value error, ")
-    return where, words
+def sentence(problem: Problem, own: Mapping[str, str], translate: Callable[[str], str] = str) -> str:
+    """A problem in words: `own` are the sentences of its kind, `translate` the reader's catalogue (else English)."""
+    template = own.get(problem.code) or PROBLEMS.get(problem.code) or PROBLEMS[OTHERWISE]
+    words = translate(template) % problem.params if problem.params else translate(template)
+    place = next((text for names, text in PLACES if names <= problem.params.keys()), None)
+    return translate(place) % {**problem.params, "problem": words} if place else words
+
+
+def _problem(item: Mapping[str, Any]) -> Problem:
+    """One of pydantic's errors, or one of ours that passed through pydantic."""
+    context = item.get("ctx", {})
+    if item["type"] == "problem":
+        return Problem(context["field"], context["code"], context["params"])
+    where = ".".join(str(part) for part in item["loc"])
+    params = {ours: context[theirs] for theirs, ours in BOUNDS.items() if theirs in context}
+    return Problem(where, item["type"] if item["type"] in PROBLEMS else OTHERWISE, params)

@@ -1,22 +1,47 @@
-"""SMS encodings and segments (3GPP TS 23.038 and 23.040)."""
+"""SMS encodings and segments (3GPP TS 23.038 and 23.040): pure, shared by the API, the pages and SMPP."""
 
 from __future__ import annotations
 
 from dataclasses import dataclass
 
-GSM_BASIC = frozenset(
-    "@£$¥èéùìòÇ\nØø\rÅåΔ_ΦΓΛΩΠΨΣΘΞÆæßÉ !\"#¤%&'()*+,-./0123456789:;<=>?"
+# 3GPP TS 23.038, 6.2.1: a character's place is its code. The escape is no character of a text.
+BASIC = (
+    "@£$¥èéùìòÇ\nØø\rÅåΔ_ΦΓΛΩΠΨΣΘΞ\x1bÆæßÉ !\"#¤%&'()*+,-./0123456789:;<=>?"
     "¡ABCDEFGHIJKLMNOPQRSTUVWXYZÄÖÑÜ§¿abcdefghijklmnopqrstuvwxyzäöñüà"
 )
-GSM_EXTENSION = frozenset("\f^{}\\[~]|€")  # an escape and a character: two septets
-GSM = GSM_BASIC | GSM_EXTENSION
+ESCAPE = "\x1b"
+EXTENSION = {  # 3GPP TS 23.038, 6.2.1.1: an escape and this code, so two septets
+    "\f": 0x0A,
+    "^": 0x14,
+    "{": 0x28,
+    "}": 0x29,
+    "\\": 0x2F,
+    "[": 0x3C,
+    "~": 0x3D,
+    "]": 0x3E,
+    "|": 0x40,
+    "€": 0x65,
+}
+SEPTETS = {ord(c): chr(code) for code, c in enumerate(BASIC) if c != ESCAPE} | {
+    ord(c): ESCAPE + chr(code) for c, code in EXTENSION.items()
+}
+GSM = frozenset(map(chr, SEPTETS))
+ASCII = frozenset("\n\r" + "".join(map(chr, range(0x20, 0x7F)))) & GSM
+LATIN1 = frozenset(map(chr, range(0x100))) & GSM
+# What may go out with SMPP's data_coding 0, by what that means at an SMSC. The SMSC makes GSM 03.38 of it, so what that
+# does not know goes as UCS-2.
+DEFAULT_ALPHABETS = {"gsm7": GSM, "latin1": LATIN1, "ascii": ASCII, "ucs2": frozenset[str]()}
+
+# Units of one segment: septets, or UTF-16 code units. 140 octets, less the concatenation header with its length octet:
+# 6 octets with an 8-bit reference (3GPP TS 23.040, 9.2.3.24.1), 7 with a 16-bit one (9.2.3.24.8).
 SINGLE = {"gsm7": 160, "ucs2": 70}
-PART = {"gsm7": 153, "ucs2": 67}  # six octets of each part go to the concatenation header
+PART = {"gsm7": 153, "ucs2": 67}
+PART_16_BIT = {"gsm7": 152, "ucs2": 66}
 
 
 @dataclass(frozen=True)
 class Shape:
-    """How a text travels: `units` are septets (gsm7) or UTF-16 units (ucs2)."""
+    """How a text travels: `units` are septets (gsm7) or UTF-16 code units (ucs2)."""
 
     encoding: str
     units: int
@@ -27,23 +52,49 @@ def shape(text: str) -> Shape:
     """Measure a text. An escape pair and a surrogate pair are never cut, so a part may stay short by one."""
     characters = set(text)  # most texts are long and have few: what can be, is asked of each only once
     encoding = "gsm7" if characters <= GSM else "ucs2"
-    wide = {c for c in characters if _is_wide(c, encoding)}
+    wide = {c for c in characters if width(c, encoding) == 2}
     if not wide:
         return Shape(encoding, len(text), 1 if len(text) <= SINGLE[encoding] else -(-len(text) // PART[encoding]))
     widths = [2 if c in wide else 1 for c in text]
     units = sum(widths)
-    return Shape(encoding, units, 1 if units <= SINGLE[encoding] else _parts(widths, PART[encoding]))
+    return Shape(encoding, units, 1 if units <= SINGLE[encoding] else _count_parts(widths, PART[encoding]))
 
 
-def _is_wide(character: str, encoding: str) -> bool:
-    """Whether it takes two units: an escape and a character, or a surrogate pair."""
-    return character in GSM_EXTENSION if encoding == "gsm7" else ord(character) > 0xFFFF
+def width(character: str, encoding: str) -> int:
+    """The units that a character takes: 2 for an escape with its code, or for a surrogate pair."""
+    if encoding == "ucs2":
+        return 2 if ord(character) > 0xFFFF else 1
+    return 2 if character in EXTENSION else 1
 
 
-def _parts(widths: list[int], room: int) -> int:
+def is_default(text: str, alphabet: str) -> bool:
+    """Whether a text can go out with data_coding 0 where that means `alphabet`."""
+    return DEFAULT_ALPHABETS[alphabet].issuperset(text)
+
+
+def encode(text: str, alphabet: str) -> bytes:
+    """Octets of a text; gsm7 is one septet an octet. Raises UnicodeEncodeError for a lone surrogate."""
+    if alphabet == "gsm7":
+        return text.translate(SEPTETS).encode("latin-1")
+    return text.encode("utf-16-be" if alphabet == "ucs2" else "latin-1")
+
+
+def cut(text: str, encoding: str, units: int) -> list[str]:
+    """Parts of at most so many units each; neither an escape pair nor a surrogate pair is ever cut."""
+    parts, start, used = [], 0, 0
+    for place, character in enumerate(text):
+        wide = width(character, encoding)
+        if used + wide > units:
+            parts.append(text[start:place])
+            start, used = place, 0
+        used += wide
+    return [*parts, text[start:]]
+
+
+def _count_parts(widths: list[int], units: int) -> int:
     parts, used = 1, 0
-    for width in widths:
-        if used + width > room:
+    for wide in widths:
+        if used + wide > units:
             parts, used = parts + 1, 0
-        used += width
+        used += wide
     return parts

@@ -20,7 +20,7 @@ from dashboard.gateway.messages import outbox
 from dashboard.models.carriers import Carrier, CarrierConnection, Route
 from dashboard.providers import registry
 from dashboard.providers.base import Host, Provider
-from dashboard.providers.settings import InvalidSettings, Scalar
+from dashboard.providers.settings import InvalidSettings, Problem, Scalar
 from dashboard.settings import Settings
 
 SANDBOX = "sandbox"  # its name in the log
@@ -56,7 +56,7 @@ def add(session: Session, box: Fernet, wanted: NewCarrier, created_by: str | Non
     lock(session, "carriers")
     problem = _name_problem(session, wanted.name)
     if problem:
-        raise InvalidSettings([("name", problem)])
+        raise InvalidSettings([Problem("name", problem)])
     stored = registry.revise(wanted.kind, {}, wanted.values)
     carrier = Carrier(
         name=wanted.name,
@@ -160,15 +160,11 @@ def _seal(box: Fernet, values: Mapping[str, Scalar]) -> bytes:
 
 
 def _name_problem(session: Session, name: str) -> str | None:
+    """The code of what is wrong with a name; see providers.settings.PROBLEMS."""
     if not NAME.fullmatch(name) or name == SANDBOX:
-        return _l("Use 1 to 40 small letters, digits, - and _; “sandbox” is taken")
+        return "name_form"
     if session.scalar(select(Carrier.id).where(Carrier.name == name)) is not None:
-        return _l("A carrier has this name already")
+        return "name_taken"
     if len(listed(session)) >= MOST:
-        return _l("There are as many carriers as there may be; remove one first")
+        return "too_many_carriers"
     return None
-
-
-def _l(text: str) -> str:
-    """Marks a text for translation; the page translates it."""
-    return text

@@ -13,6 +13,7 @@ from dashboard.gateway.carriers import carriers, health, metrics
 from dashboard.gateway.carriers.metrics import Work
 from dashboard.gateway.delivery import receipts
 from dashboard.models.carriers import Carrier, CarrierConnection
+from dashboard.providers import registry
 from dashboard.vocabulary import CarrierState, ConnectionState
 
 SLOW_SECONDS = 5.0  # for 95 of 100 answers
@@ -26,11 +27,6 @@ FAULTY = frozenset(
         CarrierState.CREDENTIALS,
         CarrierState.UNREADABLE,
     }
-)
-CREDENTIALS = frozenset(
-    {"http_401", "http_403", "whatsapp_0", "whatsapp_10", "whatsapp_190"}
-    | {f"whatsapp_{number}" for number in range(200, 300)}
-    | {f"smpp_{name}" for name in ("invalid_password", "invalid_system_id", "invalid_system_type")}
 )
 
 
@@ -100,8 +96,9 @@ def _state(
 def _fault(carrier: Carrier, broken: str | None, now: datetime) -> tuple[CarrierState, str | None]:
     """`broken` is the code of a connection that does not come about."""
     code = (carrier.down_code if carrier.down_since is not None else None) or broken
-    if code in CREDENTIALS or broken in CREDENTIALS:
-        return CarrierState.CREDENTIALS, code if code in CREDENTIALS else broken
+    refused = next((one for one in (code, broken) if registry.is_credentials(one)), None)
+    if refused:
+        return CarrierState.CREDENTIALS, refused
     if carrier.down_since is None:
         return CarrierState.BROKEN, code
     return (CarrierState.DOWN if health.is_down(carrier, now) else CarrierState.TRYING), code

@@ -11,7 +11,7 @@ import re
 import unicodedata
 from dataclasses import dataclass
 
-from dashboard.sms.encoding import GSM_BASIC, GSM_EXTENSION, Shape, shape
+from dashboard.sms.encoding import GSM, Shape, shape
 
 TEXTS = {
     "fr": "Votre code de vérification est {code}. Valable {minutes} minutes. Ne le communiquez à personne.",
@@ -62,7 +62,7 @@ def tidy(body: str) -> str:
 
 def measure(body: str, brand: str) -> Measure:
     plain, hashed = fill(body, brand, SAMPLE_CODE), fill(body, brand, SAMPLE_CODE, SAMPLE_HASH)
-    flips = dict.fromkeys(c for c in plain if c not in GSM_BASIC and c not in GSM_EXTENSION)
+    flips = dict.fromkeys(c for c in plain if c not in GSM)
     size = len(hashed.encode("utf-8", "replace"))
     return Measure(plain, shape(plain), tuple(flips), size, shape(hashed))
 

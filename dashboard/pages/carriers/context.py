@@ -30,7 +30,7 @@ from dashboard.pages.ui import labels as words
 from dashboard.pages.ui.charts import Chart, Series
 from dashboard.pages.web import access, htmx
 from dashboard.providers import registry
-from dashboard.providers.registry import Kind
+from dashboard.providers.kind import Kind
 from dashboard.providers.settings import InvalidSettings
 from dashboard.sms import numbers
 

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import re
 from collections import Counter
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
@@ -10,7 +9,6 @@ from itertools import groupby
 from typing import Any
 
 from flask_babel import gettext as _
-from flask_babel import lazy_gettext as _l
 from werkzeug.datastructures import MultiDict
 
 from dashboard.pages.carriers import labels
@@ -19,11 +17,6 @@ from dashboard.providers.settings import InvalidSettings, Scalar, SettingField
 
 PREFIX = "v-"  # keeps the names of settings apart from the form's own
 WHOLE = "form"  # what is wrong with no field alone
-GROUPS = (
-    (re.compile(r"(template|language)_.+"), _l("Templates")),
-    (re.compile(r".+_when|reference_from"), _l("What its answers mean")),
-    (re.compile(r"callback_.+"), _l("Delivery reports")),
-)
 
 
 @dataclass(frozen=True)
@@ -86,10 +79,10 @@ def errors(kind: str, error: InvalidSettings) -> dict[str, str]:
     """By the field of the form, in the reader's words."""
     known = {one.name for one in registry.describe(kind)}
     found: dict[str, str] = {}
-    for where, sentence in error.errors:
-        name = where.partition(".")[0]
+    for problem in error.errors:
+        name = problem.field.partition(".")[0]
         place = PREFIX + name if name in known else name if name == "name" else WHOLE
-        found.setdefault(place, labels.fault(sentence))
+        found.setdefault(place, labels.problem(kind, problem))
     return found
 
 
@@ -119,7 +112,7 @@ def _typed(value: Scalar | None) -> str:
 
 
 def _title(one: FormField) -> str:
-    return next((str(title) for pattern, title in GROUPS if pattern.fullmatch(one.setting.name)), "")
+    return str(_(one.setting.group)) if one.setting.group else ""
 
 
 def _told(one: FormField) -> str:

@@ -2,9 +2,6 @@
 
 from __future__ import annotations
 
-import re
-from collections.abc import Callable
-
 from flask_babel import gettext as _
 from flask_babel import lazy_gettext as _l
 
@@ -12,6 +9,8 @@ from dashboard.gateway.monitoring.carrier_status import CarrierStatus
 from dashboard.gateway.routing import rules
 from dashboard.gateway.routing.rules import InvalidRoute, Subject
 from dashboard.pages.ui import failure_reasons, labels
+from dashboard.providers import registry
+from dashboard.providers.settings import Problem
 from dashboard.sms import numbers
 
 STATES = {
@@ -58,26 +57,6 @@ RECEIPTS = {
     "sent": _l("Sent"),
     "pending": _l("On its way"),
 }
-# Said by the floors below, which know no languages.
-SENTENCES = (
-    _l("This is not an address"),
-    _l("The address must begin with https://"),
-    _l("The address must begin with https://, or plain HTTP be allowed"),
-    _l("The address must not hold a user name or password"),
-    _l("Write json PATH, header NAME or body PATTERN"),
-    _l("The pattern needs one group, as in ID: (\\w+)"),
-    _l("Input should be a valid number"),
-)
-PATTERNS: tuple[tuple[re.Pattern[str], Callable[[str], str]], ...] = (
-    (re.compile(r"\D+ should have at least (\d+) .*"), lambda n: _("Use at least %(least)s characters", least=n)),
-    (re.compile(r"\D+ should have at most (\d+) .*"), lambda n: _("Use at most %(most)s characters", most=n)),
-    (re.compile(r"Input should be greater than or equal to ([\d.]+)"), lambda n: _("Use %(least)s or more", least=n)),
-    (re.compile(r"Input should be less than or equal to ([\d.]+)"), lambda n: _("Use %(most)s or less", most=n)),
-    (re.compile(r"Input should be ('.+)"), lambda _choices: _("Choose one of the list")),
-    (re.compile(r"Not JSON at (.+); placeholders.*"), lambda at: _("Not JSON at %(at)s; quote placeholders", at=at)),
-    (re.compile(r"Not XML at (.+)"), lambda at: _("Not XML at %(at)s", at=at)),
-    (re.compile(r"line (\d+): .*"), lambda n: _("Line %(line)s does not have the right form", line=n)),
-)
 
 
 def advice(standing: CarrierStatus) -> str:
@@ -118,12 +97,6 @@ def refusal(error: InvalidRoute) -> str:
     return str(texts[error.code])
 
 
-def fault(sentence: str) -> str:
-    """A sentence of the floors below, translated; a detail that no catalogue can know follows it as it is."""
-    for pattern, tell in PATTERNS:
-        found = pattern.fullmatch(sentence)
-        if found:
-            said = str(tell(found[1]))
-            detail = sentence.partition(": ")[2] if sentence.startswith("line ") else ""
-            return f"{said}: {detail}" if detail else said
-    return str(_(sentence))
+def problem(kind: str, found: Problem) -> str:
+    """What is wrong with a setting of a carrier of this kind."""
+    return registry.problem_sentence(kind, found, _)

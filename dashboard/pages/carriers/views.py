@@ -24,7 +24,7 @@ from dashboard.pages.ui import fields, formats
 from dashboard.pages.ui.fields import Fault
 from dashboard.pages.web import access, htmx
 from dashboard.providers import registry
-from dashboard.providers.registry import Kind
+from dashboard.providers.kind import Kind
 from dashboard.providers.settings import InvalidSettings
 
 bp = Blueprint("carriers", __name__)

@@ -6,7 +6,7 @@ import base64
 import re
 from collections.abc import Callable, Mapping
 from datetime import UTC, datetime
-from typing import Any, Literal
+from typing import Any, ClassVar, Literal
 from urllib.parse import parse_qsl
 
 from pydantic import SecretStr, model_validator
@@ -15,17 +15,20 @@ from dashboard.outbound import client
 from dashboard.outbound.client import HttpAnswer, HttpCall
 from dashboard.outbound.errors import NotSent, OutcomeUnknown, Refused, SendError
 from dashboard.providers.base import Outcome, Outgoing, Receipt
+from dashboard.providers.codes import Code, CodeBook, _l
 from dashboard.providers.delivery_reports import FORGED, Callback, Reply, dig, is_signed, receipt, reference, same
 from dashboard.providers.generic_http import request_template, response_rules
 from dashboard.providers.http_base import WebCarrier
-from dashboard.providers.settings import WebSettings, _l, lines, setting, wrong
+from dashboard.providers.kind import Kind
+from dashboard.providers.settings import BadSetting, WebSettings, lines, setting, wrong
+from dashboard.vocabulary import Blame, Channel, ReceiptState
 
 FORMATS: dict[str, tuple[Callable[[str], request_template.Render], str]] = {
     "form": (request_template.form, "application/x-www-form-urlencoded"),
     "json": (request_template.json_body, "application/json"),
     "xml": (request_template.xml, "text/xml; charset=utf-8"),
 }
-STATES = ("sent", "delivered", "failed", "expired")
+STATES = (ReceiptState.SENT, ReceiptState.DELIVERED, ReceiptState.FAILED, ReceiptState.EXPIRED)
 COMMON_STATES = """\
 DELIVRD = delivered
 DELIVERED = delivered
@@ -37,6 +40,8 @@ FAILED = failed
 EXPIRED = expired"""
 MOST_FIELDS = 200
 MOST_ITEMS = 1000
+ANSWERS = _l("What its answers mean")
+REPORTS = _l("Delivery reports")
 RULES = _l(
     "One a line: statuses (200-299, 429), json PATH = VALUE, body PATTERN, or statuses and one of these. A pattern sees"
     " the first 8,192 characters; 1,024 with two of * + ? { |, 256 with three."
@@ -45,6 +50,15 @@ RULES = _l(
 
 class HttpSettings(WebSettings):
     """The request, what its answers mean, and how the carrier reports delivery."""
+
+    problems: ClassVar[Mapping[str, str]] = {
+        **request_template.PROBLEMS,
+        **response_rules.PROBLEMS,
+        "needed_for_reports": _l("This is needed for delivery reports"),
+        "secret_needed": _l("Without a secret anyone could report a delivery"),
+        "no_body_to_sign": _l("A report in the address has no body to sign"),
+        "state_form": _l("Write WORD = sent, delivered, failed or expired"),
+    }
 
     method: Literal["POST", "GET", "PUT"] = setting(_l("Method"), default="POST")
     url: str = setting(
@@ -65,16 +79,23 @@ class HttpSettings(WebSettings):
     token: SecretStr = setting(_l("Token"), default=SecretStr(""), max_length=4000)
 
     configuration_when: str = setting(
-        _l("Wrongly set up when"), RULES, default="300-399, 401, 403, 404, 405", rows=3, max_length=2000, advanced=True
+        _l("Wrongly set up when"),
+        RULES,
+        group=ANSWERS,
+        default="300-399, 401, 403, 404, 405",
+        rows=3,
+        max_length=2000,
+        advanced=True,
     )
     again_when: str = setting(
-        _l("Try again when"), RULES, default="408, 425, 429, 500-503, 505-599", rows=3, max_length=2000
+        _l("Try again when"), RULES, group=ANSWERS, default="408, 425, 429, 500-503, 505-599", rows=3, max_length=2000
     )
-    refused_when: str = setting(_l("Refused when"), RULES, default="400-499", rows=3, max_length=2000)
-    taken_when: str = setting(_l("Taken when"), RULES, default="200-299", rows=3, max_length=2000)
+    refused_when: str = setting(_l("Refused when"), RULES, group=ANSWERS, default="400-499", rows=3, max_length=2000)
+    taken_when: str = setting(_l("Taken when"), RULES, group=ANSWERS, default="200-299", rows=3, max_length=2000)
     reference_from: str = setting(
         _l("Where the reference stands"),
         _l("json PATH, header NAME, or body PATTERN with one group. Empty: the message's own id."),
+        group=ANSWERS,
         default="",
         max_length=300,
     )
@@ -88,31 +109,48 @@ class HttpSettings(WebSettings):
     parallel: int = setting(_l("Requests at once"), default=8, ge=1, le=32, advanced=True)
 
     callback_format: Literal["none", "json", "form", "query"] = setting(
-        _l("Delivery reports"), _l("How they come: in a JSON body, a form body or the address."), default="none"
+        _l("Delivery reports"),
+        _l("How they come: in a JSON body, a form body or the address."),
+        group=REPORTS,
+        default="none",
     )
     callback_list: str = setting(
-        _l("Path to the list"), _l("When one JSON body holds several reports."), default="", max_length=200
+        _l("Path to the list"),
+        _l("When one JSON body holds several reports."),
+        group=REPORTS,
+        default="",
+        max_length=200,
     )
-    callback_reference: str = setting(_l("Reference in the report"), _l("Path or field."), default="", max_length=200)
+    callback_reference: str = setting(
+        _l("Reference in the report"), _l("Path or field."), group=REPORTS, default="", max_length=200
+    )
     callback_names: Literal["reference", "id"] = setting(
-        _l("It is"), _l("reference: the carrier's own. id: the {id} that we sent."), default="reference"
+        _l("It is"), _l("reference: the carrier's own. id: the {id} that we sent."), group=REPORTS, default="reference"
     )
-    callback_state: str = setting(_l("State in the report"), _l("Path or field."), default="", max_length=200)
+    callback_state: str = setting(
+        _l("State in the report"), _l("Path or field."), group=REPORTS, default="", max_length=200
+    )
     callback_states: str = setting(
         _l("States"),
         _l("One a line: the carrier's word = sent, delivered, failed or expired. Other words are passed over."),
+        group=REPORTS,
         default=COMMON_STATES,
         rows=8,
         max_length=2000,
     )
-    callback_error: str = setting(_l("Error in the report"), _l("Path or field."), default="", max_length=200)
+    callback_error: str = setting(
+        _l("Error in the report"), _l("Path or field."), group=REPORTS, default="", max_length=200
+    )
     callback_check: Literal["header", "query", "hmac"] = setting(
         _l("How a report proves itself"),
         _l("header, query: the secret stands there. hmac: the header signs the body (hexadecimal HMAC-SHA256)."),
+        group=REPORTS,
         default="header",
     )
-    callback_field: str = setting(_l("Its header or argument"), default="X-Secret", max_length=100)
-    callback_secret: SecretStr = setting(_l("Callback secret"), default=SecretStr(""), min_length=16, max_length=500)
+    callback_field: str = setting(_l("Its header or argument"), group=REPORTS, default="X-Secret", max_length=100)
+    callback_secret: SecretStr = setting(
+        _l("Callback secret"), group=REPORTS, default=SecretStr(""), min_length=16, max_length=500
+    )
 
     @model_validator(mode="after")
     def _compiles(self) -> HttpSettings:
@@ -120,8 +158,8 @@ class HttpSettings(WebSettings):
         for name, read in self._readers().items():
             try:
                 read()
-            except (request_template.BadTemplate, response_rules.BadRule) as error:
-                raise wrong(name, str(error)) from None
+            except BadSetting as error:
+                raise wrong(name, error.code, **error.params) from None
         problem = client.url_problem(self.url.replace("{", "").replace("}", ""), self.guard)
         if problem:
             raise wrong("url", problem)
@@ -144,11 +182,11 @@ class HttpSettings(WebSettings):
             return
         for name in ("callback_reference", "callback_state"):
             if not getattr(self, name):
-                raise wrong(name, _l("This is needed for delivery reports"))
+                raise wrong(name, "needed_for_reports")
         if not self.callback_secret.get_secret_value():
-            raise wrong("callback_secret", _l("Without a secret anyone could report a delivery"))
+            raise wrong("callback_secret", "secret_needed")
         if self.callback_format == "query" and self.callback_check == "hmac":
-            raise wrong("callback_check", _l("A report in the address has no body to sign"))
+            raise wrong("callback_check", "no_body_to_sign")
 
 
 class Http(WebCarrier):
@@ -156,7 +194,7 @@ class Http(WebCarrier):
 
     def __init__(self, name: str, settings: HttpSettings, timeout: float = client.TIMEOUT) -> None:
         self.name = name
-        super().__init__(settings.guard, timeout, settings.parallel)
+        super().__init__(settings, timeout, settings.parallel)
         self.settings = settings
         self.fixed = fixed_values(settings)
         self.url = request_template.url(settings.url)
@@ -169,10 +207,12 @@ class Http(WebCarrier):
         """Make the request; raise Refused, NotSent or OutcomeUnknown."""
         with self.pause.watched():
             answer = self._answer(self.call(outgoing))
-            fault = self._judge(answer)
+            words = self.words_of(answer, outgoing)
+            fault = self._judge(answer, words)
             if fault is not None:
                 raise fault
-        return Outcome(self.find_reference(answer) or outgoing.id)
+        doubt = "carrier_taken_with_error" if response_rules.speaks_of_error(answer) else None
+        return Outcome(self.find_reference(answer) or outgoing.id, answer=words, doubt=doubt)
 
     def call(self, outgoing: Outgoing) -> HttpCall:
         """The request as it leaves."""
@@ -195,16 +235,16 @@ class Http(WebCarrier):
             code = error.code
         raise OutcomeUnknown(code, repeatable=self.settings.repeatable)
 
-    def _judge(self, answer: HttpAnswer) -> SendError | None:
+    def _judge(self, answer: HttpAnswer, words: str) -> SendError | None:
         """The first list with a rule that fits decides; an answer that fits none leaves the text in doubt."""
         verdict = next((name for name, rules in self.verdicts if response_rules.fits(rules, answer)), "unknown")
         code = f"carrier_{verdict}" if answer.ok else f"http_{answer.status}"
         return {
             "taken": None,
-            "configuration": NotSent(code, configuration=True),
-            "again": NotSent(code, answer.retry_after),
-            "refused": Refused(code),
-            "unknown": OutcomeUnknown(code, repeatable=self.settings.repeatable),
+            "configuration": NotSent(code, configuration=True, answer=words),
+            "again": NotSent(code, answer.retry_after, answer=words),
+            "refused": Refused(code, blame=Blame.TEXT, answer=words),
+            "unknown": OutcomeUnknown(code, repeatable=self.settings.repeatable, answer=words),
         }[verdict]
 
 
@@ -222,10 +262,10 @@ def body_template(settings: HttpSettings) -> tuple[request_template.Render, str]
     """The compiled body and its content type; raise BadTemplate."""
     if settings.body_format == "none":
         if settings.body:
-            raise request_template.BadTemplate(_l("There is a template, but no format for it"))
+            raise request_template.BadTemplate("format_missing")
         return (lambda values: ""), ""
     if settings.method == "GET":
-        raise request_template.BadTemplate(_l("GET takes no body: choose none"))
+        raise request_template.BadTemplate("get_body")
     read, content_type = FORMATS[settings.body_format]
     return read(settings.body), content_type
 
@@ -280,14 +320,14 @@ def receipts(settings: HttpSettings, reports: list[Any]) -> list[Receipt]:
     return [item for item in found if item is not None]
 
 
-def states(text: str) -> dict[str, str]:
-    """`DELIVRD = delivered` a line, compared without regard to case; raise BadTemplate."""
+def states(text: str) -> dict[str, ReceiptState]:
+    """`DELIVRD = delivered` a line, compared without regard to case; raise BadSetting."""
     table = {}
     for number, line in lines(text):
         word, _, state = (part.strip() for part in line.rpartition("="))
         if not word or state not in STATES:
-            raise request_template.BadTemplate(f"line {number}: write WORD = sent, delivered, failed or expired")
-        table[word.lower()] = state
+            raise BadSetting("state_form", line=number)
+        table[word.lower()] = ReceiptState(state)
     return table
 
 
@@ -308,7 +348,7 @@ def _form(body: bytes) -> Mapping[str, str]:
         return {}
 
 
-def _receipt(settings: HttpSettings, table: Mapping[str, str], report: Any) -> Receipt | None:
+def _receipt(settings: HttpSettings, table: Mapping[str, ReceiptState], report: Any) -> Receipt | None:
     def look(path: str) -> str | None:
         return reference(report.get(path, dig(report, path)) if isinstance(report, Mapping) else dig(report, path))
 
@@ -316,7 +356,11 @@ def _receipt(settings: HttpSettings, table: Mapping[str, str], report: Any) -> R
     state = table.get(word.lower()) if word else None
     if taken is None or state is None:
         return None
-    error = _error(look(settings.callback_error) if settings.callback_error else None) if state == "failed" else None
+    error = (
+        _error(look(settings.callback_error) if settings.callback_error else None)
+        if state is ReceiptState.FAILED
+        else None
+    )
     return receipt(taken, state, error, message_id=taken if settings.callback_names == "id" else None)
 
 
@@ -326,3 +370,22 @@ def _error(word: str | None) -> str:
     if not plain or len(plain) > 30 or re.search(r"[0-9]{6}", plain):
         return "carrier_failed"
     return f"carrier_{plain}"
+
+
+BOOK = CodeBook(
+    {
+        "carrier_taken_with_error": Code(
+            _l("Its answer counts as taken, but speaks of an error."),
+            _l("Look at the answer; if it is a refusal, write a rule for it into “Refused when”."),
+        ),
+    }
+)
+KIND = Kind(
+    "http",
+    _l("HTTP carrier"),
+    _l("Any carrier with an HTTP interface"),
+    (Channel.SMS,),
+    HttpSettings,
+    lambda name, settings, _host: Http(name, settings),
+    BOOK,
+)

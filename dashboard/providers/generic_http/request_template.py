@@ -11,7 +11,8 @@ from urllib.parse import quote, quote_plus
 from xml.parsers import expat
 from xml.sax.saxutils import escape
 
-from dashboard.providers.settings import _l, lines
+from dashboard.providers.codes import _l
+from dashboard.providers.settings import BadSetting, lines
 
 PLACEHOLDERS = {
     "phone": _l("+22238089336"),
@@ -38,12 +39,37 @@ OURS = frozenset({"host", "content-length", "transfer-encoding", "connection", "
 MARK = re.compile(r"\{\{|\}\}|\{([a-z_]+)(:number)?\}|[{}]")
 HEADER_NAME = re.compile(r"[A-Za-z0-9!#$%&'*+.^_`|~-]+")
 
+TOP = "/"  # of a JSON document, as in JSON Pointer
+
 Values = Mapping[str, str]
 Render = Callable[[Values], str]
 
 
-class BadTemplate(ValueError):
-    """Says what is wrong, and where."""
+PROBLEMS = {
+    "url_form": _l("The address must begin with https:// and a host without placeholders"),
+    "url_fragment": _l("The address must not hold a #"),
+    "not_in_path": _l("{%(name)s} may stand after the ? of the address, not before it"),
+    "not_json": _l("This is not JSON; placeholders stand in quotes"),
+    "not_xml": _l("This is not XML"),
+    "xml_markup": _l("Leave out DOCTYPE, CDATA and comments"),
+    "single_brace": _l("A single %(brace)s; write it twice for a brace"),
+    "no_placeholder": _l("There is no placeholder %(name)s"),
+    "not_a_number": _l("{%(name)s} is not a number"),
+    "number_outside_json": _l(":number is for JSON alone"),
+    "header_form": _l("Write it as Name: value"),
+    "header_ours": _l("The gateway sets %(name)s itself"),
+    "not_in_header": _l("{%(name)s} cannot stand in a header"),
+    "header_characters": _l("A value holds characters that cannot stand in a header"),
+    "form_form": _l("Write it as name = value"),
+    "key_placeholder": _l("A placeholder cannot be a key"),
+    "number_alone": _l("A number must stand alone in its quotes"),
+    "format_missing": _l("There is a template, but no format for it"),
+    "get_body": _l("GET takes no body: choose none"),
+}
+
+
+class BadTemplate(BadSetting):
+    """A template that cannot be read; see PROBLEMS."""
 
 
 @dataclass(frozen=True)
@@ -81,13 +107,13 @@ def parse(text: str) -> Template:
 def url(text: str) -> Render:
     """An address; placeholders may stand in its path and query, never in scheme, host or port."""
     if not re.match(r"https?://[^/?#{}@\s]+([/?]|$)", text):
-        raise BadTemplate(_l("The address must begin with https:// and a host without placeholders"))
+        raise BadTemplate("url_form")
     if "#" in text:
-        raise BadTemplate(_l("The address must not hold a #"))
+        raise BadTemplate("url_fragment")
     template = _plain(text)
     for name in _plain(text.partition("?")[0]).names:
         if name not in IN_PATH:
-            raise BadTemplate(f"{{{name}}} may stand after the ? of the address, not before it")
+            raise BadTemplate("not_in_path", name=name)
     return lambda values: template.render(values, lambda value: quote(value, safe=""))
 
 
@@ -108,8 +134,8 @@ def json_body(text: str) -> Render:
     try:
         document = json.loads(text)
     except ValueError as error:
-        where = f"line {error.lineno}, column {error.colno}" if isinstance(error, json.JSONDecodeError) else "here"
-        raise BadTemplate(f"Not JSON at {where}; placeholders stand in quotes") from None
+        place = {"line": error.lineno, "column": error.colno} if isinstance(error, json.JSONDecodeError) else {}
+        raise BadTemplate("not_json", **place) from None
     _compile(document, "")
     return lambda values: json.dumps(_fill(document, values), ensure_ascii=False)
 
@@ -117,12 +143,12 @@ def json_body(text: str) -> Render:
 def xml(text: str) -> Render:
     """An XML document with placeholders in its texts and attributes."""
     if "<!" in text:
-        raise BadTemplate(_l("Leave out DOCTYPE, CDATA and comments"))
+        raise BadTemplate("xml_markup")
     template = _plain(text)
     try:
         expat.ParserCreate().Parse(template.render(dict.fromkeys(PLACEHOLDERS, "0"), str), True)
     except expat.ExpatError as error:
-        raise BadTemplate(f"Not XML at line {error.lineno}, column {error.offset + 1}") from None
+        raise BadTemplate("not_xml", line=error.lineno, column=error.offset + 1) from None
     return lambda values: template.render(values, _xml_escaped)
 
 
@@ -131,11 +157,11 @@ def _part(mark: re.Match[str], text: str) -> str | tuple[str, bool]:
     if found in ("{{", "}}"):
         return found[0]
     if name is None:
-        raise BadTemplate(f"{_where(text, mark.start())}: a single {found}; write {found}{found} for a brace")
+        raise BadTemplate("single_brace", brace=found, **_place(text, mark.start()))
     if name not in PLACEHOLDERS:
-        raise BadTemplate(f"{_where(text, mark.start())}: there is no placeholder {found}")
+        raise BadTemplate("no_placeholder", name=found, **_place(text, mark.start()))
     if number and name not in WHOLE_NUMBERS:
-        raise BadTemplate(f"{_where(text, mark.start())}: {{{name}}} is not a number")
+        raise BadTemplate("not_a_number", name=name, **_place(text, mark.start()))
     return name, bool(number)
 
 
@@ -143,46 +169,46 @@ def _plain(text: str) -> Template:
     """A template outside JSON, where there are no numbers."""
     template = parse(text)
     if any(isinstance(part, tuple) and part[1] for part in template.parts):
-        raise BadTemplate(_l(":number is for JSON alone"))
+        raise BadTemplate("number_outside_json")
     return template
 
 
-def _where(text: str, position: int) -> str:
-    line = text.count("\n", 0, position) + 1
-    return f"line {line}, column {position - (text.rfind(chr(10), 0, position) + 1) + 1}"
+def _place(text: str, position: int) -> dict[str, int]:
+    """Line and column from 1."""
+    return {"line": text.count("\n", 0, position) + 1, "column": position - text.rfind("\n", 0, position)}
 
 
 def _in_line(number: int, text: str) -> Template:
     try:
         return _plain(text)
     except BadTemplate as error:
-        raise BadTemplate(f"line {number}: {str(error).removeprefix('line 1, ')}") from None
+        raise error.at(line=number) from None
 
 
 def _header(number: int, line: str) -> tuple[str, Template]:
     name, colon, value = line.partition(":")
     if not colon or not HEADER_NAME.fullmatch(name.strip()):
-        raise BadTemplate(f"line {number}: write it as Name: value")
+        raise BadTemplate("header_form", line=number)
     if name.strip().lower() in OURS:
-        raise BadTemplate(f"line {number}: the gateway sets {name.strip()} itself")
+        raise BadTemplate("header_ours", line=number, name=name.strip())
     template = _in_line(number, value.strip())
     for placeholder in template.names:
         if placeholder not in IN_HEADER:
-            raise BadTemplate(f"line {number}: {{{placeholder}}} cannot stand in a header")
+            raise BadTemplate("not_in_header", line=number, name=placeholder)
     return name.strip(), template
 
 
 def _field(number: int, line: str) -> tuple[str, Template]:
     name, equals, value = line.partition("=")
     if not equals or not name.strip() or MARK.search(name):
-        raise BadTemplate(f"line {number}: write it as name = value")
+        raise BadTemplate("form_form", line=number)
     return name.strip(), _in_line(number, value.strip())
 
 
 def _one_line(value: str) -> str:
     """A line end would begin another header; what is not ASCII has no agreed meaning in one."""
     if not (value.isascii() and (value.isprintable() or not value)):
-        raise BadTemplate(_l("A value holds characters that cannot stand in a header"))
+        raise BadTemplate("header_characters")
     return value
 
 
@@ -196,7 +222,7 @@ def _compile(node: Any, path: str) -> None:
     if isinstance(node, dict):
         for key, value in node.items():
             if MARK.search(key):
-                raise BadTemplate(f"at {path or 'the top'}: a placeholder cannot be a key")
+                raise BadTemplate("key_placeholder", at=path or TOP)
             _compile(value, f"{path}.{key}".lstrip("."))
     elif isinstance(node, list):
         for index, value in enumerate(node):
@@ -209,9 +235,9 @@ def _compile_text(text: str, path: str) -> None:
     try:
         template = parse(text)
     except BadTemplate as error:
-        raise BadTemplate(f"at {path or 'the top'}: {error}") from None
+        raise BadTemplate(error.code, **{**error.params, "at": path or TOP}) from None
     if template.number is None and any(isinstance(part, tuple) and part[1] for part in template.parts):
-        raise BadTemplate(f"at {path or 'the top'}: a number must stand alone in its quotes")
+        raise BadTemplate("number_alone", at=path or TOP)
 
 
 def _fill(node: Any, values: Values) -> Any:

@@ -8,8 +8,9 @@ from dataclasses import dataclass
 from typing import Any
 
 from dashboard.outbound.client import HttpAnswer
+from dashboard.providers.codes import _l
 from dashboard.providers.delivery_reports import dig, reference
-from dashboard.providers.settings import lines
+from dashboard.providers.settings import BadSetting, lines
 
 LONGEST_PATTERN = 200
 # Python's patterns backtrack without bound, so the more choices one holds, the less of an answer it is shown.
@@ -23,8 +24,31 @@ RULE = re.compile(
 )
 
 
-class BadRule(ValueError):
-    """Says what is wrong, and in which line."""
+ERROR_SEARCHED = 2000  # characters of an answer
+ERROR_WORDS = re.compile(
+    r"\b(?:err(?:or)?s?|fail(?:ed|ure)?|invalid|denied|rejected|unauthori[sz]ed|forbidden|insufficient|exception)\b",
+    re.IGNORECASE,
+)
+# A field for errors that holds none, as in "error": null, "errors": [], <error>0</error>, failed=0.
+NO_ERROR = re.compile(
+    r"""["<]?\b(?:[a-z]+_)?(?:err(?:or)?s?|fail(?:ed|ure)?)(?:_?(?:code|no|message|text|string|count))?\b"""
+    r"""["'>]?\s*[:=]?\s*(?:null|none|false|0+\b|""|''|\[\s*\]|\{\s*\}|(?=</))""",
+    re.IGNORECASE,
+)
+PROBLEMS = {
+    "reference_form": _l("Write json PATH, header NAME or body PATTERN"),
+    "rule_form": _l("Write STATUSES, json PATH = VALUE or body PATTERN"),
+    "status_range": _l("Statuses go from 200 to 599"),
+    "pattern_group": _l("The pattern needs one group, as in ID: (\\w+)"),
+    "pattern_length": _l("A pattern has at most %(most)s characters"),
+    "pattern_repeats": _l("A group cannot be repeated"),
+    "pattern_choices": _l("A pattern holds at most %(most)s of * + ? { |"),
+    "not_a_pattern": _l("This is no pattern: %(detail)s"),
+}
+
+
+class BadRule(BadSetting):
+    """A rule that cannot be read; see PROBLEMS."""
 
 
 @dataclass(frozen=True)
@@ -66,6 +90,14 @@ def fits(any_of: list[ResponseRule], answer: HttpAnswer) -> bool:
     return any(rule.fits(answer) for rule in any_of)
 
 
+def speaks_of_error(answer: HttpAnswer) -> bool:
+    """Whether an answer reads like a refusal, whatever its status: many carriers answer 200 with an error in it.
+
+    playSMS: {"status": "ERR", "error": "100"}; others: ERR 105: insufficient credit. `"error": 0` or null is none.
+    """
+    return ERROR_WORDS.search(NO_ERROR.sub("", answer.text[:ERROR_SEARCHED])) is not None
+
+
 def finder(text: str) -> Callable[[HttpAnswer], str | None]:
     """Where the reference stands: `json PATH`, `header NAME` or `body PATTERN` with one group; empty for nowhere."""
     word, _, rest = text.strip().partition(" ")
@@ -78,13 +110,13 @@ def finder(text: str) -> Callable[[HttpAnswer], str | None]:
         return lambda answer: reference(answer.headers.get(rest.lower()))
     if word == "body" and rest:
         return _group(rest)
-    raise BadRule("Write json PATH, header NAME or body PATTERN")
+    raise BadRule("reference_form")
 
 
 def _group(text: str) -> Callable[[HttpAnswer], str | None]:
     pattern = _pattern(text)
     if pattern.compiled.groups != 1:
-        raise BadRule("The pattern needs one group, as in ID: (\\w+)")
+        raise BadRule("pattern_group")
 
     def find(answer: HttpAnswer) -> str | None:
         found = pattern.search(answer)
@@ -96,7 +128,7 @@ def _group(text: str) -> Callable[[HttpAnswer], str | None]:
 def _rule(number: int, line: str) -> ResponseRule:
     found = RULE.fullmatch(line)
     if found is None:
-        raise BadRule(f"line {number}: write STATUSES, json PATH = VALUE or body PATTERN")
+        raise BadRule("rule_form", line=number)
     try:
         return ResponseRule(
             statuses=_spans(found["statuses"] or ""),
@@ -106,7 +138,7 @@ def _rule(number: int, line: str) -> ResponseRule:
             pattern=_pattern(found["pattern"]) if found["pattern"] else None,
         )
     except BadRule as error:
-        raise BadRule(f"line {number}: {error}") from None
+        raise error.at(line=number) from None
 
 
 def _spans(text: str) -> tuple[range, ...]:
@@ -115,7 +147,7 @@ def _spans(text: str) -> tuple[range, ...]:
         first, _, last = item.partition("-")
         spans.append(range(int(first), int(last or first) + 1))
     if any(len(span) == 0 or span.start < 200 or span.stop > 600 for span in spans):
-        raise BadRule("statuses go from 200 to 599")
+        raise BadRule("status_range")
     return tuple(spans)
 
 
@@ -123,15 +155,15 @@ def _pattern(text: str) -> Pattern:
     bare = ESCAPED.sub("x", text)
     choices = len(CHOICE.findall(bare))
     if len(text) > LONGEST_PATTERN:
-        raise BadRule(f"a pattern has at most {LONGEST_PATTERN} characters")
+        raise BadRule("pattern_length", most=LONGEST_PATTERN)
     if REPEATED_GROUP.search(bare):
-        raise BadRule("a group cannot be repeated")
+        raise BadRule("pattern_repeats")
     if choices >= len(SEARCHED):
-        raise BadRule(f"a pattern holds at most {len(SEARCHED) - 1} of * + ? {{ |")
+        raise BadRule("pattern_choices", most=len(SEARCHED) - 1)
     try:
         return Pattern(re.compile(text), SEARCHED[choices])
     except re.error as error:
-        raise BadRule(f"not a pattern: {error.msg}") from None
+        raise BadRule("not_a_pattern", detail=error.msg) from None
 
 
 def _word(value: Any) -> str | None:

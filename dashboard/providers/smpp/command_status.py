@@ -1,10 +1,19 @@
-"""What an SMSC's command_status means for a text, and for a bind (SMPP 3.4, 5.1.3)."""
+"""What an SMSC's command_status means for a text, and for a bind (SMPP 3.4, 5.1.3).
+
+The standard names statuses, it does not say whose fault one is. The blame and the tries are what operators are known to
+mean by them: ESME_RSUBMITFAIL, ESME_RDELIVERYFAILURE and ESME_RUNKNOWNERR come for barred numbers, missing credit and
+missing routes; the statuses of lengths, esm_class, validity and TLVs depend on the text, since only long texts have a
+header and each has a validity of its own. Where an operator means something else, a setting of the carrier says so.
+"""
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from typing import NamedTuple
 
-from dashboard.outbound.errors import NotSent, Refused, SendError
+from dashboard.outbound.errors import SendError
+from dashboard.providers.codes import NUMBER_REFUSED, SETUP, TEXT_REFUSED, Rule
+from dashboard.vocabulary import Blame, NextStep
 
 OK = 0x00
 INVALID_COMMAND_LENGTH = 0x02
@@ -16,68 +25,87 @@ THROTTLED = 0x58
 UNKNOWN_ERROR = 0xFF
 TRY_AGAIN = 0x64  # ESME_RX_T_APPN: our own answer to a receipt that could not be stored
 
-NEVER, AGAIN, SETUP = "never", "again", "setup"  # this text; later; whatever the text, until somebody mends the setup
+THIS_TEXT = Rule(NextStep.NEXT_CARRIER, Blame.TEXT)  # another carrier may take it as it is
+FEW_TRIES = Rule(NextStep.AGAIN, Blame.NUMBER, wait_seconds=5, tries=3)  # then the next carrier
 
 
-class Meaning(NamedTuple):
+def _busy(seconds: float) -> Rule:
+    """The carrier is well, and says when to come back."""
+    return Rule(NextStep.AGAIN, Blame.CARRIER, wait_seconds=seconds)
+
+
+class Status(NamedTuple):
+    """A status by our name for it, and what it means for a text."""
+
     name: str
-    kind: str
-    wait: float | None = None  # seconds until the text may come again
+    rule: Rule
 
 
-MEANINGS = {
-    0x01: Meaning("invalid_message_length", NEVER),
-    0x02: Meaning("invalid_command_length", SETUP),
-    0x03: Meaning("invalid_command", SETUP),
-    0x04: Meaning("wrong_bind_state", AGAIN, 1),
-    0x05: Meaning("already_bound", AGAIN, 5),
-    0x06: Meaning("invalid_priority", SETUP),
-    0x07: Meaning("invalid_registered_delivery", SETUP),
-    0x08: Meaning("system_error", AGAIN, 5),
-    0x0A: Meaning("invalid_source", SETUP),
-    0x0B: Meaning("invalid_destination", NEVER),
-    0x0C: Meaning("invalid_message_id", NEVER),
-    0x0D: Meaning("bind_failed", AGAIN, 5),
-    0x0E: Meaning("invalid_password", SETUP),
-    0x0F: Meaning("invalid_system_id", SETUP),
-    0x14: Meaning("queue_full", AGAIN, 2),
-    0x15: Meaning("invalid_service_type", SETUP),
-    0x43: Meaning("invalid_esm_class", SETUP),
-    0x44: Meaning("cannot_submit_to_list", NEVER),
-    0x45: Meaning("submit_failed", AGAIN, 5),
-    0x48: Meaning("invalid_source_ton", SETUP),
-    0x49: Meaning("invalid_source_npi", SETUP),
-    0x50: Meaning("invalid_destination_ton", SETUP),
-    0x51: Meaning("invalid_destination_npi", SETUP),
-    0x53: Meaning("invalid_system_type", SETUP),
-    0x54: Meaning("invalid_replace_flag", SETUP),
-    0x58: Meaning("throttled", AGAIN, 1),
-    0x61: Meaning("invalid_schedule", SETUP),
-    0x62: Meaning("invalid_validity", SETUP),
-    0x64: Meaning("temporary_error", AGAIN, 5),
-    0x65: Meaning("permanent_error", NEVER),
-    0x66: Meaning("rejected", NEVER),
-    0xC0: Meaning("invalid_optional_part", SETUP),
-    0xC1: Meaning("optional_parameter_not_allowed", SETUP),
-    0xC2: Meaning("invalid_parameter_length", SETUP),
-    0xC3: Meaning("missing_optional_parameter", SETUP),
-    0xC4: Meaning("invalid_optional_parameter", SETUP),
-    0xFE: Meaning("delivery_failed", AGAIN, 5),
-    0xFF: Meaning("unknown_error", AGAIN, 5),
+STATUSES = {
+    0x01: Status("invalid_message_length", TEXT_REFUSED),  # ESME_RINVMSGLEN
+    0x02: Status("invalid_command_length", THIS_TEXT),  # ESME_RINVCMDLEN
+    0x03: Status("invalid_command", THIS_TEXT),  # ESME_RINVCMDID, mostly in a generic_nack
+    0x04: Status("wrong_bind_state", _busy(1)),  # ESME_RINVBNDSTS: the session is made anew
+    0x05: Status("already_bound", _busy(5)),  # ESME_RALYBND
+    0x06: Status("invalid_priority", SETUP),  # ESME_RINVPRTFLG
+    0x07: Status("invalid_registered_delivery", SETUP),  # ESME_RINVREGDLVFLG
+    0x08: Status("system_error", Rule(NextStep.AGAIN, Blame.CARRIER, wait_seconds=5, tries=3)),  # ESME_RSYSERR
+    0x0A: Status("invalid_source", SETUP),  # ESME_RINVSRCADR
+    0x0B: Status("invalid_destination", NUMBER_REFUSED),  # ESME_RINVDSTADR
+    0x0C: Status("invalid_message_id", TEXT_REFUSED),  # ESME_RINVMSGID
+    0x0D: Status("bind_failed", _busy(5)),  # ESME_RBINDFAIL
+    0x0E: Status("invalid_password", SETUP),  # ESME_RINVPASWD
+    0x0F: Status("invalid_system_id", SETUP),  # ESME_RINVSYSID
+    0x14: Status("queue_full", _busy(2)),  # ESME_RMSGQFUL
+    0x15: Status("invalid_service_type", SETUP),  # ESME_RINVSERTYP
+    0x43: Status("invalid_esm_class", THIS_TEXT),  # ESME_RINVESMCLASS
+    0x44: Status("cannot_submit_to_list", TEXT_REFUSED),  # ESME_RCNTSUBDL
+    0x45: Status("submit_failed", FEW_TRIES),  # ESME_RSUBMITFAIL
+    0x48: Status("invalid_source_ton", SETUP),  # ESME_RINVSRCTON
+    0x49: Status("invalid_source_npi", SETUP),  # ESME_RINVSRCNPI
+    0x50: Status("invalid_destination_ton", SETUP),  # ESME_RINVDSTTON
+    0x51: Status("invalid_destination_npi", SETUP),  # ESME_RINVDSTNPI
+    0x53: Status("invalid_system_type", SETUP),  # ESME_RINVSYSTYP
+    0x54: Status("invalid_replace_flag", SETUP),  # ESME_RINVREPFLAG
+    0x58: Status("throttled", _busy(1)),  # ESME_RTHROTTLED
+    0x61: Status("invalid_schedule", THIS_TEXT),  # ESME_RINVSCHED
+    0x62: Status("invalid_validity", THIS_TEXT),  # ESME_RINVEXPIRY
+    0x64: Status("temporary_error", FEW_TRIES),  # ESME_RX_T_APPN
+    0x65: Status("permanent_error", NUMBER_REFUSED),  # ESME_RX_P_APPN
+    0x66: Status("rejected", NUMBER_REFUSED),  # ESME_RX_R_APPN
+    0xC0: Status("invalid_optional_part", THIS_TEXT),  # ESME_RINVOPTPARSTREAM
+    0xC1: Status("optional_parameter_not_allowed", THIS_TEXT),  # ESME_ROPTPARNOTALLWD
+    0xC2: Status("invalid_parameter_length", THIS_TEXT),  # ESME_RINVPARLEN
+    0xC3: Status("missing_optional_parameter", THIS_TEXT),  # ESME_RMISSINGOPTPARAM
+    0xC4: Status("invalid_optional_parameter", THIS_TEXT),  # ESME_RINVOPTPARAMVAL
+    0xFE: Status("delivery_failed", FEW_TRIES),  # ESME_RDELIVERYFAILURE
+    0xFF: Status("unknown_error", FEW_TRIES),  # ESME_RUNKNOWNERR
 }
-SLOWING = {THROTTLED: 1.0, QUEUE_FULL: 0.2}  # seconds that the whole bind holds its breath
+UNNAMED = FEW_TRIES  # of statuses that the standard leaves to operators (0x0400–0x04FF) or reserves
+SLOWING = {THROTTLED: 1.0, QUEUE_FULL: 0.2}  # seconds for which the whole bind sends nothing
 LOCKED_OUT = frozenset({0x0E, 0x0F, 0x53})  # trying again soon would only lock the account
+
+OVERRIDES = {  # what an administrator may say of a status
+    NextStep.AGAIN: Rule(NextStep.AGAIN, Blame.TEXT),
+    NextStep.NEXT_CARRIER: THIS_TEXT,
+    NextStep.FINAL: TEXT_REFUSED,
+}
 
 
 def code(status: int) -> str:
     """`smpp_throttled`; a status that the standard does not name stays a number, as `smpp_0x0400`."""
-    found = MEANINGS.get(status)
-    return f"smpp_{found.name}" if found else f"smpp_0x{status:04x}"
+    return f"smpp_{STATUSES[status].name}" if status in STATUSES else f"smpp_0x{status:04x}"
 
 
-def error(status: int) -> SendError:
-    """What a submit_sm's answer says. The text of a status that nobody here knows may come again."""
-    found = MEANINGS.get(status, Meaning("", AGAIN))
-    if found.kind == AGAIN:
-        return NotSent(code(status), found.wait)
-    return Refused(code(status), configuration=found.kind == SETUP)
+def error(status: int, overrides: Mapping[int, NextStep] | None = None) -> SendError:
+    """What a submit_sm's answer says of its text; `overrides` are the carrier's own words for its statuses."""
+    step = (overrides or {}).get(status)
+    if step is not None:
+        return OVERRIDES[step].error(code(status), answer=words(status))
+    rule = STATUSES[status].rule if status in STATUSES else UNNAMED
+    return rule.error(code(status), answer=words(status))
+
+
+def words(status: int) -> str:
+    """The SMSC's own answer, for people to read."""
+    return f"command_status 0x{status:08X}"

@@ -1,9 +1,12 @@
-"""SMPP 3.4's packets: taken from a stream of octets, taken apart, put together. Every integer is big-endian."""
+"""SMPP 3.4's packets (sections 3.2 and 4): taken from a stream of octets, taken apart, put together.
+
+Every integer is big-endian.
+"""
 
 from __future__ import annotations
 
 import struct
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field
 from typing import NamedTuple
 
@@ -17,6 +20,8 @@ GENERIC_NACK = 0x80000000
 SUBMIT_SM = 0x00000004
 DELIVER_SM = 0x00000005
 UNBIND = 0x00000006
+BIND_RECEIVER = 0x00000001
+BIND_TRANSMITTER = 0x00000002
 BIND_TRANSCEIVER = 0x00000009
 OUTBIND = 0x0000000B
 ENQUIRE_LINK = 0x00000015
@@ -31,7 +36,7 @@ NETWORK_ERROR_CODE = 0x0423
 MESSAGE_PAYLOAD = 0x0424
 MESSAGE_STATE = 0x0427
 
-VERSION = 0x34
+VERSIONS = {"3.3": 0x33, "3.4": 0x34, "5.0": 0x50}  # interface_version (5.2.4)
 UDHI = 0x40  # of esm_class: the text begins with a user data header
 
 
@@ -62,6 +67,7 @@ class Delivery:
     """A deliver_sm or data_sm, as far as anybody here asks."""
 
     source: str
+    destination: str
     esm_class: int
     data_coding: int
     text: bytes = field(repr=False)
@@ -157,9 +163,9 @@ def tlv(tag: int, value: bytes) -> bytes:
     return TLV.pack(tag, len(value)) + value
 
 
-def bind(system_id: str, password: str, system_type: str) -> bytes:
-    """The body of a bind_transceiver for any address."""
-    return string(system_id) + string(password) + string(system_type) + bytes((VERSION, 0, 0, 0))
+def bind(login: Sequence[str], version: str, ton: int, npi: int, address_range: str) -> bytes:
+    """The body of a bind (4.1.1–4.1.5); `login` is system_id, password and system_type."""
+    return b"".join(map(string, login)) + bytes((VERSIONS[version], ton, npi)) + string(address_range)
 
 
 def message_id(body: bytes) -> str:
@@ -171,8 +177,7 @@ def delivery(pdu: Pdu) -> Delivery:
     """Take a deliver_sm or a data_sm apart; raise Malformed."""
     body = PduBody(pdu.body)
     body.string()  # service_type
-    source = _address(body)
-    _address(body)
+    source, destination = _address(body), _address(body)
     esm_class = body.octet()
     if pdu.command == DATA_SM:
         body.octet()  # registered_delivery
@@ -186,7 +191,7 @@ def delivery(pdu: Pdu) -> Delivery:
         body.octet()  # sm_default_msg_id
         text = body.octets(body.octet())
     tlvs = body.tlvs()
-    return Delivery(source, esm_class, data_coding, text or tlvs.get(MESSAGE_PAYLOAD, b""), tlvs)
+    return Delivery(source, destination, esm_class, data_coding, text or tlvs.get(MESSAGE_PAYLOAD, b""), tlvs)
 
 
 def _address(body: PduBody) -> str:

@@ -15,16 +15,20 @@ from collections.abc import Sequence
 from dashboard.outbound import address_guard
 from dashboard.outbound.errors import NotSent, OutcomeUnknown
 from dashboard.providers.base import READY, TOO_LATE, Host, OnOutcome, Outcome, Outgoing, Provider, Result, State
-from dashboard.providers.smpp import command_status, event_loop, pdu
+from dashboard.providers.codes import _l
+from dashboard.providers.kind import Kind
+from dashboard.providers.smpp import command_status, error_codes, event_loop, pdu
 from dashboard.providers.smpp.event_loop import call
 from dashboard.providers.smpp.sender import Pipeline
 from dashboard.providers.smpp.session import BindRefused, Lost, Session
 from dashboard.providers.smpp.settings import SmppSettings
+from dashboard.vocabulary import Channel, ConnectionState
 
 log = logging.getLogger(__name__)
 
 SEND_SECONDS = 10.0  # all that `send` may take
-OPEN_SECONDS = 8.0  # to resolve, connect and bind
+CONNECT_SECONDS = 8.0  # to resolve a name and connect
+REASON_SECONDS = 60.0  # for which a failed bind is told, though the next one must wait for a slot
 FIRST_BACKOFF, LONGEST_BACKOFF = 0.5, 8.0  # seconds
 LOCKED_OUT_BACKOFF = 60.0
 GENEROUS = 2  # failures, after which another process, perhaps with a better way there, may have the slot
@@ -35,8 +39,9 @@ CLOSE_SECONDS = 15.0  # a response time-out, an unbind, and some more
 
 LOCKED_OUT = frozenset(map(command_status.code, command_status.LOCKED_OUT))
 SETUP = LOCKED_OUT | {"smpp_tls_failed", "smpp_address_not_allowed"}  # nothing but an administrator mends these
-OPENING = State("opening")
-NO_SLOT = State("waiting", "smpp_no_free_bind")
+OPENING = State(ConnectionState.OPENING)
+NO_SLOT = State(ConnectionState.WAITING, "smpp_no_free_bind")
+NO_TRANSCEIVER = frozenset({command_status.INVALID_COMMAND, command_status.WRONG_BIND_STATE})  # as answers to a bind
 
 
 class Smpp(Provider):
@@ -49,10 +54,14 @@ class Smpp(Provider):
         self._state = OPENING
         self._has_slot = False
         self._failures = 0
+        self._failed_at = -REASON_SECONDS
+        self._hosts = settings.hosts()
+        self._host = 0  # place of the one that is tried
         self._is_closing = False
         self._lock = threading.Lock()
         self._loop: asyncio.AbstractEventLoop | None = None
         self._work: asyncio.Task[None] | None = None
+        self._receiver: Session | None = None  # the other half of a pair
 
     def send(self, outgoing: Outgoing) -> Outcome:
         """Hand over one text and wait for what the SMSC says; raise Refused, NotSent or OutcomeUnknown."""
@@ -109,9 +118,9 @@ class Smpp(Provider):
 
     def _release(self) -> None:
         """Do not sit on texts that cannot leave soon."""
-        if self._is_closing or self._state.name == "waiting":
+        if self._is_closing or self._state.name is ConnectionState.WAITING:
             self._pipeline.give_back(TOO_LATE)
-        elif self._state.name == "broken":
+        elif self._state.name is ConnectionState.BROKEN:
             code = self._state.code or "smpp_broken"
             self._pipeline.give_back(NotSent(code, configuration=code in SETUP))
 
@@ -140,14 +149,15 @@ class Smpp(Provider):
     async def _keep_bound(self) -> None:
         while not self._is_closing:
             if not await self._take_slot():
-                self._become(NO_SLOT)
+                if time.monotonic() - self._failed_at > REASON_SECONDS:  # else why it failed says more
+                    self._become(NO_SLOT)
                 await asyncio.sleep(SLOT_EVERY)
                 continue
             try:
                 wait = await self._bind_once()
             except Exception as error:  # a fault of ours, or of a setting that nobody foresaw: go on trying
                 log.error("carrier %s failed: %s", self.name, type(error).__name__)
-                self._become(State("broken", "smpp_failed"))
+                self._become(State(ConnectionState.BROKEN, "smpp_failed"))
                 wait = LONGEST_BACKOFF
             await self._rest(wait)
 
@@ -158,6 +168,7 @@ class Smpp(Provider):
         except (Lost, OSError) as error:
             return await self._failed(error)
         bound_at = time.monotonic()
+        self._failed_at = bound_at - REASON_SECONDS
         self._pipeline.session = session
         self._become(READY)
         self._pipeline.pump()
@@ -186,10 +197,15 @@ class Smpp(Provider):
         await session.close(self.settings.response_timeout)
 
     async def _failed(self, error: Lost | OSError) -> float:
+        """Say why no bind came about; seconds until the next try."""
         is_full = isinstance(error, BindRefused) and error.status == command_status.ALREADY_BOUND
-        self._become(State("waiting" if is_full else "broken", _code(error)))
+        self._become(State(ConnectionState.WAITING if is_full else ConnectionState.BROKEN, _code(error)))
+        self._failed_at = time.monotonic()
+        self._host = (self._host + 1) % len(self._hosts)
         if self._is_locked_out:
             return LOCKED_OUT_BACKOFF
+        if self._host:  # the account's next host, at once
+            return 0
         if self._failures >= GENEROUS:
             await self._free_slot()
         return self._backoff()
@@ -225,26 +241,54 @@ class Smpp(Provider):
             log.warning("carrier %s: the slot was not given back: %s", self.name, type(error).__name__)
 
     async def _open(self) -> Session:
-        """Connect and bind; raise Lost or OSError (a time-out is one)."""
-        async with asyncio.timeout(OPEN_SECONDS):
-            session = await self._connect()
+        """Connect and bind; raise Lost or OSError (a time-out to connect is one).
+
+        Of a pair the transmitter comes back; the two end together.
+        """
+        if self.settings.bind_as == "transceiver":
             try:
-                await session.bind(_credentials(self.settings))
-            except BaseException:
-                session.drop("smpp_not_bound")
+                return await self._open_as(pdu.BIND_TRANSCEIVER)
+            except BindRefused as refusal:
+                if refusal.status in NO_TRANSCEIVER:
+                    raise Lost("smpp_transceiver_refused") from None
                 raise
+        session = await self._open_as(pdu.BIND_TRANSMITTER)
+        try:
+            receiver = await self._open_as(pdu.BIND_RECEIVER)
+        except BaseException:
+            session.drop("smpp_not_bound")
+            raise
+        self._receiver = receiver
+        session.lost.add_done_callback(lambda lost: receiver.drop(lost.result()))
+        receiver.lost.add_done_callback(lambda lost: session.drop(lost.result()))
+        return session
+
+    async def _open_as(self, command: int) -> Session:
+        """One bound session; raise Lost or OSError."""
+        async with asyncio.timeout(CONNECT_SECONDS):
+            session = await self._connect()
+        try:
+            async with asyncio.timeout(self.settings.bind_timeout):
+                await session.bind(command, _bind(self.settings))
+        except TimeoutError:
+            session.drop("smpp_not_bound")
+            raise Lost("smpp_not_bound") from None
+        except BaseException:
+            session.drop("smpp_not_bound")
+            raise
         return session
 
     async def _connect(self) -> Session:
         settings = self.settings
-        found = await call(self._addresses)
+        host, port = self._hosts[self._host]
+        addresses = await call(self._addresses, host, port)
         tls = await call(settings.tls_context) if settings.tls else None
-        name = (settings.server_name or settings.host) if tls else None
+        name = (settings.server_name or host) if tls else None
         failure: OSError = ConnectionError("no address")
-        for address in found:
+        for address in addresses:
             try:
                 _, session = await asyncio.get_running_loop().create_connection(
-                    self._new_session, address, settings.port, ssl=tls, server_hostname=name
+                    self._new_session, address, port, ssl=tls, server_hostname=name
                 )
             except OSError as error:
                 failure = error
@@ -256,12 +300,13 @@ class Smpp(Provider):
         settings = self.settings
         return Session(self._pipeline, settings.window, settings.response_timeout, settings.enquire_interval)
 
-    def _addresses(self) -> list[str]:
+    def _addresses(self, host: str, port: int) -> list[str]:
+        """Those of a host that may be opened; raise Lost."""
         try:
-            found = address_guard.resolve(self.settings.host, self.settings.port, OPEN_SECONDS / 2)
+            addresses = address_guard.resolve(host, port, CONNECT_SECONDS / 2)
         except address_guard.Unresolved:
             raise Lost("smpp_unknown_host") from None
-        allowed = [address for address in found if address_guard.is_open(address, self.settings.allow_private)]
+        allowed = [address for address in addresses if address_guard.is_open(address, self.settings.allow_private)]
         if not allowed:
             raise Lost("smpp_address_not_allowed")
         return allowed
@@ -274,6 +319,8 @@ class Smpp(Provider):
             while not self._pipeline.is_idle and not session.lost.done() and time.monotonic() < until:
                 await asyncio.sleep(0.02)
             await self._pipeline.inbox.drain(until - time.monotonic())
+            if self._receiver is not None and not self._receiver.lost.done():
+                await self._receiver.close()  # which ends the transmitter too, unless it unbinds first
             await session.close()
             await session.lost
             self._pipeline.lost(session)
@@ -282,11 +329,25 @@ class Smpp(Provider):
         await self._free_slot()
 
 
-def _credentials(settings: SmppSettings) -> bytes:
-    return pdu.bind(settings.system_id, settings.password.get_secret_value(), settings.system_type)
+def _bind(settings: SmppSettings) -> bytes:
+    login = settings.system_id, settings.password.get_secret_value(), settings.system_type
+    return pdu.bind(login, settings.interface_version, settings.bind_ton, settings.bind_npi, settings.address_range)
 
 
 def _code(error: Lost | OSError) -> str:
     if isinstance(error, Lost):
         return error.code
     return "smpp_tls_failed" if isinstance(error, ssl.SSLError) else "smpp_unreachable"
+
+
+KIND = Kind(
+    "smpp",
+    _l("SMPP"),
+    _l("An operator's SMSC, over SMPP 3.4"),
+    (Channel.SMS,),
+    SmppSettings,
+    Smpp,
+    error_codes.BOOK,
+    calls_back=False,
+    has_session=True,
+)

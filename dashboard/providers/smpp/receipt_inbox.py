@@ -13,7 +13,9 @@ from dashboard.providers.smpp import pdu as pdus
 from dashboard.providers.smpp.event_loop import call, start
 from dashboard.providers.smpp.message_ids import RecentIds
 from dashboard.providers.smpp.pdu import Pdu
+from dashboard.providers.smpp.receipts import ReceiptRules
 from dashboard.providers.smpp.session import Session
+from dashboard.vocabulary import ReceiptState
 
 log = logging.getLogger(__name__)
 
@@ -27,8 +29,8 @@ Letter = tuple[Receipt, Session | None, Pdu | None]  # and whom to answer
 class Inbox:
     """Everything here runs on the loop's thread."""
 
-    def __init__(self, name: str, host: Host, memory: RecentIds) -> None:
-        self.name, self.host, self.memory = name, host, memory
+    def __init__(self, name: str, host: Host, memory: RecentIds, rules: ReceiptRules) -> None:
+        self.name, self.host, self.memory, self.rules = name, host, memory, rules
         self.unread = 0  # texts from phones, since the start: the gateway has nobody to give them to
         self._waiting: deque[Letter] = deque()
         self._storing: asyncio.Task[None] | None = None
@@ -39,16 +41,15 @@ class Inbox:
             delivery = pdus.delivery(pdu)
         except pdus.Malformed:
             return session.nack(pdu.sequence, command_status.INVALID_COMMAND_LENGTH)
-        if not receipts.is_receipt(delivery):
-            return self._drop(session, pdu)
-        found = receipts.read(delivery)
-        if found is None:
-            log.warning("carrier %s: a receipt names no text or no state", self.name)
-            return session.answer(pdu)
+        receipt = receipts.read(delivery, rules=self.rules)
+        if receipt is None:
+            return session.answer(pdu) if receipts.is_marked(delivery) else self._drop(session, pdu)
+        if receipt.state is ReceiptState.UNKNOWN:
+            log.warning("carrier %s: a receipt names no state that is known", self.name)
         if len(self._waiting) >= MOST:
             return session.answer(pdu, command_status.TRY_AGAIN)
-        likeliest = self.memory.likeliest(found.references, found.phone)
-        return self._put((replace(found, references=likeliest), session, pdu))
+        likeliest = self.memory.likeliest(receipt.references, receipt.phone)
+        return self._put((replace(receipt, references=likeliest), session, pdu))
 
     def add(self, receipt: Receipt) -> None:
         """Something learnt otherwise, which nobody waits to see acknowledged."""

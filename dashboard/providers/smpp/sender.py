@@ -10,13 +10,15 @@ from datetime import UTC, datetime
 
 from dashboard.outbound.errors import NotSent, Refused, SendError
 from dashboard.providers.base import TOO_LATE, Host, OnOutcome, Outgoing, Receipt, Result
-from dashboard.providers.smpp import command_status, message_ids, segmentation, submit_sm
+from dashboard.providers.smpp import command_status, message_ids, receipts, segmentation, submit_sm
 from dashboard.providers.smpp.pdu import Pdu
 from dashboard.providers.smpp.receipt_inbox import Inbox
+from dashboard.providers.smpp.receipts import ReceiptRules
 from dashboard.providers.smpp.send_queue import Job, Lanes
 from dashboard.providers.smpp.session import Session
 from dashboard.providers.smpp.settings import SmppSettings
 from dashboard.providers.smpp.throttle import Pace
+from dashboard.vocabulary import Blame, ReceiptState
 
 log = logging.getLogger(__name__)
 
@@ -33,7 +35,9 @@ class Pipeline:
         self.name, self.settings = name, settings
         self.session: Session | None = None
         self.memory = message_ids.RecentIds()
-        self.inbox = Inbox(name, host, self.memory)
+        rules = ReceiptRules(settings.states(), settings.receipt_zone, receipts.phone(settings.sender))
+        self.inbox = Inbox(name, host, self.memory, rules)
+        self._steps = settings.steps()
         self.pace = Pace(name, settings.rate, host, self.pump)
         self.capacity = self._capacity(0)
         self._head = submit_sm.begin(settings)
@@ -116,7 +120,9 @@ class Pipeline:
         outgoing = token[0].outgoing
         if status == command_status.OK:
             reference = self._note(outgoing, message_id)
-            said = Receipt((reference,), outgoing.phone, "sent", None, datetime.now(UTC), message_id=outgoing.id)
+            said = Receipt(
+                (reference,), outgoing.phone, ReceiptState.SENT, None, datetime.now(UTC), message_id=outgoing.id
+            )
             self.inbox.add(said)
 
     def on_delivery(self, session: Session, pdu: Pdu) -> None:
@@ -132,7 +138,7 @@ class Pipeline:
         try:
             job.begin(submit_sm.bodies(job.outgoing, self.settings, self._head))
         except (segmentation.TooLong, UnicodeError):
-            self._tell(job, Refused("smpp_invalid_text"))
+            self._tell(job, Refused("smpp_invalid_text", blame=Blame.TEXT))
             return False
         self._begun.add(job)
         return True
@@ -146,12 +152,12 @@ class Pipeline:
 
     def _refused(self, job: Job, place: int, status: int) -> None:
         """A segment put off is written again, if its text is under way already: half a text helps nobody."""
-        error = command_status.error(status)
+        error = command_status.error(status, self._steps)
         if status in command_status.SLOWING:
             self.pace.slow_down(command_status.SLOWING[status])
         if status == command_status.WRONG_BIND_STATE and self.session:
             self.session.drop(error.code)
-        if not isinstance(error, NotSent) or not job.may_go_on:
+        if not isinstance(error, NotSent) or error.tries == 1 or not job.may_go_on:
             return self._fail(job, error)
         job.tries += 1
         job.put_off.add(place)
@@ -179,7 +185,10 @@ class Pipeline:
 
     def _note(self, outgoing: Outgoing, message_id: str) -> str:
         """The reference; an SMSC that names nothing has taken the text all the same."""
-        reference = message_ids.normal(message_id) or outgoing.id
+        reference = message_ids.normal(message_id)
+        if not reference:
+            self.memory.note_unnamed(outgoing.id, outgoing.phone)
+            return outgoing.id
         self.memory.note(reference, outgoing.phone)
         return reference
 

@@ -85,9 +85,9 @@ class Session(asyncio.Protocol):
 
     # What the carrier asks of it
 
-    async def bind(self, body: bytes) -> None:
-        """Raise BindRefused or Lost."""
-        pdu = await self._request(pdus.BIND_TRANSCEIVER, body)
+    async def bind(self, command: int, body: bytes) -> None:
+        """Bind as transceiver, transmitter or receiver (`command`); raise BindRefused or Lost."""
+        pdu = await self._request(command, body)
         if pdu.status != command_status.OK:
             raise BindRefused(pdu.status)
         self.is_open = True
@@ -246,7 +246,7 @@ class Session(asyncio.Protocol):
     def _enquire(self, now: float) -> None:
         if self._enquired_at is not None and now - self._enquired_at > self.timeout:
             return self.drop("smpp_silent")
-        if self._enquired_at is None and now - self._heard_at > self.enquire_interval:
+        if self.enquire_interval and self._enquired_at is None and now - self._heard_at > self.enquire_interval:
             self._enquired_at = now
             waiter = self._request(pdus.ENQUIRE_LINK)
             waiter.add_done_callback(self._enquired)

@@ -5,26 +5,59 @@ from __future__ import annotations
 import re
 import ssl
 import tempfile
+from collections.abc import Mapping
+from datetime import timedelta, timezone
 from pathlib import Path
-from typing import Literal
+from typing import ClassVar, Literal
 
 import certifi
 from pydantic import SecretStr, field_validator, model_validator
 
-from dashboard.providers.settings import CarrierSettings, _l, setting, wrong
+from dashboard.providers.codes import _l
+from dashboard.providers.settings import BadSetting, CarrierSettings, lines, setting, wrong
+from dashboard.vocabulary import NextStep, ReceiptState
 
 PEM = re.compile(r"-----BEGIN ([A-Z0-9 ]+)-----(.+?)-----END \1-----", re.DOTALL)
 PRINTABLE = r"^[ -~]*$"
 SHORT_CODE = 6  # digits at most
+HOST = re.compile(r"(?P<host>\[[0-9A-Fa-f:]{2,45}\]|[0-9A-Za-z._-]{1,253})(?::(?P<port>[0-9]{1,5}))?")
+DROPPED = {"international": "+", "plus": "", "local": "+222"}  # of +222XXXXXXXX, by number_form
+MAPPABLE = {
+    ReceiptState.DELIVERED,
+    ReceiptState.SENT,
+    ReceiptState.FAILED,
+    ReceiptState.EXPIRED,
+    ReceiptState.PENDING,
+}
+BINDING = _l("The bind")
+ADDRESSES = _l("Addresses")
+REPORTS = _l("Receipts")
 
 
 class SmppSettings(CarrierSettings):
     """Where the SMSC is, who we are there, and how it wants its texts."""
 
+    problems: ClassVar[Mapping[str, str]] = {
+        "password_characters": _l("The password holds characters that SMPP cannot carry"),
+        "certificate_without_key": _l("A client certificate and its key go together"),
+        "certificate_does_not_load": _l("The certificate and the key do not load, or do not fit each other"),
+        "host_form": _l("Write one host a line, as in smsc2.operator.mr or 10.0.0.2:2776"),
+        "status_form": _l("Write STATUS = again, next or final, as in 0x45 = final"),
+        "receipt_word_form": _l("Write WORD = delivered, sent, failed, expired or pending"),
+    }
+
     host: str = setting(
         _l("Host"), _l("Name or address of the operator's SMSC, often on a VPN."), pattern=r"^[0-9A-Za-z.:_-]{1,253}$"
     )
     port: int = setting(_l("Port"), default=2775, ge=1, le=65535)
+    other_hosts: str = setting(
+        _l("Other hosts"),
+        _l("Of the same account, one a line, with :port where it differs. They are tried in turn when one fails."),
+        default="",
+        rows=3,
+        max_length=2000,
+        advanced=True,
+    )
     system_id: str = setting(_l("System ID"), pattern=r"^[!-~]{1,15}$")
     password: SecretStr = setting(_l("Password"), default=SecretStr(""), max_length=64)
     sender: str = setting(
@@ -65,10 +98,101 @@ class SmppSettings(CarrierSettings):
         default="udh",
         advanced=True,
     )
+    reference_bits: Literal["8", "16"] = setting(
+        _l("Bits of the part reference"),
+        _l("In the header of long texts. 16 keeps more of them apart, and leaves each part one character less."),
+        default="8",
+        advanced=True,
+    )
+    bind_as: Literal["transceiver", "transmitter_receiver"] = setting(
+        _l("Bind as"),
+        _l("transmitter_receiver: two sessions, where the SMSC takes no transceiver; a pair counts as one bind."),
+        default="transceiver",
+        group=BINDING,
+        advanced=True,
+    )
+    interface_version: Literal["3.3", "3.4", "5.0"] = setting(
+        _l("Interface version"), _l("What is told at the bind."), default="3.4", group=BINDING, advanced=True
+    )
+    address_range: str = setting(
+        _l("Address range"),
+        _l("What is told at the bind; empty for what the operator set up."),
+        default="",
+        pattern=r"^[!-~]{0,40}$",
+        group=BINDING,
+        advanced=True,
+    )
+    bind_ton: int = setting(_l("Type of number at the bind"), default=0, ge=0, le=6, group=BINDING, advanced=True)
+    bind_npi: int = setting(_l("Numbering plan at the bind"), default=0, ge=0, le=18, group=BINDING, advanced=True)
+    bind_timeout: float = setting(
+        _l("Bind time-out"),
+        _l("In seconds; some SMSCs take long to check a password."),
+        default=10,
+        ge=1,
+        le=60,
+        group=BINDING,
+        advanced=True,
+    )
+    source_ton: int | None = setting(
+        _l("Type of number of the sender"),
+        _l("Empty: by its form. 0 unknown, 1 international, 2 national, 3 network specific, 5 alphanumeric."),
+        default=None,
+        ge=0,
+        le=6,
+        group=ADDRESSES,
+        advanced=True,
+    )
+    source_npi: int | None = setting(
+        _l("Numbering plan of the sender"),
+        _l("Empty: by its form. 0 unknown, 1 E.164."),
+        default=None,
+        ge=0,
+        le=18,
+        group=ADDRESSES,
+        advanced=True,
+    )
+    number_form: Literal["international", "plus", "local"] = setting(
+        _l("Form of numbers"),
+        _l("How phones are written: 22238089336, +22238089336 or 38089336."),
+        default="international",
+        group=ADDRESSES,
+        advanced=True,
+    )
+    destination_ton: int = setting(
+        _l("Type of number of phones"), default=1, ge=0, le=6, group=ADDRESSES, advanced=True
+    )
+    destination_npi: int = setting(
+        _l("Numbering plan of phones"), default=1, ge=0, le=18, group=ADDRESSES, advanced=True
+    )
     short_code_ton: Literal["0", "3"] = setting(
         _l("Type of number of a short code"), _l("0 unknown, 3 network specific."), default="0", advanced=True
     )
-    receipts: bool = setting(_l("Ask for receipts"), default=True, advanced=True)
+    receipts: bool = setting(_l("Ask for receipts"), default=True, group=REPORTS, advanced=True)
+    receipt_words: str = setting(
+        _l("Words of receipts"),
+        _l("One a line: the SMSC's word = delivered, sent, failed, expired or pending. Common ones are known."),
+        default="",
+        rows=4,
+        max_length=2000,
+        group=REPORTS,
+        advanced=True,
+    )
+    receipt_offset: str = setting(
+        _l("Time zone of receipts"),
+        _l("How far the SMSC's clock is ahead of UTC, as in +00:00 or -05:00."),
+        default="+00:00",
+        pattern=r"^[+-](0[0-9]|1[0-4]):[0-5][0-9]$",
+        group=REPORTS,
+        advanced=True,
+    )
+    statuses: str = setting(
+        _l("What statuses mean"),
+        _l("One a line, where the operator means something of its own: 0x45 = again, next (carrier) or final."),
+        default="",
+        rows=4,
+        max_length=2000,
+        advanced=True,
+    )
     validity: bool = setting(
         _l("Tell how long a text is valid"),
         _l("So that the SMSC drops what would come too late; turn it off if it refuses such texts."),
@@ -80,9 +204,9 @@ class SmppSettings(CarrierSettings):
     )
     enquire_interval: float = setting(
         _l("Enquire interval"),
-        _l("A session that is silent for so many seconds is asked whether it lives."),
+        _l("A session that is silent for so many seconds is asked whether it lives; 0 for never."),
         default=10,
-        ge=1,
+        ge=0,
         le=300,
         advanced=True,
     )
@@ -121,21 +245,30 @@ class SmppSettings(CarrierSettings):
     @classmethod
     def _printable(cls, password: SecretStr) -> SecretStr:
         if not re.fullmatch(PRINTABLE, password.get_secret_value()):
-            raise ValueError(_l("The password holds characters that SMPP cannot carry"))
+            raise wrong("password", "password_characters")
         return password
+
+    @model_validator(mode="after")
+    def _can_be_read(self) -> SmppSettings:
+        for name, read in (("other_hosts", self.hosts), ("statuses", self.steps), ("receipt_words", self.states)):
+            try:
+                read()
+            except BadSetting as error:
+                raise wrong(name, error.code, **error.params) from None
+        return self
 
     @model_validator(mode="after")
     def _certificates_load(self) -> SmppSettings:
         try:
             _context(self.ca_certificate)
         except (ValueError, OSError):
-            raise wrong("ca_certificate", _l("This is not a PEM certificate")) from None
+            raise wrong("ca_certificate", "not_pem") from None
         if bool(self.client_certificate) != bool(self.client_key.get_secret_value()):
-            raise wrong("client_key", _l("A client certificate and its key go together"))
+            raise wrong("client_key", "certificate_without_key")
         try:
             self.tls_context()
         except (ValueError, OSError):
-            raise wrong("client_key", _l("The certificate and the key do not load, or do not fit each other")) from None
+            raise wrong("client_key", "certificate_does_not_load") from None
         return self
 
     def tls_context(self) -> ssl.SSLContext:
@@ -145,9 +278,55 @@ class SmppSettings(CarrierSettings):
             _load(context, _pem(self.client_certificate) + _pem(self.client_key.get_secret_value()))
         return context
 
+    def hosts(self) -> list[tuple[str, int]]:
+        """Where the SMSC listens, in the order in which the places are tried; raise BadSetting."""
+        places = [(self.host, self.port)]
+        for number, line in lines(self.other_hosts):
+            place = HOST.fullmatch(line)
+            port = int(place["port"] or self.port) if place else 0
+            if place is None or not 0 < port < 65536:
+                raise BadSetting("host_form", line=number)
+            places.append((place["host"].strip("[]"), port))
+        return places
+
+    def steps(self) -> dict[int, NextStep]:
+        """What becomes of a text by command_status, where the administrator says so; raise BadSetting."""
+        steps = {}
+        for number, line in lines(self.statuses):
+            status, _, step = (part.strip() for part in line.partition("="))
+            try:
+                steps[int(status, 0)] = NextStep(step)
+            except ValueError:
+                raise BadSetting("status_form", line=number) from None
+        return steps
+
+    def states(self) -> dict[str, ReceiptState]:
+        """What a word of a receipt means, by the word in capitals; raise BadSetting."""
+        states = {}
+        for number, line in lines(self.receipt_words):
+            word, _, state = (part.strip() for part in line.rpartition("="))
+            if not word or state not in MAPPABLE:
+                raise BadSetting("receipt_word_form", line=number)
+            states[word.upper()] = ReceiptState(state)
+        return states
+
+    @property
+    def receipt_zone(self) -> timezone:
+        """That of the SMSC's clock."""
+        sign = -1 if self.receipt_offset.startswith("-") else 1
+        return timezone(sign * timedelta(hours=int(self.receipt_offset[1:3]), minutes=int(self.receipt_offset[4:])))
+
     @property
     def source(self) -> tuple[int, int, str]:
-        """Type of number, numbering plan and address of the sender."""
+        """Type of number, numbering plan (SMPP 3.4, 5.2.5 and 5.2.6) and address of the sender."""
+        ton, npi, address = self._source_by_form()
+        return (
+            ton if self.source_ton is None else self.source_ton,
+            npi if self.source_npi is None else self.source_npi,
+            address,
+        )
+
+    def _source_by_form(self) -> tuple[int, int, str]:
         bare = self.sender.removeprefix("+")
         if not bare:
             return 0, 0, ""
@@ -156,6 +335,11 @@ class SmppSettings(CarrierSettings):
         if len(bare) <= SHORT_CODE and bare == self.sender:
             return int(self.short_code_ton), 0, bare
         return 1, 1, bare
+
+    def destination(self, phone: str) -> bytes:
+        """A phone as a submit_sm has it: type of number, numbering plan, address. `phone` is +222XXXXXXXX."""
+        address = phone.removeprefix(DROPPED[self.number_form])
+        return bytes((self.destination_ton, self.destination_npi)) + address.encode() + b"\0"
 
 
 def _context(authority: str) -> ssl.SSLContext:

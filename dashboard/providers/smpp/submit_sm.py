@@ -1,4 +1,4 @@
-"""A text as bodies of submit_sm, one a segment."""
+"""A text as bodies of submit_sm (SMPP 3.4, 4.4.1), one a segment."""
 
 from __future__ import annotations
 
@@ -10,13 +10,14 @@ from dashboard.providers.smpp.segmentation import Segment
 from dashboard.providers.smpp.settings import SmppSettings
 
 SHORTEST_VALIDITY, LONGEST_VALIDITY = 60, 30 * 86_400  # seconds
-INTERNATIONAL = bytes((1, 1))  # type of number, and numbering plan E.164
 
 
 def bodies(outgoing: Outgoing, settings: SmppSettings, head: bytes) -> list[bytes]:
-    """Raise texts.TooLong, or UnicodeError for a lone surrogate. `head` is what `begin` gave."""
-    cut = segmentation.segments(outgoing.text, outgoing.id, settings.alphabet, settings.long_texts)
-    head += INTERNATIONAL + pdu.string(outgoing.phone.removeprefix("+"))
+    """One a segment; `head` is what `begin` gave. Raise segmentation.TooLong, or UnicodeError for a lone surrogate."""
+    cut = segmentation.segments(
+        outgoing.text, outgoing.id, settings.alphabet, settings.long_texts, int(settings.reference_bits)
+    )
+    head += settings.destination(outgoing.phone)
     validity = pdu.string(_validity(outgoing.valid_until) if settings.validity else "")
     return [head + _tail(segment, validity, settings.receipts) for segment in cut]
 
@@ -38,7 +39,7 @@ def _tail(segment: Segment, validity: bytes, receipts: bool) -> bytes:
 
 
 def _validity(until: datetime) -> str:
-    """SMPP's relative time, YYMMDDhhmmss000R: an SMSC's clock and zone do not matter."""
+    """Relative time, YYMMDDhhmmss000R (SMPP 3.4, 7.1.1): an SMSC's clock and zone do not matter."""
     left = int((until - datetime.now(UTC)).total_seconds())
     minutes, seconds = divmod(min(max(left, SHORTEST_VALIDITY), LONGEST_VALIDITY), 60)
     hours, minutes = divmod(minutes, 60)

@@ -23,7 +23,7 @@ from dashboard.providers.base import Outgoing
 from dashboard.providers.delivery_reports import Callback
 from dashboard.providers.generic_http import provider as http
 from dashboard.providers.generic_http import request_template
-from dashboard.providers.registry import build
+from dashboard.providers.registry import build, problem_sentence
 from dashboard.providers.settings import InvalidSettings
 from tests.support.fake_carrier import Carrier, answers
 from tests.support.outgoing import CODE, ID, PHONE, TEXT
@@ -134,50 +134,50 @@ def test_no_text_leaves_its_place(text) -> None:
         ({"url": "https://{sender}.test/"}, "url", "host without placeholders"),
         ({"url": "https://h.test:{phone_local}/"}, "url", "host without placeholders"),
         ({"url": "https://h.test/{text}"}, "url", "{text} may stand after the ?"),
-        ({"url": "https://h.test/?a={txt}"}, "url", "column 19: there is no placeholder {txt}"),
-        ({"url": "https://h.test/?a={text"}, "url", "column 19: a single {"),
-        ({"url": "https://h.test/?a=text}"}, "url", "a single }"),
+        ({"url": "https://h.test/?a={txt}"}, "url", "column 19: There is no placeholder {txt}"),
+        ({"url": "https://h.test/?a={text"}, "url", "column 19: A single {"),
+        ({"url": "https://h.test/?a=text}"}, "url", "A single }"),
         ({"url": "https://h.test/?a={phone_local:number}"}, "url", "JSON alone"),
         ({"url": "https://h.test/#a"}, "url", "#"),
         ({"url": "https://u:p@h.test/"}, "url", "host without placeholders"),
         ({"url": "http://h.test/", "allow_http": ""}, "url", "https"),
         ({"url": "ftp://h.test/"}, "url", "https"),
         ({"url": ""}, "url", "needed"),
-        ({"headers": "X-A: 1\nX-B {id}"}, "headers", "line 2: write it as Name: value"),
-        ({"headers": "X-A: 1\nX-B: a {nope}"}, "headers", "line 2: column 3: there is no placeholder"),
-        ({"headers": "X-A: {text}"}, "headers", "line 1: {text} cannot stand in a header"),
+        ({"headers": "X-A: 1\nX-B {id}"}, "headers", "Line 2: Write it as Name: value"),
+        ({"headers": "X-A: 1\nX-B: a {nope}"}, "headers", "Line 2, column 3: There is no placeholder"),
+        ({"headers": "X-A: {text}"}, "headers", "Line 1: {text} cannot stand in a header"),
         ({"headers": "X-A: {code}"}, "headers", "cannot stand in a header"),
-        ({"headers": "Host: evil.test"}, "headers", "the gateway sets Host itself"),
+        ({"headers": "Host: evil.test"}, "headers", "The gateway sets Host itself"),
         ({"headers": "Content-Length: 3"}, "headers", "itself"),
         ({"headers": "X-A: é"}, "headers", "characters that cannot stand in a header"),
         ({"headers": "X-A: {password}", "password": "a\u2028b"}, "headers", "characters"),
         ({"headers": "X-A: {password}", "password": "a\nb"}, "headers", "characters"),
-        ({"body": '{"to": {phone}}'}, "body", "Not JSON at line 1, column 9"),
-        ({"body": '{\n "to": "{phone}",\n "b": "{fone}"}'}, "body", "at b: line 1, column 1: there is no placeholder"),
-        ({"body": '{"a": [{"{id}": 1}]}'}, "body", "at a.0: a placeholder cannot be a key"),
+        ({"body": '{"to": {phone}}'}, "body", "Line 1, column 9: This is not JSON"),
+        ({"body": '{\n "to": "{phone}",\n "b": "{fone}"}'}, "body", "At b: There is no placeholder"),
+        ({"body": '{"a": [{"{id}": 1}]}'}, "body", "At a.0: A placeholder cannot be a key"),
         ({"body": '{"a": "{text:number}"}'}, "body", "{text} is not a number"),
-        ({"body": '{"a": "x{phone_local:number}"}'}, "body", "a number must stand alone"),
-        ({"body": ""}, "body", "Not JSON"),
-        ({"body_format": "form", "body": "to={phone}\ntext"}, "body", "line 2: write it as name = value"),
-        ({"body_format": "form", "body": "{id}=1"}, "body", "line 1"),
-        ({"body_format": "xml", "body": "<a>{text}</b>"}, "body", "Not XML at line 1"),
+        ({"body": '{"a": "x{phone_local:number}"}'}, "body", "A number must stand alone"),
+        ({"body": ""}, "body", "not JSON"),
+        ({"body_format": "form", "body": "to={phone}\ntext"}, "body", "Line 2: Write it as name = value"),
+        ({"body_format": "form", "body": "{id}=1"}, "body", "Line 1"),
+        ({"body_format": "xml", "body": "<a>{text}</b>"}, "body", "This is not XML"),
         ({"body_format": "xml", "body": "<!DOCTYPE a><a/>"}, "body", "DOCTYPE"),
         ({"body_format": "xml", "body": "<a><![CDATA[{text}]]></a>"}, "body", "CDATA"),
         ({"body_format": "none"}, "body", "no format"),
         ({"method": "GET"}, "body", "GET takes no body"),
         ({"method": "DELETE"}, "method", ""),
-        ({"taken_when": "200-299\nsometimes"}, "taken_when", "line 2"),
-        ({"taken_when": "700"}, "taken_when", "line 1: statuses go from 200 to 599"),
-        ({"refused_when": "299-200"}, "refused_when", "statuses"),
-        ({"again_when": "200 json status ok"}, "again_when", "line 1"),
-        ({"again_when": "body ("}, "again_when", "not a pattern"),
-        ({"again_when": "body (a+)+$"}, "again_when", "a group cannot be repeated"),
+        ({"taken_when": "200-299\nsometimes"}, "taken_when", "Line 2"),
+        ({"taken_when": "700"}, "taken_when", "Line 1: Statuses go from 200 to 599"),
+        ({"refused_when": "299-200"}, "refused_when", "Statuses"),
+        ({"again_when": "200 json status ok"}, "again_when", "Line 1"),
+        ({"again_when": "body ("}, "again_when", "This is no pattern"),
+        ({"again_when": "body (a+)+$"}, "again_when", "A group cannot be repeated"),
         ({"again_when": "body a?a?a?a?"}, "again_when", "at most 3"),
         ({"again_when": "body " + "a" * 300}, "again_when", "at most 200"),
         ({"reference_from": "somewhere"}, "reference_from", "json PATH"),
         ({"reference_from": "body ID: .*"}, "reference_from", "one group"),
-        ({"callback_states": "DELIVRD"}, "callback_states", "line 1"),
-        ({"callback_states": "A = sent\nB = lost"}, "callback_states", "line 2"),
+        ({"callback_states": "DELIVRD"}, "callback_states", "Line 1"),
+        ({"callback_states": "A = sent\nB = lost"}, "callback_states", "Line 2"),
         ({"callback_format": "json"}, "callback_reference", "needed"),
         ({"callback_format": "json", "callback_reference": "id", "callback_state": "s"}, "callback_secret", "anyone"),
         ({"callback_secret": "short"}, "callback_secret", ""),
@@ -188,8 +188,8 @@ def test_no_text_leaves_its_place(text) -> None:
 def test_a_wrong_template_or_rule_is_refused_and_says_where(changes: dict[str, Any], field: str, says: str) -> None:
     with pytest.raises(InvalidSettings) as refusal:
         build("http", values(**changes))
-    assert [name for name, _ in refusal.value.errors] == [field]
-    assert says in refusal.value.errors[0][1]
+    assert [error.field for error in refusal.value.errors] == [field]
+    assert says in problem_sentence("http", refusal.value.errors[0])
     assert TOKEN not in str(refusal.value)
 
 

@@ -16,11 +16,11 @@ from typing import Any
 import pytest
 
 from dashboard.outbound.errors import NotSent, OutcomeUnknown, Refused
-from dashboard.providers import smsgate
 from dashboard.providers.base import Outgoing
 from dashboard.providers.delivery_reports import Callback
 from dashboard.providers.registry import build
 from dashboard.providers.settings import InvalidSettings
+from dashboard.providers.smsgate import provider as smsgate
 from tests.support.fake_carrier import Carrier, Wire, answers
 from tests.support.outgoing import CODE, ID, PHONE, TEXT
 
@@ -215,7 +215,7 @@ def test_nothing_of_a_text_a_number_or_a_credential_is_told(
 def test_wrong_settings_are_refused_by_field(changes: dict[str, Any], field: str) -> None:
     with pytest.raises(InvalidSettings) as refusal:
         build("smsgate", settings(**changes))
-    assert [name for name, _ in refusal.value.errors] == [field]
+    assert [error.field for error in refusal.value.errors] == [field]
     assert PASSWORD not in str(refusal.value)
     assert PASSWORD not in repr(refusal.value.__context__)
 

@@ -18,10 +18,11 @@ import jsonschema
 import pytest
 
 from dashboard.outbound.errors import NotSent, OutcomeUnknown, Refused
-from dashboard.providers import whatsapp
 from dashboard.providers.base import TOO_LATE, Outgoing
 from dashboard.providers.delivery_reports import Callback
 from dashboard.providers.registry import build
+from dashboard.providers.whatsapp import provider as whatsapp
+from dashboard.vocabulary import Blame
 from tests.support.fake_carrier import Carrier, answers
 from tests.support.outgoing import CODE, ID, PHONE, TEXT
 from tests.support.stack import until
@@ -145,7 +146,7 @@ def test_who_is_not_reached_by_whatsapp_may_be_by_sms(
     with pytest.raises(Refused) as fault:
         provider.send(outgoing())
     assert fault.value.code == name
-    assert name in whatsapp.OFFER_SMS
+    assert fault.value.blame is Blame.NUMBER
     assert not fault.value.configuration
 
 

@@ -6,7 +6,7 @@ from typing import Any
 
 import pytest
 
-from dashboard.providers.registry import KINDS, build, describe, revise, shown
+from dashboard.providers.registry import KINDS, build, describe, problem_sentence, revise, shown
 from dashboard.providers.settings import InvalidSettings
 
 SAMPLES = {
@@ -78,7 +78,10 @@ def test_a_secret_that_is_left_empty_stays(kind: Any) -> None:
 def test_what_is_missing_is_told_by_field() -> None:
     with pytest.raises(InvalidSettings) as refusal:
         build("whatsapp", {"template_fr": "code"})
-    assert dict(refusal.value.errors) == {"phone_number_id": "This is needed", "access_token": "This is needed"}
+    assert [(error.field, error.code) for error in refusal.value.errors] == [
+        ("phone_number_id", "missing"),
+        ("access_token", "missing"),
+    ]
 
 
 def test_whatsapp_needs_a_template() -> None:
@@ -87,5 +90,8 @@ def test_whatsapp_needs_a_template() -> None:
 
 
 def test_there_is_no_other_kind() -> None:
-    with pytest.raises(InvalidSettings, match="kinds are smpp, whatsapp, smsgate, http"):
+    with pytest.raises(InvalidSettings) as refusal:
         build("pigeon", {})
+    assert problem_sentence("pigeon", refusal.value.errors[0]) == (
+        "There is no such kind; kinds are smpp, whatsapp, smsgate, http"
+    )

@@ -48,7 +48,7 @@ def test_another_codecs_deliver_sm_is_read_by_ours() -> None:
 
 
 def test_a_bind_is_read_by_another_codec() -> None:
-    read = smpp34.decode(pdus.pack(pdus.BIND_TRANSCEIVER, 1, pdus.bind("gw", "secret08", "OTP")))
+    read = smpp34.decode(pdus.pack(pdus.BIND_TRANSCEIVER, 1, pdus.bind(("gw", "secret08", "OTP"), "3.4", 0, 0, "")))
     assert read.body == b"gw\0secret08\0OTP\0\x34\0\0\0"
 
 

@@ -227,7 +227,7 @@ def test_one_that_answers_no_submit_at_all_is_dropped_and_bound_again(
         (0x0B, Refused, "smpp_invalid_destination", False),
         (0x01, Refused, "smpp_invalid_message_length", False),
         (0x0A, Refused, "smpp_invalid_source", True),
-        (0x62, Refused, "smpp_invalid_validity", True),
+        (0x62, NotSent, "smpp_invalid_validity", False),
         (0x58, NotSent, "smpp_throttled", False),
         (0x14, NotSent, "smpp_queue_full", False),
         (0x45, NotSent, "smpp_submit_failed", False),

@@ -21,8 +21,10 @@ USUAL = b"id:0A3F sub:001 dlvrd:001 submit date:2611251100 done date:2611251200 
 
 def read(text=USUAL, esm_class=4, source="22238089336", data_coding=0, **tlvs: Any):
     named = {"id": pdu.RECEIPTED_MESSAGE_ID, "state": pdu.MESSAGE_STATE, "error": pdu.NETWORK_ERROR_CODE}
-    delivery = Delivery(source, esm_class, data_coding, text, {named[name]: value for name, value in tlvs.items()})
-    assert receipts.is_receipt(delivery)
+    delivery = Delivery(
+        source, "Chinqit", esm_class, data_coding, text, {named[name]: value for name, value in tlvs.items()}
+    )
+    assert receipts.is_marked(delivery)
     return receipts.read(delivery, NOW)
 
 
@@ -106,7 +108,11 @@ def test_receipts_survive_a_gateway_that_cannot_store_for_a_while(
         (USUAL, ("a3f", "2623"), "delivered"),
         (b"ID:1234 STAT:delivered ERR:0", ("1234", "4d2", "4660"), "delivered"),
         (b"id: 0000001234 sub:1 stat: UNDELIV", ("1234", "4d2", "4660"), "failed"),
-        (b"id:550e8400-e29b-41d4-a716-446655440000 stat:EXPIRED", ("550e8400-e29b-41d4-a716-446655440000",), "expired"),
+        (
+            b"id:550e8400-e29b-41d4-a716-446655440000 stat:EXPIRED",
+            ("550e8400-e29b-41d4-a716-446655440000", "550e8400e29b41d4a716446655440000"),
+            "expired",
+        ),
         ("id:12g stat:ACCEPTED".encode("utf-16-be"), ("12g",), "sent"),
     ],
 )
@@ -127,14 +133,18 @@ def test_what_the_message_itself_says_is_not_believed() -> None:
 
 
 @pytest.mark.parametrize(
-    "text", [b"", b"id:", b"stat:DELIVRD", b"id:1 stat:", b"id:1 stat:WHAT", b"\xff" * 254, b"id:" * 80]
+    ("text", "references"),
+    [(b"id:", ()), (b"id:1 stat:", ("1",)), (b"id:1 stat:WHAT", ("1",)), (b"\xff" * 254, ()), (b"id:" * 80, ("id",))],
 )
-def test_what_names_no_text_or_no_state_is_none(text: bytes) -> None:
-    assert read(text) is None
+def test_what_names_no_known_state_is_kept_in_its_own_words(text: bytes, references: tuple[str, ...]) -> None:
+    found = read(text)
+    assert found is not None
+    assert (found.references, found.state, found.code) == (references, "unknown", "smpp_unknown_word")
+    assert found.raw and len(found.raw) <= 200 and found.raw in text.decode("latin-1")
 
 
-def test_only_the_smsc_makes_receipts() -> None:
-    assert not receipts.is_receipt(Delivery("22238089336", 0, 0, USUAL, {}))
+def test_what_says_nothing_at_all_is_none() -> None:
+    assert read(b"") is None
 
 
 @pytest.mark.parametrize(

@@ -200,7 +200,7 @@ def test_a_text_from_a_phone_is_acknowledged_and_stands_in_no_log(
     wire: Wire, desk, caplog: pytest.LogCaptureFixture
 ) -> None:
     caplog.set_level("DEBUG")
-    wire.send(deliver(5, b"id:1 stat:DELIVRD my secret", esm_class=0))
+    wire.send(deliver(5, b"stat:DELIVRD my secret", esm_class=0))
     assert wire.heard(DELIVER | ANSWER)[1] == 0
     until(lambda: "nobody reads: 1" in caplog.text, 5)
     assert "secret" not in caplog.text and not desk.journal.receipts

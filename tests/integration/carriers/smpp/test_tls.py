@@ -151,5 +151,5 @@ def test_what_does_not_load_is_told_by_field(
     usual = {"host": "smsc.operator.test", "system_id": "gw", "ca_certificate": authority.pem, **client}
     with pytest.raises(InvalidSettings) as refusal:
         build("smpp", usual | changes)
-    assert [name for name, _ in refusal.value.errors] == [field]
+    assert [error.field for error in refusal.value.errors] == [field]
     assert "PRIVATE KEY" not in str(refusal.value)

@@ -62,7 +62,7 @@ def examine(pdu) -> None:
             delivery = pdus.delivery(pdu)
         except Malformed:
             return
-        receipts.is_receipt(delivery)
+        receipts.is_marked(delivery)
         receipts.read(delivery)
 
 

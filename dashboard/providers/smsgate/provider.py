@@ -1,5 +1,7 @@
 """An Android phone as carrier, through the SMSGate app: straight to the phone, or by way of its cloud.
 
+The app's API: https://docs.sms-gate.app/integration/api/ and https://docs.sms-gate.app/features/webhooks/
+
 Our message id is the app's too, so a repeat is answered 409 and never leaves the phone twice.
 """
 
@@ -9,30 +11,49 @@ import base64
 import json
 import re
 import time
+from collections.abc import Mapping
 from datetime import UTC, datetime
-from typing import Any, Literal, NoReturn
+from typing import Any, ClassVar, Literal
 from urllib.parse import quote
 
 from pydantic import SecretStr, model_validator
 
 from dashboard.outbound import client
 from dashboard.outbound.client import HttpAnswer, HttpCall
-from dashboard.outbound.errors import NotSent, OutcomeUnknown, Refused
+from dashboard.outbound.errors import NotSent, OutcomeUnknown, Refused, SendError
 from dashboard.providers.base import Outcome, Outgoing, Receipt
+from dashboard.providers.codes import TEXT_REFUSED, TRY_LATER, Code, CodeBook, _l
 from dashboard.providers.delivery_reports import FORGED, Callback, Reply, dig, is_signed, moment, receipt, reference
 from dashboard.providers.http_base import WebCarrier
-from dashboard.providers.settings import WebSettings, _l, setting, wrong
+from dashboard.providers.kind import Kind
+from dashboard.providers.settings import WebSettings, setting, wrong
+from dashboard.vocabulary import Blame, Channel, ReceiptState
 
 CLOUD = "https://api.sms-gate.app/3rdparty/v1"
 PARALLEL = 4  # the app answers at once and sends one text after the other
 URGENT = 100  # from here on the app skips its own delays between texts
 FRESH_SECONDS = 300
-EVENTS = {"sms:sent": "sent", "sms:delivered": "delivered", "sms:failed": "failed", "sms:cancelled": "failed"}
-STATES = {"Sent": "sent", "Delivered": "delivered", "Failed": "failed", "Cancelled": "failed"}
+EVENTS = {
+    "sms:sent": ReceiptState.SENT,
+    "sms:delivered": ReceiptState.DELIVERED,
+    "sms:failed": ReceiptState.FAILED,
+    "sms:cancelled": ReceiptState.FAILED,
+}
+PENDING = "Pending"  # the app's server has it; the phone has not fetched it
+STATES = {
+    PENDING: ReceiptState.PENDING,
+    "Processed": ReceiptState.SENT,  # the phone has it and has given it to Android
+    "Sent": ReceiptState.SENT,
+    "Delivered": ReceiptState.DELIVERED,
+    "Failed": ReceiptState.FAILED,
+    "Cancelled": ReceiptState.FAILED,
+}
 
 
 class SmsGateSettings(WebSettings):
     """Where the phone is, and the credentials that its app shows."""
+
+    problems: ClassVar[Mapping[str, str]] = {"address_needed": _l("In local mode the phone's address is needed")}
 
     mode: Literal["local", "cloud"] = setting(
         _l("Mode"), _l("local: the gateway calls the phone itself. cloud: by way of SMSGate's server, or your own.")
@@ -55,7 +76,7 @@ class SmsGateSettings(WebSettings):
     @model_validator(mode="after")
     def _reachable(self) -> SmsGateSettings:
         if self.mode == "local" and not self.address:
-            raise wrong("address", _l("In local mode the phone's address is needed"))
+            raise wrong("address", "address_needed")
         problem = client.url_problem(self.base_url, self.guard)
         if problem:
             raise wrong("address", problem)
@@ -71,7 +92,7 @@ class SmsGate(WebCarrier):
 
     def __init__(self, name: str, settings: SmsGateSettings, timeout: float = client.TIMEOUT) -> None:
         self.name = name
-        super().__init__(settings.guard, timeout, PARALLEL)
+        super().__init__(settings, timeout, PARALLEL)
         self.settings = settings
         self.url = f"{settings.base_url}/messages"
 
@@ -82,25 +103,33 @@ class SmsGate(WebCarrier):
             answer = self._post(outgoing)
             if answer.status == 409:
                 return self._known(outgoing.id, end - time.monotonic())
+            words = self.words_of(answer, outgoing)
             if not answer.ok:
-                _refuse(answer)
-        return Outcome(reference(dig(answer.json(), "id")) or outgoing.id)
+                raise _error(answer, words)
+        pending = dig(answer.json(), "state") == PENDING
+        return Outcome(reference(dig(answer.json(), "id")) or outgoing.id, answer=words, pending=pending)
 
     def ask(self, taken: str, timeout: float | None = None) -> Receipt | None:
-        """Ask what became of a text; None while it is on its way, or when nobody knows it."""
+        """What became of a text, by GET /messages/{id}; PENDING: no phone has fetched it yet, None: nobody knows it."""
         call = HttpCall("GET", f"{self.url}/{quote(taken, safe='')}", self._headers())
         answer = self.web.send(call, timeout)
         state = STATES.get(str(dig(answer.json(), "state"))) if answer.ok else None
         if state is None:
             return None
-        error = _error(dig(answer.json(), "recipients.0.error")) if state == "failed" else None
-        return receipt(taken, state, error, message_id=taken)
+        code = None
+        if state is ReceiptState.FAILED:
+            code = _failure(dig(answer.json(), "recipients.0.error"))
+        elif state is ReceiptState.PENDING:
+            code = "phone_not_fetched"
+        return receipt(taken, state, code, message_id=taken)
 
     def called_back(self, callback: Callback) -> Reply:
         """A signed webhook of the app."""
         key = self.settings.signing_key.get_secret_value()
-        if not check_signature(callback.body, callback.headers, key, time.time()):
+        if not is_signed_by_app(callback.body, callback.headers, key):
             return FORGED
+        if not is_fresh(callback.headers, time.time()):
+            return Reply(403, "Forbidden", code="phone_clock")
         return Reply(200, receipts=tuple(receipts(client.parse_json(callback.body))))
 
     def _post(self, outgoing: Outgoing) -> HttpAnswer:
@@ -114,12 +143,13 @@ class SmsGate(WebCarrier):
     def _known(self, taken: str, timeout: float) -> Outcome:
         """An earlier try got through; unless it has failed since, the phone has the text."""
         try:
-            found = self.ask(taken, timeout)
+            known = self.ask(taken, timeout)
         except (NotSent, OutcomeUnknown):
-            found = None  # that it is known is enough
-        if found is not None and found.state == "failed":
-            raise Refused(found.code or "phone_failed")
-        return Outcome(taken, delivered=found is not None and found.state == "delivered")
+            known = None  # that it is known is enough
+        state = known.state if known else ReceiptState.SENT
+        if known is not None and state == ReceiptState.FAILED:
+            raise Refused(known.code or "phone_failed", blame=Blame.TEXT)
+        return Outcome(taken, delivered=state == ReceiptState.DELIVERED, pending=state == ReceiptState.PENDING)
 
     def _headers(self) -> dict[str, str]:
         pair = f"{self.settings.username}:{self.settings.password.get_secret_value()}"
@@ -146,12 +176,17 @@ def request(settings: SmsGateSettings, outgoing: Outgoing, now: datetime) -> dic
     return body
 
 
-def check_signature(raw: bytes, headers: Any, key: str, now: float) -> bool:
-    """Whether `X-Signature` signs the body and a fresh `X-Timestamp`; `now` in Unix seconds."""
+def is_signed_by_app(raw: bytes, headers: Mapping[str, str], key: str) -> bool:
+    """Whether `X-Signature` is the HMAC-SHA256 of the body and `X-Timestamp` (SMSGate's guide to webhooks)."""
     stamp = headers.get("x-timestamp", "")
-    if not (stamp.isascii() and stamp.isdigit()) or abs(int(stamp[:12]) - now) > FRESH_SECONDS:
+    if not (stamp.isascii() and stamp.isdigit()):
         return False
     return is_signed(key, raw + stamp.encode(), headers.get("x-signature", ""))
+
+
+def is_fresh(headers: Mapping[str, str], now: float) -> bool:
+    """Whether the phone's clock, in `X-Timestamp`, is near `now` (Unix seconds), so that nobody replays old calls."""
+    return abs(int(headers["x-timestamp"][:12]) - now) <= FRESH_SECONDS
 
 
 def receipts(payload: Any) -> list[Receipt]:
@@ -164,7 +199,7 @@ def receipts(payload: Any) -> list[Receipt]:
     taken = reference(dig(payload, "payload.messageId"))
     if state is None or taken is None:
         return []
-    error = _error(dig(payload, "payload.reason")) if state == "failed" else None
+    error = _failure(dig(payload, "payload.reason")) if state is ReceiptState.FAILED else None
     return [receipt(taken, state, error, _at(dig(payload, "payload")), message_id=taken)]
 
 
@@ -182,16 +217,52 @@ def _at(payload: Any) -> datetime | None:
     return None
 
 
-def _error(reason: Any) -> str:
+def _failure(reason: Any) -> str:
     """Android's RESULT_… as phone_…; its free words may hold a number, so they are left out."""
     found = re.search(r"RESULT_(?:ERROR_)?([A-Z_]{3,30})", reason) if isinstance(reason, str) else None
     return f"phone_{found[1].lower().strip('_')}" if found else "phone_failed"
 
 
-def _refuse(answer: HttpAnswer) -> NoReturn:
+def _error(answer: HttpAnswer, words: str) -> SendError:
     name = f"http_{answer.status}"
     if answer.status in (401, 403, 404, 405) or answer.status < 400:
-        raise NotSent(name, configuration=True)
+        return NotSent(name, configuration=True, answer=words)
     if answer.status in (408, 425, 429) or answer.status >= 500:
-        raise NotSent(name, answer.retry_after)
-    raise Refused(name)
+        return TRY_LATER.error(name, answer.retry_after, words)
+    return TEXT_REFUSED.error(name, answer=words)
+
+
+# Android's SmsManager.RESULT_ERROR_… in small letters, and what the app and its server say.
+BOOK = CodeBook(
+    {
+        "phone_failed": Code(_l("The phone could not send it.")),
+        "phone_generic_failure": Code(
+            _l("The phone could not send it; its SIM may have no credit."),
+            _l("Look at the SIM’s credit, and send a text by hand from the phone."),
+        ),
+        "phone_radio_off": Code(_l("The phone is in flight mode.")),
+        "phone_no_service": Code(_l("The phone has no network.")),
+        "phone_limit_exceeded": Code(_l("The phone has sent as many texts as Android allows for now.")),
+        "phone_short_code_not_allowed": Code(_l("Android does not let the app send to this short code.")),
+        "phone_not_fetched": Code(
+            _l("The phone has not fetched it yet."),
+            _l("See that the phone is on, has Internet, and that the app runs in the background."),
+        ),
+        "phone_clock": Code(
+            _l("A delivery report was refused: the phone’s clock is more than five minutes off."),
+            _l("Let the phone set its clock by itself, in its settings."),
+        ),
+    },
+    prefix="phone_",
+    unlisted=_l("The phone reported “%(detail)s”."),
+)
+KIND = Kind(
+    "smsgate",
+    _l("Android phone"),
+    _l("A phone with the SMSGate app and a local SIM"),
+    (Channel.SMS,),
+    SmsGateSettings,
+    lambda name, settings, _host: SmsGate(name, settings),
+    BOOK,
+    can_ask=True,
+)

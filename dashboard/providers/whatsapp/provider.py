@@ -1,20 +1,22 @@
 """WhatsApp, over Meta's Cloud API: one-time codes as authentication templates.
 
-Errors are told apart by `error.code`, never by the HTTP status alone: Graph answers 400 for nearly everything.
+Errors are told apart by `error.code` (see `error_codes`), never by the HTTP status alone: Graph answers 400 for
+nearly everything. https://developers.facebook.com/docs/whatsapp/cloud-api/reference/messages
 """
 
 from __future__ import annotations
 
 import json
 from collections.abc import Iterator, Mapping
-from typing import Any, NoReturn
+from typing import Any, ClassVar
 
 from pydantic import SecretStr, field_validator, model_validator
 
 from dashboard.outbound import client
 from dashboard.outbound.client import HttpAnswer, HttpCall
-from dashboard.outbound.errors import NotSent, OutcomeUnknown, Refused, SendError
+from dashboard.outbound.errors import OutcomeUnknown, Refused, SendError
 from dashboard.providers.base import Outcome, Outgoing, Receipt
+from dashboard.providers.codes import SETUP, TEXT_REFUSED, TRY_LATER, _l
 from dashboard.providers.delivery_reports import (
     FORGED,
     Callback,
@@ -27,23 +29,24 @@ from dashboard.providers.delivery_reports import (
     same,
 )
 from dashboard.providers.http_base import WebCarrier
-from dashboard.providers.settings import WebSettings, _l, setting, wrong
+from dashboard.providers.kind import Kind
+from dashboard.providers.settings import WebSettings, setting, wrong
+from dashboard.providers.whatsapp import error_codes
+from dashboard.vocabulary import Blame, Channel, Language, ReceiptState
 
-# Meta's error codes. https://developers.facebook.com/docs/whatsapp/cloud-api/support/error-codes
-AGAIN = frozenset({130429, 131056, 4, 80007, 2, 131000, 131016})
-NOT_ON_WHATSAPP = frozenset({131026})
-WITHHELD = frozenset({130472, 131049})  # an experiment of Meta's, or its cap on what a person is sent
-CONFIGURATION = frozenset(range(200, 300)) | frozenset(
-    {0, 10, 100, 190, 368, 131008, 131009, 131031, 131042, 132000, 132001, 132015, 132016, 133010}
-)
-OFFER_SMS = frozenset({"not_on_whatsapp", "whatsapp_withheld"})  # Refused with one of these: an SMS may still arrive
-STATES = ("sent", "delivered", "read", "failed")
+STATES = {"sent", "delivered", "read", "failed"}
 PARALLEL = 16  # Meta takes 80 a second; one takes it a fifth of a second
-LANGUAGES = ("fr", "en", "ar")
+LANGUAGES = tuple(Language)
+TEMPLATES = _l("Templates")
 
 
 class WhatsAppSettings(WebSettings):
     """An approved authentication template for each language, and the credentials of a phone number."""
+
+    problems: ClassVar[Mapping[str, str]] = {
+        "no_template": _l("Name at least one template"),
+        "token_characters": _l("The token holds characters that no token has"),
+    }
 
     phone_number_id: str = setting(
         _l("Phone number ID"), _l("From WhatsApp › API Setup; not the phone number itself."), pattern=r"^[0-9]{5,30}$"
@@ -60,12 +63,18 @@ class WhatsAppSettings(WebSettings):
         default=SecretStr(""),
         min_length=16,
     )
-    template_fr: str = setting(_l("French template"), default="", pattern=r"^[a-z0-9_]{1,512}$")
-    template_en: str = setting(_l("English template"), default="", pattern=r"^[a-z0-9_]{1,512}$")
-    template_ar: str = setting(_l("Arabic template"), default="", pattern=r"^[a-z0-9_]{1,512}$")
-    language_fr: str = setting(_l("Its language code"), default="fr", pattern=r"^[a-z]{2,3}(_[A-Z]{2})?$")
-    language_en: str = setting(_l("Its language code"), default="en", pattern=r"^[a-z]{2,3}(_[A-Z]{2})?$")
-    language_ar: str = setting(_l("Its language code"), default="ar", pattern=r"^[a-z]{2,3}(_[A-Z]{2})?$")
+    template_fr: str = setting(_l("French template"), group=TEMPLATES, default="", pattern=r"^[a-z0-9_]{1,512}$")
+    template_en: str = setting(_l("English template"), group=TEMPLATES, default="", pattern=r"^[a-z0-9_]{1,512}$")
+    template_ar: str = setting(_l("Arabic template"), group=TEMPLATES, default="", pattern=r"^[a-z0-9_]{1,512}$")
+    language_fr: str = setting(
+        _l("Its language code"), group=TEMPLATES, default="fr", pattern=r"^[a-z]{2,3}(_[A-Z]{2})?$"
+    )
+    language_en: str = setting(
+        _l("Its language code"), group=TEMPLATES, default="en", pattern=r"^[a-z]{2,3}(_[A-Z]{2})?$"
+    )
+    language_ar: str = setting(
+        _l("Its language code"), group=TEMPLATES, default="ar", pattern=r"^[a-z]{2,3}(_[A-Z]{2})?$"
+    )
     base_url: str = setting(_l("Address"), default="https://graph.facebook.com", advanced=True)
     version: str = setting(_l("API version"), default="v23.0", pattern=r"^v[0-9]{1,3}\.[0-9]{1,2}$", advanced=True)
 
@@ -75,7 +84,7 @@ class WhatsAppSettings(WebSettings):
         if problem:
             raise wrong("base_url", problem)
         if not any(self.template(language)[0] for language in LANGUAGES):
-            raise wrong("template_fr", _l("Name at least one template"))
+            raise wrong("template_fr", "no_template")
         return self
 
     @field_validator("access_token")
@@ -83,7 +92,7 @@ class WhatsAppSettings(WebSettings):
     def _one_word(cls, token: SecretStr) -> SecretStr:
         """It travels in a header."""
         if not (token.get_secret_value().isascii() and token.get_secret_value().isprintable()):
-            raise ValueError(_l("The token holds characters that no token has"))
+            raise wrong("access_token", "token_characters")
         return token
 
     def template(self, language: str) -> tuple[str, str]:
@@ -96,22 +105,24 @@ class WhatsApp(WebCarrier):
 
     def __init__(self, name: str, settings: WhatsAppSettings, timeout: float = client.TIMEOUT) -> None:
         self.name = name
-        super().__init__(settings.guard, timeout, PARALLEL)
+        super().__init__(settings, timeout, PARALLEL)
         self.settings = settings
         self.url = f"{settings.base_url.rstrip('/')}/{settings.version}/{settings.phone_number_id}/messages"
 
     def send(self, outgoing: Outgoing) -> Outcome:
         """Send a one-time code; raise Refused, NotSent or OutcomeUnknown."""
         if outgoing.code is None:
-            raise Refused("whatsapp_takes_codes_only")
+            raise Refused("whatsapp_takes_codes_only", blame=Blame.TEXT)
         with self.pause.watched():
             answer = self.web.send(self._call(outgoing))
+            words = self.words_of(answer, outgoing)
             if not answer.ok or isinstance(dig(answer.json(), "error"), Mapping):
-                _refuse(answer)
+                # A caller waits for this code: what is refused at once lets an app offer SMS.
+                raise _error(answer, words)
         taken = reference(dig(answer.json(), "messages.0.id"))
         if taken is None:
-            raise OutcomeUnknown("whatsapp_bad_answer")
-        return Outcome(taken)
+            raise OutcomeUnknown("whatsapp_bad_answer", answer=words)
+        return Outcome(taken, answer=words)
 
     def called_back(self, callback: Callback) -> Reply:
         """Meta's subscription handshake (GET) and its signed status reports (POST)."""
@@ -181,46 +192,34 @@ def _receipt(status: Any) -> Receipt | None:
     taken, state = reference(dig(status, "id")), dig(status, "status")
     if taken is None or state not in STATES:
         return None
-    error = error_name(dig(status, "errors.0.code")) if state == "failed" else None
+    error = error_codes.name(dig(status, "errors.0.code")) if state == ReceiptState.FAILED else None
     ours = reference(dig(status, "biz_opaque_callback_data"))
     return receipt(taken, state, error, moment(dig(status, "timestamp")), message_id=ours)
 
 
-def error_name(code: Any) -> str:
-    """Meta's number as one of ours: not_on_whatsapp, whatsapp_withheld or whatsapp_<number>."""
-    if not isinstance(code, int) or isinstance(code, bool) or not -1 <= code < 10**9:
-        return "whatsapp_failed"
-    if code in NOT_ON_WHATSAPP:
-        return "not_on_whatsapp"
-    return "whatsapp_withheld" if code in WITHHELD else f"whatsapp_{code}"
-
-
-def _refuse(answer: HttpAnswer) -> NoReturn:
+def _error(answer: HttpAnswer, words: str) -> SendError:
+    """What Graph's refusal means; `words` is its answer for people to read."""
     error = dig(answer.json(), "error")
     code = dig(error, "code")
     if not isinstance(code, int) or isinstance(code, bool):
-        raise _without_code(answer)
-    if code in AGAIN:
-        raise NotSent(error_name(code), answer.retry_after)
-    # A caller waits for this code: told at once, an app can offer SMS.
-    if code in CONFIGURATION:
-        raise Refused(error_name(code), configuration=True)
-    passing = answer.status == 429 or answer.status >= 500 or dig(error, "is_transient") is True
-    if passing and code not in NOT_ON_WHATSAPP | WITHHELD:
-        raise NotSent(error_name(code), answer.retry_after)
-    raise Refused(error_name(code))
+        return _without_code(answer, words)
+    rule = error_codes.RULES.get(code)
+    if rule is None:
+        is_passing = answer.status == 429 or answer.status >= 500 or dig(error, "is_transient") is True
+        rule = TRY_LATER if is_passing else TEXT_REFUSED
+    return rule.error(error_codes.name(code), answer.retry_after, words)
 
 
-def _without_code(answer: HttpAnswer) -> SendError:
+def _without_code(answer: HttpAnswer, words: str) -> SendError:
     """Not Graph speaks, but something in front of it."""
     name = f"http_{answer.status}"
     if answer.status == 429 or (answer.status >= 500 and answer.status != 504):
-        return NotSent(name, answer.retry_after)
+        return TRY_LATER.error(name, answer.retry_after, words)
     if answer.status in (401, 403, 404) or 300 <= answer.status < 400:
-        return Refused(name, configuration=True)
+        return SETUP.error(name, answer=words)
     if 400 <= answer.status < 500:
-        return Refused(name)
-    return OutcomeUnknown(name)
+        return TEXT_REFUSED.error(name, answer=words)
+    return OutcomeUnknown(name, answer=words)
 
 
 def _template(settings: WhatsAppSettings, language: str | None) -> tuple[str, str]:
@@ -231,3 +230,14 @@ def _template(settings: WhatsAppSettings, language: str | None) -> tuple[str, st
 
 def _list(value: Any) -> list[Any]:
     return value if isinstance(value, list) else []
+
+
+KIND = Kind(
+    "whatsapp",
+    _l("WhatsApp"),
+    _l("Meta's Cloud API, for one-time codes"),
+    (Channel.WHATSAPP,),
+    WhatsAppSettings,
+    lambda name, settings, _host: WhatsApp(name, settings),
+    error_codes.BOOK,
+)

@@ -1,0 +1,28 @@
+"""What a kind of carrier declares of itself; `registry.py` lists the kinds."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import Any
+
+from dashboard.providers.base import Host, Provider
+from dashboard.providers.codes import CodeBook
+from dashboard.providers.settings import CarrierSettings
+from dashboard.vocabulary import Channel
+
+
+@dataclass(frozen=True)
+class Kind:
+    """A kind of carrier. `title` and `about` are marked for translation."""
+
+    name: str
+    title: str
+    about: str
+    channels: tuple[Channel, ...]
+    settings: type[CarrierSettings]
+    make: Callable[[str, Any, Host], Provider]  # from a carrier's name and its settings
+    codes: CodeBook  # what its carriers raise, with a sentence for each
+    calls_back: bool = True  # its carriers are a delivery_reports.ReportListener
+    can_ask: bool = False  # its carriers know by `ask` what became of a text, where no callback of theirs gets through
+    has_session: bool = False  # its carriers know by themselves whether they are ready
