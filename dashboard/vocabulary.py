@@ -97,6 +97,15 @@ class Blame(StrEnum):
     CARRIER = "carrier"
 
 
+class AttemptOutcome(StrEnum):
+    """Of an attempt that failed."""
+
+    REFUSED = "refused"
+    NOT_SENT = "again"  # surely not taken; it may be tried again
+    UNKNOWN = "unknown"  # perhaps taken
+    DIVERTED = "diverted"  # given to another channel
+
+
 class ReceiptState(StrEnum):
     """What a carrier says of a text that it took."""
 

@@ -65,6 +65,7 @@ class Receipt:
     error: str | None = None  # the network's own error code
     message_id: str | None = None  # the id of Outgoing, where the carrier gives it back
     raw: str | None = None  # the carrier's own words where `state` is unknown, without the text of a message
+    is_unmarked: bool = False  # not marked as a receipt: it counts only when reference and number are those of a text
 
 
 TOO_LATE = NotSent("not_begun")  # said of a text whose `start_by` passed while it waited
@@ -142,6 +143,7 @@ class Provider(Protocol):
 
     name: str
     capacity: int = 1  # texts it may hold at a time, under way and waiting
+    rate: float = 0.0  # segments a second that the carrier allows; 0: no limit is known
 
     def send(self, outgoing: Outgoing) -> Outcome:
         """Hand the text over; at most 10 s. Raise Refused, NotSent or OutcomeUnknown."""

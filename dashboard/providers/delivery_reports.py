@@ -63,7 +63,7 @@ def reference(value: Any) -> str | None:
     return str(value).strip()[:LONGEST_REFERENCE] or None
 
 
-def receipt(taken: str, state: str, code: str | None = None, at: datetime | None = None, **more: str | None) -> Receipt:
+def receipt(taken: str, state: str, code: str | None = None, at: datetime | None = None, **more: Any) -> Receipt:
     """A receipt that names one text for sure; without a time of the carrier's it happened now."""
     return Receipt((taken,), "", state, code, at or datetime.now(UTC), **more)
 
