@@ -105,6 +105,15 @@ class NextStep(StrEnum):
     FINAL = "final"  # it has failed
 
 
+class AttemptOutcome(StrEnum):
+    """Of an attempt that failed."""
+
+    REFUSED = "refused"
+    NOT_SENT = "again"  # surely not taken; it may be tried again
+    UNKNOWN = "unknown"  # perhaps taken
+    DIVERTED = "diverted"  # given to another channel
+
+
 class ReceiptState(StrEnum):
     """What a carrier says of a text that it took."""
 

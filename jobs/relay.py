@@ -1,4 +1,4 @@
-"""The relay: every second, ring the lanes that have due rows. It makes up for every ring that was lost."""
+"""The relay: every second, wake the lanes that have due rows. It makes up for every wake-up that was lost."""
 
 from __future__ import annotations
 
@@ -20,16 +20,17 @@ from dashboard.gateway.messages import idempotency, outbox
 from dashboard.gateway.statistics import rollup
 from dashboard.gateway.webhooks import queue
 from dashboard.settings import Settings, SettingsError
+from dashboard.vocabulary import Lane
 from dashboard.wakeup import Wakeup
-from jobs.deliver import stopping
+from jobs.runtime import stopping
 
 log = logging.getLogger(__name__)
 
 TICK_SECONDS = 1.0
-MOST_RINGS = 4  # in a lane's queue: enough for its workers to share a backlog
+MOST_WAKEUPS = 4  # in a lane's queue: enough for its workers to share a backlog
 SWEEP_TICKS = 30
-MOST_BATCHES = 10  # of each kind in a turn: 20,000 rows a minute, and no ring is late for it
-FOLD_SECONDS = 0.25  # of each turn: rings come first
+MOST_BATCHES = 10  # of each kind in a turn: 20,000 rows a minute, and no wake-up is late for it
+FOLD_SECONDS = 0.25  # of each turn: wake-ups come first
 
 
 def main() -> int:
@@ -41,10 +42,11 @@ def main() -> int:
         return 2
     signal.signal(signal.SIGTERM, _stop)
     signal.signal(signal.SIGINT, _stop)
-    sessions, bell, started_at, ticks = make_sessions(settings.database_url), Wakeup(settings.redis_url), utcnow(), 0
+    sessions, wakeup = make_sessions(settings.database_url), Wakeup(settings.redis_url)
+    started_at, ticks = utcnow(), 0
     while not stopping.is_set():
         try:
-            tick(sessions, bell, started_at, sweep=ticks % SWEEP_TICKS == 0)
+            tick(sessions, wakeup, started_at, sweep=ticks % SWEEP_TICKS == 0)
         except SQLAlchemyError as error:
             log.warning("the relay skips a turn: %s", type(error).__name__)
         if ticks % SWEEP_TICKS == 0:
@@ -54,20 +56,23 @@ def main() -> int:
     return 0
 
 
-def tick(sessions: Sessions, bell: Wakeup, started_at: datetime, *, sweep: bool) -> None:
-    """Ring where rows wait, count what changed; now and then close what is overdue and forget what is not needed."""
+def tick(sessions: Sessions, wakeup: Wakeup, started_at: datetime, *, sweep: bool) -> None:
+    """Wake lanes where rows wait, count what changed; now and then close and forget what is past its time."""
     with read_session(sessions) as session:
         waiting = outbox.waiting(session) | {queue.LANE: queue.waiting(session)}
     for lane, count in waiting.items():
         if count:
-            bell.notify_again(lane, min(count, MOST_RINGS))
+            wakeup.notify_again(lane, min(count, MOST_WAKEUPS))
     with sessions.begin() as session:
         workers.beat(session, "relay", started_at)
         health.review(session)
-        receipts.reconcile(session)
+        outbox.mend_clock(session)
+        lanes = receipts.reconcile(session)
         if sweep:
-            outbox.expire_stale(session)
-            health.send_back(session)
+            lanes |= receipts.deliver_by_one_receipt(session)
+            if outbox.expire_stale(session):
+                lanes.add(Lane.WEBHOOKS)
+            health.reroute(session)
             user_sessions.forget_old_tries(session)
             idempotency.sweep(session)
             queue.mend_clock(session)
@@ -75,6 +80,8 @@ def tick(sessions: Sessions, bell: Wakeup, started_at: datetime, *, sweep: bool)
             rollup.forget_old(session)
             health.forget_old(session)
             receipts.forget_old(session)
+    for lane in lanes:
+        wakeup.notify_again(lane, MOST_WAKEUPS)
     rollup.fold_for(sessions, FOLD_SECONDS)
 
 

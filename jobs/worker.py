@@ -16,20 +16,21 @@ from rq.exceptions import StopRequested
 
 from dashboard.db import utcnow
 from dashboard.gateway import workers
-from dashboard.gateway.delivery import worker as delivery
+from dashboard.gateway.delivery import worker
 from dashboard.gateway.messages import outbox
-from dashboard.gateway.webhooks import queue as webhook_queue
 from dashboard.providers.base import State
 from dashboard.settings import Settings, SettingsError
-from jobs.deliver import context, deliver, dispatcher, drain, sessions, stopping
+from dashboard.vocabulary import Lane
+from jobs import deliver, runtime
+from jobs.runtime import stopping
 
 log = logging.getLogger(__name__)
 
 WORKER_TTL = 20  # seconds; BLPOP waits WORKER_TTL - 15
-WITHOUT_BELL_SECONDS = 1.0
-KEEP_SECONDS = 0.25
-IDLE_SECONDS = 0.5  # where there is no carrier to look after: then only the book may have changed
-FAREWELL_SECONDS = 6.0  # for calls under way; after them, what was not answered is told again
+WITHOUT_REDIS_SECONDS = 1.0
+REFRESH_SECONDS = 0.25
+IDLE_SECONDS = 0.5  # where there is no carrier to look after: then only the routing table may have changed
+SHUTDOWN_GRACE_SECONDS = 6.0  # for calls under way; after them, what was not answered is told again
 
 
 class LaneWorker(SimpleWorker):
@@ -37,7 +38,7 @@ class LaneWorker(SimpleWorker):
 
     @property
     def connection_timeout(self) -> int:
-        """How long a hung Redis is waited for: little more than the wait for the bell (RQ: ten seconds more)."""
+        """How long a hung Redis is waited for: little more than the wait for a wake-up (RQ: ten seconds more)."""
         return int(self.dequeue_timeout) + 2
 
     def subscribe(self) -> None:
@@ -57,7 +58,7 @@ class LaneWorker(SimpleWorker):
 
 
 def main(lane: str) -> int:
-    """Work until told to stop. While Redis is gone, look for work every second instead of waiting for the bell."""
+    """Work until told to stop. While Redis is gone, look for work every second instead of waiting to be woken."""
     logging.basicConfig(level=logging.INFO, format="%(levelname)s %(name)s: %(message)s")
     if lane not in workers.LANES:
         print(f"There is no lane {lane!r}; lanes are {', '.join(workers.LANES)}.", file=sys.stderr)
@@ -69,26 +70,26 @@ def main(lane: str) -> int:
         return 2
     threading.Thread(target=_beat, args=(lane,), daemon=True).start()
     if lane in outbox.LANES:
-        threading.Thread(target=_keep_lines, args=(lane,), daemon=True).start()
+        threading.Thread(target=_keep_connections, args=(lane,), daemon=True).start()
     _handle_signals()
     while not stopping.is_set():
-        drain(lane)
+        deliver.drain(lane)
         _work(lane, settings)
-        stopping.wait(WITHOUT_BELL_SECONDS)
-    _say_goodbye(lane)
+        stopping.wait(WITHOUT_REDIS_SECONDS)
+    _close(lane)
     return 0
 
 
 def _work(lane: str, settings: Settings) -> None:
-    """Wait for the bell until Redis fails or a stop is asked for."""
+    """Wait to be woken until Redis fails or a stop is asked for."""
     redis = Redis.from_url(settings.redis_url, socket_connect_timeout=1)
     try:
         queue = Queue(lane, connection=redis, serializer="json")
-        worker = LaneWorker([queue], connection=redis, serializer="json", worker_ttl=WORKER_TTL)
-        worker.max_connection_wait_time = WITHOUT_BELL_SECONDS
-        worker.work(logging_level="ERROR")
+        rq_worker = LaneWorker([queue], connection=redis, serializer="json", worker_ttl=WORKER_TTL)
+        rq_worker.max_connection_wait_time = WITHOUT_REDIS_SECONDS
+        rq_worker.work(logging_level="ERROR")
     except (RedisError, StopRequested) as error:
-        log.warning("lane %s works without the bell: %s", lane, type(error).__name__)
+        log.warning("lane %s works without Redis: %s", lane, type(error).__name__)
     finally:
         _handle_signals()  # RQ put its own in place, which raise
         redis.close()
@@ -98,39 +99,40 @@ def _beat(role: str) -> None:
     started_at = utcnow()
     while not stopping.is_set():
         try:
-            with sessions().begin() as session:
+            with runtime.sessions().begin() as session:
                 workers.beat(session, role, started_at)
             if role in outbox.LANES:
-                context(role).lines.beat()
+                runtime.context(role).connections.beat()
         except Exception as error:
             log.warning("no sign of life written: %s", type(error).__name__)
         stopping.wait(workers.BEAT_SECONDS)
 
 
-def _keep_lines(lane: str) -> None:
-    """Follow changes of carriers and routes, and take what waits for a line that only this process has."""
-    known: dict[int, State] | None = None
+def _keep_connections(lane: str) -> None:
+    """Follow changes of carriers and routes, and take what waits for a connection that only this process has."""
+    written: dict[int, State] | None = None
     states: dict[int, State] = {}
-    while not stopping.wait(KEEP_SECONDS if states else IDLE_SECONDS):
+    while not stopping.wait(REFRESH_SECONDS if states else IDLE_SECONDS):
         try:
-            context(lane).lines.refresh()
-            states = context(lane).lines.states()
-            if states != known:
-                context(lane).lines.beat()
-                known = states
-            if delivery.has_work(context(lane), lane):
-                deliver(lane)
+            context = runtime.context(lane)
+            context.connections.refresh()
+            states = context.connections.states()
+            if states != written:
+                context.connections.beat()
+                written = states
+            if worker.has_work(context, lane):
+                deliver.deliver(lane)
         except Exception as error:
             log.warning("lane %s: its carriers are not looked after: %s", lane, type(error).__name__)
 
 
-def _say_goodbye(lane: str) -> None:
+def _close(lane: str) -> None:
     """End calls and sessions in order."""
-    if lane == webhook_queue.LANE:
-        dispatcher().finish(FAREWELL_SECONDS)
+    if lane == Lane.WEBHOOKS:
+        runtime.dispatcher().finish(SHUTDOWN_GRACE_SECONDS)
         return
     try:
-        context(lane).lines.close()
+        runtime.context(lane).connections.close()
     except Exception as error:
         log.warning("lane %s: its carriers are not closed: %s", lane, type(error).__name__)
 

@@ -14,6 +14,7 @@ from dashboard.models.api_keys import ApiKey
 # What is counted (`sent_at`, `error_code`) therefore changes together with the status.
 UNTALLIED = "tallied_status IS NULL OR tallied_status <> status"
 REFERRED = "carrier_ref IS NOT NULL AND carrier <> 'sandbox'"  # those whom a receipt may name
+DEFERRED = "due_at IS NOT NULL AND carrier_id IS NOT NULL"
 FACETS = ("status", "kind", "channel", text("substr(phone, 5, 1)"))  # the last one tells the operator
 
 
@@ -22,7 +23,8 @@ class Message(Base):
 
     __tablename__ = "messages"
     __table_args__ = (
-        Index("ix_messages_due", "lane", "priority", "due_at", **partial("due_at IS NOT NULL")),
+        Index("ix_messages_due", "lane", "priority", "due_at", **partial("due_at IS NOT NULL AND carrier_id IS NULL")),
+        Index("ix_messages_deferred", "carrier_id", "lane", "priority", "due_at", **partial(DEFERRED)),
         # The log walks each combination of these few values backwards along `id` and merges them: see gateway/log.py.
         Index("ix_messages_facets", *FACETS, "id"),
         Index("ix_messages_phone", "phone", "id"),
@@ -48,8 +50,9 @@ class Message(Base):
     carrier_ref: Mapped[str | None] = mapped_column(String(120))
     confirmed_by: Mapped[str | None] = mapped_column(String(8))  # receipt, otp
 
-    lane: Mapped[str] = mapped_column(String(20))  # sms, whatsapp; sms@7 while it waits for carrier 7 alone
-    priority: Mapped[int]  # codes go before messages
+    lane: Mapped[str] = mapped_column(String(20))  # sms, whatsapp: how it travels, also after a switch of channel
+    carrier_id: Mapped[int | None]  # the one carrier that it waits for; 0: the sandbox, for test keys; empty: any
+    priority: Mapped[int]  # codes, then messages, then messages whose own fault it may be that they were not taken
     due_at: Mapped[datetime | None] = mapped_column(UtcDateTime)
     claim: Mapped[str | None] = mapped_column(String(32))
     attempts: Mapped[int] = mapped_column(default=0)

@@ -69,7 +69,9 @@ class Receipt:
     error: str | None = None  # the network's own error code
     message_id: str | None = None  # the id of Outgoing, where the carrier gives it back
     raw: str | None = None  # the carrier's own words where `state` is unknown, without the text of a message
-    unmarked: bool = False  # a phone may have written it: it counts only if reference and number are one text's of ours
+    is_unmarked: bool = (
+        False  # a phone may have written it: counts only if reference and number are those of a text of ours
+    )
 
 
 TOO_LATE = NotSent("not_begun")  # said of a text whose `start_by` passed while it waited
@@ -147,6 +149,7 @@ class Provider(Protocol):
 
     name: str
     capacity: int = 1  # texts it may hold at a time, under way and waiting
+    rate: float = 0.0  # segments a second that the carrier allows; 0: no limit is known
 
     def send(self, outgoing: Outgoing) -> Outcome:
         """Hand the text over; at most 10 s. Raise Refused, NotSent or OutcomeUnknown."""

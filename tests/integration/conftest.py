@@ -16,7 +16,7 @@ def office(sessions: Sessions, settings: Settings) -> Iterator[Office]:
     made = Office(sessions, settings)
     yield made
     for desk in made.desks:
-        desk.lines.close()
+        desk.connections.close()
 
 
 @pytest.fixture

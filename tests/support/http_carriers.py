@@ -70,7 +70,7 @@ class Office:
     def desk(self, channel: str = "sms") -> WorkerContext:
         """Another process's desk, with carriers open."""
         made = WorkerContext.open(self.sessions, self.settings, channel)
-        made.lines.refresh()
+        made.connections.refresh()
         self.desks.append(made)
         return made
 
@@ -100,7 +100,7 @@ class Office:
             return send.send(session, keyring, caller, send.Order(phone, channel))[0]
 
     def drain(self, desk: WorkerContext, lane: str = "sms") -> int:
-        desk.lines.refresh(now=True)
+        desk.connections.refresh(now=True)
         return worker.drain(desk, lane, lambda: True)
 
     def due_now(self) -> None:

@@ -11,6 +11,8 @@ from sqlalchemy import select, update
 from dashboard.db import Sessions, utcnow
 from dashboard.gateway.api_keys import keys
 from dashboard.gateway.api_keys.authentication import Caller
+from dashboard.gateway.delivery import settle
+from dashboard.gateway.delivery.decisions import MarkSent
 from dashboard.gateway.messages import outbox
 from dashboard.gateway.webhooks import dispatcher, endpoints, queue
 from dashboard.gateway.webhooks.dispatcher import DispatcherContext
@@ -53,7 +55,7 @@ class Office:
         """Let a message arrive: it is sent and delivered."""
         found = message or self.message()
         with self.sessions.begin() as session:
-            assert outbox.mark_sent(session, found, "sandbox", Outcome("ref", delivered=True))
+            settle.apply(session.connection(), [MarkSent(found, "sandbox", Outcome("ref", delivered=True))])
         return found
 
     def serve(self) -> int:

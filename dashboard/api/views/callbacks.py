@@ -55,8 +55,8 @@ def _answer(carrier: Carrier, listener: ReportListener) -> Response:
         )
     )
     if reply.receipts:
-        receipts.store_receipts(services().sessions, carrier.name, reply.receipts)
-        services().wakeup.notify("webhooks")
+        for lane in receipts.store_receipts(services().sessions, carrier.name, reply.receipts):
+            services().wakeup.notify(lane)
     return Response(reply.text, reply.status, mimetype="text/plain")
 
 

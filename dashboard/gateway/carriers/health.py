@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Collection
 from datetime import datetime, timedelta
 
 from sqlalchemy import delete, select, update
@@ -27,13 +28,14 @@ def is_down(carrier: Carrier, now: datetime) -> bool:
     return carrier.down_since is not None and (carrier.down_until is None or now < carrier.down_until)
 
 
-def went_down(run: Executor, carrier_id: int) -> bool:
-    """Whether the database has it down at this moment."""
-    return run.execute(select(Carrier.down_since).where(Carrier.id == carrier_id)).scalar() is not None
+def down_among(session: Executor, carrier_ids: Collection[int]) -> set[int]:
+    """Those of these carriers that the database has down at this moment."""
+    down = select(Carrier.id).where(Carrier.id.in_(carrier_ids), Carrier.down_since.is_not(None))
+    return {row.id for row in session.execute(down)}
 
 
-def send_back(session: Session) -> None:
-    """Route anew what waits for carriers that are down, now and then: a worker may have parked it just too late."""
+def reroute(session: Session) -> None:
+    """Route anew what waits for carriers that are down, now and then: a worker may have deferred it just too late."""
     outbox.release_deferred(session, session.scalars(select(Carrier.id).where(Carrier.down_since.is_not(None))).all())
 
 
@@ -50,7 +52,7 @@ def mark_down(session: Session, carrier_id: int, code: str) -> None:
 def mark_up(session: Session, carrier_id: int) -> None:
     """It works again; what waits for others that are down may go by it now."""
     session.execute(update(Carrier).where(Carrier.id == carrier_id).values(down_since=None, down_until=None))
-    send_back(session)
+    reroute(session)
 
 
 def beat(session: Session, lines: list[CarrierConnection]) -> None:

@@ -70,7 +70,7 @@ class CarrierCoordinator:
         self._is_held = False
         self._down_since: float | None = None
         self._quiet_until = 0.0
-        self._local = LocalRateLimiter()
+        self._local, self._local_retries = LocalRateLimiter(), LocalRateLimiter()
 
     def acquire_bind(self, most: int) -> bool:
         """Take or keep one of `most` binds. Without Redis: keep it, or take one when every lease must be over."""
@@ -90,10 +90,17 @@ class CarrierCoordinator:
 
     def acquire_tokens(self, rate: float, wanted: int) -> Tokens:
         """Leave for `wanted` segments or none, at `rate` a second over all processes."""
-        keys = [f"{self._name}:due", f"{self._name}:slow"]
+        return self._acquire("due", self._local, rate, wanted)
+
+    def acquire_retry_tokens(self, rate: float, wanted: int) -> Tokens:
+        """As `acquire_tokens`, of a rate of its own: for texts that were not taken through their own fault."""
+        return self._acquire("retry-due", self._local_retries, rate, wanted)
+
+    def _acquire(self, key: str, local: LocalRateLimiter, rate: float, wanted: int) -> Tokens:
+        keys = [f"{self._name}:{key}", f"{self._name}:slow"]
         found = self._ask(lambda: self._permit(keys=keys, args=[rate, wanted, int(LATE * 1e6)]))
         if found is None:
-            return self._local.acquire_tokens(rate / self._most, wanted)
+            return local.acquire_tokens(rate / self._most, wanted)
         return Tokens(int(found[0]), int(found[1]) / 1e6)
 
     def slow_down(self) -> None:

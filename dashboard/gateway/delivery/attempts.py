@@ -1,24 +1,78 @@
-"""Attempts that failed, kept with the message for people to see."""
+"""Attempts that failed, kept with the message: for people to see, and for the choice of the next carrier."""
 
 from __future__ import annotations
 
+from collections import Counter
+from collections.abc import Collection, Sequence
+from dataclasses import dataclass, field
 from typing import Any
 
-from sqlalchemy import insert, select
+from sqlalchemy import bindparam, insert, select
+from sqlalchemy.engine import Connection
 from sqlalchemy.orm import Session
 
 from dashboard.db import core_table, utcnow
 from dashboard.models.delivery import FailedAttempt
+from dashboard.outbound.errors import SendError
+from dashboard.vocabulary import AttemptOutcome, Blame
+
+INSERT = insert(core_table(FailedAttempt))
+_ATTEMPTS = core_table(FailedAttempt).c
+OF_MESSAGES = select(_ATTEMPTS.message_id, _ATTEMPTS.carrier, _ATTEMPTS.outcome, _ATTEMPTS.blame).where(
+    _ATTEMPTS.message_id.in_(bindparam("message_ids", expanding=True))
+)
 
 
-def record(session: Any, message_id: int, carrier: str, outcome: str, code: str) -> None:
-    """Remember a try that did not go well."""
-    row = {"message_id": message_id, "at": utcnow(), "carrier": carrier, "outcome": outcome, "code": code[:40]}
-    session.execute(insert(core_table(FailedAttempt)), [row])
+@dataclass(frozen=True)
+class History:
+    """What carriers, by name, did not do with a message."""
+
+    failures: Counter[str] = field(default_factory=Counter)
+    blamed_by: frozenset[str] = frozenset()  # they say that the fault is the text's or the number's
+    refused_by: frozenset[str] = frozenset()  # they are not to be asked again
+
+
+NONE = History()
+
+
+def row(message_id: int, carrier: str, outcome: AttemptOutcome, error: SendError) -> dict[str, Any]:
+    """A failed attempt, to be inserted."""
+    return {
+        "message_id": message_id,
+        "at": utcnow(),
+        "carrier": carrier,
+        "outcome": outcome,
+        "code": error.code[:40],
+        "blame": error.blame,
+        "answer": error.answer[:500] if error.answer else None,
+    }
+
+
+def record(connection: Connection, rows: Sequence[dict[str, Any]]) -> None:
+    """Keep failed attempts."""
+    if rows:
+        connection.execute(INSERT, list(rows))
+
+
+def histories(session: Session, message_ids: Collection[int]) -> dict[int, History]:
+    """What was tried in vain before, by message; messages without a failed attempt are left out."""
+    if not message_ids:
+        return {}
+    rows: dict[int, list[Any]] = {}
+    for attempt in session.connection().execute(OF_MESSAGES, {"message_ids": list(message_ids)}):
+        rows.setdefault(attempt.message_id, []).append(attempt)
+    return {
+        message_id: History(
+            Counter(attempt.carrier for attempt in attempts),
+            frozenset(attempt.carrier for attempt in attempts if attempt.blame in (Blame.TEXT, Blame.NUMBER)),
+            frozenset(attempt.carrier for attempt in attempts if attempt.outcome == AttemptOutcome.REFUSED),
+        )
+        for message_id, attempts in rows.items()
+    }
 
 
 def failed_attempts(session: Session, message_id: int) -> list[FailedAttempt]:
-    """The tries of a message that did not go well, oldest first."""
+    """The attempts of a message that failed, oldest first."""
     return list(
         session.scalars(select(FailedAttempt).where(FailedAttempt.message_id == message_id).order_by(FailedAttempt.id))
     )

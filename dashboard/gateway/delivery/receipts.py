@@ -1,203 +1,423 @@
-"""What carriers say of texts that they took. Receipts come late, twice, out of order, and before `send` returns.
+"""What carriers say of texts that they took. Receipts come late, twice, out of order, and before the answer to a send.
 
-A message's state is ranked and never goes back: sending, sent, failed or expired, delivered. A receipt that fits no
-message is kept; the relay tries again, since the carrier may be quicker than the answer to our own call.
+A message's state is ranked and never goes back: sending, sent, failed or expired, delivered. A receipt belongs to a
+*part* of a long text: the text is delivered when all its parts are, failed when one is, and while it is being sent a
+part's receipt changes nothing. What cannot be applied yet, or cannot be read, is kept.
 """
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections import Counter
+from collections.abc import Collection, Sequence
+from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 from typing import Any
 
-from sqlalchemy import and_, delete, func, insert, select, update
+from sqlalchemy import and_, bindparam, delete, func, insert, or_, select, update
+from sqlalchemy.engine import Connection
 from sqlalchemy.orm import Session
 
 from dashboard.db import Sessions, core_table, utcnow
-from dashboard.gateway.delivery.attempts import record
+from dashboard.gateway.delivery import attempts
+from dashboard.gateway.delivery.decisions import MarkSent
 from dashboard.gateway.messages import outbox
 from dashboard.gateway.webhooks import events
 from dashboard.models.api_keys import ApiKey
 from dashboard.models.delivery import FailedAttempt, MessagePart, UnmatchedReceipt
 from dashboard.models.messages import Message
+from dashboard.outbound.errors import NotSent
 from dashboard.providers.base import Receipt
+from dashboard.vocabulary import AttemptOutcome, Channel, Kind, Lane, ReceiptState, Status
 
 BEFORE = {  # a state, and those that it may follow
-    "sent": ("queued", "sending"),
-    "failed": ("queued", "sending", "sent"),
-    "expired": ("queued", "sending", "sent"),
-    "delivered": ("queued", "sending", "sent", "failed", "expired"),
+    Status.SENT: (Status.QUEUED, Status.SENDING),
+    Status.FAILED: (Status.QUEUED, Status.SENDING, Status.SENT),
+    Status.DELIVERED: (Status.QUEUED, Status.SENDING, Status.SENT, Status.FAILED, Status.EXPIRED),
 }
-MEANS = {"pending": "sent", "sent": "sent", "read": "delivered", "delivered": "delivered", "failed": "failed"}
-MEANS |= {"expired": "failed"}  # the carrier gave up; our own `expired` means that it never left
+MEANS = {
+    ReceiptState.PENDING: Status.SENT,
+    ReceiptState.SENT: Status.SENT,
+    ReceiptState.DELIVERED: Status.DELIVERED,
+    ReceiptState.READ: Status.DELIVERED,
+    ReceiptState.FAILED: Status.FAILED,
+    ReceiptState.EXPIRED: Status.FAILED,  # the carrier gave up; our own `expired` means that it never left
+}
 LOST_WITHIN = timedelta(minutes=10)  # a text whose reference died with its worker is looked for by number
-TRIED_FOR = timedelta(minutes=15)  # to find the message of a stray
+TRIED_FOR = timedelta(minutes=15)  # to find the message of a receipt that was kept
+ONE_FOR_ALL_AFTER = timedelta(minutes=5)  # without a further receipt, that of one part is taken for all
 BATCH = 500
-KEPT = timedelta(days=90)
-_MESSAGES = core_table(Message)
-_ENTRIES = ("id", "key_id", "kind", "channel", "lane", "status", "sent_at", "carrier")
-FOUND = select(*(_MESSAGES.c[name] for name in _ENTRIES))
+KEPT_FOR = timedelta(days=90)
+LONGEST_WORDS = 500
+
+_MESSAGES, _PARTS, _KEPT = core_table(Message), core_table(MessagePart), core_table(UnmatchedReceipt)
+_COLUMNS: tuple[str, ...] = (
+    "id",
+    "uuid",
+    "key_id",
+    "kind",
+    "channel",
+    "lane",
+    "carrier_id",
+    "phone",
+    "segments",
+    "status",
+    "sent_at",
+)
+_COLUMNS += ("sending_at", "created_at", "carrier", "carrier_ref", "claim", "due_at", "attempts")
+LOCKED = (
+    select(*(_MESSAGES.c[name] for name in _COLUMNS))
+    .where(_MESSAGES.c.id.in_(bindparam("ids", expanding=True)))
+    .order_by(_MESSAGES.c.id)  # see outbox.CLAIMS
+    .with_for_update()
+)
+INSERT_KEPT = insert(_KEPT)
+INSERT_PARTS = insert(_PARTS)
+UPDATE_PART = (
+    update(_PARTS)
+    .where(
+        _PARTS.c.message_id == bindparam("of_message"),
+        _PARTS.c.carrier == bindparam("by_carrier"),
+        _PARTS.c.reference == bindparam("named"),
+    )
+    .values(state=bindparam("new_state"), delivered_at=bindparam("new_delivered_at", type_=_PARTS.c.delivered_at.type))
+)
 
 
-def store_receipts(sessions: Sessions, carrier: str, receipts: Sequence[Receipt]) -> None:
-    """Apply receipts, and keep those that fit nothing; commits. Raises when the database fails: do not acknowledge."""
+@dataclass
+class _Match:
+    """A receipt and the message that it is about. `is_guess`: found by number and time, not by a reference."""
+
+    receipt: Receipt
+    message_id: int | None = None
+    is_guess: bool = False
+    is_applied: bool = False
+
+
+@dataclass
+class _Applied:
+    """What came of receipts: which of them were applied, and the lanes that have work now."""
+
+    matches: list[_Match]
+    lanes: set[Lane] = field(default_factory=set)
+
+
+def store_receipts(sessions: Sessions, carrier: str, receipts: Sequence[Receipt]) -> set[Lane]:
+    """Apply receipts, and keep those that cannot be applied; commits. Returns the lanes to wake.
+
+    Raises when the database fails: do not acknowledge them then.
+    """
     with sessions.begin() as session:
-        strays = [receipt for receipt in receipts if not apply(session, carrier, receipt)]
-        if strays:
-            session.connection().execute(insert(core_table(UnmatchedReceipt)), [_stray(carrier, one) for one in strays])
+        connection = session.connection()
+        applied = _apply(connection, carrier, receipts)
+        keep = [match for match in applied.matches if not match.is_applied]
+        if keep:
+            connection.execute(INSERT_KEPT, [_kept_row(carrier, match) for match in keep])
+            applied.lanes |= _deliver_whole_guesses(connection, carrier, keep)
+    return applied.lanes
 
 
-def apply(session: Session, carrier: str, receipt: Receipt) -> bool:
-    """Let a receipt move its message on; False when there is no such message."""
-    message = _find(session, carrier, receipt)
-    if message is None:
-        return False
-    state = MEANS[receipt.state] if receipt.message_id else _of_parts(session, carrier, receipt, message)
-    if state == "delivered" or not _went_another_way(message, carrier):
-        _move(session, carrier, message, state, receipt)
-    return True
+def expect(connection: Connection, sent: Sequence[MarkSent]) -> set[Lane]:
+    """Note the parts of texts that carriers have taken, and apply the receipts that came before.
+
+    Call it in the transaction that marks them sent. Returns the lanes to wake.
+    """
+    parts = [
+        {"carrier": decision.carrier, "reference": reference, "message_id": decision.message.id}
+        for decision in sent
+        if len(decision.outcome.parts) > 1
+        for reference in dict.fromkeys(decision.outcome.parts)
+    ]
+    if parts:
+        connection.execute(INSERT_PARTS, parts)
+    lanes: set[Lane] = set()
+    for carrier in {decision.carrier for decision in sent if not decision.outcome.delivered}:
+        phones = {decision.message.phone for decision in sent if decision.carrier == carrier}
+        early = and_(_KEPT.c.carrier == carrier, _KEPT.c.phone.in_(phones), _KEPT.c.state != ReceiptState.UNKNOWN)
+        lanes |= _apply_kept(connection, early).lanes
+    return lanes
 
 
-def reconcile(session: Session) -> int:
-    """Look once more for the messages of strays; return how many were found. The caller commits."""
-    since = utcnow() - TRIED_FOR
-    query = select(UnmatchedReceipt).where(UnmatchedReceipt.message_id.is_(None), UnmatchedReceipt.received_at > since)
-    found = 0
-    for stray in session.scalars(query.order_by(UnmatchedReceipt.received_at).limit(BATCH)):
-        receipt = Receipt(tuple(stray.references), stray.phone, stray.state, stray.code, stray.at)
-        message = _find(session, stray.carrier, receipt)
-        if message is not None and apply(session, stray.carrier, receipt):
-            stray.message_id = message.id
-            found += 1
-    return found
+def reconcile(session: Session) -> set[Lane]:
+    """Look once more for the messages of receipts that were kept lately. The caller commits, then wakes the lanes."""
+    lately = and_(_KEPT.c.received_at > utcnow() - TRIED_FOR, _KEPT.c.state != ReceiptState.UNKNOWN)
+    return _apply_kept(session.connection(), lately).lanes
+
+
+def deliver_by_one_receipt(session: Session) -> set[Lane]:
+    """Mark long texts delivered for which one part's receipt has come and no other for some minutes.
+
+    Some SMSCs send one receipt for a whole text. The caller commits, then wakes the lanes.
+    """
+    before = utcnow() - ONE_FOR_ALL_AFTER
+    quiet = (
+        select(_PARTS.c.message_id)
+        .where(_PARTS.c.delivered_at.is_not(None))
+        .group_by(_PARTS.c.message_id)
+        .having(func.max(_PARTS.c.delivered_at) < before)
+        .limit(BATCH)
+    )
+    connection, lanes = session.connection(), set[Lane]()
+    ids = [row.message_id for row in connection.execute(quiet)]
+    for message in connection.execute(LOCKED, {"ids": ids}).all() if ids else []:
+        receipt = Receipt((), message.phone, ReceiptState.DELIVERED, None, utcnow())
+        lanes |= _move(connection, message.carrier or "", message, Status.DELIVERED, receipt)
+        _forget_waiting(connection, message.id)
+    return lanes
+
+
+# What was kept, for people to see
 
 
 def unmatched(session: Session, carrier: str, most: int) -> list[UnmatchedReceipt]:
-    """The newest receipts of a carrier that fit no message."""
-    query = select(UnmatchedReceipt).where(UnmatchedReceipt.carrier == carrier, UnmatchedReceipt.message_id.is_(None))
+    """The newest receipts of a carrier that could be read and fit no message."""
+    query = select(UnmatchedReceipt).where(
+        UnmatchedReceipt.carrier == carrier,
+        UnmatchedReceipt.message_id.is_(None),
+        UnmatchedReceipt.state != ReceiptState.UNKNOWN,
+    )
     return list(session.scalars(query.order_by(UnmatchedReceipt.id.desc()).limit(most)))
 
 
 def count_unmatched(session: Session, since: datetime) -> dict[str, int]:
-    """How many fit no message, by carrier."""
-    query = (
-        select(UnmatchedReceipt.carrier, func.count())
-        .where(UnmatchedReceipt.message_id.is_(None), UnmatchedReceipt.received_at > since)
-        .group_by(UnmatchedReceipt.carrier)
+    """By carrier: how many receipts since then fit no message."""
+    return _count(session, UnmatchedReceipt.message_id.is_(None), since)
+
+
+def unread(session: Session, carrier: str, most: int) -> list[UnmatchedReceipt]:
+    """The newest receipts of a carrier whose words (`raw`) could not be read; `message_id` where they name a text."""
+    query = select(UnmatchedReceipt).where(
+        UnmatchedReceipt.carrier == carrier, UnmatchedReceipt.state == ReceiptState.UNKNOWN
     )
-    return {row[0]: row[1] for row in session.execute(query)}
+    return list(session.scalars(query.order_by(UnmatchedReceipt.received_at.desc()).limit(most)))
+
+
+def count_unread(session: Session, since: datetime) -> dict[str, int]:
+    """By carrier: how many receipts since then could not be read."""
+    return _count(session, UnmatchedReceipt.state == "unknown", since)
+
+
+def unread_of(session: Session, message_id: int) -> list[UnmatchedReceipt]:
+    """Receipts of a message whose words could not be read, oldest first."""
+    query = select(UnmatchedReceipt).where(
+        UnmatchedReceipt.message_id == message_id, UnmatchedReceipt.state == ReceiptState.UNKNOWN
+    )
+    return list(session.scalars(query.order_by(UnmatchedReceipt.id)))
 
 
 def forget_old(session: Session) -> None:
-    """Drop strays and setbacks that are past their time."""
-    before = utcnow() - KEPT
+    """Drop kept receipts and failed attempts that are past their time."""
+    before = utcnow() - KEPT_FOR
     session.execute(
         delete(UnmatchedReceipt).where(UnmatchedReceipt.received_at < before), execution_options=outbox.UNSYNCHRONIZED
     )
     session.execute(delete(FailedAttempt).where(FailedAttempt.at < before), execution_options=outbox.UNSYNCHRONIZED)
 
 
-def _find(session: Session, carrier: str, receipt: Receipt) -> Any:
-    """By our own id, by the carrier's reference, by that of a part, and last by number and time."""
-    run = session.connection().execute
-    if receipt.message_id is not None:
-        own = run(FOUND.where(_MESSAGES.c.uuid == receipt.message_id)).one_or_none()
-        if own is not None:
-            return own
-    if receipt.references:
-        named = and_(_MESSAGES.c.carrier == carrier, _MESSAGES.c.carrier_ref.in_(receipt.references))
-        newest = FOUND.where(named, _on(receipt.phone)).order_by(_MESSAGES.c.id.desc()).limit(1)
-        found = run(newest).one_or_none() or run(_by_part(carrier, receipt)).one_or_none()
-        if found is not None:
-            return found
-    return _lost(run(FOUND.where(*_may_be(receipt)).limit(2)).all()) if receipt.phone else None
+def _count(session: Session, which: Any, since: datetime) -> dict[str, int]:
+    query = select(UnmatchedReceipt.carrier, func.count()).where(which, UnmatchedReceipt.received_at > since)
+    return {row[0]: row[1] for row in session.execute(query.group_by(UnmatchedReceipt.carrier))}
 
 
-def _on(phone: str) -> Any:
-    """A carrier counts its references anew now and then: the number must fit, where it is said."""
-    return _MESSAGES.c.phone == phone if phone else True
+# Finding the message
 
 
-def _by_part(carrier: str, receipt: Receipt) -> Any:
-    part = select(MessagePart.message_id).where(
-        MessagePart.carrier == carrier, MessagePart.reference.in_(receipt.references)
+def _find(connection: Connection, carrier: str, receipts: Sequence[Receipt], *, may_guess: bool) -> list[_Match]:
+    """By our own id, by the carrier's reference for the text or a part of it, and last by number and time."""
+    matches = [_Match(receipt) for receipt in receipts]
+    own = _by_own_id(connection, matches)
+    named = _by_reference(connection, carrier, matches)
+    for match in matches:
+        receipt = match.receipt
+        match.message_id = own.get(receipt.message_id or "")
+        if match.message_id is None:
+            candidates = [found for reference in receipt.references for found in named.get(reference, [])]
+            # A carrier counts its references anew now and then: the number must fit, where it is said.
+            ids = [
+                message_id
+                for message_id, phone in candidates
+                if receipt.phone == phone or (not receipt.phone and not receipt.is_unmarked)
+            ]
+            match.message_id = ids[0] if ids else None
+        if match.message_id is None and may_guess and receipt.phone and not receipt.is_unmarked:
+            match.message_id = _by_number(connection, carrier, receipt)
+            match.is_guess = match.message_id is not None
+    return matches
+
+
+def _by_own_id(connection: Connection, matches: Sequence[_Match]) -> dict[str, int]:
+    ids = {match.receipt.message_id for match in matches if match.receipt.message_id}
+    if not ids:
+        return {}
+    query = select(_MESSAGES.c.uuid, _MESSAGES.c.id).where(_MESSAGES.c.uuid.in_(ids))
+    return {row.uuid: row.id for row in connection.execute(query)}
+
+
+def _by_reference(connection: Connection, carrier: str, matches: Sequence[_Match]) -> dict[str, list[tuple[int, str]]]:
+    """Messages (id, phone) by reference, the newest first."""
+    references = {reference for match in matches for reference in match.receipt.references}
+    if not references:
+        return {}
+    whole = select(_MESSAGES.c.carrier_ref.label("reference"), _MESSAGES.c.id, _MESSAGES.c.phone).where(
+        _MESSAGES.c.carrier == carrier, _MESSAGES.c.carrier != "sandbox", _MESSAGES.c.carrier_ref.in_(references)
     )
-    return FOUND.where(_MESSAGES.c.id.in_(part), _on(receipt.phone)).order_by(_MESSAGES.c.id.desc()).limit(1)
-
-
-def _may_be(receipt: Receipt) -> tuple[Any, ...]:
-    """Texts on their way to this number that have no reference: in flight, in doubt, or of a worker that died."""
-    return (
-        _MESSAGES.c.phone == receipt.phone,
-        _MESSAGES.c.status == "sending",
-        _MESSAGES.c.carrier_ref.is_(None),
-        _MESSAGES.c.sending_at > receipt.at - LOST_WITHIN,
-        _MESSAGES.c.sending_at <= receipt.at + timedelta(seconds=1),
+    part = (
+        select(_PARTS.c.reference, _MESSAGES.c.id, _MESSAGES.c.phone)
+        .join(_MESSAGES, _MESSAGES.c.id == _PARTS.c.message_id)
+        .where(_PARTS.c.carrier == carrier, _PARTS.c.reference.in_(references))
     )
+    found: dict[str, list[tuple[int, str]]] = {}
+    rows = [*connection.execute(whole), *connection.execute(part)]
+    for row in sorted(rows, key=lambda row: row.id, reverse=True):
+        found.setdefault(row.reference, []).append((row.id, row.phone))
+    return found
 
 
-def _lost(found: Sequence[Any]) -> Any:
-    """Only when there is no doubt which one is meant."""
-    return found[0] if len(found) == 1 else None
+def _by_number(connection: Connection, carrier: str, receipt: Receipt) -> int | None:
+    """The one text to this number that has no reference of this carrier: in flight, in doubt, or of a worker that died.
+
+    A carrier that names nothing leaves our own id as the reference. None when several could be meant.
+    """
+    query = (
+        select(_MESSAGES.c.id)
+        .where(
+            _MESSAGES.c.phone == receipt.phone,
+            or_(
+                and_(_MESSAGES.c.status == Status.SENDING, _MESSAGES.c.carrier_ref.is_(None)),
+                and_(
+                    _MESSAGES.c.status == Status.SENT,
+                    _MESSAGES.c.carrier == carrier,
+                    _MESSAGES.c.carrier_ref == _MESSAGES.c.uuid,
+                ),
+            ),
+            _MESSAGES.c.sending_at > receipt.at - LOST_WITHIN,
+            _MESSAGES.c.sending_at <= receipt.at + timedelta(seconds=1),
+        )
+        .limit(2)
+    )
+    rows = connection.execute(query).all()
+    return rows[0].id if len(rows) == 1 else None
+
+
+# Applying a receipt
+
+
+def _apply(connection: Connection, carrier: str, receipts: Sequence[Receipt], *, may_guess: bool = True) -> _Applied:
+    applied = _Applied(_find(connection, carrier, receipts, may_guess=may_guess))
+    times = Counter(match.message_id for match in applied.matches if match.message_id is not None)
+    if not times:
+        return applied
+    ids = sorted(times)
+    messages = {row.id: row for row in connection.execute(LOCKED, {"ids": ids})}
+    parts = _parts_of(connection, carrier, ids)
+    for match in applied.matches:
+        message = messages.get(match.message_id)
+        if message is None or match.receipt.state == ReceiptState.UNKNOWN:
+            continue  # it is kept, with its message where there is one
+        if match.is_guess and message.segments > 1 and message.status == Status.SENDING:
+            continue  # a part's, while others may be unsent: it is kept until their references are known
+        match.is_applied = True
+        status = MEANS[ReceiptState(match.receipt.state)]
+        mine = parts.get(message.id)
+        if mine and not match.receipt.message_id:
+            status = _note_part(connection, carrier, message, mine, match.receipt)
+        if status == Status.DELIVERED or not _went_another_way(message, carrier):
+            applied.lanes |= _move(connection, carrier, message, status, match.receipt)
+            if times[message.id] > 1:  # the next one finds the message as this one left it
+                messages[message.id] = connection.execute(LOCKED, {"ids": [message.id]}).one()
+    return applied
+
+
+def _parts_of(connection: Connection, carrier: str, ids: Collection[int]) -> dict[int, dict[str, str | None]]:
+    """States of parts by reference, by message; of those that a carrier took in several parts."""
+    query = select(_PARTS.c.message_id, _PARTS.c.reference, _PARTS.c.state).where(
+        _PARTS.c.carrier == carrier, _PARTS.c.message_id.in_(ids)
+    )
+    found: dict[int, dict[str, str | None]] = {}
+    for row in connection.execute(query):
+        found.setdefault(row.message_id, {})[row.reference] = row.state
+    return found
+
+
+def _note_part(
+    connection: Connection, carrier: str, message: Any, parts: dict[str, str | None], receipt: Receipt
+) -> Status:
+    """Note what a receipt says of a part; return what all parts' receipts mean for the text."""
+    status = MEANS[ReceiptState(receipt.state)]
+    reference = next((reference for reference in receipt.references if reference in parts), None)
+    if reference and status in (Status.DELIVERED, Status.FAILED) and parts[reference] != Status.DELIVERED:
+        parts[reference] = status
+        params = {
+            "of_message": message.id,
+            "by_carrier": carrier,
+            "named": reference,
+            "new_state": status,
+            "new_delivered_at": utcnow() if status == Status.DELIVERED else None,
+        }
+        connection.execute(UPDATE_PART, params)
+    if any(state == Status.FAILED for state in parts.values()):
+        _forget_waiting(connection, message.id)
+        return Status.FAILED
+    if all(state == Status.DELIVERED for state in parts.values()):
+        _forget_waiting(connection, message.id)
+        return Status.DELIVERED
+    return Status.SENT
+
+
+def _forget_waiting(connection: Connection, message_id: int) -> None:
+    """No further receipts are waited for."""
+    connection.execute(update(_PARTS).where(_PARTS.c.message_id == message_id).values(delivered_at=None))
 
 
 def _went_another_way(message: Any, carrier: str) -> bool:
     """Whether it is another carrier's by now, so that this one's failure says nothing any more."""
-    diverted = message.channel != outbox.base(message.lane)
-    return (message.carrier or ("" if diverted else carrier)) != carrier
+    switched = message.channel != message.lane
+    return bool((message.carrier or ("" if switched else carrier)) != carrier)
 
 
-def _of_parts(session: Session, carrier: str, receipt: Receipt, message: Any) -> str:
-    """What a receipt of a part means for the whole text."""
-    state = MEANS[receipt.state]
-    mine = select(MessagePart).where(MessagePart.message_id == message.id, MessagePart.carrier == carrier)
-    parts = session.scalars(mine).all()
-    if not parts:
-        return state
-    for part in parts:
-        if part.reference in receipt.references and state in ("delivered", "failed") and part.state != "delivered":
-            part.state = state
-    session.flush()
-    if any(part.state == "failed" for part in parts):
-        return "failed"
-    return "delivered" if all(part.state == "delivered" for part in parts) else "sent"
-
-
-def _move(session: Session, carrier: str, message: Any, state: str, receipt: Receipt) -> None:
-    if state == "failed" and _divert(session, carrier, message, receipt):
-        return
-    at = min(receipt.at, utcnow())
+def _move(connection: Connection, carrier: str, message: Any, status: Status, receipt: Receipt) -> set[Lane]:
+    """Let the message enter a state, unless its own outranks that; return the lanes to wake."""
+    if status == Status.FAILED and _switch_to_sms(connection, carrier, message, receipt):
+        return {Lane.SMS}
+    now = utcnow()
+    # An SMSC's clock may run in another zone: nothing arrives before it was sent, and nothing tomorrow.
+    earliest = message.sent_at or message.sending_at or message.created_at
+    at = receipt.at if earliest <= receipt.at <= now else now
     values: dict[str, Any] = {
-        "status": state,
+        "status": status,
         "due_at": None,
         "claim": None,
         "carrier": carrier,
         "carrier_ref": func.coalesce(_MESSAGES.c.carrier_ref, next(iter(receipt.references), None)),
         "sent_at": func.coalesce(_MESSAGES.c.sent_at, at),
-        "error_code": receipt.code if state == "failed" else None,
+        "error_code": receipt.code if status == Status.FAILED else None,
     }
-    if state != "sent":
-        values[f"{state}_at"] = at
-    if state == "delivered":
+    if status != Status.SENT:
+        values[f"{status}_at"] = at
+    if status == Status.DELIVERED:
         values["confirmed_by"] = "receipt"
-    moved = session.connection().execute(
-        update(_MESSAGES).where(_MESSAGES.c.id == message.id, _MESSAGES.c.status.in_(BEFORE[state])).values(values)
+    moved = connection.execute(
+        update(_MESSAGES).where(_MESSAGES.c.id == message.id, _MESSAGES.c.status.in_(BEFORE[status])).values(values)
     )
-    if moved.rowcount:
-        first = ("message.sent",) if message.sent_at is None and state != "sent" else ()
-        events.record(session, message.key_id, message.id, *first, f"message.{state}")
+    if not moved.rowcount:
+        return set()
+    first = ("message.sent",) if message.sent_at is None and status != Status.SENT else ()
+    has_events = events.record(connection, message.key_id, message.id, *first, f"message.{status}")
+    return {Lane.WEBHOOKS} if has_events else set()
 
 
-def _divert(session: Session, carrier: str, message: Any, receipt: Receipt) -> bool:
-    """A WhatsApp code that turns out not to arrive goes by SMS, if its key wants that and it is still good."""
-    if not wants_sms(session, message) or message.status == "delivered":
+def _switch_to_sms(connection: Connection, carrier: str, message: Any, receipt: Receipt) -> bool:
+    """Let a WhatsApp code that turns out not to arrive go by SMS, if its key wants that and it is still good."""
+    if message.kind != Kind.OTP or message.lane != Channel.WHATSAPP or message.status == Status.DELIVERED:
+        return False
+    if not connection.execute(select(ApiKey.sms_fallback).where(ApiKey.id == message.key_id)).scalar():
         return False
     now = utcnow()
-    moved = session.connection().execute(
+    moved = connection.execute(
         update(_MESSAGES)
-        .where(_MESSAGES.c.id == message.id, _MESSAGES.c.lane.not_like("sms%"), _MESSAGES.c.valid_until > now)
+        .where(_MESSAGES.c.id == message.id, _MESSAGES.c.lane != Channel.SMS, _MESSAGES.c.valid_until > now)
         .values(
-            lane=outbox.across(message.lane, "sms"),
+            lane=Channel.SMS,
+            carrier_id=outbox.SANDBOX_ID if message.carrier_id == outbox.SANDBOX_ID else None,
             due_at=now,
             claim=None,
             error_code=receipt.code,
@@ -206,24 +426,75 @@ def _divert(session: Session, carrier: str, message: Any, receipt: Receipt) -> b
         )
     )
     if moved.rowcount:
-        record(session, message.id, carrier, "diverted", receipt.code or "failed")
+        error = NotSent(receipt.code or "failed")
+        attempts.record(connection, [attempts.row(message.id, carrier, AttemptOutcome.DIVERTED, error)])
     return bool(moved.rowcount)
 
 
-def wants_sms(session: Any, message: Any) -> bool:
-    """Whether a code that does not get out by WhatsApp is to go by SMS, by the word of its key."""
-    if message.kind != "otp" or message.channel != "whatsapp" or outbox.base(message.lane) != "whatsapp":
-        return False
-    return bool(session.execute(select(ApiKey.sms_fallback).where(ApiKey.id == message.key_id)).scalar())
+# Receipts that were kept
 
 
-def _stray(carrier: str, receipt: Receipt) -> dict[str, Any]:
+def _kept_row(carrier: str, match: _Match) -> dict[str, Any]:
+    receipt = match.receipt
+    is_unread = receipt.state == ReceiptState.UNKNOWN
     return {
         "carrier": carrier,
         "references": list(receipt.references),
         "phone": receipt.phone,
         "state": receipt.state,
         "code": receipt.code,
+        "raw": receipt.raw[:LONGEST_WORDS] if receipt.raw else None,
         "at": receipt.at,
         "received_at": utcnow(),
+        "message_id": match.message_id if is_unread and not match.is_guess else None,
     }
+
+
+def _apply_kept(connection: Connection, which: Any) -> _Applied:
+    """Apply kept receipts whose messages are known now; the newest ones, if there are very many."""
+    query = select(_KEPT).where(_KEPT.c.message_id.is_(None), which).order_by(_KEPT.c.id.desc()).limit(BATCH)
+    rows = connection.execute(query).all()
+    total = _Applied([])
+    for carrier in sorted({row.carrier for row in rows}):
+        mine = sorted((row for row in rows if row.carrier == carrier), key=lambda row: row.id)
+        receipts = [Receipt(tuple(row.references), row.phone, row.state, row.code, row.at) for row in mine]
+        applied = _apply(connection, carrier, receipts, may_guess=False)
+        found = [
+            {"kept_id": row.id, "new_message_id": match.message_id}
+            for row, match in zip(mine, applied.matches, strict=True)
+            if match.is_applied
+        ]
+        if found:
+            named = update(_KEPT).where(_KEPT.c.id == bindparam("kept_id"))
+            connection.execute(named.values(message_id=bindparam("new_message_id")), found)
+        total.matches += applied.matches
+        total.lanes |= applied.lanes
+    return total
+
+
+def _deliver_whole_guesses(connection: Connection, carrier: str, kept: Sequence[_Match]) -> set[Lane]:
+    """Mark a long text in doubt delivered when as many receipts as it has parts came for its number.
+
+    Only a text that was tried once and that nobody is sending: receipts of two tries must not add up to one text.
+    """
+    delivered = [match for match in kept if match.receipt.state == ReceiptState.DELIVERED]
+    ids = {match.message_id for match in delivered if match.is_guess and match.message_id is not None}
+    lanes: set[Lane] = set()
+    for message in connection.execute(LOCKED, {"ids": sorted(ids)}).all() if ids else []:
+        if message.claim is not None or message.attempts != 1:
+            continue
+        query = select(_KEPT.c.id, _KEPT.c.references).where(
+            _KEPT.c.carrier == carrier,
+            _KEPT.c.phone == message.phone,
+            _KEPT.c.message_id.is_(None),
+            _KEPT.c.state == ReceiptState.DELIVERED,
+            _KEPT.c.received_at >= message.sending_at,
+        )
+        rows = connection.execute(query).all()
+        if len({row.references[0] for row in rows if row.references}) < message.segments:
+            continue
+        first = Receipt(tuple(rows[0].references), message.phone, ReceiptState.DELIVERED, None, utcnow())
+        lanes |= _move(connection, carrier, message, Status.DELIVERED, first)
+        settled = update(_KEPT).where(_KEPT.c.id.in_([row.id for row in rows]))
+        connection.execute(settled.values(message_id=message.id))
+    return lanes

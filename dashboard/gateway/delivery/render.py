@@ -1,4 +1,4 @@
-"""A claimed row as it leaves: its text, by which time, and what its way depends on."""
+"""A claimed message as it leaves: its text, and by which time it must have begun."""
 
 from __future__ import annotations
 
@@ -6,31 +6,31 @@ import time
 from datetime import timedelta
 
 from dashboard.db import utcnow
-from dashboard.gateway.messages import outbox
+from dashboard.gateway.delivery.decisions import Claimed
 from dashboard.gateway.otp import templates
 from dashboard.gateway.otp.codes import Keyring
-from dashboard.gateway.routing.rules import RoutingRequest
 from dashboard.models.messages import Message
-from dashboard.models.otp import Otp
 from dashboard.providers.base import Outgoing
+from dashboard.vocabulary import Kind
 
 CARRIER_TIMEOUT = timedelta(seconds=10)
 MARGIN = timedelta(seconds=2)
 
 
-def render(keyring: Keyring, message: Message, row: Otp | None, start_by: float) -> Outgoing | None:
-    """The text as it leaves; a code is derived here and nowhere kept. None when its secret is gone."""
-    code, body, language = None, message.body, None
-    if message.kind == "otp":
-        code = keyring.derive(row, message.uuid) if row else None
-        if row is None or code is None:
+def render(keyring: Keyring, claimed: Claimed, start_by: float) -> Outgoing | None:
+    """The text as it leaves; a code is derived here and kept nowhere. None when its secret is not known here."""
+    message, otp = claimed.message, claimed.otp
+    code, text, language = None, message.body or "", None
+    if message.kind == Kind.OTP:
+        code = keyring.derive(otp, message.uuid) if otp else None
+        if otp is None or code is None:
             return None
-        body, language = templates.of(row).render(code, row.app_hash), row.language
+        text, language = templates.of(otp).render(code, otp.app_hash), otp.language
     return Outgoing(
         id=message.uuid,
         phone=message.phone,
-        channel=outbox.base(message.lane),
-        text=body or "",
+        channel=message.lane,
+        text=text,
         attempt=message.attempts,
         valid_until=message.valid_until,
         code=code,
@@ -38,11 +38,6 @@ def render(keyring: Keyring, message: Message, row: Otp | None, start_by: float)
         encoding=message.encoding,
         start_by=start_by,
     )
-
-
-def trip(message: Message) -> RoutingRequest:
-    """What its way depends on."""
-    return RoutingRequest(outbox.base(message.lane), message.phone, message.key_id, message.attempts, message.uuid)
 
 
 def start_by(message: Message) -> float:

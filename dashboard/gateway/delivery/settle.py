@@ -1,90 +1,145 @@
-"""What is written down when a carrier has had its say on a text, or when a text finds no way out."""
+"""Write down what was decided about claimed messages, many in one transaction."""
 
 from __future__ import annotations
 
-from dataclasses import dataclass
-from datetime import timedelta
+from collections.abc import Sequence
+from datetime import datetime
+from typing import Any, assert_never
 
-from sqlalchemy import insert
+from sqlalchemy.engine import Connection
 
-from dashboard.db import Executor, core_table
+from dashboard.db import utcnow
+from dashboard.gateway.carriers import health
 from dashboard.gateway.delivery import attempts, receipts
+from dashboard.gateway.delivery.decisions import (
+    Decision,
+    Defer,
+    Expire,
+    Fail,
+    LetGo,
+    MarkSent,
+    NextCarrier,
+    RetryLater,
+    SwitchChannel,
+)
 from dashboard.gateway.messages import outbox
+from dashboard.gateway.messages.outbox import Release
 from dashboard.gateway.otp import send
-from dashboard.models.delivery import MessagePart
 from dashboard.models.messages import Message
-from dashboard.outbound.errors import NotSent, OutcomeUnknown, SendError
-from dashboard.providers.base import Outcome
-
-NO_ROUTE = timedelta(seconds=30)  # until a route is looked for again
+from dashboard.outbound.errors import OutcomeUnknown, SendError
+from dashboard.vocabulary import AttemptOutcome, Channel, Lane, Status
 
 
-@dataclass(frozen=True)
-class SendContext:
-    """A carrier's word on a message. `waits` says whether a fault in the carrier's set-up may be waited out."""
+def apply(connection: Connection, decisions: Sequence[Decision]) -> set[Lane]:
+    """Write decisions down, each only while its claim is held; return the lanes that have work now.
 
-    message: Message
-    carrier: str
-    waits: bool = True
-
-
-def taken(run: Executor, word: SendContext, outcome: Outcome) -> None:
-    """The carrier has it."""
-    message, held = word.message, outbox.mark_sent(run, word.message, word.carrier, outcome)
-    if held and outcome.failed and message.channel == "whatsapp":
-        send.void(run, message)
-    if held and len(outcome.parts) > 1:
-        rows = [{"carrier": word.carrier, "reference": part, "message_id": message.id} for part in set(outcome.parts)]
-        run.execute(insert(core_table(MessagePart)), rows)
-
-
-def not_taken(run: Executor, word: SendContext, error: SendError) -> str | None:
-    """The carrier refused it, could not take it, or left us in doubt; return the lane to ring where one is."""
-    message = word.message
-    if receipts.wants_sms(run, message):
-        return _divert(run, word, error.code)
-    if isinstance(error, OutcomeUnknown):
-        attempts.record(run, message.id, word.carrier, "unknown", error.code)
-        _in_doubt(run, word, error)
-    elif isinstance(error, NotSent) or (error.configuration and word.waits):
-        attempts.record(run, message.id, word.carrier, "again", error.code)
-        wait = timedelta(seconds=error.retry_after) if error.retry_after else outbox.backoff(message.attempts)
-        outbox.retry_later(run, message, error.code, wait)
-    else:
-        attempts.record(run, message.id, word.carrier, "refused", error.code)
-        refuse(run, message, word.carrier, error.code)
-    return None
+    The caller commits, then wakes them.
+    """
+    now = utcnow()
+    decisions = _without_carriers_gone_down(connection, decisions)
+    held, has_events = outbox.release(connection, [_release(decision, now) for decision in decisions])
+    ids = {release.message.id for release in held}
+    applied = [decision for decision in decisions if decision.message.id in ids]
+    attempts.record(connection, [row for decision in applied if (row := _failed_attempt(decision))])
+    void = [decision.message.id for decision in applied if _is_code_void(decision)]
+    if void:
+        send.void(connection, void)
+    lanes = {Lane(decision.channel) for decision in applied if isinstance(decision, SwitchChannel)}
+    lanes |= {Lane(decision.message.lane) for decision in applied if isinstance(decision, NextCarrier)}
+    if has_events:
+        lanes.add(Lane.WEBHOOKS)
+    sent = [decision for decision in applied if isinstance(decision, MarkSent)]
+    return lanes | receipts.expect(connection, sent)
 
 
-def no_way_out(run: Executor, message: Message, code: str) -> str | None:
-    """No carrier takes it now: `no_route` or `carrier_down`. A caller who waits is told; an SMS waits itself."""
-    if outbox.base(message.lane) != "whatsapp":
-        outbox.retry_later(run, message, code, NO_ROUTE)
-    elif receipts.wants_sms(run, message):
-        return _divert(run, SendContext(message, ""), code)
-    else:
-        refuse(run, message, None, code)
-    return None
+def _release(decision: Decision, now: datetime) -> Release:
+    """The columns of the row, as the decision sets them."""
+    message = decision.message
+    match decision:
+        case MarkSent(carrier=carrier, outcome=outcome):
+            sent = {"carrier": carrier, "carrier_ref": outcome.reference, "sent_at": now}
+            if outcome.failed:
+                return _close(message, Status.FAILED, outcome.failed, failed_at=now, **sent)
+            if outcome.delivered:
+                return _close(message, Status.DELIVERED, None, delivered_at=now, confirmed_by="receipt", **sent)
+            return _close(message, Status.SENT, None, **sent)
+        case Fail(code=code, carrier=carrier):
+            return _close(message, Status.FAILED, code, failed_at=now, carrier=carrier)
+        case Expire(code=code):
+            return _close(message, Status.EXPIRED, code, expired_at=now)
+        case RetryLater(code=code, wait=wait):
+            is_message = message.priority != outbox.PRIORITY["otp"]
+            priority = outbox.RETRY if decision.is_own_fault and is_message else message.priority
+            return Release(
+                message,
+                now + wait,
+                code,
+                message.lane,
+                outbox.home(message),
+                priority,
+                is_unknown=decision.is_unknown,
+            )
+        case NextCarrier(error=error):
+            priority = outbox.PRIORITY[message.kind]
+            return Release(message, now, error.code, message.lane, outbox.home(message), priority)
+        case SwitchChannel(channel=channel, error=error):
+            sandbox = outbox.SANDBOX_ID if message.carrier_id == outbox.SANDBOX_ID else None
+            return Release(message, now, error.code, channel, sandbox, message.priority)
+        case Defer(carrier_id=carrier_id):
+            due_at = message.created_at if message.attempts == 1 else now
+            return _untried(message, due_at, carrier_id)
+        case LetGo(wait=wait):
+            return _untried(message, now + wait, outbox.home(message))
+        case _:
+            assert_never(decision)
 
 
-def refuse(run: Executor, message: Message, carrier: str | None, code: str) -> None:
-    """A refused code for a caller who waits is void; one sent by SMS was counted and answered long ago."""
-    if outbox.mark_failed(run, message, carrier, code) and message.channel == "whatsapp":
-        send.void(run, message)
+def _close(message: Message, status: Status, code: str | None, **columns: Any) -> Release:
+    """It is settled for good."""
+    return Release(message, None, code, message.lane, message.carrier_id, message.priority, status=status, **columns)
 
 
-def _divert(run: Executor, word: SendContext, code: str) -> str:
-    """A code that does not get out by WhatsApp goes by SMS, since its key wants that."""
-    if outbox.switch_channel(run, word.message, "sms", code):
-        attempts.record(run, word.message.id, word.carrier, "diverted", code)
-    return "sms"
+def _untried(message: Message, due_at: datetime, carrier_id: int | None) -> Release:
+    return Release(message, due_at, message.error_code, message.lane, carrier_id, message.priority, was_tried=False)
 
 
-def _in_doubt(run: Executor, word: SendContext, error: OutcomeUnknown) -> None:
-    """Wait for a receipt, then once more; a carrier that knows our id may be asked as often as it takes."""
-    if error.repeatable:
-        outbox.retry_later(run, word.message, error.code, outbox.backoff(word.message.attempts))
-    elif word.message.unknowns:
-        outbox.mark_failed(run, word.message, word.carrier, error.code)
-    else:
-        outbox.retry_unknown_later(run, word.message, error.code)
+def _failed_attempt(decision: Decision) -> dict[str, Any] | None:
+    """The failed attempt that is kept with the message; None where no carrier was asked."""
+    match decision:
+        case NextCarrier(error=error, carrier=carrier, is_final=is_final):
+            outcome = AttemptOutcome.REFUSED if is_final else AttemptOutcome.NOT_SENT
+        case RetryLater(error=SendError() as error, carrier=carrier):
+            outcome = AttemptOutcome.UNKNOWN if isinstance(error, OutcomeUnknown) else AttemptOutcome.NOT_SENT
+        case Fail(error=SendError() as error, carrier=str() as carrier):
+            outcome = AttemptOutcome.UNKNOWN if isinstance(error, OutcomeUnknown) else AttemptOutcome.REFUSED
+        case SwitchChannel(error=error, carrier=carrier):
+            outcome = AttemptOutcome.DIVERTED
+        case _:
+            return None
+    return attempts.row(decision.message.id, carrier, outcome, error)
+
+
+def _is_code_void(decision: Decision) -> bool:
+    """Whether a code surely never left: then it cannot be typed in, and it does not count against the limits.
+
+    A caller who waits for WhatsApp is told of every failure, so there each one voids the code.
+    """
+    message = decision.message
+    if isinstance(decision, MarkSent):
+        return decision.outcome.failed is not None and message.channel == Channel.WHATSAPP
+    if not isinstance(decision, Fail) or message.kind != "otp":
+        return False
+    may_have_left = isinstance(decision.error, OutcomeUnknown) or message.unknowns > 0 or message.segments > 1
+    return message.channel == Channel.WHATSAPP or not may_have_left
+
+
+def _without_carriers_gone_down(connection: Connection, decisions: Sequence[Decision]) -> list[Decision]:
+    """Route anew what was to wait for a carrier that has gone down since: what waited for it was released just then."""
+    waiting_for = {decision.carrier_id for decision in decisions if isinstance(decision, Defer)}
+    down = health.down_among(connection, waiting_for) if waiting_for else set()
+    return [
+        LetGo(decision.message)
+        if isinstance(decision, Defer) and decision.carrier_id in down and not decision.while_down
+        else decision
+        for decision in decisions
+    ]

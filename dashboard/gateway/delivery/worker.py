@@ -1,4 +1,4 @@
-"""Deliver what the outbox holds: claim, find the carrier, hand over, settle.
+"""Deliver what the outbox holds: claim, route, hand over, collect, settle.
 
 One thread does all of that for a lane; carriers work in threads of their own and only report what came of a text. A
 text is settled as soon as its outcome is known, and outcomes that come together share one transaction.
@@ -12,317 +12,379 @@ import time
 from collections import deque
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
-from functools import partial
+from datetime import timedelta
 from queue import Empty, SimpleQueue
 
 from sqlalchemy.exc import SQLAlchemyError
 
-from dashboard.db import Executor, Sessions, read_session, utcnow
+from dashboard.db import Sessions, read_session, utcnow
 from dashboard.gateway import workers
 from dashboard.gateway.carriers import health
-from dashboard.gateway.delivery import receipts, render
-from dashboard.gateway.delivery import settle as outcomes
-from dashboard.gateway.delivery.connections import Connection, Connections
-from dashboard.gateway.delivery.settle import SendContext
+from dashboard.gateway.delivery import claim, decisions, render, settle
+from dashboard.gateway.delivery.connections import Connection, Connections, Notify, notify_nobody
+from dashboard.gateway.delivery.decisions import (
+    Alternatives,
+    Answered,
+    Claimed,
+    Decision,
+    Defer,
+    Expire,
+    LetGo,
+    RetryLater,
+)
 from dashboard.gateway.messages import outbox
-from dashboard.gateway.otp import templates
 from dashboard.gateway.otp.codes import Keyring
 from dashboard.gateway.routing import rules
-from dashboard.models.messages import Message
-from dashboard.models.otp import Otp
-from dashboard.providers.base import TOO_LATE, Outcome, Outgoing, Receipt, Result
+from dashboard.gateway.routing.rules import RoutingRequest
+from dashboard.outbound.errors import SendError
+from dashboard.providers.base import TOO_LATE, Outcome, Outgoing, Result
 from dashboard.settings import Settings
+from dashboard.vocabulary import Blame, Channel, Kind
 
 log = logging.getLogger(__name__)
 
 BATCH = 50  # at the least; small, so that a code that comes in meanwhile waits for little
-LARGEST_BATCH = 500
 WAIT_SECONDS = 0.05  # for an outcome, before looking for new work
 SETTLE_AGAIN_SECONDS = 0.5
+NO_CARRIER_WAIT = timedelta(seconds=30)  # until a route is looked for again
+NO_RETRY_TOKEN_WAIT = timedelta(seconds=1)
+TRIES_BEFORE_NEXT = {Kind.OTP: 1, Kind.MESSAGE: 3}  # with one carrier, before another one that is free is tried
 
-Settle = Callable[[Executor], object]  # may return a lane to ring
-Ring = Callable[[str], None]
-
-
-def _silence(_lane: str) -> None:
-    return
+MayGoOn = Callable[[], bool]
 
 
 @dataclass
 class WorkerContext:
-    """What delivery works with in one process. `ring` tells other lanes that they have work."""
+    """What delivery works with in one process. `notify` wakes a lane that has work."""
 
     sessions: Sessions
     keyring: Keyring
-    lines: Connections
-    ring: Ring = _silence
+    connections: Connections
+    notify: Notify = notify_nobody
     turn: threading.Lock = field(default_factory=threading.Lock)  # one drain at a time
 
     @classmethod
-    def open(cls, sessions: Sessions, settings: Settings, channel: str = "sms", ring: Ring = _silence) -> WorkerContext:
-        """For the lane of a channel. Carriers are opened with the first `lines.refresh`."""
-
-        def take_down(carrier: str, found: Sequence[Receipt]) -> None:
-            receipts.store_receipts(sessions, carrier, found)
-            ring("webhooks")
-
-        return cls(sessions, Keyring.of(settings), Connections(sessions, settings, channel, take_down), ring)
+    def open(
+        cls, sessions: Sessions, settings: Settings, channel: str = Channel.SMS, notify: Notify = notify_nobody
+    ) -> WorkerContext:
+        """For the lane of a channel. Carriers are opened with the first `connections.refresh`."""
+        connections = Connections(sessions, settings, channel, notify)
+        return cls(sessions, Keyring.of(settings), connections, notify)
 
 
 @dataclass(frozen=True)
-class SendResult:
-    """A carrier's word on a text."""
+class _Reported:
+    """A carrier's answer, with the connection that it came by."""
 
-    line: Connection
-    message: Message
+    connection: Connection
+    claimed: Claimed
     result: Result
     seconds: float
 
 
-def drain(desk: WorkerContext, lane: str, go_on: Callable[[], bool]) -> int:
-    """Deliver a lane's due rows until none is left or `go_on` says stop; return how many were claimed."""
-    with desk.turn:
-        desk.lines.refresh(now=True)  # a message that came after a change goes by it
-        return _Drain(desk, lane, go_on).run()
+def drain(context: WorkerContext, lane: str, may_go_on: MayGoOn) -> int:
+    """Deliver a lane's due rows until none is left or `may_go_on` says stop; return how many were claimed. Commits."""
+    with context.turn:
+        context.connections.refresh(now=True)  # a message that came after a change goes by it
+        return _Drain(context, lane, may_go_on).run()
 
 
-def has_work(desk: WorkerContext, lane: str) -> bool:
-    """Whether something is due that this process has room for, whoever the bell called."""
-    ready = [line.id for line in list(desk.lines.open.values()) if desk.lines.room(line)]
-    parts = [outbox.lane_of(lane, carrier_id) for carrier_id in ready]
-    return _has_due(desk, [lane, *parts] if set(ready) - {outbox.SANDBOX_ID} else parts)
+def has_work(context: WorkerContext, lane: str) -> bool:
+    """Whether something is due that this process has free slots for, whichever worker was woken."""
+    connections = context.connections
+    ready = [connection.id for connection in list(connections.open.values()) if connections.free_slots(connection)]
+    with read_session(context.sessions) as session:
+        if set(ready) - {outbox.SANDBOX_ID} and outbox.has_due(session, lane):
+            return True
+        return any(outbox.has_due(session, lane, carrier_id) for carrier_id in ready)
 
 
-def is_elsewhere(desk: WorkerContext, lane: str) -> bool:
-    """Whether something is due for which another process has a carrier ready, and this one has none: no bind, say."""
-    others = [line for line in list(desk.lines.open.values()) if line.id != outbox.SANDBOX_ID]
-    if not others or any(map(desk.lines.room, others)) or not _has_due(desk, [lane]):
+def is_elsewhere(context: WorkerContext, lane: str) -> bool:
+    """Whether messages are due that only another worker can send, as it holds the bind."""
+    connections = context.connections
+    if not connections.real() or any(map(connections.free_slots, connections.real())):
         return False
-    with read_session(desk.sessions) as session:
-        return any(line.state == "ready" and line.process != workers.name() for line in health.lines(session))
-
-
-def _has_due(desk: WorkerContext, lanes: Sequence[str]) -> bool:
-    with read_session(desk.sessions) as session:
-        return any(outbox.has_due(session, part) for part in lanes)
+    with read_session(context.sessions) as session:
+        if not outbox.has_due(session, lane):
+            return False
+        return any(row.state == "ready" and row.process != workers.name() for row in health.lines(session))
 
 
 class _Drain:
-    """One run over a lane. Rows are claimed, then wait for their line, then are under way, then are settled."""
+    """One run over a lane. Rows are claimed, wait for their carrier, are under way, and are settled."""
 
-    def __init__(self, desk: WorkerContext, lane: str, go_on: Callable[[], bool]) -> None:
-        self.desk = desk
+    def __init__(self, context: WorkerContext, lane: str, may_go_on: MayGoOn) -> None:
+        self.context = context
+        self.connections = context.connections
         self.lane = lane
-        self.go_on = go_on
-        self.waiting: dict[int, deque[Message]] = {}  # by carrier
-        self.parked: set[int] = set()  # carriers with rows in a lane of their own: newer texts line up behind them
-        self.told: SimpleQueue[SendResult] = SimpleQueue()
-        self.writes: list[Settle] = []  # of this turn; one transaction
+        self.may_go_on = may_go_on
+        self.waiting: dict[int, deque[Claimed]] = {}  # by carrier
+        self.has_deferred: set[int] = set()  # carriers for which rows wait: newer messages line up behind them
+        self.reported: SimpleQueue[_Reported] = SimpleQueue()
+        self.decided: list[Decision] = []  # in this turn; written in one transaction
         self.under_way = 0
-        self.otps: dict[int, Otp] = {}
-        self.claimed = 0
+        self.count = 0  # of rows claimed
 
     def run(self) -> int:
-        """Turn until nothing is found, waits or is under way. Whatever ends it, what carriers say is written down."""
+        """Turn until nothing is claimed, waits or is under way. Whatever ends it, what carriers say is written down."""
         try:
-            while self.go_on():
-                self.desk.lines.refresh()
-                found = self._claim()
+            while self.may_go_on():
+                self.connections.refresh()
+                claimed = self._claim()
                 self._hand_over()
-                if not self._settle() and not found and not self._is_busy:
+                self._collect()
+                if not self._settle() and not claimed and not self._is_busy:
                     break
         finally:
             self._finish()
-        return self.claimed
+        return self.count
 
     @property
     def _is_busy(self) -> bool:
         return bool(self.under_way) or any(self.waiting.values())
 
-    # Claiming
+    # Claim
 
     def _claim(self) -> int:
-        """Take rows while lines have room for them; return how many."""
-        before, lines = self.claimed, list(self.desk.lines.open.values())
-        for message in self._take(self.lane, self._wanted(lines)):
-            self._place(message)
-        for line in lines:
-            self._take_parked(line)
-        return self.claimed - before
+        """Take rows while carriers have slots for them, and route them; return how many."""
+        before, connections = self.count, list(self.connections.open.values())
+        is_served = self.connections.routing.serves(self.lane)
+        takers = [connection for connection in connections if (connection.id == outbox.SANDBOX_ID) != is_served]
+        for claimed in self._take(self._wanted(takers), takers):
+            self._route(claimed)
+        for connection in connections:
+            self._take_deferred(connection)
+        return self.count - before
 
-    def _wanted(self, lines: list[Connection]) -> int:
-        """How many rows the lines want that anyone may take; not a few at a time while there is other work."""
-        served = self.desk.lines.book.serves(outbox.base(self.lane))
-        takers = [line for line in lines if (line.id == outbox.SANDBOX_ID) != served]
-        if served and self._is_cut_off():
+    def _take(self, limit: int, connections: list[Connection], carrier_id: int | None = None) -> list[Claimed]:
+        """Claim up to `limit` rows; of those that are tried again, what the carriers' budgets allow."""
+        if limit <= 0:
+            return []
+        retries = 0
+        if self._has_due((outbox.RETRY,), carrier_id):
+            retries = sum(connection.retry_budget() for connection in connections)
+        if not retries and not self._has_due(tuple(outbox.PRIORITY.values()), carrier_id):
+            return []
+        rows = claim.claim(self.context.sessions, self.lane, limit, carrier_id=carrier_id, retries=retries)
+        self.count += len(rows)
+        return rows
+
+    def _has_due(self, priorities: Sequence[int], carrier_id: int | None) -> bool:
+        with read_session(self.context.sessions) as session:
+            return outbox.has_due(session, self.lane, carrier_id, priorities)
+
+    def _wanted(self, takers: list[Connection]) -> int:
+        """How many rows to claim that any of these carriers may take; not a few at a time while there is other work."""
+        if self._is_cut_off():
             return BATCH
-        most = sum(map(self._room, takers))
-        return most if not self._is_busy or most >= min(sum(map(_size, takers)), BATCH) // 2 else 0
+        wanted = sum(map(self._wanted_by, takers))
+        enough = min(sum(map(_size, takers)), BATCH) // 2
+        return wanted if not self._is_busy or wanted >= enough else 0
 
     def _is_cut_off(self) -> bool:
         """Whether callers wait for carriers that are all down: they are to be told at once."""
-        lines = self.desk.lines
-        return self.lane == "whatsapp" and not any(lines.is_open(known.id) for known in lines.carriers())
+        if self.lane != Channel.WHATSAPP or not self.connections.routing.serves(self.lane):
+            return False
+        return not any(self.connections.takes(carrier.id) for carrier in self.connections.carriers())
 
-    def _room(self, line: Connection) -> int:
-        """How many rows to claim for a line; for the sandbox, which takes one by one, a batch."""
-        able = self.desk.lines.room(line)
-        return max(min(_size(line), max(able, BATCH if line.id == outbox.SANDBOX_ID else 0)) - self._waits(line.id), 0)
+    def _wanted_by(self, connection: Connection) -> int:
+        """How many rows to claim for a carrier; for the sandbox, which takes one by one, a batch."""
+        free = self.connections.free_slots(connection)
+        if connection.id == outbox.SANDBOX_ID:
+            free = max(free, BATCH)
+        return max(min(_size(connection), free) - len(self.waiting.get(connection.id, ())), 0)
 
-    def _waits(self, carrier_id: int) -> int:
-        return len(self.waiting.get(carrier_id, ()))
-
-    def _take_parked(self, line: Connection) -> None:
-        lane, room = outbox.lane_of(self.lane, line.id), self._room(line)
-        if room < (min(_size(line), BATCH) // 2 if self._is_busy else 1) or not self._has_due(lane):
+    def _take_deferred(self, connection: Connection) -> None:
+        """Claim rows that wait for this carrier alone."""
+        wanted = self._wanted_by(connection)
+        if wanted < (min(_size(connection), BATCH) // 2 if self._is_busy else 1):
             return
-        self.waiting.setdefault(line.id, deque()).extend(self._take(lane, room))
-        (self.parked.add if self._has_due(lane) else self.parked.discard)(line.id)
-
-    def _has_due(self, lane: str) -> bool:
-        with read_session(self.desk.sessions) as session:
-            return outbox.has_due(session, lane)
-
-    def _take(self, lane: str, most: int) -> list[Message]:
-        if most <= 0:
-            return []
-        with self.desk.sessions() as session:
-            batch = outbox.claim(session, lane, min(most, LARGEST_BATCH))
-        ids = [message.id for message in batch if message.kind == "otp"]
-        if ids:
-            with read_session(self.desk.sessions) as session:
-                self.otps |= templates.otps_of(session, ids)
-                session.expunge_all()
-        self.claimed += len(batch)
-        return batch
-
-    def _place(self, message: Message) -> None:
-        """Let a claimed row wait for its carrier, here or parked."""
-        lines = self.desk.lines
-        carrier_id = rules.choose(lines.book, render.trip(message), lines.is_open)
-        if carrier_id is None or (self.lane == "whatsapp" and not lines.is_open(carrier_id)):
-            code = "no_route" if carrier_id is None else "carrier_down"
-            self._later(lambda run: outcomes.no_way_out(run, message, code))
-            return
-        line = lines.open.get(carrier_id)
-        queued = carrier_id in self.parked and message.priority > 0
-        if line is None or queued or self._room(line) <= 0:
-            was_down = lines.was_down(carrier_id)
-            self._later(lambda run: _park(run, message, carrier_id, was_down))
+        rows = self._take(wanted, [connection], connection.id)
+        self.waiting.setdefault(connection.id, deque()).extend(rows)
+        if rows and self._has_due(tuple(outbox.PRIORITY.values()), connection.id):
+            self.has_deferred.add(connection.id)
         else:
-            self.waiting.setdefault(carrier_id, deque()).append(message)
+            self.has_deferred.discard(connection.id)
 
-    # Handing over
+    # Route
+
+    def _route(self, claimed: Claimed) -> None:
+        """Let a claimed row wait for its carrier, in this process or in the database."""
+        message = claimed.message
+        carrier_id = rules.choose(self.connections.routing, self._request(claimed), self._takers(claimed))
+        if carrier_id is None:
+            self.decided.append(decisions.no_carrier(claimed, "no_route", NO_CARRIER_WAIT))
+            return
+        connection = self.connections.open.get(carrier_id)
+        takes = self.connections.takes(carrier_id)
+        # The text that a carrier blamed is never its trial: it waits until others have shown that the carrier works.
+        is_suspect = not takes and connection is not None and claimed.is_blamed_by(connection.name)
+        if not takes and (self.lane == Channel.WHATSAPP or is_suspect):
+            self.decided.append(decisions.no_carrier(claimed, "carrier_down", NO_CARRIER_WAIT))
+            return
+        lines_up = carrier_id in self.has_deferred and message.priority == outbox.PRIORITY["message"]
+        if connection is None or lines_up or self._wanted_by(connection) <= 0:
+            self.decided.append(Defer(message, carrier_id, while_down=self.connections.is_down(carrier_id)))
+        else:
+            self.waiting.setdefault(carrier_id, deque()).append(claimed)
+
+    def _request(self, claimed: Claimed) -> RoutingRequest:
+        """What its route depends on."""
+        message, names = claimed.message, self.connections.routing.carriers
+        history = claimed.history
+        return RoutingRequest(
+            channel=self.lane,
+            phone=message.phone,
+            key_id=message.key_id,
+            seed=message.uuid,
+            rounds={
+                carrier.id: history.failures[carrier.name] // TRIES_BEFORE_NEXT[Kind(message.kind)]
+                for carrier in names.values()
+                if carrier.name in history.failures
+            },
+            refused_by=frozenset(carrier.id for carrier in names.values() if carrier.name in history.refused_by),
+        )
+
+    def _takers(self, claimed: Claimed) -> set[int]:
+        """The carriers that take this message now; one that is due for a trial does not take a text that it blamed."""
+        return {
+            carrier.id
+            for carrier in self.connections.routing.carriers.values()
+            if self.connections.takes(carrier.id)
+            and not (carrier.down_since is not None and claimed.is_blamed_by(carrier.name))
+        }
+
+    # Hand over
 
     def _hand_over(self) -> None:
+        """Give carriers as many waiting rows as they have free slots."""
         for carrier_id, queue in self.waiting.items():
-            line = self.desk.lines.open.get(carrier_id)
-            if line is None:
+            connection = self.connections.open.get(carrier_id)
+            if connection is None:
                 self._let_go(queue)
                 continue
-            rows = [queue.popleft() for _ in range(min(self.desk.lines.room(line), len(queue)))]
-            ready = {out.id: (out, row) for row in rows if (out := self._outgoing(row)) is not None}
+            rows = [queue.popleft() for _ in range(min(self.connections.free_slots(connection), len(queue)))]
+            ready = {}
+            for claimed in rows:
+                outgoing = self._prepare(claimed, connection)
+                if isinstance(outgoing, Outgoing):
+                    ready[outgoing.id] = (outgoing, claimed)
+                else:
+                    self.decided.append(outgoing)
             if ready:
-                self._give(line, ready)
+                self._give(connection, ready)
 
-    def _give(self, line: Connection, ready: dict[str, tuple[Outgoing, Message]]) -> None:
+    def _prepare(self, claimed: Claimed, connection: Connection) -> Outgoing | Decision:
+        """What leaves; or what becomes of a row that must not or cannot leave now."""
+        message, start_by = claimed.message, render.start_by(claimed.message)
+        if message.valid_until <= utcnow():
+            return Expire(message)
+        if claimed.otp is not None and claimed.otp.superseded_at is not None:
+            return Expire(message, "superseded")
+        if start_by <= time.monotonic():
+            return LetGo(message)
+        if claimed.is_blamed_by(connection.name) and not connection.spend_retry(message.segments):
+            return LetGo(message, NO_RETRY_TOKEN_WAIT)
+        outgoing = render.render(self.context.keyring, claimed, start_by)
+        if outgoing is None:  # another process knows the secret, or will soon: one is being rotated
+            return RetryLater(message, outbox.backoff(message.attempts), "otp_secret_unknown")
+        return outgoing
+
+    def _give(self, connection: Connection, ready: dict[str, tuple[Outgoing, Claimed]]) -> None:
         began = time.monotonic()
-        line.under_way += len(ready)
+        connection.under_way += len(ready)
         self.under_way += len(ready)
 
         def on_outcome(outgoing: Outgoing, result: Result) -> None:
-            self.told.put(SendResult(line, ready[outgoing.id][1], result, time.monotonic() - began))
+            self.reported.put(_Reported(connection, ready[outgoing.id][1], result, time.monotonic() - began))
 
-        line.provider.hand_over([outgoing for outgoing, _ in ready.values()], on_outcome)
+        connection.provider.hand_over([outgoing for outgoing, _ in ready.values()], on_outcome)
 
-    def _outgoing(self, message: Message) -> Outgoing | None:
-        """What leaves; None, and settled, when the row must not or cannot leave now."""
-        code, start_by = self.otps.pop(message.id, None), render.start_by(message)
-        outgoing = render.render(self.desk.keyring, message, code, start_by)
-        if message.valid_until <= utcnow():
-            self._later(lambda run: outbox.mark_expired(run, message))
-        elif start_by <= time.monotonic():
-            self._later(lambda run: outbox.release_claim(run, message))
-        elif outgoing is None:  # another process knows the secret, or will soon: one is being rotated
-            wait = outbox.backoff(message.attempts)
-            self._later(lambda run: outbox.retry_later(run, message, "otp_secret_unknown", wait))
-        else:
-            return outgoing
-        return None
+    # Collect
 
-    # Settling
-
-    def _settle(self) -> int:
-        """Write down what carriers have said and what this turn decided; return how many writes that were."""
-        for told in self._listen():
+    def _collect(self) -> None:
+        """Decide what becomes of the messages whose carriers have answered."""
+        for reported in self._reports():
+            connection, claimed = reported.connection, reported.claimed
             self.under_way -= 1
-            told.line.under_way -= 1
-            self._judge(told)
-        writes, self.writes = self.writes, []
-        if writes:
-            self._write(writes)
-        return len(writes)
+            connection.under_way -= 1
+            if reported.result is not TOO_LATE:
+                connection.count(reported.result, reported.seconds)
+                self._judge(reported)
+            answered = Answered(claimed, connection.name, reported.result, reported.seconds)
+            self.decided.append(decisions.decide(answered, self._alternatives(claimed, connection, reported.result)))
 
-    def _listen(self) -> list[SendResult]:
+    def _reports(self) -> list[_Reported]:
         """What carriers have said; wait a moment for it when there is nothing else to do."""
-        told: list[SendResult] = []
+        reports: list[_Reported] = []
         try:
-            if self.under_way and self.told.empty() and not self.writes:
-                told.append(self.told.get(timeout=WAIT_SECONDS))
-            while len(told) < LARGEST_BATCH:
-                told.append(self.told.get_nowait())
+            if self.under_way and self.reported.empty() and not self.decided:
+                reports.append(self.reported.get(timeout=WAIT_SECONDS))
+            while len(reports) < claim.LARGEST_BATCH:
+                reports.append(self.reported.get_nowait())
         except Empty:
             pass
-        return told
+        return reports
 
-    def _judge(self, told: SendResult) -> None:
-        """Decide what is written for a carrier's word, and what it says of the carrier."""
-        line, message, result = told.line, told.message, told.result
-        if result is TOO_LATE:
-            return self._later(lambda run: outbox.release_claim(run, message))
-        why_down = line.note(result, told.seconds)
-        if why_down is not None:
-            self._mark(line, why_down)
-        elif isinstance(result, Outcome) and self.desk.lines.was_down(line.id):
-            self._mark(line, None)
-        if isinstance(result, Outcome):
-            return self._later(lambda run: outcomes.taken(run, SendContext(message, line.name), result))
-        word = SendContext(message, line.name, self._can_wait(message))
-        return self._later(lambda run: outcomes.not_taken(run, word, result))
+    def _alternatives(self, claimed: Claimed, connection: Connection, result: Result) -> Alternatives:
+        """What else could be done with a message that this carrier did not take."""
+        if not isinstance(result, SendError):
+            return Alternatives()
+        candidates = rules.candidates(self.connections.routing, self._request(claimed))
+        if outbox.home(claimed.message) is not None:  # it is a test of this carrier, or the sandbox's
+            candidates = [connection.id]
+        others = [carrier_id for carrier_id in candidates if carrier_id != connection.id]
+        names = self.connections.routing.carriers
+        failures = claimed.history.failures
+        free = [
+            carrier_id
+            for carrier_id in others
+            if self.connections.takes(carrier_id) and failures[names[carrier_id].name] < failures[connection.name] + 1
+        ]
+        may_wait = self.lane != Channel.WHATSAPP or any(map(self.connections.takes, candidates))
+        return Alternatives(has_other=bool(others), is_other_free=bool(free), may_wait=may_wait)
 
-    def _can_wait(self, message: Message) -> bool:
-        """Whether a carrier's faulty set-up is waited out: an administrator may mend it. A caller who waits is told,
-        unless there is another carrier.
-        """
-        lines = self.desk.lines
-        return self.lane != "whatsapp" or any(map(lines.is_open, rules.candidates(lines.book, render.trip(message))))
+    def _judge(self, reported: _Reported) -> None:
+        """Tell all processes when an answer shows that a carrier is down, or up again."""
+        connection, result = reported.connection, reported.result
+        code = connection.judge(reported.claimed.message.uuid, result, reported.seconds)
+        if code is not None:
+            self._mark(connection, code)
+        elif self.connections.is_down(connection.id) and _shows_life(result):
+            self._mark(connection, None)
 
-    def _mark(self, line: Connection, why_down: str | None) -> None:
-        """Tell all processes that a carrier is down, or up again."""
-        if line.id == outbox.SANDBOX_ID:
+    def _mark(self, connection: Connection, down_code: str | None) -> None:
+        """Mark a carrier down, or up without a code; commits."""
+        if connection.id == outbox.SANDBOX_ID:
             return
-        line.bad = 0
+        connection.reset()
         try:
-            with self.desk.sessions.begin() as session:
-                if why_down is None:
-                    health.mark_up(session, line.id)
+            with self.context.sessions.begin() as session:
+                if down_code is None:
+                    health.mark_up(session, connection.id)
                 else:
-                    log.warning("carrier %s gets no more for a while: %s", line.name, why_down)
-                    health.mark_down(session, line.id, why_down)
-            self.desk.lines.refresh(now=True)
+                    log.warning("carrier %s gets no more for a while: %s", connection.name, down_code)
+                    health.mark_down(session, connection.id, down_code)
+            self.connections.refresh(now=True)
         except SQLAlchemyError as error:
-            log.warning("carrier %s: its state is not written: %s", line.name, type(error).__name__)
+            log.warning("carrier %s: its state is not written: %s", connection.name, type(error).__name__)
 
-    def _later(self, settle: Settle) -> None:
-        self.writes.append(settle)
+    # Settle
 
-    def _write(self, writes: list[Settle]) -> None:
+    def _settle(self) -> int:
+        """Write down what this turn decided; return how many decisions that were."""
+        decided, self.decided = self.decided, []
+        if decided:
+            self._write(decided)
+        return len(decided)
+
+    def _write(self, decided: Sequence[Decision]) -> None:
         """Write until it is written: a lost word on a text that was taken is a text sent twice. A lease bounds it."""
         end = time.monotonic() + (outbox.LEASE - render.CARRIER_TIMEOUT).total_seconds()
         while True:
             try:
-                with self.desk.sessions.kw["bind"].begin() as connection:
-                    lanes = {write(connection) for write in writes}
+                with self.context.sessions.kw["bind"].begin() as connection:
+                    lanes = settle.apply(connection, decided)
                 break
             except SQLAlchemyError as error:
                 if time.monotonic() > end:
@@ -330,32 +392,32 @@ class _Drain:
                 log.warning("lane %s: outcomes are not written yet: %s", self.lane, type(error).__name__)
                 time.sleep(SETTLE_AGAIN_SECONDS)
         for lane in lanes:
-            if isinstance(lane, str):
-                self.desk.ring(lane)
+            self.context.notify(lane)
 
-    # Ending
+    # End
 
-    def _let_go(self, queue: deque[Message]) -> None:
+    def _let_go(self, queue: deque[Claimed]) -> None:
         while queue:
-            self._later(partial(outbox.release_claim, message=queue.popleft()))
+            self.decided.append(LetGo(queue.popleft().message))
 
     def _finish(self) -> None:
         """What was not handed over goes back; what is under way is waited for, which carriers bound."""
         for queue in self.waiting.values():
             self._let_go(queue)
         end = time.monotonic() + render.CARRIER_TIMEOUT.total_seconds()
-        while (self._settle() or self.under_way) and time.monotonic() < end:
-            pass
+        while time.monotonic() < end:
+            self._collect()
+            if not self._settle() and not self.under_way:
+                break
 
 
-def _park(run: Executor, message: Message, carrier_id: int, was_down: bool) -> None:
-    """Unless the carrier has gone down since that was decided: what waited for it was sent back just then."""
-    if not was_down and health.went_down(run, carrier_id):
-        outbox.release_claim(run, message)
-    else:
-        outbox.defer(run, message, carrier_id)
+def _shows_life(result: Result) -> bool:
+    """Whether it shows that a carrier works: it took a text, or refused one for the text's or the number's sake."""
+    if isinstance(result, Outcome):
+        return True
+    return isinstance(result, SendError) and result.blame is not Blame.CARRIER and not result.configuration
 
 
-def _size(line: Connection) -> int:
-    """How many rows a line has at the most, waiting for it or under way."""
-    return BATCH if line.id == outbox.SANDBOX_ID else line.provider.capacity
+def _size(connection: Connection) -> int:
+    """How many rows a carrier has at the most, waiting for it or under way."""
+    return BATCH if connection.id == outbox.SANDBOX_ID else connection.provider.capacity

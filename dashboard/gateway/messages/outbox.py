@@ -1,10 +1,10 @@
-"""The outbox: the message row is the only truth about a message that waits, travels or has arrived.
+"""The outbox: the message row is the only truth about a message that waits, is being sent, or has arrived.
 
 A row is due when `due_at` has passed. A claim moves `due_at` to the end of its lease and leaves a token; only the
 holder of the token may settle the row. A worker that dies leaves a row that falls due by itself.
 
-A row waits in the lane of its channel for whichever carrier its route names, or parked, in a lane that belongs to one
-carrier: `sms@7`. Lane 0 is the sandbox's, where the messages of test keys wait from the beginning.
+A row waits in the lane of its channel for whichever carrier its route names. With `carrier_id` it is deferred: it waits
+for that carrier alone. The sandbox is carrier 0; the messages of test keys wait for it from the beginning.
 """
 
 from __future__ import annotations
@@ -12,22 +12,23 @@ from __future__ import annotations
 import random
 import secrets
 import uuid
-from collections.abc import Collection, Iterable
+from collections.abc import Collection, Iterable, Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from typing import Any
 
-from sqlalchemy import ColumnElement, Integer, and_, bindparam, case, func, insert, or_, select, update
+from sqlalchemy import ColumnElement, Integer, and_, bindparam, case, func, insert, select, update
+from sqlalchemy.engine import Connection
 from sqlalchemy.orm import Session
 
-from dashboard.db import Executor, UtcDateTime, core_table, execute_dml, utcnow
+from dashboard.db import UtcDateTime, core_table, execute_dml, utcnow
 from dashboard.gateway.api_keys.authentication import Caller
 from dashboard.gateway.api_keys.keys import OWN_ID
 from dashboard.gateway.webhooks import events
 from dashboard.models.carriers import Carrier
 from dashboard.models.messages import Message
-from dashboard.providers.base import Outcome
 from dashboard.sms import encoding
+from dashboard.vocabulary import KeyMode, Lane, Status
 
 LEASE = timedelta(seconds=30)  # a carrier answers within 10 s, the rest is margin
 LONGEST_BACKOFF = timedelta(seconds=300)
@@ -35,37 +36,72 @@ HORIZON = LONGEST_BACKOFF * 1.2 + LEASE  # nothing is put off further; jitter is
 UNKNOWN_WAIT = timedelta(seconds=15)  # for a receipt, when a carrier has perhaps taken a text
 VALIDITY = {"otp": timedelta(seconds=600), "message": timedelta(hours=24)}
 PRIORITY = {"otp": 0, "message": 1}
-LANES = ("sms", "whatsapp")
+RETRY = 2  # priority of messages that a carrier did not take through their own fault: they hold up nothing else
+PRIORITIES = (*PRIORITY.values(), RETRY)
+LANES = (Lane.SMS.value, Lane.WHATSAPP.value)
 SANDBOX_ID = 0  # as a carrier
+MOST_COUNTED = 1_000
 UNSYNCHRONIZED = {"synchronize_session": False}
 # Built once: building them costs more than running them.
 _MESSAGES = core_table(Message)
 INSERT_ALL = insert(_MESSAGES)
 INSERT = INSERT_ALL.returning(_MESSAGES.c.id)
-_OUTCOME = ("status", "carrier", "carrier_ref", "confirmed_by", "sent_at", "delivered_at", "failed_at", "expired_at")
+_NOW = bindparam("now", type_=UtcDateTime)
+# One priority at a time, so that the index alone finds the oldest due rows without sorting.
+_IN_QUEUE = (
+    Message.lane == bindparam("in_lane"),
+    Message.priority == bindparam("at_priority"),
+    Message.due_at <= _NOW,
+)
+_ANY_CARRIER = Message.carrier_id.is_(None)
+_ONE_CARRIER = Message.carrier_id == bindparam("for_carrier")
+
+
+def _claiming(for_carrier: ColumnElement[bool]) -> Any:
+    due = select(Message.id).where(for_carrier, *_IN_QUEUE).order_by(Message.due_at).limit(bindparam("most"))
+    return (
+        update(Message)
+        .where(Message.id.in_(due.with_for_update(skip_locked=True).scalar_subquery()))
+        .values(
+            claim=bindparam("token"),
+            due_at=bindparam("lease_end", type_=UtcDateTime),
+            status=case((Message.status == Status.QUEUED.value, Status.SENDING.value), else_=Message.status),
+            attempts=Message.attempts + 1,
+            sending_at=func.coalesce(Message.sending_at, _NOW),
+        )
+        .returning(Message)
+        .execution_options(**UNSYNCHRONIZED, populate_existing=True)
+    )
+
+
+CLAIM, CLAIM_DEFERRED = _claiming(_ANY_CARRIER), _claiming(_ONE_CARRIER)
+HAS_DUE, HAS_DUE_DEFERRED = (
+    select(Message.id).where(for_carrier, *_IN_QUEUE).limit(1) for for_carrier in (_ANY_CARRIER, _ONE_CARRIER)
+)
+_KEPT = ("status", "carrier", "carrier_ref", "confirmed_by", "sent_at", "delivered_at", "failed_at", "expired_at")
 RELEASE = (
     update(_MESSAGES)
     .where(_MESSAGES.c.id == bindparam("row_id"), _MESSAGES.c.claim == bindparam("token"))
     .values(
         claim=None,
-        due_at=bindparam("due", type_=UtcDateTime),
-        error_code=bindparam("error"),
+        due_at=bindparam("new_due_at", type_=UtcDateTime),
+        error_code=bindparam("new_error_code"),
+        lane=bindparam("new_lane"),
+        carrier_id=bindparam("new_carrier_id"),
+        priority=bindparam("new_priority"),
         attempts=_MESSAGES.c.attempts - bindparam("untried", type_=Integer),
         unknowns=_MESSAGES.c.unknowns + bindparam("unknown", type_=Integer),
-        lane=func.coalesce(bindparam("new_lane", type_=_MESSAGES.c.lane.type), _MESSAGES.c.lane),
         **{
             name: func.coalesce(bindparam(f"new_{name}", type_=_MESSAGES.c[name].type), _MESSAGES.c[name])
-            for name in _OUTCOME
+            for name in _KEPT
         },
     )
 )
-HAS_DUE = (
-    select(_MESSAGES.c.id)
-    .where(
-        _MESSAGES.c.lane == bindparam("in_lane"),
-        or_(_MESSAGES.c.due_at <= bindparam("now"), _MESSAGES.c.due_at > bindparam("horizon")),
-    )
-    .limit(1)
+CLAIMS = (
+    select(_MESSAGES.c.id, _MESSAGES.c.claim)
+    .where(_MESSAGES.c.id.in_(bindparam("row_ids", expanding=True)))
+    .order_by(_MESSAGES.c.id)  # in one order: two who lock the same rows never wait for each other in a circle
+    .with_for_update()
 )
 
 
@@ -80,19 +116,37 @@ class Draft:
     sample: str
 
 
-def lane_of(channel: str, carrier_id: int) -> str:
-    """Where messages wait for one carrier alone."""
-    return f"{channel}@{carrier_id}"
+@dataclass(frozen=True)
+class Release:
+    """What is written when a claimed row is let go. It is due again at `due_at`; without one it is settled for good.
 
+    A None from `status` on leaves the column as it is.
+    """
 
-def across(lane: str, channel: str) -> str:
-    """The lane of another channel for a message of this one: what is the sandbox's stays the sandbox's."""
-    return lane_of(channel, SANDBOX_ID) if lane == lane_of(base(lane), SANDBOX_ID) else channel
+    message: Message
+    due_at: datetime | None
+    error_code: str | None
+    lane: str
+    carrier_id: int | None
+    priority: int
+    was_tried: bool = True
+    is_unknown: bool = False  # nobody knows whether the carrier took it
+    status: Status | None = None
+    carrier: str | None = None
+    carrier_ref: str | None = None
+    confirmed_by: str | None = None
+    sent_at: datetime | None = None
+    delivered_at: datetime | None = None
+    failed_at: datetime | None = None
+    expired_at: datetime | None = None
 
-
-def base(lane: str) -> str:
-    """The lane of a channel, which a parked message's lane begins with."""
-    return lane.partition("@")[0]
+    @property
+    def steps(self) -> tuple[str, ...]:
+        """The events that this makes, in order."""
+        if self.status is None:
+            return ()
+        was_sent = self.sent_at is not None and self.status != Status.SENT
+        return (*(("message.sent",) if was_sent else ()), f"message.{self.status}")
 
 
 def submit(session: Session, caller: Caller, draft: Draft) -> tuple[int, str]:
@@ -110,131 +164,123 @@ def submit_all(session: Session, drafts: Iterable[tuple[Caller, Draft]]) -> list
     return [row["uuid"] for row in rows]
 
 
-def claim(session: Session, lane: str, limit: int) -> list[Message]:
-    """Take up to `limit` due rows of a lane, codes first, under a lease; commits. The rows come back detached."""
+def claim(
+    session: Session, lane: str, limit: int, *, carrier_id: int | None = None, retries: int | None = None
+) -> list[Message]:
+    """Take up to `limit` due rows under a lease, codes first, then messages, then at most `retries` of what is tried
+    again; commits. The rows come back detached. With `carrier_id`, rows that wait for that carrier alone.
+    """
     now, token = utcnow(), secrets.token_hex(16)
-    due = (
-        select(Message.id)
-        .where(Message.lane == lane, _is_due(now))
-        .order_by(Message.priority, Message.due_at)
-        .limit(limit)
-        .with_for_update(skip_locked=True)
-    )
-    taken = session.scalars(
-        update(Message)
-        .where(Message.id.in_(due.scalar_subquery()))
-        .values(
-            claim=token,
-            due_at=now + LEASE,
-            status=case((Message.status == "queued", "sending"), else_=Message.status),  # it never goes back
-            attempts=Message.attempts + 1,
-            sending_at=func.coalesce(Message.sending_at, now),
-        )
-        .returning(Message),
-        execution_options={**UNSYNCHRONIZED, "populate_existing": True},
-    ).all()
-    rows = sorted(taken, key=lambda row: (row.priority, row.id))
+    rows: list[Message] = []
+    statement = CLAIM if carrier_id is None else CLAIM_DEFERRED
+    params = {"in_lane": lane, "now": now, "token": token, "lease_end": now + LEASE}
+    if carrier_id is not None:
+        params["for_carrier"] = carrier_id
+    for priority in PRIORITIES:
+        most = limit - len(rows)
+        if priority == RETRY and retries is not None:
+            most = min(most, retries)
+        if most > 0:
+            taken = session.scalars(statement, params | {"at_priority": priority, "most": most}).all()
+            rows += sorted(taken, key=lambda row: row.id)
     session.expunge_all()
     session.commit()
     return rows
 
 
-def mark_sent(session: Executor, message: Message, carrier: str, outcome: Outcome) -> bool:
-    """The carrier has taken it. False: the lease was lost, and another's word stands."""
-    now = utcnow()
-    known: dict[str, Any] = {"carrier": carrier, "carrier_ref": outcome.reference, "sent_at": now}
-    if outcome.failed:
-        known |= {"status": "failed", "failed_at": now, "error": outcome.failed}
-    elif outcome.delivered:
-        known |= {"status": "delivered", "delivered_at": now, "confirmed_by": "receipt"}
-    return _release(session, message, **{"status": "sent", **known})
+def release(connection: Connection, releases: Sequence[Release]) -> tuple[list[Release], bool]:
+    """Write down what became of claimed rows, and the events that this makes.
+
+    Returns those whose claim was still held (of the others somebody else has decided since), and whether there are
+    events for webhooks.
+    """
+    by_id = {release.message.id: release for release in releases}
+    rows = connection.execute(CLAIMS, {"row_ids": list(by_id)}).all()
+    held = [by_id[row.id] for row in rows if row.claim is not None and row.claim == by_id[row.id].message.claim]
+    if held:
+        connection.execute(RELEASE, [_params(release) for release in held])
+    has_events = [
+        events.record(connection, release.message.key_id, release.message.id, *release.steps)
+        for release in held
+        if release.steps
+    ]
+    return held, any(has_events)
 
 
-def mark_failed(session: Executor, message: Message, carrier: str | None, code: str) -> bool:
-    """It will never be sent."""
-    return _release(session, message, status="failed", carrier=carrier, error=code, failed_at=utcnow())
-
-
-def mark_expired(session: Executor, message: Message) -> bool:
-    """Its validity passed before it could be sent."""
-    return _release(session, message, status="expired", expired_at=utcnow())
-
-
-def retry_later(session: Executor, message: Message, code: str, wait: timedelta) -> bool:
-    """Let go of a row that was not taken: it is due again after `wait`."""
-    return _release(session, message, due=utcnow() + wait, error=code, lane=_home(message))
-
-
-def retry_unknown_later(session: Executor, message: Message, code: str) -> bool:
-    """Let go of a row that was perhaps taken: if no receipt comes, it is due once more."""
-    return _release(session, message, due=utcnow() + UNKNOWN_WAIT, error=code, unknown=1, lane=_home(message))
-
-
-def switch_channel(session: Executor, message: Message, channel: str, code: str) -> bool:
-    """Let another channel carry it, at once."""
-    return _release(session, message, due=utcnow(), error=code, lane=across(message.lane, channel))
-
-
-def defer(session: Executor, message: Message, carrier_id: int) -> bool:
-    """Let go of a row that was not tried: it waits for its carrier alone, at its old place."""
-    lane = lane_of(base(message.lane), carrier_id)
-    place = message.created_at if message.attempts == 1 else utcnow()
-    return _release(session, message, due=place, untried=1, error=message.error_code, lane=lane)
+def home(message: Message) -> int | None:
+    """The carrier that a message waits for after an attempt: any, but for test keys' messages and a carrier's test."""
+    stays = message.carrier_id == SANDBOX_ID or message.key_id == OWN_ID
+    return message.carrier_id if stays else None
 
 
 def release_deferred(session: Session, carrier_ids: Collection[int]) -> None:
-    """Send those who wait for these carriers back to be routed anew, but for trials; the ones under way stay."""
-    for lane in LANES:
-        parked = [lane_of(lane, carrier_id) for carrier_id in carrier_ids if carrier_id != SANDBOX_ID]
-        waits = and_(
-            Message.lane.in_(parked), Message.due_at.is_not(None), Message.claim.is_(None), Message.key_id != OWN_ID
-        )
-        session.execute(update(Message).where(waits).values(lane=lane), execution_options=UNSYNCHRONIZED)
+    """Have what waits for these carriers routed anew, but for tests of a carrier; what is under way stays."""
+    waits = and_(
+        Message.carrier_id.in_([carrier_id for carrier_id in carrier_ids if carrier_id != SANDBOX_ID]),
+        Message.due_at.is_not(None),
+        Message.claim.is_(None),
+        Message.key_id != OWN_ID,
+    )
+    session.execute(update(Message).where(waits).values(carrier_id=None), execution_options=UNSYNCHRONIZED)
 
 
-def release_claim(session: Executor, message: Message) -> bool:
-    """Let go of a row that was not tried."""
-    return _release(session, message, due=utcnow(), untried=1, error=message.error_code, lane=_home(message))
+def expire_stale(session: Session) -> bool:
+    """Close due rows whose validity has passed. Returns whether there are events for webhooks."""
+    now, has_events = utcnow(), False
+    for queue in _queues(session, LANES):
+        stale = and_(queue, Message.due_at <= now, Message.valid_until <= now)
+        closing = update(Message).where(stale).values(status=Status.EXPIRED, expired_at=now, due_at=None, claim=None)
+        for row in session.connection().execute(closing.returning(Message.id, Message.key_id)).all():
+            has_events = events.record(session, row.key_id, row.id, "message.expired") or has_events
+    return has_events
 
 
-def expire_stale(session: Session) -> int:
-    """Close unclaimed rows whose validity has passed; return how many."""
+def mend_clock(session: Session) -> int:
+    """Make rows due that are put off further than anything can be: the clock was set back. Returns how many."""
     now = utcnow()
-    stale = and_(Message.due_at.is_not(None), _is_due(now), Message.valid_until <= now)
-    closing = update(Message).where(stale).values(status="expired", expired_at=now, due_at=None, claim=None)
-    closed = session.connection().execute(closing.returning(Message.id, Message.key_id)).all()
-    for row in closed:
-        events.record(session, row.key_id, row.id, "message.expired")
-    return len(closed)
+    late = [and_(queue, Message.due_at > now + HORIZON) for queue in _queues(session, LANES)]
+    return sum(
+        execute_dml(session, update(Message).where(rows).values(due_at=now).execution_options(**UNSYNCHRONIZED))
+        for rows in late
+    )
 
 
 def waiting(session: Session) -> dict[str, int]:
-    """How many rows are due, by the channel's lane, parked ones included; counts stop at 1,000."""
-    counts = {}
+    """How many rows are due in each lane, deferred ones included; counts stop at MOST_COUNTED."""
+    now, counts = utcnow(), {}
     for lane in LANES:
-        due = (
-            select(Message.id).where(Message.lane.in_(parts(session, lane)), _is_due(utcnow())).limit(1_000).subquery()
-        )
-        counts[lane] = session.scalar(select(func.count()).select_from(due)) or 0
+        due = [
+            select(Message.id).where(queue, Message.due_at <= now).limit(MOST_COUNTED).subquery()
+            for queue in _queues(session, (lane,))
+        ]
+        found = sum(session.scalar(select(func.count()).select_from(rows)) or 0 for rows in due)
+        counts[lane] = min(found, MOST_COUNTED)
     return counts
 
 
-def parts(session: Session, lane: str) -> list[str]:
-    """A channel's lane with the lanes in which its messages are parked."""
-    ids = session.scalars(select(Carrier.id)).all()
-    return [lane, *(lane_of(lane, carrier_id) for carrier_id in (SANDBOX_ID, *ids))]
+def oldest_due(session: Session, lane: str) -> datetime | None:
+    """Since when the row of a lane that has waited longest is due; None when nothing waits."""
+    times = [
+        session.scalar(select(func.min(Message.due_at)).where(queue, Message.priority == priority))
+        for queue in _queues(session, (lane,))
+        for priority in PRIORITIES
+    ]
+    return min((at for at in times if at is not None), default=None)
 
 
-def has_due(session: Session, lane: str) -> bool:
-    """Whether anything is due in exactly this lane."""
-    now = utcnow()
-    told = {"in_lane": lane, "now": now, "horizon": now + HORIZON}
-    return session.connection().execute(HAS_DUE, told).first() is not None
+def has_due(session: Session, lane: str, carrier_id: int | None = None, priorities: Sequence[int] = PRIORITIES) -> bool:
+    """Whether anything is due in a lane for any carrier, or with `carrier_id` for that one alone."""
+    params: dict[str, Any] = {"in_lane": lane, "now": utcnow()}
+    if carrier_id is not None:
+        params["for_carrier"] = carrier_id
+    statement = HAS_DUE if carrier_id is None else HAS_DUE_DEFERRED
+    run = session.connection().execute
+    return any(run(statement, params | {"at_priority": priority}).first() is not None for priority in priorities)
 
 
 def backoff(attempts: int) -> timedelta:
     """1 s, 2 s, 4 s … 300 s, with up to a fifth of jitter on top."""
-    seconds = min(2.0 ** (attempts - 1), LONGEST_BACKOFF.total_seconds())
+    seconds = min(2.0 ** min(attempts - 1, 30), LONGEST_BACKOFF.total_seconds())
     return timedelta(seconds=seconds * (1 + random.random() / 5))  # noqa: S311  spreading, not secrecy
 
 
@@ -249,8 +295,9 @@ def _row(caller: Caller, draft: Draft, now: datetime) -> dict[str, Any]:
         "body": draft.body,
         "encoding": size.encoding,
         "segments": size.segments,
-        "status": "queued",
-        "lane": lane_of(draft.channel, SANDBOX_ID) if caller.mode == "test" else draft.channel,
+        "status": Status.QUEUED,
+        "lane": draft.channel,
+        "carrier_id": SANDBOX_ID if caller.mode == KeyMode.TEST else None,
         "priority": PRIORITY[draft.kind],
         "due_at": now,
         "valid_until": now + VALIDITY[draft.kind],
@@ -258,36 +305,23 @@ def _row(caller: Caller, draft: Draft, now: datetime) -> dict[str, Any]:
     }
 
 
-def _home(message: Message) -> str:
-    """Where a message waits after a try: for any carrier again, but for the sandbox's own and for trials of one."""
-    stays = message.lane == lane_of(base(message.lane), SANDBOX_ID) or message.key_id == OWN_ID
-    return message.lane if stays else base(message.lane)
+def _queues(session: Session, lanes: Sequence[str]) -> list[ColumnElement[bool]]:
+    """Conditions that name every waiting row of some lanes, each served by one index."""
+    ids = [SANDBOX_ID, *session.scalars(select(Carrier.id))]
+    rows = and_(Message.lane.in_(lanes), Message.priority.in_(PRIORITIES), Message.due_at.is_not(None))
+    return [and_(_ANY_CARRIER, rows), and_(Message.carrier_id.in_(ids), rows)]
 
 
-def _is_due(now: datetime) -> ColumnElement[bool]:
-    """Past `due_at`, or so far ahead of it that the clock must have been set back."""
-    return or_(Message.due_at <= now, Message.due_at > now + HORIZON)
-
-
-def _release(session: Executor, message: Message, **told: Any) -> bool:
-    """Write the outcome down and let go of the row, if the claim is still held."""
-    values = {
-        "row_id": message.id,
-        "token": message.claim,
-        "due": told.get("due"),
-        "error": told.get("error"),
-        "untried": told.get("untried", 0),
-        "unknown": told.get("unknown", 0),
-        "new_lane": told.get("lane"),
-        **{f"new_{name}": told.get(name) for name in _OUTCOME},
+def _params(release: Release) -> dict[str, Any]:
+    return {
+        "row_id": release.message.id,
+        "token": release.message.claim,
+        "new_due_at": release.due_at,
+        "new_error_code": release.error_code,
+        "new_lane": release.lane,
+        "new_carrier_id": release.carrier_id,
+        "new_priority": release.priority,
+        "untried": 0 if release.was_tried else 1,
+        "unknown": 1 if release.is_unknown else 0,
+        **{f"new_{name}": getattr(release, name) for name in _KEPT},
     }
-    held = bool(execute_dml(session, RELEASE, values))
-    if held and "status" in told:
-        _tell(session, message, told)
-    return held
-
-
-def _tell(session: Executor, message: Message, told: dict[str, Any]) -> None:
-    """One event for each step that the row has just made."""
-    steps = ("sent",) if "sent_at" in told and told["status"] != "sent" else ()
-    events.record(session, message.key_id, message.id, *(f"message.{step}" for step in (*steps, told["status"])))

@@ -218,7 +218,10 @@ def route_alerts(session: Session) -> list[Alert]:
     found = []
     for lane in outbox.LANES:
         stranded = select(Message.id).where(
-            Message.lane == lane, Message.due_at.is_not(None), Message.error_code == "no_route"
+            Message.lane == lane,
+            Message.carrier_id.is_(None),
+            Message.due_at.is_not(None),
+            Message.error_code == "no_route",
         )
         count = session.scalar(select(func.count()).select_from(stranded.limit(MOST_STRANDED).subquery())) or 0
         if count:
@@ -239,11 +242,5 @@ def operators() -> dict[str, str]:
 
 
 def _oldest(session: Session, lane: str, now: datetime) -> timedelta | None:
-    """How long the oldest message has been due. One query a priority, so that ix_messages_due answers it."""
-    times = [
-        session.scalar(select(func.min(Message.due_at)).where(Message.lane == part, Message.priority == priority))
-        for part in outbox.parts(session, lane)
-        for priority in outbox.PRIORITY.values()
-    ]
-    oldest = min((at for at in times if at is not None), default=now)
-    return max(now - oldest, timedelta(0))
+    """How long the oldest message has been due."""
+    return max(now - (outbox.oldest_due(session, lane) or now), timedelta(0))

@@ -15,7 +15,6 @@ from dashboard.gateway import workers
 from dashboard.gateway.api_keys import keys
 from dashboard.gateway.limits import rate_limit, rejections
 from dashboard.gateway.limits.rate_limit import WindowState
-from dashboard.gateway.messages import outbox
 from dashboard.gateway.otp.verify import MAX_ATTEMPTS
 from dashboard.models.api_keys import ApiKey
 from dashboard.models.limits import LimitRejection
@@ -137,7 +136,7 @@ def _on_its_way(session: Session, event: Event, otp: Otp) -> Cause | None:
     message = otp.message
     if message.status not in ("queued", "sending"):
         return None
-    if not workers.alive(session).get(outbox.base(message.lane)):
+    if not workers.alive(session).get(message.lane):
         return Cause("workers_gone", event)
     if message.error_code and message.due_at and message.due_at > utcnow():
         return Cause("carrier_busy", event, {"reason": message.error_code, "again": message.due_at})

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from functools import partial
@@ -99,9 +99,9 @@ def send_all(session: Session, asked: Sequence[SendRequest]) -> list[Sent | Exce
     return by_turns(asked, lambda one: one.pair, partial(_send_turn, session))
 
 
-def void(session: Executor, message: Message) -> None:
-    """Kill the code of a message that its carrier refused; it no longer counts against the limits."""
-    session.execute(update(Otp).where(Otp.message_id == message.id).values(void_at=utcnow(), counted=False))
+def void(session: Executor, message_ids: Collection[int]) -> None:
+    """Kill the codes of messages that never left; they no longer count against the limits."""
+    session.execute(update(Otp).where(Otp.message_id.in_(message_ids)).values(void_at=utcnow(), counted=False))
 
 
 def _send_turn(session: Session, turn: list[SendRequest]) -> list[Sent | Exception]:

@@ -34,14 +34,14 @@ class Explanation:
     is_served: bool
 
 
-def of(session: Session, trip: RoutingRequest) -> Explanation:
-    """What would become of a message. Carriers that share a place share the messages too."""
-    book = rules.read(session)
-    found = rules.rule_for(book, trip)
+def of(session: Session, request: RoutingRequest) -> Explanation:
+    """The route that a message would take. Carriers that share a place share the messages too."""
+    table = rules.read(session)
+    found = rules.rule_for(table, request)
     if found is None:
-        return Explanation(None, [], book.serves(trip.channel))
+        return Explanation(None, [], table.serves(request.channel))
     routes = dict(rules.rules(session)).get(found[0], [])
-    return Explanation(found[0], _ways(routes), book.serves(trip.channel))
+    return Explanation(found[0], _ways(routes), table.serves(request.channel))
 
 
 def _ways(routes: list[Route]) -> list[Candidate]:

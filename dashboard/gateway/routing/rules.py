@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime
 from random import Random
@@ -16,7 +16,6 @@ from dashboard.gateway.messages import outbox
 from dashboard.models.carriers import Carrier, Route
 from dashboard.providers import registry
 
-TRIES = 3  # with one carrier, before the next one is tried
 MOST_CHOICES = 10
 HEAVIEST = 100
 
@@ -43,7 +42,7 @@ class NewRouteTarget:
 
 @dataclass(frozen=True)
 class RouteTarget:
-    """A choice as the book has it."""
+    """A carrier in a rule, as last read."""
 
     carrier_id: int
     position: int
@@ -52,7 +51,7 @@ class RouteTarget:
 
 @dataclass(frozen=True)
 class CarrierSnapshot:
-    """A carrier as the book has it."""
+    """What routing must know of a carrier, as last read."""
 
     id: int
     name: str
@@ -75,72 +74,76 @@ class RoutingTable:
 
         Texts for real phones wait while their carrier is off: on the sandbox phone they would count as delivered.
         """
-        kinds = (registry.KINDS[known.kind] for known in self.carriers.values())
+        kinds = (registry.KINDS[carrier.kind] for carrier in self.carriers.values())
         return any(channel in kind.channels for kind in kinds)
 
 
 @dataclass(frozen=True)
 class RoutingRequest:
-    """What is to be sent, as far as its way depends on it."""
+    """What the choice of a route depends on."""
 
     channel: str
     phone: str
     key_id: str
-    attempts: int = 1
     seed: str = ""  # the message's id: its share by weight stays the same over retries
+    rounds: Mapping[int, int] = field(default_factory=dict)  # by carrier: how often it has had its tries in vain
+    refused_by: frozenset[int] = frozenset()  # carriers that are not to be asked again
 
 
 def read(session: Session) -> RoutingTable:
-    """The book as the database has it now."""
-    known = {
+    """The table as the database has it now."""
+    snapshots = {
         row.id: CarrierSnapshot(row.id, row.name, row.kind, row.version, row.enabled, row.down_since, row.down_until)
         for row in session.scalars(select(Carrier))
         if row.kind in registry.KINDS
     }
     rules: dict[Subject, list[RouteTarget]] = {}
     for route in session.scalars(select(Route).order_by(Route.position, Route.id)):
-        legs = rules.setdefault((route.channel, route.operator, route.key_id), [])
-        if route.carrier_id in known:  # of a kind that this version has
-            legs.append(RouteTarget(route.carrier_id, route.position, route.weight))
-    return RoutingTable(known, {subject: tuple(legs) for subject, legs in rules.items()})
+        targets = rules.setdefault((route.channel, route.operator, route.key_id), [])
+        if route.carrier_id in snapshots:  # of a kind that this version has
+            targets.append(RouteTarget(route.carrier_id, route.position, route.weight))
+    return RoutingTable(snapshots, {subject: tuple(targets) for subject, targets in rules.items()})
 
 
-def rule_for(book: RoutingTable, trip: RoutingRequest) -> tuple[Subject, tuple[RouteTarget, ...]] | None:
+def rule_for(table: RoutingTable, request: RoutingRequest) -> tuple[Subject, tuple[RouteTarget, ...]] | None:
     """The most specific rule that covers it: operator and key, key, operator, all."""
-    operator = trip.phone[4]
+    operator = request.phone[4]
     for subject in (
-        (trip.channel, operator, trip.key_id),
-        (trip.channel, None, trip.key_id),
-        (trip.channel, operator, None),
-        (trip.channel, None, None),
+        (request.channel, operator, request.key_id),
+        (request.channel, None, request.key_id),
+        (request.channel, operator, None),
+        (request.channel, None, None),
     ):
-        if subject in book.rules:
-            return subject, book.rules[subject]
+        if subject in table.rules:
+            return subject, table.rules[subject]
     return None
 
 
-def candidates(book: RoutingTable, trip: RoutingRequest) -> list[int]:
-    """The carriers of its rule, in the order in which this message would try them; switched-off ones left out."""
-    found = rule_for(book, trip)
-    legs = [leg for leg in found[1] if book.carriers[leg.carrier_id].enabled] if found else []
-    if len(legs) < 2:
-        return [leg.carrier_id for leg in legs]
-    dice = Random(trip.seed)  # noqa: S311  a share of traffic, not a secret
-    drawn = sorted(legs, key=lambda leg: (leg.position, -(dice.random() ** (1 / leg.weight))))
-    return [leg.carrier_id for leg in drawn]
-
-
-def choose(book: RoutingTable, trip: RoutingRequest, is_open: Callable[[int], bool]) -> int | None:
-    """The carrier for the next try; None when no route leads anywhere. `is_open` says which ones take anything.
-
-    The next open one serves when the first has not taken it in three tries; when none is open it waits for the first.
+def candidates(table: RoutingTable, request: RoutingRequest) -> list[int]:
+    """The carriers of its rule, in the order in which this message would try them; without those that are switched off
+    and those that refused it.
     """
-    if not book.serves(trip.channel):
+    found = rule_for(table, request)
+    targets = [target for target in found[1] if table.carriers[target.carrier_id].enabled] if found else []
+    targets = [target for target in targets if target.carrier_id not in request.refused_by]
+    if len(targets) < 2:
+        return [target.carrier_id for target in targets]
+    random = Random(request.seed)  # noqa: S311  a share of traffic, not a secret
+    drawn = sorted(targets, key=lambda target: (target.position, -(random.random() ** (1 / target.weight))))
+    return [target.carrier_id for target in drawn]
+
+
+def choose(table: RoutingTable, request: RoutingRequest, takers: Collection[int]) -> int | None:
+    """The carrier for the next try; None when no route leads anywhere. `takers` are those that take anything now.
+
+    Of these the first in order that has failed in the fewest rounds; when there is none, it waits for the first.
+    """
+    if not table.serves(request.channel):
         return outbox.SANDBOX_ID
-    order = candidates(book, trip)
-    able = [carrier_id for carrier_id in order if is_open(carrier_id)]
+    order = candidates(table, request)
+    able = [carrier_id for carrier_id in order if carrier_id in takers]
     if able:
-        return able[max(trip.attempts - 1, 0) // TRIES % len(able)]
+        return min(able, key=lambda carrier_id: request.rounds.get(carrier_id, 0))
     return order[0] if order else None
 
 
@@ -159,7 +162,7 @@ def rules(session: Session) -> list[tuple[Subject, list[Route]]]:
 def set_rule(session: Session, subject: Subject, choices: Sequence[NewRouteTarget]) -> None:
     """Replace a rule; without choices it is removed. Raise InvalidRoute. The caller commits.
 
-    What is parked is routed anew, so that the rule holds for messages that wait already.
+    What is deferred is routed anew, so that the rule holds for messages that wait already.
     """
     lock(session, "carriers")
     channel, operator, key_id = subject

@@ -29,8 +29,7 @@ def send(session: Session, keyring: Keyring, carrier: Carrier, phone: str) -> tu
     else:
         text = TEXT.format(name=carrier.name)
         reference = outbox.submit(session, caller, Draft("message", channel, phone, text, text))[1]
-    lane = outbox.lane_of(channel, carrier.id)
-    session.connection().execute(update(Message).where(Message.uuid == reference).values(lane=lane))
+    session.connection().execute(update(Message).where(Message.uuid == reference).values(carrier_id=carrier.id))
     return reference, channel
 
 

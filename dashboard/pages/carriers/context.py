@@ -150,7 +150,7 @@ def _told(message: Message) -> dict[str, Any]:
         "steps": status.steps(message),
         "setbacks": went_wrong,
         "again": again,
-        "has_worker": bool(workers.alive(session).get(outbox.base(message.lane))),
+        "has_worker": bool(workers.alive(session).get(message.lane)),
         "is_live": message.status in search.OPEN and utcnow() - message.created_at < WATCHED_FOR,
         "is_fixed": numbers.is_fixed(message.phone),
         "mark": htmx.mark([message.status, message.error_code, message.attempts, again, len(went_wrong)]),

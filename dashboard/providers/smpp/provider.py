@@ -50,7 +50,7 @@ class Smpp(Provider):
     def __init__(self, name: str, settings: SmppSettings, host: Host) -> None:
         self.name, self.settings, self.host = name, settings, host
         self._pipeline = Pipeline(name, settings, host)
-        self.capacity = self._pipeline.capacity
+        self.capacity, self.rate = self._pipeline.capacity, settings.rate
         self._state = OPENING
         self._has_slot = False
         self._failures = 0

@@ -75,7 +75,7 @@ def read(delivery: Delivery, now: datetime | None = None, rules: ReceiptRules = 
     """What a receipt says; None for a text from a phone, and for a receipt without any words.
 
     One whose state cannot be read is UNKNOWN, with its own words in `raw`. A text that reads like a receipt, and that
-    the SMSC does not mark as one, is `unmarked`: a phone may have written it.
+    the SMSC does not mark as one, is `is_unmarked`: a phone may have written it.
     """
     now = now or datetime.now(UTC)
     head = _head(delivery)
@@ -97,7 +97,7 @@ def read(delivery: Delivery, now: datetime | None = None, rules: ReceiptRules = 
         _at(words.get("done", ""), now, rules.zone),
         _error(delivery, words),
         raw=None if meaning else _raw(head),
-        unmarked=not marked,
+        is_unmarked=not marked,
     )
 
 

@@ -117,12 +117,11 @@ class Pipeline:
 
     def on_late_answer(self, token: tuple[Job, int], status: int, message_id: str) -> None:
         """It was taken after all: say so as a receipt would."""
-        outgoing = token[0].outgoing
+        job, outgoing = token[0], token[0].outgoing
         if status == command_status.OK:
             reference = self._note(outgoing, message_id)
-            said = Receipt(
-                (reference,), outgoing.phone, ReceiptState.SENT, None, datetime.now(UTC), message_id=outgoing.id
-            )
+            whole = outgoing.id if len(job.bodies) == 1 else None  # one part of a long text says nothing of the others
+            said = Receipt((reference,), outgoing.phone, ReceiptState.SENT, None, datetime.now(UTC), message_id=whole)
             self.inbox.add(said)
 
     def on_delivery(self, session: Session, pdu: Pdu) -> None:

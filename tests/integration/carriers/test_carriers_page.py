@@ -13,7 +13,6 @@ from dashboard.db import utcnow
 from dashboard.extensions import Services
 from dashboard.gateway.api_keys import keys
 from dashboard.gateway.carriers import carriers
-from dashboard.gateway.messages import outbox
 from dashboard.models.carriers import Carrier, CarrierConnection, CarrierMinute
 from dashboard.models.delivery import UnmatchedReceipt
 from dashboard.models.messages import Message
@@ -352,7 +351,7 @@ def test_a_trial_waits_for_this_carrier_alone(operator: Browser, page: str, serv
     assert "Chinqit Gateway" in shown
     assert keys.OWN_ID not in shown, "the gateway's own key has no page to link to"
     assert message.phone == "+22245112233"
-    assert message.lane == outbox.lane_of("sms", row(services).id)
+    assert (message.lane, message.carrier_id) == ("sms", row(services).id)
     assert message.uuid in str(answer.location)
     text = operator.get(str(answer.location)).text
     assert "chinqit worker sms" in text, "why it waits"

@@ -53,7 +53,7 @@ def carrier() -> Carrier:
 def desk(sessions: Sessions, settings: Settings, carrier: Carrier) -> WorkerContext:
     """Its carrier stands where the sandbox does: everything goes to it while no other is set up."""
     made = WorkerContext.open(sessions, settings)
-    made.lines.open[outbox.SANDBOX_ID] = Connection(outbox.SANDBOX_ID, carrier.name, 0, carrier)
+    made.connections.open[outbox.SANDBOX_ID] = Connection(outbox.SANDBOX_ID, carrier.name, 0, carrier)
     return made
 
 
@@ -220,19 +220,41 @@ def test_a_code_refused_by_whatsapp_is_void_and_not_counted(
         assert row.counted is False
 
 
-def test_a_code_refused_by_sms_still_counts(desk: WorkerContext, caller: Caller, carrier: Carrier) -> None:
+def test_a_code_that_its_carrier_refused_by_sms_does_not_count(desk: WorkerContext, caller: Caller, carrier: Carrier):
     carrier.act = raising(Refused("barred"))
     send_code(desk, caller)
     drain(desk)
     with desk.sessions() as session:
-        assert session.scalars(select(Otp.counted)).one() is True
+        row = session.scalars(select(Otp)).one()
+        assert (row.counted, row.void_at is not None) == (False, True)
+
+
+def test_a_code_in_doubt_counts_and_can_be_typed_in(desk: WorkerContext, caller: Caller, carrier: Carrier):
+    carrier.act = raising(OutcomeUnknown("no_answer"))
+    send_code(desk, caller)
+    drain(desk)
+    due_now(desk)
+    drain(desk)
+    assert status(desk)[0] == "failed"
+    with desk.sessions() as session:
+        row = session.scalars(select(Otp)).one()
+        assert (row.counted, row.void_at) == (True, None)
+
+
+def test_a_superseded_code_that_has_not_left_is_not_sent(desk: WorkerContext, caller: Caller, carrier: Carrier):
+    old, new = send_code(desk, caller), send_code(desk, caller)
+    drain(desk)
+    assert [outgoing.id for outgoing in carrier.taken] == [new]
+    with desk.sessions() as session:
+        row = session.scalars(select(Message).where(Message.uuid == old)).one()
+        assert (row.status, row.error_code) == ("expired", "superseded")
 
 
 def test_a_code_whose_secret_is_not_known_here_waits_for_one_who_knows_it(
     desk: WorkerContext, caller: Caller, carrier: Carrier
 ) -> None:
     send_code(desk, caller)
-    blind = WorkerContext(desk.sessions, Keyring({"other": b"x" * 32}), desk.lines)
+    blind = WorkerContext(desk.sessions, Keyring({"other": b"x" * 32}), desk.connections)
     drain(blind)
     assert carrier.taken == []
     assert waits(desk) > 0

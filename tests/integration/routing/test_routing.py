@@ -8,7 +8,8 @@ import pytest
 
 from dashboard.db import utcnow
 from dashboard.gateway.carriers import carriers
-from dashboard.gateway.delivery import attempts, worker
+from dashboard.gateway.delivery import attempts, settle, worker
+from dashboard.gateway.delivery.decisions import Defer
 from dashboard.gateway.messages import outbox
 from dashboard.gateway.routing import explain, rules
 from dashboard.gateway.routing.rules import InvalidRoute, NewRouteTarget, RoutingRequest
@@ -156,8 +157,8 @@ def test_what_waits_for_a_carrier_follows_a_new_rule(office: Office, first: Carr
     sent = office.submit(office.caller())
     with office.sessions() as session:
         row = outbox.claim(session, "sms", 1)[0]
-    office.write(lambda session: outbox.defer(session, row, alpha))
-    assert office.message(sent).lane == f"sms@{alpha}"
+    office.write(lambda session: settle.apply(session.connection(), [Defer(row, alpha, while_down=False)]))
+    assert office.message(sent).carrier_id == alpha
     rule(office, NewRouteTarget("beta", 0))
     office.drain(office.desk())
     assert (taken(first), taken(second)) == ([], [sent])

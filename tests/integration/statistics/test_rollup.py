@@ -18,6 +18,8 @@ from dashboard.db import Sessions, core_table, read_session, utcnow
 from dashboard.gateway.api_keys import authentication, keys
 from dashboard.gateway.api_keys.authentication import Caller
 from dashboard.gateway.api_keys.keys import NewKey
+from dashboard.gateway.delivery import settle
+from dashboard.gateway.delivery.decisions import Expire, Fail, MarkSent, RetryLater
 from dashboard.gateway.messages import outbox
 from dashboard.gateway.messages.outbox import Draft
 from dashboard.gateway.otp import send, verify
@@ -121,19 +123,19 @@ class History:
                 session.execute(update(Message).where(one).values(status="failed", error_code="undelivered"))
 
     def _sent(self, session: Any, message: Message) -> None:
-        outbox.mark_sent(session, message, "sandbox", Outcome("ref"))
+        settle.apply(session.connection(), [MarkSent(message, "sandbox", Outcome("ref"))])
 
     def _delivered(self, session: Any, message: Message) -> None:
-        outbox.mark_sent(session, message, "sandbox", Outcome("ref", delivered=True))
+        settle.apply(session.connection(), [MarkSent(message, "sandbox", Outcome("ref", delivered=True))])
 
     def _failed(self, session: Any, message: Message) -> None:
-        outbox.mark_failed(session, message, "sandbox", self.random.choice(("barred", "absent")))
+        settle.apply(session.connection(), [Fail(message, self.random.choice(("barred", "absent")), "sandbox")])
 
     def _expired(self, session: Any, message: Message) -> None:
-        outbox.mark_expired(session, message)
+        settle.apply(session.connection(), [Expire(message)])
 
     def _back(self, session: Any, message: Message) -> None:
-        outbox.retry_later(session, message, "busy", timedelta(0))
+        settle.apply(session.connection(), [RetryLater(message, timedelta(0), "busy")])
 
     def _move_back(self, row_id: int) -> None:
         """Into the last days, in hours of its own, past what is kept by the minute too."""

@@ -86,7 +86,7 @@ def test_a_receipt_that_the_smsc_does_not_mark_is_handed_over_as_such(
     wire: Wire, open_desk: OpenDesk, esm_class: int
 ) -> None:
     receipt = heard(wire, open_desk(wire.port), deliver(7, b"id:96157021 stat:DELIVRD", esm_class=esm_class))
-    assert (receipt.state, receipt.unmarked) == ("delivered", True)
+    assert (receipt.state, receipt.is_unmarked) == ("delivered", True)
 
 
 def test_a_date_is_read_in_the_zone_of_the_smsc(wire: Wire, open_desk: OpenDesk) -> None:

@@ -1,0 +1,48 @@
+"""Take due messages under a lease, with all that sending them takes."""
+
+from __future__ import annotations
+
+from collections.abc import Collection
+
+from sqlalchemy import select
+from sqlalchemy.orm import Session
+
+from dashboard.db import Sessions, read_session
+from dashboard.gateway.delivery import attempts
+from dashboard.gateway.delivery.decisions import Claimed
+from dashboard.gateway.messages import outbox
+from dashboard.gateway.otp import templates
+from dashboard.models.api_keys import ApiKey
+from dashboard.models.messages import Message
+from dashboard.vocabulary import Channel, Kind
+
+LARGEST_BATCH = 500
+
+
+def claim(
+    sessions: Sessions, lane: str, limit: int, *, carrier_id: int | None = None, retries: int | None = None
+) -> list[Claimed]:
+    """As `outbox.claim`; codes come with their rows, messages that were tried before with what was tried in vain."""
+    with sessions() as session:
+        messages = outbox.claim(session, lane, min(limit, LARGEST_BATCH), carrier_id=carrier_id, retries=retries)
+    codes = [message.id for message in messages if message.kind == Kind.OTP]
+    tried = [message.id for message in messages if message.attempts > 1]
+    if not codes and not tried:
+        return [Claimed(message) for message in messages]
+    with read_session(sessions) as session:
+        otps = templates.otps_of(session, codes)
+        histories = attempts.histories(session, tried)
+        fallbacks = _falling_back(session, messages)
+        session.expunge_all()
+    return [
+        Claimed(message, otps.get(message.id), histories.get(message.id, attempts.NONE), message.key_id in fallbacks)
+        for message in messages
+    ]
+
+
+def _falling_back(session: Session, messages: Collection[Message]) -> set[str]:
+    """The keys of these messages whose WhatsApp codes go by SMS when they cannot go by WhatsApp."""
+    keys = {message.key_id for message in messages if message.lane == Channel.WHATSAPP and message.kind == Kind.OTP}
+    if not keys:
+        return set()
+    return set(session.scalars(select(ApiKey.id).where(ApiKey.id.in_(keys), ApiKey.sms_fallback)))
