@@ -36,10 +36,16 @@ $(VENV)/.translated: $(wildcard dashboard/translations/*/LC_MESSAGES/*.po) | $(V
 	@$(BIN)/pybabel --quiet compile -d dashboard/translations
 	@touch $@
 
+# The texts of the documentation are prose: they are wrapped by hand.
+TEMPLATES := $(wildcard templates/*.html templates/*/*.html)
+BIOME := $(if $(wildcard $(BIN)/biome),$(BIN)/biome,: biome) # its wheel is for Linux on x86-64 alone; elsewhere CI looks
+
 check: dev
 	@$(BIN)/ruff check .
 	@$(BIN)/ruff format --check .
-	@$(BIN)/biome check --error-on-warnings >/dev/null 2>&1 || $(BIN)/biome check --error-on-warnings
+	@$(BIOME) check --error-on-warnings >/dev/null 2>&1 || $(BIOME) check --error-on-warnings
+	@$(BIN)/djlint --quiet --lint templates
+	@$(BIN)/djlint --quiet --check $(TEMPLATES)
 	@$(BIN)/mypy
 	@$(BIN)/lint-imports --no-cache >/dev/null || $(BIN)/lint-imports --no-cache
 
@@ -52,7 +58,8 @@ fuzz: dev
 format: dev
 	@$(BIN)/ruff check --fix .
 	@$(BIN)/ruff format .
-	@$(BIN)/biome check --write
+	@$(BIOME) check --write
+	@$(BIN)/djlint --quiet --reformat $(TEMPLATES)
 
 # Measures pages (on 10,000 and on 1,000,000 messages), the API, and delivery over SMPP; takes some minutes, on a machine
 # that does nothing else.

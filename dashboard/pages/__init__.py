@@ -33,6 +33,7 @@ from dashboard.pages import (
     webhooks,
     words,
 )
+from dashboard.pages.line_breaks import LineBreaks
 
 URL = "/dashboard"
 MENU = {"monitor": _l("Monitor"), "control": _l("Control"), "system": _l("System")}
@@ -95,6 +96,7 @@ def register(app: Flask) -> None:
     login.init_app(app)
     login.session_protection = None  # our own sessions are bound to their token
     app.jinja_env.trim_blocks = app.jinja_env.lstrip_blocks = True
+    app.jinja_env.add_extension(LineBreaks)
     app.jinja_env.globals.update(menu=menu, **htmx.GLOBALS, **preferences.GLOBALS, **words.GLOBALS)
     assets.register(app)
     app.register_error_handler(guard.CSRFError, errors.dead_form)
