@@ -36,9 +36,16 @@ $(VENV)/.developed: requirements-dev.txt $(VENV)/.installed
 	@$(PIP) install --no-compile --require-hashes -r requirements-dev.txt
 	@touch $@
 
+# The texts of the documentation are prose: they are wrapped by hand.
+TEMPLATES := $(wildcard templates/*.html templates/*/*.html)
+BIOME := $(if $(wildcard $(BIN)/biome),$(BIN)/biome,: biome) # its wheel is for Linux on x86-64 alone; elsewhere CI looks
+
 check: dev
 	@$(BIN)/ruff check .
 	@$(BIN)/ruff format --check .
+	@$(BIOME) check --error-on-warnings >/dev/null 2>&1 || $(BIOME) check --error-on-warnings
+	@$(BIN)/djlint --quiet --lint templates
+	@$(BIN)/djlint --quiet --check $(TEMPLATES)
 	@$(BIN)/mypy
 	@$(BIN)/lint-imports --no-cache >/dev/null || $(BIN)/lint-imports --no-cache
 	@$(BIN)/python -m tests.house
@@ -52,6 +59,8 @@ fuzz: dev
 format: dev
 	@$(BIN)/ruff check --fix .
 	@$(BIN)/ruff format .
+	@$(BIOME) check --write
+	@$(BIN)/djlint --quiet --reformat $(TEMPLATES)
 
 # Measures pages (on 10,000 and on 1,000,000 messages), the API, and delivery over SMPP; takes some minutes, on a machine
 # that does nothing else.

@@ -38,7 +38,7 @@ bp = Blueprint("lookup", __name__)
 def index() -> ResponseReturnValue:
     """The box, and under it what is known; that alone when HTMX asks."""
     context = _found(request.args.get("phone", "").strip()[:40])
-    template = "lookup/_story.html" if htmx.wants_fragment() else "lookup/index.html"
+    template = "diagnosis/_story.html" if htmx.wants_fragment() else "diagnosis/index.html"
     return render_template(template, **context)
 
 

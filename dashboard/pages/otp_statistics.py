@@ -57,7 +57,7 @@ def index() -> ResponseReturnValue:
     """The page; what depends on the filters alone when HTMX asks."""
     known = keys.listed(session)
     context = _statistics(_typed(known), known)
-    template = "otp_stats/_results.html" if htmx.wants_fragment() else "otp_stats/index.html"
+    template = "otp_statistics/_results.html" if htmx.wants_fragment() else "otp_statistics/index.html"
     return render_template(template, keys=known, **context)
 
 

@@ -73,7 +73,7 @@ def preview() -> ResponseReturnValue:
     """The phone and the measures for what is being written; nothing is saved."""
     subject, body, brand = _subject(), _body(), _brand()
     if htmx.wants_fragment():
-        return render_template("texts/_preview.html", **_preview(subject, body, brand))
+        return render_template("otp_templates/_preview.html", **_preview(subject, body, brand))
     return _page(subject, body, brand)
 
 
@@ -94,7 +94,7 @@ def save() -> ResponseReturnValue:
 def ask_restore(version: int) -> ResponseReturnValue:
     row = _version(version)
     subject = Subject(row.key, row.language)
-    return htmx.solo("texts/_restore.html", page_title=_("Texts of codes"), row=row, subject=subject)
+    return htmx.solo("otp_templates/_restore.html", page_title=_("Texts of codes"), row=row, subject=subject)
 
 
 @bp.post("/<int:version>/restore")
@@ -109,7 +109,7 @@ def restore(version: int) -> ResponseReturnValue:
 @bp.get("/reset")
 @access.needs("operator")
 def ask_reset() -> ResponseReturnValue:
-    return htmx.solo("texts/_restore.html", page_title=_("Texts of codes"), row=None, subject=_subject())
+    return htmx.solo("otp_templates/_restore.html", page_title=_("Texts of codes"), row=None, subject=_subject())
 
 
 @bp.post("/reset")
@@ -140,7 +140,7 @@ def _page(subject: Subject, body: str, brand: str, status: int = 200) -> Respons
         "refused": status == 422,
         "most": {"body": template_rules.LONGEST_BODY, "brand": template_rules.LONGEST_BRAND},
     }
-    return render_template("texts/index.html", **context, **_preview(subject, body, brand)), status
+    return render_template("otp_templates/index.html", **context, **_preview(subject, body, brand)), status
 
 
 def _preview(subject: Subject, body: str, brand: str) -> dict[str, Any]:

@@ -20,6 +20,7 @@ from dashboard.pages.messages import views as messages
 from dashboard.pages.routing import views as routes
 from dashboard.pages.ui import formats, labels
 from dashboard.pages.web import access, assets, errors, htmx, locale
+from dashboard.pages.web.line_breaks import LineBreaks
 from dashboard.pages.webhooks import views as webhooks
 
 URL = "/dashboard"
@@ -83,7 +84,9 @@ def register(app: Flask) -> None:
     login.init_app(app)
     login.session_protection = None  # our own sessions are bound to their token
     app.jinja_env.trim_blocks = app.jinja_env.lstrip_blocks = True
-    app.jinja_env.globals.update(asset=assets.asset, menu=menu, **htmx.GLOBALS, **locale.GLOBALS, **labels.GLOBALS)
+    app.jinja_env.add_extension(LineBreaks)
+    app.jinja_env.globals.update(menu=menu, **htmx.GLOBALS, **locale.GLOBALS, **labels.GLOBALS)
+    assets.register(app)
     app.register_error_handler(access.CSRFError, errors.dead_form)
     app.register_blueprint(bp)
     app.register_blueprint(docs.bp)

@@ -60,7 +60,9 @@ def send() -> ResponseReturnValue:
     if not errors:
         told = _("Sent to %(number)s", number=formats.phone(number))
         response = make_response(
-            htmx.done(told, url_for(".index"), fragment="sandbox/_phones.html", target="#phones", **_phones())
+            htmx.done(
+                told, url_for(".index"), part={"target": "phones", "template": "sandbox/_phones.html"}, **_phones()
+            )
         )
         response.headers["HX-Reswap"] = "none"  # the form stays as it is, for the next one
         return response
@@ -82,7 +84,9 @@ def clear() -> ResponseReturnValue:
     """Throw away the texts of one number or of all; their messages stay in the log."""
     count = services().sandbox_inbox.clear(_shown_number(request.form))
     told = ngettext("%(num)s text thrown away", "%(num)s texts thrown away", count)
-    return htmx.done(told, url_for(".index"), fragment="sandbox/_phones.html", target="#phones", **_phones())
+    return htmx.done(
+        told, url_for(".index"), part={"target": "phones", "template": "sandbox/_phones.html"}, **_phones()
+    )
 
 
 @bp.get("/number")

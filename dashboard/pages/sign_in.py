@@ -93,7 +93,7 @@ def make_owner(token: str) -> ResponseReturnValue:
 
 def _setup_form(token: str, values: dict[str, str], errors: dict[str, str], status: int = 200) -> ResponseReturnValue:
     context = {"token": token, "values": values, "errors": errors, "shortest": passwords.SHORTEST}
-    return render_template("auth/setup.html", **context), status
+    return render_template("sign_in/setup.html", **context), status
 
 
 def _keep_zone(zone: str, by: str) -> None:
@@ -104,7 +104,9 @@ def _keep_zone(zone: str, by: str) -> None:
 
 def _form(fault: str = "", status: int = 200) -> ResponseReturnValue:
     email = request.form.get("email", "")[:254]
-    return render_template("auth/sign_in.html", fault=fault, email=email, next=request.values.get("next", "")), status
+    return render_template(
+        "sign_in/sign_in.html", fault=fault, email=email, next=request.values.get("next", "")
+    ), status
 
 
 def _locked_out(seconds: int) -> ResponseReturnValue:
@@ -118,7 +120,7 @@ def _locked_out(seconds: int) -> ResponseReturnValue:
 
 
 def _dead_link() -> ResponseReturnValue:
-    return render_template("auth/dead_link.html", someone=users.any_exist(session)), 410
+    return render_template("sign_in/dead_link.html", someone=users.any_exist(session)), 410
 
 
 def _faults_of_name(name: str) -> dict[str, str]:

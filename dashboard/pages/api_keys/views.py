@@ -39,7 +39,7 @@ bp = Blueprint("keys", __name__)
 @bp.get("/")
 def index() -> ResponseReturnValue:
     """The list; the list alone when HTMX asks for it."""
-    template = "keys/_list.html" if htmx.wants_fragment() else "keys/index.html"
+    template = "api_keys/_list.html" if htmx.wants_fragment() else "api_keys/index.html"
     return render_template(template, **_listing())
 
 
@@ -47,7 +47,7 @@ def index() -> ResponseReturnValue:
 @access.needs("owner")
 def new() -> ResponseReturnValue:
     usual = MultiDict([("id", str(uuid.uuid4())), ("mode", "live"), *(("scopes", scope) for scope in USUAL_SCOPES)])
-    return htmx.solo("keys/_form.html", **_form(usual, {}))
+    return _solo("api_keys/_form.html", **_form(usual, {}))
 
 
 @bp.post("/new")
@@ -56,19 +56,19 @@ def create() -> ResponseReturnValue:
     """Make a key and show its secret. The form bears the key's id, so that a reload makes no second one."""
     form = _checked(KeyForm(request.form))
     if form.errors:
-        return htmx.solo("keys/_form.html", 422, **_form(request.form, form.errors))
+        return _solo("api_keys/_form.html", 422, **_form(request.form, form.errors))
     try:
         key, secret = keys.create(session, form.wanted, access.me())
     except AlreadyDone:
         return _shown_before()
     session.commit()
-    return htmx.solo("keys/_secret.html", **_secret(key, secret, _("Key created")))
+    return _solo("api_keys/_secret.html", **_secret(key, secret, _("Key created")))
 
 
 @bp.get("/<uuid:key_id>")
 def show(key_id: uuid.UUID) -> ResponseReturnValue:
     """One key: what it sends, who uses it, what it may do; that block alone when HTMX asks."""
-    template = "keys/_detail.html" if htmx.wants_fragment() else "keys/show.html"
+    template = "api_keys/_detail.html" if htmx.wants_fragment() else "api_keys/show.html"
     return render_template(template, **_detail(_key(key_id)))
 
 
@@ -76,7 +76,7 @@ def show(key_id: uuid.UUID) -> ResponseReturnValue:
 @access.needs("owner")
 def edit(key_id: uuid.UUID) -> ResponseReturnValue:
     key = _live_key(key_id)
-    return htmx.solo("keys/_form.html", key=key, **_form(_values_of(key), {}))
+    return _solo("api_keys/_form.html", key=key, **_form(_values_of(key), {}))
 
 
 @bp.post("/<uuid:key_id>/edit")
@@ -86,7 +86,7 @@ def change(key_id: uuid.UUID) -> ResponseReturnValue:
     key = _live_key(key_id)
     form = _checked(KeyForm(request.form, key))
     if form.errors:
-        return htmx.solo("keys/_form.html", 422, key=key, **_form(request.form, form.errors))
+        return _solo("api_keys/_form.html", 422, key=key, **_form(request.form, form.errors))
     keys.alter(session, key, form.wanted)
     session.commit()
     return htmx.done(_("Key changed"), url_for(".show", key_id=key.id), **_behind(key))
@@ -95,7 +95,7 @@ def change(key_id: uuid.UUID) -> ResponseReturnValue:
 @bp.get("/<uuid:key_id>/rotate")
 @access.needs("owner")
 def ask_rotate(key_id: uuid.UUID) -> ResponseReturnValue:
-    return htmx.solo("keys/_rotate.html", key=_live_key(key_id), graces=GRACES, usual=USUAL_GRACE)
+    return _solo("api_keys/_rotate.html", key=_live_key(key_id), graces=GRACES, usual=USUAL_GRACE)
 
 
 @bp.post("/<uuid:key_id>/rotate")
@@ -110,14 +110,14 @@ def rotate(key_id: uuid.UUID) -> ResponseReturnValue:
     except (AlreadyDone, KeyEnded):
         return _shown_before()
     session.commit()
-    return htmx.solo("keys/_secret.html", **_secret(key, secret, _("New secret created")))
+    return _solo("api_keys/_secret.html", **_secret(key, secret, _("New secret created")))
 
 
 @bp.get("/<uuid:key_id>/revoke")
 @access.needs("owner")
 def ask_revoke(key_id: uuid.UUID) -> ResponseReturnValue:
     key = _live_key(key_id)
-    return htmx.solo("keys/_revoke.html", key=key, errors={}, typed="", must_type=keys.used_lately(key))
+    return _solo("api_keys/_revoke.html", key=key, errors={}, typed="", must_type=keys.used_lately(key))
 
 
 @bp.post("/<uuid:key_id>/revoke")
@@ -128,7 +128,7 @@ def revoke(key_id: uuid.UUID) -> ResponseReturnValue:
     must_type = keys.used_lately(key)
     if must_type and typed != key.name:
         errors = {"name": _("This is not the key’s name. Type it as it is written above.")}
-        return htmx.solo("keys/_revoke.html", 422, key=key, errors=errors, typed=typed, must_type=True)
+        return _solo("api_keys/_revoke.html", 422, key=key, errors=errors, typed=typed, must_type=True)
     keys.revoke(session, key)
     session.commit()
     return htmx.done(_("Key %(name)s revoked", name=key.name), url_for(".index"), **_behind(key))
@@ -190,8 +190,8 @@ def _behind(key: ApiKey) -> dict[str, Any]:
     """What of the page behind a dialog has changed: the list, or the key's own page."""
     here = urlsplit(request.headers.get("HX-Current-URL", "")).path
     if here == url_for(".show", key_id=key.id):
-        return {"part": {"target": "key", "template": "keys/_detail.html"}, **_detail(key)}
-    return {"part": {"target": "keys", "template": "keys/_list.html"}, **_listing()}
+        return {"part": {"target": "key", "template": "api_keys/_detail.html"}, **_detail(key)}
+    return {"part": {"target": "keys", "template": "api_keys/_list.html"}, **_listing()}
 
 
 def _listing() -> dict[str, Any]:
@@ -283,3 +283,7 @@ def _live_key(key_id: uuid.UUID) -> ApiKey:
 def _number(name: str) -> int:
     given = request.form.get(name, "")
     return int(given) if given.isascii() and given.isdigit() and len(given) < 10 else 0
+
+
+def _solo(fragment: str, status: int = 200, **context: Any) -> ResponseReturnValue:
+    return htmx.solo(fragment, status, page_title=_("API keys"), **context)

@@ -118,7 +118,7 @@ def reset() -> ResponseReturnValue:
     told = ngettext("%(num)s code no longer counts", "%(num)s codes no longer count", count)
     usage = {"typed": {"phone": subject["phone"], "key": subject["key"].id if subject["key"] else ""}}
     back = url_for(".index", phone=subject["phone"], key=usage["typed"]["key"])
-    return htmx.done(told, back, fragment="limits/_usage.html", target="#usage", **_usage(usage["typed"]))
+    return htmx.done(told, back, part={"target": "usage", "template": "limits/_usage.html"}, **_usage(usage["typed"]))
 
 
 def _not_yet(form: OverrideForm, row: LimitOverride | None) -> ResponseReturnValue | None:
@@ -154,7 +154,9 @@ def _done(message: str) -> ResponseReturnValue:
     if htmx.wants_fragment() and asking.path != url_for(".index") and access.is_local(elsewhere):
         flash(message)
         return "", 200, {"HX-Redirect": elsewhere}
-    return htmx.done(message, url_for(".index"), fragment="limits/_list.html", target="#limits", **_listing())
+    return htmx.done(
+        message, url_for(".index"), part={"target": "limits", "template": "limits/_list.html"}, **_listing()
+    )
 
 
 def _listing() -> dict[str, Any]:

@@ -126,7 +126,9 @@ def remove() -> ResponseReturnValue:
     subject, _routes = _asked()
     routing.set_rule(session, subject, [])
     session.commit()
-    return htmx.done(_("Rule removed"), url_for(".index"), fragment="routes/_rules.html", target="#rules", **_listing())
+    return htmx.done(
+        _("Rule removed"), url_for(".index"), part={"target": "rules", "template": "routes/_rules.html"}, **_listing()
+    )
 
 
 @bp.post("/fallback")
@@ -139,7 +141,7 @@ def fall_back() -> ResponseReturnValue:
     key.sms_fallback = request.form.get("on") == "1"
     session.commit()
     told = _("Codes of %(name)s fall back to SMS") if key.sms_fallback else _("Codes of %(name)s stay on WhatsApp")
-    shown = {"fragment": "routes/_fallback.html", "target": "#fallback", **_fallbacks()}
+    shown = {"part": {"target": "fallback", "template": "routes/_fallback.html"}, **_fallbacks()}
     return htmx.done(told % {"name": key.name}, url_for(".index"), **shown)
 
 

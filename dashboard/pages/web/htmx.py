@@ -39,7 +39,7 @@ def done(message: str, url: str, **changed: object) -> ResponseReturnValue:
     if not wants_fragment():
         flash(message)
         return redirect(url, 303)
-    response = make_response(render_template("_done.html", message=message, **changed))
+    response = make_response(render_template("_changed.html", message=message, **changed))
     response.headers["HX-Trigger"] = "close-dialog"
     return response
 

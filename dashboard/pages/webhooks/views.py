@@ -79,7 +79,7 @@ def show(webhook_id: uuid.UUID) -> ResponseReturnValue:
 @access.needs("owner")
 def new() -> ResponseReturnValue:
     usual = MultiDict([("id", str(uuid.uuid4())), *(("events", kind) for kind in events.KINDS)])
-    return htmx.solo("webhooks/_form.html", **_form(usual, {}))
+    return _solo("webhooks/_form.html", **_form(usual, {}))
 
 
 @bp.post("/new")
@@ -91,7 +91,7 @@ def create() -> ResponseReturnValue:
     if key is None or key.revoked_at is not None:
         form.errors["key"] = _("Choose the key whose events it is to hear.")
     if form.errors or key is None:
-        return htmx.solo("webhooks/_form.html", 422, **_form(request.form, form.errors))
+        return _solo("webhooks/_form.html", 422, **_form(request.form, form.errors))
     wanted = NewEndpoint(key.id, form.url, form.events, form.description, form.id)
     try:
         endpoint, secret = endpoints.create(session, _box(), wanted, _me())
@@ -99,11 +99,11 @@ def create() -> ResponseReturnValue:
         return _shown_before()
     except TooManyEndpoints:
         errors = {"key": _("This key has %(most)d webhooks already. Delete one first.", most=endpoints.MOST_ENDPOINTS)}
-        return htmx.solo("webhooks/_form.html", 422, **_form(request.form, errors))
+        return _solo("webhooks/_form.html", 422, **_form(request.form, errors))
     session.commit()
     events.wait_until_known()
     title = _("Webhook created")
-    return htmx.solo("webhooks/_secret.html", made=endpoint, secret=secret, title=title, **_list_part())
+    return _solo("webhooks/_secret.html", made=endpoint, secret=secret, title=title, **_list_part())
 
 
 @bp.get("/<uuid:webhook_id>/edit")
@@ -111,7 +111,7 @@ def create() -> ResponseReturnValue:
 def edit(webhook_id: uuid.UUID) -> ResponseReturnValue:
     webhook = _find(webhook_id)
     held = [("url", webhook.url), ("description", webhook.description), *(("events", kind) for kind in webhook.events)]
-    return htmx.solo("webhooks/_form.html", **_form(MultiDict(held), {}, webhook))
+    return _solo("webhooks/_form.html", **_form(MultiDict(held), {}, webhook))
 
 
 @bp.post("/<uuid:webhook_id>/edit")
@@ -119,7 +119,7 @@ def edit(webhook_id: uuid.UUID) -> ResponseReturnValue:
 def change(webhook_id: uuid.UUID) -> ResponseReturnValue:
     webhook, form = _find(webhook_id), EndpointForm(request.form)
     if form.errors:
-        return htmx.solo("webhooks/_form.html", 422, **_form(request.form, form.errors, webhook))
+        return _solo("webhooks/_form.html", 422, **_form(request.form, form.errors, webhook))
     webhook.url, webhook.description, webhook.events = form.url, form.description, list(form.events)
     session.commit()
     events.wait_until_known()
@@ -129,7 +129,7 @@ def change(webhook_id: uuid.UUID) -> ResponseReturnValue:
 @bp.get("/<uuid:webhook_id>/rotate")
 @access.needs("owner")
 def ask_rotate(webhook_id: uuid.UUID) -> ResponseReturnValue:
-    return htmx.solo("webhooks/_rotate.html", webhook=_find(webhook_id))
+    return _solo("webhooks/_rotate.html", webhook=_find(webhook_id))
 
 
 @bp.post("/<uuid:webhook_id>/rotate")
@@ -143,14 +143,14 @@ def rotate(webhook_id: uuid.UUID) -> ResponseReturnValue:
         return _shown_before()
     session.commit()
     title = _("New secret created")
-    return htmx.solo("webhooks/_secret.html", made=webhook, secret=secret, title=title, **_detail_part(webhook))
+    return _solo("webhooks/_secret.html", made=webhook, secret=secret, title=title, **_detail_part(webhook))
 
 
 @bp.get("/<uuid:webhook_id>/disable")
 @access.needs("owner")
 def ask_disable(webhook_id: uuid.UUID) -> ResponseReturnValue:
     webhook = _find(webhook_id)
-    return htmx.solo("webhooks/_disable.html", webhook=webhook, backlog=endpoints.backlog(session, webhook))
+    return _solo("webhooks/_disable.html", webhook=webhook, backlog=endpoints.backlog(session, webhook))
 
 
 @bp.post("/<uuid:webhook_id>/disable")
@@ -174,7 +174,7 @@ def enable(webhook_id: uuid.UUID) -> ResponseReturnValue:
 @bp.get("/<uuid:webhook_id>/delete")
 @access.needs("owner")
 def ask_delete(webhook_id: uuid.UUID) -> ResponseReturnValue:
-    return htmx.solo("webhooks/_delete.html", webhook=_find(webhook_id))
+    return _solo("webhooks/_delete.html", webhook=_find(webhook_id))
 
 
 @bp.post("/<uuid:webhook_id>/delete")
@@ -203,7 +203,7 @@ def ask_replay(webhook_id: uuid.UUID) -> ResponseReturnValue:
     webhook, now = _on(webhook_id), utcnow()
     since = min(webhook.failing_since or now, now - timedelta(days=1))
     usual = {"since": _typed(since), "until": _typed(now + timedelta(minutes=1))}
-    return htmx.solo("webhooks/_replay.html", webhook=webhook, values=usual, errors={}, choices=ONLY)
+    return _solo("webhooks/_replay.html", webhook=webhook, values=usual, errors={}, choices=ONLY)
 
 
 @bp.post("/<uuid:webhook_id>/replay")
@@ -222,7 +222,7 @@ def replay(webhook_id: uuid.UUID) -> ResponseReturnValue:
     if since is None or until is None or since >= until:
         fault = {"since": _("Enter two times, the earlier one first.")}
         context = {"webhook": webhook, "values": request.form, "errors": fault, "choices": ONLY}
-        return htmx.solo("webhooks/_replay.html", 422, **context)
+        return _solo("webhooks/_replay.html", 422, **context)
     count = endpoints.replay_period(session, webhook, since, until, only)
     return _sent(webhook, _("Events to be sent again: %(count)d", count=count))
 
@@ -388,3 +388,7 @@ def _box() -> Any:
 def _me() -> str:
     person = access.visitor()
     return person.email if person else ""
+
+
+def _solo(fragment: str, status: int = 200, **context: Any) -> ResponseReturnValue:
+    return htmx.solo(fragment, status, page_title=_("Webhooks"), **context)

@@ -14,6 +14,7 @@ from sqlalchemy.exc import OperationalError
 from werkzeug.test import TestResponse
 
 from dashboard.pages.registry import PAGES
+from dashboard.pages.web.assets import SHEETS
 from dashboard.resources import ROOT
 from tests.support.dashboard_client import PARTIAL, Browser
 
@@ -116,14 +117,51 @@ def test_static_files_are_asked_for_by_content_and_kept_for_good(owner: Browser)
 
 
 def test_another_hash_is_not_kept(owner: Browser) -> None:
-    for url in ("/static/site.css", "/static/site.css?v=0000000000"):
-        assert "immutable" not in fetch(owner, url).headers.get("Cache-Control", "")
+    for url in (
+        "/static/icons.svg",
+        "/static/icons.svg?v=0000000000",
+        "/static/css/site.css?v=0000000000",
+        "/static/js/0000000000/main.js",
+    ):
+        answer = fetch(owner, url)
+        assert answer.status_code == 200
+        assert "immutable" not in answer.headers.get("Cache-Control", "")
+    assert fetch(owner, "/static/css/nothing.css?v=1").status_code == 404
+    assert fetch(owner, "/static/js/0000000000/nothing.js").status_code == 404
     assert fetch(owner, "/static/nothing.css?v=1").status_code == 404
 
 
-def test_the_style_sheet_asks_for_fonts_by_their_content() -> None:
-    sheet = (ROOT / "static" / "site.css").read_text()
-    named = re.findall(r'url\("([^"?]+)\?v=([0-9a-f]+)"\)', sheet)
+def test_a_sheet_that_a_browser_has_is_not_sent_again(owner: Browser) -> None:
+    sheet = fetch(owner, "/static/css/site.css")
+    assert sheet.content_type == "text/css; charset=utf-8"
+    again = owner.get("/static/css/site.css", headers={"If-None-Match": sheet.headers["ETag"]})
+    assert (again.status_code, again.get_data()) == (304, b"")
+
+
+def test_every_part_of_the_style_sheets_is_served() -> None:
+    css = ROOT / "static" / "css"
+    served = [path for patterns in SHEETS.values() for pattern in patterns for path in css.glob(pattern)]
+    assert sorted(served) == sorted(css.rglob("*.css"))
+
+
+def test_pages_ask_early_for_all_that_the_main_module_imports(owner: Browser) -> None:
+    def imported(name: str) -> set[str]:
+        found = set(
+            re.findall(r'from "\./(\w+)\.js"|import "\./(\w+)\.js"', (ROOT / f"static/js/{name}.js").read_text())
+        )
+        names = {one or other for one, other in found}
+        return names.union(*map(imported, names))
+
+    page = owner.get("/dashboard/keys/").text
+    early = re.findall(r'rel="modulepreload" href="/static/js/(\w+)/(\w+)\.js"', page)
+    assert {name for _version, name in early} == imported("main")
+    (version,) = {version for version, _name in early}
+    assert f'<script type="module" src="/static/js/{version}/main.js">' in page, "as they are named by an import in it"
+
+
+def test_the_style_sheets_ask_for_fonts_by_their_content() -> None:
+    sheet = (ROOT / "static" / "css" / "base.css").read_text()
+    named = re.findall(r'url\("\.\./([^"?]+)\?v=([0-9a-f]+)"\)', sheet)
     assert len(named) == sheet.count("url(") == 5
     for name, given in named:
         assert hashlib.sha256((ROOT / "static" / name).read_bytes()).hexdigest()[:10] == given
@@ -134,6 +172,9 @@ def test_every_icon_that_is_named_exists() -> None:
     named = {page.icon for page in PAGES}
     for path in (ROOT / "templates").rglob("*.html"):
         named |= set(re.findall(r'icon\("([a-z0-9-]+)"', path.read_text()))
+        buttons = r"\b(?:dialog_link|dialog_icon|post_button)\(.*?\)\s*\}\}"
+        for call in re.findall(buttons, path.read_text(), re.DOTALL):
+            named |= set(re.findall(r', "([a-z0-9-]+)"(?:,\s*"[\w ]+")?\s*\)\s*\}\}$', call))
     assert named - drawn == set()
 
 
