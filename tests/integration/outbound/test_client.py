@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import gzip
+import inspect
 import logging
 import threading
 import time
@@ -14,15 +15,21 @@ from email.utils import format_datetime
 import pytest
 
 from dashboard.providers.base import NotSent, OutcomeUnknown
-from dashboard.providers.web import MOST_ANSWER, Call, Guard, Pause, Web
+from dashboard.providers.web import MOST_ANSWER, TIMEOUT, Call, Guard, Pause, Web
 from tests.support.fake_carrier import Carrier, answers
 
 OPEN = Guard(allow_http=True, allow_private=True)
 QUICK = 1.0
+SOON = 10.0  # what these servers do lasts for thirty seconds
 
 
 @pytest.fixture
-def web(open_web: Callable[..., Web]):
+def web(open_web: Callable[..., Web]) -> Web:
+    return open_web(OPEN)
+
+
+@pytest.fixture
+def hasty(open_web: Callable[..., Web]) -> Web:
     return open_web(OPEN, timeout=QUICK)
 
 
@@ -61,37 +68,37 @@ def test_a_reset_before_the_request_was_read_is_never_repeated_by_the_client(web
     assert carrier.connections == 1
 
 
-def test_a_server_that_hangs_is_left_at_the_time_out(web, carrier) -> None:
+def test_a_server_that_hangs_is_left_at_the_time_out(hasty: Web, carrier: Carrier) -> None:
     carrier.plays(lambda wire: wire.hang())
     started = time.monotonic()
     with pytest.raises(OutcomeUnknown, match="no_answer"):
-        web.send(post(carrier))
-    assert QUICK <= time.monotonic() - started < QUICK + 2
+        hasty.send(post(carrier))
+    assert QUICK <= time.monotonic() - started < SOON
 
 
-def test_a_byte_at_a_time_does_not_outlive_the_time_out(web, carrier) -> None:
+def test_a_byte_at_a_time_does_not_outlive_the_time_out(hasty: Web, carrier: Carrier) -> None:
     carrier.plays(lambda wire: wire.dribble(b"HTTP/1.1 200 OK\r\nContent-Length: 2\r\n\r\n{}" * 9, 0.1))
     started = time.monotonic()
     with pytest.raises(OutcomeUnknown, match="no_answer"):
-        web.send(post(carrier))
-    assert time.monotonic() - started < QUICK + 2
+        hasty.send(post(carrier))
+    assert time.monotonic() - started < SOON
 
 
-def test_a_body_a_byte_at_a_time_is_cut_and_the_status_kept(web, carrier) -> None:
+def test_a_body_a_byte_at_a_time_is_cut_and_the_status_kept(hasty: Web, carrier: Carrier) -> None:
     def slow(wire) -> None:
-        wire.raw(b"HTTP/1.1 202 OK\r\nContent-Length: 100\r\n\r\n")
-        wire.dribble(b"x" * 100, 0.1)
+        wire.raw(b"HTTP/1.1 202 OK\r\nContent-Length: 300\r\n\r\n")
+        wire.dribble(b"x" * 300, 0.1)
 
     carrier.plays(slow)
     started = time.monotonic()
-    answer = web.send(post(carrier))
+    answer = hasty.send(post(carrier))
     assert (answer.status, answer.whole) == (202, False)
-    assert time.monotonic() - started < QUICK + 2
+    assert time.monotonic() - started < SOON
 
 
-def test_endless_interim_answers_end_with_the_clock(web, carrier) -> None:
+def test_endless_interim_answers_end_with_the_clock(hasty: Web, carrier: Carrier) -> None:
     def interim(wire) -> None:
-        for _ in range(100):
+        for _ in range(600):
             wire.raw(b"HTTP/1.1 102 Processing\r\n\r\n")
             if wire.closing.wait(0.05):
                 return
@@ -99,17 +106,15 @@ def test_endless_interim_answers_end_with_the_clock(web, carrier) -> None:
     carrier.plays(interim)
     started = time.monotonic()
     with pytest.raises(OutcomeUnknown):
-        web.send(post(carrier))
-    assert time.monotonic() - started < QUICK + 2
+        hasty.send(post(carrier))
+    assert time.monotonic() - started < SOON
 
 
 @pytest.mark.timeout(30)
-def test_ten_seconds_in_all_by_default(carrier, open_web: Callable[..., Web]) -> None:
-    carrier.plays(lambda wire: wire.dribble(b"HTTP/1.1 200 OK\r\n" * 9, 1))
-    started = time.monotonic()
-    with pytest.raises(OutcomeUnknown):
-        open_web(OPEN).send(post(carrier))
-    assert 9.9 < time.monotonic() - started < 11
+def test_ten_seconds_in_all_by_default() -> None:
+    """What a time-out does is shown above, with shorter ones."""
+    assert TIMEOUT == 10
+    assert inspect.signature(Web).parameters["timeout"].default == TIMEOUT
 
 
 def test_a_huge_answer_is_cut(web, carrier) -> None:

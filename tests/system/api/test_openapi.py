@@ -70,7 +70,7 @@ def shown_codes(described: dict[str, Any]) -> set[str]:
 
 def codes_in_code() -> set[str]:
     """The codes of all refusals that the API and what it calls can make."""
-    files = [*(ROOT / "dashboard" / "api").glob("*.py"), *(ROOT / "dashboard" / "gateway").glob("*.py")]
+    files = [*(ROOT / "dashboard" / "api").rglob("*.py"), *(ROOT / "dashboard" / "gateway").rglob("*.py")]
     return {code for file in files for code in refused_in(ast.parse(file.read_text()))}
 
 

@@ -18,6 +18,12 @@ POSTS = ("/messages/send", "/otp/send", "/otp/verify")
 LIMIT = 32 * 1024
 
 
+@pytest.fixture(scope="module")
+def stack(sqlite_stack: Stack) -> Stack:
+    """Nothing here depends on the database."""
+    return sqlite_stack
+
+
 @pytest.mark.parametrize("path", ["/nope", "/message", "/messages/send/", "/otp", "/otp/send/x", "/%00", "/%ff", "/é"])
 @pytest.mark.parametrize("method", ["GET", "POST", "DELETE"])
 def test_an_unknown_path_is_404_in_the_shape(stack: Stack, method: str, path: str) -> None:

@@ -159,32 +159,6 @@ def test_scopes(stack: Stack, shop: Shop, receiver: Receiver, path: str) -> None
 
 
 @pytest.mark.parametrize(
-    ("fields", "path", "code"),
-    [
-        ({}, ["url"], "required"),
-        ({"url": 5}, ["url"], "invalid_type"),
-        ({"url": "ftp://example.org"}, ["url"], "url_format"),
-        ({"url": "https://me:secret@example.org/"}, ["url"], "url_format"),
-        ({"url": "https://"}, ["url"], "url_format"),
-        ({"url": "https://example.org/" + "a" * 2_000}, ["url"], "url_format"),
-        ({"url": "https://xn--/"}, ["url"], "url_format"),
-        ({"url": "https://ex..ample.org/"}, ["url"], "url_format"),
-        ({"url": f"https://{'a' * 64}.org/"}, ["url"], "url_format"),
-        ({"url": "https://example.org:99999/"}, ["url"], "url_format"),
-        ({"url": "https://example.org:0/"}, ["url"], "url_format"),
-        ({"url": "https://example.org", "events": []}, ["events"], "blank"),
-        ({"url": "https://example.org", "events": ["otp.sent"]}, ["events", "0"], "invalid_choice"),
-        ({"url": "https://example.org", "description": "a" * 81}, ["description"], "too_long"),
-    ],
-)
-def test_what_breaks_a_rule_is_refused(shop: Shop, fields: dict[str, object], path: list[str], code: str) -> None:
-    answer = shop.client.post("/webhooks", **fields)
-    refused(answer, 400, code)
-    assert answer.json()["errors"][0]["path"] == path
-    assert shop.call("GET", "/webhooks")["webhooks"] == []
-
-
-@pytest.mark.parametrize(
     "fields", [{}, {"eventId": "evt_x", "since": "2026-01-01T00:00:00Z"}, {"since": "yesterday"}, {"since": 5}]
 )
 def test_a_replay_names_one_event_or_a_period(
