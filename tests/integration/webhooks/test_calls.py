@@ -23,8 +23,6 @@ from tests.support.stack import until
 from tests.support.webhook_endpoints import Office
 from tests.support.webhook_receiver import Answer
 
-pytestmark = pytest.mark.long
-
 
 def test_a_call_is_signed_as_the_library_demands(office: Office, path: str) -> None:
     _, secret = office.listen(path)

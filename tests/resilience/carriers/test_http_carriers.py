@@ -25,7 +25,7 @@ from tests.support.phones import new_phone
 from tests.support.stack import Client, Stack, until
 
 ONE_DATABASE = pytest.mark.parametrize("database", ["sqlite"], indirect=True)  # test_smsc.py has the other
-pytestmark = [pytest.mark.chaos, pytest.mark.timeout(180), pytest.mark.usefixtures("healed"), ONE_DATABASE]
+pytestmark = [pytest.mark.timeout(180), pytest.mark.usefixtures("healed"), ONE_DATABASE]
 SECONDS_TO_NOTICE = 5.0
 
 

@@ -20,7 +20,7 @@ from tests.support.smpp.smsc import Smsc
 from tests.support.stack import Stack, digits, until
 
 ONE_DATABASE = pytest.mark.parametrize("database", ["postgresql"], indirect=True)  # test_carriers.py has the other
-pytestmark = [pytest.mark.chaos, pytest.mark.timeout(240), ONE_DATABASE]
+pytestmark = [pytest.mark.timeout(240), ONE_DATABASE]
 CHINQIT = Path(sys.executable).with_name("chinqit")
 
 

@@ -18,7 +18,7 @@ import redis
 from tests.support.phones import new_phone
 from tests.support.stack import Client, Stack, other_than, until
 
-pytestmark = [pytest.mark.chaos, pytest.mark.timeout(240), pytest.mark.usefixtures("healed")]
+pytestmark = [pytest.mark.timeout(240), pytest.mark.usefixtures("healed")]
 PARTS = set(Stack.NAMES)
 
 

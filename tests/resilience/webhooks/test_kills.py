@@ -15,7 +15,7 @@ from tests.support.stack import Stack, until
 from tests.support.webhook_endpoints import make_shop
 from tests.support.webhook_receiver import Answer, Receiver
 
-pytestmark = [pytest.mark.chaos, pytest.mark.usefixtures("healed")]
+pytestmark = pytest.mark.usefixtures("healed")
 
 MESSAGES = 60
 KILLS = 4

@@ -18,8 +18,6 @@ from dashboard.settings import ROOT, Settings, prepare_home
 from tests.fuzz.generated import fuzz
 from tests.support.stack import Client, Stack
 
-pytestmark = pytest.mark.long
-
 # What refuses, and which of its arguments is the code.
 REFUSING = {
     "problem": 1,

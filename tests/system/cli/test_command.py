@@ -22,7 +22,7 @@ from dashboard.cli import main
 from tests.support.processes import Done, run_forked
 from tests.support.stack import KEPT, free_port, until
 
-pytestmark = [pytest.mark.long, pytest.mark.timeout(180)]
+pytestmark = pytest.mark.timeout(180)
 COMMAND = Path(sys.executable).with_name("chinqit")
 START_SECONDS = 60
 DEAD_PORT = "1"

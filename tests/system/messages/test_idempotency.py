@@ -156,7 +156,6 @@ def test_a_call_that_comes_again_costs_nothing_of_the_daily_cap(client: Client, 
 
 
 @PATHS
-@pytest.mark.chaos
 def test_a_hundred_at_once_make_one_message_and_get_equal_answers(client: Client, phone: str, path: str) -> None:
     name, body = new_name(), BODIES[path](phone)
     with ThreadPoolExecutor(100) as pool:
@@ -167,7 +166,6 @@ def test_a_hundred_at_once_make_one_message_and_get_equal_answers(client: Client
     assert rows(client, phone) == 1
 
 
-@pytest.mark.chaos
 def test_many_names_from_many_callers_at_once_make_one_message_each(client: Client) -> None:
     """Groups of two processes meet the same names in different orders."""
     names = [(new_name(), new_phone()) for _ in range(40)]

@@ -19,7 +19,7 @@ from tests.support.stack import Stack, until
 from tests.support.webhook_endpoints import Shop
 from tests.support.webhook_receiver import Answer, Got, Receiver
 
-pytestmark = [pytest.mark.chaos, pytest.mark.timeout(240)]
+pytestmark = pytest.mark.timeout(240)
 
 MESSAGES = 2
 LATE = timedelta(seconds=20)  # of whoever looks, on a busy machine

@@ -16,8 +16,6 @@ from tests.support.smpp.host import Desk
 from tests.support.smpp.smsc import Smsc
 from tests.support.stack import until
 
-pytestmark = pytest.mark.long
-
 REBOUND = 10  # seconds
 
 

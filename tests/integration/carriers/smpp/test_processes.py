@@ -19,8 +19,6 @@ from tests.support.processes import FORKSERVER
 from tests.support.smpp.smsc import PASSWORD, Smsc
 from tests.support.stack import until
 
-pytestmark = pytest.mark.long
-
 
 @pytest.fixture(scope="module")
 def smsc(smsc_script: Path, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Smsc]:
