@@ -11,6 +11,7 @@ from sqlalchemy import select, update
 
 from dashboard.db import Sessions, utcnow
 from dashboard.gateway import carriers, delivery, keys, otp, outbox
+from dashboard.gateway.codes import Keyring
 from dashboard.gateway.delivery import Desk
 from dashboard.gateway.keys import Caller, NewKey
 from dashboard.gateway.outbox import Draft
@@ -89,7 +90,7 @@ class Office:
 
     def send_code(self, caller: Caller, channel: str = "sms", phone: str = PHONE) -> str:
         with self.sessions.begin() as session:
-            keyring = delivery.Keyring.of(self.settings)
+            keyring = Keyring.of(self.settings)
             return otp.send(session, keyring, caller, otp.Order(phone, channel))[0]
 
     def drain(self, desk: Desk, lane: str = "sms") -> int:

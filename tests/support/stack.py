@@ -234,7 +234,7 @@ class Client(ApiClient):
                 otp.expires_at -= timedelta(seconds=601)
 
 
-def until(probe: Callable[[], T], seconds: float, story: Callable[[], str] = lambda: "it never happened") -> T:
+def until(probe: Callable[[], T | None], seconds: float, story: Callable[[], str] = lambda: "it never happened") -> T:
     """Ask until the answer is true; fail with the story when it takes much longer than `seconds`.
 
     A test of a deadline looks at the clock by itself.

@@ -13,7 +13,7 @@ from dashboard.gateway import courier, keys, outbox, webhook_queue, webhooks
 from dashboard.gateway.courier import Satchel
 from dashboard.gateway.keys import Caller
 from dashboard.gateway.webhook_queue import Turn
-from dashboard.models import WebhookAttempt, WebhookDelivery, WebhookEndpoint, WebhookEvent
+from dashboard.models import Message, WebhookAttempt, WebhookDelivery, WebhookEndpoint, WebhookEvent
 from dashboard.providers.base import Outcome
 from dashboard.settings import Settings
 from tests.support.stack import Client, Stack
@@ -39,14 +39,14 @@ class Office:
         self.sessions.kw["bind"].dispose()  # whoever remembers that nobody listened
         return found, secret
 
-    def message(self, phone: str = "+22238089336") -> outbox.Message:
+    def message(self, phone: str = "+22238089336") -> Message:
         """A message that a worker has claimed."""
         with self.sessions.begin() as session:
             outbox.submit(session, self.caller, outbox.Draft("message", "sms", phone, "Bonjour", "Bonjour"))
         with self.sessions() as session:
             return outbox.claim(session, "sms", 1)[0]
 
-    def deliver(self, message: outbox.Message | None = None) -> outbox.Message:
+    def deliver(self, message: Message | None = None) -> Message:
         """Let a message arrive: it is sent and delivered."""
         found = message or self.message()
         with self.sessions.begin() as session:

@@ -15,6 +15,7 @@ from dashboard.db import Sessions, utcnow
 from dashboard.gateway import passwords, people
 from dashboard.gateway.people import BadCredentials, DeadLink, InvalidPerson, LockedOut, NewPerson
 from dashboard.models import SetupLink, SignInFailure, User, UserSession
+from tests.support.present import present
 
 EMAIL = "mariem@example.mr"
 PASSWORD = "Thé à la menthe"
@@ -140,7 +141,7 @@ def begin(sessions: Sessions, user_id: int) -> str:
 def test_a_session_is_known_by_its_token_alone(sessions: Sessions, mariem: int) -> None:
     token = begin(sessions, mariem)
     with sessions() as session:
-        assert people.session_of(session, token).user.email == EMAIL
+        assert present(people.session_of(session, token)).user.email == EMAIL
         row = session.scalars(select(UserSession)).one()
         assert row.digest == hashlib.sha256(token.encode()).hexdigest()
         assert len(token) >= 43

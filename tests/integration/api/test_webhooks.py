@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 import pytest
 
 from tests.support.api_client import ApiClient
@@ -27,9 +29,7 @@ from tests.support.error_shape import refused
         ({"url": "https://example.org", "description": "a" * 81}, ["description"], "too_long"),
     ],
 )
-def test_what_breaks_a_rule_is_refused(
-    client: ApiClient, fields: dict[str, object], path: list[str], code: str
-) -> None:
+def test_what_breaks_a_rule_is_refused(client: ApiClient, fields: dict[str, Any], path: list[str], code: str) -> None:
     answer = client.post("/webhooks", **fields)
     refused(answer, 400, code)
     assert answer.json()["errors"][0]["path"] == path

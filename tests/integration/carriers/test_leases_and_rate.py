@@ -73,7 +73,7 @@ class Clock:
 
 def test_alone_a_process_keeps_the_rate_to_the_microsecond(monkeypatch: pytest.MonkeyPatch) -> None:
     clock, ours = Clock(monkeypatch), sharing.Local()
-    moments = []
+    moments: list[float] = []
     while len(moments) < 50:
         found = ours.permits(50, 1)
         moments += [clock.now] * found.granted

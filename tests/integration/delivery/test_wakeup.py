@@ -10,6 +10,7 @@ import socket
 import time
 import zlib
 from pathlib import Path
+from typing import Any
 
 import pytest
 from rq import Queue
@@ -35,7 +36,7 @@ def test_a_ring_leaves_one_job_that_says_its_lane_and_nothing_else(empty_valkey:
     until(lambda: len(queue(empty_valkey)) == 1, 5)
     job = queue(empty_valkey).jobs[0]
     assert (job.func_name, list(job.args), job.kwargs) == (bell.JOB, ["sms"], {})
-    raw = sharing.connect(empty_valkey).hgetall(f"rq:job:{job.id}")
+    raw: dict[Any, Any] = sharing.connect(empty_valkey).hgetall(f"rq:job:{job.id}")
     assert json.loads(zlib.decompress(raw[b"data"])) == [bell.JOB, None, ["sms"], {}]
     assert raw[b"description"] == b"drain sms"
 

@@ -15,6 +15,7 @@ from dashboard.gateway.keys import Caller, NewKey
 from dashboard.gateway.limits import RateLimited, Standing, Wanted
 from dashboard.models import Otp
 from dashboard.models.limits import UNLIMITED
+from tests.support.present import present
 
 PHONE = "+22238089336"
 RING = Keyring({"a": b"s" * 32})
@@ -62,7 +63,7 @@ def test_a_void_code_gives_its_place_back(sessions: Sessions, caller: Caller) ->
         send(sessions, caller)
     with sessions.begin() as session:
         newest = session.scalars(select(Otp).order_by(Otp.id.desc())).first()
-        otp.void(session, newest.message)
+        otp.void(session, present(newest).message)
     assert [send(sessions, caller), send(sessions, caller)] == [True, False]
 
 

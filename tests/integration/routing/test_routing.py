@@ -11,7 +11,7 @@ from dashboard.gateway import carriers, delivery, forecast, outbox, receipts, ro
 from dashboard.gateway.handset import Handset
 from dashboard.gateway.routing import Choice, InvalidRoute, Trip
 from dashboard.providers.forms import InvalidSettings
-from tests.support.fake_carrier import Carrier, answers
+from tests.support.fake_carrier import Carrier, answers, late
 from tests.support.http_carriers import Office, fails, taken
 
 MATTEL, MAURITEL = "+22233000001", "+22244000001"
@@ -129,7 +129,7 @@ def test_one_carrier_that_hangs_does_not_hold_another_up(office: Office, first: 
     office.add("alpha", first, parallel="2")
     office.add("beta", second)
     rule(office, Choice("beta", 0), operator="3")
-    first.plays(lambda wire: wire.closing.wait(2) or wire.answer(200, b'{"id": "late"}'))
+    first.plays(late(2, answers(200, b'{"id": "late"}')))
     caller = office.caller()
     for _ in range(60):
         office.submit(caller, MAURITEL)

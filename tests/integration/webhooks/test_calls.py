@@ -18,6 +18,7 @@ from dashboard.db import utcnow
 from dashboard.gateway import courier, webhook_queue, webhooks
 from dashboard.gateway.courier import Crew
 from dashboard.gateway.webhook_queue import WAITS
+from dashboard.models import WebhookEndpoint
 from dashboard.providers.web import Guard, Web
 from tests.support.stack import until
 from tests.support.webhook_endpoints import Office
@@ -332,7 +333,8 @@ def test_a_slow_endpoint_holds_up_itself_alone(office: Office, path: str) -> Non
         office.deliver()
     began = time.monotonic()
     crew.wake()
-    quick = until(lambda: len(got := office.receiver.got(f"{path}-quick")) == 10 and got, 3)
+    until(lambda: len(office.receiver.got(f"{path}-quick")) == 10, 3)
+    quick = office.receiver.got(f"{path}-quick")
     assert quick[-1].at - began < 3
     for _ in range(5):
         crew.wake()
@@ -349,7 +351,7 @@ def test_endpoints_that_hang_do_not_take_all_places(office: Office, path: str) -
     with office.sessions.begin() as session:
         for number in range(courier.MOST_FAILING + 5):
             wanted = webhooks.Wanted(office.caller.id, office.receiver.url(path), id=f"hung-{number}")
-            endpoint = webhooks.WebhookEndpoint(
+            endpoint = WebhookEndpoint(
                 id=wanted.id, key_id=wanted.key_id, url=wanted.url, events=["message.sent"], failing_since=utcnow()
             )
             session.add(endpoint)

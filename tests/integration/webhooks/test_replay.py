@@ -10,7 +10,7 @@ from sqlalchemy import func, select, update
 from dashboard.db import utcnow
 from dashboard.gateway import webhook_queue, webhooks
 from dashboard.gateway.webhooks import AlreadyDone, EndpointOff, EventNotFound, TooManyEndpoints
-from dashboard.models import WebhookAttempt, WebhookDelivery, WebhookEvent
+from dashboard.models import WebhookAttempt, WebhookDelivery, WebhookEvent, WebhookSecret
 from tests.support.webhook_endpoints import Office
 from tests.support.webhook_receiver import Answer
 
@@ -122,7 +122,7 @@ def test_a_removed_endpoint_is_gone_with_its_secrets(office: Office, path: str) 
     assert office.receiver.got(path) == []
     with office.sessions() as session:
         assert webhooks.listed(session) == []
-        assert session.scalar(select(func.count()).select_from(webhooks.WebhookSecret)) == 0
+        assert session.scalar(select(func.count()).select_from(WebhookSecret)) == 0
         with pytest.raises(webhooks.EndpointNotFound):
             webhooks.find(session, endpoint_id)
 

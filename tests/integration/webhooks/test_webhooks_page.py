@@ -11,8 +11,9 @@ import pytest
 from flask import Flask
 from standardwebhooks import Webhook
 
+from dashboard.db import utcnow
 from dashboard.extensions import Services
-from dashboard.gateway import courier, events, preferences, webhook_queue, webhooks
+from dashboard.gateway import events, preferences, webhook_queue, webhooks
 from dashboard.gateway.courier import Satchel
 from dashboard.gateway.preferences import Preferences
 from dashboard.gateway.webhook_queue import Errand, Told
@@ -50,13 +51,13 @@ def fail_once(services: Services, answer: str, status: int = 500) -> None:
     with services.sessions.begin() as session:
         errand = webhook_queue.take(session, turn)
         assert isinstance(errand, Errand)
-        told = Told(errand_time(), courier.timedelta(milliseconds=84), status, "refused", answer)
+        told = Told(errand_time(), timedelta(milliseconds=84), status, "refused", answer)
         webhook_queue.settle(session, turn, errand, told)
         webhook_queue.let_go(session, turn)
 
 
 def errand_time() -> Any:
-    return courier.utcnow()
+    return utcnow()
 
 
 def test_a_secret_is_shown_once_and_is_the_one_that_signs(

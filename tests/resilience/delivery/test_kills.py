@@ -61,6 +61,10 @@ class Traffic:
         """How often each accepted text is on its phone."""
         return self.client.stack.copies(self.accepted)
 
+    def arrive(self, within: float) -> None:
+        """Wait until nothing is missing."""
+        until(lambda: not self.missing(), within, lambda: f"missing: {self.missing()}")
+
     def missing(self) -> list[str]:
         return [phone for phone, count in self.copies().items() if count == 0]
 
@@ -254,5 +258,5 @@ def test_a_worker_told_to_stop_puts_its_rows_back(stack: Stack) -> None:
 def test_after_all_the_kills_nothing_is_missing_and_doubles_are_few(ledger: Ledger) -> None:
     """Last, so that the leases of the killed have ended meanwhile."""
     for flowed in ledger.flowed:
-        until(lambda flowed=flowed: not flowed.missing(), 45, lambda flowed=flowed: f"missing: {flowed.missing()}")
+        flowed.arrive(45)
     assert sum(flowed.doubles() for flowed in ledger.flowed) <= ledger.kills

@@ -7,6 +7,7 @@ import re
 import socket
 import uuid
 from collections.abc import Iterator
+from typing import Any
 
 import httpx
 import pytest
@@ -116,7 +117,7 @@ def test_a_413_needs_a_key(stack: Stack, phone: str) -> None:
 def answers(client: Client, phone: str, headers: dict[str, str]) -> list[httpx.Response]:
     """One answer of every kind that is quickly had."""
 
-    def ask(path: str, **more: object) -> httpx.Response:
+    def ask(path: str, **more: Any) -> httpx.Response:
         return client.stack.call("POST", path, headers=headers, **more)
 
     body = {"phoneNumber": phone, "message": "Bonjour", "otp": "123456"}

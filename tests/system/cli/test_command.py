@@ -11,6 +11,7 @@ import sys
 import time
 from collections.abc import Iterator
 from contextlib import suppress
+from functools import partial
 from pathlib import Path
 
 import click
@@ -126,11 +127,16 @@ def test_one_command_serves_and_ends_with_no_process_left(run: Run) -> None:
     assert {path.name for path in run.home.parent.iterdir()} == {run.home.name, run.printed.name}
 
 
+def another(run: Run, part: str, before: set[int]) -> set[int]:
+    """Processes that run a part now and did not before."""
+    return set(run.processes(part)) - before
+
+
 def test_what_dies_is_started_again(running: Run) -> None:
     for part in ("valkey", "gunicorn", "jobs.worker sms", "jobs.relay"):
         before = set(running.processes(part))
         os.kill(min(before), signal.SIGKILL)
-        until(lambda part=part, before=before: set(running.processes(part)) - before, 20, running.told)
+        until(partial(another, running, part, before), 20, running.told)
     until(running.ready, 30, running.told)
 
 

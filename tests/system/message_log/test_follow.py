@@ -41,20 +41,20 @@ def get(client: Client, path: str) -> httpx.Response:
 def sent(client: Client, phone: str, message: str = "Bonjour") -> str:
     answer = client.send(phone, message)
     assert answer.status_code == 200, answer.text
-    return answer.json()["messageId"]
+    return str(answer.json()["messageId"])
 
 
 def settled(client: Client, message_id: str) -> dict[str, Any]:
     """What is told of a message once it has come to its end."""
 
     def ended() -> dict[str, Any] | None:
-        body = get(client, f"/messages/{message_id}").json()
+        body: dict[str, Any] = get(client, f"/messages/{message_id}").json()
         return body if body["status"] in ("delivered", "failed") else None
 
     return until(ended, 15, lambda: get(client, f"/messages/{message_id}").text)
 
 
-def listed(client: Client, **asked: object) -> list[str]:
+def listed(client: Client, **asked: Any) -> list[str]:
     """The ids of one page."""
     answer = client.stack.http.get("/messages", params=asked, headers={"X-API-Key": client.key})
     assert answer.status_code == 200, answer.text

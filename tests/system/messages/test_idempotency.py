@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import random
 from collections import Counter
+from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
 from datetime import timedelta
 from typing import Any
@@ -21,7 +22,7 @@ from tests.support.error_shape import failure, refused
 from tests.support.phones import new_phone
 from tests.support.stack import Client, digits
 
-BODIES = {
+BODIES: dict[str, Callable[[str], dict[str, Any]]] = {
     "/messages/send": lambda phone: {"phoneNumber": phone, "message": "Bonjour"},
     "/api/v2/notify": lambda phone: {"phoneNumber": phone, "message": "Bonjour"},
     "/messages/batch": lambda phone: {"messages": [{"phoneNumber": phone, "message": "Bonjour"}, {}]},
@@ -82,7 +83,7 @@ def test_the_same_json_in_another_order_is_the_same_body(client: Client, phone: 
 
 @pytest.mark.parametrize("name", ["", "é", "a" * 256, "a\tb", "clé"])
 def test_a_name_is_1_to_255_printable_ascii_characters(client: Client, phone: str, name: str) -> None:
-    raw = [("X-API-Key", client.key), ("Idempotency-Key", name.encode("utf-8"))]
+    raw = [(b"X-API-Key", client.key.encode()), (b"Idempotency-Key", name.encode("utf-8"))]
     body = {"phoneNumber": phone, "message": "Bonjour"}
     answer = client.stack.http.post("/messages/send", json=body, headers=raw)
     assert refused(answer, 400, "idempotency_key")["path"] == ["Idempotency-Key"]

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import uuid
+from typing import Any
 
 import pytest
 
@@ -15,11 +16,12 @@ HASH = "FA+9qCX9VSu"
 EXHAUSTED = "Maximum verification attempts exceeded"
 
 
-def wrong(client: Client, phone: str, code: str, **more: str) -> dict[str, object]:
+def wrong(client: Client, phone: str, code: str, **more: str) -> dict[str, Any]:
     """The whole answer to a wrong code."""
     answer = client.verify(phone, other_than(code), **more)
     assert answer.status_code == 400
-    return answer.json()
+    told: dict[str, Any] = answer.json()
+    return told
 
 
 def received(client: Client, phone: str, **order: str) -> str:

@@ -30,7 +30,11 @@ SHOWN = {
 
 
 def arrived(receiver: Receiver, path: str, count: int, within: float = 15) -> list[Got]:
-    return until(lambda: len(got := receiver.got(path)) >= count and got, within, lambda: f"{receiver.got(path)}")
+    def whole() -> list[Got] | None:
+        got = receiver.got(path)
+        return got if len(got) >= count else None
+
+    return until(whole, within, lambda: f"{receiver.got(path)}")
 
 
 def test_the_life_of_a_webhook(shop: Shop, receiver: Receiver, path: str) -> None:

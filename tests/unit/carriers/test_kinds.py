@@ -6,7 +6,8 @@ from typing import Any
 
 import pytest
 
-from dashboard.providers import KINDS, InvalidSettings, build, describe, revise, shown
+from dashboard.providers import KINDS, build, describe, revise, shown
+from dashboard.providers.forms import InvalidSettings
 
 SAMPLES = {
     "smpp": {"host": "smsc.operator.test", "system_id": "gateway", "password": "secret-password", "rate": "50"},

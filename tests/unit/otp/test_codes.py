@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections import Counter
 from dataclasses import replace
 from pathlib import Path
+from typing import Any
 
 import pytest
 
@@ -16,7 +17,7 @@ from dashboard.settings import Settings, prepare_home
 UUID = "550e8400-e29b-41d4-a716-446655440000"
 
 
-def row(**more: object) -> Otp:
+def row(**more: Any) -> Otp:
     fields = {"nonce": b"n" * 16, "kid": "a", "phone": "+22238089336", "channel": "sms"} | more
     return Otp(**fields)
 
@@ -41,7 +42,7 @@ def test_the_same_row_gives_the_same_six_digits() -> None:
 @pytest.mark.parametrize(
     "change", [{"nonce": b"m" * 16}, {"kid": "b"}, {"phone": "+22238089337"}, {"channel": "whatsapp"}], ids=str
 )
-def test_whatever_differs_gives_another_code(change: dict[str, object]) -> None:
+def test_whatever_differs_gives_another_code(change: dict[str, Any]) -> None:
     assert RING.derive(row(**change), UUID) != RING.derive(row(), UUID)
 
 

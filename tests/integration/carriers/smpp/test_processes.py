@@ -6,15 +6,15 @@ import datetime as dt
 import multiprocessing
 import signal
 import time
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from pathlib import Path
 
 import pytest
 
-from dashboard import bell
+from dashboard.gateway import sharing
 from dashboard.gateway.sharing import Sharing
 from dashboard.providers import build
-from dashboard.providers.base import Outgoing
+from dashboard.providers.base import Outgoing, Receipt, Result
 from tests.support.processes import FORKSERVER
 from tests.support.smpp.smsc import PASSWORD, Smsc
 from tests.support.stack import until
@@ -52,19 +52,19 @@ def senders(smsc: Smsc) -> set[int]:
 
 
 class Host(Sharing):
-    def store(self, _receipts) -> None:
+    def store(self, _receipts: Sequence[Receipt]) -> None:
         return
 
 
 def work(valkey: str, port: int, rate: float, number: int) -> None:
     """A worker that keeps its carrier full while it has a bind, and closes it on SIGTERM."""
     settings = {"host": "127.0.0.1", "port": port, "system_id": "test", "password": PASSWORD}
-    provider = build("smpp", settings | {"rate": rate, "binds": 2}, "c", Host(bell.connect(valkey), "c"))
+    provider = build("smpp", settings | {"rate": rate, "binds": 2}, "c", Host(sharing.connect(valkey), "c"))
     over = []
     signal.signal(signal.SIGTERM, lambda *_: over.append(True))
     held, count = 0, 0
 
-    def tell(_outgoing, _result) -> None:
+    def tell(_outgoing: Outgoing, _result: Result) -> None:
         nonlocal held
         held -= 1
 

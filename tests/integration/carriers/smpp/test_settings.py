@@ -7,7 +7,8 @@ from typing import Any
 
 import pytest
 
-from dashboard.providers import InvalidSettings, build
+from dashboard.providers import build
+from dashboard.providers.forms import InvalidSettings
 from tests.support.smpp.host import Desk
 from tests.support.smpp.smsc import Smsc
 

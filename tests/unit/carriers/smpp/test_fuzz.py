@@ -7,7 +7,7 @@ import struct
 import tracemalloc
 
 from dashboard.providers.smpp import pdus, receipts
-from dashboard.providers.smpp.pdus import Malformed, OutOfStep, Reader
+from dashboard.providers.smpp.pdus import Malformed, OutOfStep, Pdu, Reader
 from tests.support.smpp.wire import ANSWER, DELIVER, SUBMIT, deliver, packet
 
 INPUTS = 20_000
@@ -54,7 +54,7 @@ def feed(reader: Reader, data: bytes, dice: random.Random) -> int:
     return count
 
 
-def examine(pdu) -> None:
+def examine(pdu: Pdu) -> None:
     pdus.message_id(pdu.body)
     if pdu.command in (DELIVER, pdus.DATA_SM):
         try:
