@@ -115,7 +115,6 @@ def test_callers_of_a_hung_whatsapp_get_their_answer_and_texts_keep_their_pace(
     first.plays(lambda wire: wire.hang())
     until(lambda: len(_lines(stack)) == 3, SECONDS_TO_NOTICE)
     client = stack.client()
-    usual = _p95(client)
 
     def call(_: int) -> tuple[int, float]:
         start = time.monotonic()
@@ -124,11 +123,11 @@ def test_callers_of_a_hung_whatsapp_get_their_answer_and_texts_keep_their_pace(
     with ThreadPoolExecutor(50) as pool:
         callers = pool.map(call, range(50))
         until(lambda: _codes_of(stack, client) == 50, 10)  # all have called and wait
-        during = _p95(client)
+        during = _slowest(client)
         answers = list(callers)
     assert {status for status, _ in answers} == {502}
     assert max(seconds for _, seconds in answers) < 10
-    assert during < max(usual, 0.05) * 4, f"{during:.3f} s, {usual:.3f} s before; other tests share the machine"
+    assert during < 5, "a text waited with the codes, which wait for eight seconds"
 
 
 def test_a_callback_moves_a_message_on(stack: Stack, office: Office, first: Carrier) -> None:
@@ -172,10 +171,10 @@ def _codes_of(stack: Stack, client: Client) -> int:
         return session.scalar(select(func.count()).select_from(Otp).where(Otp.key_id == client.key_id)) or 0
 
 
-def _p95(client: Client, calls: int = 40) -> float:
+def _slowest(client: Client, calls: int = 40) -> float:
     times = []
     for _ in range(calls):
         start = time.monotonic()
         assert client.send(new_phone()).status_code == 200
         times.append(time.monotonic() - start)
-    return sorted(times)[int(calls * 0.95) - 1]
+    return max(times)
