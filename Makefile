@@ -8,7 +8,7 @@ PIP := $(BIN)/pip --disable-pip-version-check -qq
 export PYTHONDONTWRITEBYTECODE := # however the machine is set: many processes load the same files
 
 .DEFAULT_GOAL := run
-.PHONY: run install dev test check fuzz format lock translations bench clean
+.PHONY: run install dev check test test-fast chaos fuzz format lock translations bench clean
 
 run: install
 	@exec $(BIN)/chinqit run
@@ -52,6 +52,13 @@ check: dev
 
 test: check
 	@$(BIN)/pytest
+
+test-fast: dev
+	@$(BIN)/pytest tests/unit tests/integration
+
+# All that kills processes, with those whose failures are not explained yet: each says what was tried.
+chaos: dev
+	@$(BIN)/pytest -m "" tests/resilience tests/system
 
 fuzz: dev
 	@$(BIN)/python -m tests.fuzz

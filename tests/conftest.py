@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import re
 import subprocess
-from collections.abc import Iterator
+from collections.abc import Generator
 
 import pytest
 from xdist.remote import Producer
@@ -22,7 +22,7 @@ DATABASE = re.compile(r"[\[-](sqlite|postgresql)[]-]")
 KEEPER = pytest.StashKey[subprocess.Popen[bytes]]()
 
 
-class OneGatewayADatabase(LoadScopeScheduling):
+class OneGatewayADatabase(LoadScopeScheduling):  # type: ignore[misc]
     """Tests of one file and one database go to one worker; those of the gateway on a database all go to the same."""
 
     def _split_scope(self, nodeid: str) -> str:
@@ -54,7 +54,7 @@ def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
 
 
 @pytest.hookimpl(wrapper=True)
-def pytest_runtest_makereport(item: pytest.Item) -> Iterator[None]:
+def pytest_runtest_makereport(item: pytest.Item) -> Generator[None, pytest.TestReport, pytest.TestReport]:
     """A server that has died ends the run, with its name, instead of failing all that is still to come."""
     report = yield
     if report.failed:

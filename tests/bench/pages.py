@@ -16,6 +16,7 @@ import time
 from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
 import flask_migrate
 from flask.testing import FlaskClient
@@ -113,7 +114,7 @@ def sign_in(client: FlaskClient) -> None:
     assert client.post("/dashboard/sign-in", data=told).status_code == 303
 
 
-def fill(settings: Settings, rows: int) -> dict[str, object]:
+def fill(settings: Settings, rows: int) -> dict[str, Any]:
     """Messages, and someone who signs in; return what the addresses of the pages need."""
     began, sessions = time.monotonic(), make_sessions(settings.database_url)
     seed.seed(sessions, Keyring.of(settings), rows, DAYS)

@@ -10,8 +10,9 @@ import tempfile
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
+from typing import Literal
 
-from playwright.sync_api import Browser, Page, sync_playwright
+from playwright.sync_api import Browser, Page, ViewportSize, sync_playwright
 from sqlalchemy import select
 
 from dashboard.dev import seed
@@ -28,7 +29,7 @@ from tests.support.stack import Stack
 
 TARGET = ROOT / "deploy" / "screenshots"
 MESSAGES, DAYS = 40_000, 30
-WIDE = {"width": 1240, "height": 700}  # each picture under 150 KB
+WIDE = ViewportSize(width=1240, height=700)  # each picture under 150 KB
 EMAIL, PASSWORD = "nadia@example.org", "Thé vert à 6 heures"
 
 
@@ -76,7 +77,9 @@ def shoot(stack: Stack, key_id: str) -> None:
 
 
 @contextmanager
-def signed_in(browser: Browser, stack: Stack, locale: str, scheme: str, viewport: dict[str, int]) -> Iterator[Page]:
+def signed_in(
+    browser: Browser, stack: Stack, locale: str, scheme: Literal["light", "dark"], viewport: ViewportSize
+) -> Iterator[Page]:
     base = f"http://127.0.0.1:{stack.port}/dashboard/"
     context = browser.new_context(locale=locale, color_scheme=scheme, viewport=viewport, base_url=base)
     page = context.new_page()

@@ -18,7 +18,7 @@ from tests.support.browser import CHROMIUM, FLAGS, WIDE, Tab
 from tests.support.phones import new_phone
 from tests.support.stack import Client, Stack, digits, other_than, run_stack, until
 
-pytestmark = [pytest.mark.browser, pytest.mark.timeout(300)]
+pytestmark = pytest.mark.timeout(300)
 
 PASSWORD = "Thé vert à 6 heures"
 OTHERS = {"fr": ("ar", "العربية", "rtl", "الإعدادات"), "ar": ("fr", "Français", "ltr", "Paramètres")}

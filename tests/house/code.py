@@ -23,10 +23,10 @@ NAMES_A_CODE = {  # function or class → place of the code among its arguments
     "InvalidPhone": 0,
 }
 READS_THE_ENVIRONMENT = re.compile(r"os\.(environ|getenv)")
-# A constant may be set for a test, and what lies beside us (a socket, a connection) may be played.
+# A constant may be set for a test, and what lies beside us (a socket, a connection, the clock) may be played.
 MOCKS = re.compile(
     r"unittest[.]mock|from mock|import mock|mocker|"
-    r'monkeypatch[.]setattr\((?!socket,|connection,|\w+, "[A-Z_]+",)'
+    r'monkeypatch[.]setattr\((?!socket,|connection,|time,|\w+, "[A-Z_]+",)'
 )
 IMPORTS_A_TEST = re.compile(
     r"^from tests\.\S*(conftest|\btest_\w+) import|^from tests\S* import (conftest|test_)", re.M

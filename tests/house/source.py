@@ -51,7 +51,7 @@ def calls(tree: ast.AST) -> Iterator[tuple[str, ast.Call]]:
     """Each call, with the last name of what is called."""
     for node in ast.walk(tree):
         if isinstance(node, ast.Call):
-            yield getattr(node.func, "attr", None) or getattr(node.func, "id", ""), node
+            yield str(getattr(node.func, "attr", None) or getattr(node.func, "id", "")), node
 
 
 def _sources(*folders: str) -> list[Source]:

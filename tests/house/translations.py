@@ -64,7 +64,7 @@ def _catalogue(language: str) -> Catalog:
 def _extracted() -> set[str]:
     """The sentences of code and templates."""
     with (CATALOGUES / "babel.cfg").open() as file:
-        _, options = parse_mapping_cfg(file)
+        _, options = parse_mapping_cfg(file)  # type: ignore[no-untyped-call]
     code = [(f"**/{floor}/**.py", "python") for floor in WORDED]
     drawn = {"**.html": options["templates/**.html"]}
     found = [
@@ -79,4 +79,4 @@ def _id(message: Message) -> str:
 
 
 def _texts(message: Message) -> list[str]:
-    return [message.string] if isinstance(message.string, str) else list(message.string)
+    return [message.string] if isinstance(message.string, str) else list(message.string or ())

@@ -13,7 +13,7 @@ from dashboard.gateway.accounts.users import NewPerson
 from tests.support.phones import new_phone
 from tests.support.stack import Client, Stack, digits, other_than, until
 
-pytestmark = [pytest.mark.chaos, pytest.mark.usefixtures("healed")]
+pytestmark = pytest.mark.usefixtures("healed")
 PASSWORD = "Canary-7391-hors-de-vue"
 TEXT = "Texte-canari-5521 à ne pas répéter"
 

@@ -6,7 +6,7 @@ import shutil
 from dataclasses import dataclass, field
 from pathlib import Path
 
-from playwright.sync_api import ConsoleMessage, Page, expect
+from playwright.sync_api import ConsoleMessage, Page, ViewportSize, expect
 
 from dashboard.resources import ROOT
 
@@ -20,7 +20,7 @@ AXE_OPTIONS = {
 CHROMIUM = shutil.which("chromium-headless-shell") or shutil.which("chromium") or "chromium"  # the lighter one first
 expect.set_options(timeout=20_000)  # a poll on a busy machine; what holds is seen at once
 FLAGS = ["--no-sandbox", "--disable-gpu", "--disable-quic", "--disable-background-networking"]
-NARROW, WIDE = {"width": 390, "height": 844}, {"width": 1280, "height": 900}
+NARROW, WIDE = ViewportSize(width=390, height=844), ViewportSize(width=1280, height=900)
 LOOKS = [("fr-FR", "light", WIDE), ("ar-MR", "dark", NARROW)]  # both directions, schemes and widths in two walks
 PICTURES = ROOT / "tests" / "artefacts" / "screenshots"  # not in the repository; kept by the build
 # Dialogs slide in; a light that pulses never ends.
@@ -57,7 +57,8 @@ class Tab:
         self.page.evaluate(AXE)  # over the debugger, which the page's policy does not touch
         found = self.page.evaluate("options => axe.run(document, options)", AXE_OPTIONS)
         rules = [f"{rule['id']}: {rule['nodes'][0]['html'][:160]}" for rule in found["violations"]]
-        return rules + self.said + self.page.evaluate(TOO_WIDE)
+        too_wide: list[str] = self.page.evaluate(TOO_WIDE)
+        return rules + self.said + too_wide
 
     def keep(self, look: str, name: str) -> None:
         """A picture of the page as it is, under PICTURES."""

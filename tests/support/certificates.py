@@ -36,7 +36,13 @@ def _certificate(name: str, _issuer: None) -> tuple[ec.EllipticCurvePrivateKey, 
     return key, _sign(name, key.public_key(), key, subject, authority=True)
 
 
-def _sign(name, public, key, issuer, authority=False) -> x509.Certificate:
+def _sign(
+    name: str,
+    public: ec.EllipticCurvePublicKey,
+    key: ec.EllipticCurvePrivateKey,
+    issuer: x509.Name,
+    authority: bool = False,
+) -> x509.Certificate:
     now = dt.datetime.now(dt.UTC)
     builder = (
         x509.CertificateBuilder()

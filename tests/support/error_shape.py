@@ -27,7 +27,8 @@ def failure(answer: httpx.Response, status: int, message: str | None = None, **m
         assert all(isinstance(step, str) for step in item["path"])
         assert isinstance(item["message"], str)
         assert item["message"]
-    return body["errors"]
+    errors: list[dict[str, Any]] = body["errors"]
+    return errors
 
 
 def invalid(answer: httpx.Response, path: list[str], code: str | None = None) -> None:

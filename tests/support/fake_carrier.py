@@ -10,6 +10,7 @@ import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass, field
+from typing import BinaryIO
 
 
 @dataclass
@@ -58,6 +59,16 @@ class Wire:
 
 def answers(status: int, body: bytes = b"{}", **headers: str) -> Script:
     return lambda wire: wire.answer(status, body, **headers)
+
+
+def late(seconds: float, script: Script) -> Script:
+    """After a while."""
+
+    def play(wire: Wire) -> None:
+        wire.closing.wait(seconds)
+        script(wire)
+
+    return play
 
 
 class Carrier:
@@ -137,7 +148,7 @@ class Carrier:
                     return
 
 
-def _read(stream) -> Request | None:
+def _read(stream: BinaryIO) -> Request | None:
     head = stream.readline().decode("latin-1").split()
     if len(head) != 3:
         return None

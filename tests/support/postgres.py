@@ -23,6 +23,7 @@ START_SECONDS = 30
 SHARED = "postgres.json"  # in the folder of the run
 ROOM = ("max_connections=300", "shared_buffers=64MB")
 SPEED = ("fsync=off", "synchronous_commit=off", "full_page_writes=off")
+_started: list[Postgres] = []  # runs on when its worker has done its part
 
 
 class PostgresMissing(Exception):
@@ -59,6 +60,7 @@ def shared() -> Server:
             return Server(Path(json.loads(told.read_text())["folder"]))
         server = Postgres()
         told.write_text(json.dumps({"folder": str(server.folder), "pid": server.process.pid}))
+        _started.append(server)
         return server
 
 

@@ -13,11 +13,14 @@ import subprocess
 import sys
 from collections.abc import Callable, Mapping, Sequence
 from contextlib import suppress
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Protocol
+from uuid import uuid4
 
 from gunicorn.app import wsgiapp
 
+import dashboard.cli.registry
 import jobs.relay
 import jobs.worker
 from dashboard.resources import ROOT
@@ -27,6 +30,7 @@ from tests.support import run
 FORKSERVER = multiprocessing.get_context("forkserver")
 FORKSERVER.set_forkserver_preload(["__main__", __name__, "dashboard.app", "dashboard.gunicorn_worker"])
 MAINS: dict[str, Callable[..., int | None]] = {
+    "chinqit": lambda *_arguments: dashboard.cli.registry.main(),  # reads sys.argv
     "gunicorn": lambda *_arguments: wsgiapp.run(),  # reads sys.argv
     "jobs.worker": jobs.worker.main,
     "jobs.relay": jobs.relay.main,
@@ -66,12 +70,28 @@ def fork(argv: Sequence[str | Path], environ: Mapping[str, str], log: Path) -> P
     return Forked(words[1:], environ, log)
 
 
+@dataclass(frozen=True)
+class Done:
+    """What a command came to."""
+
+    returncode: int
+    stdout: str
+    stderr: str
+
+
+def run_forked(words: Sequence[str], environ: Mapping[str, str], folder: Path) -> Done:
+    """Run a part's command to its end, in a process that was forked; its output goes through files in a folder."""
+    out, err = folder / f"{uuid4()}.out", folder / f"{uuid4()}.err"
+    code = Forked(words, environ, out, err).wait(60)
+    return Done(code, out.read_text(), err.read_text())
+
+
 class Forked:
     """A Part that was forked."""
 
-    def __init__(self, words: list[str], environ: Mapping[str, str], log: Path) -> None:
-        # A daemon: it ends with the tests, whatever happens to them
-        self._process = FORKSERVER.Process(target=_be, args=(words, dict(environ), log), daemon=True)
+    def __init__(self, words: Sequence[str], environ: Mapping[str, str], log: Path, errors: Path | None = None) -> None:
+        told = (list(words), dict(environ), log, errors or log)
+        self._process = FORKSERVER.Process(target=_be, args=told, daemon=True)
         self._process.start()
         assert self._process.pid
         self.pid = self._process.pid
@@ -95,12 +115,12 @@ class Forked:
                 os.kill(self.pid, sig)
 
 
-def _be(words: list[str], environ: dict[str, str], log: Path) -> None:
+def _be(words: list[str], environ: dict[str, str], log: Path, errors: Path) -> None:
     os.setsid()
     os.chdir(ROOT)
-    with log.open("ab") as out:
+    with log.open("ab") as out, errors.open("ab") as err:
         os.dup2(out.fileno(), 1)
-        os.dup2(out.fileno(), 2)
+        os.dup2(err.fileno(), 2)
     os.environ.clear()
     os.environ.update(environ)
     sys.argv = words

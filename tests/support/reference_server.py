@@ -81,7 +81,8 @@ class Hosted:
         phone = PHONE.fullmatch(str(body.get("phoneNumber", ""))) if isinstance(body, dict) else None
         if phone is None:
             return invalid("Invalid phone number")
-        return getattr(self, f"_{work}")(phone[1], body)
+        answer: tuple[int, dict[str, Any]] = getattr(self, f"_{work}")(phone[1], body)
+        return answer
 
     def _send(self, _phone: str, body: dict[str, Any]) -> Said:
         if not str(body.get("message", "")).strip():

@@ -5,7 +5,6 @@ Judge by what goes in over HTTP and by what comes out on the sandbox phone (`inb
 
 from __future__ import annotations
 
-import json as json_module
 import os
 import random
 import signal
@@ -26,14 +25,15 @@ import httpx
 from sqlalchemy import func, select
 
 from dashboard.app import create_app
-from dashboard.db import Sessions, make_sessions
+from dashboard.db import make_sessions
 from dashboard.extensions import db
-from dashboard.gateway.api_keys import authentication, keys
+from dashboard.gateway.api_keys import authentication
 from dashboard.gateway.sandbox.inbox import ReceivedText, SandboxInbox
 from dashboard.models.otp import Otp
 from dashboard.models.sandbox import SandboxMessage
 from dashboard.resources import ROOT
 from dashboard.settings import Settings, prepare_home
+from tests.support.api_client import Api, ApiClient
 from tests.support.processes import Part, execute, fork, valkey_command
 from tests.support.run import MARK
 
@@ -44,7 +44,7 @@ PATIENCE = 2  # times what a machine needs that does nothing else
 T = TypeVar("T")
 
 
-class Stack:
+class Stack(Api):
     """Processes by name: valkey, web, sms-1, sms-2, whatsapp, webhooks, relay. Each is its own process group."""
 
     NAMES = ("valkey", "web", "sms-1", "sms-2", "whatsapp", "webhooks", "relay")
@@ -67,13 +67,13 @@ class Stack:
         }
         self.settings = Settings.from_env(self.environment)
         migrate(self.settings)
-        self.sessions: Sessions = make_sessions(self.settings.database_url)
-        self.handset = SandboxInbox(self.sessions, self.settings)
-        self.http = httpx.Client(
+        http = httpx.Client(
             base_url=f"http://127.0.0.1:{self.port}",
             timeout=20,
             limits=httpx.Limits(max_connections=None, max_keepalive_connections=None),
         )
+        super().__init__(http, make_sessions(self.settings.database_url))
+        self.handset = SandboxInbox(self.sessions, self.settings)
         self.running: dict[str, Part] = {}
 
     # Processes
@@ -173,33 +173,9 @@ class Stack:
         self.running.pop(name).wait(10)
         return code
 
-    # What a caller does
-
-    def call(
-        self,
-        method: str,
-        path: str,
-        *,
-        key: str | None = None,
-        json: object = None,
-        data: bytes | Iterable[bytes] | None = None,
-        headers: dict[str, str] | None = None,
-    ) -> httpx.Response:
-        """One request; `json` is sent with non-ASCII escaped, `data` as it is (an iterable goes in chunks)."""
-        sent = {"X-API-Key": key} if key is not None else {}
-        content = data
-        if json is not None:
-            sent["Content-Type"], content = "application/json", json_module.dumps(json).encode()
-        return self.http.request(method, path, content=content, headers=sent | (headers or {}))
-
     def client(self, mode: str = "live", **more: Any) -> Client:
         """A caller with a key of its own; `more` are fields of keys.NewKey."""
         return Client(self, self.key(mode, **more))
-
-    def key(self, mode: str = "live", **more: Any) -> str:
-        """Make a key; return its secret."""
-        with self.sessions.begin() as session:
-            return keys.create(session, keys.NewKey(name=f"test {random.getrandbits(32):08x}", mode=mode, **more))[1]
 
     # What a phone received
 
@@ -229,31 +205,19 @@ class Stack:
 
 
 @dataclass(frozen=True)
-class Client:
-    """A caller with a key."""
+class Client(ApiClient):
+    """A caller with a key, whose phones can be looked at."""
 
-    stack: Stack
-    key: str
+    api: Stack
+
+    @property
+    def stack(self) -> Stack:
+        return self.api
 
     @property
     def key_id(self) -> str:
         with self.stack.sessions() as session:
             return authentication.authenticate(session, self.key).id
-
-    def send(self, phone: str, message: str = "Bonjour") -> httpx.Response:
-        return self.post("/messages/send", phoneNumber=phone, message=message)
-
-    def otp(self, phone: str, **more: Any) -> httpx.Response:
-        return self.post("/otp/send", phoneNumber=phone, **more)
-
-    def verify(self, phone: str, otp: str, **more: Any) -> httpx.Response:
-        return self.post("/otp/verify", phoneNumber=phone, otp=otp, **more)
-
-    def post(self, path: str, **fields: Any) -> httpx.Response:
-        return self.stack.call("POST", path, key=self.key, json=fields)
-
-    def raw(self, path: str, body: bytes | Iterable[bytes]) -> httpx.Response:
-        return self.stack.call("POST", path, key=self.key, data=body, headers={"Content-Type": "application/json"})
 
     def code(self, phone: str, **more: Any) -> str:
         """Send a code and read it on the phone."""
@@ -274,7 +238,7 @@ class Client:
                 otp.expires_at -= timedelta(seconds=601)
 
 
-def until(probe: Callable[[], T], seconds: float, story: Callable[[], str] = lambda: "it never happened") -> T:
+def until(probe: Callable[[], T | None], seconds: float, story: Callable[[], str] = lambda: "it never happened") -> T:
     """Ask until the answer is true; fail with the story when it takes much longer than `seconds`.
 
     A test of a deadline looks at the clock by itself.

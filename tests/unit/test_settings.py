@@ -106,7 +106,7 @@ def test_the_address_decides_on_secure_cookies(home: Path, url: str, secure: boo
 
 def test_settings_are_frozen(home: Path) -> None:
     with pytest.raises(FrozenInstanceError):
-        read(home).port = 1
+        read(home).port = 1  # type: ignore[misc]
 
 
 def test_a_home_that_cannot_be_made_is_told(tmp_path: Path) -> None:

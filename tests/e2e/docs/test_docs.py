@@ -13,7 +13,7 @@ from tests.support.app_certificates import DEBUG
 from tests.support.browser import LOOKS, NARROW, Tab
 from tests.support.dashboard_client import World
 
-pytestmark = [pytest.mark.browser, pytest.mark.timeout(300)]
+pytestmark = pytest.mark.timeout(300)
 PAGES = [*(("" if doc.name == "start" else doc.name) for doc in views.DOCS), "search", "search?q=sms"]
 DOCTOR = "retriever?" + urlencode({"package": "mr.example.shop", "certificate": DEBUG, "hash": "FA+9qCX9VSu"})
 FAULT = "retriever?" + urlencode({"package": "shop", "certificate": "x"})

@@ -26,8 +26,6 @@ from tests.support.dashboard_client import World
 from tests.support.fake_carrier import Carrier, Wire
 from tests.support.stack import Stack, run_stack
 
-pytestmark = pytest.mark.browser
-
 CARRIERS, ROUTES = "/dashboard/carriers/", "/dashboard/routes/"
 HTTP = {"url": "https://sms.example.org/send", "body": '{"to": "{phone}"}', "password": "hush"}
 

@@ -17,7 +17,7 @@ from tests.support.browser import Tab
 from tests.support.dashboard_client import World
 from tests.support.furnished import LIST, furnish
 
-pytestmark = [pytest.mark.browser, pytest.mark.timeout(240)]
+pytestmark = pytest.mark.timeout(240)
 
 
 def test_a_key_is_made_by_keyboard_alone_and_shown_once(open_tab: Callable[..., Tab]) -> None:

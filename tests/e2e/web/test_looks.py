@@ -13,7 +13,7 @@ from tests.support.browser import LOOKS, TOO_WIDE, Tab
 from tests.support.dashboard_client import World
 from tests.support.furnished import LIST, furnish, furnish_more, set_up_link
 
-pytestmark = [pytest.mark.browser, pytest.mark.timeout(240)]
+pytestmark = pytest.mark.timeout(240)
 
 PICTURED = [("fr-FR", "light"), ("ar-MR", "dark")]
 

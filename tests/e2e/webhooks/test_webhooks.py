@@ -14,7 +14,7 @@ from dashboard.gateway.webhooks.queue import AttemptResult
 from tests.support.browser import LOOKS, Tab
 from tests.support.dashboard_client import World
 
-pytestmark = [pytest.mark.browser, pytest.mark.timeout(300)]
+pytestmark = pytest.mark.timeout(300)
 OVERLAPS = """() => [...document.querySelectorAll("tbody tr")].flatMap(row => {
     const boxes = [...row.children].map(cell => {
         const range = document.createRange();

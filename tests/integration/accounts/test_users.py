@@ -16,6 +16,7 @@ from dashboard.gateway.accounts import passwords, user_sessions, users
 from dashboard.gateway.accounts.user_sessions import BadCredentials, LockedOut
 from dashboard.gateway.accounts.users import DeadLink, InvalidPerson, NewPerson
 from dashboard.models.accounts import SetupLink, SignInFailure, User, UserSession
+from tests.support.present import present
 
 EMAIL = "mariem@example.mr"
 PASSWORD = "Thé à la menthe"
@@ -141,7 +142,7 @@ def begin(sessions: Sessions, user_id: int) -> str:
 def test_a_session_is_known_by_its_token_alone(sessions: Sessions, mariem: int) -> None:
     token = begin(sessions, mariem)
     with sessions() as session:
-        assert user_sessions.session_of(session, token).user.email == EMAIL
+        assert present(user_sessions.session_of(session, token)).user.email == EMAIL
         row = session.scalars(select(UserSession)).one()
         assert row.digest == hashlib.sha256(token.encode()).hexdigest()
         assert len(token) >= 43

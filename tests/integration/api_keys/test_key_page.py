@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import uuid
 from datetime import timedelta
+from typing import Any
 
 import pytest
 from sqlalchemy import update
@@ -113,7 +114,7 @@ def test_a_key_that_ended_can_be_given_more_time(owner: Browser, world: World) -
     ],
 )
 def test_a_wrong_change_is_told_and_changes_nothing(
-    owner: Browser, world: World, change: dict[str, object], told: str
+    owner: Browser, world: World, change: dict[str, Any], told: str
 ) -> None:
     key = world.key()
     world.key("Other")

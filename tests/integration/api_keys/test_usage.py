@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from datetime import timedelta
+from typing import Any
 
 import pytest
 from sqlalchemy import func, select, update
@@ -13,11 +14,12 @@ from dashboard.gateway.api_keys.keys import NewKey
 from dashboard.gateway.api_keys.usage import KeyUse, RecentUses
 from dashboard.gateway.maintenance import retention
 from dashboard.models.api_keys import ApiKey, KeyCaller
+from tests.support.present import present
 
 PHONE_AGENT = "okhttp/4.12.0"
 
 
-def make(sessions: Sessions, name: str = "app", **more: object) -> str:
+def make(sessions: Sessions, name: str = "app", **more: Any) -> str:
     with sessions.begin() as session:
         return keys.create(session, NewKey(name=name, **more))[0].id
 
@@ -99,7 +101,7 @@ def test_callers_are_forgotten_in_time(sessions: Sessions) -> None:
     see(sessions, key_id, "curl/8", "10.0.0.1", "10.0.0.2")
     with sessions.begin() as session:
         old = session.scalars(select(KeyCaller).order_by(KeyCaller.id)).first()
-        old.first_at -= timedelta(days=usage.KEPT_DAYS + 1)
+        present(old).first_at -= timedelta(days=usage.KEPT_DAYS + 1)
     with sessions.begin() as session:
         retention.step(session, "callers")
     with sessions() as session:

@@ -445,7 +445,8 @@ def test_the_overview_warns_of_no_carrier_that_works(
 
 @pytest.mark.parametrize("language", ["fr", "ar", "en"])
 def test_every_page_is_there_in_every_language(owner: Browser, page: str, services: Services, language: str) -> None:
-    answered(services, taken=1), stray(services, 1)
+    answered(services, taken=1)
+    stray(services, 1)
     change(services, down_since=utcnow(), down_until=utcnow() + timedelta(minutes=1), down_code="unreachable")
     here = str(owner.post(f"{page}/test", {"phone": "38089336"}).location)
     owner.headers = {"Accept-Language": language}

@@ -9,8 +9,8 @@ import json
 import logging
 import random
 import time
-from collections.abc import Callable
-from typing import Any
+from collections.abc import Callable, Iterator
+from typing import Any, cast
 from urllib.parse import parse_qs, parse_qsl, urlsplit
 from xml.etree import ElementTree
 
@@ -19,21 +19,25 @@ from hypothesis import given, strategies
 from hypothesis import settings as hypothesis_settings
 
 from dashboard.outbound.errors import NotSent, OutcomeUnknown, Refused
-from dashboard.providers.base import Outgoing
-from dashboard.providers.delivery_reports import Callback
+from dashboard.providers.base import Outcome, Outgoing, Provider
+from dashboard.providers.delivery_reports import Callback, Reply, ReportListener
 from dashboard.providers.generic_http import provider as http
 from dashboard.providers.generic_http import request_template
 from dashboard.providers.registry import build, problem_sentence
 from dashboard.providers.settings import InvalidSettings
-from tests.support.fake_carrier import Carrier, answers
+from tests.support.fake_carrier import Carrier, Script, answers
 from tests.support.outgoing import CODE, ID, PHONE, TEXT
+from tests.support.present import present
 
 TOKEN, PASSWORD, SECRET = "tok-4711-abcdef", "p@ss w&rd=1", "callback-secret-0123"
 JSON = '{"to": "{phone}", "n": "{phone_local:number}", "text": "{text}", "ref": ["{id}", true, 3], "x": "{{a}}"}'
 NASTY = "x\"y\\z\r\nSet-Cookie: a=b&c=d?e=#f <g> %00 \u2028 {text} {{ مرحبا \U0001f44b '; ]]> & /../"
 
 
-def values(**changes: Any):
+Make = Callable[..., Provider]
+
+
+def values(**changes: Any) -> dict[str, Any]:
     usual = {
         "url": "https://carrier.test/send",
         "body": JSON,
@@ -44,10 +48,10 @@ def values(**changes: Any):
 
 
 @pytest.fixture
-def make(carrier: Carrier):
-    made = []
+def make(carrier: Carrier) -> Iterator[Make]:
+    made: list[Provider] = []
 
-    def built(**changes: Any):
+    def built(**changes: Any) -> Provider:
         changes["url"] = carrier.url + changes.get("url", "/send")
         made.append(build("http", values(**changes), "acme"))
         return made[-1]
@@ -57,7 +61,9 @@ def make(carrier: Carrier):
         provider.close()
 
 
-def test_a_json_body_is_filled_by_place_and_type(make, carrier: Carrier, outgoing: Callable[..., Outgoing]) -> None:
+def test_a_json_body_is_filled_by_place_and_type(
+    make: Make, carrier: Carrier, outgoing: Callable[..., Outgoing]
+) -> None:
     carrier.plays(answers(200, b"{}"))
     make().send(outgoing(text=NASTY))
     request = carrier.ledger[0]
@@ -67,7 +73,7 @@ def test_a_json_body_is_filled_by_place_and_type(make, carrier: Carrier, outgoin
     assert (request.method, request.target) == ("POST", "/send")
 
 
-def test_a_form_is_encoded(make, carrier: Carrier, outgoing: Callable[..., Outgoing]) -> None:
+def test_a_form_is_encoded(make: Make, carrier: Carrier, outgoing: Callable[..., Outgoing]) -> None:
     body = "to = {phone_digits}\ntext={text}\nuser = {username}\npass = {password}\ncoding={coding}\nfrom={sender}"
     make(body_format="form", body=body, username="moi", password=PASSWORD, sender="Chinqit").send(outgoing(text=NASTY))
     request = carrier.ledger[0]
@@ -84,7 +90,7 @@ def test_a_form_is_encoded(make, carrier: Carrier, outgoing: Callable[..., Outgo
     assert request.headers["content-type"] == "application/x-www-form-urlencoded"
 
 
-def test_an_address_is_quoted(make, carrier: Carrier, outgoing: Callable[..., Outgoing]) -> None:
+def test_an_address_is_quoted(make: Make, carrier: Carrier, outgoing: Callable[..., Outgoing]) -> None:
     url = "/{sender}/to/{phone_local}?text={text}&hex={text_hex}&u={unicode}&b={basic}&v={validity}"
     provider = make(method="GET", body_format="none", body="", url=url, sender="a/b?c", username="u", password="p")
     provider.send(outgoing(text=NASTY))
@@ -97,15 +103,19 @@ def test_an_address_is_quoted(make, carrier: Carrier, outgoing: Callable[..., Ou
     assert 590 <= int(query["v"][0]) <= 600
 
 
-def test_xml_is_escaped(make, carrier: Carrier, outgoing: Callable[..., Outgoing]) -> None:
+def test_xml_is_escaped(make: Make, carrier: Carrier, outgoing: Callable[..., Outgoing]) -> None:
     body = '<?xml version="1.0"?><sms to="{phone}" key="{token}"><text>{text}</text><t x="{text}"/></sms>'
     make(body_format="xml", body=body).send(outgoing(text=NASTY))
     tree = ElementTree.fromstring(carrier.ledger[0].body)
-    assert (tree.attrib["to"], tree.find("text").text, tree.find("t").attrib["x"]) == (PHONE, NASTY, NASTY)
+    assert (tree.attrib["to"], present(tree.find("text")).text, present(tree.find("t")).attrib["x"]) == (
+        PHONE,
+        NASTY,
+        NASTY,
+    )
     assert len(tree) == 2
 
 
-def test_a_plain_text_is_told_as_such(make, carrier: Carrier, outgoing: Callable[..., Outgoing]) -> None:
+def test_a_plain_text_is_told_as_such(make: Make, carrier: Carrier, outgoing: Callable[..., Outgoing]) -> None:
     make(body='{"u": "{unicode:number}", "c": "{coding}", "code": "{code}", "l": "{language}"}').send(
         outgoing(text="Bonjour", encoding="gsm7", code=None, language=None)
     )
@@ -117,7 +127,7 @@ printable = strategies.text(strategies.characters(exclude_categories=["Cs", "Cc"
 
 @hypothesis_settings(max_examples=200, deadline=None)
 @given(printable)
-def test_no_text_leaves_its_place(text) -> None:
+def test_no_text_leaves_its_place(text: str) -> None:
     filled = dict.fromkeys(request_template.PLACEHOLDERS, "0") | {"text": text}
     assert json.loads(request_template.json_body('{"a": "<{text}>"}')(filled)) == {"a": f"<{text}>"}
     assert parse_qsl(request_template.form("a=<{text}>\nb=1")(filled), strict_parsing=True) == [
@@ -193,7 +203,7 @@ def test_a_wrong_template_or_rule_is_refused_and_says_where(changes: dict[str, A
     assert TOKEN not in str(refusal.value)
 
 
-def send(make, carrier, outgoing, script, **changes: Any):
+def send(make: Make, carrier: Carrier, outgoing: Callable[..., Outgoing], script: Script, **changes: Any) -> Outcome:
     carrier.plays(script)
     return make(**changes).send(outgoing())
 
@@ -212,7 +222,7 @@ def send(make, carrier, outgoing, script, **changes: Any):
     ],
 )
 def test_statuses_by_default(
-    make, carrier: Carrier, outgoing: Callable[..., Outgoing], status: Any, error: Any, configuration: Any
+    make: Make, carrier: Carrier, outgoing: Callable[..., Outgoing], status: Any, error: Any, configuration: Any
 ) -> None:
     with pytest.raises(error) as fault:
         send(make, carrier, outgoing, answers(status))
@@ -246,7 +256,7 @@ RULES = {
     ],
 )
 def test_rules_on_status_and_body(
-    make, carrier: Carrier, outgoing: Callable[..., Outgoing], status: Any, body: Any, error: Any
+    make: Make, carrier: Carrier, outgoing: Callable[..., Outgoing], status: Any, body: Any, error: Any
 ) -> None:
     if error is None:
         assert send(make, carrier, outgoing, answers(status, body), **RULES).reference == ID
@@ -269,14 +279,14 @@ def test_rules_on_status_and_body(
     ],
 )
 def test_where_the_reference_stands(
-    make, carrier: Carrier, outgoing: Callable[..., Outgoing], where: Any, reference: Any
+    make: Make, carrier: Carrier, outgoing: Callable[..., Outgoing], where: Any, reference: Any
 ) -> None:
     script = answers(200, b'{"data": [{"id": 77}]}', X_Message_Id="h-1")
     assert send(make, carrier, outgoing, script, reference_from=where).reference == reference
 
 
 def test_a_huge_or_endless_answer_is_judged_by_its_status(
-    make, carrier: Carrier, outgoing: Callable[..., Outgoing]
+    make: Make, carrier: Carrier, outgoing: Callable[..., Outgoing]
 ) -> None:
     assert send(make, carrier, outgoing, answers(200, b"x" * (4 << 20)), reference_from="body (y)").reference == ID
     with pytest.raises(OutcomeUnknown):
@@ -286,7 +296,9 @@ def test_a_huge_or_endless_answer_is_judged_by_its_status(
 
 
 @pytest.mark.parametrize("pattern", ["a.*b", "a.*a.*b", "a.*a.*a.*b", "(a|a)(a|a)(a|a)b", "a{1,900}b"])
-def test_no_pattern_holds_a_worker(make, carrier: Carrier, outgoing: Callable[..., Outgoing], pattern: str) -> None:
+def test_no_pattern_holds_a_worker(
+    make: Make, carrier: Carrier, outgoing: Callable[..., Outgoing], pattern: str
+) -> None:
     provider = make(taken_when=f"body {pattern}")
     carrier.plays(answers(200, b"a" * 60_000))
     started = time.monotonic()
@@ -310,20 +322,20 @@ def test_resets_silence_and_a_closed_port(carrier: Carrier, outgoing: Callable[.
     made.close()
 
 
-def test_nothing_is_sent_before_retry_after(make, carrier: Carrier, outgoing: Callable[..., Outgoing]) -> None:
+def test_nothing_is_sent_before_retry_after(make: Make, carrier: Carrier, outgoing: Callable[..., Outgoing]) -> None:
     provider = make()
     carrier.plays(answers(429, Retry_After="1"), answers(200))
     for _ in range(5):
         with pytest.raises(NotSent) as fault:
             provider.send(outgoing())
-        assert 0 < fault.value.retry_after <= 1
+        assert 0 < present(fault.value.retry_after) <= 1
     time.sleep(1.05)
     provider.send(outgoing())
     assert carrier.ledger[1].at - carrier.ledger[0].at >= 1
 
 
 def test_nothing_of_a_text_a_number_or_a_credential_is_told(
-    make, carrier: Carrier, outgoing: Callable[..., Outgoing], caplog: pytest.LogCaptureFixture
+    make: Make, carrier: Carrier, outgoing: Callable[..., Outgoing], caplog: pytest.LogCaptureFixture
 ) -> None:
     caplog.set_level(logging.DEBUG)
     provider = make(method="GET", body_format="none", body="", url="/?t={text}&to={phone}&k={token}", password=PASSWORD)
@@ -331,7 +343,7 @@ def test_nothing_of_a_text_a_number_or_a_credential_is_told(
     carrier.plays(
         answers(200), answers(400, echo), lambda wire: wire.raw(b"HTTP/1.1 " + echo + b"\r\n\r\n"), lambda w: w.reset()
     )
-    said = [repr(provider.settings), repr(provider.call(outgoing()))]
+    said = [repr(cast(Any, provider).settings), repr(cast(Any, provider).call(outgoing()))]
     for _ in range(4):
         try:
             provider.send(outgoing())
@@ -351,13 +363,18 @@ CALLBACK = {
 }
 
 
-def reports(provider, body=b"", headers=None, query=None):
-    return provider.called_back(
+def reports(
+    provider: Provider,
+    body: bytes = b"",
+    headers: dict[str, str] | None = None,
+    query: dict[str, str] | None = None,
+) -> Reply:
+    return cast(ReportListener, provider).called_back(
         Callback("POST", query or {}, {"x-secret": SECRET} if headers is None else headers, body)
     )
 
 
-def test_a_json_report(make) -> None:
+def test_a_json_report(make: Make) -> None:
     reply = reports(make(**CALLBACK), b'{"id": 77, "report": {"state": "undeliv", "error": "Absent Subscriber"}}')
     receipt = reply.receipts[0]
     assert (reply.status, reply.text) == (200, "OK")
@@ -365,7 +382,7 @@ def test_a_json_report(make) -> None:
     assert receipt.message_id is None
 
 
-def test_a_list_of_reports_by_our_id(make) -> None:
+def test_a_list_of_reports_by_our_id(make: Make) -> None:
     provider = make(**CALLBACK, callback_list="items", callback_names="id", callback_states="1 = sent\n2=delivered")
     body = {
         "items": [
@@ -381,7 +398,7 @@ def test_a_list_of_reports_by_our_id(make) -> None:
     ]
 
 
-def test_a_form_and_a_query(make) -> None:
+def test_a_form_and_a_query(make: Make) -> None:
     fields = CALLBACK | {"callback_reference": "message.id", "callback_state": "status", "callback_error": "err"}
     receipt = reports(
         make(**fields | {"callback_format": "form"}), b"message.id=a%2Fb&status=DELIVRD&err=000"
@@ -397,11 +414,11 @@ def test_a_form_and_a_query(make) -> None:
 @pytest.mark.parametrize(
     "headers", [{}, {"x-secret": ""}, {"x-secret": SECRET + "x"}, {"x-secret": "é"}, {"x-other": SECRET}]
 )
-def test_a_report_without_the_secret_is_refused(make, headers: dict[str, Any]) -> None:
+def test_a_report_without_the_secret_is_refused(make: Make, headers: dict[str, Any]) -> None:
     assert reports(make(**CALLBACK), b'{"id": 1, "report": {"state": "SENT"}}', headers).status == 403
 
 
-def test_a_signed_report(make) -> None:
+def test_a_signed_report(make: Make) -> None:
     provider = make(**CALLBACK, callback_check="hmac", callback_field="X-Sign")
     body = b'{"id": 1, "report": {"state": "SENT"}}'
     sign = hmac.new(SECRET.encode(), body, hashlib.sha256).hexdigest()
@@ -411,19 +428,20 @@ def test_a_signed_report(make) -> None:
     assert reports(provider, body, {"x-sign": ""}).status == 403
 
 
-def test_a_carrier_without_reports_refuses_them(make) -> None:
+def test_a_carrier_without_reports_refuses_them(make: Make) -> None:
     assert reports(make(), b"{}").status == 403
 
 
-def test_an_error_that_may_hold_a_number_is_not_repeated(make) -> None:
-    for error in (PHONE, f"no route to {PHONE}", "x" * 200, "", None, {}, []):
+def test_an_error_that_may_hold_a_number_is_not_repeated(make: Make) -> None:
+    told: list[Any] = [PHONE, f"no route to {PHONE}", "x" * 200, "", None, {}, []]
+    for error in told:
         body = json.dumps({"id": 1, "report": {"state": "FAILED", "error": error}}).encode()
         assert reports(make(**CALLBACK), body).receipts[0].code == "carrier_failed"
 
 
-def test_garbage_in_a_report_says_nothing(make) -> None:
+def test_garbage_in_a_report_says_nothing(make: Make) -> None:
     dice = random.Random(5)
-    pieces = [None, 1, True, [], {}, "", [None], {"id": {}}, -1, 1e400, "DELIVRD"]
+    pieces: list[Any] = [None, 1, True, [], {}, "", [None], {"id": {}}, -1, 1e400, "DELIVRD"]
     for changes in ({}, {"callback_list": "a.0.b"}, {"callback_format": "form"}, {"callback_format": "query"}):
         provider = make(**CALLBACK | changes)
         bodies = [b"", b"\xff\x00", b"[" * 5000, b"&" * 1000, b"id=1&" * 500, b"%%%"]

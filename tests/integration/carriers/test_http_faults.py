@@ -7,6 +7,7 @@ import random
 import time
 from collections import Counter
 from collections.abc import Callable
+from functools import partial
 from typing import Any
 
 import pytest
@@ -14,7 +15,7 @@ import pytest
 from dashboard.outbound.errors import NotSent, OutcomeUnknown, Refused
 from dashboard.providers.base import Alone, Outcome, Outgoing
 from dashboard.providers.registry import KINDS
-from tests.support.fake_carrier import Carrier
+from tests.support.fake_carrier import Carrier, Wire
 from tests.support.stack import until
 
 TEXTS = 150
@@ -38,7 +39,8 @@ class Faulty:
         self.asked: Counter[str] = Counter()
         self.lost_answers = 0
 
-    def __call__(self, wire) -> None:
+    def __call__(self, wire: Wire) -> None:
+        assert wire.request
         if wire.request.method == "GET":
             return wire.answer(404)
         number = json.loads(wire.request.body)[IDS[self.kind]]
@@ -49,24 +51,32 @@ class Faulty:
             return wire.answer(409)
         return self.dice.choice([self.take, self.take, self.take, *self.faults()])(wire, number)
 
-    def faults(self):
+    def faults(self) -> list[Callable[[Wire, str], None]]:
         return [
             lambda wire, _: wire.answer(500),
             lambda wire, _: wire.answer(503, b"<html>down</html>"),
             lambda wire, _: wire.answer(429, b"{}", Retry_After="0"),
             lambda wire, _: wire.reset(),
-            lambda wire, _: wire.raw(b"\x00garbage\r\n\r\n") or wire.reset(),
+            self.talk_nonsense,
             self.lose,
         ]
 
-    def take(self, wire, number) -> None:
+    def talk_nonsense(self, wire: Wire, _number: str) -> None:
+        wire.raw(b"\x00garbage\r\n\r\n")
+        wire.reset()
+
+    def take(self, wire: Wire, number: str) -> None:
         self.taken[number] += 1
         wire.answer(202, json.dumps({"id": number, "messages": [{"id": f"wamid.{number}"}]}).encode())
 
-    def lose(self, wire, number) -> None:
+    def lose(self, wire: Wire, number: str) -> None:
         self.taken[number] += 1
         self.lost_answers += 1
         wire.reset()
+
+
+def as_many(some: list[Any], others: list[Any]) -> bool:
+    return len(some) == len(others)
 
 
 @pytest.mark.parametrize("kind", SETTINGS)
@@ -82,9 +92,9 @@ def test_nothing_is_lost_and_doubles_come_from_lost_answers_alone(
     ended: Counter[type] = Counter()
     end = time.monotonic() + 60
     while waiting and time.monotonic() < end:
-        told = []
+        told: list[Any] = []
         provider.hand_over(waiting, lambda *outcome, told=told: told.append(outcome))
-        until(lambda told=told, waiting=waiting: len(told) == len(waiting), 60)
+        until(partial(as_many, told, waiting), 60)
         waiting = [item for item, result in told if isinstance(result, NotSent | OutcomeUnknown)]
         ended.update(type(result) for _, result in told if not isinstance(result, NotSent | OutcomeUnknown))
     provider.close()

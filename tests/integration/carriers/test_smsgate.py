@@ -9,42 +9,44 @@ import json
 import logging
 import random
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from datetime import UTC, datetime, timedelta
-from typing import Any
+from typing import Any, cast
 
 import pytest
 
 from dashboard.outbound.errors import NotSent, OutcomeUnknown, Refused
-from dashboard.providers.base import Outgoing
-from dashboard.providers.delivery_reports import Callback
+from dashboard.providers.base import Outgoing, Provider
+from dashboard.providers.delivery_reports import Callback, Reply, ReportListener
 from dashboard.providers.registry import build
 from dashboard.providers.settings import InvalidSettings
 from dashboard.providers.smsgate import provider as smsgate
-from tests.support.fake_carrier import Carrier, Wire, answers
+from tests.support.fake_carrier import Carrier, Script, Wire, answers
 from tests.support.outgoing import CODE, ID, PHONE, TEXT
+from tests.support.present import present
 
 PASSWORD, KEY = "pass-w0rd-of-the-phone", "signing-key-of-the-phone"
 
 
-def settings(**changes: Any):
+def settings(**changes: Any) -> dict[str, Any]:
     values = {"mode": "local", "username": "sms", "password": PASSWORD, "signing_key": KEY}
     return values | {"allow_http": "on", "allow_private": "on"} | changes
 
 
 @pytest.fixture
-def provider(carrier: Carrier):
+def provider(carrier: Carrier) -> Iterator[Provider]:
     carrier.plays(phone({}))
     made = build("smsgate", settings(address=carrier.url), "phone")
     yield made
     made.close()
 
 
-def phone(states):
+def phone(states: dict[str, str]) -> Script:
     """Acts as the app does: takes an id once, answers 409 after that, and tells the state of an id."""
 
-    def play(wire: Wire):
+    def play(wire: Wire) -> None:
         request = wire.request
+        assert request
         if request.method == "GET":
             state = states.get(request.target.rpartition("/")[2])
             body = {"state": state, "recipients": [{"error": "Send result: RESULT_ERROR_NO_SERVICE"}]}
@@ -59,7 +61,7 @@ def phone(states):
 
 
 def test_a_code_reaches_the_phone_first_and_dies_with_its_validity(
-    provider, carrier: Carrier, outgoing: Callable[..., Outgoing]
+    provider: Provider, carrier: Carrier, outgoing: Callable[..., Outgoing]
 ) -> None:
     until = datetime.now(UTC) + timedelta(seconds=90)
     assert provider.send(outgoing(valid_until=until)).reference == ID
@@ -95,7 +97,7 @@ def test_cloud_mode_goes_to_the_apps_own_server() -> None:
     made.close()
 
 
-def test_a_repeat_is_known_and_taken(provider, carrier: Carrier, outgoing: Callable[..., Outgoing]) -> None:
+def test_a_repeat_is_known_and_taken(provider: Provider, carrier: Carrier, outgoing: Callable[..., Outgoing]) -> None:
     assert provider.send(outgoing()).reference == ID
     assert provider.send(outgoing(attempt=2)).reference == ID
     assert [request.method for request in carrier.ledger] == ["POST", "POST", "GET"]
@@ -105,14 +107,14 @@ def test_a_repeat_is_known_and_taken(provider, carrier: Carrier, outgoing: Calla
     ("state", "delivered"), [("Delivered", True), ("Sent", False), ("Pending", False), ("Odd", False)]
 )
 def test_a_repeat_tells_what_became_of_it(
-    provider, carrier: Carrier, outgoing: Callable[..., Outgoing], state: str, delivered: bool
+    provider: Provider, carrier: Carrier, outgoing: Callable[..., Outgoing], state: str, delivered: bool
 ) -> None:
     carrier.plays(phone({ID: state}))
     assert provider.send(outgoing()).delivered is delivered
 
 
 def test_a_repeat_of_a_text_that_failed_is_refused(
-    provider, carrier: Carrier, outgoing: Callable[..., Outgoing]
+    provider: Provider, carrier: Carrier, outgoing: Callable[..., Outgoing]
 ) -> None:
     carrier.plays(phone({ID: "Failed"}))
     with pytest.raises(Refused, match="phone_no_service"):
@@ -121,7 +123,7 @@ def test_a_repeat_of_a_text_that_failed_is_refused(
 
 @pytest.mark.parametrize("script", [lambda wire: wire.reset(), answers(500), answers(200, b"\xff"), answers(404)])
 def test_a_repeat_is_taken_even_if_its_state_cannot_be_had(
-    provider, carrier: Carrier, outgoing: Callable[..., Outgoing], script: Any
+    provider: Provider, carrier: Carrier, outgoing: Callable[..., Outgoing], script: Any
 ) -> None:
     carrier.plays(answers(409), script)
     assert provider.send(outgoing()).reference == ID
@@ -136,7 +138,7 @@ def test_a_repeat_is_taken_even_if_its_state_cannot_be_had(
     ],
 )
 def test_statuses(
-    provider, carrier: Carrier, outgoing: Callable[..., Outgoing], status: Any, error: Any, configuration: Any
+    provider: Provider, carrier: Carrier, outgoing: Callable[..., Outgoing], status: Any, error: Any, configuration: Any
 ) -> None:
     carrier.plays(answers(status, b'{"message": "queue limits exceeded"}'))
     with pytest.raises(error) as fault:
@@ -149,8 +151,8 @@ def test_a_doubtful_text_may_be_repeated_and_leaves_once(carrier: Carrier, outgo
     """The phone took it and the answer was lost: the repeat meets a 409."""
     states: dict[str, str] = {}
 
-    def lost(wire) -> None:
-        states[json.loads(wire.request.body)["id"]] = "Pending"
+    def lost(wire: Wire) -> None:
+        states[json.loads(present(wire.request).body)["id"]] = "Pending"
         wire.reset()
 
     carrier.plays(lost, phone(states))
@@ -173,7 +175,9 @@ def test_a_hung_phone_and_its_state_share_one_clock(carrier: Carrier, outgoing: 
     made.close()
 
 
-def test_nothing_is_sent_before_retry_after(provider, carrier: Carrier, outgoing: Callable[..., Outgoing]) -> None:
+def test_nothing_is_sent_before_retry_after(
+    provider: Provider, carrier: Carrier, outgoing: Callable[..., Outgoing]
+) -> None:
     carrier.plays(answers(503, Retry_After="1"), phone({}))
     for _ in range(5):
         with pytest.raises(NotSent):
@@ -185,11 +189,11 @@ def test_nothing_is_sent_before_retry_after(provider, carrier: Carrier, outgoing
 
 
 def test_nothing_of_a_text_a_number_or_a_credential_is_told(
-    provider, carrier: Carrier, outgoing: Callable[..., Outgoing], caplog: pytest.LogCaptureFixture
+    provider: Provider, carrier: Carrier, outgoing: Callable[..., Outgoing], caplog: pytest.LogCaptureFixture
 ) -> None:
     caplog.set_level(logging.DEBUG)
     carrier.plays(answers(400, f"{PHONE} {TEXT}".encode()), lambda wire: wire.raw(f"{CODE}\r\n\r\n".encode()))
-    said = [repr(provider.settings)]
+    said = [repr(cast(Any, provider).settings)]
     for _ in range(2):
         with pytest.raises((Refused, OutcomeUnknown)) as fault:
             provider.send(outgoing())
@@ -220,18 +224,21 @@ def test_wrong_settings_are_refused_by_field(changes: dict[str, Any], field: str
     assert PASSWORD not in repr(refusal.value.__context__)
 
 
-def webhook(event="sms:delivered", **payload: Any):
+OTHERS: list[Any] = ["sms:received", "system:ping", None, 3, []]
+
+
+def webhook(event: Any = "sms:delivered", **payload: Any) -> bytes:
     usual = {"messageId": ID, "recipient": PHONE, "deliveredAt": "2026-11-22T02:10:00.000+07:00"}
     return json.dumps(
         {"deviceId": "d", "event": event, "id": "e", "payload": usual | payload, "webhookId": "w"}
     ).encode()
 
 
-def call(provider, body, stamp=None, key=KEY, **changes: Any):
+def call(provider: Provider, body: bytes, stamp: str | None = None, key: str = KEY, **changes: Any) -> Reply:
     stamp = str(int(time.time())) if stamp is None else stamp
     signature = hmac.new(key.encode(), body + stamp.encode(), hashlib.sha256).hexdigest()
     headers = {"x-timestamp": stamp, "x-signature": signature} | changes
-    return provider.called_back(Callback("POST", {}, headers, body))
+    return cast(ReportListener, provider).called_back(Callback("POST", {}, headers, body))
 
 
 @pytest.mark.parametrize(
@@ -245,18 +252,18 @@ def call(provider, body, stamp=None, key=KEY, **changes: Any):
         ("sms:cancelled", {}, "failed", "phone_failed"),
     ],
 )
-def test_events(provider, event: str, payload: dict[str, Any], state: str, code: str | None) -> None:
+def test_events(provider: Provider, event: str, payload: dict[str, Any], state: str, code: str | None) -> None:
     receipt = call(provider, webhook(event, **payload)).receipts[0]
     assert (receipt.references, receipt.message_id, receipt.state, receipt.code) == ((ID,), ID, state, code)
     assert receipt.at == datetime(2026, 11, 21, 19, 10, tzinfo=UTC)
 
 
-def test_other_events_say_nothing(provider) -> None:
-    for event in ("sms:received", "system:ping", None, 3, []):
+def test_other_events_say_nothing(provider: Provider) -> None:
+    for event in OTHERS:
         assert call(provider, webhook(event)).receipts == ()
 
 
-def test_forged_and_old_webhooks_are_refused(provider) -> None:
+def test_forged_and_old_webhooks_are_refused(provider: Provider) -> None:
     now = int(time.time())
     assert call(provider, webhook()).status == 200
     assert call(provider, webhook(), str(now - 290)).status == 200
@@ -268,9 +275,9 @@ def test_forged_and_old_webhooks_are_refused(provider) -> None:
     assert call(build("smsgate", settings(address="http://x", signing_key="")), webhook(), key="").status == 403
 
 
-def test_garbage_that_is_signed_says_nothing(provider) -> None:
+def test_garbage_that_is_signed_says_nothing(provider: Provider) -> None:
     dice = random.Random(3)
-    pieces = [None, 1, True, [], {}, "", [None], -1, 1e400]
+    pieces: list[Any] = [None, 1, True, [], {}, "", [None], -1, 1e400]
     bodies = [b"", b"\xff", b"null", b"[]", b"[" * 5000, b'{"event": "sms:sent", "payload": []}']
     bodies += [
         webhook(dice.choice([*pieces, "sms:sent"]), messageId=dice.choice([None, [], {}, True, ""])) for _ in range(200)
@@ -284,8 +291,8 @@ def test_garbage_that_is_signed_says_nothing(provider) -> None:
 @pytest.mark.parametrize(
     ("state", "read"), [("Sent", "sent"), ("Delivered", "delivered"), ("Failed", "failed"), ("Pending", None)]
 )
-def test_a_state_may_be_asked_for(provider, carrier: Carrier, state: str, read: str | None) -> None:
+def test_a_state_may_be_asked_for(provider: Provider, carrier: Carrier, state: str, read: str | None) -> None:
     carrier.plays(phone({ID: state}))
-    found = provider.ask(ID)
+    found = cast(Any, provider).ask(ID)
     assert (found.state if found else None) == read
     assert carrier.ledger[0].target == f"/messages/{ID}"

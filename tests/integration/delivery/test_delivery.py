@@ -26,6 +26,7 @@ from dashboard.models.otp import Otp
 from dashboard.outbound.errors import NotSent, OutcomeUnknown, Refused
 from dashboard.providers.base import Outcome, Outgoing, Provider
 from dashboard.settings import Settings
+from tests.support.present import present
 
 PHONE = "+22238089336"
 
@@ -99,7 +100,7 @@ def due_now(desk: WorkerContext) -> None:
 
 def waits(desk: WorkerContext) -> float:
     with desk.sessions() as session:
-        return (session.scalars(select(Message.due_at)).one() - utcnow()).total_seconds()
+        return (present(session.scalars(select(Message.due_at)).one()) - utcnow()).total_seconds()
 
 
 def raising(error: Exception) -> Callable[[Outgoing], None]:
@@ -120,9 +121,9 @@ def test_the_carrier_gets_the_code_and_the_text_with_it(desk: WorkerContext, cal
     send_code(desk, caller)
     drain(desk)
     outgoing = carrier.taken[0]
-    assert outgoing.code in outgoing.text
-    assert outgoing.code not in repr(outgoing)
-    check_code(desk, caller, outgoing.code)
+    assert present(outgoing.code) in outgoing.text
+    assert present(outgoing.code) not in repr(outgoing)
+    check_code(desk, caller, present(outgoing.code))
 
 
 def test_no_database_session_is_open_while_the_carrier_is_asked(
@@ -195,7 +196,7 @@ def test_a_verified_code_that_waits_for_another_try_is_not_sent_again(
     taken: list[str] = []
 
     def take_and_be_silent(outgoing: Outgoing) -> None:
-        taken.append(outgoing.code)
+        taken.append(present(outgoing.code))
         raise OutcomeUnknown("no_answer")
 
     carrier.act = take_and_be_silent
@@ -220,7 +221,9 @@ def test_a_code_refused_by_whatsapp_is_void_and_not_counted(
         assert row.counted is False
 
 
-def test_a_code_that_its_carrier_refused_by_sms_does_not_count(desk: WorkerContext, caller: Caller, carrier: Carrier):
+def test_a_code_that_its_carrier_refused_by_sms_does_not_count(
+    desk: WorkerContext, caller: Caller, carrier: Carrier
+) -> None:
     carrier.act = raising(Refused("barred"))
     send_code(desk, caller)
     drain(desk)
@@ -229,7 +232,7 @@ def test_a_code_that_its_carrier_refused_by_sms_does_not_count(desk: WorkerConte
         assert (row.counted, row.void_at is not None) == (False, True)
 
 
-def test_a_code_in_doubt_counts_and_can_be_typed_in(desk: WorkerContext, caller: Caller, carrier: Carrier):
+def test_a_code_in_doubt_counts_and_can_be_typed_in(desk: WorkerContext, caller: Caller, carrier: Carrier) -> None:
     carrier.act = raising(OutcomeUnknown("no_answer"))
     send_code(desk, caller)
     drain(desk)
@@ -241,7 +244,7 @@ def test_a_code_in_doubt_counts_and_can_be_typed_in(desk: WorkerContext, caller:
         assert (row.counted, row.void_at) == (True, None)
 
 
-def test_a_superseded_code_that_has_not_left_is_not_sent(desk: WorkerContext, caller: Caller, carrier: Carrier):
+def test_a_superseded_code_that_has_not_left_is_not_sent(desk: WorkerContext, caller: Caller, carrier: Carrier) -> None:
     old, new = send_code(desk, caller), send_code(desk, caller)
     drain(desk)
     assert [outgoing.id for outgoing in carrier.taken] == [new]

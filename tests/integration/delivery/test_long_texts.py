@@ -72,7 +72,7 @@ def parts_taken(smsc: Smsc) -> list[tuple[int, datetime]]:
 
 def test_receipts_of_parts_neither_end_the_sending_nor_make_it_delivered(
     office: Office, start_smsc: Callable[..., Smsc]
-):
+) -> None:
     smsc = start_smsc(receipt_delay="20")
     context = connect(office, smsc, rate=2)
     with working(context):
@@ -87,7 +87,7 @@ def test_receipts_of_parts_neither_end_the_sending_nor_make_it_delivered(
 
 def test_a_part_that_does_not_arrive_fails_the_text_though_the_first_one_arrived(
     office: Office, start_smsc: Callable[..., Smsc]
-):
+) -> None:
     smsc = start_smsc(receipt_delay="20", receipt_stat="DELIVRD:1,UNDELIV:4")
     context = connect(office, smsc, rate=2)
     with working(context):
@@ -96,7 +96,9 @@ def test_a_part_that_does_not_arrive_fails_the_text_though_the_first_one_arrived
     assert len(parts_taken(smsc)) == 5
 
 
-def test_an_smsc_that_dies_between_parts_gets_all_of_them_in_the_end(office: Office, start_smsc: Callable[..., Smsc]):
+def test_an_smsc_that_dies_between_parts_gets_all_of_them_in_the_end(
+    office: Office, start_smsc: Callable[..., Smsc]
+) -> None:
     smsc = start_smsc(receipt_delay="20")
     context = connect(office, smsc, rate=2)
     with working(context):
@@ -127,14 +129,14 @@ def say(office: Office, *references: str, state: str = "delivered", **more: Any)
     receipts.store_receipts(office.sessions, "smsc", [Receipt((name,), state=state, **told) for name in references])
 
 
-def test_a_receipt_does_not_take_the_claim_of_a_text_that_is_being_sent(office: Office):
+def test_a_receipt_does_not_take_the_claim_of_a_text_that_is_being_sent(office: Office) -> None:
     uuid = claimed(office)
     say(office, "a1", "a2", "a3", "a4", "a5")
     found = office.message(uuid)
     assert (found.status, found.claim is not None) == ("sending", True)
 
 
-def test_as_many_receipts_as_a_text_in_doubt_has_parts_make_it_delivered(office: Office):
+def test_as_many_receipts_as_a_text_in_doubt_has_parts_make_it_delivered(office: Office) -> None:
     uuid = claimed(office)
     office.due_now()  # nobody holds it any more
     say(office, "a1", "a2", "a3", "a4")
@@ -144,7 +146,7 @@ def test_as_many_receipts_as_a_text_in_doubt_has_parts_make_it_delivered(office:
     assert (found.status, found.due_at) == ("delivered", None)
 
 
-def test_receipts_of_two_tries_do_not_add_up_to_one_text(office: Office):
+def test_receipts_of_two_tries_do_not_add_up_to_one_text(office: Office) -> None:
     uuid = claimed(office)
     office.due_now()
     say(office, "a1", "a2")
@@ -155,7 +157,7 @@ def test_receipts_of_two_tries_do_not_add_up_to_one_text(office: Office):
     assert office.message(uuid).status == "sending"
 
 
-def test_one_receipt_is_taken_for_all_parts_when_no_other_came_for_minutes(office: Office):
+def test_one_receipt_is_taken_for_all_parts_when_no_other_came_for_minutes(office: Office) -> None:
     uuid = claimed(office)
     row = office.message(uuid)
     with office.sessions.begin() as session:
@@ -174,7 +176,7 @@ def test_one_receipt_is_taken_for_all_parts_when_no_other_came_for_minutes(offic
     assert office.write(receipts.deliver_by_one_receipt) == set()
 
 
-def test_words_that_cannot_be_read_are_kept_with_their_message(office: Office):
+def test_words_that_cannot_be_read_are_kept_with_their_message(office: Office) -> None:
     uuid = claimed(office, "Bonjour")
     row = office.message(uuid)
     with office.sessions.begin() as session:
@@ -195,7 +197,7 @@ def test_words_that_cannot_be_read_are_kept_with_their_message(office: Office):
     assert office.message(uuid).status == "sent"
 
 
-def test_what_is_not_marked_as_a_receipt_counts_only_with_id_and_number(office: Office):
+def test_what_is_not_marked_as_a_receipt_counts_only_with_id_and_number(office: Office) -> None:
     uuid = claimed(office, "Bonjour")
     say(office, "a1", is_unmarked=True)
     assert office.message(uuid).status == "sending", "never by its number alone"
@@ -210,7 +212,7 @@ def test_what_is_not_marked_as_a_receipt_counts_only_with_id_and_number(office: 
     assert office.message(uuid).status == "delivered"
 
 
-def test_nothing_is_delivered_before_it_was_sent(office: Office):
+def test_nothing_is_delivered_before_it_was_sent(office: Office) -> None:
     """The SMSC's clock runs in a zone five hours behind."""
     uuid = claimed(office, "Bonjour")
     with office.sessions.begin() as session:
@@ -224,7 +226,7 @@ def test_nothing_is_delivered_before_it_was_sent(office: Office):
     assert found.delivered_at >= found.sent_at
 
 
-def test_a_carrier_that_names_nothing_is_matched_by_number_and_time(office: Office):
+def test_a_carrier_that_names_nothing_is_matched_by_number_and_time(office: Office) -> None:
     uuid = claimed(office, "Bonjour")
     with office.sessions.begin() as session:
         values = {"status": "sent", "carrier": "smsc", "carrier_ref": uuid, "claim": None, "due_at": None}

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from datetime import timedelta
+from typing import Any
 
 import pytest
 from sqlalchemy import select, update
@@ -23,8 +24,8 @@ from tests.support.fake_carrier import Carrier, answers
 from tests.support.http_carriers import PHONE, Office
 
 
-def say(office: Office, reference: str, state: str, code: str | None = None, **more: object) -> None:
-    told = {"phone": PHONE, "at": utcnow()} | more
+def say(office: Office, reference: str, state: str, code: str | None = None, **more: Any) -> None:
+    told: dict[str, Any] = {"phone": PHONE, "at": utcnow()} | more
     receipts.store_receipts(office.sessions, "smsc", [Receipt((reference,), state=state, code=code, **told)])
 
 
@@ -44,7 +45,8 @@ def take(office: Office, row: Message, outcome: Outcome) -> None:
 
 
 def strays(office: Office) -> list[UnmatchedReceipt]:
-    return office.write(lambda session: session.scalars(select(UnmatchedReceipt)).all())
+    strays: list[UnmatchedReceipt] = office.write(lambda session: session.scalars(select(UnmatchedReceipt)).all())
+    return strays
 
 
 @pytest.mark.parametrize(
@@ -175,7 +177,7 @@ def test_a_verified_code_outranks_a_failure(office: Office) -> None:
 # WhatsApp codes that do not get out
 
 
-def whatsapp(office: Office, carrier: Carrier, answer: bytes, status: int, **key: object) -> tuple[str, Message]:
+def whatsapp(office: Office, carrier: Carrier, answer: bytes, status: int, **key: Any) -> tuple[str, Message]:
     office.add("meta", carrier, "whatsapp")
     carrier.plays(answers(status, answer))
     uuid = office.send_code(office.caller(**key), "whatsapp")

@@ -89,7 +89,9 @@ def rounds(office: Office, desk: WorkerContext, times: int) -> None:
             connection.retry_tokens = 10.0  # the time in which they are earned, gone by
 
 
-def test_the_wait_is_the_longer_of_the_carriers_and_a_growing_one(office: Office, setup: Callable[..., WorkerContext]):
+def test_the_wait_is_the_longer_of_the_carriers_and_a_growing_one(
+    office: Office, setup: Callable[..., WorkerContext]
+) -> None:
     desk = setup(Ledger("alpha", always(NotSent("smpp_throttled", 2, blame=Blame.NUMBER))))
     uuid = office.submit(office.caller())
     found = []
@@ -106,7 +108,7 @@ def test_the_wait_is_the_longer_of_the_carriers_and_a_growing_one(office: Office
 
 def test_after_its_tries_a_text_goes_to_the_next_carrier_and_never_back(
     office: Office, setup: Callable[..., WorkerContext]
-):
+) -> None:
     alpha, beta = Ledger("alpha", always(BARRED)), Ledger("beta", always(BARRED))
     desk = setup(alpha, beta)
     uuid = office.submit(office.caller())
@@ -117,7 +119,7 @@ def test_after_its_tries_a_text_goes_to_the_next_carrier_and_never_back(
     assert down_code(office, "alpha") is None
 
 
-def test_a_code_goes_to_the_next_carrier_at_once(office: Office, setup: Callable[..., WorkerContext]):
+def test_a_code_goes_to_the_next_carrier_at_once(office: Office, setup: Callable[..., WorkerContext]) -> None:
     alpha, beta = Ledger("alpha", always(BARRED)), Ledger("beta")
     desk = setup(alpha, beta)
     uuid = office.send_code(office.caller())
@@ -127,7 +129,7 @@ def test_a_code_goes_to_the_next_carrier_at_once(office: Office, setup: Callable
 
 def test_a_fault_in_the_set_up_that_may_be_the_texts_goes_to_the_next_carrier(
     office: Office, setup: Callable[..., WorkerContext]
-):
+) -> None:
     alpha, beta = Ledger("alpha", always(DISLIKED)), Ledger("beta")
     desk = setup(alpha, beta)
     uuid = office.submit(office.caller())
@@ -137,7 +139,9 @@ def test_a_fault_in_the_set_up_that_may_be_the_texts_goes_to_the_next_carrier(
     assert [(row.carrier, row.outcome, row.blame) for row in rows] == [("alpha", "refused", "text")]
 
 
-def test_one_text_that_a_carrier_dislikes_takes_nothing_down(office: Office, setup: Callable[..., WorkerContext]):
+def test_one_text_that_a_carrier_dislikes_takes_nothing_down(
+    office: Office, setup: Callable[..., WorkerContext]
+) -> None:
     alpha = Ledger("alpha", of_number(PHONE, NotSent("smpp_invalid_command", configuration=True, blame=Blame.TEXT)))
     desk = setup(alpha)
     caller = office.caller()
@@ -151,7 +155,7 @@ def test_one_text_that_a_carrier_dislikes_takes_nothing_down(office: Office, set
 
 def test_different_texts_in_a_row_take_it_down_and_none_of_them_is_the_trial(
     office: Office, setup: Callable[..., WorkerContext]
-):
+) -> None:
     fault = NotSent("smpp_invalid_command", configuration=True, blame=Blame.TEXT)
     alpha = Ledger("alpha", always(fault))
     desk = setup(alpha)
@@ -171,7 +175,9 @@ def test_different_texts_in_a_row_take_it_down_and_none_of_them_is_the_trial(
     assert (office.message(good).status, down_code(office, "alpha")) == ("sent", None)
 
 
-def test_numbers_that_are_barred_never_count_against_a_carrier(office: Office, setup: Callable[..., WorkerContext]):
+def test_numbers_that_are_barred_never_count_against_a_carrier(
+    office: Office, setup: Callable[..., WorkerContext]
+) -> None:
     alpha = Ledger("alpha", always(BARRED))
     desk = setup(alpha)
     caller = office.caller()
@@ -183,7 +189,7 @@ def test_numbers_that_are_barred_never_count_against_a_carrier(office: Office, s
 
 def test_a_carrier_that_fails_by_itself_goes_down_and_is_tried_with_what_it_failed(
     office: Office, setup: Callable[..., WorkerContext]
-):
+) -> None:
     alpha = Ledger("alpha", always(BROKEN))
     desk = setup(alpha)
     uuid = office.submit(office.caller())
@@ -195,7 +201,9 @@ def test_a_carrier_that_fails_by_itself_goes_down_and_is_tried_with_what_it_fail
     assert (office.message(uuid).status, down_code(office, "alpha")) == ("sent", None)
 
 
-def test_retries_take_a_small_share_and_go_behind_fresh_texts(office: Office, setup: Callable[..., WorkerContext]):
+def test_retries_take_a_small_share_and_go_behind_fresh_texts(
+    office: Office, setup: Callable[..., WorkerContext]
+) -> None:
     alpha = Ledger("alpha", of_number(PHONE, NotSent("smpp_submit_failed", blame=Blame.NUMBER)), rate=40)
     desk = setup(alpha)
     caller = office.caller()

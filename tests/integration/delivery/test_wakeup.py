@@ -10,6 +10,7 @@ import socket
 import time
 import zlib
 from pathlib import Path
+from typing import Any
 
 import pytest
 from rq import Queue
@@ -34,7 +35,7 @@ def test_a_ring_leaves_one_job_that_says_its_lane_and_nothing_else(empty_valkey:
     until(lambda: len(queue(empty_valkey)) == 1, 5)
     job = queue(empty_valkey).jobs[0]
     assert (job.func_name, list(job.args), job.kwargs) == (wakeup.JOB, ["sms"], {})
-    raw = redis.connect(empty_valkey).hgetall(f"rq:job:{job.id}")
+    raw: dict[Any, Any] = redis.connect(empty_valkey).hgetall(f"rq:job:{job.id}")
     assert json.loads(zlib.decompress(raw[b"data"])) == [wakeup.JOB, None, ["sms"], {}]
     assert raw[b"description"] == b"drain sms"
 

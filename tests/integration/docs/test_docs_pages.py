@@ -34,8 +34,6 @@ from tests.support.dashboard_client import PARTIAL, Browser, World
 from tests.support.phones import new_phone
 from tests.support.stack import Client, Stack
 
-pytestmark = pytest.mark.long
-
 LANGUAGES = ("fr", "en", "ar")
 NAMES = [doc.name for doc in views.DOCS]
 HEADING = re.compile(r'<(?:h[23]|tr) id="([^"]+)"')

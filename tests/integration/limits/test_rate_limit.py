@@ -19,6 +19,7 @@ from dashboard.gateway.otp import send as otp
 from dashboard.gateway.otp.codes import Keyring
 from dashboard.models.limits import UNLIMITED
 from dashboard.models.otp import Otp
+from tests.support.present import present
 
 PHONE = "+22238089336"
 RING = Keyring({"a": b"s" * 32})
@@ -66,7 +67,7 @@ def test_a_void_code_gives_its_place_back(sessions: Sessions, caller: Caller) ->
         send(sessions, caller)
     with sessions.begin() as session:
         newest = session.scalars(select(Otp).order_by(Otp.id.desc())).first()
-        otp.void(session, newest.message)
+        otp.void(session, [present(newest).message_id])
     assert [send(sessions, caller), send(sessions, caller)] == [True, False]
 
 

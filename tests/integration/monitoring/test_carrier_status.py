@@ -3,11 +3,7 @@
 from __future__ import annotations
 
 import json
-import os
-import subprocess
-import sys
 from datetime import timedelta
-from pathlib import Path
 from typing import Any
 
 import pytest
@@ -25,6 +21,7 @@ from dashboard.models.carriers import CarrierConnection, CarrierMinute
 from dashboard.models.delivery import UnmatchedReceipt
 from dashboard.models.messages import Message
 from dashboard.settings import Settings
+from tests.support.processes import run_forked
 
 URL = {"url": "https://sms.example.org/send", "body": '{"to": "{phone}"}'}
 PHONE = "+22247112233"
@@ -124,9 +121,8 @@ def test_a_forecast_agrees_with_what_delivery_chooses(sessions: Sessions, pair: 
 
 
 def doctor(settings: Settings) -> dict[str, list[dict[str, Any]]]:
-    env = {**os.environ, "CHINQIT_HOME": str(settings.chinqit_home), "DATABASE_URL": settings.database_url}
-    command = [str(Path(sys.executable).parent / "chinqit"), "doctor", "--json"]
-    answer = subprocess.run(command, env=env, capture_output=True, text=True)
+    env = {"CHINQIT_HOME": str(settings.chinqit_home), "DATABASE_URL": settings.database_url}
+    answer = run_forked(["chinqit", "doctor", "--json"], env, settings.chinqit_home)
     found: dict[str, list[dict[str, Any]]] = {}
     for one in json.loads(answer.stdout):
         found.setdefault(one["subject"], []).append(one)

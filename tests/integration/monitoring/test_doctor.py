@@ -17,7 +17,8 @@ from dashboard.cli import doctor, migrate
 from dashboard.cli.doctor import Finding
 from dashboard.db import Sessions, utcnow
 from dashboard.extensions import db
-from dashboard.gateway.api_keys import authentication, keys
+from dashboard.gateway.api_keys import keys
+from dashboard.gateway.api_keys.authentication import Caller
 from dashboard.gateway.api_keys.keys import NewKey
 from dashboard.gateway.messages import outbox
 from dashboard.gateway.monitoring import alerts
@@ -56,7 +57,7 @@ def test_the_doctor_and_the_overview_judge_alike(home: Settings, sessions: Sessi
         session.flush()
         outbox.submit(
             session,
-            authentication.caller_of(key),
+            Caller.from_row(key),
             outbox.Draft("message", "sms", "+22238089336", "Bonjour", "Bonjour"),
         )
     assert [finding.ok for finding in of("outbox")] == [True]
@@ -75,7 +76,7 @@ def test_a_clock_that_was_set_back_is_seen(home: Settings, sessions: Sessions) -
         session.flush()
         outbox.submit(
             session,
-            authentication.caller_of(key),
+            Caller.from_row(key),
             outbox.Draft("message", "sms", "+22238089336", "Bonjour", "Bonjour"),
         )
         session.execute(update(Message).values(created_at=utcnow() + timedelta(hours=1)))

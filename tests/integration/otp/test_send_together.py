@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 import pytest
 from sqlalchemy import func, select
 
@@ -25,7 +27,7 @@ RING = Keyring({"kid": b"a secret of the tests"})
 ONE, TWO = "+22238089336", "+22247112233"
 
 
-def make_key(sessions: Sessions, **more: int) -> Caller:
+def make_key(sessions: Sessions, **more: Any) -> Caller:
     with sessions.begin() as session:
         _, secret = keys.create(session, NewKey("shop", **more))
         session.flush()

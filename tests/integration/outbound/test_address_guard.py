@@ -6,6 +6,7 @@ import socket
 import threading
 import time
 from collections.abc import Callable
+from dataclasses import dataclass, field
 from typing import Any
 
 import pytest
@@ -61,56 +62,62 @@ def test_no_spelling_of_this_machine_gets_through(host: Any, open_web: Callable[
     assert carrier.connections == 0
 
 
+@dataclass
+class Names:
+    """Names and what they resolve to, in turn; the last goes on."""
+
+    table: dict[str, list[list[str]]] = field(default_factory=dict)
+    asked: list[str] = field(default_factory=list)
+
+
 @pytest.fixture
-def names(monkeypatch: pytest.MonkeyPatch):
-    """Names and what they resolve to, in turn; the last goes on. `asked` counts."""
-    table: dict[str, list[list[str]]] = {}
-    asked: list[str] = []
+def names(monkeypatch: pytest.MonkeyPatch) -> Names:
+    names = Names()
     real = socket.getaddrinfo
 
-    def fake(host, port, *args: Any, **kwargs: Any):
-        if host not in table:
+    def fake(host: str, port: int, *args: Any, **kwargs: Any) -> list[Any]:
+        if host not in names.table:
             return real(host, port, *args, **kwargs)
-        asked.append(host)
-        turn = table[host].pop(0) if len(table[host]) > 1 else table[host][0]
+        names.asked.append(host)
+        turns = names.table[host]
+        turn = turns.pop(0) if len(turns) > 1 else turns[0]
         return [(socket.AF_INET6 if ":" in a else socket.AF_INET, socket.SOCK_STREAM, 6, "", (a, port)) for a in turn]
 
     monkeypatch.setattr(socket, "getaddrinfo", fake)
-    table["asked"] = asked  # type: ignore[assignment]
-    return table
+    return names
 
 
 @pytest.mark.parametrize("address", ["127.0.0.1", "10.0.0.5", "169.254.169.254", "::1", "::ffff:127.0.0.1", "fe80::1"])
-def test_a_name_that_leads_inside_is_refused(names, address: str, open_web: Callable[..., HttpClient]) -> None:
-    names["carrier.test"] = [[address]]
+def test_a_name_that_leads_inside_is_refused(names: Names, address: str, open_web: Callable[..., HttpClient]) -> None:
+    names.table["carrier.test"] = [[address]]
     with carriers.running() as carrier, pytest.raises(NotSent) as refusal:
         open_web(Guard(allow_http=True)).send(HttpCall("GET", f"http://carrier.test:{carrier.port}/"))
     assert refusal.value.code == "address_refused"
     assert carrier.connections == 0
 
 
-def test_of_several_addresses_only_the_open_ones_are_tried(names, open_web: Callable[..., HttpClient]) -> None:
-    names["carrier.test"] = [["169.254.169.254", "127.0.0.1"]]
+def test_of_several_addresses_only_the_open_ones_are_tried(names: Names, open_web: Callable[..., HttpClient]) -> None:
+    names.table["carrier.test"] = [["169.254.169.254", "127.0.0.1"]]
     with carriers.running() as carrier:
         answer = open_web(Guard(True, True)).send(HttpCall("GET", f"http://carrier.test:{carrier.port}/"))
     assert answer.status == 200
     assert carrier.connections == 1
 
 
-def test_the_address_that_was_judged_is_the_one_connected_to(names, open_web: Callable[..., HttpClient]) -> None:
+def test_the_address_that_was_judged_is_the_one_connected_to(names: Names, open_web: Callable[..., HttpClient]) -> None:
     """A name that changes its answer between the check and the use gains nothing: there is one look-up."""
-    names["carrier.test"] = [["127.0.0.1"], ["10.255.255.1"]]
+    names.table["carrier.test"] = [["127.0.0.1"], ["10.255.255.1"]]
     with carriers.running() as carrier:
         answer = open_web(Guard(True, True)).send(HttpCall("GET", f"http://carrier.test:{carrier.port}/"))
         assert carrier.ledger[0].headers["host"] == f"carrier.test:{carrier.port}"
     assert answer.status == 200
-    assert names["asked"] == ["carrier.test"]
+    assert names.asked == ["carrier.test"]
 
 
 def test_tls_is_checked_against_the_name_not_the_address(
-    names, authority: Authority, open_web: Callable[..., HttpClient]
+    names: Names, authority: Authority, open_web: Callable[..., HttpClient]
 ) -> None:
-    names["carrier.test"] = [["127.0.0.1"]]
+    names.table["carrier.test"] = [["127.0.0.1"]]
     guard = Guard(allow_private=True, ca_certificate=authority.pem)
     with carriers.running(authority.context) as carrier:
         assert open_web(guard).send(HttpCall("GET", f"https://carrier.test:{carrier.port}/")).status == 200
@@ -118,9 +125,9 @@ def test_tls_is_checked_against_the_name_not_the_address(
 
 
 def test_a_certificate_of_another_name_or_authority_is_a_fault_of_configuration(
-    names, authority: Authority, open_web: Callable[..., HttpClient]
+    names: Names, authority: Authority, open_web: Callable[..., HttpClient]
 ) -> None:
-    names["other.test"] = [["127.0.0.1"]]
+    names.table["other.test"] = [["127.0.0.1"]]
     with carriers.running(authority.context) as carrier:
         for guard, host in (
             (Guard(allow_private=True, ca_certificate=authority.pem), "other.test"),

@@ -34,10 +34,10 @@ def ways(services: Services) -> None:
         carriers.add(session, box, NewCarrier("whatsapp", "meta", told))
 
 
-def legs(services: Services, *subject: str | None) -> list[tuple[str, int, int]]:
+def legs(services: Services, channel: str, *subject: str | None) -> list[tuple[str, int, int]]:
     """The carriers of a rule with place and weight."""
     with services.sessions() as session:
-        found = dict(rules.rules(session)).get((subject[0], subject[1], subject[2]), [])
+        found = dict(rules.rules(session)).get((channel, subject[0], subject[1]), [])
         return [(route.carrier.name, route.position, route.weight) for route in found]
 
 
@@ -247,7 +247,8 @@ def test_the_tester_tells_shares_and_when_nobody_takes_it(viewer: Browser, servi
     set_rule(services, ("sms", None, None), NewRouteTarget("mauritel", 0, 60), NewRouteTarget("mattel", 0, 40))
     said = ask(viewer, "47112233")
     assert "one of these now: mauritel, mattel" in said and "60% of the messages" in said
-    down(services, "mauritel"), down(services, "mattel")
+    down(services, "mauritel")
+    down(services, "mattel")
     assert "none of its carriers takes anything now" in ask(viewer, "47112233")
 
 

@@ -15,7 +15,7 @@ from dashboard.gateway.routing import explain, rules
 from dashboard.gateway.routing.rules import InvalidRoute, NewRouteTarget, RoutingRequest
 from dashboard.gateway.sandbox.inbox import SandboxInbox
 from dashboard.providers.settings import InvalidSettings
-from tests.support.fake_carrier import Carrier, answers
+from tests.support.fake_carrier import Carrier, answers, late
 from tests.support.http_carriers import Office, fails, taken
 
 MATTEL, MAURITEL = "+22233000001", "+22244000001"
@@ -135,7 +135,7 @@ def test_one_carrier_that_hangs_does_not_hold_another_up(office: Office, first: 
     office.add("alpha", first, parallel="2")
     office.add("beta", second)
     rule(office, NewRouteTarget("beta", 0), operator="3")
-    first.plays(lambda wire: wire.closing.wait(2) or wire.answer(200, b'{"id": "late"}'))
+    first.plays(late(2, answers(200, b'{"id": "late"}')))
     caller = office.caller()
     for _ in range(60):
         office.submit(caller, MAURITEL)

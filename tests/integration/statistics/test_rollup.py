@@ -41,7 +41,7 @@ from dashboard.providers.base import Outcome
 from dashboard.settings import Settings
 
 PHONES = ("+22222000001", "+22233000001", "+22244000001")
-STARTS = {
+STARTS: dict[str, dict[str, Any]] = {
     "minute": {"second": 0, "microsecond": 0},
     "hour": {"minute": 0, "second": 0, "microsecond": 0},
     "day": {"hour": 0, "minute": 0, "second": 0, "microsecond": 0},

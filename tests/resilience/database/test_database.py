@@ -16,7 +16,6 @@ from tests.support.phones import new_phone
 from tests.support.postgres import Postgres
 from tests.support.stack import Client, Stack, run_stack, until
 
-pytestmark = pytest.mark.chaos
 CALLERS = 6
 
 

@@ -16,7 +16,7 @@ import pytest
 from tests.support.phones import new_phone
 from tests.support.stack import Client, Stack, until
 
-pytestmark = [pytest.mark.chaos, pytest.mark.timeout(240), pytest.mark.usefixtures("healed")]
+pytestmark = [pytest.mark.timeout(240), pytest.mark.usefixtures("healed")]
 CALLERS = 4
 SECONDS = 5.0
 KILL_EVERY = 1.0

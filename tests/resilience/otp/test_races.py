@@ -7,11 +7,8 @@ from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
 
 import httpx
-import pytest
 
 from tests.support.stack import Client, digits, other_than
-
-pytestmark = pytest.mark.chaos
 
 
 def together(count: int, call: Callable[[int], httpx.Response]) -> list[httpx.Response]:

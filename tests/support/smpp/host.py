@@ -6,7 +6,7 @@ import time
 from collections import Counter
 from collections.abc import Callable, Sequence
 
-from dashboard.outbound.errors import NotSent, OutcomeUnknown, Refused
+from dashboard.outbound.errors import NotSent, OutcomeUnknown, Refused, SendError
 from dashboard.providers.base import Host, Outcome, Outgoing, Provider, Receipt, Result, Tokens
 from tests.support.stack import until
 
@@ -18,7 +18,7 @@ class Journal(Host):
         self.receipts: list[Receipt] = []
         self.batches: list[int] = []
         self.failures = 0  # so many stores fail
-        self.store_seconds = 0.0
+        self.store_seconds = self.slot_seconds = 0.0
         self.has_slot = True
         self.slots_asked = self.slots_freed = self.slowed = 0
         self.permit: Callable[[float, int], Tokens] = lambda rate, wanted: Tokens(wanted)
@@ -33,6 +33,7 @@ class Journal(Host):
 
     def acquire_bind(self, _most: int) -> bool:
         self.slots_asked += 1
+        time.sleep(self.slot_seconds)
         return self.has_slot
 
     def release_bind(self) -> None:
@@ -55,6 +56,9 @@ class Desk:
     def hand_over(self, *outgoings: Outgoing) -> None:
         self.provider.hand_over(outgoings, lambda outgoing, result: self.told.append((outgoing, result)))
 
+    def has_told(self, count: int) -> bool:
+        return len(self.told) >= count
+
     def results(self, *outgoings: Outgoing, seconds: float = 15) -> list[Result]:
         """What became of texts, in their order."""
         self.hand_over(*outgoings)
@@ -63,6 +67,19 @@ class Desk:
         found = {id(outgoing): result for outgoing, result in self.told}
         self.told.clear()
         return [found[id(outgoing)] for outgoing in outgoings]
+
+    def outcomes(self, *outgoings: Outgoing) -> list[Outcome]:
+        """What became of texts that are all taken."""
+        results = self.results(*outgoings)
+        taken = [result for result in results if isinstance(result, Outcome)]
+        assert len(taken) == len(results), results
+        return taken
+
+    def refusal(self, outgoing: Outgoing) -> SendError:
+        """What became of a text that is not taken."""
+        (result,) = self.results(outgoing)
+        assert isinstance(result, SendError)
+        return result
 
     def deliver(self, outgoings: Sequence[Outgoing], seconds: float = 60, patience: float = 1.0) -> Counter[str]:
         """As the gateway does it, until every text is taken or refused; how often each outcome was told.

@@ -77,7 +77,7 @@ class Smsc:
                 self._read += [json.loads(line) for line in lines if line.startswith(b"{") and line.endswith(b"}")]
         return [event for event in self._read if name in (None, event["ev"])]
 
-    def taken(self) -> Counter[str]:
+    def taken(self) -> Counter[tuple[str, str]]:
         """How often a text was taken whole, by destination and text."""
         return Counter(
             (event["dest"], event["full"] if event.get("concat") else event["text"])

@@ -7,6 +7,7 @@ import re
 import socket
 import uuid
 from collections.abc import Iterator
+from typing import Any
 
 import httpx
 import pytest
@@ -16,6 +17,12 @@ from tests.support.stack import Client, Stack
 
 POSTS = ("/messages/send", "/otp/send", "/otp/verify")
 LIMIT = 32 * 1024
+
+
+@pytest.fixture(scope="module")
+def stack(sqlite_stack: Stack) -> Stack:
+    """Nothing here depends on the database."""
+    return sqlite_stack
 
 
 @pytest.mark.parametrize("path", ["/nope", "/message", "/messages/send/", "/otp", "/otp/send/x", "/%00", "/%ff", "/é"])
@@ -110,7 +117,7 @@ def test_a_413_needs_a_key(stack: Stack, phone: str) -> None:
 def answers(client: Client, phone: str, headers: dict[str, str]) -> list[httpx.Response]:
     """One answer of every kind that is quickly had."""
 
-    def ask(path: str, **more: object) -> httpx.Response:
+    def ask(path: str, **more: Any) -> httpx.Response:
         return client.stack.call("POST", path, headers=headers, **more)
 
     body = {"phoneNumber": phone, "message": "Bonjour", "otp": "123456"}

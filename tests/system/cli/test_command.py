@@ -11,6 +11,7 @@ import sys
 import time
 from collections.abc import Iterator
 from contextlib import suppress
+from functools import partial
 from pathlib import Path
 
 import click
@@ -19,9 +20,10 @@ import pytest
 from click.testing import CliRunner
 
 from dashboard.cli.registry import main
+from tests.support.processes import Done, run_forked
 from tests.support.stack import KEPT, free_port, until
 
-pytestmark = [pytest.mark.long, pytest.mark.timeout(180)]
+pytestmark = pytest.mark.timeout(180)
 COMMAND = Path(sys.executable).with_name("chinqit")
 START_SECONDS = 60
 DEAD_PORT = "1"
@@ -68,8 +70,12 @@ class Run:
                     found[int(folder.name)] = line  # Valkey writes over its environment
         return {pid: line for pid, line in found.items() if of in line}
 
+    def invoke(self, *words: str, **environ: str) -> Done:
+        """Another command in the same home, without a start of Python of its own."""
+        return run_forked(["chinqit", *words], {**self.environ, **environ}, self.home.parent)
+
     def chinqit(self, *words: str, **environ: str) -> subprocess.CompletedProcess[str]:
-        """Another command in the same home."""
+        """Another command in the same home, as a person gives it."""
         told = {**self.environ, **environ}
         return subprocess.run(
             [COMMAND, *words], env=told, capture_output=True, text=True, cwd=self.home.parent, check=False, timeout=60
@@ -93,7 +99,7 @@ def running(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Run]:
 def prepared(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Run]:
     """A home with a database, in which nothing runs."""
     for found in made(tmp_path_factory.mktemp("p")):
-        found.chinqit("init")
+        assert found.invoke("init").returncode == 0
         yield found
 
 
@@ -121,11 +127,16 @@ def test_one_command_serves_and_ends_with_no_process_left(run: Run) -> None:
     assert {path.name for path in run.home.parent.iterdir()} == {run.home.name, run.printed.name}
 
 
+def another(run: Run, part: str, before: set[int]) -> set[int]:
+    """Processes that run a part now and did not before."""
+    return set(run.processes(part)) - before
+
+
 def test_what_dies_is_started_again(running: Run) -> None:
     for part in ("valkey", "gunicorn", "jobs.worker sms", "jobs.relay"):
         before = set(running.processes(part))
         os.kill(min(before), signal.SIGKILL)
-        until(lambda part=part, before=before: set(running.processes(part)) - before, 20, running.told)
+        until(partial(another, running, part, before), 20, running.told)
     until(running.ready, 30, running.told)
 
 
@@ -139,7 +150,7 @@ def test_a_killed_supervisor_takes_its_parts_along_and_can_be_started_at_once(ru
 
 
 def test_a_second_one_in_the_same_home_is_refused_in_one_line(running: Run) -> None:
-    second = running.chinqit("run", PORT=str(free_port()))
+    second = running.invoke("run", PORT=str(free_port()))
     assert (second.returncode, second.stdout) == (1, "")
     assert second.stderr.splitlines() == [
         f"Error: Another gateway runs in {running.home}. End it, or set CHINQIT_HOME."
@@ -149,14 +160,14 @@ def test_a_second_one_in_the_same_home_is_refused_in_one_line(running: Run) -> N
 
 def test_a_busy_port_is_told_in_one_line(prepared: Run) -> None:
     with socket.create_server(("127.0.0.1", prepared.port)):
-        done = prepared.chinqit("run")
+        done = prepared.invoke("run")
     assert (done.returncode, done.stdout) == (1, "")
     (line,) = done.stderr.splitlines()
     assert line.startswith(f"Error: Cannot listen on 127.0.0.1:{prepared.port}: Address already in use.")
 
 
 def test_a_home_that_cannot_be_made_is_told_in_one_line(run: Run) -> None:
-    done = run.chinqit("run", CHINQIT_HOME="/dev/null/home")
+    done = run.invoke("run", CHINQIT_HOME="/dev/null/home")
     assert (done.returncode, done.stdout) == (1, "")
     assert done.stderr.splitlines() == [
         "Error: Cannot write in /dev/null/home: Not a directory. Set CHINQIT_HOME to a folder you own."
@@ -173,7 +184,7 @@ def test_the_doctor_is_content_with_a_gateway_that_runs(running: Run) -> None:
 
 
 def test_the_doctor_says_what_does_not_run_and_how_to_start_it(prepared: Run) -> None:
-    done = prepared.chinqit("doctor")
+    done = prepared.invoke("doctor")
     assert done.returncode == 1
     assert "WRONG  valkey    does not answer" in done.stdout
     for words in ("chinqit worker sms", "chinqit worker whatsapp", "chinqit worker webhooks", "chinqit relay"):
@@ -195,28 +206,28 @@ def test_the_doctor_says_what_does_not_run_and_how_to_start_it(prepared: Run) ->
     ids=lambda value: next(iter(value.values())) if isinstance(value, dict) else "",
 )
 def test_the_doctor_names_the_setting_that_is_wrong(prepared: Run, environ: dict[str, str], words: str) -> None:
-    done = CliRunner().invoke(main, ["doctor"], env=prepared.environ | environ)
-    assert (done.exit_code, done.stderr) == (1, "")
+    done = prepared.invoke("doctor", **environ)
+    assert (done.returncode, done.stderr) == (1, "")
     assert words in done.stdout
 
 
 def test_the_doctor_knows_a_database_of_a_newer_version(run: Run) -> None:
-    run.chinqit("init")
+    run.invoke("init")
     with sqlite3.connect(run.home / "chinqit.db") as database:
         database.execute("UPDATE alembic_version SET version_num = '9999'")
     database.close()
-    assert "Update the gateway" in run.chinqit("doctor").stdout
-    started = run.chinqit("run")
+    assert "Update the gateway" in run.invoke("doctor").stdout
+    started = run.invoke("run")
     assert (started.returncode, started.stdout) == (1, "")
     assert "is newer (9999)" in started.stderr
 
 
 def test_the_doctor_knows_a_file_that_is_no_database(run: Run) -> None:
-    run.chinqit("init")
+    run.invoke("init")
     for leftover in run.home.glob("chinqit.db*"):
         leftover.unlink()
     (run.home / "chinqit.db").write_bytes(b"no database at all, but long enough to be looked at" * 50)
-    done = run.chinqit("doctor")
+    done = run.invoke("doctor")
     assert done.returncode == 1
     assert "SQLite does not answer: file is not a database" in done.stdout
 

@@ -20,8 +20,6 @@ from tests.support.phones import new_phone
 from tests.support.reference_server import FIRST, KEY, SECOND, Hosted
 from tests.support.stack import Stack
 
-pytestmark = pytest.mark.long
-
 PROGRAM = str(Path(sys.executable).parent / "chinqit")
 CODE_RULE = "a code is sent: success, messageId, expiresIn 600"
 

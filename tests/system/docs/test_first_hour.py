@@ -81,7 +81,11 @@ def follow(developer: Client, message_id: str, wanted: str) -> dict[str, Any]:
 
 
 def told_of(receiver: Receiver, count: int) -> list[Got]:
-    return until(lambda: len(got := receiver.got("/hook")) >= count and got, 15, lambda: f"{receiver.ledger}") or []
+    def whole() -> list[Got] | None:
+        got = receiver.got("/hook")
+        return got if len(got) >= count else None
+
+    return until(whole, 15, lambda: f"{receiver.ledger}")
 
 
 def test_the_first_hour_of_a_developer(stack: Stack, desk: Desk, receiver: Receiver, phone: str) -> None:

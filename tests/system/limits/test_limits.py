@@ -10,6 +10,7 @@ import pytest
 from dashboard.gateway.api_keys import keys
 from dashboard.models.api_keys import ApiKey
 from tests.support.error_shape import failure, invalid
+from tests.support.present import present
 from tests.support.stack import Client, digits
 
 POLICY = '"minute";q=3;w=60, "hour";q=10;w=3600, "day";q=20;w=86400'
@@ -18,7 +19,7 @@ STANDING = re.compile(r'"(minute|hour|day)";r=(\d+);t=(\d+)')
 
 def standing(answer: httpx.Response) -> tuple[str, int, int]:
     """The RateLimit header: window, left, seconds."""
-    window, left, seconds = STANDING.fullmatch(answer.headers["RateLimit"]).groups()
+    window, left, seconds = present(STANDING.fullmatch(answer.headers["RateLimit"])).groups()
     return window, int(left), int(seconds)
 
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from datetime import datetime, timedelta
+from typing import Any
 
 import pytest
 from sqlalchemy import select
@@ -11,10 +12,11 @@ from dashboard.db import utcnow
 from dashboard.gateway.limits import overrides
 from dashboard.gateway.limits.overrides import NewOverride
 from dashboard.models.limits import UNLIMITED, LimitOverride
+from tests.support.present import present
 from tests.support.stack import Client
 
 
-def override(client: Client, *, phone: str | None = None, key: bool = False, **windows: object) -> None:
+def override(client: Client, *, phone: str | None = None, key: bool = False, **windows: Any) -> None:
     """Set an override for a phone, for the client's key, or for the pair."""
     key_id = client.key_id if key else None
     with client.stack.sessions.begin() as session:
@@ -30,7 +32,8 @@ def allowed(client: Client, phone: str, most: int) -> int:
 
 
 def policy(client: Client, phone: str) -> str | None:
-    return client.otp(phone).headers.get("RateLimit-Policy")
+    policy: str | None = client.otp(phone).headers.get("RateLimit-Policy")
+    return policy
 
 
 def last_hit(client: Client, phone: str) -> datetime | None:
@@ -137,4 +140,4 @@ def test_a_hit_is_noted_when_it_allows_and_when_it_refuses(client: Client, phone
     first = last_hit(client, phone)
     assert first is not None
     assert client.otp(phone).status_code == 429
-    assert last_hit(client, phone) > first
+    assert present(last_hit(client, phone)) > present(first)

@@ -12,7 +12,7 @@ import pytest
 from dashboard.gateway.api_keys import authentication, keys
 from dashboard.gateway.limits import overrides
 from dashboard.providers import sandbox
-from tests.support.error_shape import failure, invalid, refused
+from tests.support.error_shape import invalid, refused
 from tests.support.stack import Client, until
 
 FIELDS = {
@@ -42,20 +42,20 @@ def get(client: Client, path: str) -> httpx.Response:
 def sent(client: Client, phone: str, message: str = "Bonjour") -> str:
     answer = client.send(phone, message)
     assert answer.status_code == 200, answer.text
-    return answer.json()["messageId"]
+    return str(answer.json()["messageId"])
 
 
 def settled(client: Client, message_id: str) -> dict[str, Any]:
     """What is told of a message once it has come to its end."""
 
     def ended() -> dict[str, Any] | None:
-        body = get(client, f"/messages/{message_id}").json()
+        body: dict[str, Any] = get(client, f"/messages/{message_id}").json()
         return body if body["status"] in ("delivered", "failed") else None
 
     return until(ended, 15, lambda: get(client, f"/messages/{message_id}").text)
 
 
-def listed(client: Client, **asked: object) -> list[str]:
+def listed(client: Client, **asked: Any) -> list[str]:
     """The ids of one page."""
     answer = client.stack.http.get("/messages", params=asked, headers={"X-API-Key": client.key})
     assert answer.status_code == 200, answer.text
@@ -173,42 +173,8 @@ def test_times_narrow_the_list(client: Client, phone: str) -> None:
     assert listed(client, **{"from": after}) == []
 
 
-@pytest.mark.parametrize(
-    ("asked", "name", "code"),
-    [
-        ("limit=0", "limit", "out_of_range"),
-        ("limit=101", "limit", "out_of_range"),
-        ("limit=1e1", "limit", "out_of_range"),
-        ("limit=-1", "limit", "out_of_range"),
-        ("limit=%D9%A1", "limit", "out_of_range"),
-        ("limit=", "limit", "out_of_range"),
-        ("after=1", "after", "unknown_cursor"),
-        ("after=", "after", "unknown_cursor"),
-        ("after=c1faed86-1216-4a88-9784-9e3ad774d0d7", "after", "unknown_cursor"),
-        ("status=gone", "status", "invalid_choice"),
-        ("status=", "status", "invalid_choice"),
-        ("channel=SMS", "channel", "invalid_choice"),
-        ("kind=code", "kind", "invalid_choice"),
-        ("phoneNumber=12345678", "phoneNumber", "phone_prefix"),
-        ("phoneNumber=%00", "phoneNumber", "phone_format"),
-        ("from=yesterday", "from", "time_format"),
-        ("from=2026-11-22", "from", "time_format"),
-        ("to=2026-11-22T00:00:00", "to", "time_format"),
-        ("to=2026-13-22T00:00:00Z", "to", "time_format"),
-        ("to=0001-01-01T00:00:00%2B23:59", "to", "time_format"),
-        ("limit=1&limit=2", "limit", "duplicate_key"),
-    ],
-)
-def test_a_filter_that_breaks_a_rule_is_named(client: Client, asked: str, name: str, code: str) -> None:
-    invalid(get(client, f"/messages?{asked}"), [name], code)
-
-
 def test_anothers_message_is_no_cursor(client: Client, phone: str) -> None:
     invalid(get(client, f"/messages?after={sent(client.stack.client(), phone)}"), ["after"], "unknown_cursor")
-
-
-def test_unknown_filters_are_ignored(client: Client) -> None:
-    assert get(client, "/messages?colour=%00%FF").status_code == 200
 
 
 @pytest.mark.parametrize("path", ["/messages", "/messages/x", "/me"])
@@ -216,14 +182,6 @@ def test_reading_needs_a_key_and_its_scope(client: Client, path: str) -> None:
     assert client.stack.call("GET", path).json() == {"success": False, "message": "API key is required"}
     assert client.stack.call("GET", path, key="x").json() == {"success": False, "message": "Invalid API key"}
     refused(get(client.stack.client(scopes=("send", "otp")), path), 403, "scope_missing")
-
-
-@pytest.mark.parametrize("path", ["/messages", "/messages/x", "/me", "/openapi.json", "/healthz", "/readyz"])
-@pytest.mark.parametrize("method", ["POST", "PUT", "PATCH", "DELETE", "OPTIONS"])
-def test_reading_is_for_get(client: Client, method: str, path: str) -> None:
-    answer = client.stack.call(method, path, key=client.key, json={})
-    failure(answer, 405, "Method not allowed")
-    assert set(answer.headers["Allow"].split(", ")) == {"GET", "HEAD"}
 
 
 def test_a_key_learns_about_itself(client: Client) -> None:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from functools import partial
 from typing import Any
 
 import httpx
@@ -28,7 +29,8 @@ def results(answer: httpx.Response) -> list[dict[str, Any]]:
     body = answer.json()
     assert list(body) == ["success", "results"]
     assert body["success"] is True
-    return body["results"]
+    results: list[dict[str, Any]] = body["results"]
+    return results
 
 
 def codes(result: dict[str, Any]) -> list[str]:
@@ -66,7 +68,7 @@ def test_a_bad_message_holds_no_other_back_and_results_keep_their_order(client: 
     ]
     assert found[2]["errors"][0] == {"path": ["phoneNumber"], "message": "This field is required", "code": "required"}
     for phone in good:
-        until(lambda phone=phone: client.stack.inbox(phone), 15)
+        until(partial(client.stack.inbox, phone), 15)
 
 
 def test_a_batch_of_bad_messages_is_answered_too(client: Client) -> None:

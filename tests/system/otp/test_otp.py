@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import uuid
+from typing import Any
 
 import pytest
 
@@ -13,36 +14,14 @@ from tests.support.stack import Client, digits, other_than
 
 HASH = "FA+9qCX9VSu"
 EXHAUSTED = "Maximum verification attempts exceeded"
-WRONG_FORMS = [
-    "12345",
-    "1234567",
-    "",
-    "12345a",
-    " 123456",
-    "123456 ",
-    "123456\n",
-    "١٢٣٤٥٦",
-    "１２３４５６",
-    "12 3456",
-    "+12345",
-]
-WRONG_HASHES = [
-    "",
-    "FA+9qCX9VS",
-    "FA+9qCX9VSuX",
-    "FA-9qCX9VSu",
-    "FA_9qCX9VSu",
-    "FA+9qCX9VS=",
-    "FA+9qCX9VSu\n",
-    "é" * 11,
-]
 
 
-def wrong(client: Client, phone: str, code: str, **more: str) -> dict[str, object]:
+def wrong(client: Client, phone: str, code: str, **more: str) -> dict[str, Any]:
     """The whole answer to a wrong code."""
     answer = client.verify(phone, other_than(code), **more)
     assert answer.status_code == 400
-    return answer.json()
+    told: dict[str, Any] = answer.json()
+    return told
 
 
 def received(client: Client, phone: str, **order: str) -> str:
@@ -98,22 +77,6 @@ def test_french_is_the_default(client: Client, phone: str) -> None:
 @pytest.mark.parametrize("app_hash", ["ABC123XYZ45", "+++++++++++", "///////////", "12345678901"])
 def test_every_base64_hash_is_taken(client: Client, phone: str, app_hash: str) -> None:
     assert received(client, phone, hash=app_hash).split("\n")[-1] == app_hash
-
-
-@pytest.mark.parametrize("app_hash", WRONG_HASHES, ids=ascii)
-def test_another_hash_is_refused(client: Client, phone: str, app_hash: str) -> None:
-    invalid(client.otp(phone, hash=app_hash), ["hash"], "hash_format")
-
-
-@pytest.mark.parametrize("field", ["language", "channel"])
-@pytest.mark.parametrize("value", ["", "FR", "Sms", "fr ", "de", "sms\n", "voice"])
-def test_another_language_or_channel_is_refused(client: Client, phone: str, field: str, value: str) -> None:
-    invalid(client.otp(phone, **{field: value}), [field], "invalid_choice")
-
-
-@pytest.mark.parametrize("value", ["", "SMS", "whatsapp ", "email"])
-def test_another_channel_is_refused_by_verify_too(client: Client, phone: str, value: str) -> None:
-    invalid(client.verify(phone, "123456", channel=value), ["channel"], "invalid_choice")
 
 
 def test_wrong_codes_count_down_and_the_third_kills(client: Client, phone: str) -> None:
@@ -206,10 +169,9 @@ def test_a_code_is_bound_to_its_phone(client: Client, phone: str) -> None:
     refused(client.verify(neighbour, code), 404, "otp_not_found")
 
 
-@pytest.mark.parametrize("guess", WRONG_FORMS, ids=ascii)
-def test_what_is_not_six_digits_costs_no_try(client: Client, phone: str, guess: str) -> None:
+def test_what_is_not_six_digits_costs_no_try(client: Client, phone: str) -> None:
     code = client.code(phone)
-    for _ in range(4):
+    for guess in ("12345", "12345a", "123456 ", "١٢٣٤٥٦"):
         invalid(client.verify(phone, guess), ["otp"], "otp_format")
     assert wrong(client, phone, code)["retriesLeft"] == 2
 
@@ -219,15 +181,6 @@ def test_a_number_instead_of_a_string_costs_no_try(client: Client, phone: str) -
     for _ in range(4):
         invalid(client.post("/otp/verify", phoneNumber=phone, otp=int(code)), ["otp"], "invalid_type")
     assert client.verify(phone, code).status_code == 200
-
-
-def test_codes_are_spread(client: Client) -> None:
-    """Twenty codes, all different or nearly so, and not all of the same size."""
-    codes = []
-    for _ in range(20):
-        phone = f"+2222{len(codes):07d}"
-        codes.append(client.code(phone))
-    assert len(set(codes)) >= 19
 
 
 def test_a_code_that_the_carrier_refuses_by_sms_was_answered_and_counted(client: Client) -> None:

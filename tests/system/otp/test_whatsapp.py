@@ -4,13 +4,9 @@ from __future__ import annotations
 
 import time
 
-import pytest
-
 from dashboard.providers import sandbox
 from tests.support.error_shape import refused
 from tests.support.stack import Client, digits, other_than, until
-
-pytestmark = pytest.mark.long
 
 REFUSED, SILENT = "+22241" + sandbox.REFUSED, "+22241" + sandbox.SILENT
 

@@ -30,7 +30,11 @@ SHOWN = {
 
 
 def arrived(receiver: Receiver, path: str, count: int, within: float = 15) -> list[Got]:
-    return until(lambda: len(got := receiver.got(path)) >= count and got, within, lambda: f"{receiver.got(path)}")
+    def whole() -> list[Got] | None:
+        got = receiver.got(path)
+        return got if len(got) >= count else None
+
+    return until(whole, within, lambda: f"{receiver.got(path)}")
 
 
 def test_the_life_of_a_webhook(shop: Shop, receiver: Receiver, path: str) -> None:
@@ -156,32 +160,6 @@ def test_scopes(stack: Stack, shop: Shop, receiver: Receiver, path: str) -> None
     refused(reader.post("/webhooks", url=receiver.url(path)), 403, "scope_missing")
     assert "webhooks" not in keys.NewKey("usual").scopes
     refused(stack.call("GET", "/webhooks", key=stack.key(scopes=("send",))), 403, "scope_missing")
-
-
-@pytest.mark.parametrize(
-    ("fields", "path", "code"),
-    [
-        ({}, ["url"], "required"),
-        ({"url": 5}, ["url"], "invalid_type"),
-        ({"url": "ftp://example.org"}, ["url"], "url_format"),
-        ({"url": "https://me:secret@example.org/"}, ["url"], "url_format"),
-        ({"url": "https://"}, ["url"], "url_format"),
-        ({"url": "https://example.org/" + "a" * 2_000}, ["url"], "url_format"),
-        ({"url": "https://xn--/"}, ["url"], "url_format"),
-        ({"url": "https://ex..ample.org/"}, ["url"], "url_format"),
-        ({"url": f"https://{'a' * 64}.org/"}, ["url"], "url_format"),
-        ({"url": "https://example.org:99999/"}, ["url"], "url_format"),
-        ({"url": "https://example.org:0/"}, ["url"], "url_format"),
-        ({"url": "https://example.org", "events": []}, ["events"], "blank"),
-        ({"url": "https://example.org", "events": ["otp.sent"]}, ["events", "0"], "invalid_choice"),
-        ({"url": "https://example.org", "description": "a" * 81}, ["description"], "too_long"),
-    ],
-)
-def test_what_breaks_a_rule_is_refused(shop: Shop, fields: dict[str, object], path: list[str], code: str) -> None:
-    answer = shop.client.post("/webhooks", **fields)
-    refused(answer, 400, code)
-    assert answer.json()["errors"][0]["path"] == path
-    assert shop.call("GET", "/webhooks")["webhooks"] == []
 
 
 @pytest.mark.parametrize(

@@ -39,7 +39,12 @@ def text() -> Callable[..., Outgoing]:
 
     def make(words: str = "Votre code est 482913", **changes: Any) -> Outgoing:
         until = dt.datetime.now(dt.UTC) + dt.timedelta(seconds=600)
-        usual = {"id": str(uuid.uuid4()), "phone": f"+222{next(_numbers)}", "channel": "sms", "attempt": 1}
+        usual: dict[str, Any] = {
+            "id": str(uuid.uuid4()),
+            "phone": f"+222{next(_numbers)}",
+            "channel": "sms",
+            "attempt": 1,
+        }
         return Outgoing(**usual | {"text": words, "valid_until": until} | changes)
 
     return make

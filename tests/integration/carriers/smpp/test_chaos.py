@@ -9,6 +9,8 @@ import threading
 import time
 from collections import Counter, defaultdict
 from collections.abc import Callable
+from functools import partial
+from typing import Any
 
 import pytest
 
@@ -49,7 +51,8 @@ class Line(asyncio.Protocol):
     def __init__(self, die: Die) -> None:
         self.die, self.data = die, b""
 
-    def connection_made(self, transport) -> None:
+    def connection_made(self, transport: asyncio.BaseTransport) -> None:
+        assert isinstance(transport, asyncio.WriteTransport)
         self.transport = transport
 
     def data_received(self, data: bytes) -> None:
@@ -66,7 +69,11 @@ class Line(asyncio.Protocol):
                 self.say(packet(command | ANSWER, sequence, b"\0" if command == BIND else b""))
 
     def say(self, data: bytes, after: float = 0.0) -> None:
-        self.die.loop.call_later(after, lambda: self.transport.is_closing() or self.transport.write(data))
+        self.die.loop.call_later(after, self._write, data)
+
+    def _write(self, data: bytes) -> None:
+        if not self.transport.is_closing():
+            self.transport.write(data)
 
     def play(self, sequence: int, body: bytes) -> None:
         phone = body.split(b"\0")[3].removeprefix(b"\1\1").decode() if body[1] == 5 else ""
@@ -108,14 +115,15 @@ def test_every_text_is_told_exactly_once_and_truly(
         desk.provider.state()
         dice = random.Random(seed)
         outgoings = [text("x" * dice.choice([20, 20, 20, 300, 1000])) for _ in range(TEXTS)]
-        due, told = list(outgoings), Counter()
+        due = list(outgoings)
+        told: Counter[Any] = Counter()
         end = time.monotonic() + 60
         while due and time.monotonic() < end:
             until(lambda: desk.provider.state().is_ready, 15)
             now, due = due[: desk.provider.capacity], due[desk.provider.capacity :]
             desk.told.clear()
             desk.hand_over(*now)
-            until(lambda now=now: len(desk.told) >= len(now), 30)
+            until(partial(desk.has_told, len(now)), 30)
             time.sleep(0.05)
             assert Counter(outgoing.id for outgoing, _ in desk.told) == Counter(outgoing.id for outgoing in now)
             for outgoing, result in desk.told:

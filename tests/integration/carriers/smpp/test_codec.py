@@ -5,16 +5,17 @@ from __future__ import annotations
 import asyncio
 import socket
 import threading
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 
 import pytest
 import smpp34
 
-from dashboard.providers.base import Outcome, Outgoing
+from dashboard.providers.base import Outgoing
 from dashboard.providers.smpp import pdu as pdus
 from dashboard.providers.smpp import receipts, submit_sm
 from dashboard.providers.smpp.pdu import Pdu
 from dashboard.providers.smpp.settings import SmppSettings
+from tests.support.present import present
 from tests.support.smpp.host import Desk
 from tests.support.stack import until
 
@@ -27,6 +28,7 @@ def test_our_submit_sm_is_read_by_another_codec(text: Callable[..., Outgoing], l
     read = [smpp34.decode(pdus.pack(pdus.SUBMIT_SM, 7, body)) for body in bodies]
     assert {type(item) for item in read} == {smpp34.SubmitSm}
     first = read[0]
+    assert isinstance(first, smpp34.SubmitSm)
     assert (first.source_addr, first.source_addr_ton, first.source_addr_npi) == ("Chinqit", 5, 0)
     assert (first.destination_addr, first.dest_addr_ton, first.dest_addr_npi) == ("22238089336", 1, 1)
     assert (first.service_type, first.registered_delivery, first.data_coding) == ("OTP", 1, 0)
@@ -39,16 +41,17 @@ def test_our_submit_sm_is_read_by_another_codec(text: Callable[..., Outgoing], l
 
 def test_another_codecs_deliver_sm_is_read_by_ours() -> None:
     text = b"id:0A3F stat:DELIVRD err:000"
-    tlvs = [smpp34.Tlv(smpp34.TLV_RECEIPTED_MESSAGE_ID, b"BEEF\0"), smpp34.Tlv(smpp34.TLV_MESSAGE_STATE, b"\x05")]
+    tlvs = [smpp34.Tlv(pdus.RECEIPTED_MESSAGE_ID, b"BEEF\0"), smpp34.Tlv(pdus.MESSAGE_STATE, b"\x05")]
     made = smpp34.DeliverSm("22238089336", "Chinqit", text, esm_class=4, tlvs=tlvs, sequence_number=3).encode()
     (pdu,) = pdus.PduReader().feed(made)
-    found = receipts.read(pdus.delivery(pdu))
+    found = present(receipts.read(pdus.delivery(pdu)))
     assert (pdu.command, pdu.sequence) == (pdus.DELIVER_SM, 3)
     assert (found.references[0], found.state, found.phone) == ("beef", "failed", "+22238089336")
 
 
 def test_a_bind_is_read_by_another_codec() -> None:
     read = smpp34.decode(pdus.pack(pdus.BIND_TRANSCEIVER, 1, pdus.bind(("gw", "secret08", "OTP"), "3.4", 0, 0, "")))
+    assert isinstance(read, smpp34.RawPdu)
     assert read.body == b"gw\0secret08\0OTP\0\x34\0\0\0"
 
 
@@ -109,19 +112,18 @@ class Server:
 
 
 @pytest.fixture
-def server():
+def server() -> Iterator[Server]:
     server = Server()
     yield server
     server.stop()
 
 
 def test_another_smsc_takes_texts_and_its_receipts_find_them(
-    server, open_desk: Callable[..., Desk], text: Callable[..., Outgoing]
+    server: Server, open_desk: Callable[..., Desk], text: Callable[..., Outgoing]
 ) -> None:
     desk = open_desk(server.port)
     outgoings = [text(f"code {number}") for number in range(50)]
-    results = desk.results(*outgoings)
-    assert all(isinstance(result, Outcome) for result in results)
+    results = desk.outcomes(*outgoings)
     assert sorted(server.texts) == sorted(outgoing.text.encode() for outgoing in outgoings)
     until(lambda: len(desk.journal.receipts) == 50, 10)
     by_phone = {receipt.phone: receipt.references for receipt in desk.journal.receipts}  # some before their answers

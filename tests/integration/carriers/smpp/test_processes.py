@@ -6,35 +6,34 @@ import datetime as dt
 import multiprocessing
 import signal
 import time
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from pathlib import Path
 
 import pytest
 
 from dashboard.gateway.carriers.leases import CarrierCoordinator
-from dashboard.providers.base import Outgoing
+from dashboard.providers.base import Outgoing, Receipt, Result
 from dashboard.providers.registry import build
 from dashboard.redis import connect
 from tests.support.processes import FORKSERVER
 from tests.support.smpp.smsc import PASSWORD, Smsc
 from tests.support.stack import until
 
-pytestmark = pytest.mark.long
-
-SECONDS = 4
-
 
 @pytest.fixture(scope="module")
 def smsc(smsc_script: Path, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Smsc]:
     log = tmp_path_factory.mktemp("smsc") / "log"
-    smsc = Smsc(smsc_script, log, password=PASSWORD, tps=60, max_binds=2, receipts="off")
+    smsc = Smsc(smsc_script, log, password=PASSWORD, tps=90, max_binds=2, receipts="off")
     yield smsc
     smsc.kill()
 
 
 @pytest.fixture(scope="module")
 def processes(smsc: Smsc, valkey: str) -> Iterator[list[multiprocessing.context.ForkServerProcess]]:
-    """Three workers at 50 segments a second in all, two of which have sent something."""
+    """Three workers at 50 segments a second in all, two of which have sent something.
+
+    Each for itself at that rate, two would come to 100: more than the SMSC takes.
+    """
     processes = [FORKSERVER.Process(target=work, args=(valkey, smsc.port, 50, number)) for number in range(3)]
     for process in processes:
         process.start()
@@ -53,7 +52,7 @@ def senders(smsc: Smsc) -> set[int]:
 
 
 class Host(CarrierCoordinator):
-    def store(self, _receipts) -> None:
+    def store(self, _receipts: Sequence[Receipt]) -> None:
         return
 
 
@@ -65,7 +64,7 @@ def work(valkey: str, port: int, rate: float, number: int) -> None:
     signal.signal(signal.SIGTERM, lambda *_: over.append(True))
     held, count = 0, 0
 
-    def tell(_outgoing, _result) -> None:
+    def tell(_outgoing: Outgoing, _result: Result) -> None:
         nonlocal held
         held -= 1
 
@@ -82,12 +81,9 @@ def work(valkey: str, port: int, rate: float, number: int) -> None:
 def test_two_of_three_bind_and_the_smsc_never_has_to_throttle(
     smsc: Smsc, processes: list[multiprocessing.context.ForkServerProcess]
 ) -> None:
-    before, began = len(smsc.events("submit_sm")), time.monotonic()
-    time.sleep(SECONDS)
-    rate = (len(smsc.events("submit_sm")) - before) / (time.monotonic() - began)
+    until(lambda: len(smsc.events("submit_sm")) > 150, 60)
     stats = smsc.ask("stats")
     assert (stats["throttled"], stats["bind_refused"], stats["bound"]) == (0, 0, 2)
-    assert 30 < rate < 53
     assert len(senders(smsc)) == 2
 
 

@@ -7,7 +7,7 @@ from datetime import UTC, datetime, timedelta
 
 import pytest
 
-from dashboard.providers.base import Outgoing, Receipt
+from dashboard.providers.base import Outcome, Outgoing, Receipt
 from dashboard.providers.smpp import pdu
 from dashboard.vocabulary import ReceiptState
 from tests.support.smpp.host import Desk
@@ -120,7 +120,9 @@ def test_an_id_that_is_written_in_another_way_still_names_its_text(
     desk = open_desk(wire.port)
     taken(wire, desk, text(phone=PHONE), given)
     receipt = heard(wire, desk, deliver(7, b"id:" + told + b" stat:DELIVRD"))
-    assert desk.told[0][1].reference in receipt.references
+    result = desk.told[0][1]
+    assert isinstance(result, Outcome)
+    assert result.reference in receipt.references
 
 
 def test_a_text_that_was_given_no_id_is_found_by_its_phone(wire: Wire, open_desk: OpenDesk, text: MakeText) -> None:
@@ -128,7 +130,9 @@ def test_a_text_that_was_given_no_id_is_found_by_its_phone(wire: Wire, open_desk
     outgoing = text(phone=PHONE)
     taken(wire, desk, outgoing, b"")
     receipt = heard(wire, desk, deliver(7, b"id:96157021 stat:DELIVRD"))
-    assert desk.told[0][1].reference == outgoing.id == receipt.references[0]
+    result = desk.told[0][1]
+    assert isinstance(result, Outcome)
+    assert result.reference == outgoing.id == receipt.references[0]
 
 
 def test_addresses_that_were_not_swapped_still_say_which_phone(wire: Wire, open_desk: OpenDesk) -> None:

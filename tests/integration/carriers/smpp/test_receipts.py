@@ -8,9 +8,10 @@ from typing import Any
 
 import pytest
 
-from dashboard.providers.base import Outgoing
+from dashboard.providers.base import Outgoing, Receipt
 from dashboard.providers.smpp import message_ids, pdu, receipts
 from dashboard.providers.smpp.pdu import Delivery
+from tests.support.present import present
 from tests.support.smpp.host import Desk
 from tests.support.smpp.smsc import Smsc
 from tests.support.stack import until
@@ -19,13 +20,15 @@ NOW = datetime(2026, 11, 25, 12, 0, tzinfo=UTC)
 USUAL = b"id:0A3F sub:001 dlvrd:001 submit date:2611251100 done date:2611251200 stat:DELIVRD err:000 text:Votre code"
 
 
-def read(text=USUAL, esm_class=4, source="22238089336", data_coding=0, **tlvs: Any):
+def read(
+    text: bytes = USUAL, esm_class: int = 4, source: str = "22238089336", data_coding: int = 0, **tlvs: Any
+) -> Receipt:
     named = {"id": pdu.RECEIPTED_MESSAGE_ID, "state": pdu.MESSAGE_STATE, "error": pdu.NETWORK_ERROR_CODE}
     delivery = Delivery(
         source, "Chinqit", esm_class, data_coding, text, {named[name]: value for name, value in tlvs.items()}
     )
     assert receipts.is_marked(delivery)
-    return receipts.read(delivery, NOW)
+    return present(receipts.read(delivery, NOW))
 
 
 FORMS = {"hex": ("same", "dec", "upper", "pad10"), "dec": ("same", "hex", "pad10"), "uuid": ("same", "upper")}
@@ -44,7 +47,7 @@ def test_a_receipt_finds_its_text_whatever_the_form_of_its_id(
     smsc = start_smsc(receipt_id=form, id_format=given, receipt_format=means, receipt_delay="20")
     desk = open_desk(smsc.port)
     outgoings = [text() for _ in range(3)]
-    references_given = [result.reference for result in desk.results(*outgoings)]
+    references_given = [result.reference for result in desk.outcomes(*outgoings)]
     until(lambda: len(desk.journal.receipts) == 3, 10)
     by_phone = {receipt.phone: receipt.references for receipt in desk.journal.receipts}
     assert [by_phone[outgoing.phone][0] for outgoing in outgoings] == references_given
@@ -55,7 +58,7 @@ def test_a_receipt_for_each_part_names_it(
 ) -> None:
     smsc = start_smsc(receipt_delay="20", receipt_id="dec")
     desk = open_desk(smsc.port)
-    result = desk.results(text("€" * 200))[0]
+    (result,) = desk.outcomes(text("€" * 200))
     until(lambda: len(desk.journal.receipts) == 3, 10)
     assert len(result.parts) == 3 and result.parts[0] == result.reference
     assert {receipt.references[0] for receipt in desk.journal.receipts} == set(result.parts)

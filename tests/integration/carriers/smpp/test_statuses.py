@@ -6,7 +6,7 @@ from collections.abc import Callable
 
 import pytest
 
-from dashboard.outbound.errors import NotSent, Refused
+from dashboard.outbound.errors import NotSent, Refused, SendError
 from dashboard.providers.base import Outgoing
 from dashboard.vocabulary import Blame
 from tests.support.smpp.host import Desk
@@ -79,5 +79,7 @@ def test_a_part_that_is_to_go_elsewhere_is_not_tried_again_here(
     wire.send(packet(SUBMIT | ANSWER, first, b"a\0"))
     wire.send(packet(SUBMIT | ANSWER, second, status=0xC2))
     until(lambda: desk.told, 5)
-    assert desk.told[0][1].code == "smpp_invalid_parameter_length"
+    result = desk.told[0][1]
+    assert isinstance(result, SendError)
+    assert result.code == "smpp_invalid_parameter_length"
     assert sum(item[0] == SUBMIT for item in wire.got) == 2

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from typing import Any
 
 import pytest
@@ -60,11 +60,12 @@ LATIN = {"gsm7": "gsm", "ucs2": "gsm", "latin1": "latin1", "ascii": "ascii"}  # 
 COMMON_TEXTS = TEXTS[:12] + TEXTS[16:18] + TEXTS[22:24] + TEXTS[28:31]
 
 
-def deliver_all(smsc, desk, text, words):
+def deliver_all(
+    smsc: Smsc, desk: Desk, text: Callable[..., Outgoing], words: Sequence[str]
+) -> tuple[list[str], list[Outcome]]:
     """Send each; the texts as the SMSC put them together, in order."""
     outgoings = [text(word) for word in words]
-    results = desk.results(*outgoings)
-    assert all(isinstance(result, Outcome) for result in results)
+    results = desk.outcomes(*outgoings)
     taken = dict(smsc.taken().keys())
     return [taken[outgoing.phone.removeprefix("+")] for outgoing in outgoings], results
 

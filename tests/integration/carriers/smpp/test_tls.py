@@ -20,7 +20,6 @@ from dashboard.providers.registry import build
 from dashboard.providers.settings import InvalidSettings
 from tests.support.smpp.host import Desk
 from tests.support.smpp.smsc import Smsc
-from tests.support.stack import Client
 
 
 class Authority:
@@ -40,7 +39,9 @@ class Authority:
         private = key.private_bytes(serialization.Encoding.PEM, form, serialization.NoEncryption())
         return _pem(certificate), private.decode()
 
-    def _sign(self, subject, key, extension) -> x509.Certificate:
+    def _sign(
+        self, subject: x509.Name, key: ec.EllipticCurvePrivateKey, extension: x509.ExtensionType
+    ) -> x509.Certificate:
         now = dt.datetime.now(dt.UTC)
         return (
             x509.CertificateBuilder()
@@ -65,8 +66,8 @@ def authority() -> Authority:
 
 
 @pytest.fixture
-def start_tls_smsc(start_smsc: Callable[..., Smsc], authority: Authority, tmp_path: Path):
-    def start(**options: Any):
+def start_tls_smsc(start_smsc: Callable[..., Smsc], authority: Authority, tmp_path: Path) -> Callable[..., Smsc]:
+    def start(**options: Any) -> Smsc:
         certificate, key = authority.issue("smsc.operator.test")
         files = {"tls_cert": certificate, "tls_key": key, "tls_ca": authority.pem}
         for name, pem in files.items():
@@ -78,13 +79,17 @@ def start_tls_smsc(start_smsc: Callable[..., Smsc], authority: Authority, tmp_pa
 
 
 @pytest.fixture
-def client(authority: Authority):
+def client(authority: Authority) -> dict[str, str]:
     certificate, key = authority.issue("gateway")
     return {"client_certificate": certificate, "client_key": key}
 
 
 def test_a_private_authority_and_a_client_certificate(
-    start_tls_smsc, open_desk: Callable[..., Desk], text: Callable[..., Outgoing], authority: Authority, client: Client
+    start_tls_smsc: Callable[..., Smsc],
+    open_desk: Callable[..., Desk],
+    text: Callable[..., Outgoing],
+    authority: Authority,
+    client: dict[str, str],
 ) -> None:
     smsc = start_tls_smsc()
     desk = open_desk(smsc.port, tls="on", ca_certificate=authority.pem, **client)
@@ -94,7 +99,11 @@ def test_a_private_authority_and_a_client_certificate(
 
 
 def test_a_key_that_lost_its_lines_in_a_form_still_loads(
-    start_tls_smsc, open_desk: Callable[..., Desk], text: Callable[..., Outgoing], authority: Authority, client: Client
+    start_tls_smsc: Callable[..., Smsc],
+    open_desk: Callable[..., Desk],
+    text: Callable[..., Outgoing],
+    authority: Authority,
+    client: dict[str, str],
 ) -> None:
     smsc = start_tls_smsc()
     flat = {name: pem.replace("\n", " ") for name, pem in client.items()}
@@ -102,7 +111,10 @@ def test_a_key_that_lost_its_lines_in_a_form_still_loads(
 
 
 def test_a_name_may_differ_from_the_host(
-    start_tls_smsc, open_desk: Callable[..., Desk], text: Callable[..., Outgoing], authority: Authority
+    start_tls_smsc: Callable[..., Smsc],
+    open_desk: Callable[..., Desk],
+    text: Callable[..., Outgoing],
+    authority: Authority,
 ) -> None:
     smsc = start_tls_smsc(anyone=True)
     known = {"tls": "on", "ca_certificate": authority.pem}
@@ -113,7 +125,7 @@ def test_a_name_may_differ_from_the_host(
 
 @pytest.mark.parametrize("ca", ["", "another"])
 def test_an_authority_that_is_not_ours_is_not_trusted(
-    start_tls_smsc, open_desk: Callable[..., Desk], text: Callable[..., Outgoing], ca: str
+    start_tls_smsc: Callable[..., Smsc], open_desk: Callable[..., Desk], text: Callable[..., Outgoing], ca: str
 ) -> None:
     smsc = start_tls_smsc(anyone=True)
     desk = open_desk(smsc.port, tls="on", ca_certificate=Authority().pem if ca else "")
@@ -123,7 +135,10 @@ def test_an_authority_that_is_not_ours_is_not_trusted(
 
 
 def test_without_a_client_certificate_the_smsc_turns_us_away(
-    start_tls_smsc, open_desk: Callable[..., Desk], text: Callable[..., Outgoing], authority: Authority
+    start_tls_smsc: Callable[..., Smsc],
+    open_desk: Callable[..., Desk],
+    text: Callable[..., Outgoing],
+    authority: Authority,
 ) -> None:
     smsc = start_tls_smsc()
     with pytest.raises(NotSent, match="smpp_"):
@@ -144,7 +159,7 @@ def test_without_a_client_certificate_the_smsc_turns_us_away(
     ids=str,
 )
 def test_what_does_not_load_is_told_by_field(
-    authority: Authority, client: Client, changes: dict[str, Any], field: str
+    authority: Authority, client: dict[str, str], changes: dict[str, Any], field: str
 ) -> None:
     if changes.pop("other_key", False):
         changes["client_key"] = authority.issue("another")[1]

@@ -8,7 +8,7 @@ import tracemalloc
 
 from dashboard.providers.smpp import pdu as pdus
 from dashboard.providers.smpp import receipts
-from dashboard.providers.smpp.pdu import Malformed, OutOfStep, PduReader
+from dashboard.providers.smpp.pdu import Malformed, OutOfStep, Pdu, PduReader
 from tests.support.smpp.wire import ANSWER, DELIVER, SUBMIT, deliver, packet
 
 INPUTS = 20_000
@@ -55,7 +55,7 @@ def feed(reader: PduReader, data: bytes, dice: random.Random) -> int:
     return count
 
 
-def examine(pdu) -> None:
+def examine(pdu: Pdu) -> None:
     pdus.message_id(pdu.body)
     if pdu.command in (DELIVER, pdus.DATA_SM):
         try:
@@ -71,7 +71,7 @@ def test_twenty_thousand_broken_streams_crash_nothing_and_leave_nothing_behind()
     read = out_of_step = 0
     reader = PduReader()
     for number in range(INPUTS):
-        if number == INPUTS // 10:
+        if number == INPUTS * 9 // 10:  # tracing slows everything fourfold
             tracemalloc.start()
             before = tracemalloc.get_traced_memory()[0]
         if dice.random() < 0.5:  # or goes on in the middle of the last one
@@ -85,7 +85,7 @@ def test_twenty_thousand_broken_streams_crash_nothing_and_leave_nothing_behind()
     grown = tracemalloc.get_traced_memory()[0] - before
     tracemalloc.stop()
     assert read > INPUTS / 2 and out_of_step > INPUTS / 50
-    assert grown < 300_000
+    assert grown < 100_000
 
 
 def test_a_packet_too_long_is_passed_over_without_being_kept() -> None:

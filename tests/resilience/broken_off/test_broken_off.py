@@ -1,0 +1,108 @@
+"""A run of tests that is broken off leaves no process behind; one whose PostgreSQL dies ends with its name."""
+
+from __future__ import annotations
+
+import json
+import os
+import signal
+import subprocess
+import sys
+from collections.abc import Iterator
+from contextlib import suppress
+from pathlib import Path
+
+import pytest
+
+from dashboard.resources import ROOT
+from tests.support import run
+from tests.support.stack import until
+
+RUNS = Path(__file__).with_name("runs.py")
+EVERYTHING = ("postgres", "valkey-server", "forkserver", "smsc.js", "chrom", "support/run.py")
+WITHIN = 60
+
+
+class Inner:
+    """A run of its own."""
+
+    def __init__(self, folder: Path, name: str) -> None:
+        self.told, self.printed = folder / "told.json", folder / "printed"
+        command = [sys.executable, "-m", "pytest", "-n1", "-p", "no:cacheprovider", f"--basetemp={folder / 'b'}"]
+        with self.printed.open("wb") as out:
+            self.process = subprocess.Popen(
+                [*command, f"{RUNS}::{name}"],
+                cwd=ROOT,
+                env={**os.environ, "TOLD": str(self.told)},
+                stdout=out,
+                stderr=out,
+            )
+
+    def where(self) -> dict[str, int]:
+        """Where it is, once it says so."""
+        until(self.told.exists, WITHIN, self.printed.read_text)
+        found: dict[str, int] = json.loads(self.told.read_text())
+        return found
+
+    def processes(self) -> dict[int, str]:
+        """All that descends from it, by what it runs."""
+        found = {}
+        for pid in run.descendants({self.process.pid}):
+            with suppress(OSError):
+                found[pid] = Path(f"/proc/{pid}/cmdline").read_bytes().replace(b"\0", b" ").decode()
+        return found
+
+
+@pytest.fixture
+def folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    return tmp_path_factory.mktemp("i")  # short: it holds sockets
+
+
+def begun(folder: Path, name: str) -> Iterator[Inner]:
+    inner = Inner(folder, name)
+    yield inner
+    for pid in inner.processes():
+        with suppress(ProcessLookupError):
+            os.kill(pid, signal.SIGKILL)
+    inner.process.wait(10)
+
+
+@pytest.fixture
+def everything(folder: Path) -> Iterator[Inner]:
+    yield from begun(folder, "test_that_everything_runs")
+
+
+@pytest.fixture
+def asking(folder: Path) -> Iterator[Inner]:
+    yield from begun(folder, "test_that_asks_postgresql")
+
+
+@pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGKILL], ids=lambda number: number.name)
+def test_a_run_that_is_broken_off_leaves_no_process(everything: Inner, number: signal.Signals) -> None:
+    everything.where()
+    begun = everything.processes()
+    assert [name for name in EVERYTHING if not any(name in line for line in begun.values())] == []
+    everything.process.send_signal(number)
+    assert everything.process.wait(WITHIN) != 0
+    until(lambda: not any(map(run.is_alive, begun)), WITHIN, lambda: str(left(begun)))
+
+
+def test_a_worker_that_is_killed_leaves_no_process_when_the_run_ends(everything: Inner) -> None:
+    worker = everything.where()["worker"]
+    begun = everything.processes()
+    os.kill(worker, signal.SIGKILL)
+    assert everything.process.wait(WITHIN) != 0
+    assert "crashed" in everything.printed.read_text()
+    until(lambda: not any(map(run.is_alive, begun)), WITHIN, lambda: str(left(begun)))
+
+
+def left(begun: dict[int, str]) -> dict[int, str]:
+    return {pid: line for pid, line in begun.items() if run.is_alive(pid)}
+
+
+def test_a_postgresql_that_dies_ends_the_run_with_its_name(asking: Inner) -> None:
+    server = asking.where()["postgres"]
+    os.kill(server, signal.SIGKILL)
+    assert asking.process.wait(WITHIN) == pytest.ExitCode.INTERRUPTED
+    printed = asking.printed.read_text()
+    assert f"PostgreSQL (process {server}) has died" in printed
+    assert "1 failed" in printed and "2 failed" not in printed
