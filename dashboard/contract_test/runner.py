@@ -34,6 +34,10 @@ class Skipped(Exception):
     """The rule cannot be tested here."""
 
 
+class Unusable(Exception):
+    """No rule can be tested: the message says why and what to do."""
+
+
 @dataclass(frozen=True)
 class TestPlan:
     """What is tested, and with which numbers."""
@@ -73,6 +77,7 @@ class Server:
     http: httpx.Client
     message_id: str = ""
     seen: dict[str, Any] = field(default_factory=dict)
+    codes: dict[str, str] = field(default_factory=dict, repr=False)  # read from the sandbox phone, by message id
 
     def call(self, method: str, path: str, body: Any = None, *, key: str | None = "", **headers: str) -> Answer:
         """Ask with the key of the plan, or with another, or with none; `body` is bytes, or becomes JSON."""
@@ -104,19 +109,60 @@ class Server:
     @property
     def extended(self) -> bool:
         """Whether it has what goes beyond the reference."""
-        if "extended" not in self.seen:
-            self.seen["extended"] = self.get("/me").status_code == 200
-        return bool(self.seen["extended"])
+        return self.me is not None
+
+    @property
+    def me(self) -> dict[str, Any] | None:
+        """What GET /me says of the key; None where there is no such call."""
+        if "me" not in self.seen:
+            answer = self.get("/me")
+            self.seen["me"] = expect(answer, 200) if answer.status_code == 200 else None
+        me: dict[str, Any] | None = self.seen["me"]
+        return me
+
+    def invalid(self, answer: Answer) -> list[dict[str, Any]]:
+        """The `errors` of a 400 for what was sent; a server that has more than the reference names each fault."""
+        errors = refusal(answer, 400)
+        if self.extended:
+            equal(answer.json()["message"], "Validation failed", "message")
+            if not errors:
+                raise Broken("400 without the rule that was broken")
+        return errors
 
 
 def run(plan: TestPlan, rules: Sequence[ContractRule]) -> list[RuleResult]:
-    """Hold the server to the rules, in order: later ones build on what earlier ones sent."""
+    """Hold the server to the rules, in order: later ones build on what earlier ones sent. Raise Unusable."""
     with httpx.Client(base_url=plan.url, timeout=TIMEOUT_SECONDS) as http:
         server = Server(plan, http)
-        return [_finding(server, rule) for rule in rules]
+        _prepare(server)
+        return [_result(server, rule) for rule in rules]
 
 
-def _finding(server: Server, rule: ContractRule) -> RuleResult:
+def _prepare(server: Server) -> None:
+    """See that somebody answers, that the key is good, and that the number for codes is free; send the first code."""
+    try:
+        answer = server.post("/messages/send", {})
+        if answer.status_code in (401, 403):
+            raise Unusable(f"The server refuses this key: {answer.status_code} {_message(answer)}")
+        first = server.send_first_code()
+    except httpx.HTTPError as error:
+        raise Unusable(f"Nothing answers at {server.plan.url}: {type(error).__name__}") from None
+    if first.status_code == 429:
+        wait = first.headers.get("Retry-After", "60")
+        raise Unusable(
+            f"{server.plan.code_phone} was sent codes lately: wait {wait} s, or give another number with --code-phone."
+        )
+    server.seen["first answer"] = first
+
+
+def _message(answer: Answer) -> str:
+    try:
+        return str(answer.json()["message"])
+    except (ValueError, KeyError, TypeError):
+        return answer.reason_phrase
+
+
+def _result(server: Server, rule: ContractRule) -> RuleResult:
     name = rule.name
     try:
         if rule.beyond and not server.extended:
@@ -149,6 +195,9 @@ def expect(answer: Answer, status: int) -> dict[str, Any]:
     """The body, once the status is the right one."""
     if answer.status_code != status:
         raise Broken(f"{answer.request.method} {answer.request.url.path}: {answer.status_code} instead of {status}")
+    kind = answer.headers.get("Content-Type", "")
+    if kind.partition(";")[0].strip().lower() != "application/json":
+        raise Broken(f"{answer.request.url.path}: Content-Type is {kind!r}")
     try:
         body: dict[str, Any] = answer.json()
     except ValueError:
@@ -160,7 +209,7 @@ def expect(answer: Answer, status: int) -> dict[str, Any]:
 
 def exactly(answer: Answer, status: int, wanted: dict[str, Any]) -> None:
     body = expect(answer, status)
-    if body != wanted:
+    if not _same(body, wanted):
         raise Broken(f"the body is {body}, not {wanted}")
 
 
@@ -170,12 +219,15 @@ def keys_are(body: dict[str, Any], *names: str) -> None:
 
 
 def refusal(answer: Answer, status: int) -> list[dict[str, Any]]:
-    """The `errors` of an answer in the common shape."""
+    """The `errors` of an answer in the common shape, each with its `path` and `message`."""
     body = expect(answer, status)
-    if body.get("success") is not False or not isinstance(body.get("message"), str):
+    if body.get("success") is not False or not _is_text(body.get("message")):
         raise Broken(f"{status} without success false and a message")
     if not isinstance(body.get("errors"), list):
         raise Broken(f"{status} without a list of errors")
+    for item in body["errors"]:
+        if not isinstance(item.get("path"), list) or not _is_text(item.get("message")):
+            raise Broken(f"{status} with an error that lacks its path or message: {item}")
     return list(body["errors"])
 
 
@@ -189,5 +241,20 @@ def is_uuid4(value: Any) -> None:
 
 
 def equal(found: Any, wanted: Any, what: str) -> None:
-    if found != wanted:
+    if not _same(found, wanted):
         raise Broken(f"{what}: {found!r} instead of {wanted!r}")
+
+
+def within(found: Any, low: int, high: int, what: str) -> None:
+    """Whether a whole number is from `low` to `high`."""
+    if type(found) is not int or not low <= found <= high:
+        raise Broken(f"{what}: {found!r} is not from {low} to {high}")
+
+
+def _same(found: Any, wanted: Any) -> bool:
+    """As JSON tells values apart: for Python, 1 is True and 600.0 is 600."""
+    return json.dumps(found, sort_keys=True) == json.dumps(wanted, sort_keys=True)
+
+
+def _is_text(value: Any) -> bool:
+    return isinstance(value, str) and bool(value.strip())

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import re
 import subprocess
 import sys
 from collections import Counter
@@ -67,10 +68,31 @@ def test_a_rule_that_does_not_hold_is_a_failure(sqlite_stack: Stack) -> None:
     assert "do not hold" in ran.stderr
 
 
-def test_a_server_that_is_not_there_fails_every_rule() -> None:
+def test_a_server_that_is_not_there_is_one_line() -> None:
     ran = CliRunner().invoke(main, ["contract-test", "http://127.0.0.1:1", "cq_test_x"])
-    assert ran.exit_code == 1
-    assert " ok " not in ran.stdout
+    assert (ran.exit_code, ran.stdout) == (1, "")
+    assert ran.stderr.splitlines()[-1] == "Error: Nothing answers at http://127.0.0.1:1: ConnectError"
+
+
+def test_a_wrong_key_is_one_line(sqlite_stack: Stack) -> None:
+    ran = contract_test(sqlite_stack, "cq_test_" + "x" * 40)
+    assert (ran.exit_code, ran.stdout) == (1, "")
+    assert ran.stderr.splitlines()[-1] == "Error: The server refuses this key: 403 Invalid API key"
+
+
+def test_with_a_test_key_each_run_takes_fresh_numbers(sqlite_stack: Stack) -> None:
+    key = sqlite_stack.key("test", scopes=keys.SCOPES)
+    for _ in range(2):
+        ran = contract_test(sqlite_stack, key)
+        assert ran.exit_code == 0, ran.stdout + ran.stderr
+
+
+def test_a_number_that_had_codes_lately_is_one_line_that_says_how_long_to_wait(sqlite_stack: Stack) -> None:
+    key, given = sqlite_stack.key("test", scopes=keys.SCOPES), numbers()
+    assert contract_test(sqlite_stack, key, *given).exit_code == 0
+    again = contract_test(sqlite_stack, key, *given)
+    assert (again.exit_code, again.stdout) == (1, "")
+    assert re.search(rf"Error: \{given[3]} was sent codes lately: wait [0-9]+ s, or give another number", again.stderr)
 
 
 def judge(hosted: Hosted, *, current: bool = False) -> dict[str, dict[str, str]]:

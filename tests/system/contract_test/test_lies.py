@@ -1,0 +1,233 @@
+"""A proxy before the gateway tells one lie; chinqit contract-test must notice it."""
+
+from __future__ import annotations
+
+import json
+import threading
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass, field
+from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+from typing import Any
+
+import httpx
+import pytest
+
+from dashboard.contract_test import registry, runner
+from dashboard.gateway.api_keys import keys
+from tests.support.phones import new_phone
+from tests.support.stack import Stack
+
+pytestmark = pytest.mark.long
+
+HOP = {"connection", "content-length", "transfer-encoding", "date", "server"}
+
+
+@dataclass
+class Answer:
+    """What the gateway said; a lie changes it in place."""
+
+    method: str
+    path: str
+    status: int
+    headers: dict[str, str] = field(default_factory=dict)
+    body: Any = None
+
+
+Lie = Callable[[Answer], None]
+
+
+class Liar:
+    """Passes calls on, and lies about each answer."""
+
+    def __init__(self, url: str) -> None:
+        self.lie: Lie = lambda answer: None
+        liar, self.http = self, httpx.Client(base_url=url)
+
+        class Handler(BaseHTTPRequestHandler):
+            protocol_version = "HTTP/1.1"
+            wbufsize = 64 * 1024
+
+            def do_POST(self) -> None:
+                sent = self.rfile.read(int(self.headers.get("Content-Length", 0)))
+                passed = {name: text for name, text in self.headers.items() if name.lower() not in (*HOP, "host")}
+                got = liar.http.request(self.command, self.path, content=sent, headers=passed)
+                headers = {name: text for name, text in got.headers.items() if name not in HOP}
+                answer = Answer(self.command, self.path, got.status_code, headers, got.json())
+                liar.lie(answer)
+                body = json.dumps(answer.body).encode()
+                self.send_response(answer.status)
+                for name, text in answer.headers.items():
+                    self.send_header(name, text)
+                self.send_header("Content-Length", str(len(body)))
+                self.end_headers()
+                self.wfile.write(body)
+
+            do_GET = do_PUT = do_PATCH = do_DELETE = do_POST  # noqa: N815
+
+            def log_message(self, format: str, *args: object) -> None:
+                """Nothing on the terminal."""
+
+        self.server = ThreadingHTTPServer(("127.0.0.1", 0), Handler)
+        self.url = f"http://127.0.0.1:{self.server.server_port}"
+        threading.Thread(target=self.server.serve_forever, kwargs={"poll_interval": 0.05}, daemon=True).start()
+
+    def close(self) -> None:
+        self.server.shutdown()
+        self.server.server_close()
+        self.http.close()
+
+
+@pytest.fixture
+def liar(sqlite_stack: Stack) -> Iterator[Liar]:
+    found = Liar(f"http://127.0.0.1:{sqlite_stack.port}")
+    yield found
+    found.close()
+
+
+@pytest.fixture
+def broken(
+    liar: Liar, sqlite_stack: Stack, monkeypatch: pytest.MonkeyPatch
+) -> Callable[[Lie], list[runner.RuleResult]]:
+    """Tells a lie and returns the rules that noticed it."""
+    for name, value in sqlite_stack.environment.items():
+        monkeypatch.setenv(name, value)
+
+    def tell(lie: Lie) -> list[runner.RuleResult]:
+        liar.lie = lie
+        key = sqlite_stack.key("test", scopes=keys.SCOPES)
+        plan = runner.TestPlan(liar.url, key, new_phone(), new_phone(), sandbox=True)
+        return [result for result in runner.run(plan, registry.RULES) if result.result == "failed"]
+
+    return tell
+
+
+def html_for_refusals(answer: Answer) -> None:
+    if answer.status == 401:
+        answer.headers["content-type"] = "text/html"
+
+
+def html_for_all(answer: Answer) -> None:
+    answer.headers["content-type"] = "text/html; charset=utf-8"
+
+
+def a_fraction(answer: Answer) -> None:
+    if "expiresIn" in answer.body:
+        answer.body["expiresIn"] = 600.0
+
+
+def one_for_true(answer: Answer) -> None:
+    if "queued" in answer.body:
+        answer.body["queued"] = 1
+
+
+def a_day_to_wait(answer: Answer) -> None:
+    if answer.status == 429:
+        answer.headers["retry-after"] = "100000"
+        answer.body["errors"][0]["retryAfter"] = 100_000
+
+
+def no_time_left(answer: Answer) -> None:
+    if "ratelimit" in answer.headers:
+        answer.headers["ratelimit"] = answer.headers["ratelimit"].partition("t=")[0] + "t=0"
+
+
+def other_words_for_a_used_code(answer: Answer) -> None:
+    if answer.status == 404 and answer.body["errors"] and answer.body["errors"][0]["code"] == "otp_used":
+        answer.body["message"] = "This code was used"
+
+
+def other_words_for_a_fault(answer: Answer) -> None:
+    if answer.body.get("message") == "Validation failed":
+        answer.body["message"] = "Bad request"
+
+
+def errors_without_words(answer: Answer) -> None:
+    for error in answer.body.get("errors", []):
+        error.pop("message", None)
+
+
+def no_words_for_the_limit(answer: Answer) -> None:
+    if answer.status == 429:
+        answer.body["message"] = ""
+
+
+def no_segments(answer: Answer) -> None:
+    if "statusHistory" in answer.body:
+        del answer.body["segments"]
+
+
+def batch_turned_round(answer: Answer) -> None:
+    if answer.path == "/messages/batch" and answer.status == 200:
+        answer.body["results"].reverse()
+
+
+def batch_without_errors(answer: Answer) -> None:
+    for result in answer.body.get("results", []):
+        result.pop("errors", None)
+
+
+def small_batches(answer: Answer) -> None:
+    if answer.path == "/messages/batch" and answer.status == 200 and len(answer.body["results"]) > 50:
+        answer.status, answer.body = 400, {"success": False, "message": "Validation failed", "errors": []}
+
+
+def other_limits(answer: Answer) -> None:
+    if answer.path == "/me" and answer.status == 200:
+        answer.body["limits"]["day"] = 30
+
+
+def old_openapi(answer: Answer) -> None:
+    if answer.path == "/openapi.json":
+        answer.body["openapi"] = "3.0.3"
+
+
+def another_message_for_a_malformed_id(answer: Answer) -> None:
+    if answer.path == "/messages/x":
+        answer.body["message"] = "Malformed"
+
+
+def no_allow(answer: Answer) -> None:
+    answer.headers.pop("allow", None)
+
+
+LIES = (
+    html_for_refusals,
+    html_for_all,
+    a_fraction,
+    one_for_true,
+    a_day_to_wait,
+    no_time_left,
+    other_words_for_a_used_code,
+    other_words_for_a_fault,
+    errors_without_words,
+    no_words_for_the_limit,
+    no_segments,
+    batch_turned_round,
+    batch_without_errors,
+    small_batches,
+    other_limits,
+    old_openapi,
+    another_message_for_a_malformed_id,
+    no_allow,
+)
+
+
+def test_a_proxy_that_tells_the_truth_breaks_no_rule(broken: Callable[[Lie], list[runner.RuleResult]]) -> None:
+    assert broken(lambda answer: None) == []
+
+
+@pytest.mark.parametrize("lie", LIES, ids=lambda lie: lie.__name__)
+def test_a_lie_is_noticed(broken: Callable[[Lie], list[runner.RuleResult]], lie: Lie) -> None:
+    assert broken(lie)
+
+
+def test_a_code_in_the_state_of_a_message_is_noticed(
+    liar: Liar, broken: Callable[[Lie], list[runner.RuleResult]], sqlite_stack: Stack
+) -> None:
+    def show_the_code(answer: Answer) -> None:
+        if "statusHistory" in answer.body and answer.body["kind"] == "otp":
+            texts = sqlite_stack.inbox(answer.body["phoneNumber"])
+            codes = {text.message_uuid: runner.SIX_DIGITS.findall(text.text)[0] for text in texts}
+            answer.body["statusHistory"][0]["note"] = f"code {codes[answer.body['messageId']]}"
+
+    assert "the code stands in the answer" in [result.detail for result in broken(show_the_code)]
