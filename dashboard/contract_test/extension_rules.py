@@ -45,6 +45,12 @@ def _codes_of_errors(server: Server) -> None:
         equal([(item["path"], item["code"]) for item in errors], [(["phoneNumber"], code)], number)
 
 
+@extension("a number with a line break, or as a JSON number, is 400")
+def _odd_numbers(server: Server) -> None:
+    for number in ("27635642\n", 27635642):
+        server.invalid(server.post("/messages/send", {"phoneNumber": number, "message": "Test"}))
+
+
 @extension("the same key twice in a body is 400")
 def _duplicate(server: Server) -> None:
     equal(refusal(server.post("/messages/send", b'{"a":1,"a":2}'), 400)[0]["code"], "duplicate_key", "code")
@@ -204,7 +210,7 @@ def _idempotency(server: Server) -> None:
     name = f"contract-test {uuid.uuid4()}"
     first, again = (server.text(Idempotency_Key=name) for _ in range(2))
     expect(first, 200)
-    equal((again.status_code, again.content), (first.status_code, first.content), "the answer")
+    equal((again.status_code, again.text), (first.status_code, first.text), "the answer")
     equal(again.headers.get("Idempotent-Replayed"), "true", "Idempotent-Replayed")
     other = server.text("22222222", Idempotency_Key=name)
     equal(refusal(other, 400)[0]["code"], "idempotency_mismatch", "code")
@@ -217,7 +223,7 @@ def _code_again(server: Server) -> None:
     if first is None:
         raise Skipped("no code was sent")
     again = server.send_first_code()
-    equal((again.status_code, again.content), (200, first.content), "the answer")
+    equal((again.status_code, again.text), (200, first.text), "the answer")
     equal(again.headers.get("Idempotent-Replayed"), "true", "Idempotent-Replayed")
 
 

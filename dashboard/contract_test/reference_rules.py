@@ -83,8 +83,6 @@ def _bad_numbers(server: Server) -> None:
         "276356421",
         "",
         "2763564٢",
-        "27635642\n",
-        27635642,
     ):
         for path in PATHS:
             server.invalid(server.post(path, {"phoneNumber": number, "message": "Test", "otp": "123456"}))
