@@ -39,8 +39,8 @@ PRAGMAS = ("journal_mode=WAL", "synchronous=FULL", "busy_timeout=0", "foreign_ke
 
 
 _LOCK = text(
-    "SELECT pg_advisory_xact_lock(name) FROM (SELECT DISTINCT hashtextextended(given, 0) AS name"
-    " FROM unnest(CAST(:names AS text[])) AS given ORDER BY name) AS ordered"
+    "SELECT pg_advisory_xact_lock(name) FROM (SELECT DISTINCT hashtextextended(lock_name, 0) AS name"
+    " FROM unnest(CAST(:names AS text[])) AS lock_name ORDER BY name) AS ordered"
 )
 BigId = BigInteger().with_variant(Integer, "sqlite")  # SQLite counts up INTEGER keys only, and they are 64 bits anyway
 
@@ -74,9 +74,9 @@ class UtcDateTime(TypeDecorator[datetime]):
         return value.replace(tzinfo=UTC) if value.tzinfo is None else value.astimezone(UTC)
 
 
-def execute_dml(session: Executor, statement: Executable, told: dict[str, Any] | None = None) -> int:
+def execute_dml(executor: Executor, statement: Executable, params: dict[str, Any] | None = None) -> int:
     """Run an UPDATE or DELETE; return how many rows it changed."""
-    return cast("CursorResult[Any]", session.execute(statement, told)).rowcount
+    return cast("CursorResult[Any]", executor.execute(statement, params)).rowcount
 
 
 def insert(executor: Executor, table: Table) -> postgresql.Insert:

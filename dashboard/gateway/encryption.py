@@ -1,4 +1,4 @@
-"""Secrets at rest: one key a purpose, derived from DATA_SECRET."""
+"""Encryption of what lies in the database: one key for each purpose, derived from DATA_SECRET by SHA-256."""
 
 from __future__ import annotations
 
@@ -11,6 +11,6 @@ from dashboard.settings import Settings
 
 
 def cipher(settings: Settings, purpose: bytes) -> Fernet:
-    """Encrypts for one purpose; what another purpose sealed cannot be opened with it."""
+    """The cipher of one purpose; what was encrypted for another purpose cannot be decrypted with it."""
     key = hashlib.sha256(purpose + settings.data_secret.encode()).digest()
     return Fernet(base64.urlsafe_b64encode(key))

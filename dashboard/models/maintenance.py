@@ -1,4 +1,4 @@
-"""How far the deleting of old rows has come."""
+"""How far the deletion of old rows has come."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ class RetentionProgress(Base):
 
     __tablename__ = "tidied"
 
-    name: Mapped[str] = mapped_column(String(20), primary_key=True)  # texts, numbers, sandbox, refusals
+    name: Mapped[str] = mapped_column(String(20), primary_key=True)  # of retention.KINDS
     mark: Mapped[int] = mapped_column(BigInteger, default=0)  # ids up to here are done
     total: Mapped[int] = mapped_column(BigInteger, default=0)
     last: Mapped[int] = mapped_column(default=0)  # how many went the last time that any did

@@ -1,16 +1,19 @@
-"""Delete what has been kept long enough. In batches, so that nobody waits.
+"""Delete or blank what has been kept long enough, in batches, so that nobody waits for the database.
 
-A mark says how far along its table each kind has got, so that a batch reads no row that an earlier one was done with.
+A mark says how far along its table each kind has come, so that no batch reads rows that an earlier one was done with.
 """
 
 from __future__ import annotations
 
 from collections.abc import Callable
-from datetime import datetime, timedelta
+from dataclasses import dataclass
+from datetime import timedelta
+from functools import partial
 from itertools import takewhile
+from typing import Any
 
 from sqlalchemy import delete, func, select, update
-from sqlalchemy.orm import InstrumentedAttribute, Session
+from sqlalchemy.orm import Session
 
 from dashboard.db import execute_dml, lock, utcnow
 from dashboard.gateway import site_settings
@@ -30,29 +33,46 @@ KEPT_DIGITS = 6  # of +222XXXXXXXX: the country, the operator, and whether it is
 BLANK = "xxxxxx"
 
 
+@dataclass(frozen=True)
+class RetentionRule:
+    """Rows of `model` are erased once the time in `column` is as many days ago as the setting says.
+
+    `setting` is a field of Preferences; `most_days` holds where the setting says longer. `erase` takes the first and
+    the last id of a batch and returns how many rows it changed.
+    """
+
+    model: Any
+    column: str
+    setting: str
+    erase: Callable[[Session, int, int], int]
+    most_days: int | None = None
+
+    def days(self, preferences: Preferences) -> int:
+        chosen: int = getattr(preferences, self.setting)
+        return chosen if self.most_days is None else min(chosen, self.most_days)
+
+
 def step(session: Session, name: str) -> bool:
     """Do one batch of a kind (a name of KINDS); return whether more may be left. The caller commits."""
     lock(session, f"tidy:{name}")
-    state = session.get(RetentionProgress, name) or _begin(session, name)
-    told = site_settings.read(session)
-    rows_of, at_of, days_of, erase = KINDS[name]
-    cut = utcnow() - timedelta(days=days_of(told))
-    rows = session.execute(select(rows_of, at_of).where(rows_of > state.mark).order_by(rows_of).limit(BATCH)).all()
-    old = list(takewhile(lambda row: row[1] < cut, rows))
+    rule, progress = KINDS[name], _progress(session, name)
+    before = utcnow() - timedelta(days=rule.days(site_settings.read(session)))
+    id_of, at = rule.model.id, getattr(rule.model, rule.column)
+    rows = session.execute(select(id_of, at).where(id_of > progress.mark).order_by(id_of).limit(BATCH)).all()
+    old = list(takewhile(lambda row: row[1] < before, rows))
     if old:
-        _note(state, erase(session, old[0][0], old[-1][0]), old[-1][0])
+        _update(progress, rule.erase(session, old[0][0], old[-1][0]), old[-1][0])
     return len(old) == BATCH
 
 
 def thin_refusals(session: Session) -> int:
-    """Keep the newest MOST_REFUSALS; return how many went. The caller commits."""
+    """Keep the newest MOST_REFUSALS; return how many were deleted. The caller commits."""
     last = session.scalar(select(LimitRejection.id).order_by(LimitRejection.id.desc()).offset(MOST_REFUSALS).limit(1))
     if last is None:
         return 0
-    state = session.get(RetentionProgress, "refusals") or _begin(session, "refusals")
-    gone = execute_dml(session, delete(LimitRejection).where(LimitRejection.id <= last))
-    _note(state, gone, last)
-    return gone
+    deleted = execute_dml(session, delete(LimitRejection).where(LimitRejection.id <= last))
+    _update(_progress(session, "refusals"), deleted, last)
+    return deleted
 
 
 def done(session: Session) -> dict[str, RetentionProgress]:
@@ -60,17 +80,19 @@ def done(session: Session) -> dict[str, RetentionProgress]:
     return {row.name: row for row in session.scalars(select(RetentionProgress))}
 
 
-def _begin(session: Session, name: str) -> RetentionProgress:
-    state = RetentionProgress(name=name, mark=0, total=0, last=0)
-    session.add(state)
-    return state
+def _progress(session: Session, name: str) -> RetentionProgress:
+    progress = session.get(RetentionProgress, name)
+    if progress is None:
+        progress = RetentionProgress(name=name, mark=0, total=0, last=0)
+        session.add(progress)
+    return progress
 
 
-def _note(state: RetentionProgress, count: int, mark: int) -> None:
-    state.mark = max(state.mark, mark)
+def _update(progress: RetentionProgress, count: int, mark: int) -> None:
+    progress.mark = max(progress.mark, mark)
     if count:
-        state.total += count
-        state.last, state.last_at = count, utcnow()
+        progress.total += count
+        progress.last, progress.last_at = count, utcnow()
 
 
 def _erase_texts(session: Session, first: int, last: int) -> int:
@@ -79,43 +101,22 @@ def _erase_texts(session: Session, first: int, last: int) -> int:
 
 
 def _cut_numbers(session: Session, first: int, last: int) -> int:
-    """Cut numbers can no longer tell codes apart, so those that were still current are closed."""
-    now = utcnow()
-    cut = func.substr(Otp.phone, 1, KEPT_DIGITS) + BLANK
-    closed = func.coalesce(Otp.superseded_at, now)
-    session.execute(update(Otp).where(Otp.message_id.between(first, last)).values(phone=cut, superseded_at=closed))
-    cut = func.substr(Message.phone, 1, KEPT_DIGITS) + BLANK
-    return execute_dml(session, update(Message).where(Message.id.between(first, last)).values(phone=cut))
+    """Cut numbers can no longer tell codes apart, so codes that were still current are closed."""
+    otps = update(Otp).where(Otp.message_id.between(first, last))
+    superseded_at = func.coalesce(Otp.superseded_at, utcnow())
+    session.execute(otps.values(phone=func.substr(Otp.phone, 1, KEPT_DIGITS) + BLANK, superseded_at=superseded_at))
+    messages = update(Message).where(Message.id.between(first, last))
+    return execute_dml(session, messages.values(phone=func.substr(Message.phone, 1, KEPT_DIGITS) + BLANK))
 
 
-def _clear_sandbox(session: Session, first: int, last: int) -> int:
-    return execute_dml(session, delete(SandboxMessage).where(SandboxMessage.id.between(first, last)))
+def _delete(model: Any, session: Session, first: int, last: int) -> int:
+    return execute_dml(session, delete(model).where(model.id.between(first, last)))
 
 
-def _forget_refusals(session: Session, first: int, last: int) -> int:
-    return execute_dml(session, delete(LimitRejection).where(LimitRejection.id.between(first, last)))
-
-
-def _forget_callers(session: Session, first: int, last: int) -> int:
-    return execute_dml(session, delete(KeyCaller).where(KeyCaller.id.between(first, last)))
-
-
-Days = Callable[[Preferences], int]
-Erase = Callable[[Session, int, int], int]
-KINDS: dict[str, tuple[InstrumentedAttribute[int], InstrumentedAttribute[datetime], Days, Erase]] = {
-    "texts": (Message.id, Message.created_at, lambda told: told.texts_days, _erase_texts),
-    "numbers": (Message.id, Message.created_at, lambda told: told.numbers_days, _cut_numbers),
-    "sandbox": (SandboxMessage.id, SandboxMessage.received_at, lambda told: told.sandbox_days, _clear_sandbox),
-    "refusals": (
-        LimitRejection.id,
-        LimitRejection.at,
-        lambda told: min(told.numbers_days, REFUSALS_DAYS),
-        _forget_refusals,
-    ),
-    "callers": (
-        KeyCaller.id,
-        KeyCaller.first_at,
-        lambda told: min(told.numbers_days, usage.KEPT_DAYS),
-        _forget_callers,
-    ),
+KINDS = {
+    "texts": RetentionRule(Message, "created_at", "texts_days", _erase_texts),
+    "numbers": RetentionRule(Message, "created_at", "numbers_days", _cut_numbers),
+    "sandbox": RetentionRule(SandboxMessage, "received_at", "sandbox_days", partial(_delete, SandboxMessage)),
+    "refusals": RetentionRule(LimitRejection, "at", "numbers_days", partial(_delete, LimitRejection), REFUSALS_DAYS),
+    "callers": RetentionRule(KeyCaller, "first_at", "numbers_days", partial(_delete, KeyCaller), usage.KEPT_DAYS),
 }
