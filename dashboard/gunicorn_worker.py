@@ -1,8 +1,11 @@
-"""gunicorn's worker: it refuses whoever comes while it stops, and answers in the API's shape what is not HTTP."""
+"""gunicorn's worker: it refuses connections while it stops, and answers what is not HTTP in the API's shape.
+
+It overrides `set_accept_enabled` and `handle_error` of gunicorn 27's ThreadWorker."""
 
 from __future__ import annotations
 
 import json
+import logging
 import uuid
 from contextlib import suppress
 from http import HTTPStatus
@@ -17,11 +20,11 @@ OURS = (errors.InvalidResponseHeader, errors.InvalidResponseHeaderName, errors.C
 
 
 class Worker(ThreadWorker):  # type: ignore[misc]  # gunicorn has no types
-    """Threads. What is wrong with a request stands in it, and so may a key, a number or a text: none of it is told.
+    """Serves with threads. It never logs what a request holds: a malformed one may hold a key, a number or a text.
 
-    Stopping, it takes who has come and then lets go of the socket at once. Whoever comes later is refused there and
-    then and knows that nothing was done. gunicorn leaves them in the queue of the socket until the last request is
-    answered, and then breaks them off.
+    When it stops, it accepts the connections that wait and closes the socket at once. Whoever connects later is refused
+    and knows that nothing was done. gunicorn alone would leave them in the socket's queue until the last request is
+    answered, and then break them off.
     """
 
     def set_accept_enabled(self, enabled: bool) -> None:
@@ -39,19 +42,17 @@ class Worker(ThreadWorker):  # type: ignore[misc]  # gunicorn has no types
 
     def handle_error(self, _request: Any, client: Any, address: Any, fault: Exception) -> None:
         """Answer what the application never saw."""
-        theirs = isinstance(fault, errors.ParseException) and not isinstance(fault, OURS)
-        status, message = _judge(fault) if theirs else (HTTPStatus.INTERNAL_SERVER_ERROR, "Internal server error")
-        (self.log.warning if theirs else self.log.error)(
-            "a request from %s failed: %s", address[0] if address else "a socket", type(fault).__name__
-        )
+        if isinstance(fault, errors.ParseException) and not isinstance(fault, OURS):
+            status, level = HTTPStatus.BAD_REQUEST, logging.WARNING
+            message = (
+                "The address or a header is too long" if isinstance(fault, TOO_LONG) else "This is not an HTTP request"
+            )
+        else:
+            status, level, message = HTTPStatus.INTERNAL_SERVER_ERROR, logging.ERROR, "Internal server error"
+        peer = address[0] if address else "a socket"
+        self.log.log(level, "a request from %s failed: %s", peer, type(fault).__name__)
         with suppress(OSError):  # whoever asked has gone
             util.write_nonblock(client, _answer(status, message))
-
-
-def _judge(fault: Exception) -> tuple[HTTPStatus, str]:
-    if isinstance(fault, TOO_LONG):
-        return HTTPStatus.BAD_REQUEST, "The address or a header is too long"
-    return HTTPStatus.BAD_REQUEST, "This is not an HTTP request"
 
 
 def _answer(status: HTTPStatus, message: str) -> bytes:

@@ -30,8 +30,8 @@ TICK_SECONDS = 0.1
 START_SECONDS = 60.0
 GRACE_SECONDS = 7.0  # until the parts that are still there are killed; ten seconds are promised
 PORT_SECONDS = 3.0  # a gateway that was just killed may hold the port for a moment
-STEADY_SECONDS = 60.0
-LONGEST_PAUSE = 10.0
+STEADY_SECONDS = 60.0  # of running, after which a part that ends is started at once again
+LONGEST_PAUSE_SECONDS = 10.0
 PR_SET_PDEATHSIG = 1
 MODULE = (sys.executable, "-P", "-m")  # -P: a `jobs` or `dashboard` in the current folder is somebody else's
 # gunicorn puts the current folder first on its path for all that; what is loaded by then is ours.
@@ -60,13 +60,13 @@ class Part:
             self.argv, env=self.environ, start_new_session=True, preexec_fn=_end_with_parent
         )
 
-    def alive(self) -> bool:
+    def is_alive(self) -> bool:
         return self.process is not None and self.process.poll() is None
 
     def mend(self) -> None:
-        """Start it again if it has ended, at once the first time and then ever more slowly."""
+        """Start it again if it has ended: at once the first time, then after pauses that double."""
         now = time.monotonic()
-        if self.alive():
+        if self.is_alive():
             if now - self.started_at > STEADY_SECONDS:
                 self.pause = 0.5
             return
@@ -74,7 +74,7 @@ class Part:
             code = self.process.returncode if self.process else None
             _say(f"{self.name} ended ({code}); starting it again")
             self.retry_at = now + (0.0 if now - self.started_at > self.pause else self.pause)
-            self.pause = min(self.pause * 2, LONGEST_PAUSE)
+            self.pause = min(self.pause * 2, LONGEST_PAUSE_SECONDS)
         if now >= self.retry_at:
             self.start()
 
@@ -134,7 +134,7 @@ class Supervisor:
     def _wait(self, name: str, ready: Callable[[], bool]) -> None:
         end = time.monotonic() + START_SECONDS
         while not self.stopped and not ready():
-            dead = next((part for part in self.valkey + self.others if part.process and not part.alive()), None)
+            dead = next((part for part in self.valkey + self.others if part.process and not part.is_alive()), None)
             if dead is not None:
                 raise StartFailed(f"{dead.name} did not start; `chinqit doctor` may know why.")
             if time.monotonic() > end:
@@ -150,7 +150,7 @@ class Supervisor:
         for group in (self.others, self.valkey):
             for part in group:
                 part.signal(signal.SIGTERM)
-            while any(part.alive() for part in group) and time.monotonic() < end:
+            while any(part.is_alive() for part in group) and time.monotonic() < end:
                 time.sleep(TICK_SECONDS / 2)
         for part in self.others + self.valkey:
             part.signal(signal.SIGKILL)
@@ -187,7 +187,7 @@ def valkey_server() -> str:
 
 
 def _valkey_argv(settings: Settings) -> list[str]:
-    """Valkey keeps nothing: all it holds are rings, and lost rings are made up for."""
+    """Valkey keeps nothing on disk: it holds wake-ups alone, and the relay makes up for lost ones."""
     path = str(settings.valkey_socket)
     if len(os.fsencode(path)) > LONGEST_SOCKET_PATH:
         raise SettingsError(f"{path} is too long for a socket; set CHINQIT_HOME to a shorter path, or set REDIS_URL.")

@@ -1,4 +1,4 @@
-"""Signs of life: which workers and relays run."""
+"""Which workers and relays run: each writes a sign of life every BEAT_SECONDS."""
 
 from __future__ import annotations
 
@@ -17,10 +17,11 @@ from dashboard.models.monitoring import Process
 LANES = (*outbox.LANES, queue.LANE)  # each has workers of its own
 RELAY = "relay"
 BEAT_SECONDS = 3
-ALIVE = timedelta(seconds=10)
+ALIVE = timedelta(seconds=10)  # since its last sign
 
 
 def name() -> str:
+    """Of this process, on all machines."""
     return f"{socket.gethostname()}:{os.getpid()}"
 
 
@@ -36,12 +37,12 @@ def prove_writable(session: Session) -> None:
     session.execute(delete(Process).where(Process.role == "probe"))
 
 
-def leave(session: Session) -> None:
-    """Take this process, and those long silent, off the list."""
-    session.execute(delete(Process).where((Process.name == name()) | (Process.beat_at < utcnow() - 6 * ALIVE)))
+def forget_silent(session: Session) -> None:
+    """Delete the rows of processes that have long given no sign of life."""
+    session.execute(delete(Process).where(Process.beat_at < utcnow() - 6 * ALIVE))
 
 
 def alive(session: Session) -> dict[str, int]:
-    """How many processes of each role gave a sign lately."""
+    """How many processes of each role have given a sign of life within ALIVE."""
     query = select(Process.role, func.count()).where(Process.beat_at > utcnow() - ALIVE).group_by(Process.role)
     return {row[0]: row[1] for row in session.execute(query)}

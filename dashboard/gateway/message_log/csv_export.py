@@ -1,4 +1,4 @@
-"""The message log as CSV, in pieces, so that a long one fits in no one's memory twice. Never a code."""
+"""The message log as CSV, made in pieces of 500 messages so that a long one needs little memory. Never a code."""
 
 from __future__ import annotations
 

@@ -18,15 +18,16 @@ from dashboard.gateway.otp import template_rules, templates
 from dashboard.models.messages import Message
 from dashboard.models.otp import Otp
 from dashboard.sms import numbers
+from dashboard.vocabulary import Channel, Kind, Status
 
 PAGE = 50
 MOST_COUNTED = 100
-STATUSES = ("queued", "sending", "sent", "delivered", "failed", "expired")
-OPEN = ("queued", "sending", "sent")
+STATUSES = tuple(Status)
+OPEN = (Status.QUEUED, Status.SENDING, Status.SENT)
 BETWEEN_DIGITS = re.compile(r"[\s\-.()/\u00a0\u202f\u200e\u200f\u061c\u2066-\u2069]+")
 LENGTH = len("+222") + numbers.LOCAL_DIGITS
 NONE, NO_ROW = 0, 2**62
-FACETS = (STATUSES, ("otp", "message"), ("sms", "whatsapp"), tuple(numbers.OPERATORS))
+FACETS = (STATUSES, tuple(Kind), tuple(Channel), tuple(numbers.OPERATORS))
 SHORTEST_PREFIX = 4  # digits of a number that are worth a search
 
 
@@ -127,23 +128,23 @@ def count(session: Session, filters: Filters) -> int:
 
 
 def _walk(session: Session, filters: Filters, than: int, before: int, limit: int) -> list[int]:
-    """The newest ids between two that fit, none included; however rare they are, no other row is looked at.
+    """The newest ids after `than` and before `before` that fit; however rare they are, no other row is read.
 
-    Each combination of status, kind, channel and operator lies in its index in the order of ids: the newest of each
-    are taken, and of these the newest.
+    ix_messages_facets holds each combination of status, kind, channel and operator in the order of ids: the newest of
+    each combination are read, and of these the newest are taken.
     """
     if filters.since:
         than = max(than, (session.scalar(select(_first_since(filters.since))) or NO_ROW) - 1)
-    told = {"than": than, "before": before, "most": limit, "key": filters.key_id}
-    if filters.key_id is None:
-        del told["key"]
+    params: dict[str, int | str] = {"than": than, "before": before, "most": limit}
+    if filters.key_id is not None:
+        params["key"] = filters.key_id
     chosen = (filters.status, filters.kind, filters.channel, filters.operator)
-    return list(session.scalars(_walking(chosen, filters.key_id is not None), told))
+    return list(session.scalars(_walking(chosen, filters.key_id is not None), params))
 
 
 @cache
 def _walking(chosen: tuple[str | None, ...], by_key: bool) -> TextClause:
-    """The statement, for the values that are fixed; None is any. All of them are from lists of ours."""
+    """The statement for chosen facets, None for any. It is safe to write them into it: all are from FACETS."""
     lists = [known if one is None else [known[known.index(one)]] for one, known in zip(chosen, FACETS, strict=True)]
     key = "key_id = :key AND " if by_key else ""
     parts = [
@@ -156,18 +157,18 @@ def _walking(chosen: tuple[str | None, ...], by_key: bool) -> TextClause:
 
 
 def is_empty(session: Session) -> bool:
-    """Whether no message was ever written down."""
+    """Whether there is no message at all."""
     return session.scalar(select(Message.id).limit(1)) is None
 
 
 def otps_of(session: Session, messages: Sequence[Message]) -> dict[int, Otp]:
     """The codes that messages carry, by message id."""
-    return templates.otps_of(session, [message.id for message in messages if message.kind == "otp"])
+    return templates.otps_of(session, [message.id for message in messages if message.kind == Kind.OTP])
 
 
 def shown_text(message: Message, otp: Otp | None) -> str | None:
     """The text for people to read, the code masked; None when it is no longer kept."""
-    if message.kind == "otp":
+    if message.kind == Kind.OTP:
         return templates.of(otp).render(template_rules.MASK, otp.app_hash) if otp else None
     return message.body
 

@@ -1,4 +1,4 @@
-"""Why did this number get no code? All that is known of it, in one timeline, and a verdict."""
+"""Why did this number get no code? Its messages, codes and refusals in one timeline, and the cause."""
 
 from __future__ import annotations
 
@@ -21,6 +21,7 @@ from dashboard.models.limits import LimitRejection
 from dashboard.models.messages import Message
 from dashboard.models.otp import Otp
 from dashboard.sms import numbers
+from dashboard.vocabulary import KeyMode, Kind, Status
 
 MOST = 40  # of each kind of event
 SANDBOX = "sandbox"
@@ -58,7 +59,7 @@ class Diagnosis:
 
 
 def story(session: Session, number: str) -> Diagnosis:
-    """Everything about a number, newest first. Reads, writes nothing."""
+    """Everything about a number, newest first, and the cause of its trouble. Writes nothing."""
     events = sorted(_events(session, number), key=lambda event: event.at, reverse=True)
     asked = [event for event in events if event.message is None]
     lately = utcnow() - timedelta(seconds=rate_limit.WINDOWS["day"])
@@ -78,7 +79,7 @@ def _events(session: Session, number: str) -> list[Event]:
     texts = session.scalars(
         select(Message)
         .options(joinedload(Message.key))
-        .where(Message.phone == number, Message.kind == "message")
+        .where(Message.phone == number, Message.kind == Kind.MESSAGE)
         .order_by(Message.id.desc())
         .limit(MOST)
     )
@@ -127,7 +128,7 @@ def _fixed_line(_session: Session, event: Event, otp: Otp) -> Cause | None:
 
 
 def _refused_by_carrier(_session: Session, event: Event, otp: Otp) -> Cause | None:
-    if otp.message.status != "failed":
+    if otp.message.status != Status.FAILED:
         return None
     return Cause("carrier_refused", event, {"reason": otp.message.error_code})
 
@@ -144,11 +145,11 @@ def _on_its_way(session: Session, event: Event, otp: Otp) -> Cause | None:
 
 
 def _never_left(_session: Session, event: Event, otp: Otp) -> Cause | None:
-    return Cause("never_left", event) if otp.message.status == "expired" else None
+    return Cause("never_left", event) if otp.message.status == Status.EXPIRED else None
 
 
 def _on_the_sandbox(_session: Session, event: Event, otp: Otp) -> Cause | None:
-    if event.key.mode == "test":
+    if event.key.mode == KeyMode.TEST:
         return Cause("test_key", event)
     return Cause("no_carrier", event) if otp.message.carrier == SANDBOX else None
 
@@ -168,11 +169,11 @@ def _still_good(_session: Session, event: Event, otp: Otp) -> Cause | None:
     facts = {"until": otp.expires_at, "wrong": otp.attempts, "left": MAX_ATTEMPTS - otp.attempts}
     if otp.attempts:
         return Cause("wrong_so_far", event, facts)
-    return Cause("not_typed" if otp.message.status == "delivered" else "no_receipt", event, facts)
+    return Cause("not_typed" if otp.message.status == Status.DELIVERED else "no_receipt", event, facts)
 
 
 def _expired(_session: Session, event: Event, otp: Otp) -> Cause | None:
-    return Cause("expired_delivered", event) if otp.message.status == "delivered" else None
+    return Cause("expired_delivered", event) if otp.message.status == Status.DELIVERED else None
 
 
 _CAUSES: tuple[Callable[[Session, Event, Otp], Cause | None], ...] = (

@@ -16,8 +16,6 @@ from dashboard.providers.base import Outgoing
 from dashboard.settings import Settings
 
 UNREADABLE = "\N{REPLACEMENT CHARACTER}"
-
-
 INSERT = insert(core_table(SandboxMessage))
 NEWEST = select(SandboxMessage.id, SandboxMessage.received_at).order_by(SandboxMessage.id.desc()).limit(1)
 NUMBERS = (
@@ -39,14 +37,14 @@ class ReceivedText:
 
 
 class SandboxInbox:
-    """All sandbox phones. `receive` commits by itself: like a carrier's ledger, it outlives the sender's failure."""
+    """The texts of all sandbox phones. `receive` and `clear` commit: a text stays if its sender fails."""
 
     def __init__(self, sessions: Sessions, settings: Settings) -> None:
         self.sessions = sessions
         self.cipher = encryption.cipher(settings, b"sandbox phone")
 
     def receive(self, outgoing: Outgoing) -> None:
-        """Put a text on the phone, once for each call: doubles are shown, not hidden."""
+        """Put a text on the phone, once for each call, so that texts sent twice are seen twice. Commits."""
         row = {
             "phone": outgoing.phone,
             "channel": outgoing.channel,
@@ -58,7 +56,7 @@ class SandboxInbox:
             connection.execute(INSERT, row)
 
     def newest(self) -> str:
-        """Changes whenever something arrives or goes."""
+        """A mark that changes whenever a text arrives or is deleted."""
         with read_session(self.sessions) as session:
             row = session.execute(NEWEST).one_or_none()
         return f"{row.id}.{int(row.received_at.timestamp() * 1000)}" if row else "0"
@@ -73,11 +71,11 @@ class SandboxInbox:
         return {phone: self.inbox(phone, limit) for phone in phones}
 
     def clear(self, phone: str | None = None) -> int:
-        """Throw away what a number, or all, received; return how many texts went. Commits, as `receive` does."""
+        """Delete what a number, or all, received; return how many texts that were. Commits."""
         rows = core_table(SandboxMessage)
-        gone = delete(rows) if phone is None else delete(rows).where(rows.c.phone == phone)
+        texts = delete(rows) if phone is None else delete(rows).where(rows.c.phone == phone)
         with self.sessions.kw["bind"].begin() as connection:
-            return execute_dml(connection, gone)
+            return execute_dml(connection, texts)
 
     def inbox(self, phone: str, limit: int | None = None) -> list[ReceivedText]:
         """What a number received, oldest first; the newest `limit` of it."""
@@ -90,11 +88,11 @@ class SandboxInbox:
             )
             rows = reversed(session.scalars(query).all())
             return [
-                ReceivedText(self._open(row.sealed), row.channel, row.message_uuid, row.received_at) for row in rows
+                ReceivedText(self._decrypt(row.sealed), row.channel, row.message_uuid, row.received_at) for row in rows
             ]
 
-    def _open(self, sealed: bytes) -> str:
+    def _decrypt(self, sealed: bytes) -> str:
         try:
             return self.cipher.decrypt(sealed).decode()
-        except InvalidToken:  # sealed under another DATA_SECRET
+        except InvalidToken:  # encrypted with another DATA_SECRET
             return UNREADABLE

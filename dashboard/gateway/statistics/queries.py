@@ -59,13 +59,13 @@ class Period:
         return [self.since + i * length for i in range((self.until - self.since) // length)]
 
     def passed(self, now: datetime) -> float:
-        """How much of it has passed, from 0 to 1: what came before is compared with that much."""
+        """The fraction of the period that has passed, from 0 to 1; the period before is scaled by it to compare."""
         return min(1.0, max(0.0, (now - self.since) / (self.until - self.since)))
 
 
 @dataclass(frozen=True)
 class Narrow:
-    """Of whom; empty fields do not narrow. `operator` is the first digit of the numbers."""
+    """Whose messages to count; an empty field means all. `operator` is the first digit of the numbers."""
 
     kind: str | None = None
     key_id: str | None = None
@@ -74,8 +74,8 @@ class Narrow:
     operator: str | None = None
 
     def conditions(self, columns: object) -> list[ColumnElement[bool]]:
-        given = ((name, getattr(self, name)) for name in SUBJECT)
-        return [getattr(columns, name) == value for name, value in given if value]
+        values = {name: getattr(self, name) for name in SUBJECT}
+        return [getattr(columns, name) == value for name, value in values.items() if value]
 
 
 @dataclass

@@ -48,7 +48,7 @@ class EndpointOff(Exception):
 
 
 class AlreadyRotated(Exception):
-    """The same order came before, as when a form is sent twice; its secret was shown then."""
+    """The same order came before, as when a form is sent twice: its secret was shown then."""
 
 
 @dataclass(frozen=True)
@@ -73,7 +73,7 @@ def guard(settings: Settings) -> Guard:
 
 
 def url_fault(url: str, allowed: Guard) -> str | None:
-    """What is wrong with an address: url_format, url_scheme or url_private.
+    """What is wrong with an address, as a code: url_format, url_scheme or url_private; None when nothing is.
 
     A name is not looked up here: it is judged at each call, by the address that it has then.
     """
@@ -86,9 +86,9 @@ def url_fault(url: str, allowed: Guard) -> str | None:
 
 
 def create(
-    session: Session, box: Fernet, wanted: NewEndpoint, created_by: str | None = None
+    session: Session, cipher: Fernet, wanted: NewEndpoint, created_by: str | None = None
 ) -> tuple[WebhookEndpoint, str]:
-    """Make an endpoint; return it with its secret, which is shown once. Raise AlreadyDone or TooManyEndpoints.
+    """Make an endpoint; return it with its secret, which is shown once. Raise AlreadyRotated or TooManyEndpoints.
 
     After the commit, call `events.wait_until_known` before saying so: until then an event may pass it by.
     """
@@ -106,7 +106,7 @@ def create(
         created_by=created_by,
     )
     session.add(endpoint)
-    secret = _add_secret(endpoint, box)
+    secret = _add_secret(endpoint, cipher)
     session.flush()
     return endpoint, secret
 
@@ -145,10 +145,10 @@ def needing_attention(session: Session) -> list[WebhookEndpoint]:
     return _all(session, and_(off, trouble))
 
 
-def rotate(session: Session, box: Fernet, endpoint: WebhookEndpoint, newest: int | None = None) -> str:
+def rotate(session: Session, cipher: Fernet, endpoint: WebhookEndpoint, newest: int | None = None) -> str:
     """Give it a new secret; those before sign for 24 hours more. Return the new one.
 
-    `newest` is the id of the newest secret that the one who asks has seen: raise AlreadyDone when there is a newer one.
+    `newest` is the id of the newest secret that the caller has seen: raise AlreadyRotated when there is a newer one.
     """
     lock(session, f"webhooks:{endpoint.key_id}")
     session.refresh(endpoint, ["secrets"])
@@ -159,13 +159,13 @@ def rotate(session: Session, box: Fernet, endpoint: WebhookEndpoint, newest: int
         old.expires_at = min(old.expires_at or end, end)
     for spare in live_secrets(endpoint)[MOST_SECRETS - 1 :]:
         spare.expires_at = utcnow()
-    return _add_secret(endpoint, box)
+    return _add_secret(endpoint, cipher)
 
 
 def live_secrets(endpoint: WebhookEndpoint) -> list[WebhookSecret]:
     """Those that sign, newest first."""
     now = utcnow()
-    return [one for one in reversed(endpoint.secrets) if one.expires_at is None or one.expires_at > now]
+    return [secret for secret in reversed(endpoint.secrets) if secret.expires_at is None or secret.expires_at > now]
 
 
 def disable(session: Session, endpoint: WebhookEndpoint) -> None:
@@ -200,19 +200,19 @@ def send_test(session: Session, endpoint: WebhookEndpoint) -> str:
 def replay(session: Session, endpoint: WebhookEndpoint, reference: str) -> None:
     """Send one event again, under the same webhook-id. Raise EventNotFound or EndpointOff."""
     _check_on(endpoint)
-    one = WebhookEvent.reference == reference
-    found = select(WebhookEvent.id).where(one, WebhookEvent.key_id == endpoint.key_id)
-    theirs = exists().where(WebhookDelivery.event_id == WebhookEvent.id, WebhookDelivery.endpoint_id == endpoint.id)
-    if session.scalar(found.where(or_(WebhookEvent.kind != events.TEST, theirs))) is None:
+    named = WebhookEvent.reference == reference
+    of_key = select(WebhookEvent.id).where(named, WebhookEvent.key_id == endpoint.key_id)
+    went_there = exists().where(WebhookDelivery.event_id == WebhookEvent.id, WebhookDelivery.endpoint_id == endpoint.id)
+    if session.scalar(of_key.where(or_(WebhookEvent.kind != events.TEST, went_there))) is None:
         raise EventNotFound(reference)
-    _send_again(session, endpoint, one)
+    _send_again(session, endpoint, named)
 
 
 def replay_period(session: Session, endpoint: WebhookEndpoint, since: datetime, until: datetime, only: str) -> int:
-    """Send the events of a period again that it wants, in their order; return how many. Raise EndpointOff.
+    """Send the events of a period again, those of the kinds that it wants; return how many. Raise EndpointOff.
 
-    `only` is `undelivered`, those that never arrived there, or `all`. Those that wait already are left alone, so after
-    MOST_REPLAYED the same call goes on with the rest.
+    `only` is `undelivered`, those that never arrived there, or `all`. Events that wait already are left out, so after
+    MOST_REPLAYED events the same call goes on with the rest.
     """
     _check_on(endpoint)
     known = and_(WebhookDelivery.event_id == WebhookEvent.id, WebhookDelivery.endpoint_id == endpoint.id)
@@ -259,7 +259,7 @@ def _all(session: Session, condition: ColumnElement[bool]) -> list[WebhookEndpoi
 
 
 def _host(url: str) -> str | None:
-    """Whom it names, as the look-up will know it; None where nobody can be called so, or at such a port."""
+    """The host of a URL, as it will be looked up; None when no host can have this name or this port."""
     try:
         parsed = httpx.URL(url)
         host, port = parsed.host.removesuffix("."), parsed.port
@@ -279,7 +279,7 @@ def _is_private(host: str) -> bool:
 
 
 def _address(host: str) -> str | None:
-    """The address that a host spells out, in whatever way (127.1, 0x7f000001, 2130706433); None for names."""
+    """The address that a host spells out, in any notation (127.1, 0x7f000001, 2130706433); None for names."""
     try:
         return str(ipaddress.ip_address(host))
     except ValueError:
@@ -290,9 +290,9 @@ def _address(host: str) -> str | None:
         return None
 
 
-def _add_secret(endpoint: WebhookEndpoint, box: Fernet) -> str:
+def _add_secret(endpoint: WebhookEndpoint, cipher: Fernet) -> str:
     secret = signing.new_secret()
-    endpoint.secrets.append(WebhookSecret(sealed=box.encrypt(secret.encode())))
+    endpoint.secrets.append(WebhookSecret(sealed=cipher.encrypt(secret.encode())))
     return secret
 
 
@@ -302,7 +302,7 @@ def _check_on(endpoint: WebhookEndpoint) -> None:
 
 
 def _send_again(session: Session, endpoint: WebhookEndpoint, chosen: ColumnElement[bool]) -> int:
-    """Make the chosen events of the endpoint's key due there, with all their tries before them."""
+    """Make the chosen events of the endpoint's key due there, as if they had never been tried; return how many."""
     now = utcnow()
     names: Sequence[str] = ("event_id", "endpoint_id", "message_id", "due_at", "tries")
     rows = select(

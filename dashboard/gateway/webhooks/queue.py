@@ -25,7 +25,7 @@ LEASE = timedelta(seconds=30)  # an endpoint answers within 15 s, the rest is ma
 WAITS = tuple(timedelta(seconds=wait) for wait in (5, 300, 1_800, 7_200, 18_000, 36_000, 36_000))
 MOST_TRIES = len(WAITS) + 1
 JITTER = 0.2
-HORIZON = max(WAITS) * (1 + JITTER) + LEASE  # nothing is due later than that, unless the clock was set back
+LATEST_DUE = max(WAITS) * (1 + JITTER) + LEASE  # nothing is due later than that, unless the clock was set back
 DISABLE_AFTER = timedelta(days=5)  # of nothing but failures
 KEPT = timedelta(days=30)
 MOST_FORGOTTEN = 1_000  # events at a time: a long transaction holds up everybody on SQLite
@@ -171,9 +171,9 @@ def disable(session: Session, endpoint_id: str, reason: str) -> None:
 
 
 def mend_clock(session: Session) -> None:
-    """What is due further ahead than anything can be was put there by a clock that has been set back since."""
+    """Make due now what is due later than the longest wait: it was put there before the clock was set back."""
     now = utcnow()
-    strayed = update(core_table(WebhookDelivery)).where(_Delivery.due_at > now + HORIZON)
+    strayed = update(core_table(WebhookDelivery)).where(_Delivery.due_at > now + LATEST_DUE)
     session.execute(strayed.values(due_at=now))
 
 
@@ -189,7 +189,7 @@ def forget_old(session: Session) -> int:
 
 
 def _claimable(now: datetime) -> ColumnElement[bool]:
-    """Something is due and nobody has a lease, but for one that only a clock set back since can have given.
+    """Something is due and nobody holds a lease. One that ends too late was given before the clock was set back.
 
     Whoever asks may have waited for the database since `now`: a lease that was given meanwhile ends later than one of
     `now` would, and holds.
