@@ -64,7 +64,7 @@ def tick(sessions: Sessions, wakeup: Wakeup, started_at: datetime, *, sweep: boo
         if count:
             wakeup.notify_again(lane, min(count, MOST_WAKEUPS))
     with sessions.begin() as session:
-        workers.beat(session, "relay", started_at)
+        workers.beat(session, workers.RELAY, started_at)
         health.review(session)
         outbox.mend_clock(session)
         lanes = receipts.reconcile(session)
@@ -73,6 +73,7 @@ def tick(sessions: Sessions, wakeup: Wakeup, started_at: datetime, *, sweep: boo
             if outbox.expire_stale(session):
                 lanes.add(Lane.WEBHOOKS)
             health.reroute(session)
+            workers.forget_silent(session)
             user_sessions.forget_old_tries(session)
             idempotency.sweep(session)
             queue.mend_clock(session)

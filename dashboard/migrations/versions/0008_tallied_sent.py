@@ -10,10 +10,20 @@ branch_labels = None
 depends_on = None
 
 
+COLUMNS = [
+    sa.Column('tallied_sent', sa.Boolean(), nullable=True),
+    sa.Column('tallied_error', sa.String(length=40), nullable=True),
+]
+
+
 def upgrade():
-    # Added in place: a copy of a large table would take minutes.
-    op.add_column('messages', sa.Column('tallied_sent', sa.Boolean(), nullable=True))
-    op.add_column('messages', sa.Column('tallied_error', sa.String(length=40), nullable=True))
+    # Each step only where it is missing: a run that was killed is run again.
+    present = {column['name'] for column in sa.inspect(op.get_bind()).get_columns('messages')}
+    for column in COLUMNS:
+        if column.name not in present:
+            op.add_column('messages', column)  # in place: a copy of a large table would take minutes
+    if 'tallied_more' not in present:
+        return
     # A delivered message does not change any more, so nothing asks what was counted of it; most messages are.
     op.execute("""
         UPDATE messages
