@@ -26,6 +26,14 @@ def keys_group() -> None:
     """Make, list, rotate and revoke API keys."""
 
 
+def find_key(session: Session, key: str) -> ApiKey:
+    """The live key with this id or name; end the command when there is none."""
+    try:
+        return keys.find(session, key)
+    except keys.KeyNotFound:
+        fail(f"No live key is called {key!r}, or several are; `chinqit keys list` shows ids.")
+
+
 def key_argument(command: Callable[..., None]) -> Callable[..., None]:
     """Take KEY, an id or a name, and hand over the row."""
 
@@ -33,10 +41,7 @@ def key_argument(command: Callable[..., None]) -> Callable[..., None]:
     @functools.wraps(command)
     def wrapped(key: str, **options: Any) -> None:
         with database() as session:
-            try:
-                command(session, keys.find(session, key), **options)
-            except keys.KeyNotFound:
-                fail(f"No live key is called {key!r}, or several are; `chinqit keys list` shows ids.")
+            command(session, find_key(session, key), **options)
 
     return wrapped
 

@@ -1,4 +1,4 @@
-"""chinqit providers and chinqit routes."""
+"""chinqit providers."""
 
 from __future__ import annotations
 
@@ -13,13 +13,12 @@ from sqlalchemy.orm import Session
 
 from dashboard.cli.core import JSON, database, echo_error, example, fail, phone_type, print_rows
 from dashboard.db import make_sessions, read_session, utcnow
-from dashboard.gateway.api_keys import keys
 from dashboard.gateway.carriers import carriers, health
 from dashboard.gateway.delivery.wait import FINAL
 from dashboard.gateway.limits.rate_limit import RateLimited
 from dashboard.gateway.messages import status
 from dashboard.gateway.otp.codes import Keyring
-from dashboard.gateway.routing import rules, test_message
+from dashboard.gateway.routing import test_message
 from dashboard.models.carriers import Carrier
 from dashboard.providers import registry
 from dashboard.providers.settings import InvalidSettings, SettingField
@@ -27,13 +26,6 @@ from dashboard.settings import Settings
 from dashboard.wakeup import Wakeup
 
 TRIAL_SECONDS = 20.0
-WRONG = {
-    "unknown_carrier": "There is no carrier {name!r}; `chinqit providers list` shows them.",
-    "wrong_channel": "{name} does not serve this channel.",
-    "twice": "A carrier can stand in a rule once.",
-    "too_many": f"A rule holds at most {rules.MOST_CHOICES} carriers.",
-    "weight": f"The weight of {{name}} must be from 1 to {rules.HEAVIEST}.",
-}
 
 
 @click.group("providers")
@@ -192,13 +184,6 @@ def _find(session: Session, name: str) -> Carrier:
         return carriers.find(session, name)
     except carriers.CarrierNotFound:
         fail(f"There is no carrier {name!r}; `chinqit providers list` shows them.")
-
-
-def _key_id(session: Session, key: str | None) -> str | None:
-    try:
-        return keys.find(session, key).id if key else None
-    except keys.KeyNotFound:
-        fail(f"No live key is called {key!r}, or several are; `chinqit keys list` shows ids.")
 
 
 def _carrier_row(session: Session, settings: Settings, carrier: Carrier) -> dict[str, Any]:

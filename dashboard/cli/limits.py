@@ -11,9 +11,9 @@ import click
 from sqlalchemy.orm import Session
 
 from dashboard import db
+from dashboard.cli import api_keys
 from dashboard.cli.core import JSON, database, example, fail, phone_type, print_rows
 from dashboard.db import utcnow
-from dashboard.gateway.api_keys import keys
 from dashboard.gateway.limits import overrides, rate_limit
 from dashboard.models.limits import UNLIMITED, LimitOverride
 
@@ -44,10 +44,7 @@ def subject_options(command: Callable[..., None]) -> Callable[..., None]:
         if phone_number is None and key is None:
             raise click.UsageError("Give --phone, --key or both.")
         with database() as session:
-            try:
-                key_id = keys.find(session, key).id if key else None
-            except keys.KeyNotFound:
-                fail(f"No live key is called {key!r}, or several are; `chinqit keys list` shows ids.")
+            key_id = api_keys.find_key(session, key).id if key else None
             command(session, key_id, phone_number, **options)
 
     return wrapped

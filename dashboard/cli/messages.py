@@ -1,4 +1,4 @@
-"""chinqit sandbox and chinqit messages."""
+"""chinqit messages."""
 
 from __future__ import annotations
 

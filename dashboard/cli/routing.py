@@ -9,7 +9,7 @@ from typing import Any
 import click
 from sqlalchemy.orm import Session
 
-from dashboard.cli.carriers import WRONG, _key_id
+from dashboard.cli import api_keys
 from dashboard.cli.core import JSON, database, echo_error, example, fail, phone_type, print_rows
 from dashboard.gateway.api_keys import keys
 from dashboard.gateway.messages import outbox
@@ -17,6 +17,13 @@ from dashboard.gateway.routing import explain, rules
 from dashboard.gateway.routing.rules import InvalidRoute, NewRouteTarget, RoutingRequest, Subject
 from dashboard.sms import numbers
 
+FAULTS = {
+    "unknown_carrier": "There is no carrier {name!r}; `chinqit providers list` shows them.",
+    "wrong_channel": "{name} does not serve this channel.",
+    "twice": "A carrier can stand in a rule once.",
+    "too_many": f"A rule holds at most {rules.MOST_CHOICES} carriers.",
+    "weight": f"The weight of {{name}} must be from 1 to {rules.HEAVIEST}.",
+}
 OPERATORS = {name.lower(): digit for digit, name in numbers.OPERATORS.items()}
 
 
@@ -46,11 +53,11 @@ def routes_set(channel: str, choices: Sequence[str], operator: str | None, key: 
     if bool(choices) == clear:
         raise click.UsageError("Give carriers in order, or --none.")
     with database() as session:
-        subject = (channel, OPERATORS.get(operator or ""), _key_id(session, key))
+        subject = (channel, OPERATORS.get(operator or ""), api_keys.find_key(session, key).id if key else None)
         try:
             rules.set_rule(session, subject, _choices(choices))
         except InvalidRoute as error:
-            fail(WRONG[error.code].format(name=error.name))
+            fail(FAULTS[error.code].format(name=error.name))
     click.echo("The rule is gone." if clear else "The rule holds.")
 
 
@@ -76,7 +83,7 @@ def routes_list(as_json: bool) -> None:
 def routes_explain(phone_number: str, channel: str, key: str | None, as_json: bool) -> None:
     """Say which way a message to PHONE would go now, and why."""
     with database() as session:
-        key_id = _key_id(session, key) or ""
+        key_id = api_keys.find_key(session, key).id if key else ""
         found = explain.of(session, RoutingRequest(channel, phone_number, key_id))
         rows = [
             {"carrier": way.carrier.name, "fate": way.fate, "why": (way.fate == "down" and way.carrier.down_code) or ""}

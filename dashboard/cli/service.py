@@ -63,7 +63,7 @@ def worker(lane: str) -> None:
 
 @click.command(epilog=example("chinqit relay"))
 def relay() -> None:
-    """Ring workers for what waits, every second, until ended."""
+    """Wake workers for what waits, every second, until ended."""
     os.execv(sys.executable, [*supervisor.MODULE, "jobs.relay"])  # noqa: S606
 
 
