@@ -20,7 +20,8 @@ from dashboard.gateway.messages import status
 from dashboard.gateway.otp.codes import Keyring
 from dashboard.gateway.routing import test_message
 from dashboard.models.carriers import Carrier
-from dashboard.providers import registry
+from dashboard.providers import presets, registry
+from dashboard.providers.presets import Preset
 from dashboard.providers.settings import InvalidSettings, SettingField
 from dashboard.settings import Settings
 from dashboard.wakeup import Wakeup
@@ -55,22 +56,27 @@ def providers_kinds(kind: str | None, as_json: bool) -> None:
     "add",
     epilog=example(
         "chinqit providers add smpp mauritel host=127.0.0.1 port=2775 system_id=gw password=@/run/secrets/smpp",
+        "chinqit providers add http jasmin --preset jasmin server=http://10.0.0.5:1401 username=gw",
         "chinqit providers kinds smpp",
     ),
 )
 @click.argument("kind", type=click.Choice(list(registry.KINDS)))
 @click.argument("name")
 @click.argument("fields", metavar="FIELD=VALUE...", nargs=-1)
+@click.option("--preset", type=click.Choice(presets.NAMES), help="Begin with the settings of a well-known carrier.")
 @JSON
-def providers_add(kind: str, name: str, fields: Sequence[str], as_json: bool) -> None:
+def providers_add(kind: str, name: str, fields: Sequence[str], preset: str | None, as_json: bool) -> None:
     """Add the carrier NAME. The first of a channel becomes its default route; workers use it within seconds.
 
     FIELD=@FILE reads the value from a file, which keeps a password out of the list of processes.
     """
     settings = Settings.from_env()
-    wanted = carriers.NewCarrier(kind, name, dict(map(_field, fields)))
+    values = dict(map(_field, fields))
     with database() as session:
         try:
+            if preset:
+                values = _preset(kind, preset).filled(values)
+            wanted = carriers.NewCarrier(kind, name, values)
             carrier = carriers.add(session, carriers.cipher(settings), wanted, created_by="command line")
         except InvalidSettings as error:
             fail(_wrong_fields(kind, error))
@@ -177,6 +183,13 @@ def _wrong_fields(kind: str, error: InvalidSettings) -> str:
     sentences = [(problem.field, registry.problem_sentence(kind, problem)) for problem in error.errors]
     lines = [f"  {name}: {sentence}" if name else f"  {sentence}" for name, sentence in sentences]
     return "Nothing was set up.\n" + "\n".join(lines)
+
+
+def _preset(kind: str, name: str) -> Preset:
+    preset = presets.load(name)
+    if preset.kind != kind:
+        raise click.UsageError(f"The preset {name} is of the kind {preset.kind}, not {kind}.")
+    return preset
 
 
 def _find(session: Session, name: str) -> Carrier:

@@ -69,9 +69,7 @@ class Receipt:
     error: str | None = None  # the network's own error code
     message_id: str | None = None  # the id of Outgoing, where the carrier gives it back
     raw: str | None = None  # the carrier's own words where `state` is unknown, without the text of a message
-    is_unmarked: bool = (
-        False  # a phone may have written it: counts only if reference and number are those of a text of ours
-    )
+    is_unmarked: bool = False  # a phone may have written it: it counts only with id and number of a text of ours
 
 
 TOO_LATE = NotSent("not_begun")  # said of a text whose `start_by` passed while it waited

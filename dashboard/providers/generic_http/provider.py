@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import base64
-import re
 from collections.abc import Callable, Mapping
 from datetime import UTC, datetime
 from typing import Any, ClassVar, Literal
@@ -17,10 +16,10 @@ from dashboard.outbound.errors import NotSent, OutcomeUnknown, Refused, SendErro
 from dashboard.providers.base import Outcome, Outgoing, Receipt
 from dashboard.providers.codes import Code, CodeBook, _l
 from dashboard.providers.delivery_reports import FORGED, Callback, Reply, dig, is_signed, receipt, reference, same
-from dashboard.providers.generic_http import request_template, response_rules
+from dashboard.providers.generic_http import report_rules, request_template, response_rules
 from dashboard.providers.http_base import WebCarrier
 from dashboard.providers.kind import Kind
-from dashboard.providers.settings import BadSetting, WebSettings, lines, setting, wrong
+from dashboard.providers.settings import BadSetting, WebSettings, setting, wrong
 from dashboard.vocabulary import Blame, Channel, ReceiptState
 
 FORMATS: dict[str, tuple[Callable[[str], request_template.Render], str]] = {
@@ -28,16 +27,6 @@ FORMATS: dict[str, tuple[Callable[[str], request_template.Render], str]] = {
     "json": (request_template.json_body, "application/json"),
     "xml": (request_template.xml, "text/xml; charset=utf-8"),
 }
-STATES = (ReceiptState.SENT, ReceiptState.DELIVERED, ReceiptState.FAILED, ReceiptState.EXPIRED)
-COMMON_STATES = """\
-DELIVRD = delivered
-DELIVERED = delivered
-SENT = sent
-ACCEPTD = sent
-UNDELIV = failed
-REJECTD = failed
-FAILED = failed
-EXPIRED = expired"""
 MOST_FIELDS = 200
 MOST_ITEMS = 1000
 ANSWERS = _l("What its answers mean")
@@ -54,10 +43,10 @@ class HttpSettings(WebSettings):
     problems: ClassVar[Mapping[str, str]] = {
         **request_template.PROBLEMS,
         **response_rules.PROBLEMS,
+        **report_rules.PROBLEMS,
         "needed_for_reports": _l("This is needed for delivery reports"),
         "secret_needed": _l("Without a secret anyone could report a delivery"),
         "no_body_to_sign": _l("A report in the address has no body to sign"),
-        "state_form": _l("Write WORD = sent, delivered, failed or expired"),
     }
 
     method: Literal["POST", "GET", "PUT"] = setting(_l("Method"), default="POST")
@@ -134,7 +123,7 @@ class HttpSettings(WebSettings):
         _l("States"),
         _l("One a line: the carrier's word = sent, delivered, failed or expired. Other words are passed over."),
         group=REPORTS,
-        default=COMMON_STATES,
+        default=report_rules.COMMON_STATES,
         rows=8,
         max_length=2000,
     )
@@ -150,6 +139,14 @@ class HttpSettings(WebSettings):
     callback_field: str = setting(_l("Its header or argument"), group=REPORTS, default="X-Secret", max_length=100)
     callback_secret: SecretStr = setting(
         _l("Callback secret"), group=REPORTS, default=SecretStr(""), min_length=16, max_length=500
+    )
+
+    callback_answer: str = setting(
+        _l("Answer to a report"),
+        _l("Some carriers repeat a report until they read a certain text, such as ACK/Jasmin."),
+        group=REPORTS,
+        default="OK",
+        max_length=200,
     )
 
     @model_validator(mode="after")
@@ -174,7 +171,7 @@ class HttpSettings(WebSettings):
             "body": lambda: body_template(self),
             **{name: lambda name=name: response_rules.rules(getattr(self, name)) for name in rule_fields},  # type: ignore[misc]
             "reference_from": lambda: response_rules.finder(self.reference_from),
-            "callback_states": lambda: states(self.callback_states),
+            "callback_states": lambda: report_rules.states(self.callback_states),
         }
 
     def _check_callback(self) -> None:
@@ -226,7 +223,9 @@ class Http(WebCarrier):
         """Delivery reports, if they prove where they come from."""
         if not is_genuine(self.settings, callback):
             return FORGED
-        return Reply(200, "OK", tuple(receipts(self.settings, _reports(self.settings, callback))))
+        return Reply(
+            200, self.settings.callback_answer, tuple(receipts(self.settings, _reports(self.settings, callback)))
+        )
 
     def _answer(self, call: HttpCall) -> HttpAnswer:
         try:
@@ -315,20 +314,9 @@ def is_genuine(settings: HttpSettings, callback: Callback) -> bool:
 
 def receipts(settings: HttpSettings, reports: list[Any]) -> list[Receipt]:
     """The reports that name a text and a state of the table; the rest is passed over."""
-    table = states(settings.callback_states)
+    table = report_rules.states(settings.callback_states)
     found = (_receipt(settings, table, report) for report in reports[:MOST_ITEMS])
     return [item for item in found if item is not None]
-
-
-def states(text: str) -> dict[str, ReceiptState]:
-    """`DELIVRD = delivered` a line, compared without regard to case; raise BadSetting."""
-    table = {}
-    for number, line in lines(text):
-        word, _, state = (part.strip() for part in line.rpartition("="))
-        if not word or state not in STATES:
-            raise BadSetting("state_form", line=number)
-        table[word.lower()] = ReceiptState(state)
-    return table
 
 
 def _reports(settings: HttpSettings, callback: Callback) -> list[Any]:
@@ -356,20 +344,10 @@ def _receipt(settings: HttpSettings, table: Mapping[str, ReceiptState], report: 
     state = table.get(word.lower()) if word else None
     if taken is None or state is None:
         return None
-    error = (
-        _error(look(settings.callback_error) if settings.callback_error else None)
-        if state is ReceiptState.FAILED
-        else None
-    )
+    error = None
+    if state is ReceiptState.FAILED:
+        error = report_rules.error_code(look(settings.callback_error) if settings.callback_error else None)
     return receipt(taken, state, error, message_id=taken if settings.callback_names == "id" else None)
-
-
-def _error(word: str | None) -> str:
-    """A carrier's error as carrier_…; words too long to be a code, and what may be a number, are left out."""
-    plain = re.sub(r"[^a-z0-9]+", "_", (word or "").lower()).strip("_")
-    if not plain or len(plain) > 30 or re.search(r"[0-9]{6}", plain):
-        return "carrier_failed"
-    return f"carrier_{plain}"
 
 
 BOOK = CodeBook(

@@ -32,7 +32,7 @@ ERROR_WORDS = re.compile(
 # A field for errors that holds none, as in "error": null, "errors": [], <error>0</error>, failed=0.
 NO_ERROR = re.compile(
     r"""["<]?\b(?:[a-z]+_)?(?:err(?:or)?s?|fail(?:ed|ure)?)(?:_?(?:code|no|message|text|string|count))?\b"""
-    r"""["'>]?\s*[:=]?\s*(?:null|none|false|0+\b|""|''|\[\s*\]|\{\s*\}|(?=</))""",
+    r"""["'>]?\s*[:=]?\s*(?:null|none|false|["']?0+\b["']?|""|''|\[\s*\]|\{\s*\}|(?=</))|</[a-z_]+>""",
     re.IGNORECASE,
 )
 PROBLEMS = {

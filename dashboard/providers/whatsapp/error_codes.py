@@ -17,6 +17,7 @@ PAIR_LIMIT = Rule(NextStep.AGAIN, Blame.NUMBER, wait_seconds=6, tries=2)
 
 NOT_ON_WHATSAPP = frozenset({131026})
 WITHHELD = frozenset({130472, 131049})  # an experiment of Meta's, or its cap on what a person is sent
+SURELY_FINAL = NOT_ON_WHATSAPP | WITHHELD  # even where Meta calls the error transient
 RULES: dict[int, Rule] = {
     **dict.fromkeys((2, 4, 613, 80007, 130429, 131000, 131016, 131057, 133004), TRY_LATER),
     131056: PAIR_LIMIT,
@@ -83,6 +84,7 @@ BOOK = CodeBook(
         "whatsapp_132012": Code(_l("The template wants its placeholders in another form."), _TEMPLATE),
         "whatsapp_132015": Code(_l("Meta has paused the template because people rated it low."), _TEMPLATE),
         "whatsapp_132016": Code(_l("Meta has disabled the template for good."), _TEMPLATE),
+        "whatsapp_template_rejected": Code(_l("Meta has rejected the template."), _TEMPLATE),
         "whatsapp_132018": Code(_l("Meta refuses what is put into the template."), _TEMPLATE),
         "whatsapp_133004": Code(_l("Meta’s server is out of service for the moment."), _WAIT),
         "whatsapp_133010": Code(

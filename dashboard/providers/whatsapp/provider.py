@@ -32,9 +32,21 @@ from dashboard.providers.http_base import WebCarrier
 from dashboard.providers.kind import Kind
 from dashboard.providers.settings import WebSettings, setting, wrong
 from dashboard.providers.whatsapp import error_codes
-from dashboard.vocabulary import Blame, Channel, Language, ReceiptState
+from dashboard.vocabulary import Blame, Channel, Language, NextStep, ReceiptState
 
-STATES = {"sent", "delivered", "read", "failed"}
+STATES = (ReceiptState.SENT, ReceiptState.DELIVERED, ReceiptState.READ, ReceiptState.FAILED)
+TEMPLATE_FAULTS = {
+    "PAUSED": "whatsapp_132015",
+    "DISABLED": "whatsapp_132016",
+    "REJECTED": "whatsapp_template_rejected",
+    "PENDING_DELETION": "whatsapp_132001",
+}
+ACCOUNT_FAULTS = {
+    "DISABLED_UPDATE": "whatsapp_131031",
+    "ACCOUNT_VIOLATION": "whatsapp_368",
+    "ACCOUNT_RESTRICTION": "whatsapp_131048",
+    "ACCOUNT_DELETED": "whatsapp_131031",
+}
 PARALLEL = 16  # Meta takes 80 a second; one takes it a fifth of a second
 LANGUAGES = tuple(Language)
 TEMPLATES = _l("Templates")
@@ -133,7 +145,8 @@ class WhatsApp(WebCarrier):
         if not check_signature(callback.body, signature, self.settings.app_secret.get_secret_value()):
             return FORGED
         # 200 for garbage too: Meta repeats anything else for days, and then unsubscribes.
-        return Reply(200, receipts=tuple(receipts(client.parse_json(callback.body))))
+        payload = client.parse_json(callback.body)
+        return Reply(200, receipts=tuple(receipts(payload)), code=account_fault(self.settings, payload))
 
     def _call(self, outgoing: Outgoing) -> HttpCall:
         headers = {
@@ -182,10 +195,34 @@ def receipts(payload: Any) -> list[Receipt]:
     return [found for status in _statuses(payload) if (found := _receipt(status)) is not None]
 
 
-def _statuses(payload: Any) -> Iterator[Any]:
+def account_fault(settings: WhatsAppSettings, payload: Any) -> str | None:
+    """What a webhook says of a template of ours or of the account, as the code that a send would raise; else None.
+
+    https://developers.facebook.com/docs/whatsapp/cloud-api/webhooks/reference (message_template_status_update,
+    account_update)
+    """
+    ours = {settings.template(language)[0] for language in LANGUAGES} - {""}
+    for change in _changes(payload):
+        event = dig(change, "value.event")
+        if not isinstance(event, str):
+            continue
+        field = dig(change, "field")
+        if field == "message_template_status_update" and dig(change, "value.message_template_name") in ours:
+            if event in TEMPLATE_FAULTS:
+                return TEMPLATE_FAULTS[event]
+        elif field == "account_update" and event in ACCOUNT_FAULTS:
+            return ACCOUNT_FAULTS[event]
+    return None
+
+
+def _changes(payload: Any) -> Iterator[Any]:
     for entry in _list(dig(payload, "entry")):
-        for change in _list(dig(entry, "changes")):
-            yield from _list(dig(change, "value.statuses"))
+        yield from _list(dig(entry, "changes"))
+
+
+def _statuses(payload: Any) -> Iterator[Any]:
+    for change in _changes(payload):
+        yield from _list(dig(change, "value.statuses"))
 
 
 def _receipt(status: Any) -> Receipt | None:
@@ -203,10 +240,10 @@ def _error(answer: HttpAnswer, words: str) -> SendError:
     code = dig(error, "code")
     if not isinstance(code, int) or isinstance(code, bool):
         return _without_code(answer, words)
-    rule = error_codes.RULES.get(code)
-    if rule is None:
+    rule = error_codes.RULES.get(code, TEXT_REFUSED)
+    if rule.step is NextStep.FINAL and not rule.configuration and code not in error_codes.SURELY_FINAL:
         is_passing = answer.status == 429 or answer.status >= 500 or dig(error, "is_transient") is True
-        rule = TRY_LATER if is_passing else TEXT_REFUSED
+        rule = TRY_LATER if is_passing else rule
     return rule.error(error_codes.name(code), answer.retry_after, words)
 
 

@@ -289,7 +289,7 @@ def test_garbage_that_is_signed_says_nothing(provider: Provider) -> None:
 
 
 @pytest.mark.parametrize(
-    ("state", "read"), [("Sent", "sent"), ("Delivered", "delivered"), ("Failed", "failed"), ("Pending", None)]
+    ("state", "read"), [("Sent", "sent"), ("Delivered", "delivered"), ("Failed", "failed"), ("Lost", None)]
 )
 def test_a_state_may_be_asked_for(provider: Provider, carrier: Carrier, state: str, read: str | None) -> None:
     carrier.plays(phone({ID: state}))
