@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from datetime import timedelta
 
 from dashboard.gateway.delivery import attempts
@@ -130,12 +130,11 @@ Decision = MarkSent | RetryLater | NextCarrier | SwitchChannel | Defer | LetGo |
 
 @dataclass(frozen=True)
 class Answered:
-    """What a carrier answered to a message, and in how many seconds."""
+    """What a carrier answered to a message."""
 
     claimed: Claimed
     carrier: str
     result: Result
-    seconds: float = field(default=0.0)
 
 
 def decide(answered: Answered, alternatives: Alternatives) -> Decision:
