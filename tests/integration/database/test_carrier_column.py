@@ -11,7 +11,7 @@ from sqlalchemy import Engine, create_engine, text
 
 from dashboard.db import engine_options, utcnow
 from dashboard.settings import Settings, prepare_home
-from tests.support.processes import migrate
+from tests.support.stack import migrate
 
 ROWS = {"sms": None, "sms@7": 7, "sms@0": 0, "whatsapp@12": 12, "whatsapp": None}
 
@@ -22,7 +22,7 @@ def old(new_database: Callable[[Path], str], tmp_path: Path) -> Settings:
     prepare_home(tmp_path / "home")
     address = new_database(tmp_path / "home")
     settings = Settings.from_env({"CHINQIT_HOME": str(tmp_path / "home"), "DATABASE_URL": address})
-    migrate(settings, "0007")
+    migrate(settings, "0008")
     engine = engine_of(settings)
     with engine.begin() as connection:
         connection.execute(
