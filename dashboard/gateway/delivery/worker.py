@@ -21,7 +21,7 @@ from dashboard.db import Sessions, read_session, utcnow
 from dashboard.gateway import workers
 from dashboard.gateway.carriers import health
 from dashboard.gateway.delivery import claim, decisions, render, routes, settle
-from dashboard.gateway.delivery.connections import Connection, Connections, Notify, notify_nobody
+from dashboard.gateway.delivery.connections import Connection, Connections, Notify, notify_nobody, shows_life
 from dashboard.gateway.delivery.decisions import (
     Alternatives,
     Answered,
@@ -35,9 +35,9 @@ from dashboard.gateway.delivery.decisions import (
 from dashboard.gateway.messages import outbox
 from dashboard.gateway.otp.codes import Keyring
 from dashboard.outbound.errors import SendError
-from dashboard.providers.base import TOO_LATE, Outcome, Outgoing, Result
+from dashboard.providers.base import TOO_LATE, Outgoing, Result
 from dashboard.settings import Settings
-from dashboard.vocabulary import Blame, Channel
+from dashboard.vocabulary import Channel
 
 log = logging.getLogger(__name__)
 
@@ -306,7 +306,7 @@ class _Drain:
         code = connection.judge(reported.claimed.message.uuid, result, reported.seconds)
         if code is not None:
             self._mark(connection, code)
-        elif self.connections.is_down(connection.id) and _shows_life(result):
+        elif self.connections.is_down(connection.id) and shows_life(result):
             self._mark(connection, None)
 
     def _mark(self, connection: Connection, down_code: str | None) -> None:
@@ -365,13 +365,6 @@ class _Drain:
             self._collect()
             if not self._settle() and not self.under_way:
                 break
-
-
-def _shows_life(result: Result) -> bool:
-    """Whether it shows that a carrier works: it took a text, or refused one for the text's or the number's sake."""
-    if isinstance(result, Outcome):
-        return True
-    return isinstance(result, SendError) and result.blame is not Blame.CARRIER and not result.configuration
 
 
 def _size(connection: Connection) -> int:
