@@ -1,4 +1,4 @@
-"""Signs of life: which workers and relays run."""
+"""Which workers and relays run: each writes down every few seconds that it is alive."""
 
 from __future__ import annotations
 

@@ -37,7 +37,7 @@ from dashboard.gateway.otp.codes import Keyring
 from dashboard.outbound.errors import SendError
 from dashboard.providers.base import TOO_LATE, Outgoing, Result
 from dashboard.settings import Settings
-from dashboard.vocabulary import Channel
+from dashboard.vocabulary import Channel, ConnectionState
 
 log = logging.getLogger(__name__)
 
@@ -104,7 +104,9 @@ def is_elsewhere(context: WorkerContext, lane: str) -> bool:
     with read_session(context.sessions) as session:
         if not outbox.has_due(session, lane):
             return False
-        return any(row.state == "ready" and row.process != workers.name() for row in health.lines(session))
+        return any(
+            row.state == ConnectionState.READY and row.process != workers.name() for row in health.connections(session)
+        )
 
 
 class _Drain:
