@@ -222,7 +222,7 @@ def test_retries_take_a_small_share_and_go_behind_fresh_texts(
     assert office.write(lambda session: outbox.waiting(session))["sms"] >= 26
 
 
-def test_a_carriers_own_fault_never_fails_a_text(office: Office, setup: Callable[..., WorkerContext]):
+def test_a_carriers_own_fault_never_fails_a_text(office: Office, setup: Callable[..., WorkerContext]) -> None:
     """An SMSC whose database is away answers ESME_RSYSERR for a while; it may say so a limited number of times."""
     alpha = Ledger("alpha", always(NotSent("smpp_system_error", 5, blame=Blame.CARRIER, tries=3)))
     desk = setup(alpha)
@@ -236,7 +236,7 @@ def test_a_carriers_own_fault_never_fails_a_text(office: Office, setup: Callable
 
 def test_texts_that_another_carrier_may_take_mark_it_down_when_all_get_that(
     office: Office, setup: Callable[..., WorkerContext]
-):
+) -> None:
     fault = NotSent("smpp_invalid_esm_class", blame=Blame.TEXT, tries=1)
     alpha, beta = Ledger("alpha", always(fault)), Ledger("beta")
     desk = setup(alpha, beta)

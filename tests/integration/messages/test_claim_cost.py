@@ -6,11 +6,11 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 
 import pytest
-from sqlalchemy import event, text
-from sqlalchemy.dialects import postgresql, sqlite
+from sqlalchemy import event, select, text
 
 from dashboard.db import Sessions, utcnow
 from dashboard.gateway.messages import outbox
+from dashboard.models.messages import Message
 from dashboard.providers.base import Outcome, Outgoing, Provider
 from tests.support.http_carriers import Office
 
@@ -47,16 +47,15 @@ def test_the_index_alone_finds_the_oldest_due_rows(office: Office, carrier_id: i
         office.submit(caller)
     engine = office.sessions.kw["bind"]
     is_sqlite = engine.dialect.name == "sqlite"
-    dialect = sqlite.dialect() if is_sqlite else postgresql.dialect()
-    for_carrier = outbox.Message.carrier_id.is_(None) if carrier_id is None else outbox.Message.carrier_id == carrier_id
+    for_carrier = Message.carrier_id.is_(None) if carrier_id is None else Message.carrier_id == carrier_id
     due = (
-        outbox.select(outbox.Message.id)
+        select(Message.id)
         .where(for_carrier, *outbox._IN_QUEUE)
-        .order_by(outbox.Message.due_at)
+        .order_by(Message.due_at)
         .limit(50)
         .params(in_lane="sms", at_priority=1, now=utcnow())
     )
-    statement = str(due.compile(dialect=dialect, compile_kwargs={"literal_binds": True}))
+    statement = str(due.compile(engine, compile_kwargs={"literal_binds": True}))
     with engine.connect() as connection:
         if not is_sqlite:
             connection.execute(text("SET enable_seqscan = off"))
