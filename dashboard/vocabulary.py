@@ -126,6 +126,15 @@ class ReceiptState(StrEnum):
     UNKNOWN = "unknown"  # in words that nobody has mapped yet
 
 
+class Trend(StrEnum):
+    """How the last minutes went, of a carrier or of the codes to an operator."""
+
+    CUT_OFF = "cut_off"  # nothing got through
+    WEAK = "weak"  # far less than usual got through
+    AS_USUAL = "as_usual"
+    QUIET = "quiet"  # too little was tried to tell
+
+
 class ConnectionState(StrEnum):
     """Of one process's connection to a carrier."""
 

@@ -201,7 +201,7 @@ def _find(session: Session, name: str) -> Carrier:
 
 def _carrier_row(session: Session, settings: Settings, carrier: Carrier) -> dict[str, Any]:
     kind = registry.KINDS[carrier.kind]
-    states = [line.state for line in health.lines(session) if line.carrier_id == carrier.id]
+    states = [line.state for line in health.connections(session) if line.carrier_id == carrier.id]
     return {
         "name": carrier.name,
         "kind": carrier.kind,
@@ -237,7 +237,7 @@ def _outcome(settings: Settings, name: str, reference: str) -> dict[str, Any]:
 def _why(session: Session, name: str) -> str:
     """Why nothing has come of it yet."""
     carrier = _find(session, name)
-    lines = [line for line in health.lines(session) if line.carrier_id == carrier.id]
+    lines = [line for line in health.connections(session) if line.carrier_id == carrier.id]
     if not lines:
         return "no worker has opened it; `chinqit doctor` looks closer"
     return ", ".join(f"{line.state} {line.code or ''}".strip() for line in lines)

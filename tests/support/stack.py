@@ -263,11 +263,11 @@ def other_than(code: str) -> str:
     return f"{(int(code) + 1) % 1_000_000:06d}"
 
 
-def migrate(settings: Settings) -> None:
-    """Bring the database to the newest schema, as a deployment does."""
+def migrate(settings: Settings, revision: str = "head") -> None:
+    """Bring the database to a revision of the schema, as a deployment does; to the newest one, if none is named."""
     app = create_app(settings)
     with app.app_context():
-        flask_migrate.upgrade()
+        flask_migrate.upgrade(revision=revision)
         db.engine.dispose()
 
 

@@ -1,4 +1,4 @@
-"""Carriers as administrators set them up: add, revise, switch, remove. What they must be told is encrypted."""
+"""Carriers as administrators set them up: add, revise, switch on and off, remove. Their settings are encrypted."""
 
 from __future__ import annotations
 
@@ -47,43 +47,43 @@ class NewCarrier:
 
 
 def cipher(settings: Settings) -> Fernet:
-    """Encrypts what carriers must be told, at rest."""
+    """Encrypts the settings of carriers at rest."""
     return encryption.cipher(settings, b"carrier settings")
 
 
-def add(session: Session, box: Fernet, wanted: NewCarrier, created_by: str | None = None) -> Carrier:
+def add(session: Session, cipher: Fernet, new: NewCarrier, created_by: str | None = None) -> Carrier:
     """Make a carrier; the first of a channel becomes its default route. Raise InvalidSettings. The caller commits."""
     lock(session, "carriers")
-    problem = _name_problem(session, wanted.name)
+    problem = _name_problem(session, new.name)
     if problem:
         raise InvalidSettings([Problem("name", problem)])
-    stored = registry.revise(wanted.kind, {}, wanted.values)
+    stored = registry.revise(new.kind, {}, new.values)
     carrier = Carrier(
-        name=wanted.name,
-        kind=wanted.kind,
-        sealed=_seal(box, stored),
+        name=new.name,
+        kind=new.kind,
+        sealed=_seal(cipher, stored),
         hook=secrets.token_urlsafe(32),
         created_by=created_by,
     )
     session.add(carrier)
     session.flush()
-    for channel in registry.KINDS[wanted.kind].channels:
+    for channel in registry.KINDS[new.kind].channels:
         if session.scalar(select(Route.id).where(Route.channel == channel).limit(1)) is None:
             session.add(Route(channel=channel, carrier_id=carrier.id, position=0, weight=1))
     session.flush()
     return carrier
 
 
-def revise(session: Session, box: Fernet, carrier: Carrier, given: Mapping[str, Any]) -> None:
+def revise(session: Session, cipher: Fernet, carrier: Carrier, values: Mapping[str, Any]) -> None:
     """Change its settings; a secret that is left empty stays. Raise InvalidSettings."""
-    carrier.sealed = _seal(box, registry.revise(carrier.kind, decrypted(box, carrier), given))
+    carrier.sealed = _seal(cipher, registry.revise(carrier.kind, decrypted(cipher, carrier), values))
     _renew(carrier)
     session.flush()
 
 
-def replace(session: Session, box: Fernet, carrier: Carrier, given: Mapping[str, Any]) -> None:
+def replace(session: Session, cipher: Fernet, carrier: Carrier, values: Mapping[str, Any]) -> None:
     """Set all of its settings anew, secrets too, when those it has cannot be read. Raise InvalidSettings."""
-    carrier.sealed = _seal(box, registry.revise(carrier.kind, {}, given))
+    carrier.sealed = _seal(cipher, registry.revise(carrier.kind, {}, values))
     _renew(carrier)
     session.flush()
 
@@ -106,14 +106,14 @@ def remove(session: Session, carrier: Carrier) -> None:
 
 def find(session: Session, name: str) -> Carrier:
     """Raise CarrierNotFound."""
-    found = named(session, name)
-    if found is None:
+    carrier = named(session, name)
+    if carrier is None:
         raise CarrierNotFound(name)
-    return found
+    return carrier
 
 
 def named(session: Session, name: str | None) -> Carrier | None:
-    """The carrier that the log calls so, if it is still there."""
+    """The carrier of this name, if it is still there."""
     return session.scalar(select(Carrier).where(Carrier.name == name)) if name else None
 
 
@@ -127,26 +127,23 @@ def listed(session: Session) -> list[Carrier]:
     return list(session.scalars(select(Carrier).order_by(Carrier.name)))
 
 
-def decrypted(box: Fernet, carrier: Carrier) -> dict[str, Scalar]:
-    """Its settings in the clear, secrets too; raise Unreadable."""
+def decrypted(cipher: Fernet, carrier: Carrier) -> dict[str, Scalar]:
+    """Its settings in the clear, secrets too; raise UnreadableSettings."""
     try:
-        found: dict[str, Scalar] = json.loads(box.decrypt(carrier.sealed))
+        settings: dict[str, Scalar] = json.loads(cipher.decrypt(carrier.sealed))
     except InvalidToken:
         raise UnreadableSettings(carrier.name) from None
-    return found
+    return settings
 
 
-def shown(box: Fernet, carrier: Carrier) -> dict[str, Scalar]:
+def shown(cipher: Fernet, carrier: Carrier) -> dict[str, Scalar]:
     """Its settings as people may see them: of a secret, whether it is set."""
-    return registry.shown(carrier.kind, decrypted(box, carrier))
+    return registry.shown(carrier.kind, decrypted(cipher, carrier))
 
 
-def build(box: Fernet, carrier: Carrier, host: Host) -> Provider:
-    """Ready to send; raise Unreadable or InvalidSettings."""
-    return registry.build(carrier.kind, decrypted(box, carrier), carrier.name, host)
-
-
-# How they do
+def build(cipher: Fernet, carrier: Carrier, host: Host) -> Provider:
+    """Make the provider of a carrier, ready to send; raise UnreadableSettings or InvalidSettings."""
+    return registry.build(carrier.kind, decrypted(cipher, carrier), carrier.name, host)
 
 
 def _renew(carrier: Carrier) -> None:
@@ -155,8 +152,8 @@ def _renew(carrier: Carrier) -> None:
     carrier.down_since = carrier.down_until = carrier.down_code = None
 
 
-def _seal(box: Fernet, values: Mapping[str, Scalar]) -> bytes:
-    return box.encrypt(json.dumps(values).encode())
+def _seal(cipher: Fernet, values: Mapping[str, Scalar]) -> bytes:
+    return cipher.encrypt(json.dumps(values).encode())
 
 
 def _name_problem(session: Session, name: str) -> str | None:

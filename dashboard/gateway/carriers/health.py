@@ -13,13 +13,10 @@ from dashboard.gateway.carriers.carriers import LONGEST_DOWN, SHORTEST_DOWN
 from dashboard.gateway.messages import outbox
 from dashboard.models.carriers import Carrier, CarrierConnection, CarrierMinute
 from dashboard.providers import registry
+from dashboard.vocabulary import ConnectionState
 
-LINE_ALIVE = timedelta(seconds=10)
-
-
-KEPT = timedelta(days=8)  # of what carriers answered
-
-
+ALIVE = timedelta(seconds=10)  # a connection that gave no sign for longer is gone
+KEPT_FOR = timedelta(days=8)  # what carriers answered
 UNREADY = timedelta(seconds=10)  # without a session for so long, others take over
 
 
@@ -55,41 +52,45 @@ def mark_up(session: Session, carrier_id: int) -> None:
     reroute(session)
 
 
-def beat(session: Session, lines: list[CarrierConnection]) -> None:
-    """Write down how this process's lines stand."""
-    for line in lines:
-        session.merge(line)
+def beat(session: Session, connections: list[CarrierConnection]) -> None:
+    """Write down how this process's connections stand."""
+    for connection in connections:
+        session.merge(connection)
 
 
 def leave(session: Session, process: str) -> None:
-    """Take a process's lines off the list."""
+    """Take a process's connections off the list."""
     session.execute(delete(CarrierConnection).where(CarrierConnection.process == process))
 
 
-def lines(session: Session) -> list[CarrierConnection]:
-    """The lines that gave a sign lately."""
-    return list(session.scalars(select(CarrierConnection).where(CarrierConnection.beat_at > utcnow() - LINE_ALIVE)))
+def connections(session: Session) -> list[CarrierConnection]:
+    """The connections that gave a sign lately."""
+    return list(session.scalars(select(CarrierConnection).where(CarrierConnection.beat_at > utcnow() - ALIVE)))
 
 
 def review(session: Session) -> None:
-    """Of carriers with a session: down when no worker has one any more, up when one has again. The relay asks."""
-    bound = [name for name, kind in registry.KINDS.items() if kind.has_session]
-    now, alive = utcnow(), lines(session)
-    for carrier in session.scalars(select(Carrier).where(Carrier.kind.in_(bound), Carrier.enabled)):
-        mine = [line for line in alive if line.carrier_id == carrier.id and line.version == carrier.version]
-        if any(line.state == "ready" for line in mine):
+    """Mark carriers that keep a session down when no worker has one any more, and up when one has again."""
+    kinds = [name for name, kind in registry.KINDS.items() if kind.has_session]
+    now, alive = utcnow(), connections(session)
+    for carrier in session.scalars(select(Carrier).where(Carrier.kind.in_(kinds), Carrier.enabled)):
+        mine = [
+            connection
+            for connection in alive
+            if connection.carrier_id == carrier.id and connection.version == carrier.version
+        ]
+        if any(connection.state == ConnectionState.READY for connection in mine):
             if carrier.ready_at is None or now - carrier.ready_at > UNREADY / 4:
                 carrier.ready_at = now
             if carrier.down_since is not None and carrier.down_until is None:
                 mark_up(session, carrier.id)
         elif carrier.down_since is None and now - (carrier.ready_at or carrier.created_at) > UNREADY:
             carrier.down_since, carrier.down_until = now, None
-            carrier.down_code = next((line.code for line in mine if line.code), "no_session")
+            carrier.down_code = next((connection.code for connection in mine if connection.code), "no_session")
             session.flush()
             outbox.release_deferred(session, [carrier.id])
 
 
 def forget_old(session: Session) -> None:
     """Drop what carriers answered longer ago than is shown."""
-    session.execute(delete(CarrierMinute).where(CarrierMinute.at < utcnow() - KEPT))
-    session.execute(delete(CarrierConnection).where(CarrierConnection.beat_at < utcnow() - 6 * LINE_ALIVE))
+    session.execute(delete(CarrierMinute).where(CarrierMinute.at < utcnow() - KEPT_FOR))
+    session.execute(delete(CarrierConnection).where(CarrierConnection.beat_at < utcnow() - 6 * ALIVE))

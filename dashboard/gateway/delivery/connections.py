@@ -81,24 +81,25 @@ class Connection:
     def judge(self, uuid: str, result: Result, seconds: float) -> str | None:
         """Return why the carrier should be kept from more for a while, if it should.
 
-        A fault of a text or a number never counts against it, unless different texts in a row get a fault of set-up.
+        A fault of a text or a number never counts against it, unless different texts in a row get one that may be of
+        its set-up.
         """
         code = result.code if isinstance(result, SendError) else "slow"
-        if isinstance(result, Refused | NotSent) and result.configuration:
-            if result.blame is Blame.CARRIER:
-                return code
+        if isinstance(result, Refused | NotSent) and result.configuration and result.blame is Blame.CARRIER:
+            return code
+        if isinstance(result, SendError) and may_be_set_up(result):
             self.faulty_texts.add(uuid)
             return code if len(self.faulty_texts) >= MAX_FAILURES_IN_A_ROW else None
-        if isinstance(result, SendError) and result.blame is not Blame.CARRIER:
-            self.reset()  # it lives, and tells texts apart
+        if shows_life(result) and seconds <= SLOW_SECONDS:
+            self.reset()
             return None
         if isinstance(result, NotSent) and result.retry_after is not None:
             return None  # it lives, and says when to come back
-        if isinstance(result, NotSent | OutcomeUnknown) or seconds > SLOW_SECONDS:
-            self.failures += 1
-            return code if self.failures >= MAX_FAILURES_IN_A_ROW else None
-        self.reset()
-        return None
+        if isinstance(result, Refused) and seconds <= SLOW_SECONDS:
+            self.reset()
+            return None
+        self.failures += 1
+        return code if self.failures >= MAX_FAILURES_IN_A_ROW else None
 
     def reset(self) -> None:
         """Forget what went wrong before."""
@@ -128,6 +129,18 @@ class Connection:
             return False
         self.retry_tokens -= segments
         return True
+
+
+def may_be_set_up(error: SendError) -> bool:
+    """Whether the carrier blames a text for what another carrier may well take: its own set-up may be at fault."""
+    return error.blame is Blame.TEXT and (error.configuration or error.tries == 1)
+
+
+def shows_life(result: Result) -> bool:
+    """Whether it shows that a carrier works: it took a text, or refused one for the text's or the number's sake."""
+    if isinstance(result, SendError):
+        return result.blame is not Blame.CARRIER and not result.configuration and not may_be_set_up(result)
+    return True
 
 
 class Connections:

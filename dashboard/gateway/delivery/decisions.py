@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from datetime import timedelta
 
 from dashboard.gateway.delivery import attempts
@@ -130,12 +130,11 @@ Decision = MarkSent | RetryLater | NextCarrier | SwitchChannel | Defer | LetGo |
 
 @dataclass(frozen=True)
 class Answered:
-    """What a carrier answered to a message, and in how many seconds."""
+    """What a carrier answered to a message."""
 
     claimed: Claimed
     carrier: str
     result: Result
-    seconds: float = field(default=0.0)
 
 
 def decide(answered: Answered, alternatives: Alternatives) -> Decision:
@@ -169,9 +168,11 @@ def _not_taken(answered: Answered, error: SendError, alternatives: Alternatives)
     if isinstance(error, Refused) and not error.configuration:
         return Fail(message, error.code, carrier, error)
     if (error.configuration and not is_set_up) or (error.tries is not None and tries >= error.tries):
+        is_final = error.blame is not Blame.CARRIER  # a carrier's own fault passes
         if alternatives.has_other:
-            return NextCarrier(message, carrier, error, is_final=True)
-        return Fail(message, error.code, carrier, error)
+            return NextCarrier(message, carrier, error, is_final)
+        if is_final:
+            return Fail(message, error.code, carrier, error)
     if alternatives.is_other_free and (is_set_up or message.kind == Kind.OTP):
         return NextCarrier(message, carrier, error, is_final=False)
     if is_set_up and not alternatives.may_wait:

@@ -8,22 +8,23 @@ part's receipt changes nothing. What cannot be applied yet, or cannot be read, i
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Collection, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 from typing import Any
 
-from sqlalchemy import and_, bindparam, delete, func, insert, or_, select, update
+from sqlalchemy import and_, bindparam, delete, func, insert, select, update
 from sqlalchemy.engine import Connection
 from sqlalchemy.orm import Session
 
 from dashboard.db import Sessions, core_table, utcnow
-from dashboard.gateway.delivery import attempts
+from dashboard.gateway.delivery import attempts, matching, parts
 from dashboard.gateway.delivery.decisions import MarkSent
+from dashboard.gateway.delivery.matching import Match
 from dashboard.gateway.messages import outbox
 from dashboard.gateway.webhooks import events
 from dashboard.models.api_keys import ApiKey
-from dashboard.models.delivery import FailedAttempt, MessagePart, UnmatchedReceipt
+from dashboard.models.delivery import FailedAttempt, UnmatchedReceipt
 from dashboard.models.messages import Message
 from dashboard.outbound.errors import NotSent
 from dashboard.providers.base import Receipt
@@ -34,22 +35,13 @@ BEFORE = {  # a state, and those that it may follow
     Status.FAILED: (Status.QUEUED, Status.SENDING, Status.SENT),
     Status.DELIVERED: (Status.QUEUED, Status.SENDING, Status.SENT, Status.FAILED, Status.EXPIRED),
 }
-MEANS = {
-    ReceiptState.PENDING: Status.SENT,
-    ReceiptState.SENT: Status.SENT,
-    ReceiptState.DELIVERED: Status.DELIVERED,
-    ReceiptState.READ: Status.DELIVERED,
-    ReceiptState.FAILED: Status.FAILED,
-    ReceiptState.EXPIRED: Status.FAILED,  # the carrier gave up; our own `expired` means that it never left
-}
-LOST_WITHIN = timedelta(minutes=10)  # a text whose reference died with its worker is looked for by number
 TRIED_FOR = timedelta(minutes=15)  # to find the message of a receipt that was kept
 ONE_FOR_ALL_AFTER = timedelta(minutes=5)  # without a further receipt, that of one part is taken for all
 BATCH = 500
 KEPT_FOR = timedelta(days=90)
 LONGEST_WORDS = 500
 
-_MESSAGES, _PARTS, _KEPT = core_table(Message), core_table(MessagePart), core_table(UnmatchedReceipt)
+_MESSAGES, _KEPT = core_table(Message), core_table(UnmatchedReceipt)
 _COLUMNS: tuple[str, ...] = (
     "id",
     "uuid",
@@ -71,33 +63,13 @@ LOCKED = (
     .with_for_update()
 )
 INSERT_KEPT = insert(_KEPT)
-INSERT_PARTS = insert(_PARTS)
-UPDATE_PART = (
-    update(_PARTS)
-    .where(
-        _PARTS.c.message_id == bindparam("of_message"),
-        _PARTS.c.carrier == bindparam("by_carrier"),
-        _PARTS.c.reference == bindparam("named"),
-    )
-    .values(state=bindparam("new_state"), delivered_at=bindparam("new_delivered_at", type_=_PARTS.c.delivered_at.type))
-)
-
-
-@dataclass
-class _Match:
-    """A receipt and the message that it is about. `is_guess`: found by number and time, not by a reference."""
-
-    receipt: Receipt
-    message_id: int | None = None
-    is_guess: bool = False
-    is_applied: bool = False
 
 
 @dataclass
 class _Applied:
     """What came of receipts: which of them were applied, and the lanes that have work now."""
 
-    matches: list[_Match]
+    matches: list[Match]
     lanes: set[Lane] = field(default_factory=set)
 
 
@@ -121,14 +93,14 @@ def expect(connection: Connection, sent: Sequence[MarkSent]) -> set[Lane]:
 
     Call it in the transaction that marks them sent. Returns the lanes to wake.
     """
-    parts = [
+    rows = [
         {"carrier": decision.carrier, "reference": reference, "message_id": decision.message.id}
         for decision in sent
         if len(decision.outcome.parts) > 1
         for reference in dict.fromkeys(decision.outcome.parts)
     ]
-    if parts:
-        connection.execute(INSERT_PARTS, parts)
+    if rows:
+        connection.execute(parts.INSERT, rows)
     lanes: set[Lane] = set()
     for carrier in {decision.carrier for decision in sent if not decision.outcome.delivered}:
         phones = {decision.message.phone for decision in sent if decision.carrier == carrier}
@@ -148,20 +120,12 @@ def deliver_by_one_receipt(session: Session) -> set[Lane]:
 
     Some SMSCs send one receipt for a whole text. The caller commits, then wakes the lanes.
     """
-    before = utcnow() - ONE_FOR_ALL_AFTER
-    quiet = (
-        select(_PARTS.c.message_id)
-        .where(_PARTS.c.delivered_at.is_not(None))
-        .group_by(_PARTS.c.message_id)
-        .having(func.max(_PARTS.c.delivered_at) < before)
-        .limit(BATCH)
-    )
     connection, lanes = session.connection(), set[Lane]()
-    ids = [row.message_id for row in connection.execute(quiet)]
+    ids = parts.with_one_receipt(connection, utcnow() - ONE_FOR_ALL_AFTER, BATCH)
     for message in connection.execute(LOCKED, {"ids": ids}).all() if ids else []:
         receipt = Receipt((), message.phone, ReceiptState.DELIVERED, None, utcnow())
         lanes |= _move(connection, message.carrier or "", message, Status.DELIVERED, receipt)
-        _forget_waiting(connection, message.id)
+        parts.forget_waiting(connection, message.id)
     return lanes
 
 
@@ -218,97 +182,17 @@ def _count(session: Session, which: Any, since: datetime) -> dict[str, int]:
     return {row[0]: row[1] for row in session.execute(query.group_by(UnmatchedReceipt.carrier))}
 
 
-# Finding the message
-
-
-def _find(connection: Connection, carrier: str, receipts: Sequence[Receipt], *, may_guess: bool) -> list[_Match]:
-    """By our own id, by the carrier's reference for the text or a part of it, and last by number and time."""
-    matches = [_Match(receipt) for receipt in receipts]
-    own = _by_own_id(connection, matches)
-    named = _by_reference(connection, carrier, matches)
-    for match in matches:
-        receipt = match.receipt
-        match.message_id = own.get(receipt.message_id or "")
-        if match.message_id is None:
-            candidates = [found for reference in receipt.references for found in named.get(reference, [])]
-            # A carrier counts its references anew now and then: the number must fit, where it is said.
-            ids = [
-                message_id
-                for message_id, phone in candidates
-                if receipt.phone == phone or (not receipt.phone and not receipt.is_unmarked)
-            ]
-            match.message_id = ids[0] if ids else None
-        if match.message_id is None and may_guess and receipt.phone and not receipt.is_unmarked:
-            match.message_id = _by_number(connection, carrier, receipt)
-            match.is_guess = match.message_id is not None
-    return matches
-
-
-def _by_own_id(connection: Connection, matches: Sequence[_Match]) -> dict[str, int]:
-    ids = {match.receipt.message_id for match in matches if match.receipt.message_id}
-    if not ids:
-        return {}
-    query = select(_MESSAGES.c.uuid, _MESSAGES.c.id).where(_MESSAGES.c.uuid.in_(ids))
-    return {row.uuid: row.id for row in connection.execute(query)}
-
-
-def _by_reference(connection: Connection, carrier: str, matches: Sequence[_Match]) -> dict[str, list[tuple[int, str]]]:
-    """Messages (id, phone) by reference, the newest first."""
-    references = {reference for match in matches for reference in match.receipt.references}
-    if not references:
-        return {}
-    whole = select(_MESSAGES.c.carrier_ref.label("reference"), _MESSAGES.c.id, _MESSAGES.c.phone).where(
-        _MESSAGES.c.carrier == carrier, _MESSAGES.c.carrier != "sandbox", _MESSAGES.c.carrier_ref.in_(references)
-    )
-    part = (
-        select(_PARTS.c.reference, _MESSAGES.c.id, _MESSAGES.c.phone)
-        .join(_MESSAGES, _MESSAGES.c.id == _PARTS.c.message_id)
-        .where(_PARTS.c.carrier == carrier, _PARTS.c.reference.in_(references))
-    )
-    found: dict[str, list[tuple[int, str]]] = {}
-    rows = [*connection.execute(whole), *connection.execute(part)]
-    for row in sorted(rows, key=lambda row: row.id, reverse=True):
-        found.setdefault(row.reference, []).append((row.id, row.phone))
-    return found
-
-
-def _by_number(connection: Connection, carrier: str, receipt: Receipt) -> int | None:
-    """The one text to this number that has no reference of this carrier: in flight, in doubt, or of a worker that died.
-
-    A carrier that names nothing leaves our own id as the reference. None when several could be meant.
-    """
-    query = (
-        select(_MESSAGES.c.id)
-        .where(
-            _MESSAGES.c.phone == receipt.phone,
-            or_(
-                and_(_MESSAGES.c.status == Status.SENDING, _MESSAGES.c.carrier_ref.is_(None)),
-                and_(
-                    _MESSAGES.c.status == Status.SENT,
-                    _MESSAGES.c.carrier == carrier,
-                    _MESSAGES.c.carrier_ref == _MESSAGES.c.uuid,
-                ),
-            ),
-            _MESSAGES.c.sending_at > receipt.at - LOST_WITHIN,
-            _MESSAGES.c.sending_at <= receipt.at + timedelta(seconds=1),
-        )
-        .limit(2)
-    )
-    rows = connection.execute(query).all()
-    return rows[0].id if len(rows) == 1 else None
-
-
 # Applying a receipt
 
 
 def _apply(connection: Connection, carrier: str, receipts: Sequence[Receipt], *, may_guess: bool = True) -> _Applied:
-    applied = _Applied(_find(connection, carrier, receipts, may_guess=may_guess))
+    applied = _Applied(matching.find(connection, carrier, receipts, may_guess=may_guess))
     times = Counter(match.message_id for match in applied.matches if match.message_id is not None)
     if not times:
         return applied
     ids = sorted(times)
     messages = {row.id: row for row in connection.execute(LOCKED, {"ids": ids})}
-    parts = _parts_of(connection, carrier, ids)
+    parts_of = parts.states(connection, carrier, ids)
     for match in applied.matches:
         message = messages.get(match.message_id)
         if message is None or match.receipt.state == ReceiptState.UNKNOWN:
@@ -316,56 +200,15 @@ def _apply(connection: Connection, carrier: str, receipts: Sequence[Receipt], *,
         if match.is_guess and message.segments > 1 and message.status == Status.SENDING:
             continue  # a part's, while others may be unsent: it is kept until their references are known
         match.is_applied = True
-        status = MEANS[ReceiptState(match.receipt.state)]
-        mine = parts.get(message.id)
+        status = parts.MEANS[ReceiptState(match.receipt.state)]
+        mine = parts_of.get(message.id)
         if mine and not match.receipt.message_id:
-            status = _note_part(connection, carrier, message, mine, match.receipt)
+            status = parts.note(connection, carrier, message, mine, match.receipt)
         if status == Status.DELIVERED or not _went_another_way(message, carrier):
             applied.lanes |= _move(connection, carrier, message, status, match.receipt)
             if times[message.id] > 1:  # the next one finds the message as this one left it
                 messages[message.id] = connection.execute(LOCKED, {"ids": [message.id]}).one()
     return applied
-
-
-def _parts_of(connection: Connection, carrier: str, ids: Collection[int]) -> dict[int, dict[str, str | None]]:
-    """States of parts by reference, by message; of those that a carrier took in several parts."""
-    query = select(_PARTS.c.message_id, _PARTS.c.reference, _PARTS.c.state).where(
-        _PARTS.c.carrier == carrier, _PARTS.c.message_id.in_(ids)
-    )
-    found: dict[int, dict[str, str | None]] = {}
-    for row in connection.execute(query):
-        found.setdefault(row.message_id, {})[row.reference] = row.state
-    return found
-
-
-def _note_part(
-    connection: Connection, carrier: str, message: Any, parts: dict[str, str | None], receipt: Receipt
-) -> Status:
-    """Note what a receipt says of a part; return what all parts' receipts mean for the text."""
-    status = MEANS[ReceiptState(receipt.state)]
-    reference = next((reference for reference in receipt.references if reference in parts), None)
-    if reference and status in (Status.DELIVERED, Status.FAILED) and parts[reference] != Status.DELIVERED:
-        parts[reference] = status
-        params = {
-            "of_message": message.id,
-            "by_carrier": carrier,
-            "named": reference,
-            "new_state": status,
-            "new_delivered_at": utcnow() if status == Status.DELIVERED else None,
-        }
-        connection.execute(UPDATE_PART, params)
-    if any(state == Status.FAILED for state in parts.values()):
-        _forget_waiting(connection, message.id)
-        return Status.FAILED
-    if all(state == Status.DELIVERED for state in parts.values()):
-        _forget_waiting(connection, message.id)
-        return Status.DELIVERED
-    return Status.SENT
-
-
-def _forget_waiting(connection: Connection, message_id: int) -> None:
-    """No further receipts are waited for."""
-    connection.execute(update(_PARTS).where(_PARTS.c.message_id == message_id).values(delivered_at=None))
 
 
 def _went_another_way(message: Any, carrier: str) -> bool:
@@ -434,7 +277,7 @@ def _switch_to_sms(connection: Connection, carrier: str, message: Any, receipt: 
 # Receipts that were kept
 
 
-def _kept_row(carrier: str, match: _Match) -> dict[str, Any]:
+def _kept_row(carrier: str, match: Match) -> dict[str, Any]:
     receipt = match.receipt
     is_unread = receipt.state == ReceiptState.UNKNOWN
     return {
@@ -472,7 +315,7 @@ def _apply_kept(connection: Connection, which: Any) -> _Applied:
     return total
 
 
-def _deliver_whole_guesses(connection: Connection, carrier: str, kept: Sequence[_Match]) -> set[Lane]:
+def _deliver_whole_guesses(connection: Connection, carrier: str, kept: Sequence[Match]) -> set[Lane]:
     """Mark a long text in doubt delivered when as many receipts as it has parts came for its number.
 
     Only a text that was tried once and that nobody is sending: receipts of two tries must not add up to one text.

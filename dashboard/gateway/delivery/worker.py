@@ -20,8 +20,8 @@ from sqlalchemy.exc import SQLAlchemyError
 from dashboard.db import Sessions, read_session, utcnow
 from dashboard.gateway import workers
 from dashboard.gateway.carriers import health
-from dashboard.gateway.delivery import claim, decisions, render, settle
-from dashboard.gateway.delivery.connections import Connection, Connections, Notify, notify_nobody
+from dashboard.gateway.delivery import claim, decisions, render, routes, settle
+from dashboard.gateway.delivery.connections import Connection, Connections, Notify, notify_nobody, shows_life
 from dashboard.gateway.delivery.decisions import (
     Alternatives,
     Answered,
@@ -34,12 +34,10 @@ from dashboard.gateway.delivery.decisions import (
 )
 from dashboard.gateway.messages import outbox
 from dashboard.gateway.otp.codes import Keyring
-from dashboard.gateway.routing import rules
-from dashboard.gateway.routing.rules import RoutingRequest
 from dashboard.outbound.errors import SendError
-from dashboard.providers.base import TOO_LATE, Outcome, Outgoing, Result
+from dashboard.providers.base import TOO_LATE, Outgoing, Result
 from dashboard.settings import Settings
-from dashboard.vocabulary import Blame, Channel, Kind
+from dashboard.vocabulary import Channel, ConnectionState
 
 log = logging.getLogger(__name__)
 
@@ -48,7 +46,6 @@ WAIT_SECONDS = 0.05  # for an outcome, before looking for new work
 SETTLE_AGAIN_SECONDS = 0.5
 NO_CARRIER_WAIT = timedelta(seconds=30)  # until a route is looked for again
 NO_RETRY_TOKEN_WAIT = timedelta(seconds=1)
-TRIES_BEFORE_NEXT = {Kind.OTP: 1, Kind.MESSAGE: 3}  # with one carrier, before another one that is free is tried
 
 MayGoOn = Callable[[], bool]
 
@@ -107,7 +104,9 @@ def is_elsewhere(context: WorkerContext, lane: str) -> bool:
     with read_session(context.sessions) as session:
         if not outbox.has_due(session, lane):
             return False
-        return any(row.state == "ready" and row.process != workers.name() for row in health.lines(session))
+        return any(
+            row.state == ConnectionState.READY and row.process != workers.name() for row in health.connections(session)
+        )
 
 
 class _Drain:
@@ -211,7 +210,7 @@ class _Drain:
     def _route(self, claimed: Claimed) -> None:
         """Let a claimed row wait for its carrier, in this process or in the database."""
         message = claimed.message
-        carrier_id = rules.choose(self.connections.routing, self._request(claimed), self._takers(claimed))
+        carrier_id = routes.choose(self.connections, self.lane, claimed)
         if carrier_id is None:
             self.decided.append(decisions.no_carrier(claimed, "no_route", NO_CARRIER_WAIT))
             return
@@ -227,32 +226,6 @@ class _Drain:
             self.decided.append(Defer(message, carrier_id, while_down=self.connections.is_down(carrier_id)))
         else:
             self.waiting.setdefault(carrier_id, deque()).append(claimed)
-
-    def _request(self, claimed: Claimed) -> RoutingRequest:
-        """What its route depends on."""
-        message, names = claimed.message, self.connections.routing.carriers
-        history = claimed.history
-        return RoutingRequest(
-            channel=self.lane,
-            phone=message.phone,
-            key_id=message.key_id,
-            seed=message.uuid,
-            rounds={
-                carrier.id: history.failures[carrier.name] // TRIES_BEFORE_NEXT[Kind(message.kind)]
-                for carrier in names.values()
-                if carrier.name in history.failures
-            },
-            refused_by=frozenset(carrier.id for carrier in names.values() if carrier.name in history.refused_by),
-        )
-
-    def _takers(self, claimed: Claimed) -> set[int]:
-        """The carriers that take this message now; one that is due for a trial does not take a text that it blamed."""
-        return {
-            carrier.id
-            for carrier in self.connections.routing.carriers.values()
-            if self.connections.takes(carrier.id)
-            and not (carrier.down_since is not None and claimed.is_blamed_by(carrier.name))
-        }
 
     # Hand over
 
@@ -311,8 +284,11 @@ class _Drain:
             if reported.result is not TOO_LATE:
                 connection.count(reported.result, reported.seconds)
                 self._judge(reported)
-            answered = Answered(claimed, connection.name, reported.result, reported.seconds)
-            self.decided.append(decisions.decide(answered, self._alternatives(claimed, connection, reported.result)))
+            answered = Answered(claimed, connection.name, reported.result)
+            alternatives = Alternatives()
+            if isinstance(reported.result, SendError):
+                alternatives = routes.alternatives(self.connections, self.lane, claimed, connection)
+            self.decided.append(decisions.decide(answered, alternatives))
 
     def _reports(self) -> list[_Reported]:
         """What carriers have said; wait a moment for it when there is nothing else to do."""
@@ -326,31 +302,13 @@ class _Drain:
             pass
         return reports
 
-    def _alternatives(self, claimed: Claimed, connection: Connection, result: Result) -> Alternatives:
-        """What else could be done with a message that this carrier did not take."""
-        if not isinstance(result, SendError):
-            return Alternatives()
-        candidates = rules.candidates(self.connections.routing, self._request(claimed))
-        if outbox.home(claimed.message) is not None:  # it is a test of this carrier, or the sandbox's
-            candidates = [connection.id]
-        others = [carrier_id for carrier_id in candidates if carrier_id != connection.id]
-        names = self.connections.routing.carriers
-        failures = claimed.history.failures
-        free = [
-            carrier_id
-            for carrier_id in others
-            if self.connections.takes(carrier_id) and failures[names[carrier_id].name] < failures[connection.name] + 1
-        ]
-        may_wait = self.lane != Channel.WHATSAPP or any(map(self.connections.takes, candidates))
-        return Alternatives(has_other=bool(others), is_other_free=bool(free), may_wait=may_wait)
-
     def _judge(self, reported: _Reported) -> None:
         """Tell all processes when an answer shows that a carrier is down, or up again."""
         connection, result = reported.connection, reported.result
         code = connection.judge(reported.claimed.message.uuid, result, reported.seconds)
         if code is not None:
             self._mark(connection, code)
-        elif self.connections.is_down(connection.id) and _shows_life(result):
+        elif self.connections.is_down(connection.id) and shows_life(result):
             self._mark(connection, None)
 
     def _mark(self, connection: Connection, down_code: str | None) -> None:
@@ -409,13 +367,6 @@ class _Drain:
             self._collect()
             if not self._settle() and not self.under_way:
                 break
-
-
-def _shows_life(result: Result) -> bool:
-    """Whether it shows that a carrier works: it took a text, or refused one for the text's or the number's sake."""
-    if isinstance(result, Outcome):
-        return True
-    return isinstance(result, SendError) and result.blame is not Blame.CARRIER and not result.configuration
 
 
 def _size(connection: Connection) -> int:

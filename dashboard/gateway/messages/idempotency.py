@@ -1,7 +1,7 @@
 """Idempotency-Key: a call that comes again is answered as it was, and does nothing.
 
 The answer is written down in the transaction that does the work. There is no state in between: a process that dies
-leaves both or neither. For one call at a time: the second waits for the first one's commit and then finds its row.
+leaves both or neither. Concurrent calls with one key take turns by `lock`: the second finds the first one's row.
 """
 
 from __future__ import annotations
@@ -24,7 +24,7 @@ from dashboard.settings import Settings
 
 LIFETIME = timedelta(hours=24)
 NAME = re.compile(r"[\x20-\x7e]{1,255}")
-SWEPT = 10_000  # rows in a transaction, so that no sweep holds the write lock for long
+MAX_SWEPT = 10_000  # rows in a transaction, so that no sweep holds the write lock for long
 
 
 class InvalidName(ValueError):
@@ -69,8 +69,8 @@ def call(settings: Settings, caller: Caller, path: str, name: str, body: dict[st
     if not NAME.fullmatch(name):
         raise InvalidName
     secret = hashlib.sha256(b"idempotency" + settings.data_secret.encode()).digest()
-    asked = json.dumps(body, sort_keys=True, separators=(",", ":"))
-    return IdempotentCall(_mac(secret, json.dumps([caller.id, path, name])), _mac(secret, asked))
+    canonical = json.dumps(body, sort_keys=True, separators=(",", ":"))
+    return IdempotentCall(_mac(secret, json.dumps([caller.id, path, name])), _mac(secret, canonical))
 
 
 def find(session: Session, call: IdempotentCall) -> StoredAnswer | None:
@@ -97,12 +97,12 @@ def keep(session: Session, call: IdempotentCall, kept: StoredAnswer) -> None:
 def settle(session: Session, call: IdempotentCall, kept: StoredAnswer) -> StoredAnswer:
     """The wait for a message is over: this is its answer, unless another who waited has given one; return that."""
     mine = (IdempotencyRecord.token == call.token, IdempotencyRecord.message_uuid == kept.message_uuid)
-    told = (
+    answered = (
         update(IdempotencyRecord)
         .where(*mine, IdempotencyRecord.status.is_(None))
         .values(status=kept.status, answer=kept.answer)
     )
-    if execute_dml(session, told):
+    if execute_dml(session, answered):
         return kept
     row = session.execute(select(_KEPT).where(*mine)).one_or_none()
     return kept if row is None or row.status is None else StoredAnswer(row.answer, row.status, row.message_uuid)
@@ -116,7 +116,7 @@ def forget(session: Session, call: IdempotentCall, message_uuid: str) -> None:
 
 def sweep(session: Session) -> int:
     """Delete answers that are past their day, some at a time; return how many."""
-    old = select(IdempotencyRecord.token).where(IdempotencyRecord.created_at <= utcnow() - LIFETIME).limit(SWEPT)
+    old = select(IdempotencyRecord.token).where(IdempotencyRecord.created_at <= utcnow() - LIFETIME).limit(MAX_SWEPT)
     return execute_dml(session, delete(IdempotencyRecord).where(IdempotencyRecord.token.in_(old.scalar_subquery())))
 
 

@@ -58,7 +58,7 @@ class CarrierStatus:
 
 def all_of(session: Session, cipher: Fernet) -> list[CarrierStatus]:
     """Every carrier, by name."""
-    now, connections, work = utcnow(), health.lines(session), metrics.last_hour(session)
+    now, connections, work = utcnow(), health.connections(session), metrics.last_hour(session)
     strays = receipts.count_unmatched(session, now - DAY)
     fresh = receipts.count_unmatched(session, now - HOUR)
     statuses = []

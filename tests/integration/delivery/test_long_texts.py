@@ -2,10 +2,8 @@
 
 from __future__ import annotations
 
-import threading
 import time
-from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from collections.abc import Callable
 from datetime import UTC, datetime, timedelta
 from typing import Any
 
@@ -13,49 +11,19 @@ import pytest
 from sqlalchemy import update
 
 from dashboard.db import utcnow
-from dashboard.gateway.carriers import carriers
-from dashboard.gateway.carriers.carriers import NewCarrier
-from dashboard.gateway.delivery import receipts, worker
-from dashboard.gateway.delivery.worker import WorkerContext
+from dashboard.gateway.delivery import receipts
 from dashboard.gateway.messages import outbox
 from dashboard.gateway.messages.outbox import Draft
 from dashboard.models.delivery import MessagePart, UnmatchedReceipt
 from dashboard.models.messages import Message
 from dashboard.providers.base import Receipt
+from tests.integration.delivery.worker import connect, working
 from tests.support.http_carriers import PHONE, Office
-from tests.support.smpp.smsc import PASSWORD, Smsc
+from tests.support.smpp.smsc import Smsc
 from tests.support.stack import until
 
 pytestmark = pytest.mark.parametrize("database", ["sqlite"], indirect=True)
 FIVE_PARTS = "شكرا لكم على ثقتكم بنا. " * 13
-
-
-def connect(office: Office, smsc: Smsc, **settings: Any) -> WorkerContext:
-    usual = {"host": "127.0.0.1", "port": smsc.port, "system_id": "test", "password": PASSWORD, "sender": "Chinqit"}
-    with office.sessions.begin() as session:
-        values = {name: str(value) for name, value in (usual | settings).items()}
-        carriers.add(session, carriers.cipher(office.settings), NewCarrier("smpp", "smsc", values))
-    context = office.desk()
-    until(lambda: context.connections.real()[0].provider.state().is_ready, 10)
-    return context
-
-
-@contextmanager
-def working(context: WorkerContext) -> Iterator[None]:
-    """A worker that goes on delivering."""
-    stop = threading.Event()
-
-    def work() -> None:
-        while not stop.wait(0.05):
-            worker.drain(context, "sms", lambda: not stop.is_set())
-
-    thread = threading.Thread(target=work)
-    thread.start()
-    try:
-        yield
-    finally:
-        stop.set()
-        thread.join(20)
 
 
 def submit(office: Office, text: str = FIVE_PARTS, phone: str = PHONE) -> str:

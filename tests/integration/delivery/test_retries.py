@@ -220,3 +220,28 @@ def test_retries_take_a_small_share_and_go_behind_fresh_texts(
     assert alpha.asked[:10] == [OTHER_PHONE] * 10, "fresh texts first"
     assert alpha.asked.count(PHONE) <= 4, "a tenth of the rate"
     assert office.write(lambda session: outbox.waiting(session))["sms"] >= 26
+
+
+def test_a_carriers_own_fault_never_fails_a_text(office: Office, setup: Callable[..., WorkerContext]) -> None:
+    """An SMSC whose database is away answers ESME_RSYSERR for a while; it may say so a limited number of times."""
+    alpha = Ledger("alpha", always(NotSent("smpp_system_error", 5, blame=Blame.CARRIER, tries=3)))
+    desk = setup(alpha)
+    uuid = office.submit(office.caller())
+    rounds(office, desk, 5)
+    assert (office.message(uuid).status, len(alpha.asked)) == ("sending", 5)
+    alpha.fault = lambda _outgoing: None
+    office.drain(desk)
+    assert office.message(uuid).status == "sent"
+
+
+def test_texts_that_another_carrier_may_take_mark_it_down_when_all_get_that(
+    office: Office, setup: Callable[..., WorkerContext]
+) -> None:
+    fault = NotSent("smpp_invalid_esm_class", blame=Blame.TEXT, tries=1)
+    alpha, beta = Ledger("alpha", always(fault)), Ledger("beta")
+    desk = setup(alpha, beta)
+    caller = office.caller()
+    sent = [office.submit(caller) for _ in range(5)]
+    office.drain(desk)
+    assert {office.message(uuid).carrier for uuid in sent} == {"beta"}
+    assert down_code(office, "alpha") == "smpp_invalid_esm_class"

@@ -167,7 +167,7 @@ def test_metas_signed_reports_are_taken_and_unsigned_ones_are_not(stack: Stack, 
 
 def _lines(stack: Stack) -> list[object]:
     with stack.sessions() as session:
-        return list(health.lines(session))
+        return list(health.connections(session))
 
 
 def _codes_of(stack: Stack, client: Client) -> int:

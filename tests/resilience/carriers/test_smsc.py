@@ -133,4 +133,4 @@ def _texts(smsc: Smsc, phone: str) -> list[str]:
 
 def _ready(stack: Stack) -> list[object]:
     with stack.sessions() as session:
-        return [line for line in health.lines(session) if line.state == "ready"]
+        return [line for line in health.connections(session) if line.state == "ready"]
