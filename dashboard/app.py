@@ -59,7 +59,7 @@ def _config(settings: Settings) -> dict[str, object]:
         "SECRET_KEY": settings.secret_key,
         "SQLALCHEMY_DATABASE_URI": settings.database_url,
         "SQLALCHEMY_ENGINE_OPTIONS": engine_options(settings.database_url),
-        "SESSION_COOKIE_NAME": "__Host-chinqit_form" if settings.secure else "chinqit_form",  # holds the form token
+        "SESSION_COOKIE_NAME": "__Host-chinqit_session" if settings.secure else "chinqit_session",
         "SESSION_COOKIE_PATH": "/",
         "SESSION_COOKIE_SECURE": settings.secure,
         "SESSION_COOKIE_SAMESITE": "Lax",

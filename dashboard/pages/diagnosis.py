@@ -6,17 +6,19 @@ from collections.abc import Callable
 from datetime import datetime
 from typing import Any
 
-from flask import Blueprint, render_template, request
+from flask import Blueprint, request
 from flask.typing import ResponseReturnValue
 from flask_babel import gettext as _
 from flask_babel import lazy_gettext as _l
+from flask_login import current_user
 
 from dashboard.extensions import session
 from dashboard.gateway.monitoring import diagnosis
 from dashboard.gateway.monitoring.diagnosis import Cause
 from dashboard.pages.ui import failure_reasons, fields, formats, labels
 from dashboard.pages.ui.fields import Fault
-from dashboard.pages.web import access, htmx
+from dashboard.pages.web import htmx
+from dashboard.vocabulary import Role
 
 # Whether a new code helps now: the app is to ask for one, since a code is never sent twice.
 ASK_AGAIN = (
@@ -38,8 +40,7 @@ bp = Blueprint("lookup", __name__)
 def index() -> ResponseReturnValue:
     """The box, and under it what is known; that alone when HTMX asks."""
     context = _found(request.args.get("phone", "").strip()[:40])
-    template = "diagnosis/_story.html" if htmx.wants_fragment() else "diagnosis/index.html"
-    return render_template(template, **context)
+    return htmx.page("diagnosis/index.html", "diagnosis/_story.html", **context)
 
 
 def _found(typed: str) -> dict[str, Any]:
@@ -57,7 +58,7 @@ def _found(typed: str) -> dict[str, Any]:
         "story": story,
         "sentence": sentence(story.verdict),
         "ask_again": code in ASK_AGAIN,
-        "liftable": code in LIFTABLE and access.may("operator"),
+        "liftable": code in LIFTABLE and current_user.may(Role.OPERATOR),
     }
 
 

@@ -6,7 +6,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
 
-from flask import Blueprint, render_template, request
+from flask import Blueprint, request
 from flask.typing import ResponseReturnValue
 from flask_babel import gettext as _
 
@@ -57,8 +57,7 @@ def index() -> ResponseReturnValue:
     """The page; what depends on the filters alone when HTMX asks."""
     known = keys.listed(session)
     context = _statistics(_typed(known), known)
-    template = "otp_statistics/_results.html" if htmx.wants_fragment() else "otp_statistics/index.html"
-    return render_template(template, keys=known, **context)
+    return htmx.page("otp_statistics/index.html", "otp_statistics/_results.html", keys=known, **context)
 
 
 def _typed(known: list[ApiKey]) -> dict[str, str]:

@@ -6,10 +6,11 @@ import unicodedata
 from dataclasses import dataclass
 from typing import Any
 
-from flask import Blueprint, abort, flash, redirect, render_template, request, url_for
+from flask import Blueprint, abort, flash, render_template, request, url_for
 from flask.typing import ResponseReturnValue
 from flask_babel import gettext as _
 from flask_babel import lazy_gettext as _l
+from flask_login import current_user
 
 from dashboard.extensions import session
 from dashboard.gateway.api_keys import keys
@@ -19,6 +20,7 @@ from dashboard.models.api_keys import ApiKey
 from dashboard.pages.ui import formats
 from dashboard.pages.web import access, htmx, locale
 from dashboard.sms.encoding import SINGLE
+from dashboard.vocabulary import Role
 
 LONGEST = template_rules.LONGEST_BODY * 2  # what is read of a form; the rules say how much may be saved
 
@@ -68,7 +70,7 @@ def index() -> ResponseReturnValue:
 
 
 @bp.post("/preview")
-@access.needs("operator")
+@access.needs(Role.OPERATOR)
 def preview() -> ResponseReturnValue:
     """The phone and the measures for what is being written; nothing is saved."""
     subject, body, brand = _subject(), _body(), _brand()
@@ -78,54 +80,53 @@ def preview() -> ResponseReturnValue:
 
 
 @bp.post("/")
-@access.needs("operator")
+@access.needs(Role.OPERATOR)
 def save() -> ResponseReturnValue:
     """Put a wording in force, or say which rules it breaks."""
     subject, body, brand = _subject(), _body(), _brand()
     try:
-        templates.save(session, NewWording(subject.key_id, subject.language, body, brand), access.me())
+        templates.save(session, NewWording(subject.key_id, subject.language, body, brand), current_user.email)
     except InvalidWording:
         return _page(subject, body, brand, 422)
     return _saved(subject, _("Text saved; new codes use it within a second"))
 
 
 @bp.get("/<int:version>/restore")
-@access.needs("operator")
+@access.needs(Role.OPERATOR)
 def ask_restore(version: int) -> ResponseReturnValue:
     row = _version(version)
     subject = Subject(row.key, row.language)
-    return htmx.solo("otp_templates/_restore.html", page_title=_("Texts of codes"), row=row, subject=subject)
+    return htmx.dialog("otp_templates/_restore.html", page_title=_("Texts of codes"), row=row, subject=subject)
 
 
 @bp.post("/<int:version>/restore")
-@access.needs("operator")
+@access.needs(Role.OPERATOR)
 def restore(version: int) -> ResponseReturnValue:
     """Save an old version anew; the history keeps both."""
     row = _version(version)
-    templates.save(session, NewWording(row.key_id, row.language, row.body, row.brand), access.me())
+    templates.save(session, NewWording(row.key_id, row.language, row.body, row.brand), current_user.email)
     return _saved(Subject(row.key, row.language), _("Text restored"))
 
 
 @bp.get("/reset")
-@access.needs("operator")
+@access.needs(Role.OPERATOR)
 def ask_reset() -> ResponseReturnValue:
-    return htmx.solo("otp_templates/_restore.html", page_title=_("Texts of codes"), row=None, subject=_subject())
+    return htmx.dialog("otp_templates/_restore.html", page_title=_("Texts of codes"), row=None, subject=_subject())
 
 
 @bp.post("/reset")
-@access.needs("operator")
+@access.needs(Role.OPERATOR)
 def reset() -> ResponseReturnValue:
     """Let the more general wording hold again."""
     subject = _subject()
-    templates.save(session, NewWording(subject.key_id, subject.language, None), access.me())
+    templates.save(session, NewWording(subject.key_id, subject.language, None), current_user.email)
     return _saved(subject, _("The general text holds again"))
 
 
 def _saved(subject: Subject, message: str) -> ResponseReturnValue:
     session.commit()
     flash(message)
-    where = subject.url()
-    return ("", 200, {"HX-Redirect": where}) if htmx.wants_fragment() else redirect(where, 303)
+    return htmx.redirect(subject.url())
 
 
 def _page(subject: Subject, body: str, brand: str, status: int = 200) -> ResponseReturnValue:

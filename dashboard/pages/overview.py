@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
 
-from flask import Blueprint, render_template, request
+from flask import Blueprint, render_template
 from flask.typing import ResponseReturnValue
 from flask_babel import gettext as _
 from sqlalchemy.orm import Session
@@ -55,9 +55,7 @@ def index() -> ResponseReturnValue:
     context["mark"] = _mark(context)
     if not htmx.wants_fragment():
         return render_template("overview/index.html", **context)
-    if request.args.get("seen") == context["mark"]:
-        return "", 204
-    return render_template("overview/_live.html", **context)
+    return htmx.live("overview/_live.html", **context)
 
 
 def _first_steps() -> dict[str, Any]:

@@ -8,6 +8,8 @@ from flask import Blueprint, Flask, Request, Response, request
 from flask.sessions import SecureCookieSession, SecureCookieSessionInterface
 from flask.typing import ResponseReturnValue
 from flask_babel import lazy_gettext as _l
+from flask_login import current_user
+from flask_wtf.csrf import CSRFError
 
 from dashboard.extensions import babel, csrf, login
 from dashboard.gateway.accounts import users
@@ -19,9 +21,10 @@ from dashboard.pages.limits import views as limits
 from dashboard.pages.messages import views as messages
 from dashboard.pages.routing import views as routes
 from dashboard.pages.ui import formats, labels
-from dashboard.pages.web import access, assets, errors, htmx, locale
+from dashboard.pages.web import access, assets, errors, headers, htmx, locale
 from dashboard.pages.web.line_breaks import LineBreaks
 from dashboard.pages.webhooks import views as webhooks
+from dashboard.vocabulary import Role
 
 URL = "/dashboard"
 MENU = {"monitor": _l("Monitor"), "control": _l("Control"), "system": _l("System")}
@@ -48,19 +51,19 @@ class Page:
 
 
 PAGES = (
-    Page(_l("Overview"), "", "layout-dashboard", "monitor", "viewer", overview.bp),
-    Page(_l("Messages"), "/messages", "message-square", "monitor", "viewer", messages.bp),
-    Page(_l("One-time codes"), "/otp", "shield-check", "monitor", "viewer", otp_statistics.bp),
-    Page(_l("Why no code?"), "/lookup", "phone", "monitor", "viewer", diagnosis.bp),
-    Page(_l("API keys"), "/keys", "key-round", "control", "viewer", keys.bp),
-    Page(_l("Webhooks"), "/webhooks", "link", "control", "viewer", webhooks.bp),
-    Page(_l("Carriers"), "/carriers", "radio-tower", "control", "viewer", carriers.bp),
-    Page(_l("Routes"), "/routes", "route", "control", "viewer", routes.bp),
-    Page(_l("Limits"), "/limits", "gauge", "control", "viewer", limits.bp),
-    Page(_l("Sandbox phone"), "/sandbox", "smartphone", "control", "operator", sandbox.bp),
-    Page(_l("Texts of codes"), "/texts", "languages", "control", "operator", otp_templates.bp),
-    Page(_l("Settings"), "/settings", "settings", "system", "owner", site_settings.bp),
-    Page(_l("Docs"), "/docs", "book-open", "system", "viewer", docs.menu),
+    Page(_l("Overview"), "", "layout-dashboard", "monitor", Role.VIEWER, overview.bp),
+    Page(_l("Messages"), "/messages", "message-square", "monitor", Role.VIEWER, messages.bp),
+    Page(_l("One-time codes"), "/otp", "shield-check", "monitor", Role.VIEWER, otp_statistics.bp),
+    Page(_l("Why no code?"), "/lookup", "phone", "monitor", Role.VIEWER, diagnosis.bp),
+    Page(_l("API keys"), "/keys", "key-round", "control", Role.VIEWER, keys.bp),
+    Page(_l("Webhooks"), "/webhooks", "link", "control", Role.VIEWER, webhooks.bp),
+    Page(_l("Carriers"), "/carriers", "radio-tower", "control", Role.VIEWER, carriers.bp),
+    Page(_l("Routes"), "/routes", "route", "control", Role.VIEWER, routes.bp),
+    Page(_l("Limits"), "/limits", "gauge", "control", Role.VIEWER, limits.bp),
+    Page(_l("Sandbox phone"), "/sandbox", "smartphone", "control", Role.OPERATOR, sandbox.bp),
+    Page(_l("Texts of codes"), "/texts", "languages", "control", Role.OPERATOR, otp_templates.bp),
+    Page(_l("Settings"), "/settings", "settings", "system", Role.OWNER, site_settings.bp),
+    Page(_l("Docs"), "/docs", "book-open", "system", Role.VIEWER, docs.menu),
 )
 
 bp = Blueprint("pages", __name__, url_prefix=URL)
@@ -81,13 +84,12 @@ def register(app: Flask) -> None:
         timezone_selector=formats.zone_name,
     )
     csrf.init_app(app)
-    login.init_app(app)
-    login.session_protection = None  # our own sessions are bound to their token
+    login.init_app(app, add_context_processor=False)  # `current_user` is a global of the templates
     app.jinja_env.trim_blocks = app.jinja_env.lstrip_blocks = True
     app.jinja_env.add_extension(LineBreaks)
-    app.jinja_env.globals.update(menu=menu, **htmx.GLOBALS, **locale.GLOBALS, **labels.GLOBALS)
     assets.register(app)
-    app.register_error_handler(access.CSRFError, errors.dead_form)
+    app.jinja_env.globals.update(menu=menu, **htmx.GLOBALS, **locale.GLOBALS, **labels.GLOBALS)
+    app.register_error_handler(CSRFError, errors.dead_form)
     app.register_blueprint(bp)
     app.register_blueprint(docs.bp)
     app.after_request(_finish)
@@ -96,8 +98,7 @@ def register(app: Flask) -> None:
 
 def menu() -> list[tuple[str, list[Page]]]:
     """The groups of the menu with the pages that the visitor may see."""
-    visitor = access.visitor()
-    seen = [page for page in PAGES if visitor and visitor.may(page.role)]
+    seen = [page for page in PAGES if current_user.may(page.role)]
     groups = ((name, [page for page in seen if page.group == group]) for group, name in MENU.items())
     return [(name, pages) for name, pages in groups if pages]
 
@@ -121,5 +122,5 @@ def _guard() -> ResponseReturnValue | None:
 
 def _finish(response: Response) -> Response:
     if is_page(request.path):
-        return access.harden(response)
+        return headers.harden(response)
     return assets.cache(response) if request.path.startswith("/static/") else response

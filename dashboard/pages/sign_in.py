@@ -2,15 +2,16 @@
 
 from __future__ import annotations
 
-import re
 from dataclasses import replace
 from math import ceil
-from zoneinfo import available_timezones
 
 from flask import Blueprint, make_response, redirect, render_template, request, url_for
 from flask.typing import ResponseReturnValue
 from flask_babel import gettext as _
+from flask_babel import lazy_gettext as _l
 from flask_babel import ngettext
+from flask_login import current_user
+from wtforms import HiddenField, PasswordField
 
 from dashboard.extensions import services, session
 from dashboard.gateway import site_settings
@@ -18,41 +19,99 @@ from dashboard.gateway.accounts import passwords, user_sessions, users
 from dashboard.gateway.accounts.passwords import WeakPassword
 from dashboard.gateway.accounts.user_sessions import BadCredentials, LockedOut
 from dashboard.gateway.accounts.users import DeadLink, InvalidPerson, NewPerson
-from dashboard.pages.ui import formats
+from dashboard.pages.site_settings import time_zone
+from dashboard.pages.ui import fields, formats, forms
+from dashboard.pages.ui.fields import Fault
+from dashboard.pages.ui.forms import Form, TextField
 from dashboard.pages.web import access
-
-LONGEST_NAME = 80
-UNPRINTABLE = re.compile(r"[\x00-\x1f\x7f\ud800-\udfff]")
+from dashboard.vocabulary import Role
 
 bp = Blueprint("auth", __name__)
+
+EMAIL = {  # attributes of a field for an e-mail address
+    "type": "email",
+    "dir": "ltr",
+    "autocomplete": "username",
+    "required": True,
+    "maxlength": 254,
+    "spellcheck": "false",
+    "autocapitalize": "none",
+}
+
+
+def _name(text: str) -> str:
+    name = text.strip()
+    if not name:
+        raise Fault(_("Enter your name."))
+    if len(name) > fields.LONGEST_NAME or fields.UNPRINTABLE.search(name):
+        raise Fault(_("Use at most %(most)d characters, on one line.", most=fields.LONGEST_NAME))
+    return name
+
+
+class SignInForm(Form):
+    """Name and password; `next` is the page to come back to."""
+
+    next = HiddenField()
+    email = TextField(_l("E-mail address"), str, render_kw=EMAIL)
+    password = PasswordField(_l("Password"), render_kw={"autocomplete": "current-password"})
+
+
+class SetUpForm(Form):
+    """The first owner, and the time zone."""
+
+    name = TextField(
+        _l("Your name"), _name, render_kw=forms.length(fields.LONGEST_NAME, autocomplete="name", required=True)
+    )
+    email = TextField(
+        _l("E-mail address"), description=_l("You sign in with it. Nothing is sent to it."), render_kw=EMAIL
+    )
+    password = PasswordField(
+        _l("Password"), render_kw={"autocomplete": "new-password", "minlength": passwords.SHORTEST}
+    )
+    timezone = TextField(
+        _l("Time zone"),
+        time_zone,
+        description=_l("In which times are shown and days begin. It can be changed later."),
+        render_kw=forms.length(60, dir="ltr", spellcheck="false"),
+    )
+
+    def __init__(self) -> None:
+        super().__init__(data={"timezone": formats.zone_name()})
+        self.password.description = _(
+            "At least %(least)d characters. A sentence is easier to keep in mind than a riddle; "
+            "passwords that many people use are refused.",
+            least=passwords.SHORTEST,
+        )
 
 
 @bp.get("/sign-in")
 @access.public
 def sign_in() -> ResponseReturnValue:
-    if access.visitor():
+    if current_user.is_authenticated:
         return redirect(access.safe_next())
-    return _form()
+    return _sign_in_form(SignInForm(data={"next": request.args.get("next", "")}))
 
 
 @bp.post("/sign-in")
 @access.public
 def enter() -> ResponseReturnValue:
     """Judge name and password; unknown names and wrong passwords answer alike."""
-    email, password = request.form.get("email", ""), request.form.get("password", "")
+    form = SignInForm()
     try:
-        user = user_sessions.sign_in(session, email, password, request.remote_addr or "")
+        user = user_sessions.sign_in(
+            session, form.email.data or "", form.password.data or "", request.remote_addr or ""
+        )
     except BadCredentials:
-        return _form(_("The e-mail address or the password is wrong."), 422)
+        return _sign_in_form(form, _("The e-mail address or the password is wrong."), 422)
     except LockedOut as error:
-        return _locked_out(error.retry_after)
-    return access.enter(user)
+        return _locked_out(form, error.retry_after)
+    return access.sign_in(user)
 
 
 @bp.post("/sign-out")
 @access.public
 def sign_out() -> ResponseReturnValue:
-    return access.leave()
+    return access.sign_out()
 
 
 @bp.get("/setup/<token>")
@@ -63,37 +122,34 @@ def set_up(token: str) -> ResponseReturnValue:
         users.check_setup_link(session, token)
     except DeadLink:
         return _dead_link()
-    return _setup_form(token, {"timezone": formats.zone_name()}, {})
+    return _setup_form(token, SetUpForm())
 
 
 @bp.post("/setup/<token>")
 @access.public
 def make_owner(token: str) -> ResponseReturnValue:
     """Make the first owner, who is then signed in."""
-    values = {name: request.form.get(name, "").strip() for name in ("name", "email", "timezone")}
-    wanted = NewPerson(values["email"], "owner", request.form.get("password", ""), values["name"])
-    faults = _faults_of_name(wanted.name)
-    if values["timezone"] and values["timezone"] not in available_timezones():
-        faults["timezone"] = _("Enter the name of a time zone, such as Africa/Nouakchott.")
+    form = SetUpForm()
+    form.validate()
     try:
-        user = users.set_up(session, token, wanted)
+        owner = NewPerson(form.email.data, Role.OWNER, form.password.data or "", form.name.data or "")
+        user = users.set_up(session, token, owner)
     except DeadLink:
         session.rollback()
         return _dead_link()
     except InvalidPerson:
-        faults["email"] = _("Enter an e-mail address, such as name@example.org.")
+        form.blame("email", _("Enter an e-mail address, such as name@example.org."))
     except WeakPassword as error:
-        faults["password"] = _password_fault(error.code)
-    if faults:
+        form.blame("password", _password_fault(error.code))
+    if form.faults:
         session.rollback()  # the link lives on
-        return _setup_form(token, values, faults, 422)
-    _keep_zone(values["timezone"], user.email)
-    return access.enter(user, url_for("pages.keys.index"))
+        return _setup_form(token, form, 422)
+    _keep_zone(form.timezone.data, user.email)
+    return access.sign_in(user, url_for("pages.keys.index"))
 
 
-def _setup_form(token: str, values: dict[str, str], errors: dict[str, str], status: int = 200) -> ResponseReturnValue:
-    context = {"token": token, "values": values, "errors": errors, "shortest": passwords.SHORTEST}
-    return render_template("sign_in/setup.html", **context), status
+def _setup_form(token: str, form: SetUpForm, status: int = 200) -> ResponseReturnValue:
+    return render_template("sign_in/setup.html", token=token, form=form), status
 
 
 def _keep_zone(zone: str, by: str) -> None:
@@ -102,33 +158,22 @@ def _keep_zone(zone: str, by: str) -> None:
         site_settings.save(session, replace(site_settings.read(session), timezone=zone), by)
 
 
-def _form(fault: str = "", status: int = 200) -> ResponseReturnValue:
-    email = request.form.get("email", "")[:254]
-    return render_template(
-        "sign_in/sign_in.html", fault=fault, email=email, next=request.values.get("next", "")
-    ), status
+def _sign_in_form(form: SignInForm, fault: str = "", status: int = 200) -> ResponseReturnValue:
+    return render_template("sign_in/sign_in.html", form=form, fault=fault), status
 
 
-def _locked_out(seconds: int) -> ResponseReturnValue:
+def _locked_out(form: SignInForm, seconds: int) -> ResponseReturnValue:
     minutes = ceil(seconds / 60)
     fault = ngettext(
         "Too many tries. Try again in %(num)d minute.", "Too many tries. Try again in %(num)d minutes.", minutes
     )
-    response = make_response(_form(fault, 429))
+    response = make_response(_sign_in_form(form, fault, 429))
     response.headers["Retry-After"] = str(seconds)
     return response
 
 
 def _dead_link() -> ResponseReturnValue:
     return render_template("sign_in/dead_link.html", someone=users.any_exist(session)), 410
-
-
-def _faults_of_name(name: str) -> dict[str, str]:
-    if not name:
-        return {"name": _("Enter your name.")}
-    if len(name) > LONGEST_NAME or UNPRINTABLE.search(name):
-        return {"name": _("Use at most %(most)d characters, on one line.", most=LONGEST_NAME)}
-    return {}
 
 
 def _password_fault(code: str) -> str:

@@ -2,89 +2,118 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from typing import Any
 from zoneinfo import available_timezones
 
-from flask import Blueprint, flash, redirect, render_template, request, url_for
+from flask import Blueprint, flash, url_for
 from flask.typing import ResponseReturnValue
 from flask_babel import gettext as _
+from flask_babel import lazy_gettext as _l
+from flask_login import current_user
 
 from dashboard.extensions import services, session
 from dashboard.gateway import site_settings
 from dashboard.gateway.maintenance import retention
-from dashboard.gateway.otp import templates
 from dashboard.gateway.site_settings import LEAST_DAYS, MOST_DAYS, Preferences
-from dashboard.pages.ui import fields, formats
+from dashboard.pages.ui import fields, formats, forms, labels
+from dashboard.pages.ui.fields import Fault
+from dashboard.pages.ui.forms import ChoiceField, Form, TextField
 from dashboard.pages.web import access, htmx
+from dashboard.vocabulary import Role
 
 LONGEST_NAME = 60
-KINDS = ("texts", "numbers", "sandbox", "refusals", "callers")
 
 bp = Blueprint("settings", __name__)
 
 
-@bp.get("/")
-def index() -> ResponseReturnValue:
-    return render_template("settings/index.html", **_context(vars(site_settings.read(session)), {}))
+def _organisation(text: str) -> str:
+    return fields.words(text, LONGEST_NAME)
 
 
-@bp.post("/")
-@access.needs("owner")
-def save() -> ResponseReturnValue:
-    """Keep the settings, or say what is wrong with them."""
-    errors: dict[str, str] = {}
-    wanted = _read(errors)
-    if errors:
-        template = "settings/_form.html" if htmx.wants_fragment() else "settings/index.html"
-        return render_template(template, **_context(request.form, errors)), 422
-    site_settings.save(session, wanted, access.me())
-    session.commit()
-    flash(_("Settings saved"))
-    where = url_for(".index")
-    return ("", 200, {"HX-Redirect": where}) if htmx.wants_fragment() else redirect(where, 303)
-
-
-def _context(values: Any, errors: dict[str, str]) -> dict[str, Any]:
-    return {
-        "values": values,
-        "errors": errors,
-        "least": LEAST_DAYS,
-        "usual": Preferences(),
-        "machine_zone": services().settings.timezone,
-        "done": retention.done(session),
-        "kinds": KINDS,
-    }
-
-
-def _read(errors: dict[str, str]) -> Preferences:
-    days = {name: _days(name, least, errors) for name, least in LEAST_DAYS.items()}
-    language = request.form.get("otp_language", "")
-    if language not in templates.LANGUAGES:
-        errors["otp_language"] = _("Choose a language.")
-    return Preferences(_organisation(errors), _zone(errors), language, **days)
-
-
-def _organisation(errors: dict[str, str]) -> str:
-    name = " ".join(request.form.get("organisation", "").split())
-    if len(name) > LONGEST_NAME or fields.UNPRINTABLE.search(name):
-        errors["organisation"] = _("Use at most %(most)d characters, on one line.", most=LONGEST_NAME)
-    return name
-
-
-def _zone(errors: dict[str, str]) -> str:
-    zone = request.form.get("timezone", "").strip()
+def time_zone(text: str) -> str:
+    """The name of a time zone, or nothing; raise Fault."""
+    zone = text.strip()
     if zone and zone not in available_timezones():
-        errors["timezone"] = _("Enter the name of a time zone, such as Africa/Nouakchott.")
+        raise Fault(_("Enter the name of a time zone, such as Africa/Nouakchott."))
     return zone
 
 
-def _days(name: str, least: int, errors: dict[str, str]) -> int:
-    given = request.form.get(name, "").strip()
-    if given.isascii() and given.isdigit() and len(given) < 6 and least <= int(given) <= MOST_DAYS:
-        return int(given)
-    errors[name] = _(
-        "Enter a whole number of days from %(least)s to %(most)s.",
-        least=formats.number(least),
-        most=formats.number(MOST_DAYS),
+def _days(least: int) -> Callable[[str], int]:
+    def parse(text: str) -> int:
+        plain = text.strip()
+        if plain.isascii() and plain.isdigit() and len(plain) < 6 and least <= int(plain) <= MOST_DAYS:
+            return int(plain)
+        bounds = {"least": formats.number(least), "most": formats.number(MOST_DAYS)}
+        raise Fault(_("Enter a whole number of days from %(least)s to %(most)s.", **bounds))
+
+    return parse
+
+
+def _days_field(name: str, label: Any, description: Any = "") -> Any:
+    attributes = {**forms.NUMBER, "maxlength": 5}
+    return TextField(label, _days(LEAST_DAYS[name]), description=description, render_kw=attributes)
+
+
+class SettingsForm(Form):
+    """The settings, by the names of Preferences."""
+
+    organisation = TextField(
+        _l("Organisation"),
+        _organisation,
+        optional=True,
+        description=_l("Shown at the top of the dashboard, and offered as the brand in texts."),
+        render_kw=forms.length(LONGEST_NAME, autocomplete="organization"),
     )
-    return least
+    timezone = TextField(
+        _l("Time zone"),
+        time_zone,
+        optional=True,
+        render_kw=forms.length(LONGEST_NAME, dir="ltr", spellcheck="false"),
+    )
+    otp_language = ChoiceField(
+        _l("Language of codes"),
+        _l("Choose a language."),
+        choices=forms.languages(),
+        description=_l("For apps that ask for a code without naming a language."),
+    )
+    texts_days = _days_field(
+        "texts_days",
+        _l("Texts of messages, in days"),
+        _l("Then the text is deleted; the row stays in the log. Codes are never kept."),
+    )
+    numbers_days = _days_field(
+        "numbers_days",
+        _l("Phone numbers, in days"),
+        _l("Then a number is cut to its first two digits, for good; statistics stay right."),
+    )
+    sandbox_days = _days_field("sandbox_days", _l("Texts on the sandbox phone, in days"))
+
+    def __init__(self) -> None:
+        super().__init__(obj=site_settings.read(session))
+        machine_zone = services().settings.timezone
+        self.timezone.description = _("Empty: %(zone)s, as the machine says.", zone=machine_zone)
+        self.timezone.render_kw["placeholder"] = machine_zone
+
+
+@bp.get("/")
+def index() -> ResponseReturnValue:
+    return _page(SettingsForm())
+
+
+@bp.post("/")
+@access.needs(Role.OWNER)
+def save() -> ResponseReturnValue:
+    """Keep the settings, or say what is wrong with them."""
+    form = SettingsForm()
+    if not form.validate():
+        return _page(form, 422)
+    site_settings.save(session, Preferences(**form.data), current_user.email)
+    session.commit()
+    flash(_("Settings saved"))
+    return htmx.redirect(url_for(".index"))
+
+
+def _page(form: SettingsForm, status: int = 200) -> ResponseReturnValue:
+    context = {"form": form, "done": retention.done(session), "kinds": list(labels.TIDIED)}
+    return htmx.page("settings/index.html", "settings/_form.html", status, **context)

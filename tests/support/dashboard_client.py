@@ -9,6 +9,7 @@ from pathlib import Path
 from typing import Any
 
 from flask import Flask
+from flask.sessions import SecureCookieSessionInterface
 from flask.testing import FlaskClient
 from sqlalchemy import update
 from sqlalchemy.orm import Session
@@ -81,7 +82,14 @@ class Browser:
             session.add(user)
             session.flush()
             token = user_sessions.start_session(session, user, "127.0.0.1", "test")
-        self.client.set_cookie("chinqit_session", token)
+        self.client.set_cookie("chinqit_session", session_cookie(self.client.application, token))
+
+
+def session_cookie(app: Flask, token: str) -> str:
+    """The cookie of someone whom Flask-Login knows by the token of a session; only the secret key of `app` matters."""
+    serializer = SecureCookieSessionInterface().get_signing_serializer(app)
+    assert serializer
+    return str(serializer.dumps({"_user_id": token, "_fresh": True}))
 
 
 @dataclass

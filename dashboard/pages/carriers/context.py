@@ -7,6 +7,7 @@ from typing import Any
 
 from cryptography.fernet import Fernet
 from flask_babel import gettext as _
+from flask_login import current_user
 
 from dashboard.db import utcnow
 from dashboard.extensions import services, session
@@ -25,14 +26,16 @@ from dashboard.models.carriers import Carrier
 from dashboard.models.messages import Message
 from dashboard.pages.carriers import forms
 from dashboard.pages.carriers import labels as carrier_words
+from dashboard.pages.carriers.forms import TestForm
 from dashboard.pages.ui import charts, failure_reasons, formats
 from dashboard.pages.ui import labels as words
 from dashboard.pages.ui.charts import Chart, Series
-from dashboard.pages.web import access, htmx
+from dashboard.pages.web import htmx
 from dashboard.providers import registry
 from dashboard.providers.kind import Kind
 from dashboard.providers.settings import InvalidSettings
 from dashboard.sms import numbers
+from dashboard.vocabulary import Role
 
 MOST_STRAYS = 10
 MINUTE = timedelta(minutes=1)
@@ -85,7 +88,7 @@ def detail(carrier: Carrier) -> dict[str, Any]:
     one = next(found for found in carrier_status.all_of(session, box()) if found.carrier.id == carrier.id)
     hours = metrics.by_hour(session, now, carrier.name).get(carrier.name, [])
     strays, routes = receipts.unmatched(session, carrier.name, MOST_STRAYS), _routes().get(carrier.id, [])
-    known = stored(carrier) if access.may("operator") else None
+    known = stored(carrier) if current_user.may(Role.OPERATOR) else None
     return {
         "standing": one,
         "carrier": carrier,
@@ -124,8 +127,8 @@ def subject(covered: Subject, key: ApiKey | None) -> str:
 
 def _shared() -> dict[str, Any]:
     return {
-        "is_owner": access.may("owner"),
-        "is_operator": access.may("operator"),
+        "is_owner": current_user.may(Role.OWNER),
+        "is_operator": current_user.may(Role.OPERATOR),
         "why": carrier_words.why,
         "length": lambda since: formats.span(utcnow() - since),
         "advice": carrier_words.advice,
@@ -136,9 +139,9 @@ def _shared() -> dict[str, Any]:
     }
 
 
-def trial_form(typed: str = "", errors: dict[str, str] | None = None, message: Message | None = None) -> Any:
-    """The form of a trial, and the trial that was sent with it."""
-    return {"typed": typed, "errors": errors or {}, "trial": _told(message) if message else None}
+def trial(form: TestForm, message: Message | None = None) -> dict[str, Any]:
+    """The form of a test, and the message that was sent with it."""
+    return {"form": form, "trial": _told(message) if message else None}
 
 
 def _told(message: Message) -> dict[str, Any]:

@@ -9,14 +9,22 @@ from itertools import groupby
 from typing import Any
 
 from flask_babel import gettext as _
+from flask_babel import lazy_gettext as _l
 from werkzeug.datastructures import MultiDict
 
 from dashboard.pages.carriers import labels
+from dashboard.pages.ui.forms import Form, phone_field
 from dashboard.providers import registry
 from dashboard.providers.settings import InvalidSettings, Scalar, SettingField
 
 PREFIX = "v-"  # keeps the names of settings apart from the form's own
 WHOLE = "form"  # what is wrong with no field alone
+
+
+class TestForm(Form):
+    """To which phone a carrier is tried."""
+
+    phone = phone_field(_l("Number"))
 
 
 @dataclass(frozen=True)

@@ -8,6 +8,7 @@ from uuid import UUID
 from flask import Blueprint, abort, flash, redirect, render_template, request, url_for
 from flask.typing import ResponseReturnValue
 from flask_babel import gettext as _
+from flask_login import current_user
 
 from dashboard.extensions import services, session
 from dashboard.gateway.api_keys import keys
@@ -20,12 +21,14 @@ from dashboard.models.carriers import Carrier
 from dashboard.models.messages import Message
 from dashboard.pages.carriers import context as carrier_view
 from dashboard.pages.carriers import forms as carrier_form
-from dashboard.pages.ui import fields, formats
-from dashboard.pages.ui.fields import Fault
+from dashboard.pages.carriers.forms import TestForm
+from dashboard.pages.ui import formats
+from dashboard.pages.ui.forms import ConfirmForm
 from dashboard.pages.web import access, htmx
 from dashboard.providers import registry
 from dashboard.providers.kind import Kind
 from dashboard.providers.settings import InvalidSettings
+from dashboard.vocabulary import Role
 
 bp = Blueprint("carriers", __name__)
 
@@ -36,7 +39,7 @@ def index() -> ResponseReturnValue:
     context = carrier_view.listing()
     if not htmx.wants_fragment():
         return render_template("carriers/index.html", **context)
-    return _unless_seen("carriers/_list.html", context)
+    return htmx.live("carriers/_list.html", **context)
 
 
 @bp.get("/<int:carrier_id>")
@@ -44,12 +47,12 @@ def show(carrier_id: int) -> ResponseReturnValue:
     """One of them; how it stands alone when HTMX asks, and nothing when nothing changed."""
     context = carrier_view.detail(_find(carrier_id))
     if not htmx.wants_fragment():
-        return render_template("carriers/show.html", **context, **carrier_view.trial_form())
-    return _unless_seen("carriers/_standing.html", context)
+        return render_template("carriers/show.html", **context, **carrier_view.trial(TestForm()))
+    return htmx.live("carriers/_standing.html", **context)
 
 
 @bp.get("/new")
-@access.needs("owner")
+@access.needs(Role.OWNER)
 def new() -> ResponseReturnValue:
     """The kinds, or the form of one."""
     kind = request.args.get("kind", "")
@@ -60,7 +63,7 @@ def new() -> ResponseReturnValue:
 
 
 @bp.post("/new")
-@access.needs("owner")
+@access.needs(Role.OWNER)
 def create() -> ResponseReturnValue:
     """Set one up, and show it, where it can be tried."""
     kind, name = request.form.get("kind", ""), request.form.get("name", "").strip()
@@ -68,7 +71,7 @@ def create() -> ResponseReturnValue:
         abort(404)
     typed = carrier_form.given(kind, request.form)
     try:
-        carrier = carriers.add(session, carrier_view.box(), NewCarrier(kind, name, typed), access.me())
+        carrier = carriers.add(session, carrier_view.box(), NewCarrier(kind, name, typed), current_user.email)
     except InvalidSettings as error:
         drawn, faults = carrier_form.fields(kind, _unkept(kind, typed)), carrier_form.errors(kind, error)
         return render_template("carriers/form.html", **_form(registry.KINDS[kind], drawn, faults, name=name)), 422
@@ -78,7 +81,7 @@ def create() -> ResponseReturnValue:
 
 
 @bp.get("/<int:carrier_id>/edit")
-@access.needs("owner")
+@access.needs(Role.OWNER)
 def edit(carrier_id: int) -> ResponseReturnValue:
     carrier = _find(carrier_id)
     drawn = carrier_form.fields(carrier.kind, carrier_view.stored(carrier) or carrier_form.defaults(carrier.kind))
@@ -86,7 +89,7 @@ def edit(carrier_id: int) -> ResponseReturnValue:
 
 
 @bp.post("/<int:carrier_id>/edit")
-@access.needs("owner")
+@access.needs(Role.OWNER)
 def change(carrier_id: int) -> ResponseReturnValue:
     """Change settings; a secret that was left empty stays."""
     carrier = _find(carrier_id)
@@ -107,93 +110,89 @@ def change(carrier_id: int) -> ResponseReturnValue:
 
 
 @bp.get("/<int:carrier_id>/disable")
-@access.needs("owner")
+@access.needs(Role.OWNER)
 def ask_disable(carrier_id: int) -> ResponseReturnValue:
     carrier = _find(carrier_id)
-    return _solo("carriers/_disable.html", carrier=carrier, alone=carrier_view.alone(carrier))
+    return _dialog("carriers/_disable.html", carrier=carrier, alone=carrier_view.alone(carrier))
 
 
 @bp.post("/<int:carrier_id>/disable")
-@access.needs("owner")
+@access.needs(Role.OWNER)
 def disable(carrier_id: int) -> ResponseReturnValue:
     return _switch(_find(carrier_id), on=False)
 
 
 @bp.post("/<int:carrier_id>/enable")
-@access.needs("owner")
+@access.needs(Role.OWNER)
 def enable(carrier_id: int) -> ResponseReturnValue:
     return _switch(_find(carrier_id), on=True)
 
 
 @bp.get("/<int:carrier_id>/remove")
-@access.needs("owner")
+@access.needs(Role.OWNER)
 def ask_remove(carrier_id: int) -> ResponseReturnValue:
-    return _removal(_find(carrier_id), {}, "")
+    carrier = _find(carrier_id)
+    return _removal(carrier, _confirm_form(carrier))
 
 
 @bp.post("/<int:carrier_id>/remove")
-@access.needs("owner")
+@access.needs(Role.OWNER)
 def remove(carrier_id: int) -> ResponseReturnValue:
     """Forget it; one that is in a route or in use asks for its name. Leads to the list: its page is no more."""
-    carrier, typed = _find(carrier_id), request.form.get("name", "").strip()
-    if _is_in_use(carrier) and typed != carrier.name:
-        errors = {"name": _("This is not the carrier’s name. Type it as it is written above.")}
-        return _removal(carrier, errors, typed, 422)
+    carrier = _find(carrier_id)
+    form = _confirm_form(carrier)
+    if form is not None and not form.validate():
+        return _removal(carrier, form, 422)
     name = carrier.name
     carriers.remove(session, carrier)
     session.commit()
     flash(_("Carrier %(name)s removed", name=name))
-    if htmx.wants_fragment():
-        return "", 204, {"HX-Redirect": url_for(".index")}
-    return redirect(url_for(".index"), 303)
+    return htmx.redirect(url_for(".index"))
 
 
 @bp.post("/<int:carrier_id>/test")
-@access.needs("operator")
+@access.needs(Role.OPERATOR)
 def test(carrier_id: int) -> ResponseReturnValue:
     """Send a real message through it alone, then show what becomes of that."""
-    carrier, typed = _find(carrier_id), request.form.get("phone", "").strip()[:40]
-    try:
-        reference, channel = _send_trial(carrier, typed)
-    except Fault as fault:
-        return _try_again(carrier, typed, str(fault))
+    carrier, form = _find(carrier_id), TestForm()
+    sent = _send_test(carrier, form) if form.validate() else None
+    if sent is None:
+        context = {**carrier_view.detail(carrier), **carrier_view.trial(form)}
+        return htmx.page("carriers/show.html", "carriers/_trial.html", 422, **context)
+    reference, channel = sent
     session.commit()
     services().wakeup.notify(channel)
     if not htmx.wants_fragment():
         return redirect(url_for(".outcome", carrier_id=carrier.id, reference=reference), 303)
-    return render_template("carriers/_trial.html", **_trial_of(carrier, message=_trial(reference)))
+    return render_template("carriers/_trial.html", **_outcome(carrier, form, reference))
 
 
 @bp.get("/<int:carrier_id>/test/<uuid:reference>")
-@access.needs("operator")
+@access.needs(Role.OPERATOR)
 def outcome(carrier_id: int, reference: UUID) -> ResponseReturnValue:
     """What became of a trial; alone when HTMX asks, and nothing when nothing changed."""
-    carrier, message = _find(carrier_id), _trial(str(reference))
-    context = _trial_of(carrier, message=message)
+    context = _outcome(_find(carrier_id), TestForm(), str(reference))
     if not htmx.wants_fragment():
         return render_template("carriers/show.html", **context)
-    if request.args.get("seen") == context["trial"]["mark"]:
-        return "", 204
-    return render_template("carriers/_outcome.html", **context)
+    context["mark"] = context["trial"]["mark"]
+    return htmx.live("carriers/_outcome.html", **context)
 
 
-def _send_trial(carrier: Carrier, typed: str) -> tuple[str, str]:
+def _send_test(carrier: Carrier, form: TestForm) -> tuple[str, str] | None:
+    """The id of the message and its channel; None: it was not sent, which the form now says."""
     if not carrier.enabled:
-        raise Fault(_("It is switched off. Switch it on first."))
+        form.blame("phone", _("It is switched off. Switch it on first."))
+        return None
     try:
-        return test_message.send(session, services().keyring, carrier, fields.phone_number(typed))
+        return test_message.send(session, services().keyring, carrier, form.phone.data)
     except RateLimited as refusal:
         wait = formats.duration_of(refusal.standing.reset)
-        raise Fault(_("This number was sent enough trial codes. Try again in %(time)s.", time=wait)) from None
+        form.blame("phone", _("This number was sent enough trial codes. Try again in %(time)s.", time=wait))
+        return None
 
 
-def _try_again(carrier: Carrier, typed: str, fault: str) -> ResponseReturnValue:
-    template = "carriers/_trial.html" if htmx.wants_fragment() else "carriers/show.html"
-    return render_template(template, **_trial_of(carrier, typed, {"phone": fault})), 422
-
-
-def _trial_of(carrier: Carrier, typed: str = "", errors: dict[str, str] | None = None, message: Any = None) -> Any:
-    return {**carrier_view.detail(carrier), **carrier_view.trial_form(typed, errors, message)}
+def _outcome(carrier: Carrier, form: TestForm, reference: str) -> dict[str, Any]:
+    return {**carrier_view.detail(carrier), **carrier_view.trial(form, _trial(reference))}
 
 
 def _trial(reference: str) -> Message:
@@ -209,23 +208,23 @@ def _switch(carrier: Carrier, *, on: bool) -> ResponseReturnValue:
     session.commit()
     told = _("Carrier %(name)s is used again") if on else _("Carrier %(name)s gets no more messages")
     flash(told % {"name": carrier.name})
-    where = url_for(".show", carrier_id=carrier.id)
-    return ("", 200, {"HX-Redirect": where}) if htmx.wants_fragment() else redirect(where, 303)
+    return htmx.redirect(url_for(".show", carrier_id=carrier.id))
 
 
-def _removal(carrier: Carrier, errors: dict[str, str], typed: str, status: int = 200) -> ResponseReturnValue:
-    context = {"carrier": carrier, "errors": errors, "typed": typed, "must_type": _is_in_use(carrier)}
-    return _solo("carriers/_remove.html", status, alone=carrier_view.alone(carrier), **context)
+def _removal(carrier: Carrier, form: ConfirmForm | None, status: int = 200) -> ResponseReturnValue:
+    return _dialog("carriers/_remove.html", status, alone=carrier_view.alone(carrier), carrier=carrier, form=form)
+
+
+def _confirm_form(carrier: Carrier) -> ConfirmForm | None:
+    """Asks for the name of a carrier that is in a route or in use."""
+    if not _is_in_use(carrier):
+        return None
+    fault = _("This is not the carrier’s name. Type it as it is written above.")
+    return ConfirmForm(carrier.name, _("Type the carrier’s name to confirm"), fault)
 
 
 def _is_in_use(carrier: Carrier) -> bool:
     return bool(carrier.routes) or metrics.used_lately(session, carrier.name)
-
-
-def _unless_seen(template: str, context: dict[str, Any]) -> ResponseReturnValue:
-    if request.args.get("seen") == context["mark"]:
-        return "", 204
-    return render_template(template, **context)
 
 
 def _form(
@@ -257,8 +256,8 @@ def _secrets(kind: str, stored: dict[str, Any]) -> dict[str, Any]:
     return {name: value for name, value in stored.items() if name in hidden}
 
 
-def _solo(fragment: str, status: int = 200, **context: Any) -> ResponseReturnValue:
-    return htmx.solo(fragment, status, page_title=_("Carriers"), **context)
+def _dialog(fragment: str, status: int = 200, **context: Any) -> ResponseReturnValue:
+    return htmx.dialog(fragment, status, page_title=_("Carriers"), **context)
 
 
 def _find(carrier_id: int) -> Carrier:

@@ -12,6 +12,7 @@ from typing import Any, TypeVar, cast
 from flask import Blueprint, abort, current_app, g, redirect, render_template, request, url_for
 from flask.typing import ResponseReturnValue
 from flask_babel import lazy_gettext as _l
+from flask_login import current_user
 
 from dashboard.cache import TimedCache
 from dashboard.extensions import services, session
@@ -22,7 +23,7 @@ from dashboard.pages.docs.reference import Reference
 from dashboard.pages.docs.search import Section
 from dashboard.pages.ui import failure_reasons
 from dashboard.pages.web import access, htmx, locale
-from dashboard.pages.webhooks import views
+from dashboard.pages.webhooks import labels
 from dashboard.providers.sandbox import ENDINGS
 from dashboard.resources import resource
 
@@ -107,8 +108,7 @@ def find(language: str) -> ResponseReturnValue:
     """What the pages say about something."""
     query = request.args.get("q", "")[: search.LONGEST_QUERY]
     found = search.find(((doc.name, sections(doc.name)) for doc in DOCS), query)
-    template = "docs/_found.html" if htmx.wants_fragment() else "docs/search.html"
-    return render_template(template, query=query, found=found, **_shell(""))
+    return htmx.page("docs/search.html", "docs/_found.html", query=query, found=found, **_shell(""))
 
 
 @bp.url_value_preprocessor
@@ -154,7 +154,7 @@ def _helpers() -> dict[str, Any]:
         "windows": WINDOWS,
         "endings": ENDINGS,
         "reasons": failure_reasons.REASONS,
-        "call_reasons": views.REASONS,
+        "call_reasons": labels.REASONS,
         "key_name": code_samples.KEY,
     }
 
@@ -201,7 +201,7 @@ def _doctor() -> dict[str, Any]:
     Whoever is signed in sees beside it which hashes the API keys really send.
     """
     g.here = request.path  # the page bears nothing of it elsewhere
-    sent = retriever_hash.in_use(session) if access.visitor() else None
+    sent = retriever_hash.in_use(session) if current_user.is_authenticated else None
     return {"sent": sent, "fits": _verdict, **_diagnosis({name: request.args.get(name, "") for name in DOCTOR})}
 
 

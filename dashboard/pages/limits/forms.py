@@ -2,89 +2,146 @@
 
 from __future__ import annotations
 
-from datetime import datetime, timedelta
+from datetime import datetime
+from typing import Any
 
 from flask_babel import gettext as _
-from werkzeug.datastructures import MultiDict
+from flask_babel import lazy_gettext as _l
+from wtforms import BooleanField, RadioField
+from wtforms.validators import ValidationError
 
 from dashboard.db import utcnow
-from dashboard.extensions import session
 from dashboard.gateway.limits import overrides, rate_limit
 from dashboard.gateway.limits.overrides import NewOverride
 from dashboard.models.api_keys import ApiKey
 from dashboard.models.limits import UNLIMITED, LimitOverride
-from dashboard.pages.ui import fields, formats
+from dashboard.pages.ui import fields, formats, forms, labels
 from dashboard.pages.ui.fields import Fault
+from dashboard.pages.ui.forms import BoundField, ChoiceField, DayField, Form, TextField
+from dashboard.vocabulary import Window
 
-LASTING = {"1h": timedelta(hours=1), "24h": timedelta(hours=24), "7d": timedelta(days=7)}
 DAY, EVER, KEEP = "day", "ever", "keep"
 LONGEST_REASON = 200
+PAIR, PHONE, KEY = "pair", "phone", "key"
+SCOPES = {PAIR: _l("Number on a key"), PHONE: _l("Number"), KEY: _l("Key")}
 
 
-class OverrideForm:
-    """`errors` is by field; `wanted` holds when there are none. `row` is the override that is being changed."""
+def _most(text: str) -> int | None:
+    """A quota of a window; nothing keeps the usual one."""
+    plain = text.strip()
+    if not plain:
+        return None
+    if not (plain.isascii() and plain.isdigit() and len(plain) < 8 and int(plain) <= overrides.LARGEST):
+        most = formats.number(overrides.LARGEST)
+        raise Fault(_("Enter a whole number from 0 to %(most)s, or leave it empty.", most=most))
+    return int(plain)
 
-    def __init__(self, form: MultiDict[str, str], row: LimitOverride | None = None) -> None:
-        self.form, self.row = form, row
-        self.errors: dict[str, str] = {}
-        key_id, phone = (row.key_id, row.phone) if row else (self._key(), self._phone())
-        windows = {window: self._window(window) for window in rate_limit.WINDOWS}
-        if not self.errors and all(value is None for value in windows.values()):
-            self.errors["minute"] = _("Set at least one window; the others keep the usual limit.")
-        self.wanted = NewOverride(key_id, phone, **windows, reason=self._reason(), until=self._until())
 
-    def _phone(self) -> str | None:
-        if self.form.get("scope") == "key":
-            return None
-        try:
-            return fields.phone_number(self.form.get("phone", ""))
-        except Fault as fault:
-            self.errors["phone"] = str(fault)
-            return None
+def _reason(text: str) -> str:
+    reason = fields.words(text, LONGEST_REASON)
+    if not reason:
+        raise Fault(_("Say why, for whoever finds this override later."))
+    return reason
 
-    def _key(self) -> str | None:
-        if self.form.get("scope") == "phone":
-            return None
-        key = session.get(ApiKey, self.form.get("key", ""))
-        if key is None or key.revoked_at is not None:
-            self.errors["key"] = _("Choose a key.")
-            return None
-        return key.id
 
-    def _window(self, window: str) -> int | None:
-        if self.form.get(f"no_{window}"):
-            return UNLIMITED
-        plain = self.form.get(window, "").strip()
-        if not plain:
-            return None
-        if not (plain.isascii() and plain.isdigit() and len(plain) < 8 and int(plain) <= overrides.LARGEST):
-            self.errors[window] = _(
-                "Enter a whole number from 0 to %(most)s, or leave it empty.", most=formats.number(overrides.LARGEST)
-            )
-            return None
-        return int(plain)
+class QuotaField(TextField):
+    """How many codes a window lets through; the usual number stands in it as long as it is empty."""
 
-    def _reason(self) -> str:
-        reason = " ".join(self.form.get("reason", "").split())
-        if not reason:
-            self.errors["reason"] = _("Say why, for whoever finds this override later.")
-        elif len(reason) > LONGEST_REASON or fields.UNPRINTABLE.search(reason):
-            self.errors["reason"] = _("Use at most %(most)d characters, on one line.", most=LONGEST_REASON)
-        return reason
+    def __init__(self, label: Any, window: Window, **more: Any) -> None:
+        attributes = {**forms.NUMBER, "maxlength": 6, "placeholder": rate_limit.DEFAULTS[window]}
+        super().__init__(label, _most, render_kw=attributes, **more)
 
-    def _until(self) -> datetime | None:
-        lasting = self.form.get("lasting", "")
-        if lasting == KEEP and self.row is not None:
+
+class OverrideForm(Form):
+    """The form of an override. Whom one that is there is for stays: NewOverrideForm chooses that, too."""
+
+    minute = QuotaField(labels.PER_WINDOW[Window.MINUTE], Window.MINUTE)
+    hour = QuotaField(labels.PER_WINDOW[Window.HOUR], Window.HOUR)
+    day = QuotaField(labels.PER_WINDOW[Window.DAY], Window.DAY)
+    no_minute = BooleanField(_l("No limit"))
+    no_hour = BooleanField(_l("No limit"))
+    no_day = BooleanField(_l("No limit"))
+    reason = TextField(
+        _l("Reason"),
+        _reason,
+        description=_l("Such as a support ticket or who asked for it."),
+        render_kw=forms.length(LONGEST_REASON),
+    )
+    lasting = ChoiceField(_l("Holds for"))
+    until = DayField(_l("Last day"), optional=True)
+
+    def __init__(self, row: LimitOverride | None = None, **values: Any) -> None:
+        stored = _values_of(row) if row else {}
+        super().__init__(data={**stored, **values})
+        self.row = row
+        kept = {KEEP: _("as before")} if row else {}
+        ends = {**kept, **labels.LASTING, DAY: _("until the day"), EVER: _("for good")}
+        self.lasting.choices = forms.choices(ends)
+
+    @property
+    def windows(self) -> list[tuple[BoundField, BoundField]]:
+        """The quota of each window, and its box for "no limit"."""
+        return [(self[window], self[f"no_{window}"]) for window in Window]
+
+    def wanted(self) -> NewOverride:
+        """What was typed; to be asked of a form without faults."""
+        minute, hour, day = (UNLIMITED if no.data else quota.data for quota, no in self.windows)
+        return NewOverride(*self.subject(), minute, hour, day, self.reason.data, self._end())
+
+    def subject(self) -> tuple[str | None, str | None]:
+        """The key's id and the number."""
+        return (self.row.key_id, self.row.phone) if self.row else (None, None)
+
+    def validate(self, extra_validators: Any = None) -> bool:
+        is_valid = bool(super().validate(extra_validators))
+        if not any(quota.errors or quota.data is not None or no.data for quota, no in self.windows):
+            self.blame("minute", _("Set at least one window; the others keep the usual limit."))
+            return False
+        return is_valid
+
+    def asks(self, name: str) -> bool:
+        """For a day only when the override holds until one."""
+        return name != "until" or self.lasting.data == DAY
+
+    def validate_until(self, field: BoundField) -> None:
+        if field.data is None:
+            raise ValidationError(_("Choose the last day."))
+
+    def _end(self) -> datetime | None:
+        if self.lasting.data == KEEP and self.row is not None:
             return self.row.until
-        if lasting == EVER:
-            return None
-        if lasting in LASTING:
-            return utcnow() + LASTING[lasting]
-        try:
-            end = fields.end_of_day(self.form.get("until", ""))
-        except Fault as fault:
-            self.errors["until"] = str(fault)
-            return None
-        if end is None:
-            self.errors["until"] = _("Choose the last day.")
-        return end
+        if self.lasting.data in labels.LASTING_TIMES:
+            return utcnow() + labels.LASTING_TIMES[self.lasting.data]
+        return self.until.data if self.lasting.data == DAY else None
+
+
+class NewOverrideForm(OverrideForm):
+    """Chooses whom the override is for: a number, a key, or a number on a key."""
+
+    scope = RadioField(_l("For"), choices=forms.choices(SCOPES), default=PAIR)
+    phone = forms.phone_field(_l("Number"))
+    key = ChoiceField(_l("API key"), _l("Choose a key."))
+
+    def __init__(self, known: list[ApiKey], **values: Any) -> None:
+        super().__init__(**values)
+        live = [key for key in known if key.revoked_at is None]
+        self.key.choices = forms.choices({key.id: f"{key.name} · {labels.MODES[key.mode]}" for key in live})
+
+    def subject(self) -> tuple[str | None, str | None]:
+        scope = self.scope.data
+        return (None if scope == PHONE else self.key.data), (None if scope == KEY else self.phone.data)
+
+    def asks(self, name: str) -> bool:
+        """Not for what the chosen scope does not name."""
+        return {PHONE: "key", KEY: "phone"}.get(self.scope.data) != name and super().asks(name)
+
+
+def _values_of(row: LimitOverride) -> dict[str, Any]:
+    """An override as its form shows it."""
+    usual = next(iter(labels.LASTING))
+    values: dict[str, Any] = {"reason": row.reason, "lasting": KEEP if overrides.is_in_force(row) else usual}
+    for window in Window:
+        quota = getattr(row, window)
+        values[window] = None if quota == UNLIMITED else quota
+        values[f"no_{window}"] = quota == UNLIMITED
+    return values

@@ -3,12 +3,12 @@
 from __future__ import annotations
 
 from typing import Any
-from urllib.parse import urlsplit
 
 from flask import Blueprint, abort, flash, render_template, request, url_for
 from flask.typing import ResponseReturnValue
 from flask_babel import gettext as _
 from flask_babel import ngettext
+from flask_login import current_user
 from werkzeug.datastructures import MultiDict
 
 from dashboard.db import utcnow
@@ -16,14 +16,16 @@ from dashboard.extensions import session
 from dashboard.gateway.api_keys import keys
 from dashboard.gateway.limits import overrides, rate_limit, rejections, simulation
 from dashboard.gateway.limits.overrides import AlreadySet
-from dashboard.models.limits import UNLIMITED, LimitOverride
-from dashboard.pages.limits.forms import KEEP, OverrideForm
+from dashboard.models.limits import LimitOverride
+from dashboard.pages.limits.forms import KEY, PAIR, PHONE, NewOverrideForm, OverrideForm
 from dashboard.pages.ui import fields
 from dashboard.pages.ui.fields import Fault
 from dashboard.pages.web import access, htmx
+from dashboard.pages.web.htmx import Part
+from dashboard.vocabulary import Role, Window
 
 MOST_REFUSALS = 20
-LIFTED = {"minute": "10", "hour": "30", "day": "60"}  # three times the default, for an hour, on one number and key
+LIFTED = {"minute": 10, "hour": 30, "day": 60}
 LIFTED_FOR = "1h"
 
 bp = Blueprint("limits", __name__)
@@ -40,62 +42,64 @@ def index() -> ResponseReturnValue:
 
 
 @bp.get("/new")
-@access.needs("operator")
+@access.needs(Role.OPERATOR)
 def new() -> ResponseReturnValue:
-    """The form, filled in from a refusal or from the desk; an override that is there already is changed instead."""
-    values = _asked_values()
-    there = overrides.find_for(session, values["key"] or None, _stored_phone(values["phone"]))
+    """The form, filled in from a refusal or from a caller's page; an override that is there is changed instead."""
+    key_id, typed = request.args.get("key", ""), request.args.get("phone", "")
+    lifted = _lifted() if "lift" in request.args else {}
+    there = overrides.find_for(session, key_id or None, _stored_phone(typed))
     if there is not None and overrides.is_in_force(there):
-        return _form(there, MultiDict({**_values_of(there), **(_lifted() if "lift" in request.args else {})}), {})
-    return _form(None, values, {})
+        return _form(OverrideForm(there, **lifted))
+    scope = PAIR if key_id and typed else PHONE if typed or not key_id else KEY
+    values: dict[str, Any] = {"lasting": "7d", **lifted, "scope": scope, "key": key_id, "phone": typed}
+    return _form(NewOverrideForm(keys.listed(session), **values))
 
 
 @bp.post("/new")
-@access.needs("operator")
+@access.needs(Role.OPERATOR)
 def create() -> ResponseReturnValue:
     """Make an override. One that would have kept real people out is shown its week first, and saved when sent again."""
-    form = OverrideForm(request.form)
-    shown = _not_yet(form, None)
+    form = NewOverrideForm(keys.listed(session))
+    shown = _not_yet(form)
     if shown is not None:
         return shown
     try:
-        overrides.add(session, form.wanted, access.me())
+        overrides.add(session, form.wanted(), current_user.email)
     except AlreadySet:
-        form.errors["scope"] = _("There is an override for this already. Change that one, or remove it first.")
-        return _form(None, request.form, form.errors)
+        form.blame("scope", _("There is an override for this already. Change that one, or remove it first."))
+        return _form(form, 422)
     session.commit()
     return _done(_("Override saved"))
 
 
 @bp.get("/<int:override_id>/edit")
-@access.needs("operator")
+@access.needs(Role.OPERATOR)
 def edit(override_id: int) -> ResponseReturnValue:
-    row = _row(override_id)
-    return _form(row, MultiDict(_values_of(row)), {})
+    return _form(OverrideForm(_row(override_id)))
 
 
 @bp.post("/<int:override_id>/edit")
-@access.needs("operator")
+@access.needs(Role.OPERATOR)
 def change(override_id: int) -> ResponseReturnValue:
     """Change windows, reason or end; whom it is for stays."""
     row = _row(override_id)
-    form = OverrideForm(request.form, row)
-    shown = _not_yet(form, row)
+    form = OverrideForm(row)
+    shown = _not_yet(form)
     if shown is not None:
         return shown
-    overrides.alter(session, row, form.wanted, access.me())
+    overrides.alter(session, row, form.wanted(), current_user.email)
     session.commit()
     return _done(_("Override saved"))
 
 
 @bp.get("/<int:override_id>/remove")
-@access.needs("operator")
+@access.needs(Role.OPERATOR)
 def ask_remove(override_id: int) -> ResponseReturnValue:
-    return _solo("limits/_remove.html", row=_row(override_id))
+    return _dialog("limits/_remove.html", row=_row(override_id))
 
 
 @bp.post("/<int:override_id>/remove")
-@access.needs("operator")
+@access.needs(Role.OPERATOR)
 def remove(override_id: int) -> ResponseReturnValue:
     session.delete(_row(override_id))
     session.commit()
@@ -103,13 +107,13 @@ def remove(override_id: int) -> ResponseReturnValue:
 
 
 @bp.get("/reset")
-@access.needs("operator")
+@access.needs(Role.OPERATOR)
 def ask_reset() -> ResponseReturnValue:
-    return _solo("limits/_reset.html", **_subject(request.args))
+    return _dialog("limits/_reset.html", **_subject(request.args))
 
 
 @bp.post("/reset")
-@access.needs("operator")
+@access.needs(Role.OPERATOR)
 def reset() -> ResponseReturnValue:
     """Stop counting what a number was sent so far."""
     subject = _subject(request.form)
@@ -118,45 +122,36 @@ def reset() -> ResponseReturnValue:
     told = ngettext("%(num)s code no longer counts", "%(num)s codes no longer count", count)
     usage = {"typed": {"phone": subject["phone"], "key": subject["key"].id if subject["key"] else ""}}
     back = url_for(".index", phone=subject["phone"], key=usage["typed"]["key"])
-    return htmx.done(told, back, part={"target": "usage", "template": "limits/_usage.html"}, **_usage(usage["typed"]))
+    return htmx.updated(told, back, Part("usage", "limits/_usage.html", _usage(usage["typed"])))
 
 
-def _not_yet(form: OverrideForm, row: LimitOverride | None) -> ResponseReturnValue | None:
+def _not_yet(form: OverrideForm) -> ResponseReturnValue | None:
     """The form once more, unless it is whole and may be saved: with its faults, or with what it would have done."""
-    if form.errors:
-        return _form(row, request.form, form.errors)
+    if not form.validate():
+        return _form(form, 422)
     if "confirmed" in request.form:
         return None
-    replay = simulation.replay(session, form.wanted)
+    replay = simulation.replay(session, form.wanted())
     if "rehearse" in request.form or replay.refused_users:
-        return _form(row, request.form, {}, replay=replay, must_confirm=replay.refused_users > 0)
+        return _form(form, replay=replay, must_confirm=replay.refused_users > 0)
     return None
 
 
-def _form(
-    row: LimitOverride | None, values: MultiDict[str, str], errors: dict[str, str], **more: Any
-) -> ResponseReturnValue:
-    known = [key for key in keys.listed(session) if key.revoked_at is None]
-    status = 422 if errors else 200
-    return _solo(
-        "limits/_form.html", status, row=row, values=values, errors=errors, known=known, today=utcnow().date(), **more
-    )
+def _form(form: OverrideForm, status: int = 200, **more: Any) -> ResponseReturnValue:
+    return _dialog("limits/_form.html", status, row=form.row, form=form, today=utcnow().date(), **more)
 
 
-def _solo(fragment: str, status: int = 200, **context: Any) -> ResponseReturnValue:
-    return htmx.solo(fragment, status, page_title=_("Limits"), **context)
+def _dialog(fragment: str, status: int = 200, **context: Any) -> ResponseReturnValue:
+    return htmx.dialog(fragment, status, page_title=_("Limits"), **context)
 
 
 def _done(message: str) -> ResponseReturnValue:
-    """Back to the page that asked: this one changes its list in place, the desk is drawn anew."""
-    asking = urlsplit(request.headers.get("HX-Current-URL", ""))
-    elsewhere = f"{asking.path}?{asking.query}"
-    if htmx.wants_fragment() and asking.path != url_for(".index") and access.is_local(elsewhere):
+    """Back to the page that asked: this one changes its list in place, another one is drawn anew."""
+    asking = htmx.current_page()
+    if htmx.wants_fragment() and asking.partition("?")[0] != url_for(".index") and access.is_local(asking):
         flash(message)
-        return "", 200, {"HX-Redirect": elsewhere}
-    return htmx.done(
-        message, url_for(".index"), part={"target": "limits", "template": "limits/_list.html"}, **_listing()
-    )
+        return htmx.redirect(asking)
+    return htmx.updated(message, url_for(".index"), Part("limits", "limits/_list.html", _listing()))
 
 
 def _listing() -> dict[str, Any]:
@@ -166,7 +161,7 @@ def _listing() -> dict[str, Any]:
         "rows": sorted(rows, key=lambda item: item["state"] != "active"),
         "defaults": rate_limit.DEFAULTS,
         "refused": rejections.latest(session, MOST_REFUSALS),
-        "may_change": access.may("operator"),
+        "may_change": current_user.may(Role.OPERATOR),
         "now": now,
     }
 
@@ -187,7 +182,7 @@ def _usage(typed: dict[str, str] | None = None) -> dict[str, Any]:
         "known": known,
         "standings": [],
         "fault": "",
-        "may_change": access.may("operator"),
+        "may_change": current_user.may(Role.OPERATOR),
     }
     if not typed["phone"]:
         return {**context, "subject": None}
@@ -214,16 +209,10 @@ def _subject(given: MultiDict[str, str]) -> dict[str, Any]:
     return {"phone": number, "key": key}
 
 
-def _asked_values() -> MultiDict[str, str]:
-    key, number = request.args.get("key", ""), request.args.get("phone", "")
-    scope = "pair" if key and number else "phone" if number or not key else "key"
-    values = {"scope": scope, "key": key, "phone": number, "lasting": "7d"}
-    return MultiDict({**values, **(_lifted() if "lift" in request.args else {})})
-
-
-def _lifted() -> dict[str, str]:
-    no_marks = {f"no_{window}": "" for window in rate_limit.WINDOWS}
-    return {**LIFTED, **no_marks, "lasting": LIFTED_FOR, "reason": _("Support call")}
+def _lifted() -> dict[str, Any]:
+    """About three times the usual limits, for an hour: what one press gives to a number on a key."""
+    unmarked = {f"no_{window}": False for window in Window}
+    return {**LIFTED, **unmarked, "lasting": LIFTED_FOR, "reason": _("Support call")}
 
 
 def _stored_phone(text: str) -> str | None:
@@ -231,15 +220,6 @@ def _stored_phone(text: str) -> str | None:
         return fields.phone_number(text)
     except Fault:
         return None
-
-
-def _values_of(row: LimitOverride) -> dict[str, str]:
-    values = {"reason": row.reason, "lasting": KEEP if overrides.is_in_force(row) else LIFTED_FOR}
-    for window in rate_limit.WINDOWS:
-        value = getattr(row, window)
-        values[window] = "" if value is None or value == UNLIMITED else str(value)
-        values[f"no_{window}"] = "1" if value == UNLIMITED else ""
-    return values
 
 
 def _row(override_id: int) -> LimitOverride:

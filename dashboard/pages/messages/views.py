@@ -9,9 +9,10 @@ from typing import Any
 from urllib.parse import urlencode
 from uuid import UUID
 
-from flask import Blueprint, Response, abort, flash, redirect, render_template, request, url_for
+from flask import Blueprint, Response, abort, flash, render_template, request, url_for
 from flask.typing import ResponseReturnValue
 from flask_babel import gettext as _
+from flask_login import current_user
 
 from dashboard.db import utcnow
 from dashboard.extensions import services, session
@@ -31,6 +32,7 @@ from dashboard.models.messages import Message
 from dashboard.pages.ui import formats, labels
 from dashboard.pages.web import access, htmx
 from dashboard.sms import numbers
+from dashboard.vocabulary import Role
 
 ROW_ID = re.compile(r"[0-9]{1,18}")
 SHOWN = re.compile(r"([0-9]{1,18})\.([a-z]{1,9})")
@@ -96,7 +98,7 @@ def live() -> ResponseReturnValue:
     newest = _row_id("newest")
     fresh = search.count_newer(session, asked.filters, newest or 0) if asked.filters else 0
     if not rows and fresh == (_row_id("fresh") or 0):
-        return "", 204
+        return htmx.unchanged()
     context = {"fresh": fresh, "most": search.MOST_COUNTED, "typed": asked.typed}
     return render_template("messages/_live.html", **_rows(rows), **context)
 
@@ -115,24 +117,24 @@ def export_csv() -> Response:
 
 
 @bp.get("/<uuid:reference>/resend")
-@access.needs("operator")
+@access.needs(Role.OPERATOR)
 def ask_resend(reference: UUID) -> ResponseReturnValue:
     message = _message(reference)
     why_not = resending.obstacle(message)
     if why_not is not None:
         return _refuse_resend(message, why_not)
     times = resending.times(session, message)
-    return htmx.solo("messages/_resend.html", page_title=_("Messages"), message=message, times=times)
+    return htmx.dialog("messages/_resend.html", page_title=_("Messages"), message=message, times=times)
 
 
 @bp.post("/<uuid:reference>/resend")
-@access.needs("operator")
+@access.needs(Role.OPERATOR)
 def resend(reference: UUID) -> ResponseReturnValue:
     """Send a text again as a new message, and show that one."""
     message, given = _message(reference), request.form.get("times", "")
     times = int(given) if ROW_ID.fullmatch(given) else 0
     try:
-        new = resending.resend(session, message, times, access.me())
+        new = resending.resend(session, message, times, current_user.email)
     except NotResendable as refusal:
         return _refuse_resend(message, refusal.code)
     except AlreadyDone:
@@ -142,8 +144,7 @@ def resend(reference: UUID) -> ResponseReturnValue:
     session.commit()
     services().wakeup.notify(message.channel)
     flash(_("Sent again"))
-    where = url_for(".show", reference=new)
-    return ("", 200, {"HX-Redirect": where}) if htmx.wants_fragment() else redirect(where, 303)
+    return htmx.redirect(url_for(".show", reference=new))
 
 
 def _refuse_resend(message: Message, code: str) -> ResponseReturnValue:
@@ -155,10 +156,7 @@ def _refuse_resend(message: Message, code: str) -> ResponseReturnValue:
         "done": _("It was sent again already."),
         "cap": _("Its key has sent what it may send in a day."),
     }
-    if htmx.wants_fragment():
-        return htmx.toast(409, texts[code])
-    flash(texts[code])
-    return redirect(url_for(".show", reference=message.uuid), 303)
+    return htmx.refused(texts[code], url_for(".show", reference=message.uuid))
 
 
 def _message(reference: UUID) -> Message:
@@ -245,7 +243,9 @@ def _detail(message: Message) -> dict[str, Any]:
         "carrier": carriers.named(session, message.carrier),
         "is_trial": message.key_id == keys.OWN_ID,  # of a carrier; its key has no page
         "is_open": message.status in search.OPEN,
-        "may_resend": message.key_id != keys.OWN_ID and resending.obstacle(message) is None and access.may("operator"),
+        "may_resend": message.key_id != keys.OWN_ID
+        and resending.obstacle(message) is None
+        and current_user.may(Role.OPERATOR),
         "original": resending.original(session, message),
         "repeats": resending.repeats(session, message),
         "retry_at": message.due_at if message.error_code and message.due_at and message.due_at > utcnow() else None,

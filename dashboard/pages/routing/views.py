@@ -5,9 +5,10 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import Any
 
-from flask import Blueprint, abort, flash, redirect, render_template, request, url_for
+from flask import Blueprint, abort, flash, render_template, request, url_for
 from flask.typing import ResponseReturnValue
 from flask_babel import gettext as _
+from flask_login import current_user
 from werkzeug.datastructures import MultiDict
 
 from dashboard.extensions import session
@@ -29,8 +30,10 @@ from dashboard.pages.ui import fields
 from dashboard.pages.ui import labels as words
 from dashboard.pages.ui.fields import Fault
 from dashboard.pages.web import access, htmx
+from dashboard.pages.web.htmx import Part
 from dashboard.providers.registry import KINDS
 from dashboard.sms import numbers
+from dashboard.vocabulary import Role
 
 bp = Blueprint("routes", __name__)
 
@@ -65,19 +68,17 @@ def index() -> ResponseReturnValue:
     context = _listing()
     if not htmx.wants_fragment():
         return render_template("routes/index.html", **context, **_tested(), **_fallbacks())
-    if request.args.get("seen") == context["mark"]:
-        return "", 204
-    return render_template("routes/_rules.html", **context)
+    return htmx.live("routes/_rules.html", **context)
 
 
 @bp.get("/new")
-@access.needs("owner")
+@access.needs(Role.OWNER)
 def new() -> ResponseReturnValue:
     return _editor(RuleForm(request.args, _live_keys()), None)
 
 
 @bp.post("/new")
-@access.needs("owner")
+@access.needs(Role.OWNER)
 def create() -> ResponseReturnValue:
     """Make a rule, unless there is one for this already; other buttons than “save” only move carriers about."""
     form = RuleForm(request.form, _live_keys())
@@ -87,7 +88,7 @@ def create() -> ResponseReturnValue:
 
 
 @bp.get("/rule")
-@access.needs("owner")
+@access.needs(Role.OWNER)
 def edit() -> ResponseReturnValue:
     subject, routes = _asked()
     form = RuleForm(_values(subject), keys.listed(session))
@@ -96,7 +97,7 @@ def edit() -> ResponseReturnValue:
 
 
 @bp.post("/rule")
-@access.needs("owner")
+@access.needs(Role.OWNER)
 def change() -> ResponseReturnValue:
     """Change the carriers of a rule, unless somebody else did meanwhile; what it covers stays."""
     subject, routes = _asked()
@@ -110,29 +111,27 @@ def change() -> ResponseReturnValue:
 
 
 @bp.get("/remove")
-@access.needs("owner")
+@access.needs(Role.OWNER)
 def ask_remove() -> ResponseReturnValue:
     subject, routes = _asked()
     heir = _heir(subject)
     name = labels.subject(heir, _key_name(heir)) if heir else ""
     sentence = carrier_view.subject(subject, routes[0].key)
-    title, args = _("Routes"), _values(subject)
-    return htmx.solo("routes/_remove.html", page_title=title, sentence=sentence, heir=name, args=args)
+    context: dict[str, Any] = {"sentence": sentence, "heir": name, "args": _values(subject)}
+    return htmx.dialog("routes/_remove.html", page_title=_("Routes"), **context)
 
 
 @bp.post("/remove")
-@access.needs("owner")
+@access.needs(Role.OWNER)
 def remove() -> ResponseReturnValue:
     subject, _routes = _asked()
     routing.set_rule(session, subject, [])
     session.commit()
-    return htmx.done(
-        _("Rule removed"), url_for(".index"), part={"target": "rules", "template": "routes/_rules.html"}, **_listing()
-    )
+    return htmx.updated(_("Rule removed"), url_for(".index"), Part("rules", "routes/_rules.html", _listing()))
 
 
 @bp.post("/fallback")
-@access.needs("owner")
+@access.needs(Role.OWNER)
 def fall_back() -> ResponseReturnValue:
     """Let a key's codes go by SMS when WhatsApp does not take them, or no longer."""
     key = session.get(ApiKey, request.form.get("key", ""))
@@ -141,8 +140,8 @@ def fall_back() -> ResponseReturnValue:
     key.sms_fallback = request.form.get("on") == "1"
     session.commit()
     told = _("Codes of %(name)s fall back to SMS") if key.sms_fallback else _("Codes of %(name)s stay on WhatsApp")
-    shown = {"part": {"target": "fallback", "template": "routes/_fallback.html"}, **_fallbacks()}
-    return htmx.done(told % {"name": key.name}, url_for(".index"), **shown)
+    part = Part("fallback", "routes/_fallback.html", _fallbacks())
+    return htmx.updated(told % {"name": key.name}, url_for(".index"), part)
 
 
 def _save(form: RuleForm, subject: Subject | None, was: str = "") -> ResponseReturnValue:
@@ -157,12 +156,10 @@ def _save(form: RuleForm, subject: Subject | None, was: str = "") -> ResponseRet
         return _editor(form, subject, was, 422)
     session.commit()
     flash(_("Rule saved. It holds for what waits already, too."))
-    where = url_for(".index")
-    return ("", 200, {"HX-Redirect": where}) if htmx.wants_fragment() else redirect(where, 303)
+    return htmx.redirect(url_for(".index"))
 
 
 def _editor(form: RuleForm, subject: Subject | None, was: str = "", status: int = 200) -> ResponseReturnValue:
-    template = "routes/_editor.html" if htmx.wants_fragment() else "routes/editor.html"
     taken = {row.name for row in form.rows}
     everyone = [(carrier, KINDS[carrier.kind].channels) for carrier in carriers.listed(session)]
     serving = [
@@ -170,7 +167,7 @@ def _editor(form: RuleForm, subject: Subject | None, was: str = "", status: int 
         for carrier, channels in everyone
         if carrier.name not in taken and (subject is None or subject[0] in channels)
     ]
-    context = {
+    context: dict[str, Any] = {
         "form": form,
         "subject": subject,
         "sentence": labels.subject(subject, _key_name(subject)) if subject else "",
@@ -181,7 +178,7 @@ def _editor(form: RuleForm, subject: Subject | None, was: str = "", status: int 
         "operators": numbers.OPERATORS,
         "heaviest": routing.HEAVIEST,
     }
-    return render_template(template, **context), status
+    return htmx.page("routes/editor.html", "routes/_editor.html", status, **context)
 
 
 def _listing() -> dict[str, Any]:
@@ -197,7 +194,7 @@ def _listing() -> dict[str, Any]:
         "rules": rules,
         "has_carriers": bool(standings),
         "uncovered": [words.CHANNELS[channel] for channel in outbox.LANES if channel in served - covered],
-        "is_owner": access.may("owner"),
+        "is_owner": current_user.may(Role.OWNER),
         "STATES": labels.STATES,
         "mark": htmx.mark([[rule.sentence, [vars(leg) for leg in rule.legs]] for rule in rules]),
     }
@@ -249,7 +246,7 @@ def _tested() -> dict[str, Any]:
 
 
 def _fallbacks() -> dict[str, Any]:
-    return {"senders": [key for key in _live_keys() if "otp" in key.scopes], "may_switch": access.may("owner")}
+    return {"senders": [key for key in _live_keys() if "otp" in key.scopes], "may_switch": current_user.may(Role.OWNER)}
 
 
 def _live_keys() -> list[ApiKey]:

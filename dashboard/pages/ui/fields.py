@@ -1,24 +1,18 @@
-"""Read forms: what was typed, what it means, and what is wrong with it in the reader's words."""
+"""Read what was typed into a field: its meaning, or a Fault that says in the reader's words what is wrong with it."""
 
 from __future__ import annotations
 
 import ipaddress
 import re
-import uuid
-from collections.abc import Callable
 from datetime import UTC, date, datetime, time, timedelta
-from typing import TypeVar
 from zoneinfo import ZoneInfo
 
 from flask_babel import gettext as _
-from werkzeug.datastructures import MultiDict
 
 from dashboard.db import utcnow
-from dashboard.gateway.api_keys.keys import SCOPES, NewKey
 from dashboard.gateway.message_log import search
 from dashboard.gateway.message_log.search import NotSearchable
 from dashboard.gateway.otp.template_rules import LONGEST_BRAND
-from dashboard.models.api_keys import ApiKey
 from dashboard.pages.ui import formats
 
 LONGEST_NAME = 80
@@ -27,54 +21,9 @@ HIGHEST_CAP = 1_000_000
 LONGEST_LIFE = timedelta(days=3660)
 UNPRINTABLE = re.compile(r"[\x00-\x1f\x7f\u2028\u2029\ud800-\udfff]")
 
-Value = TypeVar("Value")
-
 
 class Fault(ValueError):
     """A field breaks a rule; the message says which, and how to put it right."""
-
-
-class KeyForm:
-    """The form of a key. `errors` is by field; `wanted` holds when there are none. `row` is the key that is changed."""
-
-    def __init__(self, form: MultiDict[str, str], row: ApiKey | None = None) -> None:
-        self.form, self.row = form, row
-        self.errors: dict[str, str] = {}
-        self.scopes = tuple(scope for scope in SCOPES if scope in form.getlist("scopes"))
-        self.wanted = NewKey(
-            id=row.id if row else self._id(),
-            name=self._read("name", one_line, ""),
-            mode=row.mode if row else "test" if form.get("mode") == "test" else "live",
-            scopes=self.scopes,
-            networks=self._read("networks", networks, ()),
-            message_cap=self._read("message_cap", cap, None),
-            otp_cap=self._read("otp_cap", cap, None),
-            brand=self._read("brand", brand, None),
-            expires_at=self._read("expires", self._end, None),
-            sms_fallback=form.get("sms_fallback") == "1",
-        )
-        if not self.scopes:
-            self.errors["scopes"] = _("Choose at least one thing that the key may do.")
-
-    def _read(self, name: str, parse: Callable[[str], Value], nothing: Value) -> Value:
-        try:
-            return parse(self.form.get(name, ""))
-        except Fault as fault:
-            self.errors[name] = str(fault)
-            return nothing
-
-    def _end(self, text: str) -> datetime | None:
-        """As it was when the day is the same: a key made at the command line ends at any hour."""
-        if self.row is not None and text.strip() == last_day(self.row.expires_at):
-            return self.row.expires_at
-        return end_of_day(text)
-
-    def _id(self) -> str:
-        """Drawn with the form, so that a form that is sent twice makes one key."""
-        try:
-            return str(uuid.UUID(self.form.get("id", "")))
-        except ValueError:
-            return str(uuid.uuid4())
 
 
 def one_line(text: str) -> str:
@@ -85,6 +34,14 @@ def one_line(text: str) -> str:
     if len(name) > LONGEST_NAME or UNPRINTABLE.search(name):
         raise Fault(_("Use at most %(most)d characters, on one line.", most=LONGEST_NAME))
     return name
+
+
+def words(text: str, most: int) -> str:
+    """A line of at most so many characters, or nothing; raise Fault."""
+    line = " ".join(text.split())
+    if len(line) > most or UNPRINTABLE.search(line):
+        raise Fault(_("Use at most %(most)d characters, on one line.", most=most))
+    return line
 
 
 def cap(text: str) -> int | None:

@@ -76,6 +76,7 @@ WINDOWS_FULL = {
     "cap": _l("the key’s own cap of a day"),
 }
 LASTING = {"1h": _l("1 hour"), "24h": _l("24 hours"), "7d": _l("7 days")}
+LASTING_TIMES = {"1h": timedelta(hours=1), "24h": timedelta(hours=24), "7d": timedelta(days=7)}
 GRACES = {"now": _l("End it now"), "1h": _l("1 hour"), "24h": _l("24 hours"), "7d": _l("7 days")}
 
 

@@ -1,4 +1,9 @@
-"""Who is here, what may they do, and what a browser may do with our pages. Everything not allowed is refused."""
+"""Who is signed in, and what may they do. Every page is shut unless it is declared open.
+
+Flask-Login keeps the visitor (`current_user`). What it puts into the signed session cookie is the token of a row of
+user_sessions, not the user's id: an "alternative token" in the words of its documentation. So a sign-in ends on the
+server, by signing out, by age, or when the user is disabled, whatever cookies are left.
+"""
 
 from __future__ import annotations
 
@@ -7,11 +12,11 @@ from dataclasses import dataclass
 from typing import TypeVar, cast
 from urllib.parse import urlsplit
 
-from flask import Request, Response, abort, current_app, make_response, redirect, request, url_for
+from flask import abort, current_app, flash, g, redirect, request, url_for
 from flask import session as browser_session
 from flask.typing import ResponseReturnValue
-from flask_login import current_user
-from flask_wtf.csrf import CSRFError, generate_csrf
+from flask_babel import gettext as _
+from flask_login import AnonymousUserMixin, UserMixin, current_user, login_user, logout_user
 
 from dashboard.db import read_session
 from dashboard.extensions import login, services, session
@@ -19,33 +24,41 @@ from dashboard.gateway.accounts import user_sessions, users
 from dashboard.models.accounts import User
 from dashboard.pages.web import htmx
 
-__all__ = ["CSRFError", "check", "enter", "harden", "leave", "may", "me", "needs", "public", "safe_next", "visitor"]
-
 View = TypeVar("View", bound=Callable[..., ResponseReturnValue])
 READING = ("GET", "HEAD", "OPTIONS")
 ELSEWHERE = ("cross-site", "same-site")  # where a form may come from, and must not: also other names of this site
-POLICY = (
-    "default-src 'none'; script-src 'self'; style-src 'self'; img-src 'self'; font-src 'self'; connect-src 'self'; "
-    "form-action 'self'; base-uri 'none'; object-src 'none'; frame-ancestors 'none'; "
-    "require-trusted-types-for 'script'; trusted-types htmx"
-)
 HOMES = ("/dashboard/", "/docs/")  # where pages lie
-HSTS = "max-age=31536000"
+TOKEN = "_user_id"  # noqa: S105  where Flask-Login keeps what get_id() returned
 
 
 @dataclass(frozen=True)
-class Visitor:
-    """The signed-in administrator, free of any database session."""
+class Visitor(UserMixin):  # type: ignore[misc]
+    """Someone who is signed in, free of any database session."""
 
-    id: int
+    token: str
     name: str
     email: str
     role: str
-    is_authenticated = True
+
+    def get_id(self) -> str:
+        return self.token
 
     def may(self, role: str) -> bool:
         """Whether the visitor has this role or one above it."""
         return users.RANK[self.role] >= users.RANK[role]
+
+
+class Stranger(AnonymousUserMixin):  # type: ignore[misc]
+    """Someone who is not signed in."""
+
+    def may(self, _role: str) -> bool:
+        return False
+
+
+# The address of a phone changes as it moves: a session that is bound to it would end all the time. The token is
+# random, lives for twelve hours at most, and in a cookie that no script reads.
+login.session_protection = None
+login.anonymous_user = Stranger
 
 
 def public(view: View) -> View:
@@ -64,35 +77,17 @@ def needs(role: str) -> Callable[[View], View]:
     return mark
 
 
-def visitor() -> Visitor | None:
-    """Who is signed in."""
-    return cast(Visitor, current_user) if current_user.is_authenticated else None
-
-
-def may(role: str) -> bool:
-    """Whether whoever is signed in has this role or one above it."""
-    person = visitor()
-    return person is not None and person.may(role)
-
-
-def me() -> str:
-    """The e-mail address of whoever is signed in, as rows keep it."""
-    person = visitor()
-    return person.email if person else ""
-
-
 def check(least: str) -> ResponseReturnValue | None:
-    """The guard of every page: None lets the request in."""
+    """The guard of every page, as `login_required` for all of them at once: None lets the request in."""
     if request.method not in READING and request.headers.get("Sec-Fetch-Site") in ELSEWHERE:
         abort(403)
     view = current_app.view_functions[cast(str, request.endpoint)]
     if getattr(view, "public", False):
         return None
-    person = visitor()
-    if person is None:
-        return _to_sign_in()
+    if not current_user.is_authenticated:
+        return cast(ResponseReturnValue, login.unauthorized())
     role = needed_role(view, request.method, least)
-    if role is None or not person.may(role):
+    if role is None or not current_user.may(role):
         abort(403)
     return None
 
@@ -105,25 +100,23 @@ def needed_role(view: object, method: str, least: str) -> str | None:
     return max(declared, least, key=lambda role: users.RANK[role])
 
 
-def enter(user: User, where: str | None = None) -> Response:
+def sign_in(user: User, where: str | None = None) -> ResponseReturnValue:
     """Begin a session with a new token, after the old one has ended; commits. Lead to `where`, else to `next`."""
     _end_session()
     token = user_sessions.start_session(session, user, request.remote_addr or "", request.user_agent.string)
     session.commit()
     browser_session.clear()  # a form token from before belongs to nobody now
-    response = make_response(redirect(where or safe_next(), 303))
-    response.set_cookie(cookie_name(), token, path="/", secure=_secure(), httponly=True, samesite="Lax")
-    return response
+    login_user(_visitor_of(user, token))
+    return redirect(where or safe_next(), 303)
 
 
-def leave() -> Response:
+def sign_out() -> ResponseReturnValue:
     """End the session; commits."""
     _end_session()
     session.commit()
+    logout_user()
     browser_session.clear()
-    response = make_response(redirect(url_for("pages.auth.sign_in"), 303))
-    response.delete_cookie(cookie_name(), path="/", secure=_secure(), httponly=True, samesite="Lax")
-    return response
+    return redirect(url_for("pages.auth.sign_in"), 303)
 
 
 def safe_next() -> str:
@@ -143,61 +136,40 @@ def is_local(url: str) -> bool:
     return not parts.scheme and not parts.netloc
 
 
-def cookie_name() -> str:
-    return "__Host-chinqit_session" if _secure() else "chinqit_session"
-
-
-def harden(response: Response) -> Response:
-    """The headers of every page, errors and redirects included."""
-    headers = response.headers
-    headers["Content-Security-Policy"] = POLICY
-    headers["X-Content-Type-Options"] = "nosniff"
-    headers["Referrer-Policy"] = "same-origin"
-    headers["Cross-Origin-Opener-Policy"] = "same-origin"
-    headers["Cache-Control"] = "no-store"
-    response.vary.update(["HX-Request-Type", "HX-Target", "Cookie", "Accept-Language"])
-    if _secure():
-        headers["Strict-Transport-Security"] = HSTS
-    return response
-
-
-def form_token() -> str:
-    """The token that every form bears."""
-    return cast(str, generate_csrf())
-
-
-@login.request_loader  # type: ignore[untyped-decorator]
-def _load(asked: Request) -> Visitor | None:
-    token = asked.cookies.get(cookie_name(), "")
-    if not token:
+@login.user_loader  # type: ignore[untyped-decorator]
+def _load(token: str) -> Visitor | None:
+    """The visitor of a live session. An error page does not ask a database that has just failed."""
+    if g.get("database_failed"):
         return None
     with read_session(services().sessions) as reader:
-        seen = user_sessions.session_of(reader, token)
-        if seen is None:
+        row = user_sessions.session_of(reader, token)
+        if row is None:
             return None
-        found = Visitor(seen.user.id, seen.user.name, seen.user.email, seen.user.role)
-        stale = user_sessions.needs_touch(seen)
-    if stale and "X-Poll" not in asked.headers:  # a page that refreshes itself keeps nobody signed in
+        visitor = _visitor_of(row.user, token)
+        is_stale = user_sessions.needs_touch(row)
+    if is_stale and "X-Poll" not in request.headers:  # a page that refreshes itself keeps nobody signed in
         with services().sessions.begin() as writer:
             user_sessions.touch(writer, token)
-    return found
+    return visitor
 
 
+@login.unauthorized_handler  # type: ignore[untyped-decorator]
 def _to_sign_in() -> ResponseReturnValue:
+    """Lead to the sign-in form, and from there back to the page; say so when a session has ended."""
+    if browser_session.pop(TOKEN, None) is not None:
+        flash(_("Your session has ended. Sign in again, and you come back to where you were."))
     wanted = request.full_path.removesuffix("?") if request.method in READING else ""
     if not htmx.is_htmx():
         return redirect(url_for("pages.auth.sign_in", next=wanted or None))
-    current = urlsplit(request.headers.get("HX-Current-URL", ""))
-    page = f"{current.path}?{current.query}" if current.query else current.path
-    where = url_for("pages.auth.sign_in", next=page if is_local(page) else None)
-    return "", 401, {"HX-Redirect": where}
+    page = htmx.current_page()
+    return htmx.redirect(url_for("pages.auth.sign_in", next=page if is_local(page) else None), 401)
+
+
+def _visitor_of(user: User, token: str) -> Visitor:
+    return Visitor(token, user.name, user.email, user.role)
 
 
 def _end_session() -> None:
-    token = request.cookies.get(cookie_name(), "")
+    token = browser_session.get(TOKEN)
     if token:
         user_sessions.end_session(session, token)
-
-
-def _secure() -> bool:
-    return services().settings.secure

@@ -4,14 +4,14 @@ from __future__ import annotations
 
 import logging
 
-from flask import Response, make_response, render_template
+from flask import Response, g, make_response, render_template
 from flask_babel import gettext as _
 from flask_babel import lazy_gettext as _l
 from flask_wtf.csrf import CSRFError
 from sqlalchemy.exc import SQLAlchemyError
 from werkzeug.exceptions import HTTPException, InternalServerError
 
-from dashboard.pages.web import access, htmx
+from dashboard.pages.web import htmx
 
 log = logging.getLogger(__name__)
 
@@ -30,6 +30,7 @@ def http_error(error: HTTPException) -> Response:
     """Any refusal under the pages, in their look and language."""
     status = error.code or 500
     title, hint = TEXTS.get(status, (_l("This did not work"), _l("Go back and try again.")))
+    g.database_failed = status >= 500  # it is not asked who this is
     response = _answer(status, str(title), str(hint))
     for name, value in error.get_headers():
         if name in ("Allow", "Retry-After"):
@@ -51,5 +52,4 @@ def dead_form(_error: CSRFError) -> Response:
 def _answer(status: int, title: str, hint: str) -> Response:
     if htmx.wants_fragment():
         return htmx.toast(status, f"{title}. {hint}")
-    known = status < 500 and access.visitor() is not None  # a failing database is not asked who this is
-    return make_response(render_template("error.html", status=status, title=title, hint=hint, known=known), status)
+    return make_response(render_template("error.html", status=status, title=title, hint=hint), status)

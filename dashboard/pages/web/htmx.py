@@ -1,18 +1,34 @@
-"""What HTMX says in a request, and what it wants to hear."""
+"""What HTMX says in a request, and what it is answered.
+
+One address serves a page and its fragments: `page` and `dialog` choose by the request. What a form changed is answered
+by `redirect` (another page) or `updated` (a toast, and parts of the page that is there). A block that refreshes itself
+is answered by `live`: with nothing while it shows what is so.
+"""
 
 from __future__ import annotations
 
 import hashlib
 import json
-from dataclasses import asdict, is_dataclass
+from dataclasses import asdict, dataclass, is_dataclass
 from datetime import timedelta
 from typing import Any
+from urllib.parse import urlsplit
 
-from flask import Response, flash, make_response, redirect, render_template, request
+from flask import Response, flash, make_response, render_template, request
+from flask import redirect as see_other
 from flask.typing import ResponseReturnValue
 from flask_babel import get_locale
 
 MARK_LENGTH = 12
+
+
+@dataclass(frozen=True)
+class Part:
+    """A part of the page that is drawn anew in place: the id of its root, its template, and what that needs."""
+
+    target: str
+    template: str
+    context: dict[str, Any]
 
 
 def wants_fragment() -> bool:
@@ -29,19 +45,64 @@ def target() -> str:
     return request.headers.get("HX-Target", "").rpartition("#")[2]
 
 
+def current_page() -> str:
+    """Path and query of the page that the request comes from; empty without HTMX."""
+    parts = urlsplit(request.headers.get("HX-Current-URL", ""))
+    return f"{parts.path}?{parts.query}" if parts.query else parts.path
+
+
 def title_tag() -> str:
     """A fragment's title heads a dialog, or the page it stands on alone."""
     return "h2" if wants_fragment() else "h1"
 
 
-def done(message: str, url: str, **changed: object) -> ResponseReturnValue:
-    """An act succeeded: close the dialog, show a toast and what changed; without HTMX, go back to the page."""
+def page(template: str, fragment: str, status: int = 200, **context: Any) -> ResponseReturnValue:
+    """The page, or its fragment alone when HTMX asks for it."""
+    return render_template(fragment if wants_fragment() else template, **context), status
+
+
+def dialog(fragment: str, status: int = 200, part: Part | None = None, **context: Any) -> ResponseReturnValue:
+    """A form or dialog: the fragment alone for HTMX, a page around it for everyone else.
+
+    `page_title` names that page. `part` is what changed on the page behind the dialog.
+    """
+    template = fragment if wants_fragment() else "solo.html"
+    behind = {"part": part, **part.context} if part else {}
+    return render_template(template, fragment=fragment, **{**behind, **context}), status
+
+
+def redirect(url: str, status: int = 200) -> ResponseReturnValue:
+    """Lead to another page: HTMX by its header, under this status; everyone else by 303."""
+    return ("", status, {"HX-Redirect": url}) if is_htmx() else see_other(url, 303)
+
+
+def updated(message: str, url: str, part: Part | None = None) -> ResponseReturnValue:
+    """An act succeeded: close the dialog, show a toast and what changed; without HTMX, go back to the page `url`."""
     if not wants_fragment():
         flash(message)
-        return redirect(url, 303)
-    response = make_response(render_template("_changed.html", message=message, **changed))
+        return see_other(url, 303)
+    context = {"part": part, **part.context} if part else {}
+    response = make_response(render_template("_changed.html", message=message, **context))
     response.headers["HX-Trigger"] = "close-dialog"
     return response
+
+
+def refused(message: str, url: str) -> ResponseReturnValue:
+    """An act was refused (409), which is no fault of a field: a toast; without HTMX, said on the page `url`."""
+    if wants_fragment():
+        return toast(409, message)
+    flash(message)
+    return see_other(url, 303)
+
+
+def live(fragment: str, mark: str, **context: Any) -> ResponseReturnValue:
+    """A block that refreshes itself; 204 leaves it as it is while it shows what `mark` stands for."""
+    return unchanged() if request.args.get("seen") == mark else render_template(fragment, mark=mark, **context)
+
+
+def unchanged() -> ResponseReturnValue:
+    """HTMX swaps nothing."""
+    return "", 204
 
 
 def toast(status: int, message: str) -> Response:
@@ -49,12 +110,6 @@ def toast(status: int, message: str) -> Response:
     response = make_response(render_template("_toast.html", kind="bad", message=message), status)
     response.headers["HX-Reswap"] = "none"
     return response
-
-
-def solo(fragment: str, status: int = 200, **context: object) -> ResponseReturnValue:
-    """A form or dialog: the fragment alone for HTMX, a page around it for everyone else."""
-    template = fragment if wants_fragment() else "solo.html"
-    return render_template(template, fragment=fragment, **context), status
 
 
 def mark(shown: Any) -> str:

@@ -6,6 +6,7 @@ from typing import cast
 
 from flask import Blueprint, g, make_response, redirect, request
 from flask.typing import ResponseReturnValue
+from flask_login import current_user
 
 from dashboard.extensions import services
 from dashboard.pages.web import access
@@ -74,5 +75,5 @@ GLOBALS = {
     "direction": direction,
     "theme": theme,
     "here": here,
-    "visitor": access.visitor,
+    "current_user": current_user,
 }

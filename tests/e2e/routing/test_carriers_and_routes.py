@@ -7,6 +7,7 @@ import re
 from collections.abc import Callable, Iterator
 
 import pytest
+from flask import Flask
 from playwright.sync_api import Browser as Chromium
 from playwright.sync_api import Page, expect
 
@@ -22,7 +23,7 @@ from dashboard.models.carriers import CarrierConnection, CarrierMinute
 from dashboard.models.delivery import UnmatchedReceipt
 from tests.support import fake_carrier as carrier_server
 from tests.support.browser import LOOKS, Tab
-from tests.support.dashboard_client import World
+from tests.support.dashboard_client import World, session_cookie
 from tests.support.fake_carrier import Carrier, Wire
 from tests.support.stack import Stack, run_stack
 
@@ -175,7 +176,9 @@ def enter(chromium: Chromium, stack: Stack) -> Page:
     context = chromium.new_context(locale="en-GB")
     context.set_default_timeout(15_000)
     url = f"http://127.0.0.1:{stack.port}"
-    context.add_cookies([{"name": "chinqit_session", "value": token, "url": url}])
+    app = Flask("cookies")
+    app.secret_key = stack.settings.secret_key
+    context.add_cookies([{"name": "chinqit_session", "value": session_cookie(app, token), "url": url}])
     page = context.new_page()
     page.goto(url + CARRIERS)
     return page

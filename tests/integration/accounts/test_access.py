@@ -228,7 +228,7 @@ def test_over_tls_cookies_are_bound_to_host_and_tls(make_app: Callable[..., Flas
     answer = browser.client.get("/dashboard/sign-in", base_url="https://sms.example.mr")
     assert answer.headers["Strict-Transport-Security"] == "max-age=31536000"
     cookie = answer.headers["Set-Cookie"]
-    assert cookie.startswith("__Host-chinqit_form=")
+    assert cookie.startswith("__Host-chinqit_session=")
     assert all(part in cookie for part in ("Secure", "HttpOnly", "SameSite=Lax", "Path=/"))
 
 

@@ -26,7 +26,7 @@ from dashboard.gateway.api_keys import keys
 from dashboard.gateway.otp import retriever_hash
 from dashboard.pages.docs import code_samples, reference, search, views
 from dashboard.pages.ui import failure_reasons
-from dashboard.pages.webhooks import views as webhooks
+from dashboard.pages.webhooks import labels as webhooks
 from dashboard.providers.sandbox import ENDINGS
 from dashboard.resources import ROOT
 from tests.support.app_certificates import DEBUG, SHOP

@@ -77,7 +77,7 @@ def test_a_secret_is_shown_once_and_is_the_one_that_signs(
 def test_a_form_sent_twice_makes_one(owner: Browser, world: World, services: Services) -> None:
     key = world.key()
     form = owner.get("/dashboard/webhooks/new").get_data(as_text=True)
-    found = re.search(r'name="id" value="([0-9a-f-]{36})"', form)
+    found = re.search(r'name="id" type="hidden" value="([0-9a-f-]{36})"', form)
     assert found
     told = {"id": found[1], "url": URL, "key": key.id, "events": ["otp.verified"]}
     assert owner.post("/dashboard/webhooks/new", told).status_code == 200
@@ -162,7 +162,7 @@ def test_a_period_is_offered_and_read_in_the_gateway_s_time_zone(
         [endpoint] = endpoints.listed(session)
         events.write(session.connection(), endpoint.key_id, "otp.verified", {}, [])
     text = owner.get(f"{page}/replay").get_data(as_text=True)
-    offered = dict(re.findall(r'name="(since|until)" type="datetime-local" value="([^"]+)"', text))
+    offered = dict(re.findall(r'name="(since|until)"[^>]* type="datetime-local" value="([^"]+)"', text))
     until = datetime.fromisoformat(offered["until"]).replace(tzinfo=ZoneInfo("Asia/Tokyo"))
     assert abs(until - errand_time()) <= timedelta(minutes=1)
     assert owner.post(f"{page}/replay", {**offered, "only": "all"}).status_code == 303

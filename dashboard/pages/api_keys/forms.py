@@ -1,0 +1,113 @@
+"""The form of a key. A new field of a key is one more field here: the page draws it, and `values` takes it over."""
+
+from __future__ import annotations
+
+from dataclasses import fields as fields_of
+from itertools import groupby
+from typing import Any
+
+from flask_babel import gettext as _
+from flask_babel import lazy_gettext as _l
+from wtforms import RadioField
+from wtforms.validators import ValidationError
+
+from dashboard.extensions import session
+from dashboard.gateway.api_keys import keys
+from dashboard.gateway.api_keys.keys import USUAL_SCOPES, KeyFields, NewKey
+from dashboard.gateway.otp import templates
+from dashboard.gateway.otp.template_rules import LONGEST_BRAND
+from dashboard.models.api_keys import ApiKey
+from dashboard.pages.ui import fields, forms, labels
+from dashboard.pages.ui.forms import (
+    CheckboxesField,
+    DayField,
+    Form,
+    LinesField,
+    NewIdField,
+    SwitchField,
+    TextField,
+)
+from dashboard.pages.web import locale
+from dashboard.vocabulary import Channel, KeyMode
+
+
+class KeyForm(Form):
+    """What an owner decides of a key, by the names of KeyFields."""
+
+    name = TextField(
+        _l("Name"),
+        fields.one_line,
+        description=_l("The app that will use it, such as “Shop, Android”."),
+        render_kw=forms.length(fields.LONGEST_NAME, required=True),
+    )
+    scopes = CheckboxesField(
+        _l("May do"), labels.SCOPES, _l("Choose at least one thing that the key may do."), default=USUAL_SCOPES
+    )
+    brand = TextField(
+        _l("Brand"),
+        fields.brand,
+        optional=True,
+        description=_l("Stands for {brand} in the text of codes that is for all keys."),
+        render_kw=forms.length(LONGEST_BRAND),
+    )
+    expires_at = DayField(
+        _l("Last day"), name="expires", optional=True, description=_l("The key ends at the end of this day.")
+    )
+    networks = LinesField(
+        _l("Allowed networks"),
+        fields.networks,
+        "\n".join,
+        optional=True,
+        description=_l("IP addresses or ranges (CIDR), one a line. Empty: from anywhere."),
+        render_kw=forms.length(2000, rows=2, dir="ltr", spellcheck="false"),
+    )
+    message_cap = TextField(_l("Texts a day"), fields.cap, optional=True, half=True, render_kw=forms.NUMBER)
+    otp_cap = TextField(_l("Codes a day"), fields.cap, optional=True, half=True, render_kw=forms.NUMBER)
+    sms_fallback = SwitchField(
+        _l("Send codes by SMS when WhatsApp does not take them"),
+        labels.CHANNELS[Channel.WHATSAPP],
+        description=_l("The same code; it is verified as a WhatsApp code."),
+    )
+
+    def __init__(self, key: ApiKey | None = None) -> None:
+        super().__init__(obj=key)
+        self.key = key
+
+    @property
+    def folded(self) -> list[tuple[bool, list[forms.BoundField]]]:
+        """The fields that are folded away while they are empty, by rows; true: they stand side by side."""
+        seldom = [field for field in self if field.short_name not in ("id", "mode", "name", "scopes")]
+        return [(half, list(row)) for half, row in groupby(seldom, key=lambda field: bool(field.flags.half))]
+
+    @property
+    def is_open(self) -> bool:
+        """Whether one of those holds something, or has a fault."""
+        return self.key is not None or any(field.errors or field.data for _half, row in self.folded for field in row)
+
+    def values(self) -> dict[str, Any]:
+        """What was typed, by the names of KeyFields; to be asked of a form without faults."""
+        return {one.name: self[one.name].data for one in fields_of(KeyFields)}
+
+    def validate_name(self, field: forms.BoundField) -> None:
+        """A form of a new key that came before has made the key of this name: that is no fault of it."""
+        key_id = self.key.id if self.key else self.id.data
+        is_repeated = self.key is None and session.get(ApiKey, key_id) is not None
+        if not is_repeated and keys.name_taken(session, field.data, key_id):
+            raise ValidationError(_("A key has this name already. Choose another, or revoke that one first."))
+
+    def validate_brand(self, field: forms.BoundField) -> None:
+        broken = templates.broken_by(session, field.data) if field.data else []
+        if broken:
+            names = ", ".join(locale.LANGUAGES[language] for language, _codes in broken)
+            fault = _("With this brand, the text of codes no longer fits: %(languages)s.", languages=names)
+            raise ValidationError(fault)
+
+
+class NewKeyForm(KeyForm):
+    """The form of a key that is to be made: it chooses the mode, too."""
+
+    id = NewIdField()
+    mode = RadioField(_l("Kind"), choices=forms.choices(labels.MODES), default=KeyMode.LIVE)
+
+    def new_key(self) -> NewKey:
+        return NewKey(**self.values(), id=self.id.data, mode=self.mode.data)

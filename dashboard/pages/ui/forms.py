@@ -1,0 +1,206 @@
+"""Forms: WTForms fields that tell their faults in the reader's language and show again what was typed.
+
+A template draws each with `render_field` of macros/forms.html. CSRFProtect has judged the token before a view runs, so
+that forms do not judge it once more.
+"""
+
+from __future__ import annotations
+
+import uuid
+from collections.abc import Callable, Mapping
+from datetime import datetime
+from typing import Any
+
+from flask_wtf import FlaskForm
+from wtforms import BooleanField, HiddenField, SelectField, SelectMultipleField, StringField, TextAreaField
+from wtforms.fields.choices import SelectChoice
+from wtforms.validators import StopValidation, ValidationError
+
+from dashboard.pages.ui import fields
+from dashboard.pages.web import locale
+
+BoundField = Any  # a field of WTForms, which has no types
+Sentence = Any  # a lazy translation, which is no str until somebody reads it
+
+
+def choices(names: Mapping[str, Sentence]) -> list[SelectChoice]:
+    """What a field offers, by the value that is sent."""
+    return [SelectChoice(str(value), name) for value, name in names.items()]
+
+
+def languages() -> list[SelectChoice]:
+    """Each language under its own name."""
+    return [SelectChoice(code, name, {"lang": code}) for code, name in locale.LANGUAGES.items()]
+
+
+class Form(FlaskForm):  # type: ignore[misc]
+    """A form of the dashboard."""
+
+    class Meta(FlaskForm.Meta):  # type: ignore[misc]
+        csrf = False
+
+        def bind_field(self, form: Form, unbound_field: Any, options: dict[str, Any]) -> Any:
+            return super().bind_field(form, unbound_field, {"id": f"f-{options['name']}", **options})
+
+        def render_field(self, field: Any, render_kw: dict[str, Any]) -> Any:
+            """The control, tied to its hint and to what is wrong with it."""
+            notes = [f"{field.id}-e"] if field.errors else []
+            notes += [f"{field.id}-h"] if field.description else []
+            tied: dict[str, Any] = {"aria-describedby": " ".join(notes)} if notes else {}
+            tied |= {"aria-invalid": "true"} if field.errors else {}
+            return super().render_field(field, {**tied, **render_kw})
+
+    @property
+    def faults(self) -> dict[str, str]:
+        """The first fault of each field, by its name."""
+        return {field.name: str(field.errors[0]) for field in self if field.errors}
+
+    def asks(self, _name: str) -> bool:
+        """Whether a field is asked for, as the others stand; one that is not is not judged."""
+        return True
+
+    def blame(self, name: str, sentence: str) -> None:
+        """Add a fault that was seen after the form was judged, as by a service."""
+        self[name].errors = [*self[name].errors, sentence]
+
+
+class TextField(StringField):  # type: ignore[misc]
+    """A line whose data is what `parse` makes of it; `show` writes stored data as somebody would type it."""
+
+    def __init__(
+        self,
+        label: Sentence,
+        parse: Callable[[str], Any] = str.strip,
+        show: Callable[[Any], str] = str,
+        *,
+        optional: bool = False,
+        half: bool = False,
+        **more: Any,
+    ) -> None:
+        super().__init__(label, **more)
+        self.parse, self.show = parse, show
+        self.flags.optional, self.flags.half = optional, half  # half: it shares its row with the next one
+
+    def process_formdata(self, valuelist: list[str]) -> None:
+        """Raise Fault, which WTForms keeps as the field's error."""
+        self.data = self.parse(valuelist[0] if valuelist else "")
+
+    def pre_validate(self, form: Form) -> None:
+        _skip_unasked(self, form)
+        if self.process_errors:  # nothing was understood that further rules could judge
+            raise StopValidation
+
+    def _value(self) -> str:
+        if self.raw_data:
+            return str(self.raw_data[0])
+        return "" if self.data is None else self.show(self.data)
+
+
+class LinesField(TextField, TextAreaField):  # type: ignore[misc]
+    """A field of several lines."""
+
+
+class DayField(TextField):
+    """A date input: a day, until whose end something holds. A time that is stored stays as it is while its day does."""
+
+    def __init__(self, label: Sentence, **more: Any) -> None:
+        super().__init__(label, fields.end_of_day, fields.last_day, render_kw={"type": "date"}, **more)
+
+    def process_formdata(self, valuelist: list[str]) -> None:
+        typed, stored = (valuelist[0] if valuelist else "").strip(), self.object_data
+        self.data = stored if isinstance(stored, datetime) and typed == fields.last_day(stored) else self.parse(typed)
+
+
+class ChoiceField(SelectField):  # type: ignore[misc]
+    """One of several; `fault` says what to do when it is none of them."""
+
+    def __init__(self, label: Sentence, fault: Sentence = None, **more: Any) -> None:
+        super().__init__(label, invalid_choice_message=fault, **more)
+
+    def pre_validate(self, form: Form) -> None:
+        _skip_unasked(self, form)
+        try:
+            super().pre_validate(form)
+        except ValidationError as fault:  # further rules may rely on its being one of them
+            raise StopValidation(str(fault)) from None
+
+
+class CheckboxesField(SelectMultipleField):  # type: ignore[misc]
+    """At least one of several; others than these are not read. The data is a tuple in their order."""
+
+    def __init__(self, label: Sentence, names: Mapping[str, Sentence], fault: Sentence, **more: Any) -> None:
+        super().__init__(label, choices=choices(names), **more)
+        self.fault = fault
+
+    def process_formdata(self, valuelist: list[str]) -> None:
+        self.data = tuple(choice.value for choice in self.choices if choice.value in valuelist)
+
+    def pre_validate(self, _form: Form) -> None:
+        if not self.data:
+            raise ValidationError(str(self.fault))
+
+
+def _skip_unasked(field: BoundField, form: Form) -> None:
+    if not form.asks(field.short_name):
+        field.errors = []
+        raise StopValidation
+
+
+class SwitchField(BooleanField):  # type: ignore[misc]
+    """Yes or no, under a legend."""
+
+    def __init__(self, label: Sentence, legend: Sentence = "", **more: Any) -> None:
+        super().__init__(label, **more)
+        self.legend = legend
+
+
+class ConfirmForm(Form):
+    """Asks to type a name before something is lost; `fault` says that it was another one."""
+
+    name = TextField("", render_kw={"autocomplete": "off", "spellcheck": "false", "dir": "auto"})
+
+    def __init__(self, expected: str, label: str, fault: str) -> None:
+        super().__init__()
+        self.expected, self.fault = expected, fault
+        self.name.label.text = label
+
+    def validate_name(self, field: BoundField) -> None:
+        if field.data != self.expected:
+            raise ValidationError(self.fault)
+
+
+class NewIdField(HiddenField):  # type: ignore[misc]
+    """The id of what a form makes, drawn with the form, so that one that is sent twice makes one thing."""
+
+    def __init__(self, **more: Any) -> None:
+        super().__init__(default=_new_id, **more)
+
+    def process_formdata(self, valuelist: list[str]) -> None:
+        try:
+            self.data = str(uuid.UUID(valuelist[0]))
+        except (ValueError, IndexError):
+            self.data = _new_id()
+
+
+def _new_id() -> str:
+    return str(uuid.uuid4())
+
+
+def length(most: int, **more: Any) -> dict[str, Any]:
+    """Attributes of a field of people's words."""
+    return {"maxlength": most, "dir": "auto", "autocomplete": "off", **more}
+
+
+PHONE = {  # attributes of a field for a number
+    "type": "tel",
+    "dir": "ltr",
+    "inputmode": "tel",
+    "autocomplete": "off",
+    "maxlength": 30,
+    "placeholder": "38 08 93 36",
+}
+NUMBER = {"inputmode": "numeric", "autocomplete": "off", "dir": "ltr"}  # of a field for a whole number
+
+
+def phone_field(label: Sentence, **more: Any) -> Any:
+    return TextField(label, fields.phone_number, render_kw=PHONE, **more)

@@ -1,0 +1,66 @@
+"""Webhooks in the reader's words."""
+
+from __future__ import annotations
+
+from urllib.parse import urlsplit
+
+from flask_babel import gettext as _
+from flask_babel import lazy_gettext as _l
+from flask_login import current_user
+
+from dashboard.models.api_keys import ApiKey
+from dashboard.models.webhooks import WebhookEndpoint
+from dashboard.pages.ui.labels import MODES
+from dashboard.vocabulary import KeyMode, Role
+
+STATES = {"active": _l("Active"), "failing": _l("Failing"), "disabled": _l("Disabled")}
+EVENTS = {
+    "message.sent": _l("Message handed to the carrier"),
+    "message.delivered": _l("Message delivered"),
+    "message.failed": _l("Message failed"),
+    "message.expired": _l("Message expired"),
+    "otp.verified": _l("Code verified"),
+    "otp.exhausted": _l("Three wrong codes"),
+}
+URL_FAULTS = {
+    "url_format": _l("Enter a web address without user name and password, such as https://example.org/hooks."),
+    "url_scheme": _l("The address must begin with https://."),
+    "url_private": _l("This address is private: webhooks go to public addresses, unless a setting allows others."),
+}
+WHY_OFF = {
+    "asked": _l("Disabled by hand."),
+    "gone": _l("It answered “410 Gone”, which asks for no more calls."),
+    "failing": _l("Every call failed for five days."),
+}
+REASONS = {
+    "refused": _l("It did not answer with a status from 200 to 299."),
+    "redirected": _l("It answered with a redirect; those are not followed."),
+    "no_answer": _l("It did not answer within 15 seconds."),
+    "connection_lost": _l("The connection broke before it answered."),
+    "unreachable": _l("It could not be reached."),
+    "name_not_found": _l("Its name has no address."),
+    "address_refused": _l("Its address is private, or not https: the settings do not allow it."),
+    "certificate_refused": _l("Its certificate is not valid."),
+    "secret_unreadable": _l("Its secret cannot be read: DATA_SECRET has changed. Rotate the secret."),
+}
+ONLY = {"undelivered": _l("What has not arrived"), "all": _l("Everything")}
+
+
+def shown_url(webhook: WebhookEndpoint) -> str:
+    """Viewers see where it leads, but not the path: some services put a secret there."""
+    if current_user.may(Role.OPERATOR):
+        return webhook.url
+    parts = urlsplit(webhook.url)
+    return f"{parts.scheme}://{parts.netloc}/…"
+
+
+def reason(code: str | None, status: int | None = None) -> str:
+    """Why a call failed."""
+    if code == "refused" and status is not None:
+        return str(_("It answered with the status %(status)d.", status=status))
+    return str(REASONS.get(code or "") or _("The call failed: “%(code)s”.", code=code or ""))
+
+
+def key_name(key: ApiKey) -> str:
+    """The name of a key, marked when it is one for tests."""
+    return f"{key.name} · {MODES[KeyMode.TEST]}" if key.mode == KeyMode.TEST else key.name
