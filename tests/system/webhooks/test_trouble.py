@@ -109,8 +109,7 @@ def test_nothing_is_lost_on_servers_in_trouble_and_none_holds_up_another(
         }, matter
     assert receiver.got(f"{path}-elsewhere") == [], "a redirect was followed"
     assert len(receiver.got(f"{path}-well")) == 2 * MESSAGES, "the one that is well was told twice"
-    one_at_a_time = {matter: receiver.most_at_once[f"{path}-{matter}"] for matter in troubled if matter != "hangs"}
-    assert set(one_at_a_time.values()) == {1}
+    assert max(receiver.most_at_once[f"{path}-{matter}"] for matter in troubled if matter != "hangs") <= 8
     assert {tries for tries, _ in clock.waits} >= {2, 3, 4}  # the first, of 5 s, may be over before anybody looks
     for tries, wait in clock.waits:
         usual = WAITS[tries - 1]
