@@ -43,7 +43,7 @@ class StartFailed(Exception):
 
 
 @dataclass
-class Part:
+class ChildProcess:
     """One child process, started again whenever it ends."""
 
     name: str
@@ -96,8 +96,8 @@ class Supervisor:
         self.stopped = False
         self.lock: IO[str] | None = None
         environ = settings.environ()
-        self.valkey = [Part("valkey", _valkey_argv(settings), environ)] if settings.embedded_valkey else []
-        self.others = [Part(name, argv, environ) for name, argv in _parts(settings)]
+        self.valkey = [ChildProcess("valkey", _valkey_argv(settings), environ)] if settings.embedded_valkey else []
+        self.others = [ChildProcess(name, argv, environ) for name, argv in _parts(settings)]
 
     def reserve(self) -> None:
         """Hold the home folder for this process and see that the port is free; raise StartFailed."""
