@@ -19,7 +19,7 @@ from dashboard.providers.codes import _l
 from dashboard.providers.kind import Kind
 from dashboard.providers.smpp import command_status, error_codes, event_loop, pdu
 from dashboard.providers.smpp.event_loop import call
-from dashboard.providers.smpp.sender import Pipeline
+from dashboard.providers.smpp.sender import Sender
 from dashboard.providers.smpp.session import BindRefused, Lost, Session
 from dashboard.providers.smpp.settings import SmppSettings
 from dashboard.vocabulary import Channel, ConnectionState
@@ -49,8 +49,8 @@ class Smpp(Provider):
 
     def __init__(self, name: str, settings: SmppSettings, host: Host) -> None:
         self.name, self.settings, self.host = name, settings, host
-        self._pipeline = Pipeline(name, settings, host)
-        self.capacity, self.rate = self._pipeline.capacity, settings.rate
+        self._sender = Sender(name, settings, host)
+        self.capacity, self.rate = self._sender.capacity, settings.rate
         self._state = OPENING
         self._has_slot = False
         self._failures = 0
@@ -113,16 +113,16 @@ class Smpp(Provider):
         event_loop.start(self._tend())
 
     def _accept(self, outgoings: Sequence[Outgoing], on_outcome: OnOutcome) -> None:
-        self._pipeline.add(outgoings, on_outcome)
+        self._sender.add(outgoings, on_outcome)
         self._release()
 
     def _release(self) -> None:
         """Do not sit on texts that cannot leave soon."""
         if self._is_closing or self._state.name is ConnectionState.WAITING:
-            self._pipeline.give_back(TOO_LATE)
+            self._sender.give_back(TOO_LATE)
         elif self._state.name is ConnectionState.BROKEN:
             code = self._state.code or "smpp_broken"
-            self._pipeline.give_back(NotSent(code, configuration=code in SETUP))
+            self._sender.give_back(NotSent(code, configuration=code in SETUP))
 
     @property
     def _is_locked_out(self) -> bool:
@@ -142,8 +142,8 @@ class Smpp(Provider):
 
     async def _tend(self) -> None:
         while not self._is_closing:
-            self._pipeline.tend()
-            self.capacity = self._pipeline.capacity
+            self._sender.tend()
+            self.capacity = self._sender.capacity
             await asyncio.sleep(TEND_EVERY)
 
     async def _keep_bound(self) -> None:
@@ -169,11 +169,11 @@ class Smpp(Provider):
             return await self._failed(error)
         bound_at = time.monotonic()
         self._failed_at = bound_at - REASON_SECONDS
-        self._pipeline.session = session
+        self._sender.session = session
         self._become(READY)
-        self._pipeline.pump()
+        self._sender.pump()
         reason = await self._stay(session)
-        self._pipeline.lost(session)
+        self._sender.lost(session)
         if self._is_closing:
             return 0
         log.warning("carrier %s: bind lost after %d s, %s", self.name, time.monotonic() - bound_at, reason)
@@ -259,9 +259,14 @@ class Smpp(Provider):
             session.drop("smpp_not_bound")
             raise
         self._receiver = receiver
-        session.lost.add_done_callback(lambda lost: receiver.drop(lost.result()))
-        receiver.lost.add_done_callback(lambda lost: session.drop(lost.result()))
+        session.lost.add_done_callback(lambda lost: self._end_other(receiver, lost.result()))
+        receiver.lost.add_done_callback(lambda lost: self._end_other(session, lost.result()))
         return session
+
+    def _end_other(self, session: Session, reason: str) -> None:
+        """One of a pair is over: so is the other; when the carrier is closed, each unbinds by itself."""
+        if not self._is_closing:
+            session.drop(reason)
 
     async def _open_as(self, command: int) -> Session:
         """One bound session; raise Lost or OSError."""
@@ -298,7 +303,7 @@ class Smpp(Provider):
 
     def _new_session(self) -> Session:
         settings = self.settings
-        return Session(self._pipeline, settings.window, settings.response_timeout, settings.enquire_interval)
+        return Session(self._sender, settings.window, settings.response_timeout, settings.enquire_interval)
 
     def _addresses(self, host: str, port: int) -> list[str]:
         """Those of a host that may be opened; raise Lost."""
@@ -314,16 +319,16 @@ class Smpp(Provider):
     async def _close(self) -> None:
         self._release()
         until = time.monotonic() + self.settings.response_timeout
-        session = self._pipeline.session
+        session = self._sender.session
         if session is not None:
-            while not self._pipeline.is_idle and not session.lost.done() and time.monotonic() < until:
+            while not self._sender.is_idle and not session.lost.done() and time.monotonic() < until:
                 await asyncio.sleep(0.02)
-            await self._pipeline.inbox.drain(until - time.monotonic())
-            if self._receiver is not None and not self._receiver.lost.done():
-                await self._receiver.close()  # which ends the transmitter too, unless it unbinds first
+            await self._sender.inbox.drain(until - time.monotonic())
             await session.close()
             await session.lost
-            self._pipeline.lost(session)
+            if self._receiver is not None:
+                await self._receiver.close()
+            self._sender.lost(session)
         if self._work is not None:
             self._work.cancel()
         await self._free_slot()

@@ -59,7 +59,7 @@ class Job:
         return Outcome(self.references[0], parts=tuple(self.references) if len(self.references) > 1 else ())
 
 
-class Lanes:
+class SendQueue:
     """Texts with something to write: one-time codes before all others, each lane in its order."""
 
     def __init__(self) -> None:

@@ -12,12 +12,12 @@ from dashboard.outbound.errors import NotSent, Refused, SendError
 from dashboard.providers.base import TOO_LATE, Host, OnOutcome, Outgoing, Receipt, Result
 from dashboard.providers.smpp import command_status, message_ids, receipts, segmentation, submit_sm
 from dashboard.providers.smpp.pdu import Pdu
-from dashboard.providers.smpp.receipt_inbox import Inbox
+from dashboard.providers.smpp.receipt_inbox import ReceiptInbox
 from dashboard.providers.smpp.receipts import ReceiptRules
-from dashboard.providers.smpp.send_queue import Job, Lanes
+from dashboard.providers.smpp.send_queue import Job, SendQueue
 from dashboard.providers.smpp.session import Session
 from dashboard.providers.smpp.settings import SmppSettings
-from dashboard.providers.smpp.throttle import Pace
+from dashboard.providers.smpp.throttle import Throttle
 from dashboard.vocabulary import Blame, ReceiptState
 
 log = logging.getLogger(__name__)
@@ -28,7 +28,7 @@ AHEAD = 2.0  # seconds of what went out lately that are held
 RATED_AHEAD = 5.0  # seconds of the rate that are held
 
 
-class Pipeline:
+class Sender:
     """Feeds a session as fast as window and pace let it. Everything here runs on the loop's thread."""
 
     def __init__(self, name: str, settings: SmppSettings, host: Host) -> None:
@@ -36,12 +36,12 @@ class Pipeline:
         self.session: Session | None = None
         self.memory = message_ids.RecentIds()
         rules = ReceiptRules(settings.states(), settings.receipt_zone, receipts.phone(settings.sender))
-        self.inbox = Inbox(name, host, self.memory, rules)
+        self.inbox = ReceiptInbox(name, host, self.memory, rules)
         self._steps = settings.steps()
-        self.pace = Pace(name, settings.rate, host, self.pump)
+        self.throttle = Throttle(name, settings.rate, host, self.pump)
         self.capacity = self._capacity(0)
         self._head = submit_sm.begin(settings)
-        self._waiting = Lanes()
+        self._waiting = SendQueue()
         self._begun: set[Job] = set()  # and not told
         self._told, self._counted_at = 0, time.monotonic()
 
@@ -55,18 +55,18 @@ class Pipeline:
     def pump(self) -> None:
         """Write what may be written now."""
         session = self.session
-        if session is None or not self._waiting or self.pace.is_paused:
+        if session is None or not self._waiting or self.throttle.is_paused:
             return
-        room = session.room
-        while room > 0 and self._waiting:
+        free_slots = session.free_slots
+        while free_slots > 0 and self._waiting:
             job = self._waiting.first()
             if not job.bodies and not self._begin(job):
                 self._waiting.remove(job)
                 continue
-            if not self.pace.take(len(self._waiting)):
+            if not self.throttle.take(len(self._waiting)):
                 break
             self._write(session, job)
-            room -= 1
+            free_slots -= 1
         session.flush()
 
     def give_back(self, result: NotSent) -> None:
@@ -97,7 +97,7 @@ class Pipeline:
 
     # From the session, whose tokens are (job, place of the segment)
 
-    def on_room(self) -> None:
+    def on_free_slots(self) -> None:
         self.pump()
 
     def on_answer(self, token: tuple[Job, int], status: int, message_id: str) -> None:
@@ -124,8 +124,8 @@ class Pipeline:
             said = Receipt((reference,), outgoing.phone, ReceiptState.SENT, None, datetime.now(UTC), message_id=whole)
             self.inbox.add(said)
 
-    def on_delivery(self, session: Session, pdu: Pdu) -> None:
-        self.inbox.take(session, pdu)
+    def on_delivery(self, session: Session, packet: Pdu) -> None:
+        self.inbox.take(session, packet)
 
     # Inside
 
@@ -153,7 +153,7 @@ class Pipeline:
         """A segment put off is written again, if its text is under way already: half a text helps nobody."""
         error = command_status.error(status, self._steps)
         if status in command_status.SLOWING:
-            self.pace.slow_down(command_status.SLOWING[status])
+            self.throttle.slow_down(command_status.SLOWING[status])
         if status == command_status.WRONG_BIND_STATE and self.session:
             self.session.drop(error.code)
         if not isinstance(error, NotSent) or error.tries == 1 or not job.may_go_on:

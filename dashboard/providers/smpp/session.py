@@ -8,8 +8,7 @@ from collections.abc import Callable
 from contextlib import suppress
 from typing import Any, Protocol
 
-from dashboard.providers.smpp import command_status
-from dashboard.providers.smpp import pdu as pdus
+from dashboard.providers.smpp import command_status, pdu
 from dashboard.providers.smpp.pdu import Pdu
 
 log = logging.getLogger(__name__)
@@ -45,9 +44,9 @@ class SessionListener(Protocol):
 
     def on_late_answer(self, token: Any, status: int, message_id: str) -> None: ...
 
-    def on_delivery(self, session: Session, pdu: Pdu) -> None: ...
+    def on_delivery(self, session: Session, packet: Pdu) -> None: ...
 
-    def on_room(self) -> None:
+    def on_free_slots(self) -> None:
         """There may be room for more submits."""
         ...
 
@@ -65,7 +64,7 @@ class Session(asyncio.Protocol):
         self.is_open = False  # bound, and neither end has begun to part
         self._late: dict[int, Any] = {}
         self._waiters: dict[int, asyncio.Future[Pdu]] = {}
-        self._reader = pdus.PduReader()
+        self._reader = pdu.PduReader()
         self._out: list[bytes] = []
         self._sequence = 0
         self._heard_at = self.loop.time()
@@ -75,26 +74,26 @@ class Session(asyncio.Protocol):
         self._reason: str | None = None
         self._unbind: Pdu | None = None  # theirs, not answered yet
         self._actions: dict[int, Callable[[Pdu], None]] = {
-            pdus.DELIVER_SM: self._deliver,
-            pdus.DATA_SM: self._deliver,
-            pdus.ENQUIRE_LINK: self.answer,
-            pdus.UNBIND: self._part,
-            pdus.ALERT_NOTIFICATION: lambda pdu: None,
-            pdus.OUTBIND: lambda pdu: None,
+            pdu.DELIVER_SM: self._deliver,
+            pdu.DATA_SM: self._deliver,
+            pdu.ENQUIRE_LINK: self.answer,
+            pdu.UNBIND: self._part,
+            pdu.ALERT_NOTIFICATION: lambda packet: None,
+            pdu.OUTBIND: lambda packet: None,
         }
 
     # What the carrier asks of it
 
     async def bind(self, command: int, body: bytes) -> None:
         """Bind as transceiver, transmitter or receiver (`command`); raise BindRefused or Lost."""
-        pdu = await self._request(command, body)
-        if pdu.status != command_status.OK:
-            raise BindRefused(pdu.status)
+        packet = await self._request(command, body)
+        if packet.status != command_status.OK:
+            raise BindRefused(packet.status)
         self.is_open = True
         self._tick()
 
     @property
-    def room(self) -> int:
+    def free_slots(self) -> int:
         """How many submits may be written now."""
         if not self.is_open or self._is_full:
             return 0
@@ -104,17 +103,17 @@ class Session(asyncio.Protocol):
         """Write a submit_sm with the next `flush`; its answer goes to the listener with this token."""
         sequence = self._next()
         self.under_way[sequence] = (token, self.loop.time())
-        self._out.append(pdus.pack(pdus.SUBMIT_SM, sequence, body))
+        self._out.append(pdu.pack(pdu.SUBMIT_SM, sequence, body))
 
     def flush(self) -> None:
         if self._out and not self.transport.is_closing():
             self.transport.write(b"".join(self._out))
         self._out.clear()
 
-    def answer(self, pdu: Pdu, status: int = command_status.OK) -> None:
+    def answer(self, packet: Pdu, status: int = command_status.OK) -> None:
         """Answer a request of theirs."""
-        body = b"\0" if pdu.command in (pdus.DELIVER_SM, pdus.DATA_SM) else b""  # an empty message_id
-        self._write(pdus.pack(pdu.command | pdus.RESPONSE, pdu.sequence, body, status))
+        body = b"\0" if packet.command in (pdu.DELIVER_SM, pdu.DATA_SM) else b""  # an empty message_id
+        self._write(pdu.pack(packet.command | pdu.RESPONSE, packet.sequence, body, status))
 
     async def close(self, wait: float = 0) -> None:
         """Take no more, wait up to `wait` seconds for what is under way, then unbind and hang up."""
@@ -124,7 +123,7 @@ class Session(asyncio.Protocol):
             await asyncio.sleep(0.02)
         if not self.lost.done():
             with suppress(Lost, TimeoutError):
-                await asyncio.wait_for(self._request(pdus.UNBIND), PARTING)
+                await asyncio.wait_for(self._request(pdu.UNBIND), PARTING)
         self.drop("unbound")
 
     def drop(self, reason: str) -> None:
@@ -154,57 +153,59 @@ class Session(asyncio.Protocol):
 
     def resume_writing(self) -> None:
         self._is_full = False
-        self.listener.on_room()
+        self.listener.on_free_slots()
 
     def data_received(self, data: bytes) -> None:
         try:
-            for pdu in self._reader.feed(data):
+            for packet in self._reader.feed(data):
                 self._heard_at = self.loop.time()
-                self._take(pdu)
-        except pdus.OutOfStep:
+                self._take(packet)
+        except pdu.OutOfStep:
             self.nack(0, command_status.INVALID_COMMAND_LENGTH)
             self.drop("smpp_garbage")
-        self.listener.on_room()
+        self.listener.on_free_slots()
 
     # What the SMSC tells it
 
-    def _take(self, pdu: Pdu) -> None:
-        if not pdu.whole:
-            return self.nack(pdu.sequence, command_status.INVALID_COMMAND_LENGTH)
-        if pdu.command & pdus.RESPONSE:
-            return self._answered(pdu)
-        action = self._actions.get(pdu.command)
+    def _take(self, packet: Pdu) -> None:
+        if not packet.whole:
+            return self.nack(packet.sequence, command_status.INVALID_COMMAND_LENGTH)
+        if packet.command & pdu.RESPONSE:
+            return self._answered(packet)
+        action = self._actions.get(packet.command)
         if action is None:
-            return self.nack(pdu.sequence, command_status.INVALID_COMMAND)
-        return action(pdu)
+            return self.nack(packet.sequence, command_status.INVALID_COMMAND)
+        return action(packet)
 
-    def _answered(self, pdu: Pdu) -> None:
+    def _answered(self, packet: Pdu) -> None:
         """By sequence number, in whatever order; a generic_nack answers anything."""
-        waiter = self._waiters.pop(pdu.sequence, None)
+        waiter = self._waiters.pop(packet.sequence, None)
         if waiter is not None:
             if not waiter.done():
-                waiter.set_result(pdu)
+                waiter.set_result(packet)
             return
-        if pdu.command not in (pdus.SUBMIT_SM | pdus.RESPONSE, pdus.GENERIC_NACK):
+        if packet.command not in (pdu.SUBMIT_SM | pdu.RESPONSE, pdu.GENERIC_NACK):
             return
         self._unanswered = 0
-        status = pdu.status or (command_status.UNKNOWN_ERROR if pdu.command == pdus.GENERIC_NACK else command_status.OK)
-        if pdu.sequence in self.under_way:
-            token, _ = self.under_way.pop(pdu.sequence)
+        status = packet.status or (
+            command_status.UNKNOWN_ERROR if packet.command == pdu.GENERIC_NACK else command_status.OK
+        )
+        if packet.sequence in self.under_way:
+            token, _ = self.under_way.pop(packet.sequence)
             self.was_useful = self.was_useful or status == command_status.OK
-            self.listener.on_answer(token, status, pdus.message_id(pdu.body))
+            self.listener.on_answer(token, status, pdu.message_id(packet.body))
             self._finish_parting()
-        elif pdu.sequence in self._late:
-            self.listener.on_late_answer(self._late.pop(pdu.sequence), status, pdus.message_id(pdu.body))
+        elif packet.sequence in self._late:
+            self.listener.on_late_answer(self._late.pop(packet.sequence), status, pdu.message_id(packet.body))
 
-    def _deliver(self, pdu: Pdu) -> None:
-        self.listener.on_delivery(self, pdu)
+    def _deliver(self, packet: Pdu) -> None:
+        self.listener.on_delivery(self, packet)
 
-    def _part(self, pdu: Pdu) -> None:
+    def _part(self, packet: Pdu) -> None:
         """They unbind: write nothing more, but let them answer what is under way before we agree."""
         self._reason = self._reason or "smpp_unbound"
         self.is_open = False
-        self._unbind = pdu
+        self._unbind = packet
         self.loop.call_later(PARTING, self._finish_parting, True)
         self._finish_parting()
 
@@ -223,7 +224,7 @@ class Session(asyncio.Protocol):
         now = self.loop.time()
         self._give_up(now - self.timeout)
         self._enquire(now)
-        self.listener.on_room()
+        self.listener.on_free_slots()
         self.loop.call_later(TICK, self._tick)
 
     def _give_up(self, before: float) -> None:
@@ -248,7 +249,7 @@ class Session(asyncio.Protocol):
             return self.drop("smpp_silent")
         if self.enquire_interval and self._enquired_at is None and now - self._heard_at > self.enquire_interval:
             self._enquired_at = now
-            waiter = self._request(pdus.ENQUIRE_LINK)
+            waiter = self._request(pdu.ENQUIRE_LINK)
             waiter.add_done_callback(self._enquired)
         return None
 
@@ -266,11 +267,11 @@ class Session(asyncio.Protocol):
             waiter.set_exception(Lost(self.lost.result()))
             return waiter
         self._waiters[sequence] = waiter
-        self._write(pdus.pack(command, sequence, body))
+        self._write(pdu.pack(command, sequence, body))
         return waiter
 
     def nack(self, sequence: int, status: int) -> None:
-        self._write(pdus.pack(pdus.GENERIC_NACK, sequence, status=status))
+        self._write(pdu.pack(pdu.GENERIC_NACK, sequence, status=status))
 
     def _write(self, packet: bytes) -> None:
         if not self.transport.is_closing():

@@ -336,11 +336,6 @@ class SmppSettings(CarrierSettings):
             return int(self.short_code_ton), 0, bare
         return 1, 1, bare
 
-    def destination(self, phone: str) -> bytes:
-        """A phone as a submit_sm has it: type of number, numbering plan, address. `phone` is +222XXXXXXXX."""
-        address = phone.removeprefix(DROPPED[self.number_form])
-        return bytes((self.destination_ton, self.destination_npi)) + address.encode() + b"\0"
-
 
 def _context(authority: str) -> ssl.SSLContext:
     """Trust this authority alone, or the public ones when it is empty."""

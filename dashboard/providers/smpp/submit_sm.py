@@ -7,7 +7,7 @@ from datetime import UTC, datetime
 from dashboard.providers.base import Outgoing
 from dashboard.providers.smpp import pdu, segmentation
 from dashboard.providers.smpp.segmentation import Segment
-from dashboard.providers.smpp.settings import SmppSettings
+from dashboard.providers.smpp.settings import DROPPED, SmppSettings
 
 SHORTEST_VALIDITY, LONGEST_VALIDITY = 60, 30 * 86_400  # seconds
 
@@ -17,15 +17,16 @@ def bodies(outgoing: Outgoing, settings: SmppSettings, head: bytes) -> list[byte
     cut = segmentation.segments(
         outgoing.text, outgoing.id, settings.alphabet, settings.long_texts, int(settings.reference_bits)
     )
-    head += settings.destination(outgoing.phone)
+    head += outgoing.phone[len(DROPPED[settings.number_form]) :].encode() + b"\0"
     validity = pdu.string(_validity(outgoing.valid_until) if settings.validity else "")
     return [head + _tail(segment, validity, settings.receipts) for segment in cut]
 
 
 def begin(settings: SmppSettings) -> bytes:
-    """How every body begins: service type and sender."""
+    """How every body begins: service type, sender, and the type of number and numbering plan of phones."""
     ton, npi, address = settings.source
-    return pdu.string(settings.service_type) + bytes((ton, npi)) + pdu.string(address)
+    source = pdu.string(settings.service_type) + bytes((ton, npi)) + pdu.string(address)
+    return source + bytes((settings.destination_ton, settings.destination_npi))
 
 
 def _tail(segment: Segment, validity: bytes, receipts: bool) -> bytes:

@@ -18,7 +18,7 @@ SHORTEST_WAIT = 0.001
 SAY_SLOW_EVERY = 1.0  # seconds
 
 
-class Pace:
+class Throttle:
     """Everything here runs on the loop's thread. `resume` is called when segments may leave again."""
 
     def __init__(self, name: str, rate: float, host: Host, resume: Callable[[], None]) -> None:

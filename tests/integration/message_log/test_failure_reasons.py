@@ -16,7 +16,7 @@ from dashboard.pages.ui import failure_reasons
 from dashboard.resources import ROOT
 from tests.support.dashboard_client import Browser, World
 
-RAISES = ("Refused", "NotSent", "OutcomeUnknown", "State")
+RAISES = ("Refused", "NotSent", "OutcomeUnknown", "Lost", "State")
 CODE = re.compile(r"[a-z0-9]+(?:_[a-z0-9]+)+")
 OUR_OWN = {
     "no_route",
@@ -35,11 +35,11 @@ def raised() -> set[str]:
     found = set()
     for path in ROOT.glob("dashboard/providers/**/*.py"):
         for node in ast.walk(ast.parse(path.read_text())):
-            if isinstance(node, ast.Call) and node.args and isinstance(node.args[0], ast.Constant):
+            if isinstance(node, ast.Call):
                 name = getattr(node.func, "attr", None) or getattr(node.func, "id", "")
                 if name in RAISES:
-                    found.add(str(node.args[0].value))
-    return found - {"ready", "opening", "waiting", "broken"}  # states
+                    found |= {str(arg.value) for arg in node.args if isinstance(arg, ast.Constant)}
+    return found
 
 
 def test_every_code_that_is_raised_by_name_has_a_sentence() -> None:
