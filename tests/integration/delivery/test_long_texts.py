@@ -5,6 +5,7 @@ from __future__ import annotations
 import time
 from collections.abc import Callable
 from datetime import UTC, datetime, timedelta
+from functools import partial
 from typing import Any
 
 import pytest
@@ -80,6 +81,39 @@ def test_an_smsc_that_dies_between_parts_gets_all_of_them_in_the_end(
     parts = parts_taken(smsc)
     assert sum(smsc.taken().values()) == 1, "the text is there, whole, once"
     assert [number for number, _ in parts[2:]] == [1, 2, 3, 4, 5]
+
+
+def has_taken(smsc: Smsc, parts: int) -> bool:
+    return len(parts_taken(smsc)) > parts
+
+
+def test_many_long_texts_lose_no_part_to_an_smsc_that_dies_again_and_again(
+    office: Office, start_smsc: Callable[..., Smsc]
+) -> None:
+    smsc = start_smsc(receipt_delay="10")
+    context = connect(office, smsc, rate=60)
+    phones = [f"+2224411{number:04}" for number in range(60)]
+    text = "Bonjour " * 40  # three parts
+    with working(context):
+        ids = {phone: submit(office, text, phone) for phone in phones}
+        for kill in range(1, 4):
+            until(partial(has_taken, smsc, kill * 30), 30)
+            smsc.kill()
+            time.sleep(0.3)
+            smsc.restart()
+        until(lambda: all(office.message(uuid).status == "delivered" for uuid in ids.values()), 60)
+    whole = smsc.taken()
+    assert {to for to, _ in whole} == {phone.removeprefix("+") for phone in phones}, "none is lost"
+    for phone, uuid in ids.items():
+        parts = [
+            (event["concat"]["seq"], datetime.fromisoformat(event["t"]))
+            for event in smsc.events("submit_sm")
+            if event["status"] == 0 and f"+{event['dest']}" == phone
+        ]
+        delivered_at = office.message(uuid).delivered_at
+        assert delivered_at is not None
+        last_new = max(min(at for number, at in parts if number == part) for part in (1, 2, 3))
+        assert delivered_at > last_new, "not before its last part was taken"
 
 
 # The rules behind it
