@@ -28,7 +28,7 @@ from dashboard.pages.ui import fields, formats, forms, labels
 from dashboard.pages.ui.fields import Fault
 from dashboard.pages.ui.forms import BoundField, ChoiceField, Form, LinesField
 from dashboard.pages.web import access, htmx
-from dashboard.pages.web.htmx import Part
+from dashboard.pages.web.htmx import ChangedPart
 from dashboard.providers.sandbox import ENDINGS
 from dashboard.sms import encoding
 from dashboard.vocabulary import Channel, KeyMode, Kind, Language, Role, Scope
@@ -122,7 +122,7 @@ def go() -> ResponseReturnValue:
 
 
 def _updated(message: str) -> ResponseReturnValue:
-    return htmx.updated(message, url_for(".index"), Part("phones", "sandbox/_phones.html", _phones()))
+    return htmx.updated(message, url_for(".index"), ChangedPart("phones", "sandbox/_phones.html", _phones()))
 
 
 def _send(form: SandboxForm) -> bool:

@@ -26,7 +26,7 @@ from dashboard.pages.ui import charts, formats
 from dashboard.pages.ui.charts import Chart, Series
 from dashboard.pages.ui.forms import ConfirmForm
 from dashboard.pages.web import access, htmx, locale
-from dashboard.pages.web.htmx import Part
+from dashboard.pages.web.htmx import ChangedPart
 from dashboard.vocabulary import Role
 
 USUAL_GRACE = "24h"
@@ -183,11 +183,11 @@ def _usage(period: Period, texts: list[Figures], codes: list[Figures]) -> Chart:
     return charts.line(series, [name(at) for at in period.starts])
 
 
-def _behind(key: ApiKey) -> Part:
+def _behind(key: ApiKey) -> ChangedPart:
     """What of the page behind a dialog has changed: the list, or the key's own page."""
     if htmx.current_page().partition("?")[0] == url_for(".show", key_id=key.id):
-        return Part("key", "api_keys/_detail.html", _detail(key))
-    return Part("keys", "api_keys/_list.html", _listing())
+        return ChangedPart("key", "api_keys/_detail.html", _detail(key))
+    return ChangedPart("keys", "api_keys/_list.html", _listing())
 
 
 def _listing() -> dict[str, Any]:

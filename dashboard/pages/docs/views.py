@@ -26,6 +26,7 @@ from dashboard.pages.web import access, htmx, locale
 from dashboard.pages.webhooks import labels
 from dashboard.providers.sandbox import ENDINGS
 from dashboard.resources import resource
+from dashboard.vocabulary import Language
 
 T = TypeVar("T")
 URL = "/docs"
@@ -74,6 +75,8 @@ DOCS = (
 BY_NAME = {doc.name: doc for doc in DOCS}
 DOCTOR = ("package", "certificate", "hash")
 
+ANY_LANGUAGE = f"<any({', '.join(Language)}):language>"
+
 bp = Blueprint("docs", __name__, url_prefix=URL)
 menu = Blueprint("manual", __name__)
 
@@ -91,8 +94,8 @@ def choose() -> ResponseReturnValue:
     return redirect(url_for("docs.page", language=locale.language()))
 
 
-@bp.get("/<any(fr, en, ar):language>/")
-@bp.get("/<any(fr, en, ar):language>/<name>")
+@bp.get(f"/{ANY_LANGUAGE}/")
+@bp.get(f"/{ANY_LANGUAGE}/<name>")
 @access.public
 def page(language: str, name: str = "start") -> ResponseReturnValue:
     """A page of the documentation."""
@@ -102,7 +105,7 @@ def page(language: str, name: str = "start") -> ResponseReturnValue:
     return render_template("docs/page.html", **_shell(name), **doctor)
 
 
-@bp.get("/<any(fr, en, ar):language>/search")
+@bp.get(f"/{ANY_LANGUAGE}/search")
 @access.public
 def find(language: str) -> ResponseReturnValue:
     """What the pages say about something."""

@@ -5,6 +5,7 @@ from __future__ import annotations
 from datetime import datetime
 from typing import Any
 
+from flask import request
 from flask_babel import gettext as _
 from flask_babel import lazy_gettext as _l
 from wtforms import BooleanField, RadioField
@@ -74,6 +75,7 @@ class OverrideForm(Form):
         stored = _values_of(row) if row else {}
         super().__init__(data={**stored, **values})
         self.row = row
+        self.is_tried = "rehearse" in request.form and "confirmed" not in request.form
         kept = {KEEP: _("as before")} if row else {}
         ends = {**kept, **labels.LASTING, DAY: _("until the day"), EVER: _("for good")}
         self.lasting.choices = forms.choices(ends)
@@ -86,7 +88,7 @@ class OverrideForm(Form):
     def wanted(self) -> NewOverride:
         """What was typed; to be asked of a form without faults."""
         minute, hour, day = (UNLIMITED if no.data else quota.data for quota, no in self.windows)
-        return NewOverride(*self.subject(), minute, hour, day, self.reason.data, self._end())
+        return NewOverride(*self.subject(), minute, hour, day, self.reason.data or "", self._end())
 
     def subject(self) -> tuple[str | None, str | None]:
         """The key's id and the number."""
@@ -100,8 +102,9 @@ class OverrideForm(Form):
         return is_valid
 
     def asks(self, name: str) -> bool:
-        """For a day only when the override holds until one."""
-        return name != "until" or self.lasting.data == DAY
+        """For a day only when the override holds until one; for a reason only to save it, not to try it."""
+        unasked = {"until": self.lasting.data != DAY, "reason": self.is_tried}
+        return not unasked.get(name, False)
 
     def validate_until(self, field: BoundField) -> None:
         if field.data is None:

@@ -21,7 +21,7 @@ from dashboard.pages.limits.forms import KEY, PAIR, PHONE, NewOverrideForm, Over
 from dashboard.pages.ui import fields
 from dashboard.pages.ui.fields import Fault
 from dashboard.pages.web import access, htmx
-from dashboard.pages.web.htmx import Part
+from dashboard.pages.web.htmx import ChangedPart
 from dashboard.vocabulary import Role, Window
 
 MOST_REFUSALS = 20
@@ -122,7 +122,7 @@ def reset() -> ResponseReturnValue:
     told = ngettext("%(num)s code no longer counts", "%(num)s codes no longer count", count)
     usage = {"typed": {"phone": subject["phone"], "key": subject["key"].id if subject["key"] else ""}}
     back = url_for(".index", phone=subject["phone"], key=usage["typed"]["key"])
-    return htmx.updated(told, back, Part("usage", "limits/_usage.html", _usage(usage["typed"])))
+    return htmx.updated(told, back, ChangedPart("usage", "limits/_usage.html", _usage(usage["typed"])))
 
 
 def _not_yet(form: OverrideForm) -> ResponseReturnValue | None:
@@ -151,7 +151,7 @@ def _done(message: str) -> ResponseReturnValue:
     if htmx.wants_fragment() and asking.partition("?")[0] != url_for(".index") and access.is_local(asking):
         flash(message)
         return htmx.redirect(asking)
-    return htmx.updated(message, url_for(".index"), Part("limits", "limits/_list.html", _listing()))
+    return htmx.updated(message, url_for(".index"), ChangedPart("limits", "limits/_list.html", _listing()))
 
 
 def _listing() -> dict[str, Any]:

@@ -30,7 +30,7 @@ from dashboard.pages.ui import fields
 from dashboard.pages.ui import labels as words
 from dashboard.pages.ui.fields import Fault
 from dashboard.pages.web import access, htmx
-from dashboard.pages.web.htmx import Part
+from dashboard.pages.web.htmx import ChangedPart
 from dashboard.providers.registry import KINDS
 from dashboard.sms import numbers
 from dashboard.vocabulary import Role
@@ -127,7 +127,7 @@ def remove() -> ResponseReturnValue:
     subject, _routes = _asked()
     routing.set_rule(session, subject, [])
     session.commit()
-    return htmx.updated(_("Rule removed"), url_for(".index"), Part("rules", "routes/_rules.html", _listing()))
+    return htmx.updated(_("Rule removed"), url_for(".index"), ChangedPart("rules", "routes/_rules.html", _listing()))
 
 
 @bp.post("/fallback")
@@ -140,7 +140,7 @@ def fall_back() -> ResponseReturnValue:
     key.sms_fallback = request.form.get("on") == "1"
     session.commit()
     told = _("Codes of %(name)s fall back to SMS") if key.sms_fallback else _("Codes of %(name)s stay on WhatsApp")
-    part = Part("fallback", "routes/_fallback.html", _fallbacks())
+    part = ChangedPart("fallback", "routes/_fallback.html", _fallbacks())
     return htmx.updated(told % {"name": key.name}, url_for(".index"), part)
 
 

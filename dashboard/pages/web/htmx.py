@@ -23,7 +23,7 @@ MARK_LENGTH = 12
 
 
 @dataclass(frozen=True)
-class Part:
+class ChangedPart:
     """A part of the page that is drawn anew in place: the id of its root, its template, and what that needs."""
 
     target: str
@@ -61,7 +61,7 @@ def page(template: str, fragment: str, status: int = 200, **context: Any) -> Res
     return render_template(fragment if wants_fragment() else template, **context), status
 
 
-def dialog(fragment: str, status: int = 200, part: Part | None = None, **context: Any) -> ResponseReturnValue:
+def dialog(fragment: str, status: int = 200, part: ChangedPart | None = None, **context: Any) -> ResponseReturnValue:
     """A form or dialog: the fragment alone for HTMX, a page around it for everyone else.
 
     `page_title` names that page. `part` is what changed on the page behind the dialog.
@@ -76,7 +76,7 @@ def redirect(url: str, status: int = 200) -> ResponseReturnValue:
     return ("", status, {"HX-Redirect": url}) if is_htmx() else see_other(url, 303)
 
 
-def updated(message: str, url: str, part: Part | None = None) -> ResponseReturnValue:
+def updated(message: str, url: str, part: ChangedPart | None = None) -> ResponseReturnValue:
     """An act succeeded: close the dialog, show a toast and what changed; without HTMX, go back to the page `url`."""
     if not wants_fragment():
         flash(message)

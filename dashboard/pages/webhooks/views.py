@@ -19,7 +19,7 @@ from dashboard.gateway.webhooks import endpoints, events, queue
 from dashboard.gateway.webhooks.endpoints import AlreadyRotated, EndpointNotFound, TooManyEndpoints
 from dashboard.models.webhooks import WebhookAttempt, WebhookEndpoint
 from dashboard.pages.web import access, htmx
-from dashboard.pages.web.htmx import Part
+from dashboard.pages.web.htmx import ChangedPart
 from dashboard.pages.webhooks import labels
 from dashboard.pages.webhooks.forms import EndpointForm, NewEndpointForm, ReplayForm
 from dashboard.vocabulary import Role
@@ -65,7 +65,7 @@ def create() -> ResponseReturnValue:
         return _form(form, status=422)
     session.commit()
     events.wait_until_known()
-    part = Part("webhooks", "webhooks/_list.html", _listing())
+    part = ChangedPart("webhooks", "webhooks/_list.html", _listing())
     return _secret(endpoint, secret, _("Webhook created"), part)
 
 
@@ -230,7 +230,7 @@ def _form(form: EndpointForm, webhook: WebhookEndpoint | None = None, status: in
     return _dialog("webhooks/_form.html", status, form=form, webhook=webhook)
 
 
-def _secret(webhook: WebhookEndpoint, secret: str, heading: str, part: Part) -> ResponseReturnValue:
+def _secret(webhook: WebhookEndpoint, secret: str, heading: str, part: ChangedPart) -> ResponseReturnValue:
     """The one answer that shows a secret."""
     return _dialog("webhooks/_secret.html", part=part, made=webhook, secret=secret, title=heading)
 
@@ -239,8 +239,8 @@ def _dialog(fragment: str, status: int = 200, **context: Any) -> ResponseReturnV
     return htmx.dialog(fragment, status, page_title=_("Webhooks"), **context)
 
 
-def _detail_part(webhook: WebhookEndpoint) -> Part:
-    return Part("webhook", "webhooks/_detail.html", _detail(webhook))
+def _detail_part(webhook: WebhookEndpoint) -> ChangedPart:
+    return ChangedPart("webhook", "webhooks/_detail.html", _detail(webhook))
 
 
 def _changed(webhook: WebhookEndpoint, message: str) -> ResponseReturnValue:

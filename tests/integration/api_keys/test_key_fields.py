@@ -12,6 +12,7 @@ from dashboard.gateway.api_keys import keys
 from dashboard.gateway.api_keys.authentication import CALLER_COLUMNS, Caller
 from dashboard.gateway.api_keys.keys import KeyFields, NewKey
 from dashboard.models.api_keys import ApiKey
+from dashboard.pages.api_keys.forms import KeyForm
 
 ALL = {
     "name": "Shop",
@@ -37,6 +38,13 @@ def test_each_field_is_stored_and_changed(sessions: sessionmaker[Session]) -> No
             stored = {name: getattr(key, name) for name in ALL}
             assert stored == {**ALL, "scopes": ["read"], "networks": ["10.0.0.0/8"]}
         assert (made.mode, changed.mode) == ("test", "live")
+
+
+def test_a_field_of_a_key_is_named_alike_in_its_four_places() -> None:
+    """Column, migration (which a test of its own compares with the columns), KeyFields and KeyForm."""
+    names = {one.name for one in fields(KeyFields)}
+    assert names <= {column.key for column in ApiKey.__mapper__.column_attrs}
+    assert names == {name for name in vars(KeyForm) if hasattr(getattr(KeyForm, name), "field_class")}
 
 
 def test_a_caller_holds_what_its_key_holds(sessions: sessionmaker[Session]) -> None:

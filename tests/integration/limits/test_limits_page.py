@@ -184,6 +184,16 @@ def test_the_rehearsal_counts_what_would_have_been_let_through(operator: Browser
     assert "let 1 request through that was refused" in shown and "refused 0 codes that were sent" in shown
 
 
+def test_an_override_is_tried_without_a_reason_and_saved_with_one(operator: Browser, world: World) -> None:
+    key = world.key()
+    tried = operator.post(NEW, form(key, minute="10", reason="", rehearse="1"), headers=PARTIAL)
+    assert tried.status_code == 200 and "requests were looked at" in tried.text
+    for more in ({}, {"confirmed": "1"}, {"confirmed": "1", "rehearse": "1"}):
+        refused = operator.post(NEW, form(key, minute="10", reason="", **more), headers=PARTIAL)
+        assert refused.status_code == 422 and "Say why" in refused.text
+    assert listed(world) == []
+
+
 def test_the_rehearsal_leaves_out_numbers_that_keep_a_rule_of_their_own(operator: Browser, world: World) -> None:
     key = world.key()
     refuse(world, key)
