@@ -7,6 +7,7 @@ import each other by relative addresses, which a query does not reach: the hash 
 from __future__ import annotations
 
 import hashlib
+from collections.abc import Callable
 from functools import cache as remember
 from pathlib import Path
 
@@ -52,12 +53,17 @@ def imported_modules() -> list[str]:
     return [url_for("module", version=version, name=path.stem) for path in scripts if path.stem not in ENTRIES]
 
 
-def cache(response: Response) -> Response:
-    """Keep a file for good when it was asked for by the hash of its content."""
-    response.headers["X-Content-Type-Options"] = "nosniff"
-    if response.status_code in (200, 206, 304) and _is_current():
-        response.headers["Cache-Control"] = FOREVER
-    return response
+def cached(view: Callable[..., Response]) -> Callable[..., Response]:
+    """The view of static files, which lets browsers keep a file for good that was asked for by its hash."""
+
+    def send(filename: str) -> Response:
+        response = view(filename=filename)
+        response.headers["X-Content-Type-Options"] = "nosniff"
+        if _is_current():
+            response.headers["Cache-Control"] = FOREVER
+        return response
+
+    return send
 
 
 def _is_current() -> bool:
