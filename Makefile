@@ -8,7 +8,7 @@ PIP := $(BIN)/pip --disable-pip-version-check -qq
 export PYTHONDONTWRITEBYTECODE := # however the machine is set: many processes load the same files
 
 .DEFAULT_GOAL := run
-.PHONY: run install dev check test test-fast chaos fuzz format lock translations bench clean
+.PHONY: run install dev check test test-fast chaos fuzz format lock openapi translations bench clean
 
 run: install
 	@exec $(BIN)/chinqit run
@@ -86,6 +86,9 @@ lock: dev
 	@for python in $(PYTHONS); do for platform in $(PLATFORMS); do for file in requirements.txt requirements-dev.txt; do \
 		$(PROVE) --python-version $$python --python-platform $$platform -r $$file || { echo "$$file does not install on Python $$python, $$platform" >&2; exit 1; }; \
 	done; done; done
+
+openapi: dev
+	$(BIN)/chinqit openapi
 
 translations: dev
 	$(BIN)/pybabel --quiet extract -F dashboard/translations/babel.cfg --no-location --sort-output -k _l -o $(VENV)/messages.pot .

@@ -2,39 +2,24 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
-from functools import partial
-from typing import Any
-
-from flask import Flask, Response, g, redirect, request, url_for
+from flask import Flask, Response, redirect, request, url_for
 from werkzeug.exceptions import HTTPException
 from werkzeug.middleware.proxy_fix import ProxyFix
 
 from dashboard.api import errors as api_errors
 from dashboard.api import registry as api
-from dashboard.api.openapi import document
 from dashboard.db import engine_options
 from dashboard.extensions import db, migrate, open_services
 from dashboard.pages import registry as pages
-from dashboard.pages.docs import views as docs
 from dashboard.pages.web import errors as page_errors
+from dashboard.pages.web import headers
 from dashboard.resources import resource
 from dashboard.settings import Settings
-
-SAFE_METHODS = ("GET", "HEAD", "OPTIONS")
-
-
-class Gateway(Flask):
-    """Flask without coroutines."""
-
-    def ensure_sync(self, func: Callable[..., Any]) -> Callable[..., Any]:
-        """There are none: to ask that of a dozen functions for every request costs a twentieth of it."""
-        return func
 
 
 def create_app(settings: Settings) -> Flask:
     """The web side of the gateway: JSON API at the root, pages under /dashboard."""
-    app = Gateway("dashboard", template_folder=str(resource("templates")), static_folder=str(resource("static")))
+    app = Flask("dashboard", template_folder=str(resource("templates")), static_folder=str(resource("static")))
     app.config.from_mapping(_config(settings))
     app.json.sort_keys = False  # type: ignore[attr-defined]
     app.url_map.merge_slashes = False  # /otp//send is unknown, not a redirect in HTML
@@ -45,10 +30,8 @@ def create_app(settings: Settings) -> Flask:
     migrate.init_app(app, db, directory=str(resource("migrations")), render_as_batch=True)
     with app.app_context():
         app.extensions["chinqit"] = open_services(settings)
-    app.before_request(_mark_reading)
     api.register(app)
     pages.register(app)
-    app.extensions[docs.DESCRIBE] = partial(document.document, app)
     app.register_error_handler(HTTPException, _http_error)
     app.add_url_rule("/", "root", _root)
     return app
@@ -69,14 +52,10 @@ def _config(settings: Settings) -> dict[str, object]:
     }
 
 
-def _mark_reading() -> None:
-    g.read_only = request.method in SAFE_METHODS
-
-
 def _http_error(error: HTTPException) -> Response | HTTPException:
     """Each side answers in its own shape; files have none."""
     if pages.is_page(request.path):
-        return page_errors.http_error(error)
+        return headers.harden(page_errors.http_error(error))
     return error if request.path.startswith("/static/") else api_errors.http_error(error)
 
 

@@ -115,7 +115,10 @@ def engine_options(url: str) -> dict[str, Any]:
         "pool_timeout": BUSY_SECONDS,
     }
     if make_url(url).get_backend_name() == "postgresql":
-        options |= {"pool_pre_ping": True, "connect_args": {"connect_timeout": BUSY_SECONDS}}
+        # Every step that decides is one conditional statement: it needs no more, and under a stricter level, which a
+        # server may have as its default, parallel calls would be broken off.
+        options |= {"pool_pre_ping": True, "isolation_level": "READ COMMITTED"}
+        options["connect_args"] = {"connect_timeout": BUSY_SECONDS}
     return options
 
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import Any, cast
 
-from flask import current_app, g, has_app_context
+from flask import current_app, has_request_context, request
 from flask_babel import Babel
 from flask_login import LoginManager
 from flask_migrate import Migrate
@@ -23,6 +23,8 @@ from dashboard.group_commit import GroupCommit
 from dashboard.models import registry as models
 from dashboard.settings import Settings
 from dashboard.wakeup import Wakeup
+
+SAFE_METHODS = ("GET", "HEAD", "OPTIONS")  # RFC 9110, 9.2.1: a request of these only reads
 
 
 @dataclass(frozen=True)
@@ -44,7 +46,7 @@ class RequestSession(FlaskSession):
 
     def get_bind(self, *args: Any, **kwargs: Any) -> Any:
         engine = super().get_bind(*args, **kwargs)
-        return services().reader if has_app_context() and g.get("read_only") else engine
+        return services().reader if has_request_context() and request.method in SAFE_METHODS else engine
 
 
 db = SQLAlchemy(metadata=models.metadata, session_options={"class_": RequestSession}, disable_autonaming=True)

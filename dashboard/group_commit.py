@@ -1,7 +1,7 @@
 """Group commit: the writes of concurrent requests share one transaction, and each is answered once it is durable.
 
 A disk sync costs about the same for one row as for fifty, and SQLite has one writer at a time in any case. One thread
-of the process runs the work of all who wait, commits once, and hands every one its own answer.
+of the process does the work of all who wait, commits once, and hands every one its own result.
 """
 
 from __future__ import annotations
@@ -9,7 +9,9 @@ from __future__ import annotations
 import os
 import threading
 import time
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterable, Sequence
+from contextlib import suppress
+from operator import attrgetter
 from queue import Empty, SimpleQueue
 from typing import Any, TypeVar, cast
 
@@ -19,95 +21,48 @@ from sqlalchemy.orm import Session
 from dashboard.db import Sessions
 
 T = TypeVar("T")
-Item = TypeVar("Item")
-Batch = Callable[[Session, list[Any]], Sequence[Any]]
+Order = TypeVar("Order")
+Handler = Callable[[Session, list[Any]], Sequence[Any]]
 LARGEST_GROUP = 100
 GATHER_SECONDS = 0.002  # where some came together, for more to come: a commit costs as much as eight of them
 DEADLOCK = "40P01"  # PostgreSQL's; the one that it ends may simply try again
 
 
-def is_deadlock(error: OperationalError) -> bool:
-    return getattr(error.orig, "sqlstate", None) == DEADLOCK
-
-
 class _Task:
-    """One caller's part in a batch, and then its answer or its error."""
+    """One caller's order, and then its result or its error."""
 
-    def __init__(self, batch: Batch, item: Any = None) -> None:
-        self.batch = batch
-        self.item = item
-        self.answer: Any = None
+    def __init__(self, handler: Handler, order: Any) -> None:
+        self.handler = handler
+        self.order = order
+        self.result: Any = None
         self.error: BaseException | None = None
-        self._open = threading.Lock()  # held until the answer is there; an Event costs twice as much
-        self._open.acquire()
-
-    def wait(self) -> Any:
-        """The answer, once it is there; or the error."""
-        self._open.acquire()
-        if self.error is not None:
-            raise self.error
-        return self.answer
-
-    def close(self) -> None:
-        self._open.release()
-
-
-def _attempt(session: Session, group: list[_Task]) -> None:
-    """Do the work of all, those with an equal batch at once."""
-    shared: dict[Batch, list[_Task]] = {}
-    for task in group:
-        shared.setdefault(task.batch, []).append(task)
-    for batch, tasks in shared.items():
-        for task, answer in zip(tasks, _answers(session, batch, tasks), strict=True):
-            refused = isinstance(answer, Exception)
-            task.answer, task.error = (None, answer) if refused else (answer, None)
-
-
-def _answers(session: Session, batch: Batch, tasks: list[_Task]) -> Sequence[Any]:
-    """An answer or a refusal for each. A refusal is its caller's own; a fault of the database is everybody's."""
-    try:
-        return batch(session, [task.item for task in tasks])
-    except SQLAlchemyError:
-        raise
-    except Exception as error:
-        return [error] * len(tasks)
+        self.done = threading.Lock()  # held until the result is there; an Event costs twice as much
+        self.done.acquire()
 
 
 class GroupCommit:
-    """Runs work in a transaction and commits it.
+    """Hands orders to handlers, in transactions that many share.
 
-    The work may raise a refusal, as long as it has written nothing by then that must not stay. Where transactions
-    hold locks of their own (PostgreSQL's advisory locks), `alone` keeps two groups from waiting for each other.
+    A handler is a function of the module that owns the work: it takes a session and all orders that wait for it, and
+    returns a result or an exception for each, in their order. An exception is its order's own, as long as nothing was
+    written for that order that must not stay. What a handler raises is everybody's.
     """
 
     def __init__(self, sessions: Sessions) -> None:
         self.sessions = sessions
-        self.one_writer = sessions.kw["bind"].dialect.name == "sqlite"
         self._waiting: SimpleQueue[_Task] = SimpleQueue()
         self._start = threading.Lock()
         self._pid = 0
 
-    def run(self, work: Callable[[Session], T], *, alone: bool = False) -> T:
-        """The work's answer, once it is committed; or its error."""
-        task = _Task(lambda session, _: [work(session)])
-        if alone and not self.one_writer:
-            self._commit([task])
-        else:
-            self._queue(task)
-        return cast(T, task.wait())
-
-    def share(self, batch: Callable[[Session, list[Item]], Sequence[T | Exception]], item: Item) -> T:
-        """As `run`, for work that many share: `batch` is called once with all items that wait for an equal one.
-
-        It gives an answer or a refusal for each item, in order.
-        """
-        task = _Task(batch, item)
-        self._queue(task)
-        return cast(T, task.wait())
-
-    def _queue(self, task: _Task) -> None:
+    def run(self, handler: Callable[[Session, list[Order]], Sequence[T | Exception]], order: Order) -> T:
+        """The handler's result for this order, once it is committed; raise the exception that it gave instead."""
+        task = _Task(handler, order)
         self._ensure_thread()
         self._waiting.put(task)
+        task.done.acquire()
+        if task.error is not None:
+            raise task.error
+        return cast(T, task.result)
 
     def _ensure_thread(self) -> None:
         """Start the committing thread in this very process: threads do not survive a fork."""
@@ -128,7 +83,7 @@ class GroupCommit:
             try:
                 self._commit(group)
             except OperationalError as error:
-                if is_deadlock(error):  # two groups of two processes touched the same rows in another order
+                if getattr(error.orig, "sqlstate", None) == DEADLOCK:  # with another process, over rows of both
                     self._one_by_one(group, error)
                 else:  # locked or down: it is for all, also for those who came meanwhile
                     self._fail([*group, *self._others()], error)
@@ -140,32 +95,66 @@ class GroupCommit:
 
     def _others(self, most: int = 100_000) -> list[_Task]:
         """Those who wait already."""
-        found: list[_Task] = []
-        try:
-            while len(found) < most:
-                found.append(self._waiting.get_nowait())
-        except Empty:
-            pass
-        return found
+        tasks: list[_Task] = []
+        with suppress(Empty):
+            while len(tasks) < most:
+                tasks.append(self._waiting.get_nowait())
+        return tasks
 
     def _commit(self, group: list[_Task]) -> None:
-        with self.sessions.begin() as session:
-            _attempt(session, group)
+        """Do the work of all in one transaction, each handler's at once."""
+        tasks: dict[Handler, list[_Task]] = {}
         for task in group:
-            task.close()
+            tasks.setdefault(task.handler, []).append(task)
+        with self.sessions.begin() as session:
+            # Handlers hold locks to the end: in one order, or two groups of two processes wait for each other.
+            for handler in sorted(tasks, key=attrgetter("__module__", "__qualname__")):
+                self._handle(session, handler, tasks[handler])
+        for task in group:
+            task.done.release()
+
+    def _handle(self, session: Session, handler: Handler, tasks: list[_Task]) -> None:
+        try:
+            results = handler(session, [task.order for task in tasks])
+        except SQLAlchemyError:
+            raise
+        except Exception as error:
+            results = [error] * len(tasks)
+        for task, result in zip(tasks, results, strict=True):
+            task.result, task.error = result, result if isinstance(result, Exception) else None
 
     def _one_by_one(self, group: list[_Task], error: SQLAlchemyError) -> None:
         """One of them broke a rule of the database; the others shall not suffer for it."""
         if len(group) == 1:
-            return self._fail(group, error)
+            self._fail(group, error)
+            return
         for task in group:
             try:
                 self._commit([task])
             except SQLAlchemyError as own:
                 self._fail([task], own)
-        return None
 
     def _fail(self, tasks: list[_Task], error: BaseException) -> None:
         for task in tasks:
             task.error = error
-            task.close()
+            task.done.release()
+
+
+def by_turns(
+    orders: Sequence[Order], subjects: Callable[[Order], Iterable[object]], work: Callable[[list[Order]], Sequence[T]]
+) -> list[T]:
+    """Do the work in turns in which no subject comes twice, so that each order sees what the one before it did."""
+    results: dict[int, T] = {}
+    waiting = list(enumerate(orders))
+    while waiting:
+        turn: list[tuple[int, Order]] = []
+        later: list[tuple[int, Order]] = []
+        taken: set[object] = set()
+        for place, order in waiting:
+            own = set(subjects(order))
+            (later if own & taken else turn).append((place, order))
+            taken |= own
+        done = work([order for _, order in turn])
+        results |= zip([place for place, _ in turn], done, strict=True)
+        waiting = later
+    return [results[place] for place in range(len(orders))]

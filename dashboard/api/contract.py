@@ -1,4 +1,4 @@
-"""A route declares what it takes, gives and refuses; the same declaration checks requests and makes the docs."""
+"""An endpoint declares its body, its response and its errors; the declaration checks requests and makes the docs."""
 
 from __future__ import annotations
 
@@ -6,20 +6,21 @@ import json
 from collections.abc import Callable
 from dataclasses import dataclass, field
 from functools import wraps
-from typing import Any, TypeVar
+from typing import Any, TypeVar, cast
 
 from flask import Response, g, request
 from pydantic import BaseModel, ValidationError
+from werkzeug.datastructures import MultiDict
 from werkzeug.exceptions import HTTPException
 
-from dashboard.api import request_body
-from dashboard.api.auth import caller, look_again, scope_missing
-from dashboard.api.errors import Forbidden, Invalid, problem
+from dashboard.api import auth, request_body
+from dashboard.api.errors import ApiError, Invalid, problem
 from dashboard.extensions import services
 from dashboard.gateway.messages import idempotency
+from dashboard.gateway.messages.idempotency import IdempotentCall
 
 T = TypeVar("T", bound=BaseModel)
-MESSAGES = {
+FAULTS = {  # of pydantic: our code and message
     "missing": ("required", "This field is required"),
     "string_type": ("invalid_type", "Must be a string"),
     "list_type": ("invalid_type", "Must be a list"),
@@ -31,53 +32,53 @@ MESSAGES = {
 
 @dataclass(frozen=True)
 class Contract:
-    """What a route does, for whoever calls it. Its description is the route's docstring.
+    """What an endpoint does, for whoever calls it. Its description is the view's docstring.
 
-    `takes` is its body, `asks` what comes behind the question mark; `refuses` are exceptions that the API's error
-    handlers know, beside those that follow from the other fields. Without a scope it is open to all.
+    `errors` are codes of the table of errors, beside those that follow from the other fields. Without a scope the
+    endpoint is open to all. An idempotent one rechecks the key in the transaction that does its work.
     """
 
-    gives: type[BaseModel]
+    response: type[BaseModel]
     summary: str
     tag: str
     scope: str | None = None
-    takes: type[BaseModel] | None = None
-    asks: type[BaseModel] | None = None
-    refuses: tuple[type[Exception], ...] = ()
+    body: type[BaseModel] | None = None
+    query: type[BaseModel] | None = None
+    errors: tuple[str, ...] = ()
     idempotent: bool = False
-    limited: bool = False  # its answers bear the limits as they stand
-    confirms: bool = False  # its work sees for itself that the key is live: one remembered from before will do
-    largest: int = request_body.LIMIT  # bytes
-    also: dict[int, tuple[str, dict[str, Any]]] = field(default_factory=dict)
-    """Further statuses that bear `gives`: their meaning, and where their example differs."""
+    shows_limits: bool = False  # its answers bear the limits on codes as they stand
+    max_bytes: int = request_body.LIMIT
+    extra_responses: dict[int, tuple[str, dict[str, Any]]] = field(default_factory=dict)
+    """Further statuses that bear `response`: their meaning, and where their example differs."""
 
 
 def contract(declared: Contract) -> Callable[[Callable[..., BaseModel | Response]], Callable[..., Response]]:
-    """Check the key's scope, then the body or the query, then call the route with what it takes."""
+    """Check the key, its scope, then the body or the query, then call the view with what they hold."""
 
     def decorate(view: Callable[..., BaseModel | Response]) -> Callable[..., Response]:
         @wraps(view)
-        def guarded(**path: str) -> Response:
-            try:
-                arguments = _arguments(declared)
-            except (Invalid, Forbidden, HTTPException):
-                look_again()  # before anything else is said: the key may have ended meanwhile
-                raise
-            answer = view(*arguments, **path)
-            return answer if isinstance(answer, Response) else reply(written(answer))
+        def checked(**path: str) -> Response:
+            arguments: list[BaseModel] = []
+            if declared.scope is not None:
+                auth.check_key(fresh=not declared.idempotent)
+                try:
+                    arguments = _arguments(declared, declared.scope)
+                except (Invalid, ApiError, HTTPException):
+                    if declared.idempotent:  # before anything else is said: the key may have ended meanwhile
+                        auth.check_key(fresh=True)
+                    raise
+            response = view(*arguments, **path)
+            return response if isinstance(response, Response) else reply(response)
 
-        guarded.contract = declared  # type: ignore[attr-defined]
-        return guarded
+        checked.contract = declared  # type: ignore[attr-defined]
+        return checked
 
     return decorate
 
 
-def written(answer: BaseModel) -> str:
-    """The body of an answer."""
-    return json.dumps(answer.model_dump(), separators=(",", ":")) + "\n"
-
-
-def reply(text: str, status: int = 200) -> Response:
+def reply(response: BaseModel, status: int = 200) -> Response:
+    """A response with this body."""
+    text = json.dumps(response.model_dump(), separators=(",", ":")) + "\n"
     return Response(text, status, mimetype="application/json")
 
 
@@ -86,48 +87,51 @@ def parse(schema: type[T], values: Any) -> T:
     try:
         return schema.model_validate(values)
     except ValidationError as error:
-        raise Invalid([_item(dict(fault)) for fault in error.errors(include_url=False, include_input=False)]) from None
+        faults = error.errors(include_url=False, include_input=False)
+        raise Invalid([_item(schema, dict(fault)) for fault in faults]) from None
 
 
-def query() -> dict[str, str]:
-    """What comes behind the question mark; raise Invalid when a name comes twice."""
-    twice = [name for name, values in request.args.lists() if len(values) > 1]
+def parse_query(schema: type[T], params: MultiDict[str, str]) -> T:
+    """What comes behind the question mark; raise Invalid, also when a name comes twice."""
+    twice = [name for name, values in params.lists() if len(values) > 1]
     if twice:
         raise Invalid([problem([name], "duplicate_key", "The same parameter is given twice") for name in twice])
-    return request.args.to_dict()
+    return parse(schema, params.to_dict())
 
 
-def _arguments(declared: Contract) -> list[BaseModel]:
-    if declared.scope and not caller().allows(declared.scope):
-        raise scope_missing(declared.scope)
-    if declared.asks is not None:
-        return [parse(declared.asks, query())]
-    if declared.takes is None:
-        return []
-    values = request_body.json_object(declared.largest)
-    if declared.idempotent:
-        _note_call(values)
-    return [parse(declared.takes, values)]
-
-
-def _note_call(values: dict[str, Any]) -> None:
-    """Remember which call this is, if the caller named it."""
-    name = request.headers.get("Idempotency-Key")
-    if name is None:
-        return
-    try:
-        g.call = idempotency.call(services().settings, caller(), request.path, name, values)
-    except idempotency.InvalidName:
-        raise Invalid([bad_idempotency_key()]) from None
+def idempotent_call() -> IdempotentCall | None:
+    """Which call this is, if the caller named it."""
+    return cast("IdempotentCall | None", g.get("call"))
 
 
 def bad_idempotency_key() -> dict[str, Any]:
     return problem(["Idempotency-Key"], "idempotency_key", "Must be 1 to 255 printable ASCII characters")
 
 
-def _item(fault: dict[str, Any]) -> dict[str, Any]:
+def _arguments(declared: Contract, scope: str) -> list[BaseModel]:
+    if not auth.caller().allows(scope):
+        raise ApiError("scope_missing", scope=scope)
+    if declared.query is not None:
+        return [parse_query(declared.query, request.args)]
+    if declared.body is None:
+        return []
+    values = request_body.json_object(declared.max_bytes)
+    name = request.headers.get("Idempotency-Key")
+    if declared.idempotent and name is not None:
+        try:
+            path = request.path.rstrip("/")
+            g.call = idempotency.call(services().settings, auth.caller(), path, name, values)
+        except idempotency.InvalidName:
+            raise Invalid([bad_idempotency_key()]) from None
+    return [parse(declared.body, values)]
+
+
+def _item(schema: type[BaseModel], fault: dict[str, Any]) -> dict[str, Any]:
     path = [str(step) for step in fault["loc"]]
+    if fault["type"] == "extra_forbidden":
+        known = ", ".join(each.alias or name for name, each in schema.model_fields.items())
+        return problem(path, "unknown_parameter", f"There is no such parameter; there are {known}")
     if fault["type"] == "literal_error":
         return problem(path, "invalid_choice", f"Must be one of {fault['ctx']['expected'].replace(chr(39), '')}")
-    code, message = MESSAGES.get(fault["type"], (fault["type"], fault["msg"]))
+    code, message = FAULTS.get(fault["type"], (fault["type"], fault["msg"]))
     return problem(path, code, message)

@@ -1,10 +1,12 @@
-"""The JSON API: its guard, and how a refusal becomes an answer."""
+"""What the API answers when it refuses: one table of error codes, and the handlers that look errors up in it."""
 
 from __future__ import annotations
 
 import logging
 import re
 import uuid
+from collections.abc import Sequence
+from dataclasses import dataclass, field
 from typing import Any
 
 from flask import Response, g, jsonify, request
@@ -17,7 +19,7 @@ from dashboard.gateway.api_keys.authentication import UnknownKey
 from dashboard.gateway.api_keys.quotas import CapReached
 from dashboard.gateway.limits import rate_limit
 from dashboard.gateway.limits.rate_limit import RateLimited, WindowState
-from dashboard.gateway.messages.idempotency import Mismatch
+from dashboard.gateway.messages.idempotency import AnsweredBefore, Mismatch
 from dashboard.gateway.otp.verify import NoLiveOtp, TooManyAttempts, WrongCode
 from dashboard.gateway.webhooks.endpoints import EndpointNotFound, EndpointOff, EventNotFound, TooManyEndpoints
 
@@ -25,70 +27,211 @@ log = logging.getLogger(__name__)
 
 REQUEST_ID = re.compile(r"[A-Za-z0-9._-]{1,64}")
 RETRY_SECONDS = 5
+INVALID = "Validation failed"
+NO_WEBHOOK = "Webhook not found"
+EXHAUSTED = "Maximum verification attempts exceeded"
+
+
+@dataclass(frozen=True)
+class ErrorKind:
+    """How an error is answered. `message`, `text` and `path` may hold parameters of the error in braces."""
+
+    status: int
+    message: str  # of the whole answer
+    text: str | None = ""  # of its item in `errors`; empty: the list is empty; None: the reference shows no list
+    path: tuple[str, ...] = ()
+    item_fields: tuple[str, ...] = ()  # parameters that stand in the item
+    body_fields: tuple[str, ...] = ()  # parameters that stand beside `message`
+    example: dict[str, Any] = field(default_factory=dict)  # parameters, as the documentation shows them
+
+
+PROVIDER_FIELDS = ("reason", "retryable", "messageId", "retryAfter")
+ERRORS = {
+    "api_key_is_required": ErrorKind(401, "API key is required", None),
+    "invalid_api_key": ErrorKind(403, "Invalid API key", None),
+    "address_not_allowed": ErrorKind(403, "{text}", "This API key may not be used from your IP address"),
+    "scope_missing": ErrorKind(403, "{text}", "This API key lacks the scope '{scope}'"),
+    "test_keys_only": ErrorKind(403, "{text}", "Only test keys may read the sandbox phone"),
+    "idempotency_mismatch": ErrorKind(
+        400,
+        "Idempotency key reused",
+        "This Idempotency-Key came in the last 24 hours with another body",
+        path=("Idempotency-Key",),
+    ),
+    "unknown_cursor": ErrorKind(
+        400, INVALID, "Must be the id of one of your messages, as `next` gave it", path=("after",)
+    ),
+    "message_not_found": ErrorKind(
+        404, "Message not found", "This API key sent no message with this id", path=("messageId",)
+    ),
+    "rate_limited": ErrorKind(
+        429,
+        "Rate limit exceeded",
+        "At most {limit} codes for one number in a {window}; try again in {retryAfter} s",
+        path=("phoneNumber",),
+        item_fields=("window", "limit", "retryAfter"),
+        example={"window": "minute", "limit": 3, "retryAfter": 41},
+    ),
+    "daily_cap": ErrorKind(
+        429,
+        "Daily cap reached",
+        "This API key has reached its cap of {limit} a day; it opens again at midnight UTC",
+        item_fields=("limit", "retryAfter"),
+        example={"limit": 1_000, "retryAfter": 21_600},
+    ),
+    "invalid_otp": ErrorKind(400, "Invalid OTP", None, body_fields=("retriesLeft",), example={"retriesLeft": 2}),
+    "otp_exhausted": ErrorKind(
+        400,
+        EXHAUSTED,
+        f"{EXHAUSTED}; send a new code",
+        path=("otp",),
+        body_fields=("retriesLeft",),
+        example={"retriesLeft": 0},
+    ),
+    "otp_not_found": ErrorKind(
+        404,
+        "OTP not found or expired",
+        "No code was sent to this number by this key on this channel",
+        path=("otp",),
+    ),
+    "otp_not_sent": ErrorKind(
+        404, "OTP not found or expired", "This code never left: its message failed; send a new one", path=("otp",)
+    ),
+    "otp_used": ErrorKind(404, "OTP not found or expired", "This code was verified already", path=("otp",)),
+    "otp_expired": ErrorKind(
+        404, "OTP not found or expired", "This code is older than ten minutes; send a new one", path=("otp",)
+    ),
+    "provider_error": ErrorKind(
+        502,
+        "Provider error",
+        "WhatsApp did not take the message; no code was sent and none was counted",
+        item_fields=PROVIDER_FIELDS,
+        example={"reason": "not_on_whatsapp", "retryable": False},
+    ),
+    "provider_timeout": ErrorKind(
+        502,
+        "Provider error",
+        "WhatsApp did not answer in time; the code may still arrive",
+        item_fields=PROVIDER_FIELDS,
+        example={
+            "reason": "no_answer",
+            "retryable": True,
+            "messageId": "c1faed86-1216-4a88-9784-9e3ad774d0d7",
+            "retryAfter": 5,
+        },
+    ),
+    "url_format": ErrorKind(
+        400,
+        INVALID,
+        "Must be a web address of at most 2,000 characters, without user name and password",
+        path=("url",),
+    ),
+    "url_scheme": ErrorKind(400, INVALID, "Must begin with https://", path=("url",)),
+    "url_private": ErrorKind(400, INVALID, "Must not be a private or loopback address", path=("url",)),
+    "webhook_not_found": ErrorKind(404, NO_WEBHOOK, "This API key has no webhook with this id", path=("webhookId",)),
+    "event_not_found": ErrorKind(
+        404,
+        "Event not found",
+        "This API key has no event with this id, or it is no longer kept",
+        path=("eventId",),
+    ),
+    "webhook_disabled": ErrorKind(
+        400, "Webhook disabled", "This webhook is disabled; enable it first", path=("webhookId",)
+    ),
+    "too_many_webhooks": ErrorKind(
+        400, "Too many webhooks", "This API key has as many webhooks as it may have; delete one first"
+    ),
+    "database_unavailable": ErrorKind(
+        500, "Internal server error", "Try again in a moment", example={"retryAfter": RETRY_SECONDS}
+    ),
+    "not_found": ErrorKind(404, "Not found"),
+    "method_not_allowed": ErrorKind(405, "Method not allowed"),
+    "request_body_too_large": ErrorKind(413, "Request body too large"),
+    "internal_server_error": ErrorKind(500, "Internal server error"),
+}
+HTTP_ERRORS = {404: "not_found", 405: "method_not_allowed", 413: "request_body_too_large", 500: "internal_server_error"}
+
+
+class ApiError(Exception):
+    """An error of the table, with its parameters."""
+
+    def __init__(self, code: str, **params: Any) -> None:
+        super().__init__(code)
+        self.code = code
+        self.params = params
 
 
 class Invalid(Exception):
-    """The body or a field of it breaks a rule."""
+    """The body or a field of it breaks rules: one item of `errors` for each."""
 
     def __init__(self, errors: list[dict[str, Any]]) -> None:
         super().__init__(len(errors))
         self.errors = errors
 
 
-class ProviderFailed(Exception):
-    """The carrier refused (`provider_error`) or did not answer in time (`provider_timeout`)."""
+def described(error: Exception) -> ApiError:
+    """An error of the domain as one of the table."""
+    match error:
+        case ApiError():
+            return error
+        case UnknownKey():
+            return ApiError("invalid_api_key")
+        case Mismatch():
+            return ApiError("idempotency_mismatch")
+        case RateLimited(standing=full):
+            return ApiError("rate_limited", window=full.window, limit=full.quota, retryAfter=full.reset)
+        case CapReached():
+            return ApiError("daily_cap", limit=error.cap, retryAfter=error.retry_after)
+        case WrongCode():
+            return ApiError("invalid_otp", retriesLeft=error.retries_left)
+        case TooManyAttempts():
+            return ApiError("otp_exhausted", retriesLeft=0)
+        case NoLiveOtp():
+            return ApiError(error.code)
+        case EndpointNotFound():
+            return ApiError("webhook_not_found")
+        case EventNotFound():
+            return ApiError("event_not_found")
+        case EndpointOff():
+            return ApiError("webhook_disabled")
+        case TooManyEndpoints():
+            return ApiError("too_many_webhooks")
+    return ApiError("database_unavailable", retryAfter=RETRY_SECONDS)
 
-    def __init__(self, code: str, message: str) -> None:
-        super().__init__(code)
-        self.code = code
-        self.message = message
 
-
-class KeyMissing(Exception):
-    """No key was presented."""
-
-
-class UnknownMessage(Exception):
-    """This key sent no message with this id."""
-
-
-class Forbidden(Exception):
-    """The key is live, but not for this."""
-
-    def __init__(self, code: str, message: str) -> None:
-        super().__init__(code)
-        self.code = code
-        self.message = message
-
-
-def problem(path: list[str], code: str, message: str, **more: Any) -> dict[str, Any]:
+def problem(path: Sequence[str], code: str, message: str, **more: Any) -> dict[str, Any]:
     """One item of `errors`."""
-    return {"path": path, "message": message, "code": code, **more}
+    return {"path": list(path), "message": message, "code": code, **more}
 
 
-def capped(error: CapReached) -> dict[str, Any]:
-    """The item of `errors` for a key whose day is full."""
-    text = f"This API key has reached its cap of {error.cap} a day; it opens again at midnight UTC"
-    return problem([], "daily_cap", text, limit=error.cap, retryAfter=error.retry_after)
+def item(error: ApiError) -> dict[str, Any]:
+    """An error of the table as an item of `errors`."""
+    kind = ERRORS[error.code]
+    more = {name: error.params[name] for name in kind.item_fields if name in error.params}
+    return problem(kind.path, error.code, (kind.text or "").format(**error.params), **more)
 
 
-def failure(status: int, message: str, errors: list[dict[str, Any]] | None = None, **more: Any) -> Response:
-    """An error in the API's shape."""
-    response = jsonify({"success": False, "message": message, **more, "errors": errors or []})
-    response.status_code = status
+def body(error: ApiError) -> dict[str, Any]:
+    """The body that an error of the table is answered with."""
+    kind = ERRORS[error.code]
+    text = (kind.text or "").format(**error.params)
+    answer = {"success": False, "message": kind.message.format(text=text, **error.params)}
+    answer |= {name: error.params[name] for name in kind.body_fields}
+    if kind.text is None:
+        return answer
+    return {**answer, "errors": [item(error)] if kind.text else []}
+
+
+def answer(error: Exception) -> Response:
+    """The response to an error of the API or of the domain."""
+    if isinstance(error, RateLimited):
+        note_limits(error.standings)
+    found = described(error)
+    response = jsonify(body(found))
+    response.status_code = ERRORS[found.code].status
+    if "retryAfter" in found.params:
+        response.headers["Retry-After"] = str(found.params["retryAfter"])
     return response
-
-
-def provider_refused() -> ProviderFailed:
-    return ProviderFailed("provider_error", "WhatsApp refused the message; no code was sent and none was counted")
-
-
-def provider_silent() -> ProviderFailed:
-    return ProviderFailed("provider_timeout", "WhatsApp did not answer in time; the code may still arrive")
-
-
-def provider_crowded() -> ProviderFailed:
-    return ProviderFailed("provider_error", "Too many calls wait for WhatsApp; nothing was sent, try again")
 
 
 def note_limits(standings: list[WindowState]) -> None:
@@ -96,127 +239,58 @@ def note_limits(standings: list[WindowState]) -> None:
     g.standings = standings
 
 
-@bp.errorhandler(KeyMissing)
-def _key_missing(_error: KeyMissing) -> tuple[Response, int]:
-    return jsonify({"success": False, "message": "API key is required"}), 401
+def note_replay(is_replay: bool) -> None:
+    """Let the answer say whether its call came before and nothing was done."""
+    g.is_replay = is_replay
 
 
-@bp.errorhandler(UnknownKey)
-def _unknown_key(_error: UnknownKey) -> tuple[Response, int]:
-    return jsonify({"success": False, "message": "Invalid API key"}), 403
-
-
-@bp.errorhandler(Forbidden)
-def _forbidden(error: Forbidden) -> Response:
-    return failure(403, error.message, [problem([], error.code, error.message)])
+DESCRIBED: tuple[type[Exception], ...] = (
+    ApiError,
+    UnknownKey,
+    Mismatch,
+    RateLimited,
+    CapReached,
+    WrongCode,
+    TooManyAttempts,
+    NoLiveOtp,
+    EndpointNotFound,
+    EventNotFound,
+    EndpointOff,
+    TooManyEndpoints,
+)
+for kind in DESCRIBED:
+    bp.register_error_handler(kind, answer)
 
 
 @bp.errorhandler(Invalid)
-def _invalid(error: Invalid) -> Response:
-    return failure(400, "Validation failed", error.errors)
+def _invalid(error: Invalid) -> tuple[Response, int]:
+    return jsonify({"success": False, "message": INVALID, "errors": error.errors}), 400
 
 
-@bp.errorhandler(Mismatch)
-def _mismatch(_error: Mismatch) -> Response:
-    text = "This Idempotency-Key came in the last 24 hours with another body"
-    return failure(400, "Idempotency key reused", [problem(["Idempotency-Key"], "idempotency_mismatch", text)])
-
-
-@bp.errorhandler(UnknownMessage)
-def _unknown_message(_error: UnknownMessage) -> Response:
-    text = "This API key sent no message with this id"
-    return failure(404, "Message not found", [problem(["messageId"], "message_not_found", text)])
-
-
-@bp.errorhandler(WrongCode)
-def _wrong_code(error: WrongCode) -> tuple[Response, int]:
-    return jsonify({"success": False, "message": "Invalid OTP", "retriesLeft": error.retries_left}), 400
-
-
-@bp.errorhandler(TooManyAttempts)
-def _too_many_attempts(_error: TooManyAttempts) -> Response:
-    text = "Maximum verification attempts exceeded"
-    return failure(400, text, [problem(["otp"], "otp_exhausted", f"{text}; send a new code")], retriesLeft=0)
-
-
-@bp.errorhandler(NoLiveOtp)
-def _no_live_otp(error: NoLiveOtp) -> Response:
-    texts = {
-        "otp_not_found": "No code was sent to this number by this key on this channel",
-        "otp_used": "This code was verified already",
-        "otp_expired": "This code is older than ten minutes; send a new one",
-    }
-    return failure(404, "OTP not found or expired", [problem(["otp"], error.code, texts[error.code])])
-
-
-@bp.errorhandler(EndpointNotFound)
-def _unknown_webhook(_error: EndpointNotFound) -> Response:
-    text = "This API key has no webhook with this id"
-    return failure(404, "Webhook not found", [problem(["webhookId"], "webhook_not_found", text)])
-
-
-@bp.errorhandler(EventNotFound)
-def _unknown_event(_error: EventNotFound) -> Response:
-    text = "This API key has no event with this id, or it is no longer kept"
-    return failure(404, "Event not found", [problem(["eventId"], "event_not_found", text)])
-
-
-@bp.errorhandler(EndpointOff)
-def _webhook_off(_error: EndpointOff) -> Response:
-    text = "This webhook is disabled; enable it first"
-    return failure(400, "Webhook disabled", [problem(["webhookId"], "webhook_disabled", text)])
-
-
-@bp.errorhandler(TooManyEndpoints)
-def _too_many_webhooks(_error: TooManyEndpoints) -> Response:
-    text = "This API key has as many webhooks as it may have; delete one first"
-    return failure(400, "Too many webhooks", [problem([], "too_many_webhooks", text)])
-
-
-@bp.errorhandler(RateLimited)
-def _rate_limited(error: RateLimited) -> Response:
-    note_limits(error.standings)
-    full = error.standing
-    text = f"At most {full.quota} codes for one number in a {full.window}; try again in {full.reset} s"
-    item = problem(["phoneNumber"], "rate_limited", text, window=full.window, limit=full.quota, retryAfter=full.reset)
-    response = failure(429, "Rate limit exceeded", [item])
-    response.headers["Retry-After"] = str(full.reset)
-    return response
-
-
-@bp.errorhandler(CapReached)
-def _cap_reached(error: CapReached) -> Response:
-    response = failure(429, "Daily cap reached", [capped(error)])
-    response.headers["Retry-After"] = str(error.retry_after)
-    return response
-
-
-@bp.errorhandler(ProviderFailed)
-def provider_failed(error: ProviderFailed) -> Response:
-    return failure(502, "Provider error", [problem([], error.code, error.message)])
-
-
-def http_error(error: HTTPException) -> Response:
-    """404, 405, 413 and the like in the API's shape."""
-    status = error.code or 500
-    texts = {404: "Not found", 405: "Method not allowed", 413: "Request body too large", 500: "Internal server error"}
-    response = failure(status, texts.get(status, error.name))
-    for name, value in error.get_headers():
-        if name in ("Allow", "Retry-After"):
-            response.headers[name] = value
-    return response
+@bp.errorhandler(AnsweredBefore)
+def _answered_before(error: AnsweredBefore) -> Response:
+    note_replay(is_replay=True)
+    return Response(error.body, error.status, mimetype="application/json")
 
 
 @bp.errorhandler(SQLAlchemyError)
 def _database_down(error: SQLAlchemyError) -> Response:
     log.error("the database failed: %s", type(error).__name__)
     session.rollback()
-    return database_down()
+    return answer(error)
 
 
-def database_down() -> Response:
-    response = failure(500, "Internal server error", [problem([], "database_unavailable", "Try again in a moment")])
-    response.headers["Retry-After"] = str(RETRY_SECONDS)
+def http_error(error: HTTPException) -> Response:
+    """404, 405, 413 and the like in the API's shape."""
+    status = error.code or 500
+    if status in HTTP_ERRORS:
+        response = answer(ApiError(HTTP_ERRORS[status]))
+    else:
+        response = jsonify({"success": False, "message": error.name, "errors": []})
+        response.status_code = status
+    for name, value in error.get_headers():
+        if name in ("Allow", "Retry-After"):
+            response.headers[name] = value
     return response
 
 
@@ -236,6 +310,8 @@ def _tell_request_id(response: Response) -> Response:
 def finish(response: Response) -> Response:
     """What every answer of the API bears."""
     response.headers["Cache-Control"] = "no-store"
+    if g.get("is_replay"):
+        response.headers["Idempotent-Replayed"] = "true"
     standings: list[WindowState] = g.get("standings", [])
     if standings:
         policy = (f'"{s.window}";q={s.quota};w={rate_limit.WINDOWS[s.window]}' for s in standings)

@@ -5,12 +5,11 @@ from __future__ import annotations
 from flask import Flask
 
 from dashboard.api.blueprint import MessageIdConverter, bp
-from dashboard.api.openapi import document
-from dashboard.api.views import account, callbacks, health, messages, otp, webhooks
+from dashboard.api.views import account, callbacks, health, messages, openapi, otp, sandbox, webhooks
 from dashboard.extensions import csrf
 
-VIEWS = (account, messages, otp, webhooks)  # their routes are on the blueprint that asks for a key
-OPEN = (health.bp, document.bp, callbacks.bp)  # these ask for none
+VIEWS = (account, messages, otp, sandbox, webhooks)  # their routes are on the blueprint that asks for a key
+OPEN = (health.bp, openapi.bp, callbacks.bp)  # these ask for none
 
 
 def register(app: Flask) -> None:

@@ -17,6 +17,7 @@ from dashboard.cli import (
     limits,
     messages,
     migrate,
+    openapi,
     routing,
     sandbox,
     service,
@@ -40,6 +41,7 @@ COMMANDS: tuple[click.Command, ...] = (
     sandbox.sandbox_group,
     contract_test.contract_test,
     dev.dev_group,
+    openapi.openapi,
 )
 
 

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from dataclasses import dataclass
+from typing import cast
 
 from flask import Blueprint, Flask, Request, Response, request
 from flask.sessions import SecureCookieSession, SecureCookieSessionInterface
@@ -72,6 +74,8 @@ bp.register_blueprint(locale.bp)
 for page in PAGES:
     bp.register_blueprint(page.blueprint, url_prefix=page.url)
 bp.add_url_rule("/", "home", build_only=True)  # the way to the first page, whichever that is
+for blueprint in (bp, docs.bp):
+    blueprint.after_request(headers.harden)
 LEAST_ROLES = {f"pages.{page.blueprint.name}": page.role for page in PAGES}
 
 
@@ -90,10 +94,10 @@ def register(app: Flask) -> None:
     assets.register(app)
     app.jinja_env.globals.update(menu=menu, **htmx.GLOBALS, **locale.GLOBALS, **labels.GLOBALS)
     app.register_error_handler(CSRFError, errors.dead_form)
-    app.register_blueprint(bp)
-    app.register_blueprint(docs.bp)
-    app.after_request(_finish)
-    app.session_interface = FormSessions()
+    for blueprint in (bp, docs.bp):
+        app.register_blueprint(blueprint)
+    app.view_functions["static"] = assets.cached(cast("Callable[..., Response]", app.view_functions["static"]))
+    app.session_interface = PageSessions()
 
 
 def menu() -> list[tuple[str, list[Page]]]:
@@ -108,8 +112,8 @@ def is_page(path: str) -> bool:
     return any(path == place or path.startswith(place + "/") for place in (URL, docs.URL))
 
 
-class FormSessions(SecureCookieSessionInterface):
-    """Flask's session holds the form token: it is for pages alone."""
+class PageSessions(SecureCookieSessionInterface):
+    """Flask's session holds the form token. Flask asks for it before it knows the blueprint, so the path decides."""
 
     def open_session(self, app: Flask, request: Request) -> SecureCookieSession | None:
         return super().open_session(app, request) if is_page(request.path) else self.make_null_session(app)
@@ -118,9 +122,3 @@ class FormSessions(SecureCookieSessionInterface):
 @bp.before_request
 def _guard() -> ResponseReturnValue | None:
     return access.check(LEAST_ROLES.get(request.blueprint or "", users.ROLES[-1]))
-
-
-def _finish(response: Response) -> Response:
-    if is_page(request.path):
-        return headers.harden(response)
-    return assets.cache(response) if request.path.startswith("/static/") else response

@@ -132,7 +132,7 @@ def _send(form: SandboxForm) -> bool:
     try:
         if form.kind.data == Kind.MESSAGE:
             quotas.spend_cap(session, caller, Kind.MESSAGE)
-            outbox.submit(session, caller, outbox.Draft("message", channel, number, form.text.data, form.text.data))
+            outbox.submit(session, caller, outbox.Draft.text(number, form.text.data))
         else:
             channel = Channel(form.channel.data)
             otp.send(session, services().keyring, caller, otp.Order(number, channel, form.language.data))

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+import unicodedata
 
 # ASCII digits only: \d takes Arabic-Indic ones, and $ takes a newline at the end.
 ACCEPTED = re.compile(r"(?:\+?222)?([234][0-9]{7})")
@@ -51,6 +52,9 @@ def spaced(phone: str) -> str:
 def _fault(raw: str) -> InvalidPhone:
     if not raw:
         return InvalidPhone("phone_length", "The phone number is empty")
+    hidden = next((c for c in raw if unicodedata.category(c) in ("Cc", "Cf", "Zl", "Zp")), None)
+    if hidden is not None:  # what is copied from contacts or chats often brings one along
+        return InvalidPhone("phone_format", f"The phone number holds an invisible character (U+{ord(hidden):04X})")
     if re.search(r"[\s\-.()]", raw):
         return InvalidPhone("phone_format", "Write the phone number without spaces, dashes, dots or parentheses")
     if not re.fullmatch(r"\+?[0-9]+", raw):

@@ -74,7 +74,7 @@ def fill(sessions: Sessions, count: int) -> None:
         key, _ = keys.create(session, NewKey("bench"))
         session.flush()
         caller = authentication.Caller.from_row(key)
-    drafts = [Draft("message", "sms", f"+222{40_000_000 + n}", WORDS, WORDS) for n in range(count)]
+    drafts = [Draft.text(f"+222{40_000_000 + n}", WORDS) for n in range(count)]
     for start in range(0, count, MOST_IN_ONE):
         with sessions.begin() as session:
             outbox.submit_all(session, [(caller, draft) for draft in drafts[start : start + MOST_IN_ONE]])

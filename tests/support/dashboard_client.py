@@ -109,14 +109,15 @@ class World:
 
     def text(self, key: ApiKey, phone: str = "+22238089336", body: str = "Bonjour", **settled: Any) -> Message:
         with self.services.sessions.begin() as session:
-            draft = outbox.Draft("message", "sms", phone, body, body)
+            draft = outbox.Draft.text(phone, body)
             row_id, _ = outbox.submit(session, authentication.Caller.from_row(key), draft)
         return self.settle(row_id, **settled)
 
     def code(self, key: ApiKey, phone: str = "+22238089336", language: str = "fr", **more: Any) -> Message:
         order = send.Order(phone, more.pop("channel", "sms"), language, more.pop("app_hash", None))
         with self.services.sessions.begin() as session:
-            reference, _ = send.send(session, self.services.keyring, authentication.Caller.from_row(key), order)
+            caller = authentication.Caller.from_row(key)
+            reference = send.send(session, self.services.keyring, caller, order).message_id
             row = session.query(Message).filter_by(uuid=reference).one()
             row_id = row.id
         return self.settle(row_id, **more)
@@ -128,7 +129,8 @@ class World:
             session.commit()
             assert code
             guess = verify.Guess(message.phone, code, message.channel)
-            verify.verify(session, self.services.keyring, authentication.Caller.from_row(key), guess).raise_if_wrong()
+            caller = authentication.Caller.from_row(key)
+            assert verify.verify(session, self.services.keyring, caller, guess).refusal is None
             session.commit()
 
     def settle(self, row_id: int, **values: Any) -> Message:

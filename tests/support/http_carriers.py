@@ -92,12 +92,12 @@ class Office:
 
     def submit(self, caller: Caller, phone: str = PHONE) -> str:
         with self.sessions.begin() as session:
-            return outbox.submit(session, caller, Draft("message", "sms", phone, "Bonjour", "Bonjour"))[1]
+            return outbox.submit(session, caller, Draft.text(phone, "Bonjour"))[1]
 
     def send_code(self, caller: Caller, channel: str = "sms", phone: str = PHONE) -> str:
         with self.sessions.begin() as session:
             keyring = Keyring.of(self.settings)
-            return send.send(session, keyring, caller, send.Order(phone, channel))[0]
+            return send.send(session, keyring, caller, send.Order(phone, channel)).message_id
 
     def drain(self, desk: WorkerContext, lane: str = "sms") -> int:
         desk.connections.refresh(now=True)

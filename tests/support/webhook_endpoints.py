@@ -47,7 +47,7 @@ class Office:
     def message(self, phone: str = "+22238089336") -> Message:
         """A message that a worker has claimed."""
         with self.sessions.begin() as session:
-            outbox.submit(session, self.caller, outbox.Draft("message", "sms", phone, "Bonjour", "Bonjour"))
+            outbox.submit(session, self.caller, outbox.Draft.text(phone, "Bonjour"))
         with self.sessions() as session:
             return outbox.claim(session, "sms", 1)[0]
 

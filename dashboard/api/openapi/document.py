@@ -1,31 +1,32 @@
-"""GET /openapi.json: the description of this API, made from the contracts that its routes declare."""
+"""The description of this API, made from the contracts that its endpoints declare.
+
+`chinqit openapi` writes it to the file that GET /openapi.json serves; no request comes here.
+"""
 
 from __future__ import annotations
 
 import inspect
+import json
 import re
 from collections.abc import Iterator
 from importlib.metadata import version
 from typing import Any, get_args, get_origin
 
-from flask import Blueprint, Flask, Response, current_app
+from flask import Flask
 from pydantic import BaseModel
 from pydantic.alias_generators import to_camel
 from pydantic.fields import FieldInfo
 from pydantic.json_schema import models_json_schema
 from werkzeug.routing import Rule
 
-from dashboard.api.contract import Contract, reply
-from dashboard.api.openapi import examples as samples
+from dashboard.api.contract import Contract
+from dashboard.api.openapi import examples
 from dashboard.api.openapi.examples import ErrorExample
-from dashboard.api.schemas.requests import SendMessage
-from dashboard.api.schemas.responses import NotQueued, Problem
-from dashboard.extensions import services
+from dashboard.api.schemas.base import Problem
+from dashboard.api.schemas.messages import NotQueued, SendMessage
 
-bp = Blueprint("openapi", __name__)
 Json = dict[str, Any]
 REFERENCE = "#/components/schemas/{model}"
-DOCUMENT = "chinqit_openapi"
 ABOUT = """Send texts and one-time codes to Mauritanian phones, and follow them.
 
 Every call but `/healthz`, `/readyz` and `/openapi.json` needs an API key in the header `X-API-Key`. Bodies are JSON;
@@ -36,6 +37,7 @@ TAGS = {
     "Messages": "Send texts and see what became of them.",
     "Codes": "Send one-time codes and check them. A code is bound to the API key, the number and the channel.",
     "Webhooks": "Have events told to an address of yours, signed after Standard Webhooks.",
+    "Sandbox": "What test keys sent, for tests that read their own codes.",
     "Account": "The API key itself.",
     "Health": "For load balancers and alarms; open to all.",
 }
@@ -83,14 +85,9 @@ PLACES = {  # in a path
 }
 
 
-@bp.get("/openapi.json", provide_automatic_options=False)
-def openapi() -> Response:
-    """The document; it is made once a process."""
-    made = current_app.extensions.get(DOCUMENT)
-    if made is None:
-        made = current_app.json.dumps(document(current_app._get_current_object())) + "\n"  # type: ignore[attr-defined]
-        current_app.extensions[DOCUMENT] = made
-    return reply(made)
+def text(app: Flask) -> str:
+    """The document as the file holds it."""
+    return json.dumps(document(app), ensure_ascii=False, indent=1) + "\n"
 
 
 def document(app: Flask) -> Json:
@@ -104,7 +101,7 @@ def document(app: Flask) -> Json:
             "description": ABOUT,
             "license": {"name": "Apache 2.0", "identifier": "Apache-2.0"},
         },
-        "servers": [{"url": services().settings.address, "description": "This installation"}],
+        "servers": [{"url": "/", "description": "Where this document is served"}],
         "security": [{"ApiKey": []}],
         "tags": [{"name": name, "description": about} for name, about in TAGS.items()],
         "paths": _paths(routes),
@@ -156,14 +153,16 @@ def _operation(path: str, declared: Contract, name: str, about: str) -> Json:
         "operationId": name,
         "tags": [declared.tag],
         "summary": declared.summary,
-        "description": about + (f" Needs the scope `{declared.scope}`." if declared.scope else ""),
+        "description": about,
         "parameters": _parameters(path, declared),
         "responses": _responses(declared),
     }
-    if declared.takes:
-        operation["requestBody"] = {"required": True, "content": {"application/json": _content(declared.takes)}}
+    if declared.body:
+        operation["requestBody"] = {"required": True, "content": {"application/json": _content(declared.body)}}
     if declared.scope is None:
         operation["security"] = []
+    else:
+        operation["x-scope"] = str(declared.scope)  # OpenAPI gives scopes to OAuth alone; API keys have none there
     return operation
 
 
@@ -171,8 +170,11 @@ def _parameters(path: str, declared: Contract) -> list[Json]:
     found = [_place_in_path(name) for name in re.findall(r"{(\w+)}", path)]
     if declared.idempotent:
         found.append(IDEMPOTENCY_KEY)
-    asked = declared.asks.model_json_schema()["properties"] if declared.asks else {}
-    return found + [_query_parameter(name, schema) for name, schema in asked.items()]
+    if declared.query is None:
+        return found
+    schema = declared.query.model_json_schema()
+    required = schema.get("required", [])
+    return found + [_query_parameter(name, part, name in required) for name, part in schema["properties"].items()]
 
 
 def _place_in_path(name: str) -> Json:
@@ -181,27 +183,29 @@ def _place_in_path(name: str) -> Json:
     return {**told, "schema": {"type": "string", "format": "uuid"}, "example": shown}
 
 
-def _query_parameter(name: str, schema: Json) -> Json:
+def _query_parameter(name: str, schema: Json, required: bool) -> Json:
     """A parameter may be left out; it cannot be null."""
     kept = next((choice for choice in schema.get("anyOf", []) if choice.get("type") != "null"), schema)
     bare = {key: value for key, value in kept.items() if key not in ("title", "description", "examples")}
     if schema.get("default") is not None:
         bare["default"] = schema["default"]
-    told = {"name": name, "in": "query", "description": schema["description"]}
+    told: Json = {"name": name, "in": "query", "description": schema["description"]}
+    if required:
+        told["required"] = True
     return {**told, "schema": bare, "example": schema["examples"][0]}
 
 
 def _responses(declared: Contract) -> Json:
-    limits = ["RateLimit-Policy", "RateLimit"] if declared.limited else []
+    limits = ["RateLimit-Policy", "RateLimit"] if declared.shows_limits else []
     again = ["Idempotent-Replayed"] if declared.idempotent else []
     told = {200: [*limits, *again], 429: limits, 502: [*limits, *again]}
-    about = {200: (inspect.getdoc(declared.gives) or "", {}), **declared.also}
+    about = {200: (inspect.getdoc(declared.response) or "", {}), **declared.extra_responses}
     headers = ["X-Request-Id", *told[200]]
     responses = {
-        str(status): _response(text, _content(declared.gives, odd), headers) for status, (text, odd) in about.items()
+        str(status): _response(text, _content(declared.response, odd), headers) for status, (text, odd) in about.items()
     }
     by_status: dict[int, list[ErrorExample]] = {}
-    for refusal in samples.refusals(declared):
+    for refusal in examples.error_examples(declared):
         by_status.setdefault(refusal.status, []).append(refusal)
     for status, found in sorted(by_status.items()):
         responses[str(status)] = _refused(status, found, told.get(status, []))
@@ -214,11 +218,9 @@ def _content(model: type[BaseModel], differs: Json | None = None) -> Json:
 
 
 def _refused(status: int, found: list[ErrorExample], more: list[str]) -> Json:
-    examples = {refusal.name: {"summary": _summary(refusal), "value": refusal.answer} for refusal in found}
-    waits = ["Retry-After"] if any("Retry-After" in refusal.headers for refusal in found) else []
-    return _response(
-        STATUSES[status], {"schema": _any_of(found), "examples": examples}, ["X-Request-Id", *waits, *more]
-    )
+    shown = {refusal.name: {"summary": _summary(refusal), "value": refusal.answer} for refusal in found}
+    waits = ["Retry-After"] if any(examples.bears_retry_after(each.name) for each in found) else []
+    return _response(STATUSES[status], {"schema": _any_of(found), "examples": shown}, ["X-Request-Id", *waits, *more])
 
 
 def _summary(refusal: ErrorExample) -> str:
@@ -283,8 +285,8 @@ SHAPE_TEXTS = {
 
 
 def _schemas(contracts: list[Contract]) -> Json:
-    taken: set[type[BaseModel]] = {told.takes for told in contracts if told.takes} | {SendMessage}
-    given: set[type[BaseModel]] = {told.gives for told in contracts} | {NotQueued, Problem}
+    taken: set[type[BaseModel]] = {each.body for each in contracts if each.body} | {SendMessage}
+    given: set[type[BaseModel]] = {each.response for each in contracts} | {NotQueued, Problem}
     ordered = [(model, "validation") for model in sorted(taken, key=_name)]
     ordered += [(model, "serialization") for model in sorted(given, key=_name)]
     made = models_json_schema(ordered, ref_template=REFERENCE)[1]["$defs"]  # type: ignore[arg-type]
@@ -312,7 +314,7 @@ def _tidied(schema: Any) -> Any:
     kept = {name: _tidied(value) for name, value in schema.items() if not (name == "title" and isinstance(value, str))}
     if isinstance(kept.get("properties"), dict):
         kept["required"] = _required(kept)
-    if kept.get("default") == "":  # stands for: not given
+    if kept.get("default", 0) in ("", None):  # stands for: not given
         del kept["default"]
     if "const" in kept:
         kept.setdefault("examples", [kept["const"]])
@@ -328,7 +330,9 @@ def _required(schema: Json) -> list[str]:
 def example(model: type[BaseModel]) -> Json:
     """One good value of a model, from the examples of its fields."""
     return {
-        field.serialization_alias or field.alias or name: _shown(field) for name, field in model.model_fields.items()
+        field.serialization_alias or field.alias or name: _shown(field)
+        for name, field in model.model_fields.items()
+        if field.exclude_if is None  # those are left out of most responses
     }
 
 

@@ -1,4 +1,4 @@
-"""What the webhook endpoints take and give."""
+"""Bodies, queries and responses of /webhooks."""
 
 from __future__ import annotations
 
@@ -8,14 +8,23 @@ from typing import Annotated, Any, Literal
 from pydantic import AfterValidator, BeforeValidator, Field, WithJsonSchema, model_validator
 from pydantic_core import PydanticCustomError
 
-from dashboard.api.schemas.requests import BAD_MOMENT, UNPRINTABLE, Breaks, Moment, Query, RequestBody
-from dashboard.api.schemas.responses import At, ResponseBody, Success
+from dashboard.api.schemas.base import (
+    A_TIME,
+    BAD_MOMENT,
+    MOST_IN_PAGE,
+    UNPRINTABLE,
+    At,
+    Breaks,
+    Moment,
+    Query,
+    RequestBody,
+    ResponseBody,
+    Success,
+)
 from dashboard.gateway.webhooks import endpoints, events
 
-MOST_IN_PAGE = 100
 AN_ID = "6f0c3c7e-0d9e-4d3b-8b42-5f1e3f1a9a77"
 AN_EVENT = "evt_2f9c0f7ad0d94a33a0d52b3c1f1f2a6e"
-A_TIME = "2026-11-22T06:24:49.068Z"
 
 EventKind = Literal[
     "message.sent", "message.delivered", "message.failed", "message.expired", "otp.verified", "otp.exhausted"

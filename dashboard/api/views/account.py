@@ -5,13 +5,14 @@ from __future__ import annotations
 from dashboard.api.auth import caller
 from dashboard.api.blueprint import bp
 from dashboard.api.contract import Contract, contract
-from dashboard.api.schemas.responses import Caps, Limits, Me
+from dashboard.api.schemas.account import Caps, Limits, Me
 from dashboard.extensions import session
 from dashboard.gateway.limits import rate_limit
+from dashboard.vocabulary import Scope
 
 
-@bp.get("/me", provide_automatic_options=False)
-@contract(Contract(gives=Me, scope="read", summary="Look at your API key", tag="Account"))
+@bp.get("/me")
+@contract(Contract(response=Me, scope=Scope.READ, summary="Look at your API key", tag="Account"))
 def me() -> Me:
     """Name, mode, scopes, and the limits that hold for this API key now."""
     key = caller()

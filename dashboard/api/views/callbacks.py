@@ -9,7 +9,7 @@ from typing import cast
 from flask import Blueprint, Response, request
 from sqlalchemy.exc import SQLAlchemyError
 
-from dashboard.api.errors import database_down, failure, finish
+from dashboard.api.errors import ApiError, answer, finish
 from dashboard.cache import TimedCache
 from dashboard.db import read_session
 from dashboard.extensions import services
@@ -37,11 +37,11 @@ def call_back(hook: str) -> Response:
         with read_session(services().sessions) as reader:
             carrier = carriers.by_hook(reader, hook)
         if carrier is None or not registry.KINDS[carrier.kind].calls_back:
-            return failure(404, "Not found")
+            return answer(ApiError("not_found"))
         return _answer(carrier, _listener(carrier))
     except (SQLAlchemyError, carriers.UnreadableSettings, InvalidSettings) as error:
         log.error("a callback could not be taken: %s", type(error).__name__)
-        return database_down()
+        return answer(error)
 
 
 def _answer(carrier: Carrier, listener: ReportListener) -> Response:

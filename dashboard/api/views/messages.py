@@ -2,114 +2,134 @@
 
 from __future__ import annotations
 
-from flask import Response
-from sqlalchemy.orm import Session
+from typing import Any
 
-from dashboard.api import batch, idempotency
+from dashboard.api import errors
 from dashboard.api.auth import caller
-from dashboard.api.batch import Singles
 from dashboard.api.blueprint import bp
-from dashboard.api.contract import Contract, contract, reply, written
-from dashboard.api.errors import Invalid, UnknownMessage, problem
-from dashboard.api.schemas.requests import MESSAGE_ID, UNKNOWN_CURSOR, ListMessages, SendBatch, SendMessage
-from dashboard.api.schemas.responses import BatchTaken, Described, Followed, MessagePage, Queued
+from dashboard.api.contract import Contract, contract, idempotent_call, parse
+from dashboard.api.errors import ApiError, Invalid
+from dashboard.api.schemas.base import Problem, read_id
+from dashboard.api.schemas.messages import (
+    BatchTaken,
+    Described,
+    Followed,
+    ListMessages,
+    MessagePage,
+    NotQueued,
+    Queued,
+    SendBatch,
+    SendMessage,
+)
 from dashboard.extensions import services, session
-from dashboard.gateway.api_keys.quotas import CapReached
 from dashboard.gateway.message_log import search
-from dashboard.gateway.messages import status
-from dashboard.gateway.messages.idempotency import Mismatch
+from dashboard.gateway.messages import status, submit
 from dashboard.gateway.messages.outbox import Draft
+from dashboard.gateway.messages.submit import SubmitOrder
+from dashboard.vocabulary import Lane, Scope
 
-BATCH_LIMIT = 2 * 1024 * 1024  # bytes
+BATCH_BYTES = 2 * 1024 * 1024
 
 
-@bp.post("/messages/send", provide_automatic_options=False)
-@bp.post("/api/v2/notify", provide_automatic_options=False)
+@bp.post("/messages/send")
+@bp.post("/api/v2/notify")
 @contract(
     Contract(
-        takes=SendMessage,
-        gives=Queued,
-        scope="send",
-        refuses=(CapReached, Mismatch),
+        body=SendMessage,
+        response=Queued,
+        scope=Scope.SEND,
+        errors=("daily_cap", "idempotency_mismatch"),
         idempotent=True,
-        confirms=True,
         summary="Send a text",
         tag="Messages",
     )
 )
-def send_message(wanted: SendMessage) -> Response:
+def send_message(body: SendMessage) -> Queued:
     """The message is written down durably, then delivered. Follow it by its `messageId`."""
-    singles, draft = Singles(caller()), batch.draft(wanted)
-    if idempotency.has_key():
-        response = idempotency.run_once(lambda session: _taken(singles, session, draft)).response
-    else:
-        response = reply(written(Queued(message_id=services().group_commit.share(singles, draft))))
-    services().wakeup.notify("sms")
-    return response
+    order = SubmitOrder(caller(), (body.draft,), idempotent_call())
+    submitted = services().group_commit.run(submit.submit, order)
+    services().wakeup.notify(Lane.SMS)
+    errors.note_replay(submitted.is_replay)
+    return Queued(message_id=submitted.message_ids[0])
 
 
-@bp.post("/messages/batch", provide_automatic_options=False)
+@bp.post("/messages/batch")
 @contract(
     Contract(
-        takes=SendBatch,
-        gives=BatchTaken,
-        scope="send",
-        refuses=(Mismatch,),
+        body=SendBatch,
+        response=BatchTaken,
+        scope=Scope.SEND,
+        errors=("idempotency_mismatch",),
         idempotent=True,
-        confirms=True,
-        largest=BATCH_LIMIT,
+        max_bytes=BATCH_BYTES,
         summary="Send many texts",
         tag="Messages",
     )
 )
-def send_batch(wanted: SendBatch) -> Response:
+def send_batch(body: SendBatch) -> BatchTaken:
     """All messages are written down in one step. The answer is 200 also when some of them are refused: look at each
     of the `results`. Messages past the key's daily cap are refused with `daily_cap`; the ones before them are sent.
     """
-    key, items = caller(), batch.judged(wanted.messages)
-    told = idempotency.run_once(lambda session: batch.submit(session, key, items))
-    services().wakeup.notify("sms")
-    return told.response
+    items = [_judge(item) for item in body.messages]
+    drafts = tuple(item for item in items if isinstance(item, Draft))
+    order = SubmitOrder(caller(), drafts, idempotent_call(), is_batch=True)
+    submitted = services().group_commit.run(submit.submit, order)
+    services().wakeup.notify(Lane.SMS)
+    errors.note_replay(submitted.is_replay)
+    results: list[Queued | NotQueued] = [Queued(message_id=each) for each in submitted.message_ids]
+    if submitted.cap:
+        full = NotQueued(errors=[Problem.model_validate(errors.item(errors.described(submitted.cap)))])
+        results += [full] * (len(drafts) - len(results))
+    following = iter(results)
+    return BatchTaken(results=[next(following) if isinstance(item, Draft) else item for item in items])
 
 
-@bp.get("/messages", provide_automatic_options=False)
-@contract(Contract(asks=ListMessages, gives=MessagePage, scope="read", summary="List messages", tag="Messages"))
-def list_messages(wanted: ListMessages) -> MessagePage:
+@bp.get("/messages")
+@contract(Contract(query=ListMessages, response=MessagePage, scope=Scope.READ, summary="List messages", tag="Messages"))
+def list_messages(query: ListMessages) -> MessagePage:
     """Messages of this API key, the newest first. To go on, give `next` as `after`, with the same filters."""
     filters = search.Filters(
-        sought=search.Sought(phone=wanted.phone),
-        status=wanted.status,
-        channel=wanted.channel,
-        kind=wanted.kind,
+        sought=search.Sought(phone=query.phone),
+        status=query.status,
+        channel=query.channel,
+        kind=query.kind,
         key_id=caller().id,
-        since=wanted.from_,
-        before=wanted.to,
+        since=query.from_,
+        before=query.to,
     )
-    before = _place_of(wanted.after) if wanted.after else None
-    found = search.page(session, filters, before, wanted.limit + 1)
-    shown = [Described.model_validate(status.described(message)) for message in found[: wanted.limit]]
-    return MessagePage(messages=shown, next=shown[-1].message_id if len(found) > wanted.limit else None)
+    before = None
+    if query.after:
+        last = status.find(session, query.after)
+        if last is None or last.key_id != caller().id:
+            raise ApiError("unknown_cursor")
+        before = last.id
+    rows = search.page(session, filters, before, query.limit + 1)
+    shown = [Described.model_validate(status.described(row)) for row in rows[: query.limit]]
+    return MessagePage(messages=shown, next=shown[-1].message_id if len(rows) > query.limit else None)
 
 
-@bp.get("/messages/<message:message_id>", provide_automatic_options=False)
-@contract(Contract(gives=Followed, scope="read", refuses=(UnknownMessage,), summary="Follow a message", tag="Messages"))
+@bp.get("/messages/<message:message_id>")
+@contract(
+    Contract(
+        response=Followed,
+        scope=Scope.READ,
+        errors=("message_not_found",),
+        summary="Follow a message",
+        tag="Messages",
+    )
+)
 def follow_message(message_id: str) -> Followed:
     """What became of a message that this API key sent. Its text is not told."""
-    message = status.find(session, message_id) if MESSAGE_ID.fullmatch(message_id) else None
+    reference = read_id(message_id)
+    message = status.find(session, reference) if reference else None
     if message is None or message.key_id != caller().id:
-        raise UnknownMessage
+        raise ApiError("message_not_found")
     return Followed.model_validate(status.described(message))
 
 
-def _taken(singles: Singles, session: Session, draft: Draft) -> Queued:
-    (answer,) = singles(session, [draft])
-    if isinstance(answer, CapReached):
-        raise answer
-    return Queued(message_id=answer)
-
-
-def _place_of(message_id: str) -> int:
-    message = status.find(session, message_id)
-    if message is None or message.key_id != caller().id:
-        raise Invalid([problem(["after"], "unknown_cursor", UNKNOWN_CURSOR)])
-    return message.id
+def _judge(item: Any) -> Draft | NotQueued:
+    """The message to be, or what is wrong with it."""
+    try:
+        return parse(SendMessage, item).draft
+    except Invalid as error:
+        return NotQueued(errors=[Problem.model_validate(each) for each in error.errors])

@@ -6,11 +6,12 @@ import re
 
 from cryptography.fernet import Fernet
 
+from dashboard.api import errors
 from dashboard.api.auth import caller
 from dashboard.api.blueprint import bp
-from dashboard.api.contract import Contract, contract
-from dashboard.api.errors import Invalid, problem
-from dashboard.api.schemas.requests import MESSAGE_ID
+from dashboard.api.contract import Contract, contract, idempotent_call
+from dashboard.api.errors import ApiError
+from dashboard.api.schemas.base import read_id
 from dashboard.api.schemas.webhooks import (
     Attempt,
     Attempts,
@@ -29,99 +30,110 @@ from dashboard.api.schemas.webhooks import (
 )
 from dashboard.db import iso, utcnow
 from dashboard.extensions import services, session
-from dashboard.gateway.webhooks import endpoints, events, queue
+from dashboard.gateway.api_keys import authentication
+from dashboard.gateway.api_keys.authentication import UnknownKey
+from dashboard.gateway.messages import idempotency
+from dashboard.gateway.messages.idempotency import Mismatch, StoredResult
+from dashboard.gateway.webhooks import endpoints, events
 from dashboard.gateway.webhooks.endpoints import (
     EndpointNotFound,
-    EndpointOff,
     EventNotFound,
     NewEndpoint,
-    TooManyEndpoints,
 )
 from dashboard.models.webhooks import WebhookAttempt, WebhookEndpoint
+from dashboard.vocabulary import Lane, Scope
 
 TAG = "Webhooks"
 EVENT_ID = re.compile(r"evt_[0-9a-f]{32}")
-URL_FAULTS = {
-    "url_format": "Must be a web address of at most 2,000 characters, without user name and password",
-    "url_scheme": "Must begin with https://",
-    "url_private": "Must not be a private or loopback address",
-}
+URL_ERRORS = ("url_format", "url_scheme", "url_private")
 
 
-class BadUrl(Invalid):
-    """Nothing may be sent to this address; the code is one of URL_FAULTS."""
-
-    def __init__(self, code: str) -> None:
-        super().__init__([problem(["url"], code, URL_FAULTS[code])])
-
-
-@bp.get("/webhooks", provide_automatic_options=False)
-@contract(Contract(gives=WebhookList, scope="read", summary="List webhooks", tag=TAG))
+@bp.get("/webhooks")
+@contract(Contract(response=WebhookList, scope=Scope.READ, summary="List webhooks", tag=TAG))
 def list_webhooks() -> WebhookList:
     """The endpoints of this API key. Their secrets are not told."""
     return WebhookList(webhooks=[Webhook(**_described(one)) for one in endpoints.of_key(session, caller().id)])
 
 
-@bp.post("/webhooks", provide_automatic_options=False)
+@bp.post("/webhooks")
 @contract(
     Contract(
-        takes=NewWebhook,
-        gives=WebhookMade,
-        scope="webhooks",
-        refuses=(BadUrl, TooManyEndpoints),
+        body=NewWebhook,
+        response=WebhookMade,
+        scope=Scope.WEBHOOKS,
+        errors=(*URL_ERRORS, "too_many_webhooks", "idempotency_mismatch"),
+        idempotent=True,
         summary="Create a webhook",
         tag=TAG,
     )
 )
-def create_webhook(wanted: NewWebhook) -> WebhookMade:
+def create_webhook(body: NewWebhook) -> WebhookMade:
     """From the answer on, no event passes it by. The `secret` is in this answer only."""
-    _check_url(wanted.url)
-    asked = NewEndpoint(caller().id, wanted.url, tuple(wanted.events or events.KINDS), wanted.description)
-    endpoint, secret = endpoints.create(session, _box(), asked)
+    _check_url(body.url)
+    call = idempotent_call()
+    if caller().digest not in authentication.live_digests(session, [caller()]):
+        raise UnknownKey
+    stored = idempotency.find_all(session, [call]).get(call.token) if call else None
+    if isinstance(stored, Mismatch):
+        raise stored
+    if stored is not None:
+        errors.note_replay(is_replay=True)
+        endpoint = _find(stored.result["webhook_id"])
+        return WebhookMade(**_described(endpoint), secret=_box().decrypt(endpoint.secrets[0].sealed).decode())
+    new = NewEndpoint(caller().id, body.url, tuple(body.events or events.KINDS), body.description)
+    endpoint, secret = endpoints.create(session, _box(), new)
     made = WebhookMade(**_described(endpoint), secret=secret)
+    if call:
+        idempotency.keep(session, call, StoredResult.of({"webhook_id": endpoint.id}))
     session.commit()
     events.wait_until_known()
     return made
 
 
-@bp.get("/webhooks/<webhook_id>", provide_automatic_options=False)
-@contract(Contract(gives=WebhookShown, scope="read", refuses=(EndpointNotFound,), summary="Look at a webhook", tag=TAG))
+@bp.get("/webhooks/<webhook_id>")
+@contract(
+    Contract(
+        response=WebhookShown, scope=Scope.READ, errors=("webhook_not_found",), summary="Look at a webhook", tag=TAG
+    )
+)
 def show_webhook(webhook_id: str) -> WebhookShown:
     """How the endpoint is doing."""
     return WebhookShown(**_described(_find(webhook_id)))
 
 
-@bp.patch("/webhooks/<webhook_id>", provide_automatic_options=False)
+@bp.patch("/webhooks/<webhook_id>")
 @contract(
     Contract(
-        takes=WebhookChange,
-        gives=WebhookShown,
-        scope="webhooks",
-        refuses=(BadUrl, EndpointNotFound),
+        body=WebhookChange,
+        response=WebhookShown,
+        scope=Scope.WEBHOOKS,
+        errors=(*URL_ERRORS, "webhook_not_found"),
         summary="Change a webhook",
         tag=TAG,
     )
 )
-def change_webhook(wanted: WebhookChange, webhook_id: str) -> WebhookShown:
+def change_webhook(body: WebhookChange, webhook_id: str) -> WebhookShown:
     """Change its address, its events or its description; disable or enable it. To disable gives up what waits; replay
     brings it back.
     """
     endpoint = _find(webhook_id)
-    if wanted.url is not None:
-        _check_url(wanted.url)
+    if body.url is not None:
+        _check_url(body.url)
     for name in ("url", "events", "description"):
-        if getattr(wanted, name) is not None:
-            setattr(endpoint, name, getattr(wanted, name))
-    if wanted.enabled is not None:
-        (endpoints.enable if wanted.enabled else endpoints.disable)(session, endpoint)
+        if getattr(body, name) is not None:
+            setattr(endpoint, name, getattr(body, name))
+    if body.enabled is not None:
+        (endpoints.enable if body.enabled else endpoints.disable)(session, endpoint)
     shown = WebhookShown(**_described(endpoint))
     session.commit()
     events.wait_until_known()
     return shown
 
 
-@bp.delete("/webhooks/<webhook_id>", provide_automatic_options=False)
-@contract(Contract(gives=Done, scope="webhooks", refuses=(EndpointNotFound,), summary="Delete a webhook", tag=TAG))
+@bp.delete("/webhooks/<webhook_id>")
+@contract(
+    Contract(response=Done, scope=Scope.WEBHOOKS, errors=("webhook_not_found",), summary="Delete a webhook", tag=TAG)
+)
 def delete_webhook(webhook_id: str) -> Done:
     """No call is made to it any more."""
     endpoints.remove(session, _find(webhook_id))
@@ -129,9 +141,15 @@ def delete_webhook(webhook_id: str) -> Done:
     return Done()
 
 
-@bp.post("/webhooks/<webhook_id>/rotate", provide_automatic_options=False)
+@bp.post("/webhooks/<webhook_id>/rotate")
 @contract(
-    Contract(gives=SecretRotated, scope="webhooks", refuses=(EndpointNotFound,), summary="Rotate its secret", tag=TAG)
+    Contract(
+        response=SecretRotated,
+        scope=Scope.WEBHOOKS,
+        errors=("webhook_not_found",),
+        summary="Rotate its secret",
+        tag=TAG,
+    )
 )
 def rotate_secret(webhook_id: str) -> SecretRotated:
     """Make a new secret. For 24 hours, calls are signed with the old one too."""
@@ -140,12 +158,12 @@ def rotate_secret(webhook_id: str) -> SecretRotated:
     return SecretRotated(secret=secret, previous_until=iso(utcnow() + endpoints.GRACE) or "")
 
 
-@bp.post("/webhooks/<webhook_id>/test", provide_automatic_options=False)
+@bp.post("/webhooks/<webhook_id>/test")
 @contract(
     Contract(
-        gives=TestSent,
-        scope="webhooks",
-        refuses=(EndpointNotFound, EndpointOff),
+        response=TestSent,
+        scope=Scope.WEBHOOKS,
+        errors=("webhook_not_found", "webhook_disabled"),
         summary="Send a test event",
         tag=TAG,
     )
@@ -154,61 +172,62 @@ def test_webhook(webhook_id: str) -> TestSent:
     """A `webhook.test` goes to this endpoint alone. See its attempts for what came of it."""
     reference = endpoints.send_test(session, _find(webhook_id))
     session.commit()
-    services().wakeup.notify(queue.LANE)
+    services().wakeup.notify(Lane.WEBHOOKS)
     return TestSent(event_id=reference)
 
 
-@bp.get("/webhooks/<webhook_id>/attempts", provide_automatic_options=False)
+@bp.get("/webhooks/<webhook_id>/attempts")
 @contract(
     Contract(
-        asks=PageOfAttempts,
-        gives=Attempts,
-        scope="read",
-        refuses=(EndpointNotFound,),
+        query=PageOfAttempts,
+        response=Attempts,
+        scope=Scope.READ,
+        errors=("webhook_not_found",),
         summary="List its attempts",
         tag=TAG,
     )
 )
-def list_attempts(wanted: PageOfAttempts, webhook_id: str) -> Attempts:
+def list_attempts(query: PageOfAttempts, webhook_id: str) -> Attempts:
     """Every call of the last 30 days, and what the endpoint answered."""
-    found = endpoints.attempts(session, _find(webhook_id), wanted.after, wanted.limit + 1)
-    shown = found[: wanted.limit]
-    last = shown[-1].id if len(found) > wanted.limit else None
+    found = endpoints.attempts(session, _find(webhook_id), query.after, query.limit + 1)
+    shown = found[: query.limit]
+    last = shown[-1].id if len(found) > query.limit else None
     return Attempts(attempts=[_attempt(one) for one in shown], next=last)
 
 
-@bp.post("/webhooks/<webhook_id>/replay", provide_automatic_options=False)
+@bp.post("/webhooks/<webhook_id>/replay")
 @contract(
     Contract(
-        takes=ReplayRange,
-        gives=Replayed,
-        scope="webhooks",
-        refuses=(EndpointNotFound, EndpointOff, EventNotFound),
+        body=ReplayRange,
+        response=Replayed,
+        scope=Scope.WEBHOOKS,
+        errors=("webhook_not_found", "webhook_disabled", "event_not_found"),
         summary="Replay events",
         tag=TAG,
     )
 )
-def replay_events(wanted: ReplayRange, webhook_id: str) -> Replayed:
+def replay_events(body: ReplayRange, webhook_id: str) -> Replayed:
     """Send one event, or those of a period, again, each under the `webhook-id` it had. Events are kept 30 days. A call
     replays 10,000 at most; call again for the rest.
     """
     endpoint, count = _find(webhook_id), 1
-    if wanted.event_id is not None:
-        if not EVENT_ID.fullmatch(wanted.event_id):
-            raise EventNotFound(wanted.event_id)
-        endpoints.replay(session, endpoint, wanted.event_id)
+    if body.event_id is not None:
+        if not EVENT_ID.fullmatch(body.event_id):
+            raise EventNotFound(body.event_id)
+        endpoints.replay(session, endpoint, body.event_id)
     else:
-        since, until = wanted.since or utcnow(), wanted.until or utcnow()
-        count = endpoints.replay_period(session, endpoint, since, until, wanted.only)
+        since, until = body.since or utcnow(), body.until or utcnow()
+        count = endpoints.replay_period(session, endpoint, since, until, body.only)
     session.commit()
-    services().wakeup.notify(queue.LANE)
+    services().wakeup.notify(Lane.WEBHOOKS)
     return Replayed(replayed=count)
 
 
 def _find(webhook_id: str) -> WebhookEndpoint:
-    if not MESSAGE_ID.fullmatch(webhook_id):  # a malformed id is an unknown one; PostgreSQL would not even take a NUL
+    reference = read_id(webhook_id)
+    if reference is None:  # a malformed id is an unknown one; PostgreSQL would not even take a NUL
         raise EndpointNotFound(webhook_id)
-    return endpoints.find(session, webhook_id, caller().id)
+    return endpoints.find(session, reference, caller().id)
 
 
 def _box() -> Fernet:
@@ -218,7 +237,7 @@ def _box() -> Fernet:
 def _check_url(url: str) -> None:
     fault = endpoints.url_fault(url, endpoints.guard(services().settings))
     if fault is not None:
-        raise BadUrl(fault)
+        raise ApiError(fault)
 
 
 def _described(endpoint: WebhookEndpoint) -> dict[str, object]:

@@ -6,26 +6,20 @@ import hashlib
 import ipaddress
 import string
 import zlib
-from collections.abc import Callable, Sequence
+from collections.abc import Iterable
 from dataclasses import dataclass, fields
 from datetime import datetime, timedelta
-from typing import Any, Protocol, TypeVar
+from typing import Any
 
-from sqlalchemy import bindparam, or_, select, update
+from sqlalchemy import bindparam, or_, select
 from sqlalchemy.orm import Session
 
 from dashboard.db import Executor, UtcDateTime, utcnow
 from dashboard.models.api_keys import ApiKey, KeySecret
 
 ALPHABET = string.digits + string.ascii_uppercase + string.ascii_lowercase
-
-
 RANDOM_LENGTH = 32
-
-
 CHECK_LENGTH = 6  # base 62 of a CRC-32, so that a typo is told apart without asking the database
-
-
 SEEN_EVERY = timedelta(minutes=1)
 
 
@@ -74,32 +68,20 @@ class Caller:
 
 
 _NOW = bindparam("now", type_=UtcDateTime)
-
-
-CALLER_COLUMNS = tuple(one.name for one in fields(Caller) if one.name != "digest")
+CALLER_COLUMNS = tuple(each.name for each in fields(Caller) if each.name != "digest")
+_IS_LIVE = (
+    or_(KeySecret.expires_at.is_(None), KeySecret.expires_at > _NOW),
+    ApiKey.revoked_at.is_(None),
+    or_(ApiKey.expires_at.is_(None), ApiKey.expires_at > _NOW),
+)
 LIVE_KEY = (  # columns, not objects: this is asked for every request
     select(*(getattr(ApiKey, name) for name in CALLER_COLUMNS))
     .join(KeySecret)
-    .where(
-        KeySecret.digest == bindparam("digest"),
-        or_(KeySecret.expires_at.is_(None), KeySecret.expires_at > _NOW),
-        ApiKey.revoked_at.is_(None),
-        or_(ApiKey.expires_at.is_(None), ApiKey.expires_at > _NOW),
-    )
+    .where(KeySecret.digest == bindparam("digest"), *_IS_LIVE)
 )
-
-
-class HasCaller(Protocol):
-    """Whatever came with a key."""
-
-    @property
-    def caller(self) -> Caller: ...
-
-
-T = TypeVar("T")
-
-
-Presented = TypeVar("Presented", bound=HasCaller)
+LIVE_DIGESTS = (
+    select(KeySecret.digest).join(ApiKey).where(KeySecret.digest.in_(bindparam("digests", expanding=True)), *_IS_LIVE)
+)
 
 
 def authenticate(session: Executor, secret: str) -> Caller:
@@ -113,38 +95,15 @@ def authenticate(session: Executor, secret: str) -> Caller:
     return Caller.from_row(row, presented)
 
 
-def confirm(session: Session, caller: Caller) -> None:
-    """See that the key is live in this very transaction; raise UnknownKey."""
-    if not is_live(session, caller):
-        raise UnknownKey
-
-
-def is_live(session: Session, caller: Caller) -> bool:
-    """Whether the key is live in this very transaction; looked up once for all who ask in it."""
-    live: dict[str, bool] = session.info.setdefault("live_keys", {})
-    if caller.digest not in live:
-        told = {"digest": caller.digest, "now": utcnow()}
-        live[caller.digest] = session.connection().execute(LIVE_KEY, told).one_or_none() is not None
-    return live[caller.digest]
-
-
-def of_live_keys(
-    session: Session, items: Sequence[Presented], work: Callable[[list[Presented]], Sequence[T]]
-) -> list[T | UnknownKey]:
-    """Do the work for those whose key is live in this very transaction; the others are refused."""
-    live = [item for item in items if is_live(session, item.caller)]
-    done = iter(work(live) if live else [])
-    return [next(done) if is_live(session, item.caller) else UnknownKey() for item in items]
+def live_digests(session: Session, callers: Iterable[Caller]) -> set[str]:
+    """Of the secrets that led to these callers, the digests of those that are accepted in this very transaction."""
+    params = {"digests": list({caller.digest for caller in callers}), "now": utcnow()}
+    return set(session.connection().execute(LIVE_DIGESTS, params).scalars())
 
 
 def needs_touch(caller: Caller) -> bool:
     """Whether its last use was written down more than a minute ago."""
     return caller.last_used_at is None or caller.last_used_at <= utcnow() - SEEN_EVERY
-
-
-def touch(session: Session, caller: Caller) -> None:
-    """Note that the key is in use."""
-    session.execute(update(ApiKey).where(ApiKey.id == caller.id).values(last_used_at=utcnow()))
 
 
 def digest(secret: str) -> str:

@@ -84,6 +84,15 @@ class ExposedKey:
     addresses: int
 
 
+def record_uses(session: Session, uses: list[KeyUse]) -> list[None]:
+    """Handler of GroupCommit: note that the keys are in use, and by whom."""
+    key_ids = {use.key_id for use in uses}
+    session.execute(update(ApiKey).where(ApiKey.id.in_(key_ids)).values(last_used_at=utcnow()))
+    for use in uses:
+        record(session, use)
+    return [None] * len(uses)
+
+
 def record(session: Session, sighting: KeyUse) -> None:
     """Write it down, unless the key's day is full. The caller commits."""
     now = utcnow()

@@ -22,6 +22,7 @@ class MessageOutcome:
 
     status: str
     error_code: str | None
+    sent_by: str  # the channel that it went by last
 
 
 def outcome_of(sessions: Sessions, uuid: str, within: float) -> MessageOutcome | None:
@@ -29,9 +30,11 @@ def outcome_of(sessions: Sessions, uuid: str, within: float) -> MessageOutcome |
     end, step = time.monotonic() + within, 0
     while True:
         with read_session(sessions) as session:
-            row = session.execute(select(Message.status, Message.error_code).where(Message.uuid == uuid)).one()
+            row = session.execute(
+                select(Message.status, Message.error_code, Message.lane).where(Message.uuid == uuid)
+            ).one()
         if row.status in FINAL:
-            return MessageOutcome(row.status, row.error_code)
+            return MessageOutcome(row.status, row.error_code, row.lane)
         if time.monotonic() >= end:
             return None
         time.sleep(POLL_SECONDS[min(step, len(POLL_SECONDS) - 1)])

@@ -1,6 +1,6 @@
 """Idempotency-Key: a call that comes again is answered as it was, and does nothing.
 
-The answer is written down in the transaction that does the work. There is no state in between: a process that dies
+The result is written down in the transaction that does the work. There is no state in between: a process that dies
 leaves both or neither. Concurrent calls with one key take turns by `lock`: the second finds the first one's row.
 """
 
@@ -10,6 +10,7 @@ import hashlib
 import hmac
 import json
 import re
+from collections.abc import Iterable
 from dataclasses import dataclass
 from datetime import timedelta
 from typing import Any
@@ -35,6 +36,15 @@ class Mismatch(Exception):
     """The Idempotency-Key came before with another body."""
 
 
+class AnsweredBefore(Exception):
+    """The call came before, and a version that kept whole bodies answered it: `body` is that answer."""
+
+    def __init__(self, stored: StoredResult) -> None:
+        super().__init__(stored.status)
+        self.status = stored.status or 200
+        self.body = stored.answer
+
+
 @dataclass(frozen=True)
 class IdempotentCall:
     """A call that may come again: which one it is, and what it asks for."""
@@ -44,19 +54,41 @@ class IdempotentCall:
 
 
 @dataclass(frozen=True)
-class StoredAnswer:
-    """What was answered. `status` is None while the message itself must be asked how it went."""
+class StoredResult:
+    """What came of a call, as JSON. `status` is None while the message itself must be asked how it went."""
 
     answer: str
+    status: int | None = 200
+    message_uuid: str | None = None
+
+    @classmethod
+    def of(cls, result: dict[str, Any], status: int | None = 200, message_uuid: str | None = None) -> StoredResult:
+        """From a result in plain values."""
+        return cls(json.dumps(result, separators=(",", ":")), status, message_uuid)
+
+    @property
+    def result(self) -> dict[str, Any]:
+        """The result in plain values; raise AnsweredBefore."""
+        values: dict[str, Any] = json.loads(self.answer)
+        if "success" in values and self.status is not None:
+            raise AnsweredBefore(self)
+        return values
+
+
+@dataclass(frozen=True)
+class Settlement:
+    """How the message of a call went. Without a status nothing came of it: when it comes again, it is tried anew."""
+
+    call: IdempotentCall
+    message_uuid: str
     status: int | None
-    message_uuid: str | None
 
 
 _KEPT = core_table(IdempotencyRecord)
 _COLUMNS = _KEPT.c
 _SINCE = bindparam("since", type_=UtcDateTime)
-FIND = select(_KEPT).where(_COLUMNS.token == bindparam("call"), _COLUMNS.created_at > _SINCE)
-CLEAR = delete(_KEPT).where(_COLUMNS.token == bindparam("call"))
+FIND = select(_KEPT).where(_COLUMNS.token.in_(bindparam("tokens", expanding=True)), _COLUMNS.created_at > _SINCE)
+CLEAR = delete(_KEPT).where(_COLUMNS.token == bindparam("call"), _COLUMNS.created_at <= _SINCE)
 INSERT = insert(_KEPT)
 
 
@@ -73,45 +105,48 @@ def call(settings: Settings, caller: Caller, path: str, name: str, body: dict[st
     return IdempotentCall(_mac(secret, json.dumps([caller.id, path, name])), _mac(secret, canonical))
 
 
-def find(session: Session, call: IdempotentCall) -> StoredAnswer | None:
-    """What was answered to this call in the last 24 hours, if it came before; raise Mismatch.
+def find_all(session: Session, calls: Iterable[IdempotentCall | None]) -> dict[str, StoredResult | Mismatch]:
+    """What came of these calls in the last 24 hours, by token, for those that came before.
 
-    The caller does the work and keeps its answer in this same transaction; others with this call wait till its end.
+    The caller does the work and keeps its results in this same transaction; others with these calls wait till its end.
     """
-    lock(session, f"idempotency:{call.token}")
-    row = session.connection().execute(FIND, {"call": call.token, "since": utcnow() - LIFETIME}).one_or_none()
-    if row is None:
+    requests = {call.token: call.request for call in calls if call is not None}
+    if not requests:
+        return {}
+    lock(session, *(f"idempotency:{token}" for token in requests))
+    params = {"tokens": list(requests), "since": utcnow() - LIFETIME}
+    return {
+        row.token: StoredResult(row.answer, row.status, row.message_uuid)
+        if hmac.compare_digest(row.request, requests[row.token])
+        else Mismatch()
+        for row in session.connection().execute(FIND, params)
+    }
+
+
+def keep(session: Session, call: IdempotentCall, stored: StoredResult) -> None:
+    """Write the result of a call down."""
+    connection, now = session.connection(), utcnow()
+    connection.execute(CLEAR, {"call": call.token, "since": now - LIFETIME})  # past its day and not swept yet
+    connection.execute(INSERT, {**vars(call), **vars(stored), "created_at": now})
+
+
+def settle(session: Session, settlements: list[Settlement]) -> list[int | None]:
+    """The waits for messages are over: write their statuses down, unless another who waited has written one.
+
+    Return the status that stands, for each.
+    """
+    return [_settle_one(session, settlement) for settlement in settlements]
+
+
+def _settle_one(session: Session, settlement: Settlement) -> int | None:
+    mine = (_COLUMNS.token == settlement.call.token, _COLUMNS.message_uuid == settlement.message_uuid)
+    waits = (*mine, _COLUMNS.status.is_(None))
+    if settlement.status is None:
+        session.execute(delete(_KEPT).where(*waits))
         return None
-    if not hmac.compare_digest(row.request, call.request):
-        raise Mismatch
-    return StoredAnswer(row.answer, row.status, row.message_uuid)
-
-
-def keep(session: Session, call: IdempotentCall, kept: StoredAnswer) -> None:
-    """Write the answer down."""
-    connection = session.connection()
-    connection.execute(CLEAR, {"call": call.token})  # one that is past its day and not swept yet
-    connection.execute(INSERT, {**vars(call), **vars(kept), "created_at": utcnow()})
-
-
-def settle(session: Session, call: IdempotentCall, kept: StoredAnswer) -> StoredAnswer:
-    """The wait for a message is over: this is its answer, unless another who waited has given one; return that."""
-    mine = (IdempotencyRecord.token == call.token, IdempotencyRecord.message_uuid == kept.message_uuid)
-    answered = (
-        update(IdempotencyRecord)
-        .where(*mine, IdempotencyRecord.status.is_(None))
-        .values(status=kept.status, answer=kept.answer)
-    )
-    if execute_dml(session, answered):
-        return kept
-    row = session.execute(select(_KEPT).where(*mine)).one_or_none()
-    return kept if row is None or row.status is None else StoredAnswer(row.answer, row.status, row.message_uuid)
-
-
-def forget(session: Session, call: IdempotentCall, message_uuid: str) -> None:
-    """Nothing came of the call: when it comes again, it is tried anew."""
-    mine = (IdempotencyRecord.token == call.token, IdempotencyRecord.message_uuid == message_uuid)
-    session.execute(delete(IdempotencyRecord).where(*mine, IdempotencyRecord.status.is_(None)))
+    if execute_dml(session, update(_KEPT).where(*waits).values(status=settlement.status)):
+        return settlement.status
+    return session.scalar(select(_COLUMNS.status).where(*mine)) or settlement.status
 
 
 def sweep(session: Session) -> int:

@@ -28,7 +28,8 @@ from dashboard.gateway.webhooks import events
 from dashboard.models.carriers import Carrier
 from dashboard.models.messages import Message
 from dashboard.sms import encoding
-from dashboard.vocabulary import KeyMode, Lane, Status
+from dashboard.sms.encoding import Shape
+from dashboard.vocabulary import Channel, KeyMode, Kind, Lane, Status
 
 LEASE = timedelta(seconds=30)  # a carrier answers within 10 s, the rest is margin
 LONGEST_BACKOFF = timedelta(seconds=300)
@@ -107,13 +108,18 @@ CLAIMS = (
 
 @dataclass(frozen=True)
 class Draft:
-    """A message to be: `body` is None for a code, whose text is made when it is sent; `sample` gives its size."""
+    """A message to be. `body` is None for a code, whose text is made when it is sent; `shape` is the text's size."""
 
     kind: str
     channel: str
     phone: str
     body: str | None
-    sample: str
+    shape: Shape
+
+    @classmethod
+    def text(cls, phone: str, body: str, channel: str = Channel.SMS) -> Draft:
+        """A text, as it will be sent."""
+        return cls(Kind.MESSAGE, channel, phone, body, encoding.shape(body))
 
 
 @dataclass(frozen=True)
@@ -285,7 +291,6 @@ def backoff(attempts: int) -> timedelta:
 
 
 def _row(caller: Caller, draft: Draft, now: datetime) -> dict[str, Any]:
-    size = encoding.shape(draft.sample)
     return {
         "uuid": str(uuid.uuid4()),
         "key_id": caller.id,
@@ -293,8 +298,8 @@ def _row(caller: Caller, draft: Draft, now: datetime) -> dict[str, Any]:
         "channel": draft.channel,
         "phone": draft.phone,
         "body": draft.body,
-        "encoding": size.encoding,
-        "segments": size.segments,
+        "encoding": draft.shape.encoding,
+        "segments": draft.shape.segments,
         "status": Status.QUEUED,
         "lane": draft.channel,
         "carrier_id": SANDBOX_ID if caller.mode == KeyMode.TEST else None,

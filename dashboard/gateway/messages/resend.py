@@ -45,9 +45,7 @@ def resend(session: Session, message: Message, times_before: int, by: str | None
         raise AlreadyDone
     caller, body = authentication.Caller.from_row(message.key), message.body or ""
     quotas.spend_cap(session, caller, "message")
-    row_id, reference = outbox.submit(
-        session, caller, outbox.Draft("message", message.channel, message.phone, body, body)
-    )
+    row_id, reference = outbox.submit(session, caller, outbox.Draft.text(message.phone, body, message.channel))
     session.add(Resend(new_id=row_id, old_id=message.id, created_by=by))
     return reference
 

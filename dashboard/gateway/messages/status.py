@@ -48,6 +48,7 @@ def described(message: Message) -> dict[str, Any]:
         "deliveredAt": iso(message.delivered_at),
         "failedAt": iso(message.failed_at),
         "expiredAt": iso(message.expired_at),
+        "sentBy": message.lane if message.sent_at else None,
         "errorCode": message.error_code,
         "confirmedBy": message.confirmed_by,
         "statusHistory": [{"status": status, "at": iso(at)} for status, at in steps(message)],

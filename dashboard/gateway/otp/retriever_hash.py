@@ -40,7 +40,7 @@ class UnreadableCertificate(ValueError):
 
 
 @dataclass(frozen=True)
-class Diagnosis:
+class HashDiagnosis:
     """The hash, and whose certificate it was made from."""
 
     hash: str
@@ -59,14 +59,14 @@ class InUse:
     last_at: datetime
 
 
-def diagnose(package: str, certificate: str) -> Diagnosis:
-    """The hash of an app; raise Unreadable."""
+def diagnose(package: str, certificate: str) -> HashDiagnosis:
+    """The hash of an app; raise UnreadableCertificate."""
     name = package.strip()
     if len(name) > 255 or not PACKAGE.fullmatch(name):
         raise UnreadableCertificate("package")
     der = read_certificate(certificate)
     subject = _subject(der)
-    return Diagnosis(compute(name, der), subject, DEBUG in subject)
+    return HashDiagnosis(compute(name, der), subject, DEBUG in subject)
 
 
 def compute(package: str, certificate: bytes) -> str:
@@ -91,7 +91,7 @@ def in_use(session: Session) -> list[InUse]:
 
 
 def read_certificate(text: str) -> bytes:
-    """DER from PEM, base64 or hexadecimal digits; raise Unreadable."""
+    """DER from PEM, base64 or hexadecimal digits; raise UnreadableCertificate."""
     if "PRIVATE KEY" in text:
         raise UnreadableCertificate("private_key")
     if len(text) > LONGEST_CERTIFICATE:

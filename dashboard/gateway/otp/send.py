@@ -1,36 +1,38 @@
-"""One-time codes: send, judge, void."""
+"""Send one-time codes, and void those that never left."""
 
 from __future__ import annotations
 
-from collections.abc import Collection, Sequence
-from dataclasses import dataclass
+from collections.abc import Collection
+from dataclasses import dataclass, field
 from datetime import datetime, timedelta
-from functools import partial
-from typing import Any
+from typing import Any, cast
 
 from sqlalchemy import bindparam, insert, select, update
 from sqlalchemy.orm import Session
 
 from dashboard.db import Executor, UtcDateTime, core_table, utcnow
-from dashboard.gateway.api_keys import quotas
-from dashboard.gateway.api_keys.authentication import Caller
+from dashboard.gateway.api_keys import authentication, quotas
+from dashboard.gateway.api_keys.authentication import Caller, UnknownKey
 from dashboard.gateway.api_keys.quotas import CapReached
 from dashboard.gateway.limits import rate_limit, rejections
 from dashboard.gateway.limits.rate_limit import RateLimited, WindowState
 from dashboard.gateway.limits.rejections import Rejection
-from dashboard.gateway.messages import outbox
+from dashboard.gateway.messages import idempotency, outbox
+from dashboard.gateway.messages.idempotency import AnsweredBefore, IdempotentCall, Mismatch, StoredResult
+from dashboard.gateway.messages.outbox import Draft
 from dashboard.gateway.otp import codes, templates
 from dashboard.gateway.otp.codes import Keyring
 from dashboard.gateway.otp.templates import Template
-from dashboard.gateway.otp.turns import by_turns
+from dashboard.group_commit import by_turns
 from dashboard.models.messages import Message
 from dashboard.models.otp import Otp
 from dashboard.providers.sandbox import LIMITED
+from dashboard.sms import encoding
+from dashboard.vocabulary import Channel, KeyMode, Kind, Language, Window
 
 LIFETIME = timedelta(seconds=600)
-ALWAYS_FULL = WindowState(
-    "minute", rate_limit.DEFAULTS["minute"], 0, rate_limit.WINDOWS["minute"]
-)  # numbers that rehearse a 429
+# Of numbers that rehearse a 429.
+ALWAYS_FULL = WindowState(Window.MINUTE, rate_limit.DEFAULTS[Window.MINUTE], 0, rate_limit.WINDOWS[Window.MINUTE])
 
 
 @dataclass(frozen=True)
@@ -38,18 +40,24 @@ class Order:
     """A code that someone asked for."""
 
     phone: str
-    channel: str = "sms"
-    language: str = "fr"
+    channel: str = Channel.SMS
+    language: str = Language.FRENCH
     app_hash: str | None = None
+
+    @property
+    def waits(self) -> bool:
+        """Whether the caller is answered only when the carrier has."""
+        return self.channel == Channel.WHATSAPP
 
 
 @dataclass(frozen=True)
 class SendRequest:
-    """An order and the key it came by."""
+    """An order, the key it came by, and which call it is, if the caller named it."""
 
     keyring: Keyring
     caller: Caller
     order: Order
+    call: IdempotentCall | None = None
 
     @property
     def pair(self) -> rate_limit.Pair:
@@ -57,11 +65,33 @@ class SendRequest:
 
     @property
     def rehearses_a_limit(self) -> bool:
-        return self.caller.mode == "test" and self.order.phone.endswith(LIMITED)
+        return self.caller.mode == KeyMode.TEST and self.order.phone.endswith(LIMITED)
+
+    @property
+    def subjects(self) -> list[object]:
+        """What no other request of a turn may be about."""
+        return [self.pair, *([self.call.token] if self.call else [])]
 
 
-Sent = tuple[str, list[WindowState]]
-"""A message's uuid, and the limits as they now stand."""
+@dataclass(frozen=True)
+class Sent:
+    """A code that was written down. `status` is what the caller was answered with; None while its message must be
+    asked how it went.
+    """
+
+    message_id: str
+    limits: list[WindowState]  # as they now stand
+    status: int | None = 200
+    is_replay: bool = False
+
+
+@dataclass
+class _SendAttempt:
+    """A request on its way; it has a result as soon as that is known, and is left alone from then on."""
+
+    request: SendRequest
+    result: Sent | Exception | None = None
+    limits: list[WindowState] = field(default_factory=list)
 
 
 # Built once: building them costs more than running them.
@@ -84,114 +114,178 @@ SUPERSEDE = (
 
 
 def send(session: Session, keyring: Keyring, caller: Caller, order: Order) -> Sent:
-    """As `send_all` for one; raise RateLimited or CapReached, which leave a note."""
-    (answer,) = send_all(session, [SendRequest(keyring, caller, order)])
-    if isinstance(answer, Exception):
-        raise answer
-    return answer
+    """Write one code down; raise RateLimited or CapReached, which leave a note. The caller commits."""
+    attempt = _SendAttempt(SendRequest(keyring, caller, order))
+    _send_turn(session, [attempt])
+    if isinstance(attempt.result, Exception):
+        raise attempt.result
+    return cast(Sent, attempt.result)
 
 
-def send_all(session: Session, asked: Sequence[SendRequest]) -> list[Sent | Exception]:
-    """Write new codes down; the older one for the same key, phone and channel dies.
+def send_codes(session: Session, requests: list[SendRequest]) -> list[Sent | Exception]:
+    """Handler of GroupCommit: write new codes down; the older one for the same key, phone and channel dies.
 
-    For each what was sent, or RateLimited or CapReached, of which a note is left.
+    For each what was sent, or UnknownKey, Mismatch, AnsweredBefore, RateLimited or CapReached; of the last two a note
+    is left.
     """
-    return by_turns(asked, lambda one: one.pair, partial(_send_turn, session))
+    live = authentication.live_digests(session, (request.caller for request in requests))
+
+    def send_turn(turn: list[SendRequest]) -> list[Sent | Exception]:
+        attempts = [_SendAttempt(request) for request in turn]
+        stored = idempotency.find_all(session, (request.call for request in turn))
+        for attempt in attempts:
+            request = attempt.request
+            if request.caller.digest not in live:
+                attempt.result = UnknownKey()
+            elif request.call and request.call.token in stored:
+                attempt.result = _replay(stored[request.call.token])
+        waiting = [attempt for attempt in attempts if attempt.result is None]
+        _send_turn(session, waiting)
+        for attempt in waiting:
+            if attempt.request.call and isinstance(attempt.result, Sent):
+                _keep(session, attempt.request.call, attempt.result)
+        return [cast("Sent | Exception", attempt.result) for attempt in attempts]
+
+    return by_turns(requests, lambda request: request.subjects, send_turn)
 
 
 def void(session: Executor, message_ids: Collection[int]) -> None:
-    """Kill the codes of messages that never left; they no longer count against the limits."""
-    session.execute(update(Otp).where(Otp.message_id.in_(message_ids)).values(void_at=utcnow(), counted=False))
+    """Kill the codes of messages that never left: they no longer count, and the codes before them live on as they were.
+
+    Those keep their tries and their own time. Where a newer code has come meanwhile, that one has replaced them now.
+    """
+    for message_id in message_ids:
+        _void(session, message_id)
 
 
-def _send_turn(session: Session, turn: list[SendRequest]) -> list[Sent | Exception]:
-    taken = _take(session, turn)
-    accepted = [asked for asked, answer in zip(turn, taken, strict=True) if isinstance(answer, list)]
-    references = iter(_write(session, accepted))
-    return [(next(references), answer) if isinstance(answer, list) else answer for answer in taken]
+def _void(session: Executor, message_id: int) -> None:
+    now = utcnow()
+    code = session.execute(
+        update(_OTPS)
+        .where(_COLUMNS.message_id == message_id, _COLUMNS.void_at.is_(None))
+        .values(void_at=now, counted=False)
+        .returning(*_COLUMNS)
+    ).one_or_none()
+    if code is None:
+        return
+    before = session.execute(
+        select(_COLUMNS.id)
+        .where(
+            _COLUMNS.key_id == code.key_id,
+            _COLUMNS.phone == code.phone,
+            _COLUMNS.channel == code.channel,
+            _COLUMNS.superseded_at == code.created_at,
+            _COLUMNS.void_at.is_(None),
+            _COLUMNS.id < code.id,
+        )
+        .order_by(_COLUMNS.id.desc())
+        .limit(1)
+    ).scalar()
+    if before is None:
+        return
+    if code.superseded_at is None:  # one code of a key, phone and channel is current, and no two may be
+        session.execute(update(_OTPS).where(_COLUMNS.id == code.id).values(superseded_at=now))
+    session.execute(update(_OTPS).where(_COLUMNS.id == before).values(superseded_at=code.superseded_at))
 
 
-def _take(session: Session, turn: list[SendRequest]) -> list[list[WindowState] | RateLimited | CapReached]:
-    """Count codes against the limits and the caps of their keys; refusals are noted, so that people can be told."""
-    limited = _limit(session, turn)
-    past = _past_their_caps(
-        session, [asked for asked, answer in zip(turn, limited, strict=True) if isinstance(answer, list)]
-    )
-    taken: list[list[WindowState] | RateLimited | CapReached] = [
-        quotas.cap_reached(asked.caller, "otp") if asked.pair in past else answer
-        for asked, answer in zip(turn, limited, strict=True)
-    ]
-    for asked, answer in zip(turn, taken, strict=True):
-        if not isinstance(answer, list):
-            _note(session, asked, answer)
-    return taken
+def _send_turn(session: Session, attempts: list[_SendAttempt]) -> None:
+    """Hold the requests against the limits, then the caps of their keys, then write the codes of the others down."""
+    _take_limits(session, attempts)
+    _take_caps(session, [attempt for attempt in attempts if attempt.result is None])
+    for attempt in attempts:
+        if isinstance(attempt.result, RateLimited | CapReached):
+            _note(session, attempt.request, attempt.result)
+    _write(session, [attempt for attempt in attempts if attempt.result is None])
 
 
-def _limit(session: Session, turn: list[SendRequest]) -> list[list[WindowState] | RateLimited]:
-    pairs = [asked.pair for asked in turn if not asked.rehearses_a_limit]
-    found = dict(zip(pairs, rate_limit.take(session, pairs), strict=True)) if pairs else {}
-    full = RateLimited(ALWAYS_FULL, [ALWAYS_FULL])
-    return [full if asked.rehearses_a_limit else found[asked.pair] for asked in turn]
+def _take_limits(session: Session, attempts: list[_SendAttempt]) -> None:
+    pairs = [attempt.request.pair for attempt in attempts if not attempt.request.rehearses_a_limit]
+    taken = dict(zip(pairs, rate_limit.take(session, pairs), strict=True)) if pairs else {}
+    for attempt in attempts:
+        if attempt.request.rehearses_a_limit:
+            attempt.result = RateLimited(ALWAYS_FULL, [ALWAYS_FULL])
+            continue
+        outcome = taken[attempt.request.pair]
+        if isinstance(outcome, RateLimited):
+            attempt.result = outcome
+        else:
+            attempt.limits = outcome
 
 
-def _past_their_caps(session: Session, asked: list[SendRequest]) -> set[rate_limit.Pair]:
-    """Those for whom the day of their key has no room left."""
-    by_key: dict[str, list[SendRequest]] = {}
-    for one in asked:
-        by_key.setdefault(one.caller.id, []).append(one)
-    past: set[rate_limit.Pair] = set()
+def _take_caps(session: Session, attempts: list[_SendAttempt]) -> None:
+    """Count codes against the day of their keys; those for whom it has no room left are refused."""
+    by_key: dict[str, list[_SendAttempt]] = {}
+    for attempt in attempts:
+        by_key.setdefault(attempt.request.caller.id, []).append(attempt)
     for _, group in sorted(by_key.items()):  # in one order, so that no two wait for each other's keys
-        room = quotas.spend_cap_upto(session, group[0].caller, "otp", len(group))
-        past.update(one.pair for one in group[room:])
-    return past
+        caller = group[0].request.caller
+        allowed = quotas.spend_cap_upto(session, caller, Kind.OTP, len(group))
+        for attempt in group[allowed:]:
+            attempt.result = quotas.cap_reached(caller, Kind.OTP)
 
 
-def _note(session: Session, asked: SendRequest, refusal: RateLimited | CapReached) -> None:
+def _note(session: Session, request: SendRequest, refusal: RateLimited | CapReached) -> None:
+    """Write the refusal down, so that people can be told."""
     if isinstance(refusal, RateLimited):
         window, quota = refusal.standing.window, refusal.standing.quota
     else:
         window, quota = "cap", refusal.cap
-    rejections.record(session, Rejection(asked.caller.id, asked.order.phone, asked.order.channel, window, quota))
+    rejections.record(session, Rejection(request.caller.id, request.order.phone, request.order.channel, window, quota))
 
 
-def _write(session: Session, accepted: list[SendRequest]) -> list[str]:
-    """The messages, and the codes that they carry; return the messages' uuids."""
-    if not accepted:
-        return []
+def _write(session: Session, attempts: list[_SendAttempt]) -> None:
+    """The messages, and the codes that they carry."""
+    if not attempts:
+        return
     now, connection = utcnow(), session.connection()
-    superseded = [
-        {"for_key": asked.caller.id, "for_phone": asked.order.phone, "for_channel": asked.order.channel, "now": now}
-        for asked in accepted
-    ]
-    connection.execute(SUPERSEDE, superseded)
-    worded = [(asked, _wording(session, asked)) for asked in accepted]
-    references = outbox.submit_all(session, [(asked.caller, _draft(asked.order, wording)) for asked, wording in worded])
-    rows = [_row(*parts, reference, now) for parts, reference in zip(worded, references, strict=True)]
+    connection.execute(SUPERSEDE, [_older(attempt.request, now) for attempt in attempts])
+    templates_used, drafts = [], []
+    for attempt in attempts:
+        caller, order = attempt.request.caller, attempt.request.order
+        template = templates.current(session, caller.id, order.language, caller.brand)
+        sample = template.render("0" * codes.DIGITS, order.app_hash)
+        templates_used.append(template)
+        drafts.append((caller, Draft(Kind.OTP, order.channel, order.phone, None, encoding.shape(sample))))
+    message_ids = outbox.submit_all(session, drafts)
+    rows = []
+    for attempt, template, message_id in zip(attempts, templates_used, message_ids, strict=True):
+        rows.append(_row(attempt.request, template, message_id, now))
+        attempt.result = Sent(message_id, attempt.limits, None if attempt.request.order.waits else 200)
     connection.execute(INSERT, rows)
-    return references
 
 
-def _wording(session: Session, asked: SendRequest) -> Template:
-    return templates.current(session, asked.caller.id, asked.order.language, asked.caller.brand)
+def _older(request: SendRequest, now: datetime) -> dict[str, Any]:
+    order = request.order
+    return {"for_key": request.caller.id, "for_phone": order.phone, "for_channel": order.channel, "now": now}
 
 
-def _draft(order: Order, wording: Template) -> outbox.Draft:
-    sample = wording.render("0" * codes.DIGITS, order.app_hash)
-    return outbox.Draft("otp", order.channel, order.phone, None, sample)
-
-
-def _row(asked: SendRequest, wording: Template, reference: str, now: datetime) -> dict[str, Any]:
+def _row(request: SendRequest, template: Template, message_id: str, now: datetime) -> dict[str, Any]:
     return {
-        "message_uuid": reference,
-        "key_id": asked.caller.id,
-        "phone": asked.order.phone,
-        "channel": asked.order.channel,
-        "language": asked.order.language,
-        "app_hash": asked.order.app_hash,
-        "wording_id": wording.id,
-        "brand": wording.brand or None,
+        "message_uuid": message_id,
+        "key_id": request.caller.id,
+        "phone": request.order.phone,
+        "channel": request.order.channel,
+        "language": request.order.language,
+        "app_hash": request.order.app_hash,
+        "wording_id": template.id,
+        "brand": template.brand or None,
         "nonce": codes.nonce(),
-        "kid": asked.keyring.kid,
+        "kid": request.keyring.kid,
         "created_at": now,
         "expires_at": now + LIFETIME,
     }
+
+
+def _keep(session: Session, call: IdempotentCall, sent: Sent) -> None:
+    result = {"message_id": sent.message_id}
+    idempotency.keep(session, call, StoredResult.of(result, sent.status, sent.message_id if not sent.status else None))
+
+
+def _replay(stored: StoredResult | Mismatch) -> Sent | Exception:
+    if isinstance(stored, Mismatch):
+        return stored
+    try:
+        message_id = stored.result["message_id"] if stored.message_uuid is None else stored.message_uuid
+    except AnsweredBefore as answered:
+        return answered
+    return Sent(message_id, [], stored.status, is_replay=True)

@@ -3,22 +3,24 @@
 from __future__ import annotations
 
 import hmac
-from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import datetime
-from functools import partial
-from typing import Any
+from typing import Any, cast
 
 from sqlalchemy import Row, bindparam, func, select, update
 from sqlalchemy.orm import Session
 
 from dashboard.db import UtcDateTime, core_table, utcnow
-from dashboard.gateway.api_keys.authentication import Caller
+from dashboard.gateway.api_keys import authentication
+from dashboard.gateway.api_keys.authentication import Caller, UnknownKey
+from dashboard.gateway.messages import idempotency
+from dashboard.gateway.messages.idempotency import IdempotentCall, Mismatch, StoredResult
 from dashboard.gateway.otp.codes import Keyring
-from dashboard.gateway.otp.turns import by_turns
 from dashboard.gateway.webhooks import events
+from dashboard.group_commit import by_turns
 from dashboard.models.messages import Message
 from dashboard.models.otp import Otp
+from dashboard.vocabulary import Channel, Status
 
 MAX_ATTEMPTS = 3
 # Built once: building them costs more than running them.
@@ -33,20 +35,26 @@ class Guess:
 
     phone: str
     code: str
-    channel: str = "sms"
+    channel: str = Channel.SMS
 
 
 @dataclass(frozen=True)
 class VerifyRequest:
-    """A guess and the key it came by."""
+    """A guess, the key it came by, and which call it is, if the caller named it."""
 
     keyring: Keyring
     caller: Caller
     guess: Guess
+    call: IdempotentCall | None = None
 
     @property
-    def subject(self) -> tuple[str, str, str]:
-        return self.caller.id, self.guess.phone, self.guess.channel
+    def pair(self) -> tuple[str, str]:
+        return self.caller.id, self.guess.phone
+
+    @property
+    def subjects(self) -> list[object]:
+        """What no other request of a turn may be about."""
+        return [self.pair, *([self.call.token] if self.call else [])]
 
 
 class WrongCode(Exception):
@@ -62,7 +70,7 @@ class TooManyAttempts(Exception):
 
 
 class NoLiveOtp(Exception):
-    """There is nothing to judge. `code` is otp_not_found, otp_used or otp_expired."""
+    """There is nothing to judge. `code` is otp_not_found, otp_not_sent, otp_used or otp_expired."""
 
     def __init__(self, code: str) -> None:
         super().__init__(code)
@@ -74,25 +82,31 @@ class VerifyResult:
     """What came of a guess: nothing, which is right, or a refusal."""
 
     refusal: WrongCode | TooManyAttempts | NoLiveOtp | None
+    has_events: bool = False  # for webhooks: their lane is to be woken
+    is_replay: bool = False
 
-    def raise_if_wrong(self) -> None:
-        """Raise WrongCode, TooManyAttempts or NoLiveOtp unless the guess was right."""
-        if self.refusal is not None:
-            raise self.refusal
+
+@dataclass
+class _VerifyAttempt:
+    """A guess on its way: the code that it is about, whether it is right, how many were spent on that code by then."""
+
+    request: VerifyRequest
+    row: Row[Any] | None = None  # of CURRENT
+    is_right: bool = False
+    spent: int | None = None  # None: it was not judged
+    result: VerifyResult | Exception | None = None
 
 
 CURRENT = (
-    select(_OTPS, _MESSAGES.c.uuid)
+    select(_OTPS, _MESSAGES.c.uuid, _MESSAGES.c.lane)
     .join(_MESSAGES, _MESSAGES.c.id == _COLUMNS.message_id)
     .where(
         _COLUMNS.key_id.in_(bindparam("keys", expanding=True)),
         _COLUMNS.phone.in_(bindparam("phones", expanding=True)),
-        _COLUMNS.channel.in_(bindparam("channels", expanding=True)),
         _COLUMNS.superseded_at.is_(None),
     )
+    .order_by(_COLUMNS.id)
 )
-
-
 SPEND = (
     update(_OTPS)
     .where(
@@ -106,13 +120,11 @@ SPEND = (
     .values(attempts=_COLUMNS.attempts + 1, verified_at=bindparam("closed", type_=UtcDateTime))
     .returning(_COLUMNS.id, _COLUMNS.attempts)
 )
-
-
 PROVE_DELIVERED = (
     update(_MESSAGES)
-    .where(_MESSAGES.c.id.in_(bindparam("row_ids", expanding=True)), _MESSAGES.c.status != "delivered")
+    .where(_MESSAGES.c.id.in_(bindparam("row_ids", expanding=True)), _MESSAGES.c.status != Status.DELIVERED)
     .values(
-        status="delivered",
+        status=Status.DELIVERED,
         delivered_at=_NOW,
         sent_at=func.coalesce(_MESSAGES.c.sent_at, _NOW),
         confirmed_by="otp",
@@ -124,86 +136,128 @@ PROVE_DELIVERED = (
 
 
 def verify(session: Session, keyring: Keyring, caller: Caller, guess: Guess) -> VerifyResult:
-    """As `verify_all` for one."""
-    return verify_all(session, [VerifyRequest(keyring, caller, guess)])[0]
+    """Judge one guess and spend a try on it. The caller commits before anyone is told: the tries stay spent."""
+    attempt = _VerifyAttempt(VerifyRequest(keyring, caller, guess))
+    _judge(session, [attempt])
+    return cast(VerifyResult, attempt.result)
 
 
-def verify_all(session: Session, guessed: Sequence[VerifyRequest]) -> list[VerifyResult]:
-    """Judge guesses and spend a try on each. The caller commits before it tells anyone: the tries stay spent."""
-    return by_turns(guessed, lambda one: one.subject, partial(_judge_turn, session))
+def verify_codes(session: Session, requests: list[VerifyRequest]) -> list[VerifyResult | Exception]:
+    """Handler of GroupCommit: judge guesses and spend a try on each; who is answered is answered after the commit, so
+    the tries stay spent.
+
+    For each what came of it, or UnknownKey or Mismatch. A verdict is kept for a call that is named; a
+    guess that was not judged is not.
+    """
+    live = authentication.live_digests(session, (request.caller for request in requests))
+
+    def verify_turn(turn: list[VerifyRequest]) -> list[VerifyResult | Exception]:
+        attempts = [_VerifyAttempt(request) for request in turn]
+        stored = idempotency.find_all(session, (request.call for request in turn))
+        for attempt in attempts:
+            request = attempt.request
+            if request.caller.digest not in live:
+                attempt.result = UnknownKey()
+            elif request.call and request.call.token in stored:
+                attempt.result = _replay(stored[request.call.token])
+        waiting = [attempt for attempt in attempts if attempt.result is None]
+        _judge(session, waiting)
+        for attempt in waiting:
+            if attempt.request.call and attempt.spent is not None:
+                left = None if attempt.is_right else MAX_ATTEMPTS - attempt.spent
+                idempotency.keep(session, attempt.request.call, StoredResult.of({"retries_left": left}))
+        return [cast("VerifyResult | Exception", attempt.result) for attempt in attempts]
+
+    return by_turns(requests, lambda request: request.subjects, verify_turn)
 
 
-def _judge_turn(session: Session, turn: list[VerifyRequest]) -> list[VerifyResult]:
-    current = _current(session, turn)
-    right: dict[int, bool] = {}  # by a code's id, whether the guess is
-    for guessed in turn:
-        row = current.get(guessed.subject)
-        code = guessed.keyring.derive(row, row.uuid) if row is not None else None
-        if row is not None and code is not None:  # else its secret is unknown here: nothing can be judged or spent
-            right[row.id] = hmac.compare_digest(code, guessed.guess.code)
-    spent = _spend(session, right)
-    _tell(session, [row for row in current.values() if row.id in spent], right, spent)
-    return [_verdict(session, current.get(guessed.subject), right, spent) for guessed in turn]
+def _judge(session: Session, attempts: list[_VerifyAttempt]) -> None:
+    if not attempts:
+        return
+    _find_codes(session, attempts)
+    for attempt in attempts:
+        code = attempt.request.keyring.derive(attempt.row, attempt.row.uuid) if attempt.row else None
+        if code is None:  # its secret is unknown here: nothing can be judged or spent
+            attempt.row = None
+        else:
+            attempt.is_right = hmac.compare_digest(code, attempt.request.guess.code)
+    _spend(session, [attempt for attempt in attempts if attempt.row])
+    told = _record_events(session, [attempt for attempt in attempts if attempt.spent is not None])
+    for attempt in attempts:
+        if attempt.row is None:
+            attempt.result = VerifyResult(NoLiveOtp("otp_not_found"))
+        elif attempt.spent is None:
+            attempt.result = VerifyResult(_why_not_judged(session, attempt.row.id))
+        else:
+            wrong = None if attempt.is_right else WrongCode(MAX_ATTEMPTS - attempt.spent)
+            attempt.result = VerifyResult(wrong, has_events=told)
 
 
-def _current(session: Session, turn: list[VerifyRequest]) -> dict[tuple[str, str, str], Row[Any]]:
-    """The codes that the guesses are about; void ones are none."""
-    key_ids, phones, channels = (list(set(parts)) for parts in zip(*(one.subject for one in turn), strict=True))
-    told = {"keys": key_ids, "phones": phones, "channels": channels}
-    rows = session.connection().execute(CURRENT, told)
-    wanted = {one.subject for one in turn}
-    found = {(row.key_id, row.phone, row.channel): row for row in rows if row.void_at is None}
-    return {subject: row for subject, row in found.items() if subject in wanted}
+def _find_codes(session: Session, attempts: list[_VerifyAttempt]) -> None:
+    """The newest code of the guess's channel. One asked for by WhatsApp that went by SMS is of both."""
+    key_ids, phones = (set(part) for part in zip(*(attempt.request.pair for attempt in attempts), strict=True))
+    rows = session.connection().execute(CURRENT, {"keys": list(key_ids), "phones": list(phones)})
+    newest: dict[tuple[str, str, str], Row[Any]] = {}
+    for row in rows:
+        for channel in {row.channel, row.lane}:
+            newest[row.key_id, row.phone, channel] = row
+    for attempt in attempts:
+        attempt.row = newest.get((*attempt.request.pair, attempt.request.guess.channel))
 
 
-def _spend(session: Session, right: dict[int, bool]) -> dict[int, int]:
-    """Spend a try on each code, and close those whose guess is right; how many were spent, of those that are live.
+def _spend(session: Session, attempts: list[_VerifyAttempt]) -> None:
+    """Spend a try on each code that is live, and close those whose guess is right.
 
     One statement decides. Read first and written after, a hundred parallel guesses would all be judged.
     """
     now = utcnow()
-    spent: dict[int, int] = {}
-    for verdict in (True, False):
-        ids = [otp_id for otp_id, is_right in right.items() if is_right is verdict]
-        if ids:
-            told = {"otp_ids": ids, "now": now, "closed": now if verdict else None}
-            spent |= {row.id: row.attempts for row in session.connection().execute(SPEND, told)}
-    return spent
+    for is_right in (True, False):
+        by_id = {cast("Row[Any]", each.row).id: each for each in attempts if each.is_right is is_right}
+        if by_id:
+            params = {"otp_ids": list(by_id), "now": now, "closed": now if is_right else None}
+            for row in session.connection().execute(SPEND, params):
+                by_id[row.id].spent = row.attempts
 
 
-def _tell(session: Session, judged: list[Row[Any]], right: dict[int, bool], spent: dict[int, int]) -> None:
-    """A right code proves that its message arrived, whatever receipts say."""
-    now, proofs = utcnow(), [row.message_id for row in judged if right[row.id]]
-    told = {"row_ids": proofs, "now": now}
+def _record_events(session: Session, judged: list[_VerifyAttempt]) -> bool:
+    """A right code proves that its message arrived, whatever receipts say. Return whether there was any event."""
+    now = utcnow()
+    proofs = [cast("Row[Any]", attempt.row).message_id for attempt in judged if attempt.is_right]
     proven: dict[int, datetime] = {}
     if proofs:
-        proven = {row.id: row.sent_at for row in session.connection().execute(PROVE_DELIVERED, told)}
-    for row in judged:
+        rows = session.connection().execute(PROVE_DELIVERED, {"row_ids": proofs, "now": now})
+        proven = {row.id: row.sent_at for row in rows}
+    recorded = False
+    for attempt in judged:
+        row = cast("Row[Any]", attempt.row)
         steps: list[str] = []
-        if row.message_id in proven:
+        if row.message_id in proven and attempt.is_right:
             steps += ["message.sent"] * (proven[row.message_id] == now) + ["message.delivered"]
-        if right[row.id]:
+        if attempt.is_right:
             steps.append("otp.verified")
-        elif spent[row.id] == MAX_ATTEMPTS:
+        elif attempt.spent == MAX_ATTEMPTS:
             steps.append("otp.exhausted")
         if steps:
             events.record(session, row.key_id, row.message_id, *steps)
-
-
-def _verdict(session: Session, row: Row[Any] | None, right: dict[int, bool], spent: dict[int, int]) -> VerifyResult:
-    if row is None or row.id not in right:
-        return VerifyResult(NoLiveOtp("otp_not_found"))
-    if row.id not in spent:
-        return VerifyResult(_why_not_judged(session, row.id))
-    return VerifyResult(None if right[row.id] else WrongCode(MAX_ATTEMPTS - spent[row.id]))
+            recorded = True
+    return recorded
 
 
 def _why_not_judged(session: Session, otp_id: int) -> TooManyAttempts | NoLiveOtp:
     otp = session.scalars(select(Otp).where(Otp.id == otp_id).execution_options(populate_existing=True)).one()
     if otp.verified_at is not None:
         return NoLiveOtp("otp_used")
-    if otp.superseded_at is not None or otp.void_at is not None:
+    if otp.void_at is not None:
+        return NoLiveOtp("otp_not_sent")
+    if otp.superseded_at is not None:
         return NoLiveOtp("otp_not_found")
     if otp.expires_at <= utcnow():
         return NoLiveOtp("otp_expired")
     return TooManyAttempts()
+
+
+def _replay(stored: StoredResult | Mismatch) -> VerifyResult | Exception:
+    if isinstance(stored, Mismatch):
+        return stored
+    left = stored.result["retries_left"]
+    return VerifyResult(None if left is None else WrongCode(left), is_replay=True)

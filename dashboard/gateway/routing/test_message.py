@@ -25,10 +25,10 @@ def send(session: Session, keyring: Keyring, carrier: Carrier, phone: str) -> tu
     """
     channel, caller = registry.KINDS[carrier.kind].channels[0], _caller(session)
     if channel == "whatsapp":
-        reference, _ = otp.send(session, keyring, caller, otp.Order(phone, channel))
+        reference = otp.send(session, keyring, caller, otp.Order(phone, channel)).message_id
     else:
         text = TEXT.format(name=carrier.name)
-        reference = outbox.submit(session, caller, Draft("message", channel, phone, text, text))[1]
+        reference = outbox.submit(session, caller, Draft.text(phone, text, channel))[1]
     session.connection().execute(update(Message).where(Message.uuid == reference).values(carrier_id=carrier.id))
     return reference, channel
 

@@ -8,9 +8,11 @@ from datetime import datetime
 
 from cryptography.fernet import InvalidToken
 from sqlalchemy import bindparam, delete, func, insert, select
+from sqlalchemy.orm import Session
 
 from dashboard.db import Sessions, core_table, execute_dml, read_session, utcnow
 from dashboard.gateway import encryption
+from dashboard.models.messages import Message
 from dashboard.models.sandbox import SandboxMessage
 from dashboard.providers.base import Outgoing
 from dashboard.settings import Settings
@@ -96,3 +98,9 @@ class SandboxInbox:
             return self.cipher.decrypt(sealed).decode()
         except InvalidToken:  # encrypted with another DATA_SECRET
             return UNREADABLE
+
+
+def sent_by(session: Session, key_id: str, message_uuids: Sequence[str]) -> set[str]:
+    """Those of the messages that a key sent."""
+    query = select(Message.uuid).where(Message.key_id == key_id, Message.uuid.in_(message_uuids))
+    return set(session.scalars(query))

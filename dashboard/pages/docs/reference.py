@@ -11,9 +11,9 @@ from urllib.parse import urlencode
 
 from dashboard.pages.docs.code_samples import SampleCall
 from dashboard.pages.web.locale import CATALOGUES
+from dashboard.resources import resource
 
 Json = dict[str, Any]
-SCOPE_SAID = " Needs the scope "  # closes the description of an operation
 LATER_NAMES = "V2"  # ends the name of an operation that is another's namesake
 
 
@@ -97,9 +97,14 @@ def translations(language: str) -> dict[str, str]:
     return cast("dict[str, str]", json.loads(path.read_text())) if path.exists() else {}
 
 
-def read(document: Json, language: str) -> Reference:
-    """An OpenAPI document of our making, in a language."""
-    return DocumentReader(document, translations(language)).read()
+def document() -> Json:
+    """The description of the API, as GET /openapi.json serves it."""
+    return cast(Json, json.loads(resource("openapi.json").read_text(encoding="utf-8")))
+
+
+def read(document: Json, language: str, address: str) -> Reference:
+    """An OpenAPI document of our making, in a language, for the installation at this address."""
+    return DocumentReader(document, translations(language), address).read()
 
 
 @dataclass(frozen=True)
@@ -108,26 +113,22 @@ class DocumentReader:
 
     document: Json
     words: dict[str, str]
+    address: str = ""
 
     def read(self) -> Reference:
         operations = tuple(self._operations())
         headers = self.document["components"]["headers"]
         return Reference(
-            address=self._address,
+            address=self.address,
             operations=operations,
             tags={tag["name"]: self.say(tag["description"]) for tag in self.document["tags"]},
             headers=tuple(self._field(name, told["schema"], told["description"]) for name, told in headers.items()),
             codes=self._codes(),
         )
 
-    @property
-    def _address(self) -> str:
-        return cast(str, self.document["servers"][0]["url"])
-
     def say(self, text: str) -> str:
-        """A text in the reader's language; the closing sentence about the scope is said by the page."""
-        told = text.partition(SCOPE_SAID)[0].strip()
-        return self.words.get(told, told)
+        """A text in the reader's language."""
+        return self.words.get(text, text)
 
     def _operations(self) -> Iterator[Operation]:
         for path, methods in self.document["paths"].items():
@@ -145,7 +146,7 @@ class DocumentReader:
             tag=told["tags"][0],
             summary=self.say(told["summary"]),
             about=self.say(told["description"]),
-            scope=told["description"].partition(SCOPE_SAID)[2].strip("`."),
+            scope=told.get("x-scope", ""),
             parameters=tuple(self._parameter(one) for one in told["parameters"]),
             takes=tuple(self._fields(taken["schema"])) if taken else (),
             gives=tuple(self._fields(given["schema"])),
@@ -159,9 +160,9 @@ class DocumentReader:
         for one in told["parameters"]:
             if one["in"] == "path":
                 path = path.replace(f"{{{one['name']}}}", str(one["example"]))
-            elif one["in"] == "query" and one["name"] == "limit":
-                asked["limit"] = one["example"]
-        url = self._address + path + (f"?{urlencode(asked)}" if asked else "")
+            elif one["in"] == "query" and (one.get("required") or one["name"] == "limit"):
+                asked[one["name"]] = one["example"]
+        url = self.address + path + (f"?{urlencode(asked)}" if asked else "")
         body = _given(taken["examples"]["example"]["value"]) if taken else None
         return SampleCall(method, url, body, needs_key=told.get("security") != [])
 

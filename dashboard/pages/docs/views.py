@@ -2,12 +2,11 @@
 
 from __future__ import annotations
 
-import json
 from collections.abc import Callable
 from dataclasses import dataclass
 from functools import cache
 from math import inf
-from typing import Any, TypeVar, cast
+from typing import Any, TypeVar
 
 from flask import Blueprint, abort, current_app, g, redirect, render_template, request, url_for
 from flask.typing import ResponseReturnValue
@@ -30,7 +29,6 @@ from dashboard.vocabulary import Language
 
 T = TypeVar("T")
 URL = "/docs"
-DESCRIBE = "chinqit_describe"  # the application's extension that makes the OpenAPI document
 CODE = resource("templates/docs/code")
 SOURCES = {
     "curl": "sh",
@@ -176,16 +174,8 @@ def source(name: str) -> dict[str, str]:
 
 
 def _reference(language: str) -> Reference:
-    return _kept(f"reference {language}", lambda: reference.read(_document(), language))
-
-
-def _document() -> dict[str, Any]:
-    return _kept("document", _describe)
-
-
-def _describe() -> dict[str, Any]:
-    """As callers read it: out of JSON."""
-    return cast("dict[str, Any]", json.loads(json.dumps(current_app.extensions[DESCRIBE]())))
+    address = services().settings.address
+    return _kept(f"reference {language}", lambda: reference.read(reference.document(), language, address))
 
 
 def _text(name: str) -> str:

@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import hashlib
 import re
+from collections.abc import Callable
 from functools import cache as remember
 from pathlib import Path
 
@@ -46,12 +47,17 @@ def script(name: str) -> str:
     return url_for("script", name=name, v=_hash_of(*_modules()))
 
 
-def cache(response: Response) -> Response:
-    """Keep a file for good when it was asked for by the hash of its content."""
-    response.headers["X-Content-Type-Options"] = "nosniff"
-    if response.status_code in (200, 206, 304) and _is_current():
-        response.headers["Cache-Control"] = FOREVER
-    return response
+def cached(view: Callable[..., Response]) -> Callable[..., Response]:
+    """The view of static files, which lets browsers keep a file for good that was asked for by its hash."""
+
+    def send(filename: str) -> Response:
+        response = view(filename=filename)
+        response.headers["X-Content-Type-Options"] = "nosniff"
+        if _is_current():
+            response.headers["Cache-Control"] = FOREVER
+        return response
+
+    return send
 
 
 def _is_current() -> bool:

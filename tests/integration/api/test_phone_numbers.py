@@ -36,7 +36,7 @@ REFUSED = {
     "+1234567890": "phone_country",
     "+33612345678": "phone_country",
     "+27635642": "phone_country",
-    "": "phone_length",
+    "": "blank",
     "2763564": "phone_length",
     "276356421": "phone_length",
     "+2222763564": "phone_length",

@@ -4,7 +4,9 @@ from __future__ import annotations
 
 import threading
 import time
+from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
+from typing import Any
 
 import pytest
 from sqlalchemy import select, text
@@ -27,21 +29,30 @@ def insert(session: Session, name: str) -> str:
     return name
 
 
+Work = Callable[[Session], Any]
+
+
+def do(session: Session, works: list[Work]) -> list[Any]:
+    """A handler that does whatever each order says."""
+    results: list[Any] = []
+    for work in works:
+        try:
+            results.append(work(session))
+        except Refusal as error:
+            results.append(error)
+    return results
+
+
 def names(sessions: Sessions) -> set[str]:
     with sessions() as session:
         return set(session.scalars(select(Process.name)))
 
 
-@pytest.fixture(params=[False, True], ids=["together", "alone"])
-def alone(request: pytest.FixtureRequest) -> bool:
-    return bool(request.param)
-
-
-def test_everyone_gets_an_answer_of_their_own(sessions: Sessions, alone: bool) -> None:
+def test_everyone_gets_an_answer_of_their_own(sessions: Sessions) -> None:
     writer = GroupCommit(sessions)
 
-    def work(number: int) -> str:
-        answer = writer.run(lambda session: insert(session, f"p{number}"), alone=alone)
+    def work(number: int) -> object:
+        answer = writer.run(do, lambda session: insert(session, f"p{number}"))
         assert answer in names(sessions)  # durable, and seen by others, when the answer is there
         return answer
 
@@ -50,7 +61,7 @@ def test_everyone_gets_an_answer_of_their_own(sessions: Sessions, alone: bool) -
     assert len(names(sessions)) == 120
 
 
-def test_a_refusal_is_its_callers_own(sessions: Sessions, alone: bool) -> None:
+def test_a_refusal_is_its_callers_own(sessions: Sessions) -> None:
     writer = GroupCommit(sessions)
 
     def work(session: Session, number: int) -> str:
@@ -60,7 +71,7 @@ def test_a_refusal_is_its_callers_own(sessions: Sessions, alone: bool) -> None:
 
     def call(number: int) -> object:
         try:
-            return writer.run(lambda session: work(session, number), alone=alone)
+            return writer.run(do, lambda session: work(session, number))
         except Refusal as error:
             return error.args[0]
 
@@ -71,22 +82,22 @@ def test_a_refusal_is_its_callers_own(sessions: Sessions, alone: bool) -> None:
 
 
 class Doubling:
-    """A batch that counts how often it is called; odd numbers are refused."""
+    """Has a handler that counts how often it is called; odd numbers are refused."""
 
     def __init__(self) -> None:
         self.sizes: list[int] = []
 
-    def __call__(self, session: Session, items: list[int]) -> list[str | Refusal]:
+    def double(self, session: Session, items: list[int]) -> list[str | Refusal]:
         self.sizes.append(len(items))
         return [Refusal(item) if item % 2 else insert(session, f"p{item}") for item in items]
 
 
 def test_shared_work_is_done_for_many_at_once_and_told_to_each(sessions: Sessions) -> None:
-    writer, batch = GroupCommit(sessions), Doubling()
+    writer, doubling = GroupCommit(sessions), Doubling()
 
     def call(number: int) -> object:
         try:
-            return writer.share(batch, number)
+            return writer.run(doubling.double, number)
         except Refusal as error:
             return error.args[0]
 
@@ -94,8 +105,8 @@ def test_shared_work_is_done_for_many_at_once_and_told_to_each(sessions: Session
         found = list(pool.map(call, range(120)))
     assert found == [number if number % 2 else f"p{number}" for number in range(120)]
     assert names(sessions) == {f"p{number}" for number in range(0, 120, 2)}
-    assert sum(batch.sizes) == 120
-    assert len(batch.sizes) < 60
+    assert sum(doubling.sizes) == 120
+    assert len(doubling.sizes) < 60
 
 
 def test_what_is_shared_and_what_is_not_are_committed_together(sessions: Sessions) -> None:
@@ -103,8 +114,8 @@ def test_what_is_shared_and_what_is_not_are_committed_together(sessions: Session
 
     def call(number: int) -> object:
         if number % 3 == 2:
-            return writer.run(lambda session: insert(session, f"p{number * 2}"))
-        return writer.share(batches[number % 3], number * 2)
+            return writer.run(do, lambda session: insert(session, f"p{number * 2}"))
+        return writer.run(batches[number % 3].double, number * 2)
 
     with ThreadPoolExecutor(24) as pool:
         assert list(pool.map(call, range(90))) == [f"p{number * 2}" for number in range(90)]
@@ -119,12 +130,12 @@ def test_a_batch_that_is_refused_as_a_whole_is_refused_to_each(sessions: Session
 
     def call(number: int) -> bool:
         with pytest.raises(Refusal):
-            writer.share(nobody, number)
+            writer.run(nobody, number)
         return True
 
     with ThreadPoolExecutor(8) as pool:
         assert all(pool.map(call, range(24)))
-    assert writer.run(lambda session: insert(session, "after")) == "after"
+    assert writer.run(do, lambda session: insert(session, "after")) == "after"
 
 
 def test_one_alone_does_not_wait_for_others(sessions: Sessions) -> None:
@@ -132,19 +143,19 @@ def test_one_alone_does_not_wait_for_others(sessions: Sessions) -> None:
     times = []
     for _ in range(50):
         began = time.monotonic()
-        writer.run(lambda session: None)
+        writer.run(do, lambda session: None)
         times.append(time.monotonic() - began)
     assert min(times) < GATHER_SECONDS
 
 
-def test_who_breaks_a_rule_of_the_database_fails_alone(sessions: Sessions, alone: bool) -> None:
+def test_who_breaks_a_rule_of_the_database_fails_alone(sessions: Sessions) -> None:
     writer = GroupCommit(sessions)
-    writer.run(lambda session: insert(session, "taken"))
+    writer.run(do, lambda session: insert(session, "taken"))
 
     def call(number: int) -> object:
         name = "taken" if number % 5 == 0 else f"p{number}"
         try:
-            return writer.run(lambda session: insert(session, name), alone=alone)
+            return writer.run(do, lambda session: insert(session, name))
         except IntegrityError:
             return "refused"
 
@@ -154,11 +165,11 @@ def test_who_breaks_a_rule_of_the_database_fails_alone(sessions: Sessions, alone
     assert names(sessions) == {"taken"} | {f"p{number}" for number in range(50) if number % 5}
 
 
-def test_after_a_fault_it_goes_on(sessions: Sessions, alone: bool) -> None:
+def test_after_a_fault_it_goes_on(sessions: Sessions) -> None:
     writer = GroupCommit(sessions)
     with pytest.raises(SQLAlchemyError):
-        writer.run(lambda session: session.execute(text("SELECT nothing FROM nowhere")), alone=alone)
-    assert writer.run(lambda session: insert(session, "after"), alone=alone) == "after"
+        writer.run(do, lambda session: session.execute(text("SELECT nothing FROM nowhere")))
+    assert writer.run(do, lambda session: insert(session, "after")) == "after"
 
 
 def test_a_locked_database_is_an_error_for_all_who_wait_and_for_nobody_after(sessions: Sessions) -> None:
@@ -174,9 +185,9 @@ def test_a_locked_database_is_an_error_for_all_who_wait_and_for_nobody_after(ses
             held.set()
             done.wait(30)
 
-    def call(number: int) -> str:
+    def call(number: int) -> object:
         try:
-            return writer.run(lambda session: insert(session, f"p{number}"))
+            return writer.run(do, lambda session: insert(session, f"p{number}"))
         except OperationalError:
             return "locked"
 

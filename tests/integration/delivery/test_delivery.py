@@ -68,19 +68,20 @@ def caller(sessions: Sessions) -> Caller:
 
 def submit(desk: WorkerContext, caller: Caller) -> str:
     with desk.sessions.begin() as session:
-        return outbox.submit(session, caller, Draft("message", "sms", PHONE, "Bonjour", "Bonjour"))[1]
+        return outbox.submit(session, caller, Draft.text(PHONE, "Bonjour"))[1]
 
 
 def send_code(desk: WorkerContext, caller: Caller, channel: str = "sms") -> str:
     with desk.sessions.begin() as session:
-        return otp.send(session, desk.keyring, caller, otp.Order(PHONE, channel))[0]
+        return otp.send(session, desk.keyring, caller, otp.Order(PHONE, channel)).message_id
 
 
 def check_code(desk: WorkerContext, caller: Caller, code: str) -> None:
-    """Raises when the code is wrong."""
+    """Raise when the code is wrong."""
     with desk.sessions.begin() as session:
         verdict = verify.verify(session, desk.keyring, caller, verify.Guess(PHONE, code))
-    verdict.raise_if_wrong()
+    if verdict.refusal:
+        raise verdict.refusal
 
 
 def drain(desk: WorkerContext, lane: str = "sms") -> int:

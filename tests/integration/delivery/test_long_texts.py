@@ -30,7 +30,7 @@ FIVE_PARTS = "شكرا لكم على ثقتكم بنا. " * 13
 def submit(office: Office, text: str = FIVE_PARTS, phone: str = PHONE) -> str:
     caller = office.caller()
     with office.sessions.begin() as session:
-        return outbox.submit(session, caller, Draft("message", "sms", phone, text, text))[1]
+        return outbox.submit(session, caller, Draft.text(phone, text))[1]
 
 
 def parts_taken(smsc: Smsc) -> list[tuple[int, datetime]]:

@@ -26,7 +26,7 @@ def test_texts_to_barred_numbers_hold_up_no_code_and_end(office: Office, start_s
     context = connect(office, smsc, rate=RATE)
     caller = office.caller()
     with office.sessions.begin() as session:
-        drafts = [Draft("message", "sms", f"+2224400{n:04}", "Bonjour", "Bonjour") for n in range(BARRED)]
+        drafts = [Draft.text(f"+2224400{n:04}", "Bonjour") for n in range(BARRED)]
         outbox.submit_all(session, [(caller, draft) for draft in drafts])
     with working(context):
         until(lambda: len(smsc.events("submit_sm")) >= BARRED, 20)

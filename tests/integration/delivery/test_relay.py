@@ -31,7 +31,7 @@ def write_down(sessions: Sessions, count: int, lane: str = "sms") -> None:
         session.flush()
         for _ in range(count):
             caller = authentication.Caller.from_row(key)
-            outbox.submit(session, caller, Draft("message", lane, "+22238089336", "a", "a"))
+            outbox.submit(session, caller, Draft.text("+22238089336", "a", lane))
 
 
 def tick(sessions: Sessions, url: str, *, sweep: bool = False) -> None:

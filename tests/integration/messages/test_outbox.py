@@ -20,6 +20,7 @@ from dashboard.gateway.messages import outbox
 from dashboard.gateway.messages.outbox import Draft
 from dashboard.models.messages import Message
 from dashboard.providers.base import Outcome
+from dashboard.sms import encoding
 from tests.support.present import present
 
 PHONE = "+22238089336"
@@ -35,7 +36,7 @@ def caller(sessions: Sessions) -> Caller:
 
 def submit(sessions: Sessions, caller: Caller, kind: str = "message", channel: str = "sms") -> str:
     with sessions.begin() as session:
-        return outbox.submit(session, caller, Draft(kind, channel, PHONE, "Bonjour", "Bonjour"))[1]
+        return outbox.submit(session, caller, Draft(kind, channel, PHONE, "Bonjour", encoding.shape("Bonjour")))[1]
 
 
 def claim(sessions: Sessions, lane: str = "sms", limit: int = 50) -> list[Message]:

@@ -136,7 +136,7 @@ def test_the_doctor_tells_of_carriers_receipts_and_routes(sessions: Sessions, se
         rules.set_rule(session, ("sms", None, None), [])
         key, _ = keys.create(session, keys.NewKey("app"))
         session.flush()
-        outbox.submit(session, authentication.Caller.from_row(key), outbox.Draft("message", "sms", PHONE, "a", "a"))
+        outbox.submit(session, authentication.Caller.from_row(key), outbox.Draft.text(PHONE, "a"))
         session.query(Message).update({"error_code": "no_route"})
         told = {"references": [], "phone": "", "state": "delivered", "at": utcnow()}
         session.add_all(UnmatchedReceipt(carrier="one", **told) for _ in range(21))

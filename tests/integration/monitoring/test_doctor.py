@@ -58,7 +58,7 @@ def test_the_doctor_and_the_overview_judge_alike(home: Settings, sessions: Sessi
         outbox.submit(
             session,
             Caller.from_row(key),
-            outbox.Draft("message", "sms", "+22238089336", "Bonjour", "Bonjour"),
+            outbox.Draft.text("+22238089336", "Bonjour"),
         )
     assert [finding.ok for finding in of("outbox")] == [True]
     with sessions.begin() as session:
@@ -77,7 +77,7 @@ def test_a_clock_that_was_set_back_is_seen(home: Settings, sessions: Sessions) -
         outbox.submit(
             session,
             Caller.from_row(key),
-            outbox.Draft("message", "sms", "+22238089336", "Bonjour", "Bonjour"),
+            outbox.Draft.text("+22238089336", "Bonjour"),
         )
         session.execute(update(Message).values(created_at=utcnow() + timedelta(hours=1)))
     assert [finding.message for finding in of("clock")] == ["messages are dated in the future: it was set back"]

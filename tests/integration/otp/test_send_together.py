@@ -41,19 +41,21 @@ def shop(sessions: Sessions) -> Caller:
 
 def send(sessions: Sessions, *asked: tuple[Caller, Order]) -> list[otp.Sent | Exception]:
     with sessions.begin() as session:
-        return otp.send_all(session, [SendRequest(RING, caller, order) for caller, order in asked])
+        return otp.send_codes(session, [SendRequest(RING, caller, order) for caller, order in asked])
 
 
 def judge(sessions: Sessions, *guessed: tuple[Caller, Guess]) -> list[Exception | None]:
     with sessions.begin() as session:
-        verdicts = verify.verify_all(session, [VerifyRequest(RING, caller, guess) for caller, guess in guessed])
-    return [verdict.refusal for verdict in verdicts]
+        verdicts = verify.verify_codes(session, [VerifyRequest(RING, caller, guess) for caller, guess in guessed])
+    return [verdict if isinstance(verdict, Exception) else verdict.refusal for verdict in verdicts]
 
 
 def code(sessions: Sessions, sent: otp.Sent | Exception) -> str:
     assert not isinstance(sent, Exception)
     with sessions() as session:
-        query = select(Otp, Message.uuid).join(Message, Message.id == Otp.message_id).where(Message.uuid == sent[0])
+        query = (
+            select(Otp, Message.uuid).join(Message, Message.id == Otp.message_id).where(Message.uuid == sent.message_id)
+        )
         row, reference = session.execute(query).one()
         return RING.derive(row, reference) or ""
 
@@ -69,7 +71,9 @@ def living(sessions: Sessions) -> int:
 
 def test_the_limits_hold_within_a_group(sessions: Sessions, shop: Caller) -> None:
     answers = send(sessions, *[(shop, Order(ONE, channel)) for channel in ("sms", "whatsapp", "sms", "sms")])
-    left = [[standing.left for standing in answer[1]] for answer in answers[:3] if not isinstance(answer, Exception)]
+    left = [
+        [standing.left for standing in answer.limits] for answer in answers[:3] if not isinstance(answer, Exception)
+    ]
     assert left == [[2, 9, 19], [1, 8, 18], [0, 7, 17]]
     assert isinstance(answers[3], RateLimited)
     assert living(sessions) == 2, "one for each channel"
@@ -141,8 +145,6 @@ def test_a_key_that_ended_is_refused_and_the_others_are_served(sessions: Session
     gone = make_key(sessions)
     with sessions.begin() as session:
         keys.revoke(session, session.get_one(ApiKey, gone.id))
-    asked = [SendRequest(RING, caller, Order(phone)) for caller, phone in ((gone, ONE), (shop, ONE), (gone, TWO))]
-    with sessions.begin() as session:
-        answers = authentication.of_live_keys(session, asked, lambda live: otp.send_all(session, live))
+    answers = send(sessions, (gone, Order(ONE)), (shop, Order(ONE)), (gone, Order(TWO)))
     assert [isinstance(answer, UnknownKey) for answer in answers] == [True, False, True]
     assert living(sessions) == 1

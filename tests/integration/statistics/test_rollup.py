@@ -65,7 +65,7 @@ class History:
 
     def text(self) -> None:
         body = self.random.choice(("Bonjour", "مرحبا", "a" * 400))
-        draft = Draft("message", "sms", self.random.choice(PHONES), body, body)
+        draft = Draft.text(self.random.choice(PHONES), body)
         with self.sessions.begin() as session:
             row_id, _ = outbox.submit(session, self.random.choice(self.callers), draft)
         self._move_back(row_id)
@@ -76,7 +76,7 @@ class History:
         )
         with self.sessions.begin() as session:
             session.execute(update(Otp).values(counted=False))  # the limits are not what is looked at here
-            reference, _ = send.send(session, self.keyring, self.random.choice(self.callers), order)
+            reference = send.send(session, self.keyring, self.random.choice(self.callers), order).message_id
             row_id = session.scalars(select(Message.id).where(Message.uuid == reference)).one()
         self._move_back(row_id)
 
@@ -300,7 +300,7 @@ def test_minutes_and_hours_are_dropped_in_time_and_days_stay(sessions: Sessions)
 
 def test_a_message_that_waits_is_counted_within_seconds(sessions: Sessions, settings: Settings) -> None:
     history = History(sessions, settings, 1)
-    draft = Draft("message", "sms", PHONES[0], "Bonjour", "Bonjour")
+    draft = Draft.text(PHONES[0], "Bonjour")
     with sessions.begin() as session:
         outbox.submit(session, history.callers[0], draft)
         session.flush()

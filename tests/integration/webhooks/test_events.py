@@ -30,7 +30,7 @@ PHONE = "+22238089336"
 def send_code(office: Office) -> tuple[Keyring, str]:
     keyring = Keyring.of(office.settings)
     with office.sessions.begin() as session:
-        reference, _ = send.send(session, keyring, office.caller, Order(PHONE))
+        reference = send.send(session, keyring, office.caller, Order(PHONE)).message_id
     with office.sessions() as session:
         code = keyring.derive(session.scalars(select(Otp)).one(), reference)
     assert code
@@ -78,7 +78,7 @@ def test_stale_messages_expire_with_an_event_each(office: Office, path: str) -> 
     office.listen(path)
     with office.sessions.begin() as session:
         for _ in range(3):
-            outbox.submit(session, office.caller, outbox.Draft("message", "sms", PHONE, "Bonjour", "Bonjour"))
+            outbox.submit(session, office.caller, outbox.Draft.text(PHONE, "Bonjour"))
         session.execute(update(Message).values(valid_until=utcnow() - timedelta(seconds=1)))
     with office.sessions.begin() as session:
         assert outbox.expire_stale(session) is True

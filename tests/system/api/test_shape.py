@@ -25,7 +25,7 @@ def stack(sqlite_stack: Stack) -> Stack:
     return sqlite_stack
 
 
-@pytest.mark.parametrize("path", ["/nope", "/message", "/messages/send/", "/otp", "/otp/send/x", "/%00", "/%ff", "/é"])
+@pytest.mark.parametrize("path", ["/nope", "/message", "/otp", "/otp/send/x", "/%00", "/%ff", "/é"])
 @pytest.mark.parametrize("method", ["GET", "POST", "DELETE"])
 def test_an_unknown_path_is_404_in_the_shape(stack: Stack, method: str, path: str) -> None:
     assert failure(stack.call(method, path), 404, "Not found") == []

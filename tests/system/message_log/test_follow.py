@@ -30,6 +30,7 @@ FIELDS = {
     "failedAt",
     "expiredAt",
     "errorCode",
+    "sentBy",
     "confirmedBy",
     "statusHistory",
 }
@@ -103,8 +104,10 @@ def test_what_is_not_ones_own_is_not_found(client: Client, phone: str, made: str
     assert answer.json() == get(client, f"/messages/{uuid.uuid4()}").json()
 
 
-def test_an_id_in_capitals_is_not_found(client: Client, phone: str) -> None:
-    assert get(client, f"/messages/{sent(client, phone).upper()}").status_code == 404
+def test_an_id_in_capitals_is_the_same(client: Client, phone: str) -> None:
+    made = sent(client, phone)
+    assert get(client, f"/messages/{made.upper()}").json()["messageId"] == made
+    assert get(client, f"/messages?after={made.upper()}").status_code == 200
 
 
 def test_the_list_is_of_this_key_and_newest_first(client: Client, phone: str) -> None:
@@ -175,6 +178,19 @@ def test_times_narrow_the_list(client: Client, phone: str) -> None:
 
 def test_anothers_message_is_no_cursor(client: Client, phone: str) -> None:
     invalid(get(client, f"/messages?after={sent(client.stack.client(), phone)}"), ["after"], "unknown_cursor")
+
+
+def test_an_unknown_filter_is_told_the_known_ones(client: Client) -> None:
+    answer = get(client, "/messages?phone=38089336").json()
+    assert answer["errors"][0]["message"] == (
+        "There is no such parameter; there are limit, after, status, channel, kind, phoneNumber, from, to"
+    )
+    assert get(client, "/messages?colour=%00%FF").status_code == 400
+
+
+def test_an_empty_filter_is_none(client: Client, phone: str) -> None:
+    made = sent(client, phone)
+    assert listed(client, limit="", after="", status="", channel="SMS", kind="", phoneNumber="") == [made]
 
 
 @pytest.mark.parametrize("path", ["/messages", "/messages/x", "/me"])

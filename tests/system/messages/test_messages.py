@@ -16,7 +16,7 @@ KEPT = {
     "right-to-left marks": "\u200fمرحبا\u200e abc \u202b\u202c",
     "emoji": "👍🏽 👩‍👩‍👧‍👦 🇲🇷 \U0001f9d1\u200d\U0001f4bb",
     "extension": "{[~]}^|\\€ €",
-    "line ends": "a\r\nb\nc\rd\r\n",
+    "line ends": "a\nb\n\nc\n",
     "tabs": "\ta\t",
     "edges": "  a  \n",
     "markup": "<b>&amp;</b> \"'`${x}%s {{ 7*7 }}",

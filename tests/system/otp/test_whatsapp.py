@@ -36,7 +36,7 @@ def test_a_refusal_is_told_voids_the_code_and_does_not_count(client: Client) -> 
         answer = client.otp(REFUSED, channel="whatsapp")
         assert refused(answer, 502, "provider_error")["path"] == []
         assert answer.headers["RateLimit"] == '"minute";r=3;t=60'
-    refused(client.verify(REFUSED, "123456", channel="whatsapp"), 404, "otp_not_found")
+    refused(client.verify(REFUSED, "123456", channel="whatsapp"), 404, "otp_not_sent")
 
 
 def test_silence_is_told_in_time_counts_and_leaves_the_code_alive(client: Client) -> None:

@@ -49,7 +49,7 @@ def test_the_life_of_a_webhook(shop: Shop, receiver: Receiver, path: str) -> Non
         "success": True,
         "webhooks": [{name: value for name, value in shown.items() if name != "success"}],
     }
-    changed = shop.call("PATCH", one, url=receiver.url(f"{path}-new"), description="", events=["message.failed"])
+    changed = shop.call("PATCH", one, url=receiver.url(f"{path}-new"), description=" ", events=["message.failed"])
     assert (changed["url"], changed["description"]) == (receiver.url(f"{path}-new"), "")
     off = shop.call("PATCH", one, enabled=False)
     assert (off["state"], off["disabledReason"], off["events"]) == ("disabled", "asked", ["message.failed"])
@@ -151,7 +151,7 @@ def test_a_malformed_id_is_an_unknown_one(shop: Shop, receiver: Receiver, path: 
     answer = shop.client.stack.call("GET", f"/webhooks/{unknown}", key=shop.client.key)
     refused(answer, 404, "webhook_not_found")
     one = f"/webhooks/{shop.listen(receiver.url(path))['webhookId']}"
-    for event in ("x", "", "\0", "evt_" + "0" * 32):
+    for event in ("x", "\0", "evt_" + "0" * 32):
         refused(shop.client.post(f"{one}/replay", eventId=event), 404, "event_not_found")
 
 

@@ -8,9 +8,12 @@ from typing import Any
 import pytest
 from flask import Flask
 
-from dashboard.api import auth
+from dashboard.api import errors
 from dashboard.api.contract import Contract
+from dashboard.api.errors import ERRORS, ApiError
 from dashboard.app import create_app
+from dashboard.cli import openapi
+from dashboard.resources import resource
 from dashboard.settings import Settings, prepare_home
 
 OPEN_TO_ALL = {"health.healthz", "health.readyz", "openapi.openapi", "root", "static"}
@@ -41,14 +44,23 @@ def test_every_route_declares_a_contract(app: Flask) -> None:
         assert view.__doc__, name
 
 
-def test_every_refusal_of_a_contract_has_a_handler(app: Flask) -> None:
-    handled = {kind for by_class in app.error_handler_spec["api"].values() for kind in by_class}
+def test_every_error_of_a_contract_is_in_the_table(app: Flask) -> None:
     for name, view in views(app).items():
-        assert all(handled & set(kind.__mro__) for kind in contract_of(view).refuses), name
+        assert set(contract_of(view).errors) <= ERRORS.keys(), name
+
+
+def test_every_error_of_the_table_has_a_text(app: Flask) -> None:
+    for code, kind in ERRORS.items():
+        params = {"scope": "read"} if code == "scope_missing" else kind.example
+        assert errors.body(ApiError(code, **params))["message"], code
+
+
+def test_the_document_is_current() -> None:
+    assert resource("openapi.json").read_text(encoding="utf-8") == openapi.made(), "run make openapi"
 
 
 def test_every_route_is_guarded_by_a_key(app: Flask) -> None:
-    assert auth.check_key in app.before_request_funcs["api"]
+    assert all(contract_of(view).scope for view in views(app).values())
     others = {
         rule.endpoint
         for rule in app.url_map.iter_rules()

@@ -1,0 +1,235 @@
+"""What the bodies, queries and responses of all endpoints share: field rules live here once."""
+
+from __future__ import annotations
+
+import re
+import unicodedata
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from enum import StrEnum
+from typing import Annotated, Any, Final, Literal
+
+from pydantic import AfterValidator, BaseModel, BeforeValidator, ConfigDict, Field, WithJsonSchema, model_validator
+from pydantic.alias_generators import to_camel
+from pydantic_core import PydanticCustomError
+
+from dashboard.sms import numbers
+from dashboard.vocabulary import Channel, Kind, Language, Status
+
+MOST_IN_PAGE = 100
+UNPRINTABLE = re.compile(r"[\x00-\x08\x0b\x0c\x0e-\x1f]")  # C0 but \t \n \r
+# RFC 3339, 5.6: any number of decimals, small letters too. What is finer than a microsecond is cut off.
+MOMENT = re.compile(r"(\d{4}-\d\d-\d\d)[Tt](\d\d:\d\d:\d\d(?:\.\d{1,6})?)\d*([Zz]|[+-]\d\d:\d\d)", re.ASCII)
+UUID = re.compile(r"[0-9a-f]{8}(?:-[0-9a-f]{4}){3}-[0-9a-f]{12}")
+UNKNOWN_CURSOR: Final = "Must be the id of one of your messages, as `next` gave it"
+AN_ID = "c1faed86-1216-4a88-9784-9e3ad774d0d7"
+A_TIME = "2026-11-22T06:24:49.068Z"
+
+
+@dataclass(frozen=True)
+class Breaks:
+    """Values that break a field's rules, by the code of the error. The documentation shows what comes of them."""
+
+    values: dict[str, Any]
+
+
+def read_id(raw: str) -> str | None:
+    """An id as it is kept, or None: RFC 9562, 4, takes hexadecimal digits in any case."""
+    return raw.lower() if UUID.fullmatch(raw.lower()) else None
+
+
+def is_blank(text: str) -> bool:
+    """Whether nobody would see anything of it: white space and invisible characters."""
+    return all(c.isspace() or unicodedata.category(c) == "Cf" for c in text)
+
+
+def read_phone(raw: str) -> str:
+    """A number as it is kept; raise PydanticCustomError."""
+    if not raw:
+        raise PydanticCustomError("blank", "The phone number is empty")
+    try:
+        return numbers.parse(raw)
+    except numbers.InvalidPhone as error:
+        raise PydanticCustomError(error.code, "{reason}", {"reason": str(error)}) from None
+
+
+def page_size(raw: str | int) -> int:
+    """How many a page holds; raise PydanticCustomError."""
+    if not re.fullmatch(r"[0-9]{1,3}", str(raw)) or not 1 <= int(raw) <= MOST_IN_PAGE:
+        raise PydanticCustomError("out_of_range", "Must be a whole number from 1 to 100")
+    return int(raw)
+
+
+def with_plus(raw: object) -> object:
+    """A plus sign in an address is read as a blank, unless the caller wrote it as %2B; most do not."""
+    return raw.replace(" ", "+") if isinstance(raw, str) else raw
+
+
+def _moment(raw: object) -> datetime:
+    match = MOMENT.fullmatch(str(with_plus(raw)))
+    try:
+        return datetime.fromisoformat("{}T{}{}".format(*match.groups()).upper() if match else "").astimezone(UTC)
+    except (ValueError, OverflowError):
+        raise PydanticCustomError("time_format", "Must be a time with its zone, as in 2026-11-22T06:00:00Z") from None
+
+
+def choice_of(kinds: type[StrEnum]) -> Any:
+    """Reads a word of the vocabulary, in any case; raise PydanticCustomError."""
+
+    def read(raw: object) -> object:
+        if not isinstance(raw, str) or raw.lower() not in tuple(kinds):
+            raise PydanticCustomError("invalid_choice", "{text}", {"text": f"Must be one of {listed(kinds)}"})
+        return kinds(raw.lower())
+
+    return BeforeValidator(read)
+
+
+def listed(kinds: type[StrEnum]) -> str:
+    """`sms or whatsapp`; `fr, en or ar`."""
+    *others, last = kinds
+    return f"{', '.join(others)} or {last}"
+
+
+def schema_of(kinds: type[StrEnum]) -> Any:
+    return WithJsonSchema({"type": "string", "enum": [str(kind) for kind in kinds]})
+
+
+def read_language(raw: object) -> object:
+    """A language, also out of a locale: `fr-FR` and `ar_MR` are what phones call theirs."""
+    return re.split("[-_]", raw, maxsplit=1)[0] if isinstance(raw, str) else raw
+
+
+PHONE_FORM = {"type": "string", "pattern": "^(\\+?222)?[234][0-9]{7}$", "minLength": 8, "maxLength": 12}
+BAD_PHONES = Breaks(
+    {
+        "phone_prefix": "12345678",
+        "phone_length": "3808933",
+        "phone_format": "+222 38 08 93 36",
+        "phone_country": "+1234567890",
+    }
+)
+PhoneNumber = Annotated[
+    str,
+    AfterValidator(read_phone),
+    BAD_PHONES,
+    Field(
+        alias="phoneNumber",
+        examples=["+22238089336", "22238089336", "38089336"],
+        description="A Mauritanian number: eight digits that begin with 2, 3 or 4, with or without 222 or +222 in "
+        "front. No blanks, no dashes.",
+        json_schema_extra=PHONE_FORM,
+    ),
+]
+Moment = Annotated[datetime, BeforeValidator(_moment)]
+BAD_MOMENT = Breaks({"time_format": "yesterday"})
+BAD_CHOICE = Breaks({"invalid_choice": "?"})
+ChannelName = Annotated[Channel, choice_of(Channel), schema_of(Channel)]
+# The validator that stands last is the first to run.
+LanguageName = Annotated[Language, choice_of(Language), BeforeValidator(read_language), schema_of(Language)]
+KindName = Annotated[Kind, choice_of(Kind), schema_of(Kind)]
+StatusName = Annotated[Status, choice_of(Status), schema_of(Status)]
+OtpChannel = Annotated[
+    ChannelName, BAD_CHOICE, Field(examples=["sms"], description="How the code travels; in any case of letters.")
+]
+MessageId = Annotated[
+    str,
+    Field(
+        examples=[AN_ID],
+        description="Names the message for as long as it is kept.",
+        json_schema_extra={"format": "uuid"},
+    ),
+]
+Success = Annotated[Literal[True], Field(description="The call did what it was asked to.")]
+At = Annotated[
+    str,
+    Field(
+        examples=["2026-11-22T06:24:49.068Z"], description="A time in UTC.", json_schema_extra={"format": "date-time"}
+    ),
+]
+
+
+class _Input(BaseModel):
+    """`null` and `""` in an optional field are as absent: it is what a plug-in gives where a platform has nothing."""
+
+    @model_validator(mode="before")
+    @classmethod
+    def _without_the_empty(cls, values: Any) -> Any:
+        if not isinstance(values, dict):
+            return values
+        required = {each.alias or name for name, each in cls.model_fields.items() if each.is_required()}
+        return {
+            name: value for name, value in values.items() if value is not None and (value != "" or name in required)
+        }
+
+
+class RequestBody(_Input):
+    """Unknown fields are ignored; types are not bent."""
+
+    model_config = ConfigDict(strict=True, frozen=True, extra="ignore")
+
+
+class Query(_Input):
+    """What comes behind the question mark: everything is a string. An unknown name is refused, for a filter that does
+    nothing would give everything.
+    """
+
+    model_config = ConfigDict(frozen=True, extra="forbid")
+
+
+class ResponseBody(BaseModel):
+    """The body of a response."""
+
+    model_config = ConfigDict(
+        alias_generator=to_camel, validate_by_name=True, validate_by_alias=True, serialize_by_alias=True
+    )
+
+
+def is_none(value: object) -> bool:
+    return value is None
+
+
+class Problem(ResponseBody):
+    """A rule that was broken."""
+
+    path: Annotated[
+        list[str], Field(examples=[["phoneNumber"]], description="The field; empty when it is about the whole call.")
+    ]
+    message: Annotated[
+        str,
+        Field(examples=["The eight-digit number must begin with 2, 3 or 4"], description="For people; it may change."),
+    ]
+    code: Annotated[str, Field(examples=["phone_prefix"], description="For programs; it does not change.")]
+    window: Annotated[
+        Literal["minute", "hour", "day"] | None,
+        Field(examples=["minute"], exclude_if=is_none, description="With `rate_limited`: the window that is full."),
+    ] = None
+    limit: Annotated[
+        int | None,
+        Field(
+            examples=[3], exclude_if=is_none, description="With `rate_limited` and `daily_cap`: how many are allowed."
+        ),
+    ] = None
+    retry_after: Annotated[
+        int | None,
+        Field(examples=[41], exclude_if=is_none, description="Seconds to wait, where waiting helps."),
+    ] = None
+    reason: Annotated[
+        str | None,
+        Field(
+            examples=["not_on_whatsapp"],
+            exclude_if=is_none,
+            description="With `provider_error` and `provider_timeout`: what WhatsApp said.",
+        ),
+    ] = None
+    retryable: Annotated[
+        bool | None,
+        Field(examples=[False], exclude_if=is_none, description="Whether the same call may succeed later."),
+    ] = None
+    message_id: Annotated[
+        str | None,
+        Field(
+            examples=[AN_ID],
+            exclude_if=is_none,
+            description="With `provider_timeout`: the message, whose code lives and may still arrive.",
+        ),
+    ] = None

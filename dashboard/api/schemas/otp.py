@@ -1,0 +1,120 @@
+"""Bodies and responses of /otp."""
+
+from __future__ import annotations
+
+import re
+from typing import Annotated, Any, Literal
+
+from pydantic import AfterValidator, Field, WithJsonSchema, model_validator
+from pydantic_core import PydanticCustomError
+
+from dashboard.api.schemas.base import (
+    BAD_CHOICE,
+    Breaks,
+    ChannelName,
+    LanguageName,
+    MessageId,
+    OtpChannel,
+    PhoneNumber,
+    RequestBody,
+    ResponseBody,
+    Success,
+    is_none,
+)
+from dashboard.vocabulary import Channel
+
+APP_HASH = re.compile(r"^[A-Za-z0-9+/]{11}$")
+CODE = re.compile(r"[0-9]{6}")
+
+
+def _app_hash(raw: str) -> str:
+    if not APP_HASH.fullmatch(raw):
+        raise PydanticCustomError("hash_format", "The hash must be 11 characters of A-Z, a-z, 0-9, + and /")
+    return raw
+
+
+def _code(raw: str) -> str:
+    if not raw:
+        raise PydanticCustomError("blank", "The code is empty")
+    if not CODE.fullmatch(raw):
+        raise PydanticCustomError("otp_format", "The code must be a string of six digits, 0 to 9")
+    return raw
+
+
+AppHash = Annotated[
+    Annotated[str, AfterValidator(_app_hash), WithJsonSchema({"type": "string", "pattern": "^[A-Za-z0-9+/]{11}$"})]
+    | None,
+    Breaks({"hash_format": "FA-9qCX9VSu", "invalid_type": 1}),
+    Field(
+        examples=["FA+9qCX9VSu"],
+        description="The 11 characters of an Android app for SMS Retriever; they become the last line of the text. "
+        "Ignored for WhatsApp.",
+    ),
+]
+
+
+class SendOtp(RequestBody):
+    """A code to one phone."""
+
+    phone: PhoneNumber
+    language: Annotated[
+        LanguageName | None,
+        BAD_CHOICE,
+        Field(
+            examples=["fr"],
+            description="Of the text around the code. Of a locale such as `fr-FR`, what stands in front decides. Left "
+            "out: the one that the owner chose, French at first.",
+        ),
+    ] = None
+    channel: OtpChannel = Channel.SMS
+    hash: AppHash = None
+
+    @model_validator(mode="before")
+    @classmethod
+    def _whatsapp_has_no_hash(cls, values: Any) -> Any:
+        if isinstance(values, dict) and str(values.get("channel")).lower() == Channel.WHATSAPP:
+            return {name: value for name, value in values.items() if name != "hash"}
+        return values
+
+
+class VerifyOtp(RequestBody):
+    """A code that someone typed."""
+
+    phone: PhoneNumber
+    otp: Annotated[
+        str,
+        AfterValidator(_code),
+        Breaks({"otp_format": "12345"}),
+        Field(
+            examples=["123456"],
+            description="The six digits, as a string. Anything else is refused and costs no try.",
+            json_schema_extra={"pattern": "^[0-9]{6}$"},
+        ),
+    ]
+    channel: OtpChannel = Channel.SMS
+
+
+class OtpSent(ResponseBody):
+    """A new code lives from now on."""
+
+    success: Success = True
+    message_id: MessageId
+    expires_in: Annotated[int, Field(examples=[600], description="Seconds that the code lives.")]
+    sent_by: Annotated[
+        ChannelName | None,
+        Field(
+            examples=["sms"],
+            exclude_if=is_none,
+            description="There when a code asked for by WhatsApp went by SMS; it verifies under either channel.",
+        ),
+    ] = None
+
+
+class OtpVerified(ResponseBody):
+    """The code was right; it is used up."""
+
+    success: Success = True
+    message: Annotated[Literal["OTP verified successfully"], Field(description="For people.")] = (
+        "OTP verified successfully"
+    )
+    verified: Annotated[Literal[True], Field(description="The code was right.")] = True

@@ -1,0 +1,104 @@
+"""Write texts down for delivery, those of many callers in one step."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from functools import partial
+from itertools import islice
+from operator import attrgetter
+
+from sqlalchemy.orm import Session
+
+from dashboard.gateway.api_keys import authentication, quotas
+from dashboard.gateway.api_keys.authentication import Caller, UnknownKey
+from dashboard.gateway.api_keys.quotas import CapReached
+from dashboard.gateway.messages import idempotency, outbox
+from dashboard.gateway.messages.idempotency import AnsweredBefore, IdempotentCall, Mismatch, StoredResult
+from dashboard.gateway.messages.outbox import Draft
+from dashboard.group_commit import by_turns
+from dashboard.vocabulary import Kind
+
+
+@dataclass(frozen=True)
+class SubmitOrder:
+    """Texts of one call. Those past the key's daily cap are left out of a batch; a single one is refused."""
+
+    caller: Caller
+    drafts: tuple[Draft, ...]
+    call: IdempotentCall | None = None
+    is_batch: bool = False
+
+
+@dataclass(frozen=True)
+class Submitted:
+    """The ids of the texts that were written down, in order, and the cap that the ones after them are past."""
+
+    message_ids: list[str]
+    cap: CapReached | None = None
+    is_replay: bool = False
+
+
+def submit(session: Session, orders: list[SubmitOrder]) -> Sequence[Submitted | Exception]:
+    """Handler of GroupCommit. For each order what was written down, or UnknownKey, Mismatch, AnsweredBefore or
+    CapReached.
+    """
+    if not any(order.call for order in orders):
+        return _submit_turn(session, orders)
+    return by_turns(orders, lambda order: [order.call.token] if order.call else [], partial(_submit_turn, session))
+
+
+def _submit_turn(session: Session, orders: list[SubmitOrder]) -> Sequence[Submitted | Exception]:
+    live = authentication.live_digests(session, (order.caller for order in orders))
+    stored = idempotency.find_all(session, (order.call for order in orders))
+    results: dict[int, Submitted | Exception] = {}
+    for place, order in enumerate(orders):
+        if order.caller.digest not in live:
+            results[place] = UnknownKey()
+        elif order.call and order.call.token in stored:
+            results[place] = _replay(stored[order.call.token])
+    fresh = {place: order for place, order in enumerate(orders) if place not in results}
+    results |= zip(fresh, _write(session, list(fresh.values())), strict=True)
+    for place, order in fresh.items():
+        result = results[place]
+        if order.call and isinstance(result, Submitted):
+            cap = [result.cap.cap, result.cap.retry_after] if result.cap else None
+            kept = StoredResult.of({"message_ids": result.message_ids, "cap": cap})
+            idempotency.keep(session, order.call, kept)
+    return [results[place] for place in range(len(orders))]
+
+
+def _replay(stored: StoredResult | Mismatch) -> Submitted | Exception:
+    if isinstance(stored, Mismatch):
+        return stored
+    try:
+        result = stored.result
+    except AnsweredBefore as answered:
+        return answered
+    return Submitted(result["message_ids"], CapReached(*result["cap"]) if result["cap"] else None, is_replay=True)
+
+
+def _write(session: Session, orders: list[SubmitOrder]) -> list[Submitted | CapReached]:
+    """Write the texts down, as many as the keys' caps allow."""
+    wanted: dict[Caller, int] = {}
+    for order in orders:
+        wanted[order.caller] = wanted.get(order.caller, 0) + len(order.drafts)
+    # In one order, so that no two transactions wait for each other's keys.
+    left = {
+        caller: quotas.spend_cap_upto(session, caller, Kind.MESSAGE, wanted[caller])
+        for caller in sorted(wanted, key=attrgetter("id", "digest"))
+    }
+    allowed = []
+    for order in orders:
+        allowed.append(min(len(order.drafts), left[order.caller]))
+        left[order.caller] -= allowed[-1]
+    rows = [(order.caller, draft) for order, most in zip(orders, allowed, strict=True) for draft in order.drafts[:most]]
+    ids = iter(outbox.submit_all(session, rows))
+    return [_result(order, list(islice(ids, most))) for order, most in zip(orders, allowed, strict=True)]
+
+
+def _result(order: SubmitOrder, message_ids: list[str]) -> Submitted | CapReached:
+    if len(message_ids) == len(order.drafts):
+        return Submitted(message_ids)
+    cap = quotas.cap_reached(order.caller, Kind.MESSAGE)
+    return Submitted(message_ids, cap) if order.is_batch else cap
