@@ -12,12 +12,18 @@ from xdist.scheduler import LoadScopeScheduling
 
 from tests.support import postgres, run
 
-pytest_plugins = [
-    f"tests.support.fixtures.{name}" for name in ("databases", "gateways", "dashboard", "carriers", "webhooks")
-]
+PLUGINS = ("databases", "gateways", "dashboard", "carriers", "smpp", "webhooks")
+pytest_plugins = [f"tests.support.fixtures.{name}" for name in PLUGINS]
 
 LONG = ("tests/system/", "tests/resilience/", "tests/e2e/")  # begin first: no worker is left alone with one at the end
-OWN_GATEWAYS = ("tests/system/cli/", "tests/system/install/", "tests/resilience/database/", "tests/e2e/")
+# Run processes of their own, not those of the shared gateway.
+OWN_PROCESSES = (
+    "tests/system/cli/",
+    "tests/system/install/",
+    "tests/system/carriers/",
+    "tests/resilience/database/",
+    "tests/resilience/broken_off/",
+)
 DATABASE = re.compile(r"[\[-](sqlite|postgresql)[]-]")
 KEEPER = pytest.StashKey[subprocess.Popen[bytes]]()
 
@@ -29,7 +35,7 @@ class OneGatewayADatabase(LoadScopeScheduling):  # type: ignore[misc]
         file = nodeid.partition("::")[0]
         database = DATABASE.search(nodeid)
         kind = database[1] if database else "sqlite"
-        if file.startswith(("tests/system/", "tests/resilience/")) and not file.startswith(OWN_GATEWAYS):
+        if file.startswith(("tests/system/", "tests/resilience/")) and not file.startswith(OWN_PROCESSES):
             return f"gateway on {kind}"
         return f"{file} {kind}"
 
