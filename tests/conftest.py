@@ -21,7 +21,7 @@ OWN_PROCESSES = (
     "tests/system/cli/",
     "tests/system/install/",
     "tests/system/carriers/",
-    "tests/resilience/database/",
+    "tests/resilience/database/test_crash.py",
     "tests/resilience/broken_off/",
 )
 DATABASE = re.compile(r"[\[-](sqlite|postgresql)[]-]")
