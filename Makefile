@@ -36,6 +36,7 @@ $(VENV)/.translated: $(wildcard dashboard/translations/*/LC_MESSAGES/*.po) | $(V
 	@$(BIN)/pybabel --quiet compile -d dashboard/translations
 	@touch $@
 
+# One line a checker.
 check: dev
 	@$(BIN)/ruff check .
 	@$(BIN)/ruff format --check .

@@ -8,6 +8,7 @@ from datetime import timedelta
 from pathlib import Path
 from typing import Any
 
+from argon2 import PasswordHasher
 from flask import Flask
 from flask.testing import FlaskClient
 from sqlalchemy import update
@@ -16,13 +17,14 @@ from werkzeug.test import TestResponse
 
 from dashboard.db import utcnow
 from dashboard.extensions import Services
-from dashboard.gateway import keys, otp, outbox, passwords, people
+from dashboard.gateway import keys, otp, outbox, people
 from dashboard.gateway.keys import NewKey
 from dashboard.models import ApiKey, Message, Otp, User
 from dashboard.settings import Settings
 
 PASSWORD = "Thé vert à 6 heures"
-HASH = passwords.hashed(PASSWORD)
+QUICK = PasswordHasher(time_cost=1, memory_cost=4 * 1024, parallelism=1)
+HASH = QUICK.hash(PASSWORD)
 PARTIAL = {"HX-Request": "true", "HX-Request-Type": "partial"}
 
 
