@@ -40,6 +40,7 @@ $(VENV)/.developed: requirements-dev.txt $(VENV)/.installed
 TEMPLATES := $(wildcard templates/*.html templates/*/*.html)
 BIOME := $(if $(wildcard $(BIN)/biome),$(BIN)/biome,: biome) # its wheel is for Linux on x86-64 alone; elsewhere CI looks
 
+# One line a checker.
 check: dev
 	@$(BIN)/ruff check .
 	@$(BIN)/ruff format --check .

@@ -12,12 +12,20 @@ from xdist.scheduler import LoadScopeScheduling
 
 from tests.support import postgres, run
 
-pytest_plugins = [
-    f"tests.support.fixtures.{name}" for name in ("databases", "gateways", "dashboard", "carriers", "webhooks")
-]
+PLUGINS = ("databases", "gateways", "dashboard", "carriers", "smpp", "webhooks")
+pytest_plugins = [f"tests.support.fixtures.{name}" for name in PLUGINS]
 
 LONG = ("tests/system/", "tests/resilience/", "tests/e2e/")  # begin first: no worker is left alone with one at the end
-OWN_GATEWAYS = ("tests/system/cli/", "tests/system/install/", "tests/resilience/database/", "tests/e2e/")
+GATEWAYS = ("tests/system/", "tests/resilience/")  # where tests use the shared gateway of a database
+SHARED = {"stack", "sqlite_stack", "postgresql_stack"}
+# Run processes of their own, not those of the shared gateway.
+OWN_PROCESSES = (
+    "tests/system/cli/",
+    "tests/system/install/",
+    "tests/system/carriers/",
+    "tests/resilience/database/test_crash.py",
+    "tests/resilience/broken_off/",
+)
 DATABASE = re.compile(r"[\[-](sqlite|postgresql)[]-]")
 KEEPER = pytest.StashKey[subprocess.Popen[bytes]]()
 
@@ -29,7 +37,7 @@ class OneGatewayADatabase(LoadScopeScheduling):  # type: ignore[misc]
         file = nodeid.partition("::")[0]
         database = DATABASE.search(nodeid)
         kind = database[1] if database else "sqlite"
-        if file.startswith(("tests/system/", "tests/resilience/")) and not file.startswith(OWN_GATEWAYS):
+        if file.startswith(GATEWAYS) and not file.startswith(OWN_PROCESSES):
             return f"gateway on {kind}"
         return f"{file} {kind}"
 
@@ -50,6 +58,9 @@ def pytest_unconfigure(config: pytest.Config) -> None:
 
 
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    for item in items:
+        if SHARED & set(getattr(item, "fixturenames", ())) and not item.nodeid.startswith(GATEWAYS):
+            raise pytest.UsageError(f"{item.nodeid} uses the shared gateway: its place is in {' or '.join(GATEWAYS)}")
     items.sort(key=lambda item: next((n for n, folder in enumerate(LONG) if item.nodeid.startswith(folder)), len(LONG)))
 
 

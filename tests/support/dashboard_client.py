@@ -8,6 +8,7 @@ from datetime import timedelta
 from pathlib import Path
 from typing import Any
 
+from argon2 import PasswordHasher
 from flask import Flask
 from flask.sessions import SecureCookieSessionInterface
 from flask.testing import FlaskClient
@@ -17,7 +18,7 @@ from werkzeug.test import TestResponse
 
 from dashboard.db import utcnow
 from dashboard.extensions import Services
-from dashboard.gateway.accounts import passwords, user_sessions
+from dashboard.gateway.accounts import user_sessions
 from dashboard.gateway.api_keys import authentication, keys
 from dashboard.gateway.api_keys.keys import NewKey
 from dashboard.gateway.messages import outbox
@@ -29,7 +30,8 @@ from dashboard.models.otp import Otp
 from dashboard.settings import Settings
 
 PASSWORD = "Thé vert à 6 heures"
-HASH = passwords.hashed(PASSWORD)
+QUICK = PasswordHasher(time_cost=1, memory_cost=4 * 1024, parallelism=1)
+HASH = QUICK.hash(PASSWORD)
 PARTIAL = {"HX-Request": "true", "HX-Request-Type": "partial"}
 
 

@@ -12,6 +12,7 @@ from dashboard.pages.docs import views
 from tests.support.app_certificates import DEBUG
 from tests.support.browser import LOOKS, NARROW, Tab
 from tests.support.dashboard_client import World
+from tests.support.stack import until
 
 pytestmark = pytest.mark.timeout(300)
 PAGES = [*(("" if doc.name == "start" else doc.name) for doc in views.DOCS), "search", "search?q=sms"]
@@ -67,8 +68,8 @@ def test_a_sample_is_copied_as_it_stands(open_tab: Callable[..., Tab]) -> None:
     tab = open_tab(None, permissions=["clipboard-read", "clipboard-write"])
     tab.open("/docs/en/")
     tab.page.locator('#sample-sms [data-lang="curl"] [data-copy]').click()
-    copied = tab.page.evaluate("navigator.clipboard.readText()")
-    assert copied == tab.page.locator('#sample-sms [data-lang="curl"] code').text_content()
+    shown = tab.page.locator('#sample-sms [data-lang="curl"] code').text_content()
+    until(lambda: tab.page.evaluate("navigator.clipboard.readText()") == shown, 10)
 
 
 def test_the_copy_button_stands_beside_the_code_in_arabic_too(open_tab: Callable[..., Tab]) -> None:

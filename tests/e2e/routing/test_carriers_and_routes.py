@@ -133,7 +133,7 @@ def test_a_wrong_form_shows_its_faults_first_and_keeps_what_was_typed(
     expect(page.locator(".err-sum")).to_be_focused()
     page.locator(".err-sum a").first.click()
     expect(page.locator("#f-v-url")).to_be_focused()
-    assert page.locator("#f-v-url").input_value() == "http://sms.example.org"
+    expect(page.locator("#f-v-url")).to_have_value("http://sms.example.org")
     assert "hush-hush" not in page.content()
     assert tab.faults() == []
 
@@ -146,10 +146,10 @@ def test_rules_and_carriers_are_made_without_javascript(open_tab: Callable[..., 
     page.get_by_role("button", name="Move up · mattel").click()
     assert order(page) == ["mattel", "mauritel"]
     page.get_by_role("button", name="Save rule").click()
-    assert page.get_by_text("Rule saved.").is_visible()
+    expect(page.get_by_text("Rule saved.")).to_be_visible()
     tab.open(f"{ROUTES}remove?channel=sms&operator=3")
     page.get_by_role("button", name="Remove rule").click()
-    assert page.get_by_text("Rule removed").is_visible()
+    expect(page.get_by_text("Rule removed")).to_be_visible()
 
 
 # With every process real, and a carrier on the loopback whose ledger is the judge
@@ -231,5 +231,5 @@ def test_a_carrier_is_added_tried_and_heard_on_one_page(chromium: Chromium, whol
     drawer = page.locator("#drawer")
     expect(drawer).to_contain_text("Not taken by loopback")
     expect(drawer).to_contain_text("Delivered to the phone")
-    assert re.search(r"/dashboard/messages/[0-9a-f-]{36}$", page.url)
+    expect(page).to_have_url(re.compile(r"/dashboard/messages/[0-9a-f-]{36}$"))
     page.context.close()

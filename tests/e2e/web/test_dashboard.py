@@ -46,7 +46,7 @@ def test_a_key_is_made_by_keyboard_alone_and_shown_once(open_tab: Callable[..., 
     page.reload()
     expect(page.locator("#keys")).to_contain_text("Shop")
     assert shown not in page.content()
-    assert page.locator("#keys tbody tr").count() == 1
+    expect(page.locator("#keys tbody tr")).to_have_count(1)
 
 
 def test_the_drawer_has_its_address_and_gives_focus_and_list_back(open_tab: Callable[..., Tab], world: World) -> None:
@@ -58,10 +58,10 @@ def test_the_drawer_has_its_address_and_gives_focus_and_list_back(open_tab: Call
     row.focus()
     page.keyboard.press("Enter")
     expect(page.locator("#drawer-t")).to_be_focused()
-    assert page.url.endswith(failed)
+    expect(page).to_have_url(re.compile(f"{failed}$"))
     page.keyboard.press("Escape")
     expect(row).to_be_focused()
-    assert page.url.endswith(f"{LIST}?status=failed")
+    expect(page).to_have_url(re.compile(rf"{LIST}\?status=failed$"))
     assert tab.said == []
 
 
@@ -86,7 +86,7 @@ def test_search_narrows_while_typing_and_keeps_the_address(open_tab: Callable[..
     expect(page.locator("#q")).to_have_value("4511")
     expect(page.locator("tr.click")).to_have_count(1)
     expect(page.locator("#q")).to_be_focused()
-    assert "q=4511" in page.url
+    expect(page).to_have_url(re.compile("q=4511"))  # it follows what is shown
     page.get_by_text("Failed", exact=True).first.click()
     expect(page.get_by_role("heading", name="No message for “4511”")).to_be_visible()
     assert tab.faults() == []
@@ -130,7 +130,7 @@ def test_a_session_that_ended_leads_from_a_poll_to_sign_in_and_back(open_tab: Ca
     with world.services.sessions.begin() as session:
         session.execute(update(UserSession).values(seen_at=utcnow() - timedelta(hours=1)))
     expect(tab.page.get_by_role("heading", name="Sign in")).to_be_visible(timeout=15_000)
-    assert tab.page.locator("[name=next]").last.input_value() == f"{LIST}?status=failed"
+    expect(tab.page.locator("[name=next]").last).to_have_value(f"{LIST}?status=failed")
 
 
 def test_everything_reads_and_works_without_javascript(open_tab: Callable[..., Tab], world: World) -> None:
@@ -138,13 +138,13 @@ def test_everything_reads_and_works_without_javascript(open_tab: Callable[..., T
     tab = open_tab(java_script_enabled=False)
     page = tab.page
     tab.open(f"{LIST}?q=4511")
-    assert page.locator("tr.click").count() == 1
+    expect(page.locator("tr.click")).to_have_count(1)
     tab.open(LIST + failed)
-    assert page.locator("#drawer").is_visible()
+    expect(page.locator("#drawer")).to_be_visible()
     tab.open(f"/dashboard/keys/{key.id}/revoke")
     page.locator("#f-name").fill("Boutique")
     page.get_by_role("button", name="Revoke key").click()
-    assert page.get_by_text("Key Boutique revoked").is_visible()
+    expect(page.get_by_text("Key Boutique revoked")).to_be_visible()
 
 
 def test_back_leads_where_one_was(open_tab: Callable[..., Tab], world: World) -> None:

@@ -85,7 +85,9 @@ def test_a_test_event_shows_among_the_calls_without_a_reload(
     made = furnish(world)
     tab = open_tab("operator")
     tab.open(f"/dashboard/webhooks/{made}")
-    before = tab.page.locator(".calls tbody tr").count()
+    calls = tab.page.locator(".calls tbody tr")
+    expect(calls.first).to_be_visible()
+    before = calls.count()
     tab.page.get_by_role("button", name="Send test event").click()
     expect(tab.page.get_by_text("Test event sent.")).to_be_visible()
     services = world.services

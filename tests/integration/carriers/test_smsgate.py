@@ -21,7 +21,7 @@ from dashboard.providers.delivery_reports import Callback, Reply, ReportListener
 from dashboard.providers.registry import build
 from dashboard.providers.settings import InvalidSettings
 from dashboard.providers.smsgate import provider as smsgate
-from tests.support.fake_carrier import Carrier, Script, Wire, answers
+from tests.support.fake_carrier import Carrier, Script, Wire, answers, late
 from tests.support.outgoing import CODE, ID, PHONE, TEXT
 from tests.support.present import present
 
@@ -167,11 +167,11 @@ def test_a_doubtful_text_may_be_repeated_and_leaves_once(carrier: Carrier, outgo
 
 def test_a_hung_phone_and_its_state_share_one_clock(carrier: Carrier, outgoing: Callable[..., Outgoing]) -> None:
     read = smsgate.SmsGateSettings.read(settings(address=carrier.url))
-    made = smsgate.SmsGate("phone", read, timeout=0.6)
-    carrier.plays(answers(409), lambda wire: wire.hang())
+    made = smsgate.SmsGate("phone", read, timeout=2)
+    carrier.plays(late(1.2, answers(409)), lambda wire: wire.hang())
     started = time.monotonic()
     assert made.send(outgoing()).reference == ID
-    assert time.monotonic() - started < 1
+    assert time.monotonic() - started < 1.2 + 2
     made.close()
 
 

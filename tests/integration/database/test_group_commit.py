@@ -172,9 +172,8 @@ def test_after_a_fault_it_goes_on(sessions: Sessions) -> None:
     assert writer.run(do, lambda session: insert(session, "after")) == "after"
 
 
+@pytest.mark.parametrize("database", ["sqlite"], indirect=True)  # PostgreSQL locks rows
 def test_a_locked_database_is_an_error_for_all_who_wait_and_for_nobody_after(sessions: Sessions) -> None:
-    if sessions.kw["bind"].dialect.name != "sqlite":
-        pytest.skip("PostgreSQL locks rows")
     url = sessions.kw["bind"].url.render_as_string(hide_password=False)
     other, writer, held = make_sessions(url), GroupCommit(sessions), threading.Event()
     done = threading.Event()

@@ -7,22 +7,16 @@ import hashlib
 import hmac
 import html
 import json
-import os
 import re
-import shutil
-import subprocess
-import sys
 import time
 from collections.abc import Callable
 from pathlib import Path
-from typing import Any
 from urllib.parse import urlencode, urlsplit
 
 import pytest
 from flask import Flask
 
 from dashboard.extensions import Services
-from dashboard.gateway.api_keys import keys
 from dashboard.gateway.otp import retriever_hash
 from dashboard.pages.docs import code_samples, reference, search, views
 from dashboard.pages.ui import failure_reasons
@@ -31,8 +25,7 @@ from dashboard.providers.sandbox import ENDINGS
 from dashboard.resources import ROOT
 from tests.support.app_certificates import DEBUG, SHOP
 from tests.support.dashboard_client import PARTIAL, Browser, World
-from tests.support.phones import new_phone
-from tests.support.stack import Client, Stack
+from tests.support.samples import run, shown, tool
 
 LANGUAGES = ("fr", "en", "ar")
 NAMES = [doc.name for doc in views.DOCS]
@@ -416,123 +409,6 @@ def test_the_docs_write_nothing(stranger: Browser, services: Services) -> None:
 
 
 # Samples
-
-
-def tool(name: str) -> str:
-    found = sys.executable if name == "python3" else shutil.which(name)
-    if found is None:
-        optional = name in ("php", "sha256sum", "basenc")
-        (pytest.fail if os.environ.get("CI") == "true" and not optional else pytest.skip)(
-            f"NO {name.upper()}: its samples do not run"
-        )
-    return found
-
-
-RUNNERS: dict[str, Callable[[], list[str]]] = {
-    "curl": lambda: [tool("bash"), "-c"],
-    "python": lambda: [tool("python3"), "-W", "error", "-c"],
-    "javascript": lambda: [tool("node"), "--input-type=module", "--eval"],
-    "php": lambda: [tool("php"), "-r"],
-}
-
-
-def run(language: str, text: str, folder: Path, **environment: str) -> str:
-    if language == "curl":
-        tool("curl")
-    text = text.removeprefix("<?php\n")
-    kept = {name: os.environ[name] for name in ("PATH", "HOME") if name in os.environ}
-    done = subprocess.run(
-        [*RUNNERS[language](), text],
-        cwd=folder,
-        env=kept | environment,
-        capture_output=True,
-        text=True,
-        timeout=60,
-        check=False,
-    )
-    assert done.returncode == 0, f"{text}\n{done.stderr}"
-    return done.stdout
-
-
-def shown(page: str, name: str, language: str) -> str:
-    """A sample as it stands on a page."""
-    block = page[page.index(f'id="sample-{name}"') :]
-    block = block[block.index(f'data-lang="{language}"') :]
-    return html.unescape(block[block.index("<code>") + 6 : block.index("</code>")])
-
-
-GUESSES = {"verifyOtp", "verifyOtpV2"}  # their example is hardly ever the code
-
-
-@pytest.mark.parametrize("language", RUNNERS)
-def test_the_samples_of_the_reference_run(sqlite_stack: Stack, language: str, tmp_path: Path) -> None:
-    page = sqlite_stack.http.get("/docs/en/reference").text
-    caller = sqlite_stack.client("test", scopes=keys.SCOPES)
-    own = {
-        "+22238089336": new_phone(),
-        example_of(sqlite_stack, "messageId"): caller.send(new_phone()).json()["messageId"],
-    }
-    answers = {}
-    for name in re.findall(r'id="sample-(\w+)"', page):
-        text = shown(page, name, language)
-        if example_of(sqlite_stack, "webhookId") in text:
-            made = caller.post("/webhooks", url="https://shop.example.mr/hooks").json()["webhookId"]
-            text = text.replace(example_of(sqlite_stack, "webhookId"), made)
-        for example, value in own.items():
-            text = text.replace(example, value)
-        out = run(language, text, tmp_path, **{code_samples.KEY: caller.key})
-        answers[name] = json.loads(out[out.index("{") :])
-    assert {"sendMessage", "sendOtp", "verifyOtp", "followMessage", "sendBatch", "createWebhook"} <= answers.keys()
-    refused = {name: answer for name, answer in answers.items() if not answer.get("success", True)}
-    assert refused.keys() <= GUESSES, refused
-    assert {answer["message"] for answer in refused.values()} <= {"Invalid OTP", "OTP not found or expired"}
-
-
-def example_of(stack: Stack, parameter: str) -> str:
-    """What stands in the samples for an id."""
-    for methods in stack.http.get("/openapi.json").json()["paths"].values():
-        for operation in methods.values():
-            for told in operation["parameters"]:
-                if told["name"] == parameter:
-                    return str(told["example"])
-    raise AssertionError(f"no parameter {parameter}")
-
-
-@pytest.mark.parametrize("language", RUNNERS)
-def test_the_quick_start_verifies_a_code(sqlite_stack: Stack, language: str, tmp_path: Path) -> None:
-    page = sqlite_stack.http.get("/docs/fr/").text
-    caller: Client = sqlite_stack.client("test")
-    phone = new_phone()
-
-    def follow(name: str, **swaps: str) -> Any:
-        text = shown(page, name, language).replace("+22238089336", phone)
-        for example, value in swaps.items():
-            text = text.replace(example.strip("_"), value)
-        out = run(language, text, tmp_path, **{code_samples.KEY: caller.key})
-        return json.loads(out[out.index("{") :])
-
-    assert follow("me")["mode"] == "test"
-    assert follow("sms")["queued"] is True
-    sent = follow("code")
-    text = sqlite_stack.arrived(phone, sent["messageId"]).text
-    code = re.findall(r"[0-9]{6}", text)[0]
-    assert follow("verify", _123456=code)["verified"] is True
-
-
-TRICKY = {"text": 'L\'été à 100 % — $HOME `x` \\ "q" \n${a} €😀', "no": None, "yes": True, "list": [1, 2.5, "true"]}
-
-
-@pytest.mark.parametrize("language", RUNNERS)
-def test_a_sample_sends_exactly_what_it_shows(sqlite_stack: Stack, language: str, tmp_path: Path) -> None:
-    phone = new_phone()
-    body = {"phoneNumber": phone, "message": TRICKY["text"], "ignored": TRICKY}
-    call = code_samples.SampleCall(
-        "POST", f"{sqlite_stack.settings.address}/messages/send", body, {"Idempotency-Key": "it's $1"}
-    )
-    caller = sqlite_stack.client("test")
-    out = run(language, code_samples.written(call)[language], tmp_path, **{code_samples.KEY: caller.key})
-    answer = json.loads(out[out.index("{") :])
-    assert sqlite_stack.arrived(phone, answer["messageId"]).text == TRICKY["text"]
 
 
 SECRET = "whsec_MfKQ9r8GKYqrTwjUPD8ILPZIo2LaLaSw"

@@ -256,7 +256,7 @@ def test_internal_addresses_are_never_called(make_office: Callable[..., Office],
     office.deliver()
     began = time.monotonic()
     office.serve()
-    assert time.monotonic() - began < 5
+    assert time.monotonic() - began < dispatcher.TIMEOUT_SECONDS
     assert [one.error for one in office.attempts()] == ["address_refused"]
     assert receiver.got(path) == []
 
@@ -336,7 +336,7 @@ def test_a_slow_endpoint_holds_up_itself_alone(office: Office, path: str) -> Non
     crew.wake()
     until(lambda: len(office.receiver.got(f"{path}-quick")) == 10, 3)
     quick = office.receiver.got(f"{path}-quick")
-    assert quick[-1].at - began < 3
+    assert quick[-1].at - began < 4
     for _ in range(5):
         crew.wake()
     time.sleep(0.2)

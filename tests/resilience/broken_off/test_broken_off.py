@@ -60,10 +60,8 @@ def folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
 def begun(folder: Path, name: str) -> Iterator[Inner]:
     inner = Inner(folder, name)
     yield inner
-    for pid in inner.processes():
-        with suppress(ProcessLookupError):
-            os.kill(pid, signal.SIGKILL)
-    inner.process.wait(10)
+    inner.process.kill()
+    inner.process.wait(10)  # its keeper ends the rest
 
 
 @pytest.fixture

@@ -99,6 +99,15 @@ def test_a_dead_carriers_traffic_goes_the_other_way_and_back(
         healed.close()
 
 
+def end_leases_of_the_dead(office: Office, ledger: Carrier) -> None:
+    """Once the living have done what was theirs. (That leases end by themselves is shown in delivery/test_kills.py.)"""
+    before = -1
+    while len(ledger.ledger) > before:
+        before = len(ledger.ledger)
+        time.sleep(2)
+    office.due_now()
+
+
 def test_nothing_is_lost_when_workers_die_at_a_carrier(stack: Stack, office: Office, first: Carrier) -> None:
     office.add("alpha", first, parallel="4")
     first.plays(ledgers.late(0.02, takes))
@@ -106,6 +115,7 @@ def test_nothing_is_lost_when_workers_die_at_a_carrier(stack: Stack, office: Off
     for round_ in range(kills):
         ids += [client.send(new_phone()).json()["messageId"] for _ in range(60)]
         stack.restart(f"sms-{round_ % 2 + 1}")
+    end_leases_of_the_dead(office, first)
     until(lambda: set(ids) <= set(taken(first)), 60, lambda: "a text is lost")
     assert len(taken(first)) - len(set(taken(first))) <= kills * 4, "one for each call that was under way"
 
@@ -118,7 +128,6 @@ def test_callers_of_a_hung_whatsapp_get_their_answer_and_texts_keep_their_pace(
     first.plays(lambda wire: wire.hang())
     until(lambda: len(_lines(stack)) == 3, SECONDS_TO_NOTICE)
     client = stack.client()
-    usual = _p95(client)
 
     def call(_: int) -> tuple[int, float]:
         start = time.monotonic()
@@ -127,11 +136,11 @@ def test_callers_of_a_hung_whatsapp_get_their_answer_and_texts_keep_their_pace(
     with ThreadPoolExecutor(50) as pool:
         callers = pool.map(call, range(50))
         until(lambda: _codes_of(stack, client) == 50, 10)  # all have called and wait
-        during = _p95(client)
+        during = _slowest(client)
         answers = list(callers)
     assert {status for status, _ in answers} == {502}
     assert max(seconds for _, seconds in answers) < 10
-    assert during < max(usual, 0.05) * 4, f"{during:.3f} s, {usual:.3f} s before; other tests share the machine"
+    assert during < 5, "a text waited with the codes, which wait for eight seconds"
 
 
 def test_a_callback_moves_a_message_on(stack: Stack, office: Office, first: Carrier) -> None:
@@ -175,10 +184,10 @@ def _codes_of(stack: Stack, client: Client) -> int:
         return session.scalar(select(func.count()).select_from(Otp).where(Otp.key_id == client.key_id)) or 0
 
 
-def _p95(client: Client, calls: int = 40) -> float:
+def _slowest(client: Client, calls: int = 40) -> float:
     times = []
     for _ in range(calls):
         start = time.monotonic()
         assert client.send(new_phone()).status_code == 200
         times.append(time.monotonic() - start)
-    return sorted(times)[int(calls * 0.95) - 1]
+    return max(times)

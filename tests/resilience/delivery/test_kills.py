@@ -20,6 +20,8 @@ from tests.support.stack import Client, Stack, other_than, until
 
 pytestmark = [pytest.mark.timeout(240), pytest.mark.usefixtures("healed")]
 PARTS = set(Stack.NAMES)
+# What is asked of the web server and of Valkey is the same whatever the database.
+ONE_DATABASE = pytest.mark.parametrize("database", ["sqlite"], indirect=True)
 
 
 @dataclass
@@ -150,6 +152,7 @@ def test_web_workers_killed(stack: Stack) -> None:
     all_arrive(flowed, 20)
 
 
+@ONE_DATABASE
 def test_a_web_server_that_is_told_to_reload_fails_nobody(stack: Stack) -> None:
     with traffic(stack) as flowed:
         for _ in range(4):
@@ -162,6 +165,7 @@ def test_a_web_server_that_is_told_to_reload_fails_nobody(stack: Stack) -> None:
     all_arrive(flowed, 20)
 
 
+@ONE_DATABASE
 def test_a_web_server_that_is_told_to_stop_breaks_no_call_off(stack: Stack) -> None:
     with traffic(stack) as flowed:
         time.sleep(1)
@@ -185,6 +189,7 @@ def test_valkey_killed_and_started_empty(stack: Stack) -> None:
     all_arrive(flowed, 20)
 
 
+@ONE_DATABASE
 def test_delivery_goes_on_without_valkey(stack: Stack) -> None:
     stack.kill("valkey")
     with traffic(stack) as flowed:
@@ -198,6 +203,7 @@ def test_delivery_goes_on_without_valkey(stack: Stack) -> None:
     assert (ready.status_code, ready.json()["valkey"], ready.json()["database"]) == (503, "down", "ok")
 
 
+@ONE_DATABASE
 def test_a_full_valkey_refuses_no_caller(stack: Stack) -> None:
     with redis.Redis.from_url(stack.settings.redis_url) as valkey:
         valkey.config_set("maxmemory", "1")
@@ -210,6 +216,7 @@ def test_a_full_valkey_refuses_no_caller(stack: Stack) -> None:
     all_arrive(flowed, 20)
 
 
+@ONE_DATABASE
 def test_a_hung_valkey_holds_no_caller_up(stack: Stack) -> None:
     stack.freeze("valkey")
     with traffic(stack) as flowed:
@@ -234,6 +241,7 @@ def test_with_nobody_to_deliver_messages_wait(stack: Stack) -> None:
     all_arrive(flowed, 15)
 
 
+@ONE_DATABASE
 def test_a_lost_ring_is_made_up_for(stack: Stack) -> None:
     """Valkey forgets everything at the worst moment: after the ring, before a worker heard it."""
     stack.freeze("sms-1")

@@ -34,12 +34,14 @@ def numbers() -> list[str]:
     return ["--phone", new_phone(), "--code-phone", new_phone()]
 
 
-def test_this_gateway_keeps_every_rule(stack: Stack) -> None:
-    key = stack.key("test", scopes=keys.SCOPES)
-    given = (f"http://127.0.0.1:{stack.port}", key, "--json", "--sandbox", "--whatsapp")
+def test_this_gateway_keeps_every_rule(sqlite_stack: Stack) -> None:
+    key = sqlite_stack.key("test", scopes=keys.SCOPES)
+    given = (f"http://127.0.0.1:{sqlite_stack.port}", key, "--json", "--sandbox", "--whatsapp")
     for names in ((), ("--current-names",)):
         command = [PROGRAM, "contract-test", *given, *names, *numbers()]
-        ran = subprocess.run(command, env=stack.environment, capture_output=True, text=True, timeout=100, check=False)
+        ran = subprocess.run(
+            command, env=sqlite_stack.environment, capture_output=True, text=True, timeout=100, check=False
+        )
         found = json.loads(ran.stdout)
         assert [finding for finding in found if finding["result"] != "ok"] == []
         assert ran.returncode == 0

@@ -1,108 +1,34 @@
-"""Receipts in the forms that SMSCs give them."""
+"""Receipts, read from the texts and parameters of a deliver_sm."""
 
 from __future__ import annotations
 
-from collections.abc import Callable
 from datetime import UTC, datetime, timedelta
 from typing import Any
 
 import pytest
 
-from dashboard.providers.base import Outgoing, Receipt
+from dashboard.providers.base import Receipt
 from dashboard.providers.smpp import message_ids, pdu, receipts
 from dashboard.providers.smpp.pdu import Delivery
 from tests.support.present import present
-from tests.support.smpp.host import Desk
-from tests.support.smpp.smsc import Smsc
-from tests.support.stack import until
 
 NOW = datetime(2026, 11, 25, 12, 0, tzinfo=UTC)
 USUAL = b"id:0A3F sub:001 dlvrd:001 submit date:2611251100 done date:2611251200 stat:DELIVRD err:000 text:Votre code"
 
 
-def read(
+def parsed(
     text: bytes = USUAL, esm_class: int = 4, source: str = "22238089336", data_coding: int = 0, **tlvs: Any
-) -> Receipt:
+) -> Receipt | None:
     named = {"id": pdu.RECEIPTED_MESSAGE_ID, "state": pdu.MESSAGE_STATE, "error": pdu.NETWORK_ERROR_CODE}
     delivery = Delivery(
         source, "Chinqit", esm_class, data_coding, text, {named[name]: value for name, value in tlvs.items()}
     )
     assert receipts.is_marked(delivery)
-    return present(receipts.read(delivery, NOW))
+    return receipts.read(delivery, NOW)
 
 
-FORMS = {"hex": ("same", "dec", "upper", "pad10"), "dec": ("same", "hex", "pad10"), "uuid": ("same", "upper")}
-CASES = [(given, form, "text") for given, forms in FORMS.items() for form in forms]
-
-
-@pytest.mark.parametrize(("given", "form", "means"), [*CASES, ("hex", "dec", "tlv"), ("hex", "dec", "both")])
-def test_a_receipt_finds_its_text_whatever_the_form_of_its_id(
-    start_smsc: Callable[..., Smsc],
-    open_desk: Callable[..., Desk],
-    text: Callable[..., Outgoing],
-    given: Any,
-    form: Any,
-    means: Any,
-) -> None:
-    smsc = start_smsc(receipt_id=form, id_format=given, receipt_format=means, receipt_delay="20")
-    desk = open_desk(smsc.port)
-    outgoings = [text() for _ in range(3)]
-    references_given = [result.reference for result in desk.outcomes(*outgoings)]
-    until(lambda: len(desk.journal.receipts) == 3, 10)
-    by_phone = {receipt.phone: receipt.references for receipt in desk.journal.receipts}
-    assert [by_phone[outgoing.phone][0] for outgoing in outgoings] == references_given
-
-
-def test_a_receipt_for_each_part_names_it(
-    start_smsc: Callable[..., Smsc], open_desk: Callable[..., Desk], text: Callable[..., Outgoing]
-) -> None:
-    smsc = start_smsc(receipt_delay="20", receipt_id="dec")
-    desk = open_desk(smsc.port)
-    (result,) = desk.outcomes(text("€" * 200))
-    until(lambda: len(desk.journal.receipts) == 3, 10)
-    assert len(result.parts) == 3 and result.parts[0] == result.reference
-    assert {receipt.references[0] for receipt in desk.journal.receipts} == set(result.parts)
-
-
-@pytest.mark.parametrize(
-    ("stat", "state", "code", "error"),
-    [
-        ("DELIVRD", "delivered", None, None),
-        ("UNDELIV", "failed", "smpp_undelivered", "1"),
-        ("EXPIRED", "expired", "smpp_expired", "27"),
-        ("REJECTD", "failed", "smpp_rejected", "69"),
-        ("DELETED", "failed", "smpp_deleted", None),
-        ("UNKNOWN", "failed", "smpp_unknown_state", None),
-        ("ACCEPTD", "sent", None, None),
-        ("ENROUTE", "pending", None, None),
-    ],
-)
-def test_a_state_says_what_became_of_it(
-    start_smsc: Callable[..., Smsc],
-    open_desk: Callable[..., Desk],
-    text: Callable[..., Outgoing],
-    stat: str,
-    state: str,
-    code: str | None,
-    error: str | None,
-) -> None:
-    smsc = start_smsc(receipt_stat=stat, receipt_delay="0")
-    desk = open_desk(smsc.port)
-    desk.results(text())
-    until(lambda: desk.journal.receipts, 10)
-    found = desk.journal.receipts[0]
-    assert (found.state, found.code, (found.error or "").lstrip("0") or None) == (state, code, error)
-
-
-def test_receipts_survive_a_gateway_that_cannot_store_for_a_while(
-    start_smsc: Callable[..., Smsc], open_desk: Callable[..., Desk], text: Callable[..., Outgoing]
-) -> None:
-    smsc = start_smsc(receipt_delay="0")
-    desk = open_desk(smsc.port)
-    desk.journal.failures = 1
-    desk.results(text())
-    until(lambda: smsc.ask("stats")["receipts_nacked"] == 1, 5)
-    assert not desk.journal.receipts
+def read(text: bytes = USUAL, **more: Any) -> Receipt:
+    return present(parsed(text, **more))
 
 
 @pytest.mark.parametrize(

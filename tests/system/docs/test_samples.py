@@ -1,0 +1,89 @@
+"""The samples of the documentation, in every language, against a gateway."""
+
+from __future__ import annotations
+
+import json
+import re
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from dashboard.gateway.api_keys import keys
+from dashboard.pages.docs import code_samples
+from tests.support.phones import new_phone
+from tests.support.samples import RUNNERS, run, shown
+from tests.support.stack import Client, Stack
+
+GUESSES = {"verifyOtp", "verifyOtpV2"}  # their example is hardly ever the code
+
+
+@pytest.mark.parametrize("language", RUNNERS)
+def test_the_samples_of_the_reference_run(sqlite_stack: Stack, language: str, tmp_path: Path) -> None:
+    page = sqlite_stack.http.get("/docs/en/reference").text
+    caller = sqlite_stack.client("test", scopes=keys.SCOPES)
+    own = {
+        "+22238089336": new_phone(),
+        example_of(sqlite_stack, "messageId"): caller.send(new_phone()).json()["messageId"],
+    }
+    answers = {}
+    for name in re.findall(r'id="sample-(\w+)"', page):
+        text = shown(page, name, language)
+        if example_of(sqlite_stack, "webhookId") in text:
+            made = caller.post("/webhooks", url="https://shop.example.mr/hooks").json()["webhookId"]
+            text = text.replace(example_of(sqlite_stack, "webhookId"), made)
+        for example, value in own.items():
+            text = text.replace(example, value)
+        out = run(language, text, tmp_path, **{code_samples.KEY: caller.key})
+        answers[name] = json.loads(out[out.index("{") :])
+    assert {"sendMessage", "sendOtp", "verifyOtp", "followMessage", "sendBatch", "createWebhook"} <= answers.keys()
+    refused = {name: answer for name, answer in answers.items() if not answer.get("success", True)}
+    assert refused.keys() <= GUESSES, refused
+    assert {answer["message"] for answer in refused.values()} <= {"Invalid OTP", "OTP not found or expired"}
+
+
+def example_of(stack: Stack, parameter: str) -> str:
+    """What stands in the samples for an id."""
+    for methods in stack.http.get("/openapi.json").json()["paths"].values():
+        for operation in methods.values():
+            for told in operation["parameters"]:
+                if told["name"] == parameter:
+                    return str(told["example"])
+    raise AssertionError(f"no parameter {parameter}")
+
+
+@pytest.mark.parametrize("language", RUNNERS)
+def test_the_quick_start_verifies_a_code(sqlite_stack: Stack, language: str, tmp_path: Path) -> None:
+    page = sqlite_stack.http.get("/docs/fr/").text
+    caller: Client = sqlite_stack.client("test")
+    phone = new_phone()
+
+    def follow(name: str, **swaps: str) -> Any:
+        text = shown(page, name, language).replace("+22238089336", phone)
+        for example, value in swaps.items():
+            text = text.replace(example.strip("_"), value)
+        out = run(language, text, tmp_path, **{code_samples.KEY: caller.key})
+        return json.loads(out[out.index("{") :])
+
+    assert follow("me")["mode"] == "test"
+    assert follow("sms")["queued"] is True
+    sent = follow("code")
+    text = sqlite_stack.arrived(phone, sent["messageId"]).text
+    code = re.findall(r"[0-9]{6}", text)[0]
+    assert follow("verify", _123456=code)["verified"] is True
+
+
+TRICKY = {"text": 'L\'été à 100 % — $HOME `x` \\ "q" \n${a} €😀', "no": None, "yes": True, "list": [1, 2.5, "true"]}
+
+
+@pytest.mark.parametrize("language", RUNNERS)
+def test_a_sample_sends_exactly_what_it_shows(sqlite_stack: Stack, language: str, tmp_path: Path) -> None:
+    phone = new_phone()
+    body = {"phoneNumber": phone, "message": TRICKY["text"], "ignored": TRICKY}
+    call = code_samples.SampleCall(
+        "POST", f"{sqlite_stack.settings.address}/messages/send", body, {"Idempotency-Key": "it's $1"}
+    )
+    caller = sqlite_stack.client("test")
+    out = run(language, code_samples.written(call)[language], tmp_path, **{code_samples.KEY: caller.key})
+    answer = json.loads(out[out.index("{") :])
+    assert sqlite_stack.arrived(phone, answer["messageId"]).text == TRICKY["text"]
