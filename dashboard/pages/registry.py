@@ -2,11 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
 from dataclasses import dataclass
-from typing import cast
 
-from flask import Blueprint, Flask, Request, Response, request
+from flask import Blueprint, Flask, Request, request
 from flask.sessions import SecureCookieSession, SecureCookieSessionInterface
 from flask.typing import ResponseReturnValue
 from flask_babel import lazy_gettext as _l
@@ -96,7 +94,7 @@ def register(app: Flask) -> None:
     app.register_error_handler(CSRFError, errors.dead_form)
     for blueprint in (bp, docs.bp):
         app.register_blueprint(blueprint)
-    app.view_functions["static"] = assets.cached(cast("Callable[..., Response]", app.view_functions["static"]))
+    app.view_functions["static"] = assets.cached(app.view_functions["static"])
     app.session_interface = PageSessions()
 
 

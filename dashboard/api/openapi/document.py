@@ -290,6 +290,7 @@ def _schemas(contracts: list[Contract]) -> Json:
     ordered = [(model, "validation") for model in sorted(taken, key=_name)]
     ordered += [(model, "serialization") for model in sorted(given, key=_name)]
     made = models_json_schema(ordered, ref_template=REFERENCE)[1]["$defs"]  # type: ignore[arg-type]
+    made = {name: schema for name, schema in made.items() if "properties" in schema}  # enums stand where they are used
     shapes = {name: _shape_schema(name, keys) for name, keys in SHAPES.items()}
     return {name: _tidied(schema) for name, schema in sorted((made | shapes).items())}
 

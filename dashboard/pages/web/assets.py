@@ -10,6 +10,7 @@ import re
 from collections.abc import Callable
 from functools import cache as remember
 from pathlib import Path
+from typing import Any
 
 from flask import Flask, Response, abort, current_app, request, url_for
 from flask.typing import ResponseReturnValue
@@ -27,8 +28,8 @@ EXPORT = re.compile(r"^export ", re.MULTILINE)
 
 def register(app: Flask) -> None:
     """Serve the sheets and scripts, and give templates the functions that name them."""
-    app.add_url_rule("/static/css/<name>.css", "style_sheet", _send_style_sheet)
-    app.add_url_rule("/static/js/<name>.js", "script", _send_script)
+    app.add_url_rule("/static/css/<name>.css", "style_sheet", cached(_send_style_sheet))
+    app.add_url_rule("/static/js/<name>.js", "script", cached(_send_script))
     app.jinja_env.globals.update(asset=asset, style_sheet=style_sheet, script=script)
 
 
@@ -47,11 +48,11 @@ def script(name: str) -> str:
     return url_for("script", name=name, v=_hash_of(*_modules()))
 
 
-def cached(view: Callable[..., Response]) -> Callable[..., Response]:
-    """The view of static files, which lets browsers keep a file for good that was asked for by its hash."""
+def cached(view: Callable[..., Any]) -> Callable[..., Response]:
+    """A view of static files, which lets browsers keep a file for good that was asked for by its hash."""
 
-    def send(filename: str) -> Response:
-        response = view(filename=filename)
+    def send(**args: str) -> Response:
+        response = current_app.make_response(view(**args))
         response.headers["X-Content-Type-Options"] = "nosniff"
         if _is_current():
             response.headers["Cache-Control"] = FOREVER
@@ -89,7 +90,8 @@ def _send(content: bytes, mimetype: str, etag: str) -> Response:
     response = Response(content, mimetype=mimetype)
     response.set_etag(etag)
     response.cache_control.no_cache = True
-    return response.make_conditional(request)
+    response.make_conditional(request)
+    return response
 
 
 def _imported(name: str) -> list[Path]:
