@@ -1,16 +1,16 @@
 """Static files: each address bears a hash of the content, so that browsers may keep it for good.
 
-Style sheets are written by part and served as one, so that a page waits for one request. Scripts are modules that
-import each other by relative addresses, which a query does not reach: the hash of all is a folder of their address.
+Style sheets and scripts are written by part and served as one, so that a page waits for one request of each kind.
 """
 
 from __future__ import annotations
 
 import hashlib
+import re
 from functools import cache as remember
 from pathlib import Path
 
-from flask import Flask, Response, abort, current_app, request, send_from_directory, url_for
+from flask import Flask, Response, abort, current_app, request, url_for
 from flask.typing import ResponseReturnValue
 
 FOREVER = "public, max-age=31536000, immutable"
@@ -19,15 +19,16 @@ SHEETS = {  # what each is made of, in the order of the cascade
     "site": ("base.css", "layout.css", "components/*.css", "pages/*.css", "utilities.css"),
     "docs": ("docs/*.css",),
 }
-ENTRIES = ("main", "charts", "samples")  # modules that pages ask for; the others are imported by main
+SCRIPTS = ("main", "charts", "samples")  # the modules that pages ask for; each is served with what it imports
+IMPORT = re.compile(r'^import (?:\{[^}]*\} from )?"\./(\w+)\.js";\n', re.MULTILINE)
+EXPORT = re.compile(r"^export ", re.MULTILINE)
 
 
 def register(app: Flask) -> None:
-    """Serve the sheets and modules, and give templates the functions that name them."""
-    app.add_url_rule("/static/css/<name>.css", "style_sheet", _send_sheet)
-    app.add_url_rule("/static/js/<version>/<name>.js", "module", _send_module)
-    helpers = {"asset": asset, "style_sheet": style_sheet, "module": module, "imported_modules": imported_modules}
-    app.jinja_env.globals.update(helpers)
+    """Serve the sheets and scripts, and give templates the functions that name them."""
+    app.add_url_rule("/static/css/<name>.css", "style_sheet", _send_style_sheet)
+    app.add_url_rule("/static/js/<name>.js", "script", _send_script)
+    app.jinja_env.globals.update(asset=asset, style_sheet=style_sheet, script=script)
 
 
 def asset(name: str) -> str:
@@ -40,16 +41,9 @@ def style_sheet(name: str) -> str:
     return url_for("style_sheet", name=name, v=_hash_of(*_parts(name)))
 
 
-def module(name: str) -> str:
-    """The address of a module, of those in ENTRIES."""
-    return url_for("module", version=_hash_of(*_scripts()), name=name)
-
-
-def imported_modules() -> list[str]:
-    """The addresses of what main.js imports, itself or through another, for a browser to fetch all at once."""
-    scripts = _scripts()
-    version = _hash_of(*scripts)
-    return [url_for("module", version=version, name=path.stem) for path in scripts if path.stem not in ENTRIES]
+def script(name: str) -> str:
+    """The address of a script, of those in SCRIPTS."""
+    return url_for("script", name=name, v=_hash_of(*_modules()))
 
 
 def cache(response: Response) -> Response:
@@ -62,24 +56,46 @@ def cache(response: Response) -> Response:
 
 def _is_current() -> bool:
     args = request.view_args or {}
-    if request.endpoint == "module":
-        return bool(args["version"] == _hash_of(*_scripts()))
-    given = request.args.get("v")
-    files = _parts(args["name"]) if request.endpoint == "style_sheet" else [_static(args["filename"])]
-    return given is not None and given == _hash_of(*files)
+    if request.endpoint == "style_sheet":
+        files = _parts(args["name"])
+    elif request.endpoint == "script":
+        files = _modules()
+    else:
+        files = [_static(args["filename"])]
+    return request.args.get("v") == _hash_of(*files)
 
 
-def _send_sheet(name: str) -> ResponseReturnValue:
+def _send_style_sheet(name: str) -> ResponseReturnValue:
     if name not in SHEETS:
         abort(404)
-    response = Response(b"".join(path.read_bytes() for path in _parts(name)), mimetype="text/css")
-    response.set_etag(_hash_of(*_parts(name)))
+    content = b"".join(path.read_bytes() for path in _parts(name))
+    return _send(content, "text/css", _hash_of(*_parts(name)))
+
+
+def _send_script(name: str) -> ResponseReturnValue:
+    if name not in SCRIPTS:
+        abort(404)
+    content = "".join(_without_imports(path) for path in _imported(name))
+    return _send(content.encode(), "text/javascript", _hash_of(*_modules()))
+
+
+def _send(content: bytes, mimetype: str, etag: str) -> ResponseReturnValue:
+    response = Response(content, mimetype=mimetype)
+    response.set_etag(etag)
     response.cache_control.no_cache = True
     return response.make_conditional(request)
 
 
-def _send_module(version: str, name: str) -> ResponseReturnValue:
-    return send_from_directory(_static("js"), f"{name}.js")
+def _imported(name: str) -> list[Path]:
+    """A module after all that it imports, itself or through another: the order in which a browser would run them."""
+    path = _static(f"js/{name}.js")
+    earlier = [other for other_name in IMPORT.findall(path.read_text()) for other in _imported(other_name)]
+    return list(dict.fromkeys([*earlier, path]))
+
+
+def _without_imports(path: Path) -> str:
+    """A module's text for one scope that it shares with what it imports."""
+    return EXPORT.sub("", IMPORT.sub("", path.read_text()))
 
 
 def _static(name: str) -> Path:
@@ -90,7 +106,7 @@ def _parts(sheet: str) -> list[Path]:
     return [path for pattern in SHEETS[sheet] for path in sorted(_static("css").glob(pattern))]
 
 
-def _scripts() -> list[Path]:
+def _modules() -> list[Path]:
     return sorted(_static("js").glob("*.js"))
 
 

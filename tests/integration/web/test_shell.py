@@ -14,7 +14,7 @@ from sqlalchemy.exc import OperationalError
 from werkzeug.test import TestResponse
 
 from dashboard.pages.registry import PAGES
-from dashboard.pages.web.assets import SHEETS
+from dashboard.pages.web.assets import SCRIPTS, SHEETS
 from dashboard.resources import ROOT
 from tests.support.dashboard_client import PARTIAL, Browser
 
@@ -121,20 +121,21 @@ def test_another_hash_is_not_kept(owner: Browser) -> None:
         "/static/icons.svg",
         "/static/icons.svg?v=0000000000",
         "/static/css/site.css?v=0000000000",
-        "/static/js/0000000000/main.js",
+        "/static/js/main.js?v=0000000000",
     ):
         answer = fetch(owner, url)
         assert answer.status_code == 200
         assert "immutable" not in answer.headers.get("Cache-Control", "")
     assert fetch(owner, "/static/css/nothing.css?v=1").status_code == 404
-    assert fetch(owner, "/static/js/0000000000/nothing.js").status_code == 404
+    assert fetch(owner, "/static/js/nothing.js?v=1").status_code == 404
     assert fetch(owner, "/static/nothing.css?v=1").status_code == 404
 
 
-def test_a_sheet_that_a_browser_has_is_not_sent_again(owner: Browser) -> None:
-    sheet = fetch(owner, "/static/css/site.css")
-    assert sheet.content_type == "text/css; charset=utf-8"
-    again = owner.get("/static/css/site.css", headers={"If-None-Match": sheet.headers["ETag"]})
+@pytest.mark.parametrize("url, kind", [("css/site.css", "text/css"), ("js/main.js", "text/javascript")])
+def test_a_sheet_or_a_script_that_a_browser_has_is_not_sent_again(owner: Browser, url: str, kind: str) -> None:
+    sent = fetch(owner, f"/static/{url}")
+    assert sent.content_type == f"{kind}; charset=utf-8"
+    again = owner.get(f"/static/{url}", headers={"If-None-Match": sent.headers["ETag"]})
     assert (again.status_code, again.get_data()) == (304, b"")
 
 
@@ -144,19 +145,18 @@ def test_every_part_of_the_style_sheets_is_served() -> None:
     assert sorted(served) == sorted(css.rglob("*.css"))
 
 
-def test_pages_ask_early_for_all_that_the_main_module_imports(owner: Browser) -> None:
-    def imported(name: str) -> set[str]:
-        found = set(
-            re.findall(r'from "\./(\w+)\.js"|import "\./(\w+)\.js"', (ROOT / f"static/js/{name}.js").read_text())
-        )
-        names = {one or other for one, other in found}
-        return names.union(*map(imported, names))
-
-    page = owner.get("/dashboard/keys/").text
-    early = re.findall(r'rel="modulepreload" href="/static/js/(\w+)/(\w+)\.js"', page)
-    assert {name for _version, name in early} == imported("main")
-    (version,) = {version for version, _name in early}
-    assert f'<script type="module" src="/static/js/{version}/main.js">' in page, "as they are named by an import in it"
+def test_a_script_is_served_with_all_that_it_imports_in_one_scope(owner: Browser) -> None:
+    served = {name: fetch(owner, f"/static/js/{name}.js").text for name in SCRIPTS}
+    for path in (ROOT / "static" / "js").glob("*.js"):
+        heading = path.read_text().splitlines()[0]
+        assert heading.startswith("// "), f"{path.name} says first what it is for"
+        assert {text.count(heading) for text in served.values()} in ({1}, {0, 1}), f"{path.name} runs once"
+    for name, text in served.items():
+        assert not re.search(r"^(?:import|export)\b|\bimport\(", text, re.MULTILINE), f"{name}.js would ask for more"
+        names = re.findall(r"^(?:async )?(?:const|let|var|class|function\*?) (\w+|\$)", text, re.MULTILINE)
+        assert sorted(names) == sorted(set(names)), f"modules of {name}.js have a name in common"
+    first, second, third = (served["main"].index(f"const {name} =") for name in ("$", "isPoll", "lost"))
+    assert first < second < third, "what is imported stands before what imports it"
 
 
 def test_the_style_sheets_ask_for_fonts_by_their_content() -> None:
