@@ -86,7 +86,7 @@ def _send_script(name: str) -> ResponseReturnValue:
     return _send(content.encode(), "text/javascript", _hash_of(*_modules()))
 
 
-def _send(content: bytes, mimetype: str, etag: str) -> Response:
+def _send(content: bytes, mimetype: str, etag: str) -> ResponseReturnValue:
     response = Response(content, mimetype=mimetype)
     response.set_etag(etag)
     response.cache_control.no_cache = True
