@@ -13,7 +13,7 @@ from dashboard.vocabulary import Channel
 
 
 @dataclass(frozen=True)
-class Kind:
+class CarrierKind:
     """A kind of carrier. `title` and `about` are marked for translation."""
 
     name: str

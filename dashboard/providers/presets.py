@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from dashboard.providers.settings import InvalidSettings, Problem
+from dashboard.providers.settings import InvalidSettings, SettingProblem
 
 FOLDER = Path(__file__).with_name("presets")
 NAMES = tuple(sorted(path.stem for path in FOLDER.glob("*.json")))
@@ -26,7 +26,7 @@ class Preset:
 
     def filled(self, given: Mapping[str, Any]) -> dict[str, Any]:
         """The settings, with what is given over them; raise InvalidSettings when a variable is missing."""
-        missing = [Problem(name, "missing") for name in self.variables if not given.get(name)]
+        missing = [SettingProblem(name, "missing") for name in self.variables if not given.get(name)]
         if missing:
             raise InvalidSettings(missing)
         values = {name: self._filled(value, given) for name, value in self.settings.items()}

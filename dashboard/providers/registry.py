@@ -9,13 +9,13 @@ from dashboard.providers import codes, sandbox
 from dashboard.providers.base import Alone, Host, Provider
 from dashboard.providers.codes import Code
 from dashboard.providers.generic_http.provider import KIND as HTTP
-from dashboard.providers.kind import Kind
-from dashboard.providers.settings import InvalidSettings, Problem, Scalar, SettingField, sentence
+from dashboard.providers.kind import CarrierKind
+from dashboard.providers.settings import InvalidSettings, Scalar, SettingField, SettingProblem, sentence
 from dashboard.providers.smpp.provider import KIND as SMPP
 from dashboard.providers.smsgate.provider import KIND as SMSGATE
 from dashboard.providers.whatsapp.provider import KIND as WHATSAPP
 
-KINDS: dict[str, Kind] = {kind.name: kind for kind in (SMPP, WHATSAPP, SMSGATE, HTTP)}
+KINDS: dict[str, CarrierKind] = {kind.name: kind for kind in (SMPP, WHATSAPP, SMSGATE, HTTP)}
 
 _BOOKS = (sandbox.BOOK, codes.COMMON, codes.HTTP_STATUS, *(kind.codes for kind in KINDS.values()))
 CODES: dict[str, Code] = {name: code for book in _BOOKS for name, code in book.codes.items()}
@@ -67,13 +67,13 @@ def shown(kind: str, stored: Mapping[str, Any]) -> dict[str, Scalar]:
     return _kind(kind).settings.read(stored).shown()
 
 
-def problem_sentence(kind: str, problem: Problem, translate: Callable[[str], str] = str) -> str:
+def problem_sentence(kind: str, problem: SettingProblem, translate: Callable[[str], str] = str) -> str:
     """A problem of a kind's settings in words; `translate` is the reader's catalogue, without it English."""
     own = KINDS[kind].settings.problems if kind in KINDS else {}
     return sentence(problem, own, translate)
 
 
-def _kind(name: str) -> Kind:
+def _kind(name: str) -> CarrierKind:
     if name not in KINDS:
-        raise InvalidSettings([Problem("kind", "unknown_kind", {"kinds": ", ".join(KINDS)})])
+        raise InvalidSettings([SettingProblem("kind", "unknown_kind", {"kinds": ", ".join(KINDS)})])
     return KINDS[name]

@@ -18,7 +18,7 @@ from dashboard.providers.codes import _l
 Scalar = str | int | float | bool | list[str]
 
 
-class Problem(NamedTuple):
+class SettingProblem(NamedTuple):
     """What is wrong with a setting: its field (empty: with no field alone), a code, and what the sentence names.
 
     `PROBLEMS` and a kind's own `problems` hold the sentences; no secret stands in `params`. Of these, `line`, `column`
@@ -33,7 +33,7 @@ class Problem(NamedTuple):
 class InvalidSettings(ValueError):
     """The settings do not make a carrier."""
 
-    def __init__(self, errors: list[Problem]) -> None:
+    def __init__(self, errors: list[SettingProblem]) -> None:
         super().__init__("; ".join(f"{error.field}: {error.code}" if error.field else error.code for error in errors))
         self.errors = errors
 
@@ -106,7 +106,7 @@ class CarrierSettings(BaseModel):
     @classmethod
     def read(cls, values: Mapping[str, Any]) -> Self:
         """Validate; raise InvalidSettings."""
-        problems: list[Problem] = []
+        problems: list[SettingProblem] = []
         try:
             return cls.model_validate(dict(values))
         except ValidationError as error:
@@ -248,7 +248,7 @@ BOUNDS = {"min_length": "least", "max_length": "most", "ge": "least", "le": "mos
 OTHERWISE = "string_pattern_mismatch"  # whatever else pydantic may find: the form is wrong
 
 
-def sentence(problem: Problem, own: Mapping[str, str], translate: Callable[[str], str] = str) -> str:
+def sentence(problem: SettingProblem, own: Mapping[str, str], translate: Callable[[str], str] = str) -> str:
     """A problem in words: `own` are the sentences of its kind, `translate` the reader's catalogue (else English)."""
     template = own.get(problem.code) or PROBLEMS.get(problem.code) or PROBLEMS[OTHERWISE]
     words = translate(template) % problem.params if problem.params else translate(template)
@@ -256,11 +256,11 @@ def sentence(problem: Problem, own: Mapping[str, str], translate: Callable[[str]
     return translate(place) % {**problem.params, "problem": words} if place else words
 
 
-def _problem(item: Mapping[str, Any]) -> Problem:
+def _problem(item: Mapping[str, Any]) -> SettingProblem:
     """One of pydantic's errors, or one of ours that passed through pydantic."""
     context = item.get("ctx", {})
     if item["type"] == "problem":
-        return Problem(context["field"], context["code"], context["params"])
+        return SettingProblem(context["field"], context["code"], context["params"])
     where = ".".join(str(part) for part in item["loc"])
     params = {ours: context[theirs] for theirs, ours in BOUNDS.items() if theirs in context}
-    return Problem(where, item["type"] if item["type"] in PROBLEMS else OTHERWISE, params)
+    return SettingProblem(where, item["type"] if item["type"] in PROBLEMS else OTHERWISE, params)

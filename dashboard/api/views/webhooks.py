@@ -35,11 +35,7 @@ from dashboard.gateway.api_keys.authentication import UnknownKey
 from dashboard.gateway.messages import idempotency
 from dashboard.gateway.messages.idempotency import Mismatch, StoredResult
 from dashboard.gateway.webhooks import endpoints, events
-from dashboard.gateway.webhooks.endpoints import (
-    EndpointNotFound,
-    EventNotFound,
-    NewEndpoint,
-)
+from dashboard.gateway.webhooks.endpoints import EndpointNotFound, EventNotFound, NewEndpoint
 from dashboard.models.webhooks import WebhookAttempt, WebhookEndpoint
 from dashboard.vocabulary import Lane, Scope
 

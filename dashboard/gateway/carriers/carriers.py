@@ -20,7 +20,7 @@ from dashboard.gateway.messages import outbox
 from dashboard.models.carriers import Carrier, CarrierConnection, Route
 from dashboard.providers import registry
 from dashboard.providers.base import Host, Provider
-from dashboard.providers.settings import InvalidSettings, Problem, Scalar
+from dashboard.providers.settings import InvalidSettings, Scalar, SettingProblem
 from dashboard.settings import Settings
 
 SANDBOX = "sandbox"  # its name in the log
@@ -56,7 +56,7 @@ def add(session: Session, cipher: Fernet, new: NewCarrier, created_by: str | Non
     lock(session, "carriers")
     problem = _name_problem(session, new.name)
     if problem:
-        raise InvalidSettings([Problem("name", problem)])
+        raise InvalidSettings([SettingProblem("name", problem)])
     stored = registry.revise(new.kind, {}, new.values)
     carrier = Carrier(
         name=new.name,

@@ -18,15 +18,7 @@ from dashboard.gateway.otp import templates
 from dashboard.gateway.otp.template_rules import LONGEST_BRAND
 from dashboard.models.api_keys import ApiKey
 from dashboard.pages.ui import fields, forms, labels
-from dashboard.pages.ui.forms import (
-    CheckboxesField,
-    DayField,
-    Form,
-    LinesField,
-    NewIdField,
-    SwitchField,
-    TextField,
-)
+from dashboard.pages.ui.forms import CheckboxesField, DayField, Form, LinesField, NewIdField, SwitchField, TextField
 from dashboard.pages.web import locale
 from dashboard.vocabulary import Channel, KeyMode
 

@@ -32,7 +32,7 @@ from dashboard.pages.ui import labels as words
 from dashboard.pages.ui.charts import Chart, Series
 from dashboard.pages.web import htmx
 from dashboard.providers import registry
-from dashboard.providers.kind import Kind
+from dashboard.providers.kind import CarrierKind
 from dashboard.providers.settings import InvalidSettings
 from dashboard.sms import numbers
 from dashboard.vocabulary import Role
@@ -168,7 +168,7 @@ def stored(carrier: Carrier) -> dict[str, Any] | None:
         return None
 
 
-def kind_of(carrier: Carrier) -> Kind:
+def kind_of(carrier: Carrier) -> CarrierKind:
     return registry.KINDS[carrier.kind]
 
 

@@ -10,7 +10,7 @@ from dashboard.gateway.routing import rules
 from dashboard.gateway.routing.rules import InvalidRoute, Subject
 from dashboard.pages.ui import failure_reasons, labels
 from dashboard.providers import registry
-from dashboard.providers.settings import Problem
+from dashboard.providers.settings import SettingProblem
 from dashboard.sms import numbers
 
 STATES = {
@@ -97,6 +97,6 @@ def refusal(error: InvalidRoute) -> str:
     return str(texts[error.code])
 
 
-def problem(kind: str, found: Problem) -> str:
+def problem(kind: str, found: SettingProblem) -> str:
     """What is wrong with a setting of a carrier of this kind."""
     return registry.problem_sentence(kind, found, _)

@@ -26,7 +26,7 @@ from dashboard.pages.ui import formats
 from dashboard.pages.ui.forms import ConfirmForm
 from dashboard.pages.web import access, htmx
 from dashboard.providers import registry
-from dashboard.providers.kind import Kind
+from dashboard.providers.kind import CarrierKind
 from dashboard.providers.settings import InvalidSettings
 from dashboard.vocabulary import Role
 
@@ -228,7 +228,7 @@ def _is_in_use(carrier: Carrier) -> bool:
 
 
 def _form(
-    kind: Kind,
+    kind: CarrierKind,
     drawn: list[carrier_form.FormField],
     errors: dict[str, str],
     carrier: Carrier | None = None,

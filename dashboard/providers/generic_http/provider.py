@@ -18,7 +18,7 @@ from dashboard.providers.codes import Code, CodeBook, _l
 from dashboard.providers.delivery_reports import FORGED, Callback, Reply, dig, is_signed, receipt, reference, same
 from dashboard.providers.generic_http import report_rules, request_template, response_rules
 from dashboard.providers.http_base import WebCarrier
-from dashboard.providers.kind import Kind
+from dashboard.providers.kind import CarrierKind
 from dashboard.providers.settings import BadSetting, WebSettings, setting, wrong
 from dashboard.vocabulary import Blame, Channel, ReceiptState
 
@@ -358,7 +358,7 @@ BOOK = CodeBook(
         ),
     }
 )
-KIND = Kind(
+KIND = CarrierKind(
     "http",
     _l("HTTP carrier"),
     _l("Any carrier with an HTTP interface"),

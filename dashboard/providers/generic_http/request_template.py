@@ -73,7 +73,7 @@ class BadTemplate(BadSetting):
 
 
 @dataclass(frozen=True)
-class Template:
+class RequestTemplate:
     """Literal texts and placeholders, in turn; a placeholder is (name, whether it is a number)."""
 
     parts: tuple[str | tuple[str, bool], ...]
@@ -92,7 +92,7 @@ class Template:
         return "".join(part if isinstance(part, str) else escaped(values[part[0]]) for part in self.parts)
 
 
-def parse(text: str) -> Template:
+def parse(text: str) -> RequestTemplate:
     """`{name}` is a placeholder, `{{` and `}}` are braces; raise BadTemplate with line and column."""
     parts: list[str | tuple[str, bool]] = []
     end = 0
@@ -101,7 +101,7 @@ def parse(text: str) -> Template:
         parts.append(_part(mark, text))
         end = mark.end()
     parts.append(text[end:])
-    return Template(tuple(part for part in parts if part != ""))
+    return RequestTemplate(tuple(part for part in parts if part != ""))
 
 
 def url(text: str) -> Render:
@@ -165,7 +165,7 @@ def _part(mark: re.Match[str], text: str) -> str | tuple[str, bool]:
     return name, bool(number)
 
 
-def _plain(text: str) -> Template:
+def _plain(text: str) -> RequestTemplate:
     """A template outside JSON, where there are no numbers."""
     template = parse(text)
     if any(isinstance(part, tuple) and part[1] for part in template.parts):
@@ -178,14 +178,14 @@ def _place(text: str, position: int) -> dict[str, int]:
     return {"line": text.count("\n", 0, position) + 1, "column": position - text.rfind("\n", 0, position)}
 
 
-def _in_line(number: int, text: str) -> Template:
+def _in_line(number: int, text: str) -> RequestTemplate:
     try:
         return _plain(text)
     except BadTemplate as error:
         raise error.at(line=number) from None
 
 
-def _header(number: int, line: str) -> tuple[str, Template]:
+def _header(number: int, line: str) -> tuple[str, RequestTemplate]:
     name, colon, value = line.partition(":")
     if not colon or not HEADER_NAME.fullmatch(name.strip()):
         raise BadTemplate("header_form", line=number)
@@ -198,7 +198,7 @@ def _header(number: int, line: str) -> tuple[str, Template]:
     return name.strip(), template
 
 
-def _field(number: int, line: str) -> tuple[str, Template]:
+def _field(number: int, line: str) -> tuple[str, RequestTemplate]:
     name, equals, value = line.partition("=")
     if not equals or not name.strip() or MARK.search(name):
         raise BadTemplate("form_form", line=number)

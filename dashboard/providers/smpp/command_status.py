@@ -34,7 +34,7 @@ def _busy(seconds: float) -> Rule:
     return Rule(NextStep.AGAIN, Blame.CARRIER, wait_seconds=seconds)
 
 
-class Status(NamedTuple):
+class CommandStatus(NamedTuple):
     """A status by our name for it, and what it means for a text."""
 
     name: str
@@ -42,44 +42,44 @@ class Status(NamedTuple):
 
 
 STATUSES = {
-    0x01: Status("invalid_message_length", TEXT_REFUSED),  # ESME_RINVMSGLEN
-    0x02: Status("invalid_command_length", THIS_TEXT),  # ESME_RINVCMDLEN
-    0x03: Status("invalid_command", THIS_TEXT),  # ESME_RINVCMDID, mostly in a generic_nack
-    0x04: Status("wrong_bind_state", _busy(1)),  # ESME_RINVBNDSTS: the session is made anew
-    0x05: Status("already_bound", _busy(5)),  # ESME_RALYBND
-    0x06: Status("invalid_priority", SETUP),  # ESME_RINVPRTFLG
-    0x07: Status("invalid_registered_delivery", SETUP),  # ESME_RINVREGDLVFLG
-    0x08: Status("system_error", Rule(NextStep.AGAIN, Blame.CARRIER, wait_seconds=5, tries=3)),  # ESME_RSYSERR
-    0x0A: Status("invalid_source", SETUP),  # ESME_RINVSRCADR
-    0x0B: Status("invalid_destination", NUMBER_REFUSED),  # ESME_RINVDSTADR
-    0x0C: Status("invalid_message_id", TEXT_REFUSED),  # ESME_RINVMSGID
-    0x0D: Status("bind_failed", _busy(5)),  # ESME_RBINDFAIL
-    0x0E: Status("invalid_password", SETUP),  # ESME_RINVPASWD
-    0x0F: Status("invalid_system_id", SETUP),  # ESME_RINVSYSID
-    0x14: Status("queue_full", _busy(2)),  # ESME_RMSGQFUL
-    0x15: Status("invalid_service_type", SETUP),  # ESME_RINVSERTYP
-    0x43: Status("invalid_esm_class", THIS_TEXT),  # ESME_RINVESMCLASS
-    0x44: Status("cannot_submit_to_list", TEXT_REFUSED),  # ESME_RCNTSUBDL
-    0x45: Status("submit_failed", FEW_TRIES),  # ESME_RSUBMITFAIL
-    0x48: Status("invalid_source_ton", SETUP),  # ESME_RINVSRCTON
-    0x49: Status("invalid_source_npi", SETUP),  # ESME_RINVSRCNPI
-    0x50: Status("invalid_destination_ton", SETUP),  # ESME_RINVDSTTON
-    0x51: Status("invalid_destination_npi", SETUP),  # ESME_RINVDSTNPI
-    0x53: Status("invalid_system_type", SETUP),  # ESME_RINVSYSTYP
-    0x54: Status("invalid_replace_flag", SETUP),  # ESME_RINVREPFLAG
-    0x58: Status("throttled", _busy(1)),  # ESME_RTHROTTLED
-    0x61: Status("invalid_schedule", THIS_TEXT),  # ESME_RINVSCHED
-    0x62: Status("invalid_validity", THIS_TEXT),  # ESME_RINVEXPIRY
-    0x64: Status("temporary_error", FEW_TRIES),  # ESME_RX_T_APPN
-    0x65: Status("permanent_error", NUMBER_REFUSED),  # ESME_RX_P_APPN
-    0x66: Status("rejected", NUMBER_REFUSED),  # ESME_RX_R_APPN
-    0xC0: Status("invalid_optional_part", THIS_TEXT),  # ESME_RINVOPTPARSTREAM
-    0xC1: Status("optional_parameter_not_allowed", THIS_TEXT),  # ESME_ROPTPARNOTALLWD
-    0xC2: Status("invalid_parameter_length", THIS_TEXT),  # ESME_RINVPARLEN
-    0xC3: Status("missing_optional_parameter", THIS_TEXT),  # ESME_RMISSINGOPTPARAM
-    0xC4: Status("invalid_optional_parameter", THIS_TEXT),  # ESME_RINVOPTPARAMVAL
-    0xFE: Status("delivery_failed", FEW_TRIES),  # ESME_RDELIVERYFAILURE
-    0xFF: Status("unknown_error", FEW_TRIES),  # ESME_RUNKNOWNERR
+    0x01: CommandStatus("invalid_message_length", TEXT_REFUSED),  # ESME_RINVMSGLEN
+    0x02: CommandStatus("invalid_command_length", THIS_TEXT),  # ESME_RINVCMDLEN
+    0x03: CommandStatus("invalid_command", THIS_TEXT),  # ESME_RINVCMDID, mostly in a generic_nack
+    0x04: CommandStatus("wrong_bind_state", _busy(1)),  # ESME_RINVBNDSTS: the session is made anew
+    0x05: CommandStatus("already_bound", _busy(5)),  # ESME_RALYBND
+    0x06: CommandStatus("invalid_priority", SETUP),  # ESME_RINVPRTFLG
+    0x07: CommandStatus("invalid_registered_delivery", SETUP),  # ESME_RINVREGDLVFLG
+    0x08: CommandStatus("system_error", Rule(NextStep.AGAIN, Blame.CARRIER, wait_seconds=5, tries=3)),  # ESME_RSYSERR
+    0x0A: CommandStatus("invalid_source", SETUP),  # ESME_RINVSRCADR
+    0x0B: CommandStatus("invalid_destination", NUMBER_REFUSED),  # ESME_RINVDSTADR
+    0x0C: CommandStatus("invalid_message_id", TEXT_REFUSED),  # ESME_RINVMSGID
+    0x0D: CommandStatus("bind_failed", _busy(5)),  # ESME_RBINDFAIL
+    0x0E: CommandStatus("invalid_password", SETUP),  # ESME_RINVPASWD
+    0x0F: CommandStatus("invalid_system_id", SETUP),  # ESME_RINVSYSID
+    0x14: CommandStatus("queue_full", _busy(2)),  # ESME_RMSGQFUL
+    0x15: CommandStatus("invalid_service_type", SETUP),  # ESME_RINVSERTYP
+    0x43: CommandStatus("invalid_esm_class", THIS_TEXT),  # ESME_RINVESMCLASS
+    0x44: CommandStatus("cannot_submit_to_list", TEXT_REFUSED),  # ESME_RCNTSUBDL
+    0x45: CommandStatus("submit_failed", FEW_TRIES),  # ESME_RSUBMITFAIL
+    0x48: CommandStatus("invalid_source_ton", SETUP),  # ESME_RINVSRCTON
+    0x49: CommandStatus("invalid_source_npi", SETUP),  # ESME_RINVSRCNPI
+    0x50: CommandStatus("invalid_destination_ton", SETUP),  # ESME_RINVDSTTON
+    0x51: CommandStatus("invalid_destination_npi", SETUP),  # ESME_RINVDSTNPI
+    0x53: CommandStatus("invalid_system_type", SETUP),  # ESME_RINVSYSTYP
+    0x54: CommandStatus("invalid_replace_flag", SETUP),  # ESME_RINVREPFLAG
+    0x58: CommandStatus("throttled", _busy(1)),  # ESME_RTHROTTLED
+    0x61: CommandStatus("invalid_schedule", THIS_TEXT),  # ESME_RINVSCHED
+    0x62: CommandStatus("invalid_validity", THIS_TEXT),  # ESME_RINVEXPIRY
+    0x64: CommandStatus("temporary_error", FEW_TRIES),  # ESME_RX_T_APPN
+    0x65: CommandStatus("permanent_error", NUMBER_REFUSED),  # ESME_RX_P_APPN
+    0x66: CommandStatus("rejected", NUMBER_REFUSED),  # ESME_RX_R_APPN
+    0xC0: CommandStatus("invalid_optional_part", THIS_TEXT),  # ESME_RINVOPTPARSTREAM
+    0xC1: CommandStatus("optional_parameter_not_allowed", THIS_TEXT),  # ESME_ROPTPARNOTALLWD
+    0xC2: CommandStatus("invalid_parameter_length", THIS_TEXT),  # ESME_RINVPARLEN
+    0xC3: CommandStatus("missing_optional_parameter", THIS_TEXT),  # ESME_RMISSINGOPTPARAM
+    0xC4: CommandStatus("invalid_optional_parameter", THIS_TEXT),  # ESME_RINVOPTPARAMVAL
+    0xFE: CommandStatus("delivery_failed", FEW_TRIES),  # ESME_RDELIVERYFAILURE
+    0xFF: CommandStatus("unknown_error", FEW_TRIES),  # ESME_RUNKNOWNERR
 }
 UNNAMED = FEW_TRIES  # of statuses that the standard leaves to operators (0x0400–0x04FF) or reserves
 SLOWING = {THROTTLED: 1.0, QUEUE_FULL: 0.2}  # seconds for which the whole bind sends nothing

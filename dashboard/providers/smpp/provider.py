@@ -16,7 +16,7 @@ from dashboard.outbound import address_guard
 from dashboard.outbound.errors import NotSent, OutcomeUnknown
 from dashboard.providers.base import READY, TOO_LATE, Host, OnOutcome, Outcome, Outgoing, Provider, Result, State
 from dashboard.providers.codes import _l
-from dashboard.providers.kind import Kind
+from dashboard.providers.kind import CarrierKind
 from dashboard.providers.smpp import command_status, error_codes, event_loop, pdu
 from dashboard.providers.smpp.event_loop import call
 from dashboard.providers.smpp.sender import Sender
@@ -345,7 +345,7 @@ def _code(error: Lost | OSError) -> str:
     return "smpp_tls_failed" if isinstance(error, ssl.SSLError) else "smpp_unreachable"
 
 
-KIND = Kind(
+KIND = CarrierKind(
     "smpp",
     _l("SMPP"),
     _l("An operator's SMSC, over SMPP 3.4"),

@@ -25,7 +25,7 @@ from dashboard.providers.base import Outcome, Outgoing, Receipt
 from dashboard.providers.codes import TEXT_REFUSED, TRY_LATER, Code, CodeBook, _l
 from dashboard.providers.delivery_reports import FORGED, Callback, Reply, dig, is_signed, moment, receipt, reference
 from dashboard.providers.http_base import WebCarrier
-from dashboard.providers.kind import Kind
+from dashboard.providers.kind import CarrierKind
 from dashboard.providers.settings import WebSettings, setting, wrong
 from dashboard.vocabulary import Blame, Channel, ReceiptState
 
@@ -256,7 +256,7 @@ BOOK = CodeBook(
     prefix="phone_",
     unlisted=_l("The phone reported “%(detail)s”."),
 )
-KIND = Kind(
+KIND = CarrierKind(
     "smsgate",
     _l("Android phone"),
     _l("A phone with the SMSGate app and a local SIM"),

@@ -29,7 +29,7 @@ from dashboard.providers.delivery_reports import (
     same,
 )
 from dashboard.providers.http_base import WebCarrier
-from dashboard.providers.kind import Kind
+from dashboard.providers.kind import CarrierKind
 from dashboard.providers.settings import WebSettings, setting, wrong
 from dashboard.providers.whatsapp import error_codes
 from dashboard.vocabulary import Blame, Channel, Language, NextStep, ReceiptState
@@ -269,7 +269,7 @@ def _list(value: Any) -> list[Any]:
     return value if isinstance(value, list) else []
 
 
-KIND = Kind(
+KIND = CarrierKind(
     "whatsapp",
     _l("WhatsApp"),
     _l("Meta's Cloud API, for one-time codes"),
