@@ -106,12 +106,13 @@ class NextStep(StrEnum):
 
 
 class AttemptOutcome(StrEnum):
-    """Of an attempt that failed."""
+    """Of an attempt that failed, or whose answer is kept for people to read."""
 
     REFUSED = "refused"
     NOT_SENT = "again"  # surely not taken; it may be tried again
     UNKNOWN = "unknown"  # perhaps taken
     DIVERTED = "diverted"  # given to another channel
+    TAKEN = "taken"  # kept for its answer: a test, or one that speaks of an error although it counts as taken
 
 
 class ReceiptState(StrEnum):
@@ -149,6 +150,8 @@ class CarrierState(StrEnum):
 
     OPERATIONAL = "operational"
     SLOW = "slow"
+    WEAK = "weak"  # in the last minutes it took far less than it was given
+    REFUSING = "refusing"  # in the last minutes it took nothing of what it was given
     OPENING = "opening"
     WAITING = "waiting"  # for a free bind
     UNOPENED = "unopened"  # no worker has it yet

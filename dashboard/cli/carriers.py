@@ -12,11 +12,14 @@ import click
 from sqlalchemy.orm import Session
 
 from dashboard.cli.core import JSON, database, echo_error, example, fail, phone_type, print_rows
-from dashboard.db import make_sessions, read_session, utcnow
+from dashboard.db import make_sessions, read_session
 from dashboard.gateway.carriers import carriers, health
+from dashboard.gateway.delivery import attempts
 from dashboard.gateway.delivery.wait import FINAL
 from dashboard.gateway.limits.rate_limit import RateLimited
 from dashboard.gateway.messages import status
+from dashboard.gateway.monitoring import carrier_status
+from dashboard.gateway.monitoring.carrier_status import CarrierStatus
 from dashboard.gateway.otp.codes import Keyring
 from dashboard.gateway.routing import test_message
 from dashboard.models.carriers import Carrier
@@ -24,6 +27,7 @@ from dashboard.providers import presets, registry
 from dashboard.providers.presets import Preset
 from dashboard.providers.settings import InvalidSettings, SettingField
 from dashboard.settings import Settings
+from dashboard.vocabulary import AttemptOutcome, CarrierState
 from dashboard.wakeup import Wakeup
 
 TRIAL_SECONDS = 20.0
@@ -77,10 +81,10 @@ def providers_add(kind: str, name: str, fields: Sequence[str], preset: str | Non
             if preset:
                 values = _preset(kind, preset).filled(values)
             wanted = carriers.NewCarrier(kind, name, values)
-            carrier = carriers.add(session, carriers.cipher(settings), wanted, created_by="command line")
+            carriers.add(session, carriers.cipher(settings), wanted, created_by="command line")
         except InvalidSettings as error:
             fail(_wrong_fields(kind, error))
-        row = _carrier_row(session, settings, carrier)
+        row = next(row for row in _carrier_rows(session, settings) if row["name"] == name)
     if as_json:
         click.echo(json.dumps(row, ensure_ascii=False))
         return
@@ -96,7 +100,7 @@ def providers_list(as_json: bool) -> None:
     """List carriers and how they stand. Credentials are never shown."""
     settings = Settings.from_env()
     with database() as session:
-        rows = [_carrier_row(session, settings, carrier) for carrier in carriers.listed(session)]
+        rows = _carrier_rows(session, settings)
     if not as_json:
         for row in rows:
             del row["callback"], row["settings"]
@@ -124,6 +128,11 @@ def providers_test(name: str, phone_number: str, as_json: bool) -> None:
         click.echo(json.dumps(row))
     else:
         click.echo(f"{row['status']}" + (f": {row['error']}" if row["error"] else ""))
+        if row["answer"]:
+            click.echo(f"The carrier answered: {row['answer']}")
+        if row["warning"]:
+            sentence, _ = registry.code_sentence(row["warning"]) or (row["warning"], "")
+            echo_error(f"{sentence} {registry.code_advice(row['warning'])}".strip())
     if row["status"] not in ("sent", "delivered"):
         raise click.exceptions.Exit(1)
 
@@ -199,15 +208,21 @@ def _find(session: Session, name: str) -> Carrier:
         fail(f"There is no carrier {name!r}; `chinqit providers list` shows them.")
 
 
-def _carrier_row(session: Session, settings: Settings, carrier: Carrier) -> dict[str, Any]:
+def _carrier_rows(session: Session, settings: Settings) -> list[dict[str, Any]]:
+    statuses = carrier_status.all_of(session, carriers.cipher(settings))
+    return [_carrier_row(settings, status) for status in statuses]
+
+
+def _carrier_row(settings: Settings, status: CarrierStatus) -> dict[str, Any]:
+    carrier = status.carrier
     kind = registry.KINDS[carrier.kind]
-    states = [line.state for line in health.connections(session) if line.carrier_id == carrier.id]
+    states = [line.state for line in status.lines]
     return {
         "name": carrier.name,
         "kind": carrier.kind,
         "channels": list(kind.channels),
-        "state": _state(carrier),
-        "error": carrier.down_code if carrier.down_since else None,
+        "state": status.state,
+        "error": status.code or _refusals(status),
         "workers": [f"{states.count(state)} {state}" for state in sorted(set(states))],
         "routes": [route.channel for route in carrier.routes if route.operator is None and route.key_id is None],
         "callback": f"{settings.address}/callbacks/{carrier.hook}" if kind.calls_back else None,
@@ -215,10 +230,11 @@ def _carrier_row(session: Session, settings: Settings, carrier: Carrier) -> dict
     }
 
 
-def _state(carrier: Carrier) -> str:
-    if not carrier.enabled:
-        return "off"
-    return "down" if health.is_down(carrier, utcnow()) else "up"
+def _refusals(status: CarrierStatus) -> str | None:
+    """How many of the last minutes' messages it did not accept, where that is why it stands as it does."""
+    if status.state not in (CarrierState.WEAK, CarrierState.REFUSING):
+        return None
+    return f"{status.recent.lost} of {status.recent.tried} messages not accepted in the last ten minutes"
 
 
 def _outcome(settings: Settings, name: str, reference: str) -> dict[str, Any]:
@@ -228,10 +244,24 @@ def _outcome(settings: Settings, name: str, reference: str) -> dict[str, Any]:
         with read_session(sessions) as session:
             message = status.find(session, reference)
             assert message is not None  # noqa: S101  it was committed
-            row = {"messageId": reference, "status": message.status, "error": message.error_code or _why(session, name)}
+            row = {
+                "messageId": reference,
+                "status": message.status,
+                "error": message.error_code or _why(session, name),
+                **_answer(session, message.id),
+            }
             if message.status in FINAL or time.monotonic() > end:
                 return row | ({"error": message.error_code} if message.status in FINAL else {})
         time.sleep(0.2)
+
+
+def _answer(session: Session, message_id: int) -> dict[str, str | None]:
+    """The carrier's own last answer, and the code of what is wrong with it although it counts as taken."""
+    answered = [attempt for attempt in attempts.failed_attempts(session, message_id) if attempt.answer]
+    if not answered:
+        return {"answer": None, "warning": None}
+    last = answered[-1]
+    return {"answer": last.answer, "warning": last.code or None if last.outcome == AttemptOutcome.TAKEN else None}
 
 
 def _why(session: Session, name: str) -> str:

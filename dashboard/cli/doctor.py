@@ -6,6 +6,7 @@ import json
 import sys
 from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass
+from datetime import datetime
 from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
 
 import click
@@ -17,7 +18,7 @@ from dashboard.cli import migrate
 from dashboard.cli.core import JSON, example
 from dashboard.db import Sessions, error_reason, iso, make_sessions, read_session, utcnow
 from dashboard.gateway import workers
-from dashboard.gateway.carriers import carriers
+from dashboard.gateway.carriers import carriers, recent
 from dashboard.gateway.messages import outbox
 from dashboard.gateway.monitoring import alerts, carrier_status
 from dashboard.gateway.monitoring.alerts import Alert, AlertCode
@@ -158,10 +159,14 @@ def _carriers(session: Session, settings: Settings) -> Iterable[Finding]:
     statuses = carrier_status.all_of(session, carriers.cipher(settings))
     if not statuses:
         return [Finding("carriers", True, "none: messages land on the sandbox phone")]
-    wrong = alerts.carrier_alerts(statuses) + alerts.route_alerts(session)
+    wrong = (
+        alerts.carrier_alerts(statuses)
+        + alerts.operator_alerts(recent.of_operators(session))
+        + alerts.route_alerts(session)
+    )
     return [
         *map(_carrier, statuses),
-        *(_wrong(alert) for alert in wrong if alert.code in (AlertCode.UNMATCHED_RECEIPTS, AlertCode.NO_ROUTE)),
+        *(_wrong(alert) for alert in wrong if alert.code in WORDS),
     ]
 
 
@@ -178,7 +183,11 @@ def _carrier(status: CarrierStatus) -> Finding:
     message = f"{status.carrier.name}: {status.state}"
     if status.code:
         message += f" ({status.code})"
-    if status.since:
+    if status.state in (CarrierState.WEAK, CarrierState.REFUSING):
+        message += f", {status.recent.lost} of {status.recent.tried} messages not accepted in the last ten minutes"
+    if status.state == CarrierState.REFUSING:
+        message += f", none accepted {_since(status.since)}"
+    elif status.since:
         message += f" since {iso(status.since)}"
     advice = ""
     if status.is_faulty:
@@ -211,6 +220,11 @@ WORDS = {  # an alert's subject, message and advice
         "{subject}: {count} in the last hour fit no message",
         "Its references are read wrongly, or another system uses the same account.",
     ),
+    AlertCode.OPERATOR_CUT_OFF: (
+        "operators",
+        "{subject}: no code sent {since}, {count} of {tried} failed in the last ten minutes",
+        "Look at the carriers of its route and at what they answer: chinqit providers list",
+    ),
     AlertCode.NO_ROUTE: (
         "routes",
         "{count} {subject} messages wait, no route leads to a carrier",
@@ -221,5 +235,16 @@ WORDS = {  # an alert's subject, message and advice
 
 def _wrong(alert: Alert) -> Finding:
     subject, message, advice = WORDS[alert.code]
-    params = {"subject": alert.subject, "count": alert.count, "seconds": alert.length.total_seconds()}
+    params = {
+        "subject": alert.subject,
+        "count": alert.count,
+        "tried": alert.tried,
+        "since": _since(alert.since),
+        "seconds": alert.length.total_seconds(),
+    }
     return Finding(subject, False, message.format(**params), advice.format(**params))
+
+
+def _since(at: datetime | None) -> str:
+    """When the last one got through."""
+    return f"since {iso(at)}" if at else "for a day"

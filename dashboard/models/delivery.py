@@ -50,16 +50,23 @@ class MessagePart(Base):
 
 
 class FailedAttempt(Base):
-    """An attempt that failed: with which carrier, and what it said. One that succeeds leaves no row."""
+    """An attempt that failed: with which carrier, and what it said.
+
+    One that succeeds leaves no row, unless its answer is for people to read (AttemptOutcome.TAKEN).
+    """
 
     __tablename__ = "setbacks"
-    __table_args__ = (Index("ix_setbacks_message", "message_id", "id"), Index("ix_setbacks_at", "at"))
+    __table_args__ = (
+        Index("ix_setbacks_message", "message_id", "id"),
+        Index("ix_setbacks_at", "at"),
+        Index("ix_setbacks_carrier", "carrier", "at"),
+    )
 
     id: Mapped[int] = mapped_column(BigId, primary_key=True)
     message_id: Mapped[int] = mapped_column(ForeignKey("messages.id"))
     at: Mapped[datetime] = mapped_column(UtcDateTime)
     carrier: Mapped[str] = mapped_column(String(40))
     outcome: Mapped[str] = mapped_column(String(10))  # AttemptOutcome
-    code: Mapped[str] = mapped_column(String(40))
+    code: Mapped[str] = mapped_column(String(40))  # empty: nothing is wrong
     blame: Mapped[str | None] = mapped_column(String(8))  # whose fault it was: text, number, carrier
     answer: Mapped[str | None] = mapped_column(String(500))  # the carrier's own words, without secrets

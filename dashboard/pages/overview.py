@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
@@ -15,7 +16,8 @@ from dashboard.db import utcnow
 from dashboard.extensions import services, session
 from dashboard.gateway import workers
 from dashboard.gateway.api_keys import keys
-from dashboard.gateway.carriers import carriers
+from dashboard.gateway.carriers import carriers, recent
+from dashboard.gateway.carriers.recent import Recent
 from dashboard.gateway.message_log import search
 from dashboard.gateway.message_log.search import Filters
 from dashboard.gateway.monitoring import alerts, carrier_status
@@ -23,10 +25,12 @@ from dashboard.gateway.monitoring.alerts import Alert, AlertCode
 from dashboard.gateway.statistics import queries
 from dashboard.gateway.statistics.queries import Figures, Narrow, Period, total
 from dashboard.models.statistics import COUNTS, SEND, VERIFY
+from dashboard.pages.carriers import labels as carrier_words
 from dashboard.pages.ui import charts, formats
 from dashboard.pages.ui.charts import Chart, Series
 from dashboard.pages.ui.formats import Change
 from dashboard.pages.web import htmx
+from dashboard.vocabulary import Operator, Trend
 
 MINUTES = 60
 HOURS = 24
@@ -37,11 +41,14 @@ bp = Blueprint("overview", __name__)
 
 @dataclass(frozen=True)
 class Tile:
-    """How one operator's codes go: shares, seconds, and the share of each hour of the day."""
+    """How one operator's codes go: the share that was typed in right of a day and of the last hour, seconds, and the
+    share of each hour of the day.
+    """
 
     name: str
-    weather: str
+    trend: Trend
     share: float | None
+    hour: float | None
     codes: int
     median: float | None
     p95: float | None
@@ -68,7 +75,8 @@ def _figures() -> dict[str, Any]:
     alive, lanes = workers.alive(session), alerts.lanes(session)
     rings = services().wakeup.is_reachable()
     ways = carrier_status.all_of(session, carriers.cipher(services().settings))
-    troubles = alerts.alerts(session, lanes, alive, ways)
+    lately = recent.of_operators(session)
+    troubles = alerts.alerts(session, lanes, alive, ways, lately)
     if not rings:
         troubles.append(Alert(AlertCode.NO_VALKEY))
     return {
@@ -80,9 +88,10 @@ def _figures() -> dict[str, Any]:
         "waiting": sum(lane.count for lane in lanes),
         "waits": max((lane.waits for lane in lanes if lane.waits), default=None),
         "carriers": alerts.carrier_tiles(ways),
+        "CARRIER_STATES": carrier_words.STATES,
         "failures": search.page(session, Filters(status="failed"), limit=FAILURES),
         **_hour(session, now),
-        **_day(session, now),
+        **_day(session, now, lately),
     }
 
 
@@ -110,15 +119,21 @@ def _hour(session: Session, now: datetime) -> dict[str, Any]:
     }
 
 
-def _day(session: Session, now: datetime) -> dict[str, Any]:
+def _day(session: Session, now: datetime, lately: Mapping[Operator, Recent]) -> dict[str, Any]:
     """The last twenty-four hours, and the operators in them."""
     period = Period.last("hour", HOURS, now)
     found = queries.over_time(session, period, Narrow())
     operators = queries.over_time_by(
         session, "operator", period, Narrow(kind="otp"), ("requested", "verified", *VERIFY)
     )
+    last_hour = queries.over_time_by(
+        session, "operator", Period.last("minute", MINUTES, now), Narrow(kind="otp"), ("requested", "verified")
+    )
     empty = [Figures() for _ in period.starts]
-    tiles = [(digit, _tile(name, operators.get(digit, empty))) for digit, name in alerts.operators().items()]
+    tiles = [
+        (digit, _tile(name, operators.get(digit, empty), total(last_hour.get(digit, [])), lately[Operator(digit)]))
+        for digit, name in alerts.operators().items()
+    ]
     return {
         "day": total(found),
         "hours": _traffic(found, [formats.hour_minute(at) for at in period.starts]),
@@ -127,12 +142,13 @@ def _day(session: Session, now: datetime) -> dict[str, Any]:
     }
 
 
-def _tile(name: str, hours: list[Figures]) -> Tile:
-    day, last = total(hours), total(hours[-2:])
+def _tile(name: str, hours: list[Figures], hour: Figures, minutes: Recent) -> Tile:
+    day = total(hours)
     return Tile(
         name=name,
-        weather=alerts.operator_health(day.share("verified"), last.share("verified"), last["requested"]),
+        trend=alerts.operator_health(minutes, day.share("verified"), hour.share("verified"), hour["requested"]),
         share=day.share("verified"),
+        hour=hour.share("verified"),
         codes=day["requested"],
         median=day.verify_time(0.5),
         p95=day.verify_time(0.95),

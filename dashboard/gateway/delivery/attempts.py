@@ -5,9 +5,10 @@ from __future__ import annotations
 from collections import Counter
 from collections.abc import Collection, Sequence
 from dataclasses import dataclass, field
+from datetime import datetime
 from typing import Any
 
-from sqlalchemy import bindparam, insert, select
+from sqlalchemy import bindparam, func, insert, select
 from sqlalchemy.engine import Connection
 from sqlalchemy.orm import Session
 
@@ -16,10 +17,12 @@ from dashboard.models.delivery import FailedAttempt
 from dashboard.outbound.errors import SendError
 from dashboard.vocabulary import AttemptOutcome, Blame
 
+MOST_GROUPED = 10_000  # of a carrier's failures, the newest
+
 INSERT = insert(core_table(FailedAttempt))
 _ATTEMPTS = core_table(FailedAttempt).c
 OF_MESSAGES = select(_ATTEMPTS.message_id, _ATTEMPTS.carrier, _ATTEMPTS.outcome, _ATTEMPTS.blame).where(
-    _ATTEMPTS.message_id.in_(bindparam("message_ids", expanding=True))
+    _ATTEMPTS.message_id.in_(bindparam("message_ids", expanding=True)), _ATTEMPTS.outcome != AttemptOutcome.TAKEN
 )
 
 
@@ -35,6 +38,16 @@ class History:
 NONE = History()
 
 
+@dataclass(frozen=True)
+class FailureGroup:
+    """Failures of one carrier for one reason."""
+
+    code: str
+    count: int
+    first_at: datetime
+    last_at: datetime
+
+
 def row(message_id: int, carrier: str, outcome: AttemptOutcome, error: SendError) -> dict[str, Any]:
     """A failed attempt, to be inserted."""
     return {
@@ -45,6 +58,19 @@ def row(message_id: int, carrier: str, outcome: AttemptOutcome, error: SendError
         "code": error.code[:40],
         "blame": error.blame,
         "answer": error.answer[:500] if error.answer else None,
+    }
+
+
+def taken_row(message_id: int, carrier: str, answer: str, doubt: str | None) -> dict[str, Any]:
+    """The answer of a carrier that took a text, to be inserted; `doubt` is the code of what is wrong with it."""
+    return {
+        "message_id": message_id,
+        "at": utcnow(),
+        "carrier": carrier,
+        "outcome": AttemptOutcome.TAKEN,
+        "code": doubt or "",
+        "blame": None,
+        "answer": answer[:500],
     }
 
 
@@ -72,7 +98,30 @@ def histories(session: Session, message_ids: Collection[int]) -> dict[int, Histo
 
 
 def failed_attempts(session: Session, message_id: int) -> list[FailedAttempt]:
-    """The attempts of a message that failed, oldest first."""
+    """The attempts of a message that failed or whose answer is kept, oldest first."""
     return list(
         session.scalars(select(FailedAttempt).where(FailedAttempt.message_id == message_id).order_by(FailedAttempt.id))
     )
+
+
+def failures_by_reason(session: Session, carrier: str, since: datetime) -> list[FailureGroup]:
+    """A carrier's failures since then by their code, the most frequent first; of the newest MOST_GROUPED."""
+    newest = (
+        select(_ATTEMPTS.code, _ATTEMPTS.at)
+        .where(_ATTEMPTS.carrier == carrier, _ATTEMPTS.at > since, _ATTEMPTS.code != "")
+        .order_by(_ATTEMPTS.at.desc())
+        .limit(MOST_GROUPED)
+        .subquery()
+    )
+    counted = func.count().label("counted")
+    query = select(newest.c.code, counted, func.min(newest.c.at), func.max(newest.c.at)).group_by(newest.c.code)
+    rows = session.execute(query.order_by(counted.desc(), newest.c.code))
+    return [FailureGroup(code, count, first, last) for code, count, first, last in rows]
+
+
+def last_answers(session: Session, carrier: str, since: datetime, most: int) -> list[FailedAttempt]:
+    """The newest attempts with a carrier since then that hold its own answer."""
+    query = select(FailedAttempt).where(
+        FailedAttempt.carrier == carrier, FailedAttempt.at > since, FailedAttempt.answer.is_not(None)
+    )
+    return list(session.scalars(query.order_by(FailedAttempt.at.desc()).limit(most)))

@@ -9,6 +9,7 @@ from typing import Any, assert_never
 from sqlalchemy.engine import Connection
 
 from dashboard.db import utcnow
+from dashboard.gateway.api_keys import keys
 from dashboard.gateway.carriers import health
 from dashboard.gateway.delivery import attempts, receipts
 from dashboard.gateway.delivery.decisions import (
@@ -27,6 +28,7 @@ from dashboard.gateway.messages.outbox import Release
 from dashboard.gateway.otp import send
 from dashboard.models.messages import Message
 from dashboard.outbound.errors import OutcomeUnknown, SendError
+from dashboard.providers.base import Outcome
 from dashboard.vocabulary import AttemptOutcome, Channel, Lane, Status
 
 
@@ -104,8 +106,14 @@ def _untried(message: Message, due_at: datetime, carrier_id: int | None) -> Rele
 
 
 def _failed_attempt(decision: Decision) -> dict[str, Any] | None:
-    """The failed attempt that is kept with the message; None where no carrier was asked."""
+    """The attempt that is kept with the message; None where no carrier was asked, or where all is well.
+
+    What was taken is kept for its answer alone: of tests, and where that answer speaks of an error.
+    """
     match decision:
+        case MarkSent(message=message, carrier=carrier, outcome=Outcome(answer=str() as answer, doubt=doubt)):
+            is_kept = doubt is not None or message.key_id == keys.OWN_ID
+            return attempts.taken_row(message.id, carrier, answer, doubt) if is_kept else None
         case NextCarrier(error=error, carrier=carrier, is_final=is_final):
             outcome = AttemptOutcome.REFUSED if is_final else AttemptOutcome.NOT_SENT
         case RetryLater(error=SendError() as error, carrier=carrier):

@@ -15,13 +15,14 @@ from dashboard.db import utcnow
 from dashboard.gateway import workers
 from dashboard.gateway.api_keys import usage
 from dashboard.gateway.carriers import carriers
+from dashboard.gateway.carriers.recent import Recent
 from dashboard.gateway.messages import outbox
 from dashboard.gateway.monitoring.carrier_status import CarrierStatus
 from dashboard.gateway.webhooks import endpoints
 from dashboard.models.api_keys import ApiKey
 from dashboard.models.messages import Message
 from dashboard.sms import numbers
-from dashboard.vocabulary import CarrierState
+from dashboard.vocabulary import CarrierState, Operator, Trend
 
 LONG_WAIT = timedelta(minutes=1)  # of the oldest message that is due
 KEY_ENDS_SOON = timedelta(days=7)
@@ -45,6 +46,8 @@ class AlertCode(StrEnum):
     CARRIER_DOWN = "carrier_down"
     CARRIER_CREDENTIALS = "carrier_credentials"
     CARRIER_UNREADABLE = "carrier_unreadable"
+    CARRIER_REFUSING = "carrier_refusing"  # it took nothing of what it was given in the last minutes
+    OPERATOR_CUT_OFF = "operator_cut_off"  # no code of the last minutes got through to it
     UNMATCHED_RECEIPTS = "strays"
     WEBHOOK_FAILING = "webhook_failing"
     WEBHOOK_OFF = "webhook_off"
@@ -61,18 +64,14 @@ GRAVE = frozenset(  # messages do not arrive
         AlertCode.CARRIER_DOWN,
         AlertCode.CARRIER_CREDENTIALS,
         AlertCode.CARRIER_UNREADABLE,
+        AlertCode.CARRIER_REFUSING,
+        AlertCode.OPERATOR_CUT_OFF,
     }
 )
 OF_CARRIER_STATE = {
     CarrierState.CREDENTIALS: AlertCode.CARRIER_CREDENTIALS,
     CarrierState.UNREADABLE: AlertCode.CARRIER_UNREADABLE,
-}
-DISPLAY_STATE = {  # a carrier's state as one of four; the fourth is `failed`
-    CarrierState.OPERATIONAL: "operational",
-    CarrierState.SLOW: "slow",
-    CarrierState.OFF: "standby",
-    CarrierState.OPENING: "standby",
-    CarrierState.WAITING: "standby",
+    CarrierState.REFUSING: AlertCode.CARRIER_REFUSING,
 }
 
 
@@ -87,10 +86,10 @@ class QueueDepth:
 
 @dataclass(frozen=True)
 class CarrierTile:
-    """Where messages leave the gateway. `state` is operational, slow, standby or failed; the sandbox has no id."""
+    """Where messages leave the gateway; the sandbox has no id."""
 
     name: str
-    state: str
+    state: CarrierState
     id: int = outbox.SANDBOX_ID
 
 
@@ -99,7 +98,8 @@ class Alert:
     """Something to act on.
 
     `subject` is the lane, carrier, key or host that it is about, `id` that of its page, `length` how long it lasts or
-    by how much a clock is wrong, and `reason` a carrier's code.
+    by how much a clock is wrong, and `reason` a carrier's code. Of `tried` texts, `count` did not get through; the last
+    one that did got through at `since`, None: none in a day.
     """
 
     code: AlertCode
@@ -108,6 +108,8 @@ class Alert:
     id: str = ""
     count: int = 0
     reason: str = ""
+    tried: int = 0
+    since: datetime | None = None
 
     @property
     def is_grave(self) -> bool:
@@ -125,16 +127,18 @@ def lanes(session: Session) -> list[QueueDepth]:
 
 def carrier_tiles(statuses: Sequence[CarrierStatus]) -> list[CarrierTile]:
     """Where messages leave the gateway, the sandbox phone first."""
-    tiles = [CarrierTile(carriers.SANDBOX, DISPLAY_STATE[CarrierState.OPERATIONAL])]
-    for status in statuses:
-        tiles.append(CarrierTile(status.carrier.name, DISPLAY_STATE.get(status.state, "failed"), status.carrier.id))
-    return tiles
+    tiles = [CarrierTile(status.carrier.name, status.state, status.carrier.id) for status in statuses]
+    return [CarrierTile(carriers.SANDBOX, CarrierState.OPERATIONAL), *tiles]
 
 
 def alerts(
-    session: Session, depths: Iterable[QueueDepth], alive: Mapping[str, int], statuses: Sequence[CarrierStatus]
+    session: Session,
+    depths: Iterable[QueueDepth],
+    alive: Mapping[str, int],
+    statuses: Sequence[CarrierStatus],
+    lately: Mapping[Operator, Recent],
 ) -> list[Alert]:
-    """All that the database tells, the gravest first."""
+    """All that the database tells, the gravest first; `lately` is what `recent.of_operators` returned."""
     found = [
         *worker_alerts(alive),
         *backlog_alerts(depths),
@@ -142,6 +146,7 @@ def alerts(
         *key_alerts(session),
         *webhook_alerts(session),
         *carrier_alerts(statuses),
+        *operator_alerts(lately),
         *route_alerts(session),
     ]
     return sorted(found, key=lambda alert: not alert.is_grave)
@@ -207,10 +212,28 @@ def carrier_alerts(statuses: Sequence[CarrierStatus]) -> list[Alert]:
         if status.is_faulty:
             code = OF_CARRIER_STATE.get(status.state, AlertCode.CARRIER_DOWN)
             length = max(now - status.since, timedelta(0)) if status.since else timedelta(0)
-            found.append(Alert(code, name, length, carrier_id, reason=status.code or ""))
+            lost, tried = status.recent.lost, status.recent.tried
+            reason = status.code or ""
+            found.append(Alert(code, name, length, carrier_id, lost, reason, tried=tried, since=status.since))
         if status.fresh_strays > MOST_UNMATCHED:
             found.append(Alert(AlertCode.UNMATCHED_RECEIPTS, name, id=carrier_id, count=status.fresh_strays))
     return found
+
+
+def operator_alerts(lately: Mapping[Operator, Recent]) -> list[Alert]:
+    """Operators to which no code of the last minutes got through; `id` is the first digit of their numbers."""
+    return [
+        Alert(
+            AlertCode.OPERATOR_CUT_OFF,
+            numbers.OPERATORS[operator],
+            id=operator,
+            count=minutes.lost,
+            tried=minutes.tried,
+            since=minutes.last_success_at,
+        )
+        for operator, minutes in lately.items()
+        if minutes.trend == Trend.CUT_OFF
+    ]
 
 
 def route_alerts(session: Session) -> list[Alert]:
@@ -229,11 +252,16 @@ def route_alerts(session: Session) -> list[Alert]:
     return found
 
 
-def operator_health(usual: float | None, hour: float | None, codes: int) -> str:
-    """How an operator does in this hour, by the share of codes that were typed in right: good, weak or quiet."""
+def operator_health(minutes: Recent, usual: float | None, hour: float | None, codes: int) -> Trend:
+    """How an operator does: whether codes got through in the last minutes, else how many were typed in right.
+
+    `usual` and `hour` are shares of a day and of the last hour, in which `codes` were asked for.
+    """
+    if minutes.trend in (Trend.CUT_OFF, Trend.WEAK):
+        return minutes.trend
     if usual is None or hour is None or codes < LEAST_CODES:
-        return "quiet"
-    return "weak" if hour < usual * WEAK_SHARE else "good"
+        return Trend.QUIET
+    return Trend.WEAK if hour < usual * WEAK_SHARE else Trend.AS_USUAL
 
 
 def operators() -> dict[str, str]:

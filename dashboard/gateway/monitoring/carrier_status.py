@@ -9,12 +9,13 @@ from cryptography.fernet import Fernet
 from sqlalchemy.orm import Session
 
 from dashboard.db import utcnow
-from dashboard.gateway.carriers import carriers, health, metrics
+from dashboard.gateway.carriers import carriers, health, metrics, recent
 from dashboard.gateway.carriers.metrics import Work
+from dashboard.gateway.carriers.recent import Recent
 from dashboard.gateway.delivery import receipts
 from dashboard.models.carriers import Carrier, CarrierConnection
 from dashboard.providers import registry
-from dashboard.vocabulary import CarrierState, ConnectionState
+from dashboard.vocabulary import CarrierState, ConnectionState, Trend
 
 SLOW_SECONDS = 5.0  # for 95 of 100 answers
 HOUR = timedelta(hours=1)
@@ -26,8 +27,10 @@ FAULTY = frozenset(
         CarrierState.BROKEN,
         CarrierState.CREDENTIALS,
         CarrierState.UNREADABLE,
+        CarrierState.REFUSING,
     }
 )
+NOTHING_TRIED = Recent(0, 0, None)
 
 
 @dataclass(frozen=True)
@@ -39,8 +42,10 @@ class CarrierStatus:
     code: str | None
     lines: list[CarrierConnection]
     work: Work  # of the last hour
+    recent: Recent  # the last minutes
     strays: int  # receipts of the last day that fit no message
     fresh_strays: int  # of them, those of the last hour
+    unread: int  # receipts of the last day whose words could not be read
 
     @property
     def is_faulty(self) -> bool:
@@ -48,6 +53,9 @@ class CarrierStatus:
 
     @property
     def since(self) -> datetime | None:
+        """Since when it is faulty; None where that is not known."""
+        if self.state == CarrierState.REFUSING:
+            return self.recent.last_success_at
         return self.carrier.down_since if self.is_faulty else None
 
     @property
@@ -60,19 +68,22 @@ def all_of(session: Session, cipher: Fernet) -> list[CarrierStatus]:
     """Every carrier, by name."""
     now, connections, work = utcnow(), health.connections(session), metrics.last_hour(session)
     strays = receipts.count_unmatched(session, now - DAY)
-    fresh = receipts.count_unmatched(session, now - HOUR)
+    fresh, unread = receipts.count_unmatched(session, now - HOUR), receipts.count_unread(session, now - DAY)
+    lately = recent.of_carriers(session)
     statuses = []
     for carrier in carriers.listed(session):
         mine = [connection for connection in connections if connection.carrier_id == carrier.id]
-        done = work.get(carrier.name, Work())
-        state, code = _state(carrier, cipher, mine, done, now)
-        counts = strays.get(carrier.name, 0), fresh.get(carrier.name, 0)
-        statuses.append(CarrierStatus(carrier, state, code, mine, done, *counts))
+        done, minutes = work.get(carrier.name, Work()), lately.get(carrier.name, NOTHING_TRIED)
+        state, code = _state(carrier, cipher, mine, now)
+        if state == CarrierState.OPERATIONAL:
+            state = _judged(done, minutes)
+        counts = (counted.get(carrier.name, 0) for counted in (strays, fresh, unread))
+        statuses.append(CarrierStatus(carrier, state, code, mine, done, minutes, *counts))
     return statuses
 
 
 def _state(
-    carrier: Carrier, cipher: Fernet, connections: list[CarrierConnection], work: Work, now: datetime
+    carrier: Carrier, cipher: Fernet, connections: list[CarrierConnection], now: datetime
 ) -> tuple[CarrierState, str | None]:
     if not carrier.enabled:
         return CarrierState.OFF, None
@@ -86,11 +97,20 @@ def _state(
     if carrier.down_since is not None or (broken and not is_ready):
         return _fault(carrier, broken, now)
     if is_ready:
-        return (CarrierState.SLOW if (work.p95 or 0) > SLOW_SECONDS else CarrierState.OPERATIONAL), None
+        return CarrierState.OPERATIONAL, None
     if not connections:
         return CarrierState.UNOPENED, None
     waiting = next((connection for connection in current if connection.state == ConnectionState.WAITING), None)
     return (CarrierState.WAITING, waiting.code) if waiting else (CarrierState.OPENING, None)
+
+
+def _judged(work: Work, minutes: Recent) -> CarrierState:
+    """The state of a carrier that can be reached, by what it answered."""
+    if minutes.trend == Trend.CUT_OFF:
+        return CarrierState.REFUSING
+    if minutes.trend == Trend.WEAK:
+        return CarrierState.WEAK
+    return CarrierState.SLOW if (work.p95 or 0) > SLOW_SECONDS else CarrierState.OPERATIONAL
 
 
 def _fault(carrier: Carrier, broken: str | None, now: datetime) -> tuple[CarrierState, str | None]:

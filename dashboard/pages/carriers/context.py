@@ -35,9 +35,11 @@ from dashboard.providers import registry
 from dashboard.providers.kind import CarrierKind
 from dashboard.providers.settings import InvalidSettings
 from dashboard.sms import numbers
-from dashboard.vocabulary import Role
+from dashboard.vocabulary import AttemptOutcome, Role
 
 MOST_STRAYS = 10
+MOST_UNREAD = 20
+MOST_ANSWERS = 10
 MINUTE = timedelta(minutes=1)
 WATCHED_FOR = timedelta(minutes=5)  # a trial; its receipt may come later still, and then the log has it
 
@@ -78,8 +80,8 @@ def _facts(one: CarrierStatus) -> list[Any]:
     carrier = one.carrier
     lines = sorted((line.process, line.state, line.code or "", line.under_way) for line in one.lines)
     minutes = (utcnow() - one.since) // MINUTE if one.since else 0
-    shown = [carrier.name, one.state, one.code, one.until, minutes, carrier.version, one.strays]
-    return [*shown, lines, vars(one.work)]
+    shown = [carrier.name, one.state, one.code, one.until, minutes, carrier.version, one.strays, one.unread]
+    return [*shown, lines, vars(one.work), vars(one.recent)]
 
 
 def detail(carrier: Carrier) -> dict[str, Any]:
@@ -88,6 +90,8 @@ def detail(carrier: Carrier) -> dict[str, Any]:
     one = next(found for found in carrier_status.all_of(session, box()) if found.carrier.id == carrier.id)
     hours = metrics.by_hour(session, now, carrier.name).get(carrier.name, [])
     strays, routes = receipts.unmatched(session, carrier.name, MOST_STRAYS), _routes().get(carrier.id, [])
+    failures = attempts.failures_by_reason(session, carrier.name, now - carrier_status.DAY)
+    answers = attempts.last_answers(session, carrier.name, now - carrier_status.DAY, MOST_ANSWERS)
     known = stored(carrier) if current_user.may(Role.OPERATOR) else None
     return {
         "standing": one,
@@ -96,11 +100,29 @@ def detail(carrier: Carrier) -> dict[str, Any]:
         "routes": routes,
         "chart": _chart(hours, now) if hours else None,
         "strays": strays,
+        "unread": receipts.unread(session, carrier.name, MOST_UNREAD),
+        "words_setting": _words_setting(carrier),
+        "failures": failures,
+        "answers": answers,
         "settings": None if known is None else forms.shown(forms.fields(carrier.kind, known)),
         "callback": f"{services().settings.address}/callbacks/{carrier.hook}" if kind_of(carrier).calls_back else None,
-        "mark": htmx.mark([_facts(one), [vars(hour) for hour in hours], routes]),
+        "mark": htmx.mark(
+            [
+                _facts(one),
+                [vars(hour) for hour in hours],
+                routes,
+                [vars(group) for group in failures],
+                [answer.id for answer in answers],
+            ]
+        ),
         **_shared(),
     }
+
+
+def _words_setting(carrier: Carrier) -> str:
+    """The title of the setting that maps the words of receipts; empty where its kind has none."""
+    name = kind_of(carrier).receipt_words
+    return next((str(_(one.title)) for one in registry.describe(carrier.kind) if one.name == name), "")
 
 
 def _chart(hours: list[Work], now: datetime) -> Chart:
@@ -151,7 +173,8 @@ def _told(message: Message) -> dict[str, Any]:
     return {
         "message": message,
         "steps": status.steps(message),
-        "setbacks": went_wrong,
+        # Why it was refused stands above already; here is what the carrier said.
+        "setbacks": [one for one in went_wrong if one.answer or one.outcome != AttemptOutcome.REFUSED],
         "again": again,
         "has_worker": bool(workers.alive(session).get(message.lane)),
         "is_live": message.status in search.OPEN and utcnow() - message.created_at < WATCHED_FOR,

@@ -5,17 +5,21 @@ from __future__ import annotations
 from flask_babel import gettext as _
 from flask_babel import lazy_gettext as _l
 
+from dashboard.gateway.carriers.recent import Recent
 from dashboard.gateway.monitoring.carrier_status import CarrierStatus
 from dashboard.gateway.routing import rules
 from dashboard.gateway.routing.rules import InvalidRoute, Subject
-from dashboard.pages.ui import failure_reasons, labels
+from dashboard.pages.ui import failure_reasons, formats, labels
 from dashboard.providers import registry
 from dashboard.providers.settings import SettingProblem
 from dashboard.sms import numbers
+from dashboard.vocabulary import CarrierState
 
 STATES = {
     "operational": _l("Operational"),
     "slow": _l("Slow"),
+    "weak": _l("Refuses many"),
+    "refusing": _l("Refuses everything"),
     "opening": _l("Opening"),
     "waiting": _l("Waiting for a bind"),
     "unopened": _l("No worker has it yet"),
@@ -28,6 +32,8 @@ STATES = {
 }
 ADVICE = {
     "slow": _l("Messages still go by it. Others of its route take over when it fails."),
+    "weak": _l("What it answers stands below, with the reasons."),
+    "refusing": _l("What it answers stands below, with the reasons. Mend what they name, then send a test."),
     "waiting": _l("Other workers hold the binds that the operator allows; this is as it should be while they work."),
     "unopened": _l("A worker of its channel opens it within a second. Without one, messages wait."),
     "off": _l("It gets no message, and keeps its credentials and its place in the routes."),
@@ -68,7 +74,19 @@ def advice(standing: CarrierStatus) -> str:
 
 def why(standing: CarrierStatus) -> str:
     """Why it stands as it does; empty when there is nothing to say."""
+    if standing.state in (CarrierState.WEAK, CarrierState.REFUSING):
+        return _last_minutes(standing.recent)
     return failure_reasons.reason(standing.code) if standing.code else ""
+
+
+def _last_minutes(recent: Recent) -> str:
+    facts = {"lost": formats.number(recent.lost), "tried": formats.number(recent.tried)}
+    if recent.lost < recent.tried:
+        return str(_("%(lost)s of %(tried)s messages not accepted in the last ten minutes.", **facts))
+    if recent.last_success_at is None:
+        return str(_("No message accepted for a day, %(lost)s of %(tried)s refused in the last ten minutes.", **facts))
+    since = formats.hour_minute(recent.last_success_at)
+    return str(_("No message accepted since %(time)s, %(lost)s of %(tried)s refused.", time=since, **facts))
 
 
 def subject(covered: Subject, key_name: str | None = None) -> str:

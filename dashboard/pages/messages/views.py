@@ -20,14 +20,14 @@ from dashboard.gateway.api_keys import keys
 from dashboard.gateway.api_keys.keys import AlreadyDone
 from dashboard.gateway.api_keys.quotas import CapReached
 from dashboard.gateway.carriers import carriers
-from dashboard.gateway.delivery import attempts
+from dashboard.gateway.delivery import attempts, receipts
 from dashboard.gateway.message_log import csv_export, search
 from dashboard.gateway.message_log.search import Filters, NotSearchable, Sought
 from dashboard.gateway.messages import resend as resending
 from dashboard.gateway.messages import status
 from dashboard.gateway.messages.resend import NotResendable
 from dashboard.models.api_keys import ApiKey
-from dashboard.models.delivery import FailedAttempt
+from dashboard.models.delivery import FailedAttempt, UnmatchedReceipt
 from dashboard.models.messages import Message
 from dashboard.pages.ui import formats, labels
 from dashboard.pages.web import access, htmx
@@ -63,11 +63,12 @@ class LogQuery:
 
 @dataclass(frozen=True)
 class Entry:
-    """A line of the timeline: a state that was reached, or a try that did not go well."""
+    """A line of the timeline: a state that was reached, a try with what the carrier answered, or an unread receipt."""
 
     at: datetime
     state: str = ""
     setback: FailedAttempt | None = None
+    receipt: UnmatchedReceipt | None = None
 
 
 @bp.get("/")
@@ -253,11 +254,13 @@ def _detail(message: Message) -> dict[str, Any]:
 
 
 def _entries(message: Message) -> list[Entry]:
-    """Steps in their order, and between them, by their times, the tries that did not go well."""
+    """Steps in their order, and between them, by their times, what carriers said."""
     found = [Entry(at, state=state) for state, at in status.steps(message)]
-    for one in attempts.failed_attempts(session, message.id):
-        place = next((i for i, entry in enumerate(found) if i and entry.at > one.at), len(found))
-        found.insert(place, Entry(one.at, setback=one))
+    said = [Entry(one.at, setback=one) for one in attempts.failed_attempts(session, message.id)]
+    said += [Entry(one.received_at, receipt=one) for one in receipts.unread_of(session, message.id)]
+    for new in said:
+        place = next((i for i, entry in enumerate(found) if i and entry.at > new.at), len(found))
+        found.insert(place, new)
     return found
 
 

@@ -354,5 +354,6 @@ KIND = CarrierKind(
     Smpp,
     error_codes.BOOK,
     calls_back=False,
+    receipt_words="receipt_words",
     has_session=True,
 )

@@ -16,11 +16,12 @@ from dashboard.extensions import Services
 from dashboard.gateway.accounts import user_sessions
 from dashboard.gateway.carriers import carriers
 from dashboard.gateway.carriers.carriers import NewCarrier
+from dashboard.gateway.messages import status
 from dashboard.gateway.routing import rules, test_message
 from dashboard.gateway.routing.rules import NewRouteTarget
 from dashboard.models.accounts import User
 from dashboard.models.carriers import CarrierConnection, CarrierMinute
-from dashboard.models.delivery import UnmatchedReceipt
+from dashboard.models.delivery import FailedAttempt, UnmatchedReceipt
 from tests.support import fake_carrier as carrier_server
 from tests.support.browser import LOOKS, Tab
 from tests.support.dashboard_client import World, session_cookie
@@ -53,6 +54,10 @@ def furnish(services: Services) -> dict[str, int]:
         session.add(CarrierMinute(carrier="mauritel", at=now, **counts))
         told = {"references": ["0A1B2C3D4E5F60718293A4B5C6D7E8F9"], "phone": "", "state": "failed"}
         session.add(UnmatchedReceipt(carrier="mauritel", code="smpp_undelivered", at=now, **told))
+        unread = {"references": [], "phone": "", "state": "unknown", "raw": "id:4F-1B03-77A2 stat:ACKED err:000 " * 4}
+        session.add(UnmatchedReceipt(carrier="mauritel", at=now, **unread))
+        session.add(CarrierMinute(carrier="meta", at=now, taken=0, refused=57, again=0, unknown=0, times=[0] * 11))
+        session.add(CarrierConnection(process="host:2", state="ready", **line | {"carrier_id": found["meta"].id}))
         return {name: row.id for name, row in found.items()}
 
 
@@ -75,8 +80,17 @@ def test_every_page_is_accessible_in_both_directions(
         reference, _ = test_message.send(
             session, world.services.keyring, carriers.find(session, "mauritel"), "+22245112233"
         )
+        message = status.find(session, reference)
+        assert message
+        answer = '200 {"status":"ERR","error":"100","error_string":"authentication failed"}' * 3
+        for outcome, code in (("again", "http_503"), ("taken", "carrier_taken_with_error")):
+            told = {"message_id": message.id, "at": utcnow(), "carrier": "mauritel", "outcome": outcome}
+            session.add(FailedAttempt(code=code, answer=answer, **told))
     urls += [
         f"{mauritel}/test/{reference}",
+        f"{CARRIERS}{ids['meta']}",
+        f"/dashboard/messages/{reference}",
+        "/dashboard/",
         ROUTES,
         f"{ROUTES}?phone=45112233",
         f"{ROUTES}new",
