@@ -69,7 +69,13 @@ def failed(services: Services, message: Message, count: int, code: str, **more: 
 
 
 def unread(services: Services, count: int, raw: str, message_id: int | None = None) -> None:
-    told = {"references": [], "phone": "", "state": "unknown", "code": "smpp_unknown_word", "message_id": message_id}
+    told: dict[str, Any] = {
+        "references": [],
+        "phone": "",
+        "state": "unknown",
+        "code": "smpp_unknown_word",
+        "message_id": message_id,
+    }
     with services.sessions.begin() as session:
         for i in range(count):
             at = utcnow() - timedelta(minutes=count - i)

@@ -37,8 +37,8 @@ def fail(world: World, count: int) -> None:
     """Codes to Chinguitel that failed, and one to Mattel each that was sent."""
     key = world.key()
     for i in range(count):
-        lost = {"status": "failed", "failed_at": utcnow(), "error_code": "smpp_submit_failed", "due_at": None}
-        world.code(key, f"+2222200{i:04}", carrier="smsc", **lost)
+        lost = {"status": "failed", "failed_at": utcnow(), "delivered_at": None, "error_code": "smpp_submit_failed"}
+        world.code(key, f"+2222200{i:04}", **world.sent(carrier="smsc", sent_at=None, **lost))
         world.code(key, f"+2223300{i:04}", **world.sent(carrier="smsc"))
 
 
