@@ -110,7 +110,8 @@ def test_what_was_found_is_kept_when_a_later_look_fails(home: Settings, sessions
             session.execute(text("ALTER TABLE elsewhere RENAME TO webhook_endpoints"))
     by_subject = {finding.subject: finding for finding in findings}
     assert set(by_subject) == {
-        *("settings", "timezone", "valkey", "database", "clock", "workers", "outbox", "webhooks", "carriers")
+        *("settings", "timezone", "valkey", "database", "clock", "workers", "outbox", "webhooks", "carriers"),
+        "operators",
     }
     assert by_subject["database"].ok and by_subject["carriers"].ok
     assert not by_subject["webhooks"].ok and "webhook_endpoints" in by_subject["webhooks"].message
