@@ -143,8 +143,9 @@ def unmatched(session: Session, carrier: str, most: int) -> list[UnmatchedReceip
 
 
 def count_unmatched(session: Session, since: datetime) -> dict[str, int]:
-    """By carrier: how many receipts since then fit no message."""
-    return _count(session, UnmatchedReceipt.message_id.is_(None), since)
+    """By carrier: how many receipts since then could be read and fit no message."""
+    is_read = UnmatchedReceipt.state != ReceiptState.UNKNOWN
+    return _count(session, and_(UnmatchedReceipt.message_id.is_(None), is_read), since)
 
 
 def unread(session: Session, carrier: str, most: int) -> list[UnmatchedReceipt]:
