@@ -161,8 +161,10 @@ class Stack(Api):
         return [PYTHON, "-m", "jobs.worker", name.partition("-")[0]]
 
     def _signal(self, name: str, number: signal.Signals) -> None:
-        with suppress(ProcessLookupError):
+        try:
             os.killpg(self.running[name].pid, number)
+        except ProcessLookupError:  # it has ended, or was forked just now and does not lead its group yet
+            self.running[name].send_signal(number)
 
     def _reap(self, name: str) -> int:
         try:

@@ -20,6 +20,7 @@ pytestmark = pytest.mark.usefixtures("healed")
 
 MESSAGES = 60
 KILLS = 4
+PARALLEL = 8  # calls at once to one endpoint, by default
 
 
 def has_got(receiver: Receiver, path: str, count: int) -> bool:
@@ -42,13 +43,13 @@ def test_kills_lose_nothing_and_double_little(stack: Stack, receiver: Receiver, 
     got = receiver.got(path)
     times = Counter(one.id for one in got)
     assert len(times) == 2 * MESSAGES, "lost"
-    assert sum(times.values()) - len(times) <= KILLS, "doubled more often than killed"
+    assert sum(times.values()) - len(times) <= KILLS * PARALLEL, "doubled more often than calls were under way"
     firsts = list({one.id: one for one in reversed(got)}.values())[::-1]
     order: dict[str, list[str]] = {}
     for one in sorted(firsts, key=lambda one: one.at):
         order.setdefault(one.event["data"]["messageId"], []).append(one.type)
     assert order == {one: ["message.sent", "message.delivered"] for one in sent}
-    assert receiver.most_at_once[path] == 1
+    assert receiver.most_at_once[path] <= PARALLEL
 
 
 def test_what_waited_for_a_dead_worker_is_told_at_once_when_it_is_back(

@@ -23,7 +23,7 @@ def test_a_body_that_breaks_a_rule_is_refused(client: Client, path: str) -> None
     body, field, code = BROKEN[path]
     invalid(client.post(path, **body), [field], code)
     invalid(client.raw(path, b"{"), [], "invalid_json")
-    invalid(client.post(path, **body | {field: None}), [field])
+    invalid(client.post(path, **body | {field: 7}), [field])
 
 
 @pytest.mark.parametrize(

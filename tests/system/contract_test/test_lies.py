@@ -17,8 +17,6 @@ from dashboard.gateway.api_keys import keys
 from tests.support.phones import new_phone
 from tests.support.stack import Stack
 
-pytestmark = pytest.mark.long
-
 HOP = {"connection", "content-length", "transfer-encoding", "date", "server"}
 
 
