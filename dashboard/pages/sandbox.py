@@ -31,7 +31,7 @@ from dashboard.pages.web import access, htmx
 from dashboard.pages.web.htmx import ChangedPart
 from dashboard.providers.sandbox import ENDINGS
 from dashboard.sms import encoding
-from dashboard.vocabulary import Channel, KeyMode, Kind, Language, Role, Scope
+from dashboard.vocabulary import Channel, KeyMode, KeyState, Kind, Language, Role, Scope
 
 MOST_PHONES = 6
 MOST_TEXTS = 20  # on one phone's screen
@@ -63,7 +63,7 @@ class SandboxForm(Form):
 
     def __init__(self) -> None:
         super().__init__()
-        live = (key for key in keys.listed(session) if keys.state(key) == "active")
+        live = (key for key in keys.listed(session) if keys.state(key) == KeyState.ACTIVE)
         self.keys = {key.id: key for key in live if key.mode == KeyMode.TEST}
         self.key.choices = forms.choices({key.id: key.name for key in self.keys.values()})
 
@@ -111,8 +111,8 @@ def ask_clear() -> ResponseReturnValue:
 def clear() -> ResponseReturnValue:
     """Throw away the texts of one number or of all; their messages stay in the log."""
     count = services().sandbox_inbox.clear(_shown_number(request.form))
-    told = ngettext("%(num)s text thrown away", "%(num)s texts thrown away", count)
-    return _updated(told)
+    message = ngettext("%(num)s text thrown away", "%(num)s texts thrown away", count)
+    return _updated(message)
 
 
 @bp.get("/number")

@@ -29,7 +29,7 @@ from dashboard.gateway.messages.resend import NotResendable
 from dashboard.models.api_keys import ApiKey
 from dashboard.models.delivery import FailedAttempt, UnmatchedReceipt
 from dashboard.models.messages import Message
-from dashboard.pages.ui import formats, labels
+from dashboard.pages.ui import formats, labels, periods
 from dashboard.pages.web import access, htmx
 from dashboard.sms import numbers
 from dashboard.vocabulary import Role
@@ -43,7 +43,7 @@ CHOICES = {
     "channel": labels.CHANNELS,
     "kind": labels.KINDS,
     "operator": labels.OPERATORS,
-    "period": labels.PERIODS,
+    "period": periods.PERIODS,
 }
 
 bp = Blueprint("messages", __name__)
@@ -195,7 +195,7 @@ def _filters(typed: dict[str, str]) -> Filters | None:
         return None
     if wanted.prefix and not formats.sees_numbers():  # digit by digit, a masked number would be guessed
         return None
-    length = labels.PERIODS.get(typed.get("period", ""))
+    length = periods.PERIODS.get(typed.get("period", ""))
     return Filters(
         wanted,
         typed.get("status"),

@@ -33,7 +33,7 @@ from dashboard.pages.web import access, htmx
 from dashboard.pages.web.htmx import ChangedPart
 from dashboard.providers.registry import KINDS
 from dashboard.sms import numbers
-from dashboard.vocabulary import Role
+from dashboard.vocabulary import KeyMode, KeyState, Role, Scope
 
 bp = Blueprint("routes", __name__)
 
@@ -236,7 +236,7 @@ def _tested() -> dict[str, Any]:
     return {
         **context,
         "sought": number,
-        "is_test": key is not None and key.mode == "test",
+        "is_test": key is not None and key.mode == KeyMode.TEST,
         "forecast": found,
         "rule": labels.subject(found.subject, key.name if key else None) if found.subject else "",
         "takers": [way for way in found.ways if way.fate == "now"],
@@ -246,12 +246,15 @@ def _tested() -> dict[str, Any]:
 
 
 def _fallbacks() -> dict[str, Any]:
-    return {"senders": [key for key in _live_keys() if "otp" in key.scopes], "may_switch": current_user.may(Role.OWNER)}
+    return {
+        "senders": [key for key in _live_keys() if Scope.OTP in key.scopes],
+        "may_switch": current_user.may(Role.OWNER),
+    }
 
 
 def _live_keys() -> list[ApiKey]:
     """Those whose messages reach carriers: test keys never do."""
-    return [key for key in keys.listed(session) if key.mode == "live" and keys.state(key) == "active"]
+    return [key for key in keys.listed(session) if key.mode == KeyMode.LIVE and keys.state(key) == KeyState.ACTIVE]
 
 
 def _asked() -> tuple[Subject, list[Route]]:
