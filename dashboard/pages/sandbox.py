@@ -22,7 +22,7 @@ from dashboard.gateway.api_keys import authentication, keys, quotas
 from dashboard.gateway.api_keys.quotas import CapReached
 from dashboard.gateway.limits.rate_limit import RateLimited
 from dashboard.gateway.messages import outbox
-from dashboard.gateway.otp import send as otp
+from dashboard.gateway.otp import send
 from dashboard.gateway.otp.template_rules import LONE_NUMBER
 from dashboard.pages.ui import fields, formats, forms, labels
 from dashboard.pages.ui.fields import Fault
@@ -88,7 +88,7 @@ def index() -> ResponseReturnValue:
 
 @bp.post("/send")
 @access.needs(Role.OPERATOR)
-def send() -> ResponseReturnValue:
+def submit() -> ResponseReturnValue:
     """Send a code or a text with a test key, as an app would."""
     form = SandboxForm()
     if not (form.validate() and _send(form)):
@@ -135,7 +135,7 @@ def _send(form: SandboxForm) -> bool:
             outbox.submit(session, caller, outbox.Draft.text(number, form.text.data))
         else:
             channel = Channel(form.channel.data)
-            otp.send(session, services().keyring, caller, otp.Order(number, channel, form.language.data))
+            send.send(session, services().keyring, caller, send.Order(number, channel, form.language.data))
     except RateLimited as refusal:
         wait = formats.duration_of(refusal.standing.reset)
         form.blame("phone", _("Refused as an app would be, with 429: the limit is full for %(time)s more.", time=wait))

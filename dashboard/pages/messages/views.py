@@ -23,8 +23,7 @@ from dashboard.gateway.carriers import carriers
 from dashboard.gateway.delivery import attempts, receipts
 from dashboard.gateway.message_log import csv_export, search
 from dashboard.gateway.message_log.search import Filters, NotSearchable, Sought
-from dashboard.gateway.messages import resend as resending
-from dashboard.gateway.messages import status
+from dashboard.gateway.messages import resend, status
 from dashboard.gateway.messages.resend import NotResendable
 from dashboard.models.api_keys import ApiKey
 from dashboard.models.delivery import FailedAttempt, UnmatchedReceipt
@@ -119,23 +118,23 @@ def export_csv() -> Response:
 
 @bp.get("/<uuid:reference>/resend")
 @access.needs(Role.OPERATOR)
-def ask_resend(reference: UUID) -> ResponseReturnValue:
+def ask_send_again(reference: UUID) -> ResponseReturnValue:
     message = _message(reference)
-    why_not = resending.obstacle(message)
+    why_not = resend.obstacle(message)
     if why_not is not None:
         return _refuse_resend(message, why_not)
-    times = resending.times(session, message)
+    times = resend.times(session, message)
     return htmx.dialog("messages/_resend.html", page_title=_("Messages"), message=message, times=times)
 
 
 @bp.post("/<uuid:reference>/resend")
 @access.needs(Role.OPERATOR)
-def resend(reference: UUID) -> ResponseReturnValue:
+def send_again(reference: UUID) -> ResponseReturnValue:
     """Send a text again as a new message, and show that one."""
     message, given = _message(reference), request.form.get("times", "")
     times = int(given) if ROW_ID.fullmatch(given) else 0
     try:
-        new = resending.resend(session, message, times, current_user.email)
+        new = resend.resend(session, message, times, current_user.email)
     except NotResendable as refusal:
         return _refuse_resend(message, refusal.code)
     except AlreadyDone:
@@ -245,10 +244,10 @@ def _detail(message: Message) -> dict[str, Any]:
         "is_trial": message.key_id == keys.OWN_ID,  # of a carrier; its key has no page
         "is_open": message.status in search.OPEN,
         "may_resend": message.key_id != keys.OWN_ID
-        and resending.obstacle(message) is None
+        and resend.obstacle(message) is None
         and current_user.may(Role.OPERATOR),
-        "original": resending.original(session, message),
-        "repeats": resending.repeats(session, message),
+        "original": resend.original(session, message),
+        "repeats": resend.repeats(session, message),
         "retry_at": message.due_at if message.error_code and message.due_at and message.due_at > utcnow() else None,
     }
 

@@ -17,18 +17,17 @@ from dashboard.gateway.carriers import carriers
 from dashboard.gateway.messages import outbox
 from dashboard.gateway.monitoring import carrier_status
 from dashboard.gateway.monitoring.carrier_status import CarrierStatus
-from dashboard.gateway.routing import explain
-from dashboard.gateway.routing import rules as routing
+from dashboard.gateway.routing import explain, rules
 from dashboard.gateway.routing.rules import InvalidRoute, RoutingRequest, Subject
 from dashboard.models.api_keys import ApiKey
 from dashboard.models.carriers import Route
 from dashboard.pages.carriers import context as carrier_view
 from dashboard.pages.carriers import labels
-from dashboard.pages.routing import forms as rule_form
+from dashboard.pages.routing import forms
 from dashboard.pages.routing.forms import SAVE, RuleForm
 from dashboard.pages.ui import fields
-from dashboard.pages.ui import labels as words
 from dashboard.pages.ui.fields import Fault
+from dashboard.pages.ui.labels import CHANNELS
 from dashboard.pages.web import access, htmx
 from dashboard.pages.web.htmx import ChangedPart
 from dashboard.providers.registry import KINDS
@@ -92,7 +91,7 @@ def create() -> ResponseReturnValue:
 def edit() -> ResponseReturnValue:
     subject, routes = _asked()
     form = RuleForm(_values(subject), keys.listed(session))
-    form.rows = rule_form.rows_of(routes)
+    form.rows = forms.rows_of(routes)
     return _editor(form, subject, _signature(routes))
 
 
@@ -125,7 +124,7 @@ def ask_remove() -> ResponseReturnValue:
 @access.needs(Role.OWNER)
 def remove() -> ResponseReturnValue:
     subject, _routes = _asked()
-    routing.set_rule(session, subject, [])
+    rules.set_rule(session, subject, [])
     session.commit()
     return htmx.updated(_("Rule removed"), url_for(".index"), ChangedPart("rules", "routes/_rules.html", _listing()))
 
@@ -149,7 +148,7 @@ def _save(form: RuleForm, subject: Subject | None, was: str = "") -> ResponseRet
         return _editor(form, subject, was)
     if not form.errors:
         try:
-            routing.set_rule(session, form.subject, form.choices)
+            rules.set_rule(session, form.subject, form.choices)
         except InvalidRoute as error:
             form.errors["more"] = labels.refusal(error)
     if form.errors:
@@ -176,7 +175,7 @@ def _editor(form: RuleForm, subject: Subject | None, was: str = "", status: int 
         "free": serving,
         "keys": _live_keys(),
         "operators": numbers.OPERATORS,
-        "heaviest": routing.HEAVIEST,
+        "heaviest": rules.HEAVIEST,
     }
     return htmx.page("routes/editor.html", "routes/_editor.html", status, **context)
 
@@ -184,19 +183,19 @@ def _editor(form: RuleForm, subject: Subject | None, was: str = "", status: int 
 def _listing() -> dict[str, Any]:
     """The rules, the most specific first, with how their carriers stand."""
     standings = {one.carrier.id: one for one in carrier_status.all_of(session, carrier_view.box())}
-    rules = [
+    rows = [
         RuleRow(subject, carrier_view.subject(subject, routes[0].key), _values(subject), _legs(routes, standings))
-        for subject, routes in sorted(routing.rules(session), key=lambda rule: _breadth(rule[0]))
+        for subject, routes in sorted(rules.rules(session), key=lambda rule: _breadth(rule[0]))
     ]
     served = {channel for one in standings.values() for channel in KINDS[one.carrier.kind].channels}
-    covered = {rule.subject[0] for rule in rules}
+    covered = {rule.subject[0] for rule in rows}
     return {
-        "rules": rules,
+        "rules": rows,
         "has_carriers": bool(standings),
-        "uncovered": [words.CHANNELS[channel] for channel in outbox.LANES if channel in served - covered],
+        "uncovered": [CHANNELS[channel] for channel in outbox.LANES if channel in served - covered],
         "is_owner": current_user.may(Role.OWNER),
         "STATES": labels.STATES,
-        "mark": htmx.mark([[rule.sentence, [vars(leg) for leg in rule.legs]] for rule in rules]),
+        "mark": htmx.mark([[rule.sentence, [vars(leg) for leg in rule.legs]] for rule in rows]),
     }
 
 
@@ -269,7 +268,7 @@ def _asked() -> tuple[Subject, list[Route]]:
 
 
 def _routes_of(subject: Subject) -> list[Route]:
-    return dict(routing.rules(session)).get(subject, [])
+    return dict(rules.rules(session)).get(subject, [])
 
 
 def _values(subject: Subject) -> MultiDict[str, str]:
@@ -281,7 +280,7 @@ def _heir(subject: Subject) -> Subject | None:
     """The rule that covers its messages once it is gone: the most specific of the wider ones."""
     channel, operator, key_id = subject
     wider = [(channel, None, key_id), (channel, operator, None), (channel, None, None)]
-    there = dict(routing.rules(session))
+    there = dict(rules.rules(session))
     return next((one for one in wider if one != subject and one in there), None)
 
 

@@ -17,7 +17,7 @@ from dashboard.db import read_session, utcnow
 from dashboard.extensions import services
 from dashboard.gateway import site_settings
 from dashboard.gateway.site_settings import Preferences
-from dashboard.sms import numbers as phones
+from dashboard.sms import numbers
 from dashboard.vocabulary import Language, Role
 
 FAR = 10  # times as many: a comparison says nothing
@@ -137,7 +137,7 @@ def duration_of(seconds: float) -> str:
 
 def phone(number: str) -> str:
     """A number in groups; viewers see its beginning and end only."""
-    spaced = phones.spaced(number)
+    spaced = numbers.spaced(number)
     return spaced if sees_numbers() else f"{spaced[:7]} •• •• {spaced[-2:]}"
 
 

@@ -37,8 +37,8 @@ OWNER |= {f"pages.webhooks.{name}" for name in (*HOOKS, "delete")}
 OPERATOR = {
     *(f"pages.limits.{name}" for name in ("new", "create", "edit", "change", "ask_remove", "remove")),
     *(f"pages.limits.{name}" for name in ("ask_reset", "reset")),
-    *(f"pages.sandbox.{name}" for name in ("index", "send", "ask_clear", "clear", "go")),
-    *(f"pages.messages.{name}" for name in ("ask_resend", "resend")),
+    *(f"pages.sandbox.{name}" for name in ("index", "submit", "ask_clear", "clear", "go")),
+    *(f"pages.messages.{name}" for name in ("ask_send_again", "send_again")),
     *(f"pages.texts.{name}" for name in ("index", "preview", "save", "ask_restore", "restore", "ask_reset", "reset")),
     *(f"pages.webhooks.{name}" for name in ("send_test", "ask_replay", "replay")),
     *(f"pages.carriers.{name}" for name in ("test", "outcome")),
