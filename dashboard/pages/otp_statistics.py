@@ -29,7 +29,7 @@ MOST_KEYS = 20
 # Bins of the roll-ups that are drawn as one column, by the upper bound of each column.
 COLUMNS = (5, 10, 15, 20, 30, 40, 60, 90, 120, 180, 300, 600)
 
-bp = Blueprint("otp_stats", __name__)
+bp = Blueprint("otp_statistics", __name__)
 
 
 @dataclass(frozen=True)

@@ -24,7 +24,7 @@ from dashboard.vocabulary import Language, Role
 
 LONGEST = template_rules.LONGEST_BODY * 2  # what is read of a form; the rules say how much may be saved
 
-bp = Blueprint("texts", __name__)
+bp = Blueprint("otp_templates", __name__)
 
 FAULTS = {
     "blank": _l("Write a text."),

@@ -34,7 +34,7 @@ SAMPLE_PHONE = "22200001"
 USUAL_PERIOD = "7d"
 SHOWN_BEFORE = _l("This was done already. A secret is shown once; rotate the key if you did not keep it.")
 
-bp = Blueprint("keys", __name__)
+bp = Blueprint("api_keys", __name__)
 
 
 @bp.get("/")

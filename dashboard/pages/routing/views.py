@@ -34,7 +34,7 @@ from dashboard.providers.registry import KINDS
 from dashboard.sms import numbers
 from dashboard.vocabulary import KeyMode, KeyState, Role, Scope
 
-bp = Blueprint("routes", __name__)
+bp = Blueprint("routing", __name__)
 
 
 @dataclass(frozen=True)
@@ -63,11 +63,11 @@ class RuleRow:
 def index() -> ResponseReturnValue:
     """The rules and the tester; either alone when HTMX asks, and no rules when they did not change."""
     if htmx.wants_fragment() and htmx.target() == "tester":
-        return render_template("routes/_tester.html", **_tested())
+        return render_template("routing/_tester.html", **_tested())
     context = _listing()
     if not htmx.wants_fragment():
-        return render_template("routes/index.html", **context, **_tested(), **_fallbacks())
-    return htmx.live("routes/_rules.html", **context)
+        return render_template("routing/index.html", **context, **_tested(), **_fallbacks())
+    return htmx.live("routing/_rules.html", **context)
 
 
 @bp.get("/new")
@@ -117,7 +117,7 @@ def ask_remove() -> ResponseReturnValue:
     name = labels.subject(heir, _key_name(heir)) if heir else ""
     sentence = carrier_view.subject(subject, routes[0].key)
     context: dict[str, Any] = {"sentence": sentence, "heir": name, "args": _values(subject)}
-    return htmx.dialog("routes/_remove.html", page_title=_("Routes"), **context)
+    return htmx.dialog("routing/_remove.html", page_title=_("Routes"), **context)
 
 
 @bp.post("/remove")
@@ -126,7 +126,7 @@ def remove() -> ResponseReturnValue:
     subject, _routes = _asked()
     rules.set_rule(session, subject, [])
     session.commit()
-    return htmx.updated(_("Rule removed"), url_for(".index"), ChangedPart("rules", "routes/_rules.html", _listing()))
+    return htmx.updated(_("Rule removed"), url_for(".index"), ChangedPart("rules", "routing/_rules.html", _listing()))
 
 
 @bp.post("/fallback")
@@ -139,7 +139,7 @@ def fall_back() -> ResponseReturnValue:
     key.sms_fallback = request.form.get("on") == "1"
     session.commit()
     told = _("Codes of %(name)s fall back to SMS") if key.sms_fallback else _("Codes of %(name)s stay on WhatsApp")
-    part = ChangedPart("fallback", "routes/_fallback.html", _fallbacks())
+    part = ChangedPart("fallback", "routing/_fallback.html", _fallbacks())
     return htmx.updated(told % {"name": key.name}, url_for(".index"), part)
 
 
@@ -177,7 +177,7 @@ def _editor(form: RuleForm, subject: Subject | None, was: str = "", status: int 
         "operators": numbers.OPERATORS,
         "heaviest": rules.HEAVIEST,
     }
-    return htmx.page("routes/editor.html", "routes/_editor.html", status, **context)
+    return htmx.page("routing/editor.html", "routing/_editor.html", status, **context)
 
 
 def _listing() -> dict[str, Any]:

@@ -19,7 +19,7 @@ CHOICES = {"language": LANGUAGES, "theme": THEMES}
 YEAR = 365 * 24 * 3600
 CATALOGUES = resource("translations")
 
-bp = Blueprint("preferences", __name__)
+bp = Blueprint("locale", __name__)
 
 
 @bp.post("/preferences")
