@@ -64,6 +64,14 @@ class KeyMode(StrEnum):
     TEST = "test"
 
 
+class KeyState(StrEnum):
+    """Of an API key."""
+
+    ACTIVE = "active"
+    EXPIRED = "expired"  # its end has passed
+    REVOKED = "revoked"
+
+
 class Scope(StrEnum):
     """What an API key may do."""
 

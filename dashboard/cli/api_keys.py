@@ -18,7 +18,7 @@ from dashboard.db import utcnow
 from dashboard.gateway.api_keys import keys
 from dashboard.gateway.otp import template_rules, templates
 from dashboard.models.api_keys import ApiKey
-from dashboard.vocabulary import KeyMode
+from dashboard.vocabulary import KeyMode, KeyState
 
 
 @click.group("keys")
@@ -109,7 +109,7 @@ def keys_list(as_json: bool) -> None:
 @JSON
 def keys_rotate(session: Session, key: ApiKey, grace: str, as_json: bool) -> None:
     """Give KEY (id or name) a new secret; the old one lives on for the grace."""
-    if keys.state(key) != "active":
+    if keys.state(key) != KeyState.ACTIVE:
         fail(f"{key.name} is {keys.state(key)}; make a new key instead.")
     _show_secret(key, keys.rotate(session, key, grace), as_json)
 

@@ -33,7 +33,7 @@ ASK_AGAIN = (
 )
 LIFTABLE = ("limit_reached",)
 
-bp = Blueprint("lookup", __name__)
+bp = Blueprint("diagnosis", __name__)
 
 
 @bp.get("/")

@@ -18,20 +18,18 @@ from dashboard.gateway.statistics import queries
 from dashboard.gateway.statistics.queries import Figures, Narrow, Period, total
 from dashboard.models.api_keys import ApiKey
 from dashboard.models.statistics import VERIFY, VERIFY_BOUNDS
-from dashboard.pages.ui import charts, formats
-from dashboard.pages.ui import labels as words
+from dashboard.pages.ui import charts, formats, labels, periods
 from dashboard.pages.ui.charts import Chart, Series
 from dashboard.pages.ui.formats import Change
 from dashboard.pages.web import htmx, locale
 from dashboard.sms import numbers
 
-PERIODS = {"24h": ("hour", 24), "7d": ("day", 7), "30d": ("day", 30), "90d": ("day", 90)}
 USUAL = "7d"
 MOST_KEYS = 20
 # Bins of the roll-ups that are drawn as one column, by the upper bound of each column.
 COLUMNS = (5, 10, 15, 20, 30, 40, 60, 90, 120, 180, 300, 600)
 
-bp = Blueprint("otp_stats", __name__)
+bp = Blueprint("otp_statistics", __name__)
 
 
 @dataclass(frozen=True)
@@ -63,11 +61,11 @@ def index() -> ResponseReturnValue:
 def _typed(known: list[ApiKey]) -> dict[str, str]:
     """The filters of the address; unknown values are ignored."""
     choices = {
-        "period": PERIODS,
+        "period": periods.CHARTED,
         "key": {key.id for key in known},
-        "channel": words.CHANNELS,
+        "channel": labels.CHANNELS,
         "language": locale.LANGUAGES,
-        "operator": words.OPERATORS,
+        "operator": labels.OPERATORS,
     }
     given = {name: request.args.get(name, "") for name in choices}
     return {name: value for name, value in given.items() if value in choices[name]}
@@ -75,7 +73,7 @@ def _typed(known: list[ApiKey]) -> dict[str, str]:
 
 def _statistics(typed: dict[str, str], known: list[ApiKey]) -> dict[str, Any]:
     now, chosen = utcnow(), typed.get("period", USUAL)
-    period = Period.last(*PERIODS[chosen], now)
+    period = Period.last(*periods.CHARTED[chosen], now)
     narrow = Narrow(
         kind="otp",
         key_id=typed.get("key"),
@@ -89,7 +87,7 @@ def _statistics(typed: dict[str, str], known: list[ApiKey]) -> dict[str, Any]:
     return {
         "typed": {name: value for name, value in typed.items() if name != "period"},
         "period": chosen,
-        "periods": list(PERIODS),
+        "periods": list(periods.CHARTED),
         "all": all_of_it,
         "changes": _changes(all_of_it, then, period.passed(now)),
         "over_time": _over_time(period.by("hour", now) if chosen == "7d" else period, narrow),
@@ -128,8 +126,8 @@ def _histogram(all_of_it: Figures) -> Chart:
     for bound, name in zip((*VERIFY_BOUNDS, VERIFY_BOUNDS[-1]), VERIFY, strict=True):
         columns[next(i for i, column in enumerate(COLUMNS) if bound <= column)] += all_of_it[name]
     whole = sum(columns) or 1
-    labels = [f"{low}–{high}" for low, high in zip((0, *COLUMNS), COLUMNS, strict=False)]
-    drawn = charts.bars(Series(_("Share"), "c1", [100 * count / whole for count in columns]), labels, "%")
+    ranges = [f"{low}–{high}" for low, high in zip((0, *COLUMNS), COLUMNS, strict=False)]
+    drawn = charts.bars(Series(_("Share"), "c1", [100 * count / whole for count in columns]), ranges, "%")
     return charts.with_ticks(drawn, [str(column) for column in COLUMNS])
 
 
@@ -164,7 +162,7 @@ def _tables(found: dict[tuple[str, ...], Figures], known: list[ApiKey]) -> list[
     operators = alerts.operators()
     return [
         Table("operator", _("By operator"), _lines(queries.by(found, "operator"), operators)),
-        Table("channel", _("By channel"), _lines(queries.by(found, "channel"), words.CHANNELS)),
+        Table("channel", _("By channel"), _lines(queries.by(found, "channel"), labels.CHANNELS)),
         Table("language", _("By language"), _lines(queries.by(found, "language"), locale.LANGUAGES)),
         Table("key", _("By API key"), _lines(queries.by(found, "key_id"), {key.id: key.name for key in known})),
     ]

@@ -11,20 +11,22 @@ from flask.typing import ResponseReturnValue
 from flask_babel import gettext as _
 from flask_babel import lazy_gettext as _l
 from flask_login import current_user
+from markupsafe import Markup
 
 from dashboard.extensions import session
 from dashboard.gateway.api_keys import keys
 from dashboard.gateway.otp import template_rules, templates
-from dashboard.gateway.otp.templates import LANGUAGES, InvalidWording, NewWording
+from dashboard.gateway.otp.templates import InvalidWording, NewWording
 from dashboard.models.api_keys import ApiKey
-from dashboard.pages.ui import formats
+from dashboard.pages.ui import formats, forms
+from dashboard.pages.ui.forms import Form, LinesField, TextField
 from dashboard.pages.web import access, htmx, locale
 from dashboard.sms.encoding import SINGLE
-from dashboard.vocabulary import Role
+from dashboard.vocabulary import Language, Role
 
 LONGEST = template_rules.LONGEST_BODY * 2  # what is read of a form; the rules say how much may be saved
 
-bp = Blueprint("texts", __name__)
+bp = Blueprint("otp_templates", __name__)
 
 FAULTS = {
     "blank": _l("Write a text."),
@@ -59,6 +61,24 @@ class Subject:
         return url_for(endpoint, key=self.key_id, language=self.language, **more)
 
 
+class WordingForm(Form):
+    """What stands around a code. Its rules judge it whole: a preview says what breaks while it is written."""
+
+    body = LinesField(_l("Text"), lambda text: text[:LONGEST], render_kw={"rows": 4, "class": "prose"})
+    brand = TextField(
+        _l("Brand"),
+        lambda text: text.strip(" ")[:LONGEST],
+        optional=True,
+        render_kw=forms.length(template_rules.LONGEST_BRAND),
+    )
+
+    def __init__(self, subject: Subject, body: str = "", brand: str = "") -> None:
+        super().__init__(data={"body": body, "brand": brand})
+        looks = {"lang": subject.language, "dir": locale.direction(subject.language)}
+        self.body.render_kw = {**self.body.render_kw, **looks, "maxlength": template_rules.LONGEST_BODY}
+        self.body.description = _variables(subject)
+
+
 @bp.get("/")
 def index() -> ResponseReturnValue:
     """The editor with what is in force."""
@@ -66,28 +86,31 @@ def index() -> ResponseReturnValue:
     branded = subject.key.brand if subject.key else None
     now = templates.current(session, subject.key_id, subject.language, branded)
     brand = now.brand or branded or formats.organisation()[: template_rules.LONGEST_BRAND]
-    return _page(subject, now.body, brand)
+    return _page(subject, WordingForm(subject, now.body, brand))
 
 
 @bp.post("/preview")
 @access.needs(Role.OPERATOR)
 def preview() -> ResponseReturnValue:
     """The phone and the measures for what is being written; nothing is saved."""
-    subject, body, brand = _subject(), _body(), _brand()
+    subject = _subject()
+    form = WordingForm(subject)
     if htmx.wants_fragment():
-        return render_template("otp_templates/_preview.html", **_preview(subject, body, brand))
-    return _page(subject, body, brand)
+        return render_template("otp_templates/_preview.html", **_preview(subject, form))
+    return _page(subject, form)
 
 
 @bp.post("/")
 @access.needs(Role.OPERATOR)
 def save() -> ResponseReturnValue:
     """Put a wording in force, or say which rules it breaks."""
-    subject, body, brand = _subject(), _body(), _brand()
+    subject = _subject()
+    form = WordingForm(subject)
+    wording = NewWording(subject.key_id, subject.language, form.body.data, form.brand.data)
     try:
-        templates.save(session, NewWording(subject.key_id, subject.language, body, brand), current_user.email)
+        templates.save(session, wording, current_user.email)
     except InvalidWording:
-        return _page(subject, body, brand, 422)
+        return _page(subject, form, 422)
     return _saved(subject, _("Text saved; new codes use it within a second"))
 
 
@@ -129,26 +152,25 @@ def _saved(subject: Subject, message: str) -> ResponseReturnValue:
     return htmx.redirect(subject.url())
 
 
-def _page(subject: Subject, body: str, brand: str, status: int = 200) -> ResponseReturnValue:
-    own = templates.own(session)
+def _page(subject: Subject, form: WordingForm, status: int = 200) -> ResponseReturnValue:
+    own, preview = templates.own(session), _preview(subject, form)
+    if status == 422:
+        form.body.errors = preview["faults"]
     context = {
-        "body": body,
-        "brand": brand,
-        "known": [key for key in keys.listed(session) if key.revoked_at is None],
+        "form": form,
+        "keys": [key for key in keys.listed(session) if key.revoked_at is None],
         "has_own": (subject.key_id, subject.language) in own,
         "keys_with_own": {key_id for key_id, _language in own},
         "history": templates.history(session, subject.key_id, subject.language),
-        "refused": status == 422,
-        "most": {"body": template_rules.LONGEST_BODY, "brand": template_rules.LONGEST_BRAND},
     }
-    return render_template("otp_templates/index.html", **context, **_preview(subject, body, brand)), status
+    return render_template("otp_templates/index.html", **context, **preview), status
 
 
-def _preview(subject: Subject, body: str, brand: str) -> dict[str, Any]:
-    tidy = template_rules.tidy(body)
+def _preview(subject: Subject, form: WordingForm) -> dict[str, Any]:
+    tidy, brand = template_rules.tidy(form.body.data), form.brand.data
     measured = template_rules.measure(tidy, brand)
     faults = template_rules.faults(tidy, brand)
-    expected = "ucs2" if subject.language == "ar" else "gsm7"
+    expected = "ucs2" if subject.language == Language.ARABIC else "gsm7"
     return {
         "subject": subject,
         "language_names": locale.LANGUAGES,
@@ -165,8 +187,8 @@ def _preview(subject: Subject, body: str, brand: str) -> dict[str, Any]:
 def _of_brands(subject: Subject, body: str) -> list[str]:
     """What a text for all keys does to those that have a brand of their own."""
     broken = [] if subject.key else templates.breaks_for(session, body)
-    told = _("With the brand of these keys the text no longer fits: %(keys)s. Shorten it.")
-    return [told % {"keys": ", ".join(key.name for key in broken)}] if broken else []
+    sentence = _("With the brand of these keys the text no longer fits: %(keys)s. Shorten it.")
+    return [sentence % {"keys": ", ".join(key.name for key in broken)}] if broken else []
 
 
 def _pieces(text: str, flips: tuple[str, ...]) -> list[tuple[str, bool]]:
@@ -191,15 +213,16 @@ def _subject() -> Subject:
     key = session.get(ApiKey, key_id) if key_id else None
     if key_id and key is None:
         abort(404)
-    return Subject(key, language if language in LANGUAGES else LANGUAGES[0])
+    return Subject(key, Language(language) if language in locale.LANGUAGES else Language.FRENCH)
 
 
-def _body() -> str:
-    return request.form.get("body", "")[:LONGEST]
-
-
-def _brand() -> str:
-    return " ".join(request.form.get("brand", "").split(" ")).strip()[:LONGEST]
+def _variables(subject: Subject) -> Markup:
+    """What may stand in braces."""
+    names = {"code": _("the six digits"), "minutes": _("how long it lives"), "brand": _("the brand below")}
+    hint = Markup(" · ").join(Markup("<code>{%s}</code> %s") % item for item in names.items())
+    if subject.key is None:
+        hint += Markup(". %s") % _("A key with a brand of its own puts that there.")
+    return hint
 
 
 def _version(version: int) -> Any:

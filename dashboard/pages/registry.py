@@ -13,15 +13,24 @@ from flask_wtf.csrf import CSRFError
 
 from dashboard.extensions import babel, csrf, login
 from dashboard.gateway.accounts import users
-from dashboard.pages import diagnosis, otp_statistics, otp_templates, overview, sandbox, sign_in, site_settings
-from dashboard.pages.api_keys import views as keys
+from dashboard.pages import (
+    diagnosis,
+    otp_statistics,
+    otp_templates,
+    overview,
+    sandbox,
+    sign_in,
+    site_settings,
+    template_globals,
+)
+from dashboard.pages.api_keys import views as api_keys
 from dashboard.pages.carriers import views as carriers
 from dashboard.pages.docs import views as docs
 from dashboard.pages.limits import views as limits
 from dashboard.pages.messages import views as messages
-from dashboard.pages.routing import views as routes
-from dashboard.pages.ui import formats, labels
-from dashboard.pages.web import access, assets, errors, headers, htmx, locale
+from dashboard.pages.routing import views as routing
+from dashboard.pages.ui import formats
+from dashboard.pages.web import access, assets, errors, headers, locale
 from dashboard.pages.web.line_breaks import LineBreaks
 from dashboard.pages.webhooks import views as webhooks
 from dashboard.vocabulary import Role
@@ -55,10 +64,10 @@ PAGES = (
     Page(_l("Messages"), "/messages", "message-square", "monitor", Role.VIEWER, messages.bp),
     Page(_l("One-time codes"), "/otp", "shield-check", "monitor", Role.VIEWER, otp_statistics.bp),
     Page(_l("Why no code?"), "/lookup", "phone", "monitor", Role.VIEWER, diagnosis.bp),
-    Page(_l("API keys"), "/keys", "key-round", "control", Role.VIEWER, keys.bp),
+    Page(_l("API keys"), "/keys", "key-round", "control", Role.VIEWER, api_keys.bp),
     Page(_l("Webhooks"), "/webhooks", "link", "control", Role.VIEWER, webhooks.bp),
     Page(_l("Carriers"), "/carriers", "radio-tower", "control", Role.VIEWER, carriers.bp),
-    Page(_l("Routes"), "/routes", "route", "control", Role.VIEWER, routes.bp),
+    Page(_l("Routes"), "/routes", "route", "control", Role.VIEWER, routing.bp),
     Page(_l("Limits"), "/limits", "gauge", "control", Role.VIEWER, limits.bp),
     Page(_l("Sandbox phone"), "/sandbox", "smartphone", "control", Role.OPERATOR, sandbox.bp),
     Page(_l("Texts of codes"), "/texts", "languages", "control", Role.OPERATOR, otp_templates.bp),
@@ -90,7 +99,7 @@ def register(app: Flask) -> None:
     app.jinja_env.trim_blocks = app.jinja_env.lstrip_blocks = True
     app.jinja_env.add_extension(LineBreaks)
     assets.register(app)
-    app.jinja_env.globals.update(menu=menu, **htmx.GLOBALS, **locale.GLOBALS, **labels.GLOBALS)
+    app.jinja_env.globals.update(menu=menu, **template_globals.GLOBALS)
     app.register_error_handler(CSRFError, errors.dead_form)
     for blueprint in (bp, docs.bp):
         app.register_blueprint(blueprint)

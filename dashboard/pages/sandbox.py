@@ -22,7 +22,7 @@ from dashboard.gateway.api_keys import authentication, keys, quotas
 from dashboard.gateway.api_keys.quotas import CapReached
 from dashboard.gateway.limits.rate_limit import RateLimited
 from dashboard.gateway.messages import outbox
-from dashboard.gateway.otp import send as otp
+from dashboard.gateway.otp import send
 from dashboard.gateway.otp.template_rules import LONE_NUMBER
 from dashboard.pages.ui import fields, formats, forms, labels
 from dashboard.pages.ui.fields import Fault
@@ -31,7 +31,7 @@ from dashboard.pages.web import access, htmx
 from dashboard.pages.web.htmx import ChangedPart
 from dashboard.providers.sandbox import ENDINGS
 from dashboard.sms import encoding
-from dashboard.vocabulary import Channel, KeyMode, Kind, Language, Role, Scope
+from dashboard.vocabulary import Channel, KeyMode, KeyState, Kind, Language, Role, Scope
 
 MOST_PHONES = 6
 MOST_TEXTS = 20  # on one phone's screen
@@ -63,7 +63,7 @@ class SandboxForm(Form):
 
     def __init__(self) -> None:
         super().__init__()
-        live = (key for key in keys.listed(session) if keys.state(key) == "active")
+        live = (key for key in keys.listed(session) if keys.state(key) == KeyState.ACTIVE)
         self.keys = {key.id: key for key in live if key.mode == KeyMode.TEST}
         self.key.choices = forms.choices({key.id: key.name for key in self.keys.values()})
 
@@ -88,7 +88,7 @@ def index() -> ResponseReturnValue:
 
 @bp.post("/send")
 @access.needs(Role.OPERATOR)
-def send() -> ResponseReturnValue:
+def submit() -> ResponseReturnValue:
     """Send a code or a text with a test key, as an app would."""
     form = SandboxForm()
     if not (form.validate() and _send(form)):
@@ -111,8 +111,8 @@ def ask_clear() -> ResponseReturnValue:
 def clear() -> ResponseReturnValue:
     """Throw away the texts of one number or of all; their messages stay in the log."""
     count = services().sandbox_inbox.clear(_shown_number(request.form))
-    told = ngettext("%(num)s text thrown away", "%(num)s texts thrown away", count)
-    return _updated(told)
+    message = ngettext("%(num)s text thrown away", "%(num)s texts thrown away", count)
+    return _updated(message)
 
 
 @bp.get("/number")
@@ -135,7 +135,7 @@ def _send(form: SandboxForm) -> bool:
             outbox.submit(session, caller, outbox.Draft.text(number, form.text.data))
         else:
             channel = Channel(form.channel.data)
-            otp.send(session, services().keyring, caller, otp.Order(number, channel, form.language.data))
+            send.send(session, services().keyring, caller, send.Order(number, channel, form.language.data))
     except RateLimited as refusal:
         wait = formats.duration_of(refusal.standing.reset)
         form.blame("phone", _("Refused as an app would be, with 429: the limit is full for %(time)s more.", time=wait))

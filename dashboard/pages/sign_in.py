@@ -26,7 +26,7 @@ from dashboard.pages.ui.forms import Form, TextField
 from dashboard.pages.web import access
 from dashboard.vocabulary import Role
 
-bp = Blueprint("auth", __name__)
+bp = Blueprint("sign_in", __name__)
 
 EMAIL = {  # attributes of a field for an e-mail address
     "type": "email",
@@ -145,7 +145,7 @@ def make_owner(token: str) -> ResponseReturnValue:
         session.rollback()  # the link lives on
         return _setup_form(token, form, 422)
     _keep_zone(form.timezone.data, user.email)
-    return access.sign_in(user, url_for("pages.keys.index"))
+    return access.sign_in(user, url_for("pages.api_keys.index"))
 
 
 def _setup_form(token: str, form: SetUpForm, status: int = 200) -> ResponseReturnValue:

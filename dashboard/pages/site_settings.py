@@ -24,7 +24,7 @@ from dashboard.vocabulary import Role
 
 LONGEST_NAME = 60
 
-bp = Blueprint("settings", __name__)
+bp = Blueprint("site_settings", __name__)
 
 
 def _organisation(text: str) -> str:
@@ -116,4 +116,4 @@ def save() -> ResponseReturnValue:
 
 def _page(form: SettingsForm, status: int = 200) -> ResponseReturnValue:
     context = {"form": form, "done": retention.done(session), "kinds": list(labels.TIDIED)}
-    return htmx.page("settings/index.html", "settings/_form.html", status, **context)
+    return htmx.page("site_settings/index.html", "site_settings/_form.html", status, **context)

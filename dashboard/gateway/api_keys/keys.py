@@ -14,7 +14,7 @@ from sqlalchemy.orm import Session, selectinload
 from dashboard.db import lock, utcnow
 from dashboard.gateway.api_keys.authentication import ALPHABET, RANDOM_LENGTH, _check, digest
 from dashboard.models.api_keys import ApiKey, KeySecret
-from dashboard.vocabulary import KeyMode, Scope
+from dashboard.vocabulary import KeyMode, KeyState, Scope
 
 SCOPES = tuple(Scope)
 USUAL_SCOPES = (Scope.SEND, Scope.OTP, Scope.READ)  # whoever may say where events go, reads them: that is asked for
@@ -118,7 +118,7 @@ def rotate(session: Session, key: ApiKey, grace: str = "24h", newest: int | None
     lock(session, f"key:{key.id}")
     session.flush()
     session.refresh(key)
-    if state(key) != "active":
+    if state(key) != KeyState.ACTIVE:
         raise KeyEnded
     if newest is not None and newest != newest_secret(key).id:
         raise AlreadyDone
@@ -150,11 +150,12 @@ def used_lately(key: ApiKey, now: datetime | None = None) -> bool:
     return key.last_used_at is not None and key.last_used_at > (now or utcnow()) - LATELY
 
 
-def state(key: ApiKey, now: datetime | None = None) -> str:
-    """`revoked`, `expired` or `active`."""
+def state(key: ApiKey, now: datetime | None = None) -> KeyState:
+    """How a key stands; one that is revoked stays so after its end."""
     if key.revoked_at is not None:
-        return "revoked"
-    return "expired" if key.expires_at is not None and key.expires_at <= (now or utcnow()) else "active"
+        return KeyState.REVOKED
+    expired = key.expires_at is not None and key.expires_at <= (now or utcnow())
+    return KeyState.EXPIRED if expired else KeyState.ACTIVE
 
 
 def _add_secret(key: ApiKey) -> str:

@@ -10,6 +10,7 @@ from dashboard.gateway.api_keys import authentication, keys, quotas
 from dashboard.gateway.api_keys.keys import AlreadyDone
 from dashboard.gateway.messages import outbox, status
 from dashboard.models.messages import Message, Resend
+from dashboard.vocabulary import KeyState
 
 
 class NotResendable(Exception):
@@ -28,7 +29,7 @@ def obstacle(message: Message) -> str | None:
         return "on_its_way"
     if message.body is None:
         return "text_gone"
-    return "key_ended" if keys.state(message.key) != "active" else None
+    return "key_ended" if keys.state(message.key) != KeyState.ACTIVE else None
 
 
 def resend(session: Session, message: Message, times_before: int, by: str | None = None) -> str:

@@ -21,7 +21,7 @@ from dashboard.models.limits import LimitRejection
 from dashboard.models.messages import Message
 from dashboard.models.otp import Otp
 from dashboard.sms import numbers
-from dashboard.vocabulary import KeyMode, Kind, Status
+from dashboard.vocabulary import KeyMode, KeyState, Kind, Status
 
 MOST = 40  # of each kind of event
 SANDBOX = "sandbox"
@@ -106,7 +106,7 @@ def _verdict(session: Session, number: str, asked: Sequence[Event]) -> Cause:
 
 
 def _of_refusal(session: Session, event: Event, refusal: LimitRejection) -> Cause:
-    if keys.state(event.key) != "active":
+    if keys.state(event.key) != KeyState.ACTIVE:
         return Cause("key_ended", event)
     if refusal.window == "cap":
         today = refusal.at.date() == utcnow().date()
@@ -160,7 +160,7 @@ def _tried_out(_session: Session, event: Event, otp: Otp) -> Cause | None:
 
 def _key_ended(_session: Session, event: Event, otp: Otp) -> Cause | None:
     over = otp.expires_at <= utcnow() or otp.superseded_at is not None
-    return Cause("key_ended", event) if over and keys.state(event.key) != "active" else None
+    return Cause("key_ended", event) if over and keys.state(event.key) != KeyState.ACTIVE else None
 
 
 def _still_good(_session: Session, event: Event, otp: Otp) -> Cause | None:

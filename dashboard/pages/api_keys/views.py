@@ -22,7 +22,7 @@ from dashboard.gateway.statistics.queries import Figures, Narrow, Period, total
 from dashboard.models.api_keys import ApiKey
 from dashboard.models.statistics import COUNTS
 from dashboard.pages.api_keys.forms import KeyForm, NewKeyForm
-from dashboard.pages.ui import charts, formats
+from dashboard.pages.ui import charts, formats, periods
 from dashboard.pages.ui.charts import Chart, Series
 from dashboard.pages.ui.forms import ConfirmForm
 from dashboard.pages.web import access, htmx, locale
@@ -31,11 +31,10 @@ from dashboard.vocabulary import Role
 
 USUAL_GRACE = "24h"
 SAMPLE_PHONE = "22200001"
-PERIODS = {"24h": ("hour", 24), "7d": ("day", 7), "30d": ("day", 30), "90d": ("day", 90)}
 USUAL_PERIOD = "7d"
 SHOWN_BEFORE = _l("This was done already. A secret is shown once; rotate the key if you did not keep it.")
 
-bp = Blueprint("keys", __name__)
+bp = Blueprint("api_keys", __name__)
 
 
 @bp.get("/")
@@ -149,8 +148,8 @@ def _dialog(fragment: str, status: int = 200, **context: Any) -> ResponseReturnV
 
 def _detail(key: ApiKey) -> dict[str, Any]:
     now, chosen = utcnow(), request.args.get("period", "")
-    chosen = chosen if chosen in PERIODS else USUAL_PERIOD
-    period = Period.last(*PERIODS[chosen], now)
+    chosen = chosen if chosen in periods.CHARTED else USUAL_PERIOD
+    period = Period.last(*periods.CHARTED[chosen], now)
     kinds = queries.over_time_by(session, "kind", period, Narrow(key_id=key.id), COUNTS)
     empty = [Figures() for _at in period.starts]
     texts, codes = kinds.get("message", empty), kinds.get("otp", empty)
@@ -160,7 +159,7 @@ def _detail(key: ApiKey) -> dict[str, Any]:
         "is_owner": current_user.may(Role.OWNER),
         "may_look": may_look,
         "period": chosen,
-        "periods": list(PERIODS),
+        "periods": list(periods.CHARTED),
         "texts": total(texts),
         "codes": total(codes),
         "lost": sum(one["failed"] + one["expired"] for one in (*texts, *codes)),

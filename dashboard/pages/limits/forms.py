@@ -16,7 +16,7 @@ from dashboard.gateway.limits import overrides, rate_limit
 from dashboard.gateway.limits.overrides import NewOverride
 from dashboard.models.api_keys import ApiKey
 from dashboard.models.limits import UNLIMITED, LimitOverride
-from dashboard.pages.ui import fields, formats, forms, labels
+from dashboard.pages.ui import fields, formats, forms, labels, periods
 from dashboard.pages.ui.fields import Fault
 from dashboard.pages.ui.forms import BoundField, ChoiceField, DayField, Form, TextField
 from dashboard.vocabulary import Window
@@ -113,8 +113,8 @@ class OverrideForm(Form):
     def _end(self) -> datetime | None:
         if self.lasting.data == KEEP and self.row is not None:
             return self.row.until
-        if self.lasting.data in labels.LASTING_TIMES:
-            return utcnow() + labels.LASTING_TIMES[self.lasting.data]
+        if self.lasting.data in periods.LASTING:
+            return utcnow() + periods.LASTING[self.lasting.data]
         return self.until.data if self.lasting.data == DAY else None
 
 

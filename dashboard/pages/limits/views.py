@@ -22,7 +22,7 @@ from dashboard.pages.ui import fields
 from dashboard.pages.ui.fields import Fault
 from dashboard.pages.web import access, htmx
 from dashboard.pages.web.htmx import ChangedPart
-from dashboard.vocabulary import Role, Window
+from dashboard.vocabulary import KeyState, Role, Window
 
 MOST_REFUSALS = 20
 LIFTED = {"minute": 10, "hour": 30, "day": 60}
@@ -158,7 +158,7 @@ def _listing() -> dict[str, Any]:
     now = utcnow()
     rows = [{"row": row, "state": _state(row)} for row in overrides.listed(session)]
     return {
-        "rows": sorted(rows, key=lambda item: item["state"] != "active"),
+        "rows": sorted(rows, key=lambda item: item["state"] != KeyState.ACTIVE),
         "defaults": rate_limit.DEFAULTS,
         "refused": rejections.latest(session, MOST_REFUSALS),
         "may_change": current_user.may(Role.OPERATOR),
@@ -166,11 +166,11 @@ def _listing() -> dict[str, Any]:
     }
 
 
-def _state(row: LimitOverride) -> str:
-    """`active`, `expired`, or `revoked`: its key was, so it touches nobody."""
+def _state(row: LimitOverride) -> KeyState:
+    """How an override stands; with its key revoked, it touches nobody."""
     if row.key is not None and row.key.revoked_at is not None:
-        return "revoked"
-    return "active" if overrides.is_in_force(row) else "expired"
+        return KeyState.REVOKED
+    return KeyState.ACTIVE if overrides.is_in_force(row) else KeyState.EXPIRED
 
 
 def _usage(typed: dict[str, str] | None = None) -> dict[str, Any]:

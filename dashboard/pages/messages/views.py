@@ -22,43 +22,20 @@ from dashboard.gateway.api_keys.quotas import CapReached
 from dashboard.gateway.carriers import carriers
 from dashboard.gateway.delivery import attempts, receipts
 from dashboard.gateway.message_log import csv_export, search
-from dashboard.gateway.message_log.search import Filters, NotSearchable, Sought
-from dashboard.gateway.messages import resend as resending
-from dashboard.gateway.messages import status
+from dashboard.gateway.messages import resend, status
 from dashboard.gateway.messages.resend import NotResendable
-from dashboard.models.api_keys import ApiKey
 from dashboard.models.delivery import FailedAttempt, UnmatchedReceipt
 from dashboard.models.messages import Message
-from dashboard.pages.ui import formats, labels
+from dashboard.pages.messages import filters
+from dashboard.pages.messages.filters import LogQuery
+from dashboard.pages.ui import formats
 from dashboard.pages.web import access, htmx
-from dashboard.sms import numbers
 from dashboard.vocabulary import Role
 
 ROW_ID = re.compile(r"[0-9]{1,18}")
 SHOWN = re.compile(r"([0-9]{1,18})\.([a-z]{1,9})")
 MOST_WATCHED = 60  # open rows that one poll asks about; its address must stay under 4 KB
-LONGEST_SEARCH = 60
-CHOICES = {
-    "status": search.STATUSES,
-    "channel": labels.CHANNELS,
-    "kind": labels.KINDS,
-    "operator": labels.OPERATORS,
-    "period": labels.PERIODS,
-}
-
 bp = Blueprint("messages", __name__)
-
-
-@dataclass(frozen=True)
-class LogQuery:
-    """The filters of this request as typed, and as understood; None: the search is neither number nor id."""
-
-    typed: dict[str, str]
-    filters: Filters | None
-
-    @property
-    def is_filtered(self) -> bool:
-        return bool(self.typed)
 
 
 @dataclass(frozen=True)
@@ -74,7 +51,7 @@ class Entry:
 @bp.get("/")
 def index() -> ResponseReturnValue:
     """The list; its rows alone when HTMX asks for more of them."""
-    context = _listing(_log_query(), _row_id("before"))
+    context = _listing(filters.from_request(), _row_id("before"))
     if not htmx.wants_fragment():
         return render_template("messages/index.html", keys=keys.listed(session), **context)
     return render_template("messages/_rows.html" if htmx.target() == "more" else "messages/_results.html", **context)
@@ -86,56 +63,56 @@ def show(reference: UUID) -> ResponseReturnValue:
     context = _detail(_message(reference))
     if htmx.wants_fragment():
         return render_template("messages/_detail.html", **context)
-    context |= _listing(_log_query(), None)
+    context |= _listing(filters.from_request(), None)
     return render_template("messages/index.html", keys=keys.listed(session), **context)
 
 
 @bp.get("/live")
 def live() -> ResponseReturnValue:
     """What changed since the list was drawn: rows in place, and how many are new. Nothing moves by itself."""
-    asked = _log_query()
+    query = filters.from_request()
     shown = dict(_watched())
     rows = [row for row in status.by_ids(session, shown.keys()) if row.status != shown[row.id]]
     newest = _row_id("newest")
-    fresh = search.count_newer(session, asked.filters, newest or 0) if asked.filters else 0
+    fresh = search.count_newer(session, query.filters, newest or 0) if query.filters else 0
     if not rows and fresh == (_row_id("fresh") or 0):
         return htmx.unchanged()
-    context = {"fresh": fresh, "most": search.MOST_COUNTED, "typed": asked.typed}
+    context = {"fresh": fresh, "most": search.MOST_COUNTED, "typed": query.typed}
     return render_template("messages/_live.html", **_rows(rows), **context)
 
 
 @bp.get("/export.csv")
 def export_csv() -> Response:
     """Just what is filtered, as a file that is written while it is read."""
-    asked = _log_query()
+    query = filters.from_request()
     shown = _whole_number if formats.sees_numbers() else _masked_number
     name = f"messages-{utcnow():%Y%m%d-%H%M}.csv"
-    pieces = csv_export.pieces(services().sessions, asked.filters, shown)
+    pieces = csv_export.pieces(services().sessions, query.filters, shown)
     headers = {"Content-Disposition": f"attachment; filename={name}"}
     if "X-Progress" in request.headers:  # a page that shows how far it is
-        headers["X-Rows"] = str(min(search.count(session, asked.filters), csv_export.MOST) if asked.filters else 0)
+        headers["X-Rows"] = str(min(search.count(session, query.filters), csv_export.MOST) if query.filters else 0)
     return Response(pieces, headers=headers, mimetype="text/csv")
 
 
 @bp.get("/<uuid:reference>/resend")
 @access.needs(Role.OPERATOR)
-def ask_resend(reference: UUID) -> ResponseReturnValue:
+def ask_send_again(reference: UUID) -> ResponseReturnValue:
     message = _message(reference)
-    why_not = resending.obstacle(message)
+    why_not = resend.obstacle(message)
     if why_not is not None:
         return _refuse_resend(message, why_not)
-    times = resending.times(session, message)
+    times = resend.times(session, message)
     return htmx.dialog("messages/_resend.html", page_title=_("Messages"), message=message, times=times)
 
 
 @bp.post("/<uuid:reference>/resend")
 @access.needs(Role.OPERATOR)
-def resend(reference: UUID) -> ResponseReturnValue:
+def send_again(reference: UUID) -> ResponseReturnValue:
     """Send a text again as a new message, and show that one."""
     message, given = _message(reference), request.form.get("times", "")
     times = int(given) if ROW_ID.fullmatch(given) else 0
     try:
-        new = resending.resend(session, message, times, current_user.email)
+        new = resend.resend(session, message, times, current_user.email)
     except NotResendable as refusal:
         return _refuse_resend(message, refusal.code)
     except AlreadyDone:
@@ -175,53 +152,21 @@ def _masked_number(number: str) -> str:
     return f"{number[1:6]}••••{number[-2:]}"
 
 
-def _log_query() -> LogQuery:
-    """The filters of the address. Unknown values are ignored: an address from elsewhere is no reason to fail."""
-    given = {name: request.args.get(name, "") for name in CHOICES}
-    typed = {name: value for name, value in given.items() if value in CHOICES[name]}
-    key_id = request.args.get("key", "")
-    if key_id and key_id != keys.OWN_ID and session.get(ApiKey, key_id) is not None:
-        typed["key"] = key_id
-    text = _printable(request.args.get("q", ""))
-    if text:
-        typed["q"] = text
-    return LogQuery(typed, _filters(typed))
-
-
-def _filters(typed: dict[str, str]) -> Filters | None:
-    try:
-        wanted = search.sought(typed["q"]) if "q" in typed else Sought()
-    except NotSearchable:
-        return None
-    if wanted.prefix and not formats.sees_numbers():  # digit by digit, a masked number would be guessed
-        return None
-    length = labels.PERIODS.get(typed.get("period", ""))
-    return Filters(
-        wanted,
-        typed.get("status"),
-        typed.get("channel"),
-        typed.get("kind"),
-        typed.get("key"),
-        numbers.digit_of(typed.get("operator", "")),
-        utcnow() - length if length else None,
-    )
-
-
-def _listing(asked: LogQuery, before: int | None) -> dict[str, Any]:
-    found = search.page(session, asked.filters, before, search.PAGE + 1) if asked.filters else []
+def _listing(query: LogQuery, before: int | None) -> dict[str, Any]:
+    found = search.page(session, query.filters, before, search.PAGE + 1) if query.filters else []
     rows = found[: search.PAGE]
     return {
         **_rows(rows),
-        "typed": asked.typed,
-        "unreadable": asked.filters is None,
-        "first_use": not rows and not asked.is_filtered and before is None and search.is_empty(session),
+        "typed": query.typed,
+        "unreadable": query.filters is None,
+        "first_use": not rows and not query.is_filtered and before is None and search.is_empty(session),
         "newest": rows[0].id if rows and before is None else 0,
-        "more": _more_url(asked, rows[-1]) if len(found) > search.PAGE else None,
+        "more": _more_url(query, rows[-1]) if len(found) > search.PAGE else None,
     }
 
 
-def _more_url(asked: LogQuery, last: Message) -> str:
-    return url_for(".index") + "?" + urlencode({**asked.typed, "before": last.id})
+def _more_url(query: LogQuery, last: Message) -> str:
+    return url_for(".index") + "?" + urlencode({**query.typed, "before": last.id})
 
 
 def _rows(rows: list[Message]) -> dict[str, Any]:
@@ -245,10 +190,10 @@ def _detail(message: Message) -> dict[str, Any]:
         "is_trial": message.key_id == keys.OWN_ID,  # of a carrier; its key has no page
         "is_open": message.status in search.OPEN,
         "may_resend": message.key_id != keys.OWN_ID
-        and resending.obstacle(message) is None
+        and resend.obstacle(message) is None
         and current_user.may(Role.OPERATOR),
-        "original": resending.original(session, message),
-        "repeats": resending.repeats(session, message),
+        "original": resend.original(session, message),
+        "repeats": resend.repeats(session, message),
         "retry_at": message.due_at if message.error_code and message.due_at and message.due_at > utcnow() else None,
     }
 
@@ -273,7 +218,3 @@ def _watched() -> list[tuple[int, str]]:
 def _row_id(name: str) -> int | None:
     given = request.args.get(name, "")
     return int(given) if ROW_ID.fullmatch(given) else None
-
-
-def _printable(text: str) -> str:
-    return "".join(c for c in text if c.isprintable() or c.isspace()).strip()[:LONGEST_SEARCH]

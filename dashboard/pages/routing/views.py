@@ -17,25 +17,24 @@ from dashboard.gateway.carriers import carriers
 from dashboard.gateway.messages import outbox
 from dashboard.gateway.monitoring import carrier_status
 from dashboard.gateway.monitoring.carrier_status import CarrierStatus
-from dashboard.gateway.routing import explain
-from dashboard.gateway.routing import rules as routing
+from dashboard.gateway.routing import explain, rules
 from dashboard.gateway.routing.rules import InvalidRoute, RoutingRequest, Subject
 from dashboard.models.api_keys import ApiKey
 from dashboard.models.carriers import Route
 from dashboard.pages.carriers import context as carrier_view
 from dashboard.pages.carriers import labels
-from dashboard.pages.routing import forms as rule_form
+from dashboard.pages.routing import forms
 from dashboard.pages.routing.forms import SAVE, RuleForm
 from dashboard.pages.ui import fields
-from dashboard.pages.ui import labels as words
 from dashboard.pages.ui.fields import Fault
+from dashboard.pages.ui.labels import CHANNELS
 from dashboard.pages.web import access, htmx
 from dashboard.pages.web.htmx import ChangedPart
 from dashboard.providers.registry import KINDS
 from dashboard.sms import numbers
-from dashboard.vocabulary import Role
+from dashboard.vocabulary import KeyMode, KeyState, Role, Scope
 
-bp = Blueprint("routes", __name__)
+bp = Blueprint("routing", __name__)
 
 
 @dataclass(frozen=True)
@@ -64,11 +63,11 @@ class RuleRow:
 def index() -> ResponseReturnValue:
     """The rules and the tester; either alone when HTMX asks, and no rules when they did not change."""
     if htmx.wants_fragment() and htmx.target() == "tester":
-        return render_template("routes/_tester.html", **_tested())
+        return render_template("routing/_tester.html", **_tested())
     context = _listing()
     if not htmx.wants_fragment():
-        return render_template("routes/index.html", **context, **_tested(), **_fallbacks())
-    return htmx.live("routes/_rules.html", **context)
+        return render_template("routing/index.html", **context, **_tested(), **_fallbacks())
+    return htmx.live("routing/_rules.html", **context)
 
 
 @bp.get("/new")
@@ -92,7 +91,7 @@ def create() -> ResponseReturnValue:
 def edit() -> ResponseReturnValue:
     subject, routes = _asked()
     form = RuleForm(_values(subject), keys.listed(session))
-    form.rows = rule_form.rows_of(routes)
+    form.rows = forms.rows_of(routes)
     return _editor(form, subject, _signature(routes))
 
 
@@ -118,16 +117,16 @@ def ask_remove() -> ResponseReturnValue:
     name = labels.subject(heir, _key_name(heir)) if heir else ""
     sentence = carrier_view.subject(subject, routes[0].key)
     context: dict[str, Any] = {"sentence": sentence, "heir": name, "args": _values(subject)}
-    return htmx.dialog("routes/_remove.html", page_title=_("Routes"), **context)
+    return htmx.dialog("routing/_remove.html", page_title=_("Routes"), **context)
 
 
 @bp.post("/remove")
 @access.needs(Role.OWNER)
 def remove() -> ResponseReturnValue:
     subject, _routes = _asked()
-    routing.set_rule(session, subject, [])
+    rules.set_rule(session, subject, [])
     session.commit()
-    return htmx.updated(_("Rule removed"), url_for(".index"), ChangedPart("rules", "routes/_rules.html", _listing()))
+    return htmx.updated(_("Rule removed"), url_for(".index"), ChangedPart("rules", "routing/_rules.html", _listing()))
 
 
 @bp.post("/fallback")
@@ -140,7 +139,7 @@ def fall_back() -> ResponseReturnValue:
     key.sms_fallback = request.form.get("on") == "1"
     session.commit()
     told = _("Codes of %(name)s fall back to SMS") if key.sms_fallback else _("Codes of %(name)s stay on WhatsApp")
-    part = ChangedPart("fallback", "routes/_fallback.html", _fallbacks())
+    part = ChangedPart("fallback", "routing/_fallback.html", _fallbacks())
     return htmx.updated(told % {"name": key.name}, url_for(".index"), part)
 
 
@@ -149,7 +148,7 @@ def _save(form: RuleForm, subject: Subject | None, was: str = "") -> ResponseRet
         return _editor(form, subject, was)
     if not form.errors:
         try:
-            routing.set_rule(session, form.subject, form.choices)
+            rules.set_rule(session, form.subject, form.choices)
         except InvalidRoute as error:
             form.errors["more"] = labels.refusal(error)
     if form.errors:
@@ -176,27 +175,27 @@ def _editor(form: RuleForm, subject: Subject | None, was: str = "", status: int 
         "free": serving,
         "keys": _live_keys(),
         "operators": numbers.OPERATORS,
-        "heaviest": routing.HEAVIEST,
+        "heaviest": rules.HEAVIEST,
     }
-    return htmx.page("routes/editor.html", "routes/_editor.html", status, **context)
+    return htmx.page("routing/editor.html", "routing/_editor.html", status, **context)
 
 
 def _listing() -> dict[str, Any]:
     """The rules, the most specific first, with how their carriers stand."""
     standings = {one.carrier.id: one for one in carrier_status.all_of(session, carrier_view.box())}
-    rules = [
+    rows = [
         RuleRow(subject, carrier_view.subject(subject, routes[0].key), _values(subject), _legs(routes, standings))
-        for subject, routes in sorted(routing.rules(session), key=lambda rule: _breadth(rule[0]))
+        for subject, routes in sorted(rules.rules(session), key=lambda rule: _breadth(rule[0]))
     ]
     served = {channel for one in standings.values() for channel in KINDS[one.carrier.kind].channels}
-    covered = {rule.subject[0] for rule in rules}
+    covered = {rule.subject[0] for rule in rows}
     return {
-        "rules": rules,
+        "rules": rows,
         "has_carriers": bool(standings),
-        "uncovered": [words.CHANNELS[channel] for channel in outbox.LANES if channel in served - covered],
+        "uncovered": [CHANNELS[channel] for channel in outbox.LANES if channel in served - covered],
         "is_owner": current_user.may(Role.OWNER),
         "STATES": labels.STATES,
-        "mark": htmx.mark([[rule.sentence, [vars(leg) for leg in rule.legs]] for rule in rules]),
+        "mark": htmx.mark([[rule.sentence, [vars(leg) for leg in rule.legs]] for rule in rows]),
     }
 
 
@@ -236,7 +235,7 @@ def _tested() -> dict[str, Any]:
     return {
         **context,
         "sought": number,
-        "is_test": key is not None and key.mode == "test",
+        "is_test": key is not None and key.mode == KeyMode.TEST,
         "forecast": found,
         "rule": labels.subject(found.subject, key.name if key else None) if found.subject else "",
         "takers": [way for way in found.ways if way.fate == "now"],
@@ -246,12 +245,15 @@ def _tested() -> dict[str, Any]:
 
 
 def _fallbacks() -> dict[str, Any]:
-    return {"senders": [key for key in _live_keys() if "otp" in key.scopes], "may_switch": current_user.may(Role.OWNER)}
+    return {
+        "senders": [key for key in _live_keys() if Scope.OTP in key.scopes],
+        "may_switch": current_user.may(Role.OWNER),
+    }
 
 
 def _live_keys() -> list[ApiKey]:
     """Those whose messages reach carriers: test keys never do."""
-    return [key for key in keys.listed(session) if key.mode == "live" and keys.state(key) == "active"]
+    return [key for key in keys.listed(session) if key.mode == KeyMode.LIVE and keys.state(key) == KeyState.ACTIVE]
 
 
 def _asked() -> tuple[Subject, list[Route]]:
@@ -266,7 +268,7 @@ def _asked() -> tuple[Subject, list[Route]]:
 
 
 def _routes_of(subject: Subject) -> list[Route]:
-    return dict(routing.rules(session)).get(subject, [])
+    return dict(rules.rules(session)).get(subject, [])
 
 
 def _values(subject: Subject) -> MultiDict[str, str]:
@@ -278,7 +280,7 @@ def _heir(subject: Subject) -> Subject | None:
     """The rule that covers its messages once it is gone: the most specific of the wider ones."""
     channel, operator, key_id = subject
     wider = [(channel, None, key_id), (channel, operator, None), (channel, None, None)]
-    there = dict(routing.rules(session))
+    there = dict(rules.rules(session))
     return next((one for one in wider if one != subject and one in there), None)
 
 

@@ -17,18 +17,12 @@ from dashboard.db import read_session, utcnow
 from dashboard.extensions import services
 from dashboard.gateway import site_settings
 from dashboard.gateway.site_settings import Preferences
-from dashboard.sms import numbers as phones
-from dashboard.vocabulary import Role
+from dashboard.sms import numbers
+from dashboard.vocabulary import Language, Role
 
 FAR = 10  # times as many: a comparison says nothing
-
-
 JUST_NOW = timedelta(seconds=5)
-
-
-PATTERNS = {"ar": "d MMMM y، HH:mm:ss"}
-
-
+PATTERNS = {Language.ARABIC: "d MMMM y، HH:mm:ss"}
 PATTERN = "d MMM y, HH:mm:ss"
 
 
@@ -121,7 +115,7 @@ def short_day(at: datetime) -> str:
 
 def hour_of_day(at: datetime) -> str:
     """`22 Nov, 14:00`."""
-    pattern = "d MMM، HH:mm" if get_locale().language == "ar" else "d MMM, HH:mm"
+    pattern = "d MMM، HH:mm" if get_locale().language == Language.ARABIC else "d MMM, HH:mm"
     return format_datetime(at, pattern, tzinfo=_zone(), locale=get_locale())
 
 
@@ -143,7 +137,7 @@ def duration_of(seconds: float) -> str:
 
 def phone(number: str) -> str:
     """A number in groups; viewers see its beginning and end only."""
-    spaced = phones.spaced(number)
+    spaced = numbers.spaced(number)
     return spaced if sees_numbers() else f"{spaced[:7]} •• •• {spaced[-2:]}"
 
 

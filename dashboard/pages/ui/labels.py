@@ -1,41 +1,26 @@
-"""Values in the reader's words: times, numbers, states, reasons."""
+"""What the pages call the words of the vocabulary; how values are written is in formats.py."""
 
 from __future__ import annotations
 
-from datetime import timedelta
+from typing import Any
 
 from flask_babel import lazy_gettext as _l
 
-from dashboard.pages.ui import failure_reasons
-from dashboard.pages.ui.formats import (
-    ago,
-    clock,
-    day,
-    duration,
-    duration_of,
-    hour_minute,
-    initials,
-    moment,
-    number,
-    organisation,
-    percent,
-    phone,
-    seconds,
-    sees_numbers,
-    span,
-)
-from dashboard.sms import numbers as phones
+from dashboard.sms import numbers
+from dashboard.vocabulary import Channel, KeyMode, KeyState, Kind, Role, Scope, Status, Window
 
-STATUSES = {
-    "queued": _l("Queued"),
-    "sending": _l("Sending"),
-    "sent": _l("Sent"),
-    "delivered": _l("Delivered"),
-    "failed": _l("Failed"),
-    "expired": _l("Expired"),
+Labels = dict[str, Any]  # by the value that stands in databases and addresses: a name, or a lazy translation of it
+
+STATUSES: Labels = {
+    Status.QUEUED: _l("Queued"),
+    Status.SENDING: _l("Sending"),
+    Status.SENT: _l("Sent"),
+    Status.DELIVERED: _l("Delivered"),
+    Status.FAILED: _l("Failed"),
+    Status.EXPIRED: _l("Expired"),
 }
-KEY_STATES = {"active": _l("Active"), "expired": _l("Ended"), "revoked": _l("Revoked")}
-CHANNELS = {"sms": "SMS", "whatsapp": "WhatsApp"}
+KEY_STATES: Labels = {KeyState.ACTIVE: _l("Active"), KeyState.EXPIRED: _l("Ended"), KeyState.REVOKED: _l("Revoked")}
+CHANNELS: Labels = {Channel.SMS: "SMS", Channel.WHATSAPP: "WhatsApp"}
 TIDIED = {
     "texts": _l("Texts of messages"),
     "numbers": _l("Phone numbers, cut"),
@@ -43,14 +28,7 @@ TIDIED = {
     "refusals": _l("Notes of refused codes"),
     "callers": _l("Addresses that used a key"),
 }
-OPERATORS = {name.lower(): name for name in sorted(phones.OPERATORS.values())}  # as an address names them
-PERIODS = {
-    "1h": timedelta(hours=1),
-    "24h": timedelta(days=1),
-    "7d": timedelta(days=7),
-    "30d": timedelta(days=30),
-    "90d": timedelta(days=90),
-}
+OPERATORS = {name.lower(): name for name in sorted(numbers.OPERATORS.values())}  # as an address names them
 PERIOD_NAMES = {
     "1h": _l("Last hour"),
     "24h": _l("Last 24 hours"),
@@ -58,63 +36,28 @@ PERIOD_NAMES = {
     "30d": _l("Last 30 days"),
     "90d": _l("Last 90 days"),
 }
-KINDS = {"otp": _l("Codes"), "message": _l("Texts")}
-MODES = {"live": _l("Live"), "test": _l("Test")}
-ROLES = {"owner": _l("Owner"), "operator": _l("Operator"), "viewer": _l("Viewer")}
-SCOPES = {
-    "send": _l("Send texts"),
-    "otp": _l("Send and verify codes"),
-    "read": _l("Read message status"),
-    "webhooks": _l("Manage its webhooks"),
+KINDS: Labels = {Kind.OTP: _l("Codes"), Kind.MESSAGE: _l("Texts")}
+MODES: Labels = {KeyMode.LIVE: _l("Live"), KeyMode.TEST: _l("Test")}
+ROLES: Labels = {Role.OWNER: _l("Owner"), Role.OPERATOR: _l("Operator"), Role.VIEWER: _l("Viewer")}
+SCOPES: Labels = {
+    Scope.SEND: _l("Send texts"),
+    Scope.OTP: _l("Send and verify codes"),
+    Scope.READ: _l("Read message status"),
+    Scope.WEBHOOKS: _l("Manage its webhooks"),
 }
-SCOPE_TAGS = {"send": _l("Texts"), "otp": _l("Codes"), "read": _l("Status"), "webhooks": _l("Webhooks")}
-WINDOWS = {"minute": _l("minute"), "hour": _l("hour"), "day": _l("day")}
-PER_WINDOW = {"minute": _l("per minute"), "hour": _l("per hour"), "day": _l("per day")}
-WINDOWS_FULL = {
-    "minute": _l("the limit of a minute"),
-    "hour": _l("the limit of an hour"),
-    "day": _l("the limit of a day"),
+SCOPE_TAGS: Labels = {
+    Scope.SEND: _l("Texts"),
+    Scope.OTP: _l("Codes"),
+    Scope.READ: _l("Status"),
+    Scope.WEBHOOKS: _l("Webhooks"),
+}
+WINDOWS: Labels = {Window.MINUTE: _l("minute"), Window.HOUR: _l("hour"), Window.DAY: _l("day")}
+PER_WINDOW: Labels = {Window.MINUTE: _l("per minute"), Window.HOUR: _l("per hour"), Window.DAY: _l("per day")}
+WINDOWS_FULL: Labels = {
+    Window.MINUTE: _l("the limit of a minute"),
+    Window.HOUR: _l("the limit of an hour"),
+    Window.DAY: _l("the limit of a day"),
     "cap": _l("the key’s own cap of a day"),
 }
 LASTING = {"1h": _l("1 hour"), "24h": _l("24 hours"), "7d": _l("7 days")}
-LASTING_TIMES = {"1h": timedelta(hours=1), "24h": timedelta(hours=24), "7d": timedelta(days=7)}
 GRACES = {"now": _l("End it now"), "1h": _l("1 hour"), "24h": _l("24 hours"), "7d": _l("7 days")}
-
-
-GLOBALS = {
-    "ago": ago,
-    "moment": moment,
-    "clock": clock,
-    "hour_minute": hour_minute,
-    "day": day,
-    "number": number,
-    "percent": percent,
-    "seconds": seconds,
-    "duration": duration,
-    "duration_of": duration_of,
-    "span": span,
-    "shown_phone": phone,
-    "sees_numbers": sees_numbers,
-    "operator_of": phones.operator,
-    "is_fixed": phones.is_fixed,
-    "reason": failure_reasons.reason,
-    "reason_advice": failure_reasons.advice,
-    "initials": initials,
-    "STATUSES": STATUSES,
-    "KEY_STATES": KEY_STATES,
-    "CHANNELS": CHANNELS,
-    "OPERATORS": OPERATORS,
-    "PERIOD_NAMES": PERIOD_NAMES,
-    "KINDS": KINDS,
-    "TIDIED": TIDIED,
-    "organisation": organisation,
-    "MODES": MODES,
-    "ROLES": ROLES,
-    "SCOPES": SCOPES,
-    "SCOPE_TAGS": SCOPE_TAGS,
-    "GRACES": GRACES,
-    "WINDOWS": WINDOWS,
-    "PER_WINDOW": PER_WINDOW,
-    "WINDOWS_FULL": WINDOWS_FULL,
-    "LASTING": LASTING,
-}

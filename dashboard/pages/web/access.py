@@ -116,7 +116,7 @@ def sign_out() -> ResponseReturnValue:
     session.commit()
     logout_user()
     browser_session.clear()
-    return redirect(url_for("pages.auth.sign_in"), 303)
+    return redirect(url_for("pages.sign_in.sign_in"), 303)
 
 
 def safe_next() -> str:
@@ -160,9 +160,9 @@ def _to_sign_in() -> ResponseReturnValue:
         flash(_("Your session has ended. Sign in again, and you come back to where you were."))
     wanted = request.full_path.removesuffix("?") if request.method in READING else ""
     if not htmx.is_htmx():
-        return redirect(url_for("pages.auth.sign_in", next=wanted or None))
+        return redirect(url_for("pages.sign_in.sign_in", next=wanted or None))
     page = htmx.current_page()
-    return htmx.redirect(url_for("pages.auth.sign_in", next=page if is_local(page) else None), 401)
+    return htmx.redirect(url_for("pages.sign_in.sign_in", next=page if is_local(page) else None), 401)
 
 
 def _visitor_of(user: User, token: str) -> Visitor:

@@ -122,6 +122,3 @@ def _plain(value: Any) -> Any:
     if isinstance(value, timedelta):
         return int(value.total_seconds())
     return asdict(value) if is_dataclass(value) and not isinstance(value, type) else str(value)
-
-
-GLOBALS = {"is_partial": wants_fragment, "title_tag": title_tag}

@@ -6,20 +6,20 @@ from typing import cast
 
 from flask import Blueprint, g, make_response, redirect, request
 from flask.typing import ResponseReturnValue
-from flask_login import current_user
 
 from dashboard.extensions import services
 from dashboard.pages.web import access
 from dashboard.resources import resource
+from dashboard.vocabulary import Language
 
-LANGUAGES = {"fr": "Français", "ar": "العربية", "en": "English"}
-LOCALES = {"fr": "fr", "ar": "ar_MR", "en": "en"}  # ar_MR: Western digits
-THEMES = {"light": "sun", "dark": "moon", "auto": "monitor"}
+LANGUAGES: dict[str, str] = {Language.FRENCH: "Français", Language.ARABIC: "العربية", Language.ENGLISH: "English"}
+LOCALES = {Language.FRENCH: "fr", Language.ENGLISH: "en", Language.ARABIC: "ar_MR"}  # it has Western digits
+THEMES: dict[str, str] = {"light": "sun", "dark": "moon", "auto": "monitor"}
 CHOICES = {"language": LANGUAGES, "theme": THEMES}
 YEAR = 365 * 24 * 3600
 CATALOGUES = resource("translations")
 
-bp = Blueprint("preferences", __name__)
+bp = Blueprint("locale", __name__)
 
 
 @bp.post("/preferences")
@@ -27,20 +27,22 @@ bp = Blueprint("preferences", __name__)
 def choose() -> ResponseReturnValue:
     """Keep a choice, and lead back to the page that it was made on."""
     response = make_response(redirect(access.safe_next(), 303))
-    for name, known in CHOICES.items():
-        wanted = request.form.get(name, "")
-        if wanted in known:
+    for name, offered in CHOICES.items():
+        chosen = request.form.get(name, "")
+        if chosen in offered:
             secure = services().settings.secure
-            response.set_cookie(_cookie(name), wanted, YEAR, secure=secure, httponly=True, samesite="Lax")
+            response.set_cookie(_cookie(name), chosen, YEAR, secure=secure, httponly=True, samesite="Lax")
     return response
 
 
-def language() -> str:
-    """fr, ar or en: the address's, where it names one, else what was chosen."""
+def language() -> Language:
+    """The address's, where it names one, else what was chosen."""
     if "language" in g:
-        return cast(str, g.language)
+        return Language(g.language)
     chosen = request.cookies.get(_cookie("language"), "")
-    return chosen if chosen in LANGUAGES else request.accept_languages.best_match(LANGUAGES) or "fr"
+    if chosen not in LANGUAGES:
+        chosen = request.accept_languages.best_match(LANGUAGES) or Language.FRENCH
+    return Language(chosen)
 
 
 def locale() -> str:
@@ -48,8 +50,9 @@ def locale() -> str:
     return LOCALES[language()]
 
 
-def direction() -> str:
-    return "rtl" if language() == "ar" else "ltr"
+def direction(of: str | None = None) -> str:
+    """How a language is written, the page's or another: `rtl` or `ltr`."""
+    return "rtl" if (of or language()) == Language.ARABIC else "ltr"
 
 
 def theme() -> str:
@@ -66,14 +69,3 @@ def here() -> str:
 
 def _cookie(name: str) -> str:
     return f"chinqit_{name}"
-
-
-GLOBALS = {
-    "LANGUAGES": LANGUAGES,
-    "THEMES": THEMES,
-    "language": language,
-    "direction": direction,
-    "theme": theme,
-    "here": here,
-    "current_user": current_user,
-}

@@ -20,6 +20,7 @@ from dashboard.pages.ui import fields, formats, forms
 from dashboard.pages.ui.fields import Fault
 from dashboard.pages.ui.forms import BoundField, CheckboxesField, ChoiceField, Form, NewIdField, TextField
 from dashboard.pages.webhooks import labels
+from dashboard.vocabulary import KeyState
 
 
 def _address(text: str) -> str:
@@ -68,7 +69,7 @@ class NewEndpointForm(EndpointForm):
 
     def __init__(self, known: list[ApiKey]) -> None:
         super().__init__()
-        live = [key for key in known if keys.state(key) == "active"]
+        live = [key for key in known if keys.state(key) == KeyState.ACTIVE]
         self.key.choices = forms.choices({key.id: labels.key_name(key) for key in live})
 
     def new_endpoint(self) -> NewEndpoint:

@@ -20,26 +20,29 @@ from tests.support.dashboard_client import PARTIAL, Browser, World
 
 UNKNOWN = "00000000-0000-4000-8000-000000000000"
 PUBLIC = {
-    "pages.auth.sign_in",
-    "pages.auth.enter",
-    "pages.auth.sign_out",
-    "pages.auth.set_up",
-    "pages.auth.make_owner",
-    "pages.preferences.choose",
+    "pages.sign_in.sign_in",
+    "pages.sign_in.enter",
+    "pages.sign_in.sign_out",
+    "pages.sign_in.set_up",
+    "pages.sign_in.make_owner",
+    "pages.locale.choose",
 }
 HOOKS = ("new", "create", "edit", "change", "ask_rotate", "rotate", "ask_disable", "disable", "enable", "ask_delete")
 KEYS = ("new", "create", "edit", "change", "ask_rotate", "rotate", "ask_revoke", "revoke")
-OWNER = {f"pages.keys.{name}" for name in KEYS}
-OWNER |= {"pages.settings.index", "pages.settings.save"}
+OWNER = {f"pages.api_keys.{name}" for name in KEYS}
+OWNER |= {"pages.site_settings.index", "pages.site_settings.save"}
 OWNER |= {f"pages.carriers.{name}" for name in (*HOOKS[:4], "ask_disable", "disable", "enable", "ask_remove", "remove")}
-OWNER |= {f"pages.routes.{name}" for name in (*HOOKS[:4], "ask_remove", "remove", "fall_back")}
+OWNER |= {f"pages.routing.{name}" for name in (*HOOKS[:4], "ask_remove", "remove", "fall_back")}
 OWNER |= {f"pages.webhooks.{name}" for name in (*HOOKS, "delete")}
 OPERATOR = {
     *(f"pages.limits.{name}" for name in ("new", "create", "edit", "change", "ask_remove", "remove")),
     *(f"pages.limits.{name}" for name in ("ask_reset", "reset")),
-    *(f"pages.sandbox.{name}" for name in ("index", "send", "ask_clear", "clear", "go")),
-    *(f"pages.messages.{name}" for name in ("ask_resend", "resend")),
-    *(f"pages.texts.{name}" for name in ("index", "preview", "save", "ask_restore", "restore", "ask_reset", "reset")),
+    *(f"pages.sandbox.{name}" for name in ("index", "submit", "ask_clear", "clear", "go")),
+    *(f"pages.messages.{name}" for name in ("ask_send_again", "send_again")),
+    *(
+        f"pages.otp_templates.{name}"
+        for name in ("index", "preview", "save", "ask_restore", "restore", "ask_reset", "reset")
+    ),
     *(f"pages.webhooks.{name}" for name in ("send_test", "ask_replay", "replay")),
     *(f"pages.carriers.{name}" for name in ("test", "outcome")),
 }

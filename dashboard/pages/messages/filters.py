@@ -1,0 +1,73 @@
+"""The filters of the message log, as its address holds them."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+from flask import request
+
+from dashboard.db import utcnow
+from dashboard.extensions import session
+from dashboard.gateway.api_keys import keys
+from dashboard.gateway.message_log import search
+from dashboard.gateway.message_log.search import Filters, NotSearchable, Sought
+from dashboard.models.api_keys import ApiKey
+from dashboard.pages.ui import formats, labels, periods
+from dashboard.sms import numbers
+
+LONGEST_SEARCH = 60
+CHOICES = {
+    "status": search.STATUSES,
+    "channel": labels.CHANNELS,
+    "kind": labels.KINDS,
+    "operator": labels.OPERATORS,
+    "period": periods.PERIODS,
+}
+
+
+@dataclass(frozen=True)
+class LogQuery:
+    """The filters of this request as typed, and as understood; None: the search is neither number nor id."""
+
+    typed: dict[str, str]
+    filters: Filters | None
+
+    @property
+    def is_filtered(self) -> bool:
+        return bool(self.typed)
+
+
+def from_request() -> LogQuery:
+    """The filters of the address. Unknown values are ignored: an address from elsewhere is no reason to fail."""
+    values = {name: request.args.get(name, "") for name in CHOICES}
+    typed = {name: value for name, value in values.items() if value in CHOICES[name]}
+    key_id = request.args.get("key", "")
+    if key_id and key_id != keys.OWN_ID and session.get(ApiKey, key_id) is not None:
+        typed["key"] = key_id
+    text = _printable(request.args.get("q", ""))
+    if text:
+        typed["q"] = text
+    return LogQuery(typed, _filters(typed))
+
+
+def _filters(typed: dict[str, str]) -> Filters | None:
+    try:
+        wanted = search.sought(typed["q"]) if "q" in typed else Sought()
+    except NotSearchable:
+        return None
+    if wanted.prefix and not formats.sees_numbers():  # digit by digit, a masked number would be guessed
+        return None
+    length = periods.PERIODS.get(typed.get("period", ""))
+    return Filters(
+        wanted,
+        typed.get("status"),
+        typed.get("channel"),
+        typed.get("kind"),
+        typed.get("key"),
+        numbers.digit_of(typed.get("operator", "")),
+        utcnow() - length if length else None,
+    )
+
+
+def _printable(text: str) -> str:
+    return "".join(c for c in text if c.isprintable() or c.isspace()).strip()[:LONGEST_SEARCH]
