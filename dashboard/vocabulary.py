@@ -19,6 +19,9 @@ class Status(StrEnum):
     EXPIRED = "expired"  # its validity passed before it could be sent
 
 
+ENDS = (Status.DELIVERED, Status.FAILED, Status.EXPIRED)
+
+
 class Kind(StrEnum):
     """Of a message."""
 
@@ -71,6 +74,30 @@ class Scope(StrEnum):
     OTP = "otp"
     READ = "read"
     WEBHOOKS = "webhooks"
+
+
+class KeyState(StrEnum):
+    """Of an API key."""
+
+    ACTIVE = "active"
+    EXPIRED = "expired"
+    REVOKED = "revoked"
+
+
+class EndpointState(StrEnum):
+    """Of a webhook endpoint."""
+
+    ACTIVE = "active"
+    FAILING = "failing"  # the last call failed; it is tried again
+    DISABLED = "disabled"
+
+
+class DisabledReason(StrEnum):
+    """Why a webhook endpoint is disabled."""
+
+    ASKED = "asked"  # somebody wanted it
+    GONE = "gone"  # it answered 410
+    FAILING = "failing"  # nothing but failures for days
 
 
 class Window(StrEnum):

@@ -24,7 +24,7 @@ from dashboard.gateway.monitoring import alerts, carrier_status
 from dashboard.gateway.monitoring.alerts import Alert, AlertCode
 from dashboard.gateway.monitoring.carrier_status import CarrierStatus
 from dashboard.settings import Settings, SettingsError
-from dashboard.vocabulary import CarrierState
+from dashboard.vocabulary import CarrierState, Lane
 
 
 @dataclass(frozen=True)
@@ -133,7 +133,7 @@ def _workers(session: Session, _settings: Settings) -> Iterable[Finding]:
     """One finding a role, well or not."""
     alive = workers.alive(session)
     wrong = {alert.subject or workers.RELAY: _wrong(alert) for alert in alerts.worker_alerts(alive)}
-    for role in (*workers.LANES, workers.RELAY):
+    for role in (*Lane, workers.RELAY):
         yield wrong.get(role) or Finding("workers", True, f"{role}: {alive[role]} running")
 
 

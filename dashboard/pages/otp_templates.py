@@ -15,12 +15,12 @@ from flask_login import current_user
 from dashboard.extensions import session
 from dashboard.gateway.api_keys import keys
 from dashboard.gateway.otp import template_rules, templates
-from dashboard.gateway.otp.templates import LANGUAGES, InvalidWording, NewWording
+from dashboard.gateway.otp.templates import InvalidWording, NewWording
 from dashboard.models.api_keys import ApiKey
 from dashboard.pages.ui import formats
 from dashboard.pages.web import access, htmx, locale
 from dashboard.sms.encoding import SINGLE
-from dashboard.vocabulary import Role
+from dashboard.vocabulary import Language, Role
 
 LONGEST = template_rules.LONGEST_BODY * 2  # what is read of a form; the rules say how much may be saved
 
@@ -191,7 +191,7 @@ def _subject() -> Subject:
     key = session.get(ApiKey, key_id) if key_id else None
     if key_id and key is None:
         abort(404)
-    return Subject(key, language if language in LANGUAGES else LANGUAGES[0])
+    return Subject(key, language if language in tuple(Language) else Language.FRENCH)
 
 
 def _body() -> str:

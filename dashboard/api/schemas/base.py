@@ -14,7 +14,7 @@ from pydantic.alias_generators import to_camel
 from pydantic_core import PydanticCustomError
 
 from dashboard.sms import numbers
-from dashboard.vocabulary import Channel, Kind, Language, Status
+from dashboard.vocabulary import Channel, Kind, Language, Status, Window
 
 MOST_IN_PAGE = 100
 UNPRINTABLE = re.compile(r"[\x00-\x08\x0b\x0c\x0e-\x1f]")  # C0 but \t \n \r
@@ -200,7 +200,7 @@ class Problem(ResponseBody):
     ]
     code: Annotated[str, Field(examples=["phone_prefix"], description="For programs; it does not change.")]
     window: Annotated[
-        Literal["minute", "hour", "day"] | None,
+        Annotated[Window, schema_of(Window)] | None,
         Field(examples=["minute"], exclude_if=is_none, description="With `rate_limited`: the window that is full."),
     ] = None
     limit: Annotated[

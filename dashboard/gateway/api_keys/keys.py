@@ -14,9 +14,8 @@ from sqlalchemy.orm import Session, selectinload
 from dashboard.db import lock, utcnow
 from dashboard.gateway.api_keys.authentication import ALPHABET, RANDOM_LENGTH, _check, digest
 from dashboard.models.api_keys import ApiKey, KeySecret
-from dashboard.vocabulary import KeyMode, Scope
+from dashboard.vocabulary import KeyMode, KeyState, Scope
 
-SCOPES = tuple(Scope)
 USUAL_SCOPES = (Scope.SEND, Scope.OTP, Scope.READ)  # whoever may say where events go, reads them: that is asked for
 GRACES = {"now": timedelta(0), "1h": timedelta(hours=1), "24h": timedelta(hours=24), "7d": timedelta(days=7)}
 LATELY = timedelta(hours=24)
@@ -50,7 +49,7 @@ class KeyFields:
 
     def columns(self) -> dict[str, Any]:
         """The fields as ApiKey stores them: JSON has lists, no tuples."""
-        values = {one.name: getattr(self, one.name) for one in fields(KeyFields)}
+        values = {item.name: getattr(self, item.name) for item in fields(KeyFields)}
         return {name: list(value) if isinstance(value, tuple) else value for name, value in values.items()}
 
 
@@ -118,7 +117,7 @@ def rotate(session: Session, key: ApiKey, grace: str = "24h", newest: int | None
     lock(session, f"key:{key.id}")
     session.flush()
     session.refresh(key)
-    if state(key) != "active":
+    if state(key) is not KeyState.ACTIVE:
         raise KeyEnded
     if newest is not None and newest != newest_secret(key).id:
         raise AlreadyDone
@@ -150,11 +149,11 @@ def used_lately(key: ApiKey, now: datetime | None = None) -> bool:
     return key.last_used_at is not None and key.last_used_at > (now or utcnow()) - LATELY
 
 
-def state(key: ApiKey, now: datetime | None = None) -> str:
-    """`revoked`, `expired` or `active`."""
+def state(key: ApiKey, now: datetime | None = None) -> KeyState:
     if key.revoked_at is not None:
-        return "revoked"
-    return "expired" if key.expires_at is not None and key.expires_at <= (now or utcnow()) else "active"
+        return KeyState.REVOKED
+    is_over = key.expires_at is not None and key.expires_at <= (now or utcnow())
+    return KeyState.EXPIRED if is_over else KeyState.ACTIVE
 
 
 def _add_secret(key: ApiKey) -> str:

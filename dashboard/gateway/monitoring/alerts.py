@@ -22,7 +22,7 @@ from dashboard.gateway.webhooks import endpoints
 from dashboard.models.api_keys import ApiKey
 from dashboard.models.messages import Message
 from dashboard.sms import numbers
-from dashboard.vocabulary import CarrierState, Operator, Trend
+from dashboard.vocabulary import CarrierState, Lane, Operator, Trend
 
 LONG_WAIT = timedelta(minutes=1)  # of the oldest message that is due
 KEY_ENDS_SOON = timedelta(days=7)
@@ -154,7 +154,7 @@ def alerts(
 
 def worker_alerts(alive: Mapping[str, int]) -> list[Alert]:
     """Lanes without a worker, and whether the relay is missing; `alive` is what `workers.alive` returned."""
-    found = [Alert(AlertCode.NO_WORKER, lane) for lane in workers.LANES if not alive.get(lane)]
+    found = [Alert(AlertCode.NO_WORKER, lane) for lane in Lane if not alive.get(lane)]
     if not alive.get(workers.RELAY):
         found.append(Alert(AlertCode.NO_RELAY))
     return found

@@ -227,7 +227,7 @@ def _take_caps(session: Session, attempts: list[_SendAttempt]) -> None:
 def _note(session: Session, request: SendRequest, refusal: RateLimited | CapReached) -> None:
     """Write the refusal down, so that people can be told."""
     if isinstance(refusal, RateLimited):
-        window, quota = refusal.standing.window, refusal.standing.quota
+        window, quota = str(refusal.standing.window), refusal.standing.quota
     else:
         window, quota = "cap", refusal.cap
     rejections.record(session, Rejection(request.caller.id, request.order.phone, request.order.channel, window, quota))

@@ -12,11 +12,12 @@ import unicodedata
 from dataclasses import dataclass
 
 from dashboard.sms.encoding import GSM, Shape, shape
+from dashboard.vocabulary import Language
 
-TEXTS = {
-    "fr": "Votre code de vérification est {code}. Valable {minutes} minutes. Ne le communiquez à personne.",
-    "en": "Your verification code is {code}. It is valid for {minutes} minutes. Do not share it.",
-    "ar": "رمز التحقق: {code}. صالح لمدة {minutes} دقائق. لا تشاركه.",
+TEXTS: dict[str, str] = {
+    Language.FRENCH: "Votre code de vérification est {code}. Valable {minutes} minutes. Ne le communiquez à personne.",
+    Language.ENGLISH: "Your verification code is {code}. It is valid for {minutes} minutes. Do not share it.",
+    Language.ARABIC: "رمز التحقق: {code}. صالح لمدة {minutes} دقائق. لا تشاركه.",
 }
 MINUTES = "10"
 MASK = "••••••"
@@ -44,7 +45,7 @@ class Measure:
 
 
 def render(language: str, code: str, app_hash: str | None = None) -> str:
-    """The built-in text as it is sent; `language` is fr, en or ar."""
+    """The built-in text as it is sent."""
     return fill(TEXTS[language], "", code, app_hash)
 
 

@@ -20,7 +20,6 @@ from dashboard.models.api_keys import ApiKey
 from dashboard.models.otp import Otp, OtpTemplate
 
 LOOK_EVERY = 1.0  # seconds
-LANGUAGES = ("fr", "en", "ar")
 HISTORY = 50
 
 Subject = tuple[str | None, str]  # key, language

@@ -31,7 +31,7 @@ from dashboard.models.statistics import (
     StatisticsBucket,
     StatisticsReason,
 )
-from dashboard.vocabulary import Kind, Status
+from dashboard.vocabulary import ENDS, Kind, Status
 
 GRAINS = {"minute": timedelta(minutes=1), "hour": timedelta(hours=1), "day": timedelta(days=1)}  # days are UTC's
 KEPT = {"minute": timedelta(hours=48), "hour": timedelta(days=100)}
@@ -39,7 +39,6 @@ BATCH = 1_000
 # Rows under way change again soon, and a lock on a row that is due would hide it from a worker that looks for it.
 SOON_SETTLED = timedelta(seconds=10)
 NOTHING = dict.fromkeys(MEASURES, 0)
-ENDS = (Status.DELIVERED, Status.FAILED, Status.EXPIRED)
 
 Subject = tuple[str, ...]  # as SUBJECT names it
 Bucket = tuple[str, datetime, Subject]  # grain, start, subject

@@ -32,14 +32,14 @@ from dashboard.models.messages import Message
 from dashboard.pages.ui import formats, labels
 from dashboard.pages.web import access, htmx
 from dashboard.sms import numbers
-from dashboard.vocabulary import Role
+from dashboard.vocabulary import Role, Status
 
 ROW_ID = re.compile(r"[0-9]{1,18}")
 SHOWN = re.compile(r"([0-9]{1,18})\.([a-z]{1,9})")
 MOST_WATCHED = 60  # open rows that one poll asks about; its address must stay under 4 KB
 LONGEST_SEARCH = 60
 CHOICES = {
-    "status": search.STATUSES,
+    "status": tuple(Status),
     "channel": labels.CHANNELS,
     "kind": labels.KINDS,
     "operator": labels.OPERATORS,

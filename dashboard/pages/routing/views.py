@@ -33,7 +33,7 @@ from dashboard.pages.web import access, htmx
 from dashboard.pages.web.htmx import ChangedPart
 from dashboard.providers.registry import KINDS
 from dashboard.sms import numbers
-from dashboard.vocabulary import Role
+from dashboard.vocabulary import Channel, Role
 
 bp = Blueprint("routes", __name__)
 
@@ -193,7 +193,7 @@ def _listing() -> dict[str, Any]:
     return {
         "rules": rules,
         "has_carriers": bool(standings),
-        "uncovered": [words.CHANNELS[channel] for channel in outbox.LANES if channel in served - covered],
+        "uncovered": [words.CHANNELS[channel] for channel in Channel if channel in served - covered],
         "is_owner": current_user.may(Role.OWNER),
         "STATES": labels.STATES,
         "mark": htmx.mark([[rule.sentence, [vars(leg) for leg in rule.legs]] for rule in rules]),
