@@ -120,7 +120,7 @@ def providers_test(name: str, phone_number: str, as_json: bool) -> None:
     with database() as session:
         carrier = _find(session, name)
         try:
-            reference, channel = test_message.send(session, Keyring.of(settings), carrier, phone_number)
+            reference, channel = test_message.submit(session, Keyring.of(settings), carrier, phone_number)
         except RateLimited as refusal:
             fail(f"This number was sent enough trial codes; try again in {refusal.standing.reset} s.")
     Wakeup(settings.redis_url).notify_again(channel, 1)

@@ -70,19 +70,19 @@ def measure(body: str, brand: str) -> Measure:
 
 def faults(body: str, brand: str) -> list[str]:
     """Which rules a wording breaks, by code; none: it may be saved."""
-    found = _faults_of_form(body, brand)
-    if found:
-        return found
+    codes = _faults_of_form(body, brand)
+    if codes:
+        return codes
     measured = measure(body, brand)
     if measured.shape.segments > 1:
-        found.append("two_segments")
+        codes.append("two_segments")
     elif measured.shape_with_hash.segments > 1:
-        found.append("two_segments_with_hash")
+        codes.append("two_segments_with_hash")
     if measured.bytes_with_hash > MOST_BYTES:
-        found.append("too_many_bytes")
+        codes.append("too_many_bytes")
     if LONE_NUMBER.findall(measured.text) != [SAMPLE_CODE]:
-        found.append("code_not_findable")
-    return found
+        codes.append("code_not_findable")
+    return codes
 
 
 def _faults_of_form(body: str, brand: str) -> list[str]:

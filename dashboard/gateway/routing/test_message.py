@@ -9,8 +9,8 @@ from dashboard.gateway.api_keys import authentication, keys
 from dashboard.gateway.api_keys.authentication import Caller
 from dashboard.gateway.messages import outbox
 from dashboard.gateway.messages.outbox import Draft
-from dashboard.gateway.otp import send as otp
 from dashboard.gateway.otp.codes import Keyring
+from dashboard.gateway.otp.send import Order, send
 from dashboard.models.api_keys import ApiKey
 from dashboard.models.carriers import Carrier
 from dashboard.models.messages import Message
@@ -20,13 +20,13 @@ from dashboard.vocabulary import Channel, KeyMode
 TEXT = "Chinqit Gateway: test of {name}."
 
 
-def send(session: Session, keyring: Keyring, carrier: Carrier, phone: str) -> tuple[str, str]:
+def submit(session: Session, keyring: Keyring, carrier: Carrier, phone: str) -> tuple[str, str]:
     """Write a message for this carrier down; return its uuid and channel. Raise RateLimited. The caller commits and
     wakes the lane. A carrier that takes codes alone is sent one.
     """
     channel, caller = registry.KINDS[carrier.kind].channels[0], _caller(session)
     if channel == Channel.WHATSAPP:
-        reference = otp.send(session, keyring, caller, otp.Order(phone, channel)).message_id
+        reference = send(session, keyring, caller, Order(phone, channel)).message_id
     else:
         text = TEXT.format(name=carrier.name)
         reference = outbox.submit(session, caller, Draft.text(phone, text, channel))[1]
