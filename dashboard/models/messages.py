@@ -1,4 +1,4 @@
-"""Messages, which are also the outbox; which was sent again as which; and what the sandbox phone received."""
+"""Messages, which are also the outbox, and which one was sent again as which."""
 
 from __future__ import annotations
 

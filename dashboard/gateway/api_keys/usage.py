@@ -94,16 +94,14 @@ def record_uses(session: Session, uses: list[KeyUse]) -> list[None]:
     return [None] * len(uses)
 
 
-def record(session: Session, sighting: KeyUse) -> None:
+def record(session: Session, use: KeyUse) -> None:
     """Write it down, unless the key's day is full. The caller commits."""
     now = utcnow()
-    place = {"key_id": sighting.key_id, "day": now.date(), "address": sighting.address, "agent": sighting.agent}
+    place = {"key_id": use.key_id, "day": now.date(), "address": use.address, "agent": use.agent}
     same = [_CALLERS.c[name] == value for name, value in place.items()]
-    if execute_dml(session, update(_CALLERS).where(*same).values(last_at=now)) or _is_full(
-        session, sighting, now.date()
-    ):
+    if execute_dml(session, update(_CALLERS).where(*same).values(last_at=now)) or _is_full(session, use, now.date()):
         return
-    row = {**place, "from_app": bool(APPS.search(sighting.agent)), "first_at": now, "last_at": now}
+    row = {**place, "from_app": bool(APPS.search(use.agent)), "first_at": now, "last_at": now}
     session.execute(insert(session, _CALLERS).values(**row).on_conflict_do_nothing())
 
 

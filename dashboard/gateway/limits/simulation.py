@@ -60,7 +60,7 @@ def replay(session: Session, wanted: NewOverride) -> SimulationResult:
 
 
 class _Candidate:
-    """An override to be, as `limits.combined` reads one."""
+    """An override to be, as `rate_limit.combined` reads one."""
 
     id = 0  # no row has it
 

@@ -26,7 +26,7 @@ Subject = tuple[str | None, str]  # key, language
 
 
 class InvalidWording(ValueError):
-    """It breaks rules; `codes` are those of `otp_texts.faults`."""
+    """It breaks rules; `codes` are those of `template_rules.faults`."""
 
     def __init__(self, codes: list[str]) -> None:
         super().__init__(", ".join(codes))

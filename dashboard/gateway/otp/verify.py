@@ -143,11 +143,10 @@ def verify(session: Session, keyring: Keyring, caller: Caller, guess: Guess) -> 
 
 
 def verify_codes(session: Session, requests: list[VerifyRequest]) -> list[VerifyResult | Exception]:
-    """Handler of GroupCommit: judge guesses and spend a try on each; who is answered is answered after the commit, so
-    the tries stay spent.
+    """Handler of GroupCommit: judge guesses and spend a try on each; after the commit the tries stay spent.
 
-    For each what came of it, or UnknownKey or Mismatch. A verdict is kept for a call that is named; a
-    guess that was not judged is not.
+    Return for each its result, or UnknownKey or Mismatch. The result of a call with an Idempotency-Key is kept, unless
+    the guess was not judged.
     """
     live = authentication.live_digests(session, (request.caller for request in requests))
 
