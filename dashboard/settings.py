@@ -13,7 +13,7 @@ from urllib.parse import urlsplit
 SECRETS = ("SECRET_KEY", "OTP_SECRET", "DATA_SECRET")
 SHORTEST_SECRET = 32
 DATABASES = ("sqlite:///", "postgresql+psycopg://")
-BELLS = ("redis", "rediss", "unix")
+WAKEUP_SCHEMES = ("redis", "rediss", "unix")
 LONGEST_SOCKET_PATH = 103  # sun_path holds 104 bytes on macOS, 108 on Linux, the closing NUL included
 
 
@@ -164,7 +164,7 @@ def _database_url(url: str) -> str:
 def _redis_url(url: str) -> str:
     """Raise SettingsError unless it is one; its password may be in it, so it is not repeated."""
     try:
-        fits = urlsplit(url).scheme in BELLS and urlsplit(url).port != 0
+        fits = urlsplit(url).scheme in WAKEUP_SCHEMES and urlsplit(url).port != 0
     except ValueError:  # the port is no number
         fits = False
     if not fits:

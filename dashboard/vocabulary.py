@@ -19,6 +19,9 @@ class Status(StrEnum):
     EXPIRED = "expired"  # its validity passed before it could be sent
 
 
+ENDS = (Status.DELIVERED, Status.FAILED, Status.EXPIRED)
+
+
 class Kind(StrEnum):
     """Of a message."""
 
@@ -79,6 +82,22 @@ class Scope(StrEnum):
     OTP = "otp"
     READ = "read"
     WEBHOOKS = "webhooks"
+
+
+class EndpointState(StrEnum):
+    """Of a webhook endpoint."""
+
+    ACTIVE = "active"
+    FAILING = "failing"  # the last call failed; it is tried again
+    DISABLED = "disabled"
+
+
+class DisabledReason(StrEnum):
+    """Why a webhook endpoint is disabled."""
+
+    ASKED = "asked"  # somebody wanted it
+    GONE = "gone"  # it answered 410
+    FAILING = "failing"  # nothing but failures for days
 
 
 class Window(StrEnum):

@@ -59,7 +59,7 @@ def main() -> int:
 def tick(sessions: Sessions, wakeup: Wakeup, started_at: datetime, *, sweep: bool) -> None:
     """Wake lanes where rows wait, count what changed; now and then close and forget what is past its time."""
     with read_session(sessions) as session:
-        waiting = outbox.waiting(session) | {queue.LANE: queue.waiting(session)}
+        waiting = outbox.waiting(session) | {Lane.WEBHOOKS: queue.waiting(session)}
     for lane, count in waiting.items():
         if count:
             wakeup.notify_again(lane, min(count, MOST_WAKEUPS))

@@ -60,8 +60,8 @@ class LaneWorker(SimpleWorker):
 def main(lane: str) -> int:
     """Work until told to stop. While Redis is gone, look for work every second instead of waiting to be woken."""
     logging.basicConfig(level=logging.INFO, format="%(levelname)s %(name)s: %(message)s")
-    if lane not in workers.LANES:
-        print(f"There is no lane {lane!r}; lanes are {', '.join(workers.LANES)}.", file=sys.stderr)
+    if lane not in tuple(Lane):
+        print(f"There is no lane {lane!r}; lanes are {', '.join(Lane)}.", file=sys.stderr)
         return 2
     try:
         settings = Settings.from_env()

@@ -226,11 +226,11 @@ def answer(error: Exception) -> Response:
     """The response to an error of the API or of the domain."""
     if isinstance(error, RateLimited):
         note_limits(error.standings)
-    found = described(error)
-    response = jsonify(body(found))
-    response.status_code = ERRORS[found.code].status
-    if "retryAfter" in found.params:
-        response.headers["Retry-After"] = str(found.params["retryAfter"])
+    problem = described(error)
+    response = jsonify(body(problem))
+    response.status_code = ERRORS[problem.code].status
+    if "retryAfter" in problem.params:
+        response.headers["Retry-After"] = str(problem.params["retryAfter"])
     return response
 
 
@@ -296,8 +296,8 @@ def http_error(error: HTTPException) -> Response:
 
 @bp.before_app_request
 def _name_request() -> None:
-    given = request.headers.get("X-Request-Id", "")
-    g.request_id = given if REQUEST_ID.fullmatch(given) else str(uuid.uuid4())
+    request_id = request.headers.get("X-Request-Id", "")
+    g.request_id = request_id if REQUEST_ID.fullmatch(request_id) else str(uuid.uuid4())
 
 
 @bp.after_app_request

@@ -6,8 +6,9 @@ import sys
 
 import click
 
-from dashboard.cli.core import JSON, database, example, fail, print_rows
+from dashboard.cli.core import JSON, choice_of, database, example, fail, print_rows
 from dashboard.gateway.accounts import passwords, users
+from dashboard.vocabulary import Role
 
 
 @click.group("users")
@@ -20,7 +21,7 @@ def users_group() -> None:
     epilog=example('printf %s "$PASSWORD" | chinqit users create nadia@example.mr --role owner --password-stdin'),
 )
 @click.argument("email")
-@click.option("--role", type=click.Choice(users.ROLES), required=True)
+@click.option("--role", type=choice_of(reversed(Role)), required=True)
 @click.option("--name", default="", help="How the dashboard calls them.")
 @click.option("--password-stdin", is_flag=True, help="Read the password from standard input instead of asking.")
 def users_create(email: str, role: str, name: str, password_stdin: bool) -> None:

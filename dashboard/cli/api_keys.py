@@ -13,12 +13,12 @@ import click
 from sqlalchemy.orm import Session
 
 from dashboard import db
-from dashboard.cli.core import JSON, database, echo_error, example, fail, print_rows
+from dashboard.cli.core import JSON, choice_of, database, echo_error, example, fail, print_rows
 from dashboard.db import utcnow
 from dashboard.gateway.api_keys import keys
 from dashboard.gateway.otp import template_rules, templates
 from dashboard.models.api_keys import ApiKey
-from dashboard.vocabulary import KeyMode, KeyState
+from dashboard.vocabulary import KeyMode, KeyState, Scope
 
 
 @click.group("keys")
@@ -61,7 +61,7 @@ def networks_type(_ctx: click.Context, _param: click.Parameter, raw: tuple[str, 
     "--scope",
     "scopes",
     multiple=True,
-    type=click.Choice(keys.SCOPES),
+    type=choice_of(Scope),
     help="What it may do; all but webhooks by default.",
 )
 @click.option("--expires-in", type=click.IntRange(1, 3650), metavar="DAYS", help="When it ends by itself.")
@@ -109,7 +109,7 @@ def keys_list(as_json: bool) -> None:
 @JSON
 def keys_rotate(session: Session, key: ApiKey, grace: str, as_json: bool) -> None:
     """Give KEY (id or name) a new secret; the old one lives on for the grace."""
-    if keys.state(key) != KeyState.ACTIVE:
+    if keys.state(key) is not KeyState.ACTIVE:
         fail(f"{key.name} is {keys.state(key)}; make a new key instead.")
     _show_secret(key, keys.rotate(session, key, grace), as_json)
 

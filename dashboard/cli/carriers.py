@@ -27,7 +27,7 @@ from dashboard.providers import presets, registry
 from dashboard.providers.presets import Preset
 from dashboard.providers.settings import InvalidSettings, SettingField
 from dashboard.settings import Settings
-from dashboard.vocabulary import AttemptOutcome, CarrierState
+from dashboard.vocabulary import AttemptOutcome, CarrierState, Status
 from dashboard.wakeup import Wakeup
 
 TRIAL_SECONDS = 20.0
@@ -46,7 +46,8 @@ def providers_kinds(kind: str | None, as_json: bool) -> None:
     if kind is None:
         kinds = registry.KINDS.values()
         rows = [
-            {"kind": one.name, "channels": list(one.channels), "about": f"{one.title}: {one.about}"} for one in kinds
+            {"kind": kind.name, "channels": list(kind.channels), "about": f"{kind.title}: {kind.about}"}
+            for kind in kinds
         ]
         print_rows(rows, as_json, "")
     elif as_json:
@@ -119,7 +120,7 @@ def providers_test(name: str, phone_number: str, as_json: bool) -> None:
     with database() as session:
         carrier = _find(session, name)
         try:
-            reference, channel = test_message.send(session, Keyring.of(settings), carrier, phone_number)
+            reference, channel = test_message.submit(session, Keyring.of(settings), carrier, phone_number)
         except RateLimited as refusal:
             fail(f"This number was sent enough trial codes; try again in {refusal.standing.reset} s.")
     Wakeup(settings.redis_url).notify_again(channel, 1)
@@ -133,7 +134,7 @@ def providers_test(name: str, phone_number: str, as_json: bool) -> None:
         if row["warning"]:
             sentence, _ = registry.code_sentence(row["warning"]) or (row["warning"], "")
             echo_error(f"{sentence} {registry.code_advice(row['warning'])}".strip())
-    if row["status"] not in ("sent", "delivered"):
+    if row["status"] not in (Status.SENT, Status.DELIVERED):
         raise click.exceptions.Exit(1)
 
 

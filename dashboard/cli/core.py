@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from contextlib import contextmanager
+from enum import StrEnum
 from typing import Any, NoReturn
 
 import click
@@ -52,6 +53,11 @@ def database() -> Iterator[Session]:
     settings = Settings.from_env()
     with make_sessions(settings.database_url).begin() as session:
         yield session
+
+
+def choice_of(words: Iterable[StrEnum]) -> click.Choice[str]:
+    """A choice by the values of an enum; click itself would offer the names of its members."""
+    return click.Choice([word.value for word in words])
 
 
 def phone_type(_ctx: click.Context, _param: click.Parameter, raw: str | None) -> str | None:

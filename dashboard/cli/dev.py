@@ -8,7 +8,7 @@ import click
 
 from dashboard.cli.core import database, echo_error, example, fail
 from dashboard.db import make_sessions
-from dashboard.dev import seed as seeding
+from dashboard.dev import seed
 from dashboard.gateway.otp.codes import Keyring
 from dashboard.settings import Settings
 
@@ -24,18 +24,18 @@ def dev_group() -> None:
     "--days", type=click.IntRange(1, 90), default=30, show_default=True, help="Over how many days, up to now."
 )
 @click.option("--yes", is_flag=True, help="Also where real messages are.")
-def seed(messages: int, days: int, yes: bool) -> None:
+def dev_seed(messages: int, days: int, yes: bool) -> None:
     """Fill the database with made-up messages and codes. Nothing of it is sent."""
     with database() as session:
-        if not yes and seeding.real_messages(session):
+        if not yes and seed.real_messages(session):
             fail("This database holds real messages, which made-up ones would mix with. If you want that: --yes")
     settings, began = Settings.from_env(), time.monotonic()
     sessions = make_sessions(settings.database_url)
-    seeding.seed(sessions, Keyring.of(settings), messages, days, _tell_of(messages))
+    seed.seed(sessions, Keyring.of(settings), messages, days, _tell_of(messages))
     click.echo(f"{messages:,} messages over {days} days, in {time.monotonic() - began:.0f} s.")
 
 
-def _tell_of(messages: int) -> seeding.Tell:
+def _tell_of(messages: int) -> seed.Tell:
     def tell(done: int) -> None:
         if done % 100_000 == 0 and done < messages:
             echo_error(f"{done:,} of {messages:,} ...")

@@ -24,7 +24,7 @@ from dashboard.gateway.monitoring import alerts, carrier_status
 from dashboard.gateway.monitoring.alerts import Alert, AlertCode
 from dashboard.gateway.monitoring.carrier_status import CarrierStatus
 from dashboard.settings import Settings, SettingsError
-from dashboard.vocabulary import CarrierState
+from dashboard.vocabulary import CarrierState, Lane
 
 
 @dataclass(frozen=True)
@@ -125,15 +125,15 @@ def _database(sessions: Sessions, settings: Settings) -> Finding:
 
 
 def _clock(session: Session, _settings: Settings) -> Iterable[Finding]:
-    found = alerts.clock_alerts(session)
-    return map(_wrong, found) if found else [Finding("clock", True, utcnow().isoformat(timespec="seconds"))]
+    wrong = alerts.clock_alerts(session)
+    return map(_wrong, wrong) if wrong else [Finding("clock", True, utcnow().isoformat(timespec="seconds"))]
 
 
 def _workers(session: Session, _settings: Settings) -> Iterable[Finding]:
     """One finding a role, well or not."""
     alive = workers.alive(session)
     wrong = {alert.subject or workers.RELAY: _wrong(alert) for alert in alerts.worker_alerts(alive)}
-    for role in (*workers.LANES, workers.RELAY):
+    for role in (*Lane, workers.RELAY):
         yield wrong.get(role) or Finding("workers", True, f"{role}: {alive[role]} running")
 
 
@@ -147,11 +147,11 @@ def _outbox(session: Session, _settings: Settings) -> Iterable[Finding]:
 
 def _webhooks(session: Session, _settings: Settings) -> Iterable[Finding]:
     """One that fails for the moment is not the gateway's fault; one that was disabled loses all its events."""
-    found = alerts.webhook_alerts(session)
-    off = [alert for alert in found if alert.code is AlertCode.WEBHOOK_OFF]
+    failing = alerts.webhook_alerts(session)
+    off = [alert for alert in failing if alert.code is AlertCode.WEBHOOK_OFF]
     if off:
         return map(_wrong, off)
-    return [Finding("webhooks", True, f"{len(found)} failing")]
+    return [Finding("webhooks", True, f"{len(failing)} failing")]
 
 
 def _carriers(session: Session, settings: Settings) -> Iterable[Finding]:

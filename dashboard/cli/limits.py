@@ -14,8 +14,9 @@ from dashboard import db
 from dashboard.cli import api_keys
 from dashboard.cli.core import JSON, database, example, fail, phone_type, print_rows
 from dashboard.db import utcnow
-from dashboard.gateway.limits import overrides, rate_limit
+from dashboard.gateway.limits import overrides
 from dashboard.models.limits import UNLIMITED, LimitOverride
+from dashboard.vocabulary import Window
 
 
 @click.group("limits")
@@ -95,7 +96,7 @@ def limits_clear(session: Session, key_id: str | None, phone_number: str | None)
 
 
 def _override_row(row: LimitOverride) -> dict[str, Any]:
-    shown = {name: getattr(row, name) for name in rate_limit.WINDOWS}
+    shown = {name: getattr(row, name) for name in Window}
     return {
         "phone": row.phone,
         "key": row.key.name if row.key else None,

@@ -10,12 +10,12 @@ import click
 from sqlalchemy.orm import Session
 
 from dashboard.cli import api_keys
-from dashboard.cli.core import JSON, database, echo_error, example, fail, phone_type, print_rows
+from dashboard.cli.core import JSON, choice_of, database, echo_error, example, fail, phone_type, print_rows
 from dashboard.gateway.api_keys import keys
-from dashboard.gateway.messages import outbox
 from dashboard.gateway.routing import explain, rules
 from dashboard.gateway.routing.rules import InvalidRoute, NewRouteTarget, RoutingRequest, Subject
 from dashboard.sms import numbers
+from dashboard.vocabulary import Channel
 
 FAULTS = {
     "unknown_carrier": "There is no carrier {name!r}; `chinqit providers list` shows them.",
@@ -40,7 +40,7 @@ def routes_group() -> None:
         "chinqit routes set sms --operator mattel --none",
     ),
 )
-@click.argument("channel", type=click.Choice(outbox.LANES))
+@click.argument("channel", type=choice_of(Channel))
 @click.argument("choices", metavar="CARRIER...", nargs=-1)
 @click.option("--operator", type=click.Choice(list(OPERATORS)), help="For numbers of this operator only.")
 @click.option("--key", help="For messages of this API key only, by id or name.")
@@ -77,19 +77,19 @@ def routes_list(as_json: bool) -> None:
     "explain", epilog=example("chinqit routes explain 38089336", "chinqit routes explain 38089336 --key my-app")
 )
 @click.argument("phone_number", metavar="PHONE", callback=phone_type)
-@click.option("--channel", type=click.Choice(outbox.LANES), default="sms", show_default=True)
+@click.option("--channel", type=choice_of(Channel), default=Channel.SMS.value, show_default=True)
 @click.option("--key", help="As sent by this API key.")
 @JSON
 def routes_explain(phone_number: str, channel: str, key: str | None, as_json: bool) -> None:
     """Say which way a message to PHONE would go now, and why."""
     with database() as session:
         key_id = api_keys.find_key(session, key).id if key else ""
-        found = explain.of(session, RoutingRequest(channel, phone_number, key_id))
+        explanation = explain.of(session, RoutingRequest(channel, phone_number, key_id))
         rows = [
             {"carrier": way.carrier.name, "fate": way.fate, "why": (way.fate == "down" and way.carrier.down_code) or ""}
-            for way in found.ways
+            for way in explanation.ways
         ]
-        rule = _subject_row(session, found.subject) if found.subject else None
+        rule = _subject_row(session, explanation.subject) if explanation.subject else None
     if as_json:
         click.echo(json.dumps({"rule": rule, "carriers": rows}))
         return
@@ -98,14 +98,14 @@ def routes_explain(phone_number: str, channel: str, key: str | None, as_json: bo
 
 
 def _choices(raw: Sequence[str]) -> list[NewRouteTarget]:
-    found = []
+    targets = []
     for position, group in enumerate(raw):
         for part in group.split(","):
             name, _, weight = part.partition(":")
             if weight and not (weight.isascii() and weight.isdigit() and len(weight) < 4):
                 raise click.UsageError(f"The weight of {name} must be a whole number.")
-            found.append(NewRouteTarget(name, position, int(weight or 1)))
-    return found
+            targets.append(NewRouteTarget(name, position, int(weight or 1)))
+    return targets
 
 
 def _subject_row(session: Session, subject: Subject) -> dict[str, Any]:

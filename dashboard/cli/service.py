@@ -9,11 +9,11 @@ import click
 
 from dashboard import supervisor
 from dashboard.cli import migrate
-from dashboard.cli.core import echo_error, example, fail
+from dashboard.cli.core import choice_of, echo_error, example, fail
 from dashboard.db import make_sessions
-from dashboard.gateway import workers
 from dashboard.gateway.accounts import users
 from dashboard.settings import Settings, home_from_env, prepare_home
+from dashboard.vocabulary import Lane
 
 BANNER = """
   Chinqit Gateway serves at   {address}
@@ -55,7 +55,7 @@ def init() -> None:
 
 
 @click.command(epilog=example("chinqit worker sms"))
-@click.argument("lane", type=click.Choice(workers.LANES))
+@click.argument("lane", type=choice_of(Lane))
 def worker(lane: str) -> None:
     """Deliver what waits in one LANE, until ended."""
     os.execv(sys.executable, [*supervisor.MODULE, "jobs.worker", lane])  # noqa: S606

@@ -15,6 +15,7 @@ from dashboard import db
 from dashboard.cache import TimedCache
 from dashboard.db import core_table, utcnow
 from dashboard.models.site_settings import Setting
+from dashboard.vocabulary import Language
 
 LOOK_EVERY = 1.0  # seconds
 
@@ -25,7 +26,7 @@ class Preferences:
 
     organisation: str = ""  # shown in the dashboard; offered as the brand of a wording
     timezone: str = ""  # empty: the one of the environment
-    otp_language: str = "fr"  # of codes that are asked for without one
+    otp_language: str = Language.FRENCH  # of codes that are asked for without one
     texts_days: int = 7  # then the texts of messages are deleted
     numbers_days: int = 90  # then phone numbers are cut to their first two digits
     sandbox_days: int = 7  # then texts leave the sandbox phone

@@ -10,11 +10,8 @@ from sqlalchemy import delete, func, insert, select
 from sqlalchemy.orm import Session
 
 from dashboard.db import utcnow
-from dashboard.gateway.messages import outbox
-from dashboard.gateway.webhooks import queue
 from dashboard.models.monitoring import Process
 
-LANES = (*outbox.LANES, queue.LANE)  # each has workers of its own
 RELAY = "relay"
 BEAT_SECONDS = 3
 ALIVE = timedelta(seconds=10)  # since its last sign

@@ -14,7 +14,7 @@ CARRIER_BOUNDS = (0.05, 0.1, 0.2, 0.5, 1, 2, 3, 5, 8, 10)  # seconds; what takes
 
 
 class Carrier(Base):
-    """A way out, as an administrator set it up. Its name never changes: the log and references go by it.
+    """A carrier as an administrator set it up. Its name never changes: the log and references go by it.
 
     It is down from `down_since` on: until it is ready again, or, with `down_until`, until it is given a try.
     """

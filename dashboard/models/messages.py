@@ -1,4 +1,4 @@
-"""Messages, which are also the outbox; which was sent again as which; and what the sandbox phone received."""
+"""Messages, which are also the outbox, and which one was sent again as which."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ from dashboard.models.api_keys import ApiKey
 
 # A row enters its index when its status changes and leaves it when that is counted: no statement has to think of it.
 # What is counted (`sent_at`, `error_code`) therefore changes together with the status.
-UNTALLIED = "tallied_status IS NULL OR tallied_status <> status"
+UNTALLIED_MESSAGES = "tallied_status IS NULL OR tallied_status <> status"
 REFERRED = "carrier_ref IS NOT NULL AND carrier <> 'sandbox'"  # those whom a receipt may name
 DEFERRED = "due_at IS NOT NULL AND carrier_id IS NOT NULL"
 FACETS = ("status", "kind", "channel", text("substr(phone, 5, 1)"))  # the last one tells the operator
@@ -30,7 +30,7 @@ class Message(Base):
         Index("ix_messages_phone", "phone", "id"),
         Index("ix_messages_key_facets", "key_id", *FACETS, "id"),
         Index("ix_messages_created", "created_at"),
-        Index("ix_messages_untallied", "id", **partial(UNTALLIED)),
+        Index("ix_messages_untallied", "id", **partial(UNTALLIED_MESSAGES)),
         Index("ix_messages_reference", "carrier", "carrier_ref", **partial(REFERRED)),
     )
 

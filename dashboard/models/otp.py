@@ -11,7 +11,7 @@ from dashboard.db import Base, BigId, UtcDateTime, partial, utcnow
 from dashboard.models.api_keys import ApiKey
 from dashboard.models.messages import Message
 
-UNTALLIED = "tallied IS NULL AND (verified_at IS NOT NULL OR attempts >= 3)"  # judged for good and not counted yet
+UNTALLIED_OTPS = "tallied IS NULL AND (verified_at IS NOT NULL OR attempts >= 3)"  # judged for good and not counted yet
 
 
 class Otp(Base):
@@ -25,7 +25,7 @@ class Otp(Base):
         Index("ix_otps_pair", "key_id", "phone", "created_at"),
         Index("ix_otps_current", "key_id", "phone", "channel", unique=True, **partial("superseded_at IS NULL")),
         Index("ix_otps_phone", "phone", "created_at"),
-        Index("ix_otps_untallied", "id", **partial(UNTALLIED)),
+        Index("ix_otps_untallied", "id", **partial(UNTALLIED_OTPS)),
     )
 
     id: Mapped[int] = mapped_column(BigId, primary_key=True)

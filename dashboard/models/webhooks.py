@@ -1,4 +1,4 @@
-"""Webhooks: who listens to a key's events, the events, and what became of telling them."""
+"""Webhooks: who listens to a key's events, the events, their deliveries and the calls."""
 
 from __future__ import annotations
 

@@ -12,7 +12,6 @@ from flask_login import current_user
 from flask_wtf.csrf import CSRFError
 
 from dashboard.extensions import babel, csrf, login
-from dashboard.gateway.accounts import users
 from dashboard.pages import (
     diagnosis,
     otp_statistics,
@@ -128,4 +127,4 @@ class PageSessions(SecureCookieSessionInterface):
 
 @bp.before_request
 def _guard() -> ResponseReturnValue | None:
-    return access.check(LEAST_ROLES.get(request.blueprint or "", users.ROLES[-1]))
+    return access.check(LEAST_ROLES.get(request.blueprint or "", Role.VIEWER))

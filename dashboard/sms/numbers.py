@@ -5,9 +5,11 @@ from __future__ import annotations
 import re
 import unicodedata
 
+from dashboard.vocabulary import Operator
+
 # ASCII digits only: \d takes Arabic-Indic ones, and $ takes a newline at the end.
 ACCEPTED = re.compile(r"(?:\+?222)?([234][0-9]{7})")
-OPERATORS = {"2": "Chinguitel", "3": "Mattel", "4": "Mauritel"}  # there is no number portability
+OPERATORS: dict[str, str] = {operator: operator.name.title() for operator in Operator}  # first digit → name
 FIXED = ("25", "35", "45")
 LOCAL_DIGITS = 8
 
@@ -35,7 +37,7 @@ def operator(phone: str) -> str:
 
 def digit_of(name: str) -> str | None:
     """The first digit of an operator's numbers; the name may be in any case."""
-    return next((digit for digit, known in OPERATORS.items() if known.lower() == name.lower()), None)
+    return next((operator for operator in Operator if operator.name.lower() == name.lower()), None)
 
 
 def is_fixed(phone: str) -> bool:

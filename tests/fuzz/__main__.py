@@ -9,7 +9,7 @@ import sys
 import tempfile
 from pathlib import Path
 
-from dashboard.gateway.api_keys import keys
+from dashboard.vocabulary import Scope
 from tests.fuzz import generated, raw_bytes
 from tests.support.stack import Stack
 
@@ -24,9 +24,9 @@ def main(seed: int = 1) -> int:
             stack.start()
             stack.wait_ready()
             stack.kill("webhooks")
-            ran = generated.fuzz(stack, CASES // OPERATIONS, Path(folder), keys.SCOPES)
+            ran = generated.fuzz(stack, CASES // OPERATIONS, Path(folder), tuple(Scope))
             sys.stdout.write(ran.stdout[-20_000:] + ran.stderr[-4_000:])
-            raw = raw_bytes.fuzz(stack, CASES, seed, keys.SCOPES)
+            raw = raw_bytes.fuzz(stack, CASES, seed, tuple(Scope))
         finally:
             stack.close()
     told = ", ".join(f"{count:,} × {status}" for status, count in raw.statuses.most_common())

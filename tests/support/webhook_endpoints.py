@@ -9,7 +9,6 @@ from typing import Any
 from sqlalchemy import select, update
 
 from dashboard.db import Sessions, utcnow
-from dashboard.gateway.api_keys import keys
 from dashboard.gateway.api_keys.authentication import Caller
 from dashboard.gateway.delivery import settle
 from dashboard.gateway.delivery.decisions import MarkSent
@@ -21,6 +20,7 @@ from dashboard.models.messages import Message
 from dashboard.models.webhooks import WebhookAttempt, WebhookDelivery, WebhookEndpoint, WebhookEvent
 from dashboard.providers.base import Outcome
 from dashboard.settings import Settings
+from dashboard.vocabulary import Scope
 from tests.support.stack import Client, Stack
 from tests.support.webhook_receiver import Receiver
 
@@ -127,4 +127,4 @@ class Shop:
 
 
 def make_shop(stack: Stack) -> Shop:
-    return Shop(stack.client(scopes=keys.SCOPES))
+    return Shop(stack.client(scopes=tuple(Scope)))

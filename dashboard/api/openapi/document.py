@@ -107,7 +107,7 @@ def document(app: Flask) -> Json:
         "paths": _paths(routes),
         "components": {
             "schemas": _schemas([declared for _, declared, _ in routes]),
-            "headers": {name: _header(*told) for name, told in HEADERS.items()},
+            "headers": {name: _header(*header) for name, header in HEADERS.items()},
             "securitySchemes": {
                 "ApiKey": {
                     "type": "apiKey",
@@ -145,7 +145,7 @@ def _paths(routes: list[tuple[Rule, Contract, str]]) -> Json:
 
 def shown_path(rule: str) -> str:
     """`/messages/<message:message_id>` → `/messages/{messageId}`."""
-    return re.sub(r"<(?:\w+:)?(\w+)>", lambda found: "{" + to_camel(found[1]) + "}", rule)
+    return re.sub(r"<(?:\w+:)?(\w+)>", lambda match: "{" + to_camel(match[1]) + "}", rule)
 
 
 def _operation(path: str, declared: Contract, name: str, about: str) -> Json:
@@ -167,20 +167,20 @@ def _operation(path: str, declared: Contract, name: str, about: str) -> Json:
 
 
 def _parameters(path: str, declared: Contract) -> list[Json]:
-    found = [_place_in_path(name) for name in re.findall(r"{(\w+)}", path)]
+    parameters = [_place_in_path(name) for name in re.findall(r"{(\w+)}", path)]
     if declared.idempotent:
-        found.append(IDEMPOTENCY_KEY)
+        parameters.append(IDEMPOTENCY_KEY)
     if declared.query is None:
-        return found
+        return parameters
     schema = declared.query.model_json_schema()
     required = schema.get("required", [])
-    return found + [_query_parameter(name, part, name in required) for name, part in schema["properties"].items()]
+    return parameters + [_query_parameter(name, part, name in required) for name, part in schema["properties"].items()]
 
 
 def _place_in_path(name: str) -> Json:
     about, shown = PLACES[name]
-    told = {"name": name, "in": "path", "required": True, "description": about}
-    return {**told, "schema": {"type": "string", "format": "uuid"}, "example": shown}
+    parameter = {"name": name, "in": "path", "required": True, "description": about}
+    return {**parameter, "schema": {"type": "string", "format": "uuid"}, "example": shown}
 
 
 def _query_parameter(name: str, schema: Json, required: bool) -> Json:
@@ -189,26 +189,26 @@ def _query_parameter(name: str, schema: Json, required: bool) -> Json:
     bare = {key: value for key, value in kept.items() if key not in ("title", "description", "examples")}
     if schema.get("default") is not None:
         bare["default"] = schema["default"]
-    told: Json = {"name": name, "in": "query", "description": schema["description"]}
+    parameter: Json = {"name": name, "in": "query", "description": schema["description"]}
     if required:
-        told["required"] = True
-    return {**told, "schema": bare, "example": schema["examples"][0]}
+        parameter["required"] = True
+    return {**parameter, "schema": bare, "example": schema["examples"][0]}
 
 
 def _responses(declared: Contract) -> Json:
     limits = ["RateLimit-Policy", "RateLimit"] if declared.shows_limits else []
     again = ["Idempotent-Replayed"] if declared.idempotent else []
-    told = {200: [*limits, *again], 429: limits, 502: [*limits, *again]}
+    header_names = {200: [*limits, *again], 429: limits, 502: [*limits, *again]}
     about = {200: (inspect.getdoc(declared.response) or "", {}), **declared.extra_responses}
-    headers = ["X-Request-Id", *told[200]]
+    headers = ["X-Request-Id", *header_names[200]]
     responses = {
         str(status): _response(text, _content(declared.response, odd), headers) for status, (text, odd) in about.items()
     }
     by_status: dict[int, list[ErrorExample]] = {}
     for refusal in examples.error_examples(declared):
         by_status.setdefault(refusal.status, []).append(refusal)
-    for status, found in sorted(by_status.items()):
-        responses[str(status)] = _refused(status, found, told.get(status, []))
+    for status, refusals in sorted(by_status.items()):
+        responses[str(status)] = _refused(status, refusals, header_names.get(status, []))
     return responses
 
 
@@ -217,10 +217,12 @@ def _content(model: type[BaseModel], differs: Json | None = None) -> Json:
     return {"schema": {"$ref": REFERENCE.format(model=model.__name__)}, "examples": {"example": {"value": shown}}}
 
 
-def _refused(status: int, found: list[ErrorExample], more: list[str]) -> Json:
-    shown = {refusal.name: {"summary": _summary(refusal), "value": refusal.answer} for refusal in found}
-    waits = ["Retry-After"] if any(examples.bears_retry_after(each.name) for each in found) else []
-    return _response(STATUSES[status], {"schema": _any_of(found), "examples": shown}, ["X-Request-Id", *waits, *more])
+def _refused(status: int, refusals: list[ErrorExample], more: list[str]) -> Json:
+    shown = {refusal.name: {"summary": _summary(refusal), "value": refusal.answer} for refusal in refusals}
+    waits = ["Retry-After"] if any(examples.bears_retry_after(each.name) for each in refusals) else []
+    return _response(
+        STATUSES[status], {"schema": _any_of(refusals), "examples": shown}, ["X-Request-Id", *waits, *more]
+    )
 
 
 def _summary(refusal: ErrorExample) -> str:
@@ -233,12 +235,12 @@ def _response(about: str, content: Json, headers: list[str]) -> Json:
     return {"description": about, "headers": shown, "content": {"application/json": content}}
 
 
-def _any_of(found: list[ErrorExample]) -> Json:
+def _any_of(refusals: list[ErrorExample]) -> Json:
     """The shapes that refusals of one status have, each with the codes that it bears."""
     codes: dict[str, list[str]] = {}
-    for refusal in found:
+    for refusal in refusals:
         codes.setdefault(_shape(refusal.answer), []).extend(refusal.codes)
-    choices = [_with_codes(shape, list(dict.fromkeys(known))) for shape, known in codes.items()]
+    choices = [_with_codes(shape, list(dict.fromkeys(names))) for shape, names in codes.items()]
     return choices[0] if len(choices) == 1 else {"anyOf": choices}
 
 
@@ -286,9 +288,9 @@ SHAPE_TEXTS = {
 
 def _schemas(contracts: list[Contract]) -> Json:
     taken: set[type[BaseModel]] = {each.body for each in contracts if each.body} | {SendMessage}
-    given: set[type[BaseModel]] = {each.response for each in contracts} | {NotQueued, Problem}
+    returned: set[type[BaseModel]] = {each.response for each in contracts} | {NotQueued, Problem}
     ordered = [(model, "validation") for model in sorted(taken, key=_name)]
-    ordered += [(model, "serialization") for model in sorted(given, key=_name)]
+    ordered += [(model, "serialization") for model in sorted(returned, key=_name)]
     made = models_json_schema(ordered, ref_template=REFERENCE)[1]["$defs"]  # type: ignore[arg-type]
     made = {name: schema for name, schema in made.items() if "properties" in schema}  # enums stand where they are used
     shapes = {name: _shape_schema(name, keys) for name, keys in SHAPES.items()}
@@ -296,7 +298,7 @@ def _schemas(contracts: list[Contract]) -> Json:
 
 
 def _shape_schema(name: str, keys: set[str]) -> Json:
-    fields = {field: told for field, told in SHAPE_FIELDS.items() if field in keys}
+    fields = {field: part for field, part in SHAPE_FIELDS.items() if field in keys}
     return {
         "type": "object",
         "description": SHAPE_TEXTS[name],
@@ -315,7 +317,7 @@ def _tidied(schema: Any) -> Any:
     kept = {name: _tidied(value) for name, value in schema.items() if not (name == "title" and isinstance(value, str))}
     if isinstance(kept.get("properties"), dict):
         kept["required"] = _required(kept)
-    if kept.get("default", 0) in ("", None):  # stands for: not given
+    if kept.get("default", 0) in ("", None):  # stands for: left out
         del kept["default"]
     if "const" in kept:
         kept.setdefault("examples", [kept["const"]])
@@ -324,8 +326,8 @@ def _tidied(schema: Any) -> Any:
 
 def _required(schema: Json) -> list[str]:
     """In the order of the fields. A constant is always there."""
-    known = schema.get("required", [])
-    return [name for name, told in schema["properties"].items() if name in known or "const" in told]
+    required = schema.get("required", [])
+    return [name for name, part in schema["properties"].items() if name in required or "const" in part]
 
 
 def example(model: type[BaseModel]) -> Json:

@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
-from typing import Annotated, Any, Literal
+from typing import Annotated, Any
 
 from pydantic import Field
 
-from dashboard.api.schemas.base import ResponseBody, Success
+from dashboard.api.schemas.base import ResponseBody, Success, schema_of
+from dashboard.vocabulary import KeyMode, Scope
 
 
 def _quota(window: str, example: int) -> Any:
@@ -34,10 +35,10 @@ class Me(ResponseBody):
     success: Success = True
     name: Annotated[str, Field(examples=["my-app"], description="As it is called in the dashboard.")]
     mode: Annotated[
-        Literal["live", "test"], Field(examples=["live"], description="`test` keys reach the sandbox phone only.")
+        KeyMode, schema_of(KeyMode), Field(examples=["live"], description="`test` keys reach the sandbox phone only.")
     ]
     scopes: Annotated[
-        list[Literal["send", "otp", "read", "webhooks"]],
+        list[Annotated[Scope, schema_of(Scope)]],
         Field(examples=[["send", "otp", "read"]], description="What it may do."),
     ]
     limits: Annotated[

@@ -14,7 +14,7 @@ from pydantic.alias_generators import to_camel
 from pydantic_core import PydanticCustomError
 
 from dashboard.sms import numbers
-from dashboard.vocabulary import Channel, Kind, Language, Status
+from dashboard.vocabulary import Channel, Kind, Language, Status, Window
 
 MOST_IN_PAGE = 100
 UNPRINTABLE = re.compile(r"[\x00-\x08\x0b\x0c\x0e-\x1f]")  # C0 but \t \n \r
@@ -100,6 +100,7 @@ def read_language(raw: object) -> object:
 
 
 PHONE_FORM = {"type": "string", "pattern": "^(\\+?222)?[234][0-9]{7}$", "minLength": 8, "maxLength": 12}
+EMPTY = Breaks({"blank": ""})  # of a field that must be there; in an optional one it is as absent
 BAD_PHONES = Breaks(
     {
         "phone_prefix": "12345678",
@@ -111,6 +112,7 @@ BAD_PHONES = Breaks(
 PhoneNumber = Annotated[
     str,
     AfterValidator(read_phone),
+    EMPTY,
     BAD_PHONES,
     Field(
         alias="phoneNumber",
@@ -200,7 +202,7 @@ class Problem(ResponseBody):
     ]
     code: Annotated[str, Field(examples=["phone_prefix"], description="For programs; it does not change.")]
     window: Annotated[
-        Literal["minute", "hour", "day"] | None,
+        Annotated[Window, schema_of(Window)] | None,
         Field(examples=["minute"], exclude_if=is_none, description="With `rate_limited`: the window that is full."),
     ] = None
     limit: Annotated[

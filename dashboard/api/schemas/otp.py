@@ -84,7 +84,7 @@ class VerifyOtp(RequestBody):
     otp: Annotated[
         str,
         AfterValidator(_code),
-        Breaks({"otp_format": "12345"}),
+        Breaks({"blank": "", "otp_format": "12345"}),
         Field(
             examples=["123456"],
             description="The six digits, as a string. Anything else is refused and costs no try.",

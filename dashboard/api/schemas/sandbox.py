@@ -8,6 +8,7 @@ from pydantic import AfterValidator, BeforeValidator, Field, WithJsonSchema
 
 from dashboard.api.schemas.base import (
     BAD_PHONES,
+    EMPTY,
     MOST_IN_PAGE,
     PHONE_FORM,
     At,
@@ -31,6 +32,7 @@ class ReadInbox(Query):
         BeforeValidator(with_plus),
         AfterValidator(read_phone),
         WithJsonSchema(PHONE_FORM),
+        EMPTY,
         BAD_PHONES,
         Field(alias="phoneNumber", examples=["38089336"], description="The number, in any form."),
     ]

@@ -20,8 +20,10 @@ from dashboard.api.schemas.base import (
     RequestBody,
     ResponseBody,
     Success,
+    schema_of,
 )
 from dashboard.gateway.webhooks import endpoints, events
+from dashboard.vocabulary import DisabledReason, EndpointState
 
 AN_ID = "6f0c3c7e-0d9e-4d3b-8b42-5f1e3f1a9a77"
 AN_EVENT = "evt_2f9c0f7ad0d94a33a0d52b3c1f1f2a6e"
@@ -159,11 +161,12 @@ class Webhook(ResponseBody):
     description: Annotated[str, ABOUT_DESCRIPTION]
     events: Annotated[list[str], Field(examples=[["message.delivered"]], description="The events that it gets.")]
     state: Annotated[
-        Literal["active", "failing", "disabled"],
+        EndpointState,
+        schema_of(EndpointState),
         Field(examples=["active"], description="`failing`: the last call failed; it is tried again."),
     ]
     disabled_reason: Annotated[
-        Literal["asked", "gone", "failing"] | None,
+        Annotated[DisabledReason, schema_of(DisabledReason)] | None,
         Field(examples=["gone"], description="Somebody asked for it, it answered 410, or it failed for five days."),
     ]
     created_at: At

@@ -11,6 +11,7 @@ from dashboard.api.schemas.health import Alive, Ready
 from dashboard.db import read_session
 from dashboard.extensions import services
 from dashboard.gateway import workers
+from dashboard.vocabulary import Lane
 
 bp = ApiBlueprint("health", __name__)
 
@@ -37,7 +38,7 @@ def readyz() -> Response:
     """Database, Valkey and the processes behind, told apart. Use it for alarms: messages go on without Valkey."""
     alive = _alive()
     running = alive or {}
-    lanes = {lane: running.get(lane, 0) for lane in workers.LANES}
+    lanes = {lane: running.get(lane, 0) for lane in Lane}
     parts = {
         "database": "down" if alive is None else "ok",
         "valkey": "ok" if services().wakeup.is_reachable() else "down",

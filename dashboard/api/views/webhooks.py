@@ -48,7 +48,9 @@ URL_ERRORS = ("url_format", "url_scheme", "url_private")
 @contract(Contract(response=WebhookList, scope=Scope.READ, summary="List webhooks", tag=TAG))
 def list_webhooks() -> WebhookList:
     """The endpoints of this API key. Their secrets are not told."""
-    return WebhookList(webhooks=[Webhook(**_described(one)) for one in endpoints.of_key(session, caller().id)])
+    return WebhookList(
+        webhooks=[Webhook(**_described(endpoint)) for endpoint in endpoints.of_key(session, caller().id)]
+    )
 
 
 @bp.post("/webhooks")
@@ -185,10 +187,10 @@ def test_webhook(webhook_id: str) -> TestSent:
 )
 def list_attempts(query: PageOfAttempts, webhook_id: str) -> Attempts:
     """Every call of the last 30 days, and what the endpoint answered."""
-    found = endpoints.attempts(session, _find(webhook_id), query.after, query.limit + 1)
-    shown = found[: query.limit]
-    last = shown[-1].id if len(found) > query.limit else None
-    return Attempts(attempts=[_attempt(one) for one in shown], next=last)
+    attempts = endpoints.attempts(session, _find(webhook_id), query.after, query.limit + 1)
+    shown = attempts[: query.limit]
+    last = shown[-1].id if len(attempts) > query.limit else None
+    return Attempts(attempts=[_attempt(attempt) for attempt in shown], next=last)
 
 
 @bp.post("/webhooks/<webhook_id>/replay")

@@ -30,7 +30,7 @@ FAILURE_WINDOW = timedelta(minutes=15)
 
 
 class BadCredentials(Exception):
-    """The name is unknown or the password wrong; which of the two is not told."""
+    """The name is unknown or the password is wrong; nobody learns which of the two."""
 
 
 class LockedOut(Exception):

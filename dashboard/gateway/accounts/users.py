@@ -15,9 +15,9 @@ from sqlalchemy.orm import Session
 from dashboard.db import utcnow
 from dashboard.gateway.accounts import passwords
 from dashboard.models.accounts import SetupLink, User
+from dashboard.vocabulary import Role
 
-ROLES = ("owner", "operator", "viewer")
-RANK = {role: rank for rank, role in enumerate(reversed(ROLES))}
+RANK: dict[str, int] = {role: rank for rank, role in enumerate(Role)}
 _NOT = r"@\s\x00-\x1f\ud800-\udfff"  # also what a database would choke on
 EMAIL = re.compile(rf"[^{_NOT}]{{1,64}}@[^{_NOT}]{{1,180}}\.[^{_NOT}.]{{2,}}")
 SETUP_LIFETIME = timedelta(minutes=30)
@@ -51,7 +51,7 @@ def add(session: Session, wanted: NewPerson) -> User:
     email = normal_email(wanted.email)
     if not EMAIL.fullmatch(email) or len(email) > 254:
         raise InvalidPerson("email", "invalid")
-    if wanted.role not in ROLES:
+    if wanted.role not in RANK:
         raise InvalidPerson("role", "invalid")
     if session.scalar(select(User.id).where(User.email == email)) is not None:
         raise InvalidPerson("email", "taken")

@@ -16,6 +16,7 @@ from sqlalchemy.orm import Session
 
 from dashboard.db import Executor, UtcDateTime, utcnow
 from dashboard.models.api_keys import ApiKey, KeySecret
+from dashboard.vocabulary import KeyMode, Kind
 
 ALPHABET = string.digits + string.ascii_uppercase + string.ascii_lowercase
 RANDOM_LENGTH = 32
@@ -54,7 +55,7 @@ class Caller:
 
     def cap(self, kind: str) -> int | None:
         """Sends of a `message` or an `otp` that are allowed in a day (UTC); None: any number."""
-        return self.message_cap if kind == "message" else self.otp_cap
+        return self.message_cap if kind == Kind.MESSAGE else self.otp_cap
 
     def admits(self, address: str) -> bool:
         """Whether the key may be used from this IP address."""
@@ -112,7 +113,7 @@ def digest(secret: str) -> str:
 
 def is_well_formed(secret: str) -> bool:
     """Whether prefix, length and check characters fit."""
-    for mode in ("live", "test"):
+    for mode in KeyMode:
         prefix = f"cq_{mode}_"
         if secret.startswith(prefix) and len(secret) == len(prefix) + RANDOM_LENGTH + CHECK_LENGTH:
             return secret.isascii() and secret[-CHECK_LENGTH:] == _check(secret[:-CHECK_LENGTH])

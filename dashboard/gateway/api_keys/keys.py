@@ -16,7 +16,6 @@ from dashboard.gateway.api_keys.authentication import ALPHABET, RANDOM_LENGTH, _
 from dashboard.models.api_keys import ApiKey, KeySecret
 from dashboard.vocabulary import KeyMode, KeyState, Scope
 
-SCOPES = tuple(Scope)
 USUAL_SCOPES = (Scope.SEND, Scope.OTP, Scope.READ)  # whoever may say where events go, reads them: that is asked for
 GRACES = {"now": timedelta(0), "1h": timedelta(hours=1), "24h": timedelta(hours=24), "7d": timedelta(days=7)}
 LATELY = timedelta(hours=24)
@@ -50,7 +49,7 @@ class KeyFields:
 
     def columns(self) -> dict[str, Any]:
         """The fields as ApiKey stores them: JSON has lists, no tuples."""
-        values = {one.name: getattr(self, one.name) for one in fields(KeyFields)}
+        values = {item.name: getattr(self, item.name) for item in fields(KeyFields)}
         return {name: list(value) if isinstance(value, tuple) else value for name, value in values.items()}
 
 
@@ -118,7 +117,7 @@ def rotate(session: Session, key: ApiKey, grace: str = "24h", newest: int | None
     lock(session, f"key:{key.id}")
     session.flush()
     session.refresh(key)
-    if state(key) != KeyState.ACTIVE:
+    if state(key) is not KeyState.ACTIVE:
         raise KeyEnded
     if newest is not None and newest != newest_secret(key).id:
         raise AlreadyDone

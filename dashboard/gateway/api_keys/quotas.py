@@ -11,6 +11,7 @@ from sqlalchemy.orm import Session
 from dashboard.db import core_table, insert, utcnow
 from dashboard.gateway.api_keys.authentication import Caller
 from dashboard.models.api_keys import ApiKey, KeyDay
+from dashboard.vocabulary import Kind
 
 _A_DAY = ("key_id", "day", "kind")
 
@@ -62,7 +63,7 @@ def cap_reached(caller: Caller, kind: str) -> CapReached:
 def used_today(session: Session, key: ApiKey) -> dict[str, int]:
     """What a capped key sent since midnight UTC, by `message` and `otp`."""
     rows = select(KeyDay.kind, KeyDay.used).where(KeyDay.key_id == key.id, KeyDay.day == utcnow().date())
-    return {"message": 0, "otp": 0} | {row.kind: row.used for row in session.execute(rows)}
+    return {kind.value: 0 for kind in Kind} | {row.kind: row.used for row in session.execute(rows)}
 
 
 def _insert_day(session: Session, caller: Caller, kind: str, day: date, used: int) -> Insert:

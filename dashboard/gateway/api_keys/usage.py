@@ -13,6 +13,7 @@ from sqlalchemy.orm import Session
 
 from dashboard.db import core_table, execute_dml, insert, utcnow
 from dashboard.models.api_keys import FROM_APP, ApiKey, KeyCaller
+from dashboard.vocabulary import KeyMode
 
 MOST_A_MINUTE = 10  # new pairs that a process notes of a key; what is beyond is noted in a later minute
 MOST_A_DAY = 100  # pairs of a key; what is beyond is not noted
@@ -93,16 +94,14 @@ def record_uses(session: Session, uses: list[KeyUse]) -> list[None]:
     return [None] * len(uses)
 
 
-def record(session: Session, sighting: KeyUse) -> None:
+def record(session: Session, use: KeyUse) -> None:
     """Write it down, unless the key's day is full. The caller commits."""
     now = utcnow()
-    told = {"key_id": sighting.key_id, "day": now.date(), "address": sighting.address, "agent": sighting.agent}
-    same = [_CALLERS.c[name] == value for name, value in told.items()]
-    if execute_dml(session, update(_CALLERS).where(*same).values(last_at=now)) or _is_full(
-        session, sighting, now.date()
-    ):
+    place = {"key_id": use.key_id, "day": now.date(), "address": use.address, "agent": use.agent}
+    same = [_CALLERS.c[name] == value for name, value in place.items()]
+    if execute_dml(session, update(_CALLERS).where(*same).values(last_at=now)) or _is_full(session, use, now.date()):
         return
-    row = {**told, "from_app": bool(APPS.search(sighting.agent)), "first_at": now, "last_at": now}
+    row = {**place, "from_app": bool(APPS.search(use.agent)), "first_at": now, "last_at": now}
     session.execute(insert(session, _CALLERS).values(**row).on_conflict_do_nothing())
 
 
@@ -123,7 +122,7 @@ def exposed_keys(session: Session, key_id: str | None = None) -> list[ExposedKey
         select(ApiKey.id, ApiKey.name, count, ApiKey.networks)
         .join(ApiKey, ApiKey.id == _CALLERS.c.key_id)
         .where(text(FROM_APP), _CALLERS.c.day >= (utcnow() - PERIOD).date())
-        .where(ApiKey.mode == "live", ApiKey.revoked_at.is_(None))
+        .where(ApiKey.mode == KeyMode.LIVE, ApiKey.revoked_at.is_(None))
         .where(or_(ApiKey.expires_at.is_(None), ApiKey.expires_at > utcnow()))
         .where(*([ApiKey.id == key_id] if key_id else []))
         .group_by(ApiKey.id)

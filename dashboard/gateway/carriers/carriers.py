@@ -34,7 +34,7 @@ class CarrierNotFound(LookupError):
 
 
 class UnreadableSettings(Exception):
-    """Its settings were sealed under another DATA_SECRET."""
+    """Its settings were encrypted with another DATA_SECRET."""
 
 
 @dataclass(frozen=True)

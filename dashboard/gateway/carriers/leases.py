@@ -98,10 +98,10 @@ class CarrierCoordinator:
 
     def _acquire(self, key: str, local: LocalRateLimiter, rate: float, wanted: int) -> Tokens:
         keys = [f"{self._name}:{key}", f"{self._name}:slow"]
-        found = self._ask(lambda: self._permit(keys=keys, args=[rate, wanted, int(LATE * 1e6)]))
-        if found is None:
+        reply = self._ask(lambda: self._permit(keys=keys, args=[rate, wanted, int(LATE * 1e6)]))
+        if reply is None:
             return local.acquire_tokens(rate / self._most, wanted)
-        return Tokens(int(found[0]), int(found[1]) / 1e6)
+        return Tokens(int(reply[0]), int(reply[1]) / 1e6)
 
     def slow_down(self) -> None:
         """Half the rate for everybody, for a while."""

@@ -71,8 +71,8 @@ def by_hour(session: Session, now: datetime, carrier: str | None = None) -> dict
 
     An hour at a time: the index on `at` serves each, which is three times as fast as grouping a day by hours.
     """
-    found = [_between(session, at, at + HOUR, carrier) for at in starts(now)]
-    return {name: [hour.get(name, Work()) for hour in found] for name in {name for hour in found for name in hour}}
+    hours = [_between(session, at, at + HOUR, carrier) for at in starts(now)]
+    return {name: [hour.get(name, Work()) for hour in hours] for name in {name for hour in hours for name in hour}}
 
 
 def _between(session: Session, since: datetime, until: datetime, carrier: str | None) -> dict[str, Work]:

@@ -29,7 +29,7 @@ from dashboard.gateway.otp import send
 from dashboard.models.messages import Message
 from dashboard.outbound.errors import OutcomeUnknown, SendError
 from dashboard.providers.base import Outcome
-from dashboard.vocabulary import AttemptOutcome, Channel, Lane, Status
+from dashboard.vocabulary import AttemptOutcome, Channel, Kind, Lane, Status
 
 
 def apply(connection: Connection, decisions: Sequence[Decision]) -> set[Lane]:
@@ -70,7 +70,7 @@ def _release(decision: Decision, now: datetime) -> Release:
         case Expire(code=code):
             return _close(message, Status.EXPIRED, code, expired_at=now)
         case RetryLater(code=code, wait=wait):
-            is_message = message.priority != outbox.PRIORITY["otp"]
+            is_message = message.priority != outbox.PRIORITY[Kind.OTP]
             priority = outbox.RETRY if decision.is_own_fault and is_message else message.priority
             return Release(
                 message,
@@ -135,7 +135,7 @@ def _is_code_void(decision: Decision) -> bool:
     message = decision.message
     if isinstance(decision, MarkSent):
         return decision.outcome.failed is not None and message.channel == Channel.WHATSAPP
-    if not isinstance(decision, Fail) or message.kind != "otp":
+    if not isinstance(decision, Fail) or message.kind != Kind.OTP:
         return False
     may_have_left = isinstance(decision.error, OutcomeUnknown) or message.unknowns > 0 or message.segments > 1
     return message.channel == Channel.WHATSAPP or not may_have_left

@@ -9,11 +9,12 @@ from sqlalchemy import select
 
 from dashboard.db import Sessions, read_session
 from dashboard.models.messages import Message
+from dashboard.vocabulary import ENDS, Status
 
 POLL_SECONDS = (0.02, 0.05, 0.1, 0.2)  # the last one repeats
 
 
-FINAL = ("sent", "delivered", "failed", "expired")
+FINAL = (Status.SENT, *ENDS)
 
 
 @dataclass(frozen=True)

@@ -37,7 +37,7 @@ from dashboard.gateway.otp.codes import Keyring
 from dashboard.outbound.errors import SendError
 from dashboard.providers.base import TOO_LATE, Outgoing, Result
 from dashboard.settings import Settings
-from dashboard.vocabulary import Channel, ConnectionState
+from dashboard.vocabulary import Channel, ConnectionState, Kind
 
 log = logging.getLogger(__name__)
 
@@ -221,7 +221,7 @@ class _Drain:
         if not takes and (self.lane == Channel.WHATSAPP or is_suspect):
             self.decided.append(decisions.no_carrier(claimed, "carrier_down", NO_CARRIER_WAIT))
             return
-        lines_up = carrier_id in self.has_deferred and message.priority == outbox.PRIORITY["message"]
+        lines_up = carrier_id in self.has_deferred and message.priority == outbox.PRIORITY[Kind.MESSAGE]
         if connection is None or lines_up or self._wanted_by(connection) <= 0:
             self.decided.append(Defer(message, carrier_id, while_down=self.connections.is_down(carrier_id)))
         else:

@@ -9,8 +9,8 @@ from sqlalchemy import ColumnElement, delete, select
 from sqlalchemy.orm import Session, joinedload
 
 from dashboard.db import execute_dml, lock, utcnow
-from dashboard.gateway.limits.rate_limit import WINDOWS
 from dashboard.models.limits import LimitOverride
+from dashboard.vocabulary import Window
 
 LARGEST = 10_000
 
@@ -56,7 +56,7 @@ def add(session: Session, wanted: NewOverride, created_by: str | None = None) ->
 
 def alter(session: Session, row: LimitOverride, wanted: NewOverride, by: str | None = None) -> None:
     """Change what an override says; whom it is for stays."""
-    for name in (*WINDOWS, "reason", "until"):
+    for name in (*Window, "reason", "until"):
         setattr(row, name, getattr(wanted, name))
     row.created_by, row.created_at = by, utcnow()
     session.flush()

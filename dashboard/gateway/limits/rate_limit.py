@@ -18,16 +18,17 @@ from sqlalchemy.orm import Session
 from dashboard.db import UtcDateTime, core_table, execute_dml, lock, utcnow
 from dashboard.models.limits import UNLIMITED, LimitOverride
 from dashboard.models.otp import Otp
+from dashboard.vocabulary import Window
 
-WINDOWS = {"minute": 60, "hour": 3_600, "day": 86_400}  # seconds
-DEFAULTS = {"minute": 3, "hour": 10, "day": 20}
+WINDOWS = {Window.MINUTE: 60, Window.HOUR: 3_600, Window.DAY: 86_400}  # seconds
+DEFAULTS = {Window.MINUTE: 3, Window.HOUR: 10, Window.DAY: 20}
 
 
 @dataclass(frozen=True)
 class LimitRule:
     """The numbers in force for one phone on one key; None is unlimited. `overrides` are those that set a window."""
 
-    quotas: dict[str, int | None]
+    quotas: dict[Window, int | None]
     overrides: tuple[int, ...] = ()
 
 
@@ -35,7 +36,7 @@ class LimitRule:
 class WindowState:
     """One window of one phone on one key."""
 
-    window: str
+    window: Window
     quota: int
     left: int
     reset: int  # seconds until one more is allowed than now
@@ -113,22 +114,22 @@ def rule_for(session: Session, key_id: str, phone: str) -> LimitRule:
 def rules_for(session: Session, pairs: Sequence[Pair], now: datetime) -> dict[Pair, LimitRule]:
     """The rule of each pair."""
     keys, phones = {key_id for key_id, _ in pairs}, {phone for _, phone in pairs}
-    told = {"keys": list(keys), "phones": list(phones), "now": now}
-    rows = session.connection().execute(IN_FORCE, told).all()
+    params = {"keys": list(keys), "phones": list(phones), "now": now}
+    rows = session.connection().execute(IN_FORCE, params).all()
     return {pair: combined(row for row in rows if _concerns(row, pair)) for pair in pairs}
 
 
 def combined(overrides: Iterable[Any]) -> LimitRule:
     """The rule that overrides of one pair make together; each has an id, key_id, phone and the windows."""
-    quotas: dict[str, int | None] = {}
+    quotas: dict[Window, int | None] = {}
     used: list[int] = []
     for override in sorted(overrides, key=lambda row: (row.phone is None, row.key_id is None)):
-        for window in WINDOWS:
+        for window in Window:
             value = getattr(override, window)
             if value is not None and window not in quotas:
                 quotas[window] = None if value == UNLIMITED else value
                 used.append(override.id)
-    return LimitRule({window: quotas.get(window, DEFAULTS[window]) for window in WINDOWS}, tuple(dict.fromkeys(used)))
+    return LimitRule({window: quotas.get(window, DEFAULTS[window]) for window in Window}, tuple(dict.fromkeys(used)))
 
 
 def reset(session: Session, phone: str, key_id: str | None = None) -> int:
@@ -136,7 +137,7 @@ def reset(session: Session, phone: str, key_id: str | None = None) -> int:
 
     The codes stay in the log and stay what they are; they only no longer stand against the limits.
     """
-    since = utcnow() - timedelta(seconds=WINDOWS["day"])
+    since = utcnow() - timedelta(seconds=WINDOWS[Window.DAY])
     counting = [Otp.phone == phone, Otp.counted, Otp.created_at > since]
     if key_id is not None:
         counting.append(Otp.key_id == key_id)
@@ -153,19 +154,19 @@ def _sent(session: Session, rules: Mapping[Pair, LimitRule], now: datetime) -> d
     Times ahead of the clock count too: a clock set back must not loosen a limit.
     """
     quotas = {pair: [quota for quota in rule.quotas.values() if quota] for pair, rule in rules.items()}
-    asked = [pair for pair, numbers in quotas.items() if numbers]
-    if not asked:
+    limited = [pair for pair in rules if quotas[pair]]
+    if not limited:
         return {}
-    told = {
-        "keys": list({key_id for key_id, _ in asked}),
-        "phones": list({phone for _, phone in asked}),
-        "since": now - timedelta(seconds=WINDOWS["day"]),
-        "most": max(max(quotas[pair]) for pair in asked),
+    params = {
+        "keys": list({key_id for key_id, _ in limited}),
+        "phones": list({phone for _, phone in limited}),
+        "since": now - timedelta(seconds=WINDOWS[Window.DAY]),
+        "most": max(max(quotas[pair]) for pair in limited),
     }
-    found: dict[Pair, list[datetime]] = {}
-    for key_id, phone, at in session.connection().execute(SENT, told):
-        found.setdefault((key_id, phone), []).append(at)
-    return found
+    times: dict[Pair, list[datetime]] = {}
+    for key_id, phone, at in session.connection().execute(SENT, params):
+        times.setdefault((key_id, phone), []).append(at)
+    return times
 
 
 def _allow(rule: LimitRule, times: list[datetime], now: datetime) -> list[WindowState] | RateLimited:
@@ -180,7 +181,7 @@ def _standings(rule: LimitRule, times: list[datetime], now: datetime) -> list[Wi
     return [_standing(window, quota, times, now) for window, quota in rule.quotas.items() if quota is not None]
 
 
-def _standing(window: str, quota: int, times: list[datetime], now: datetime) -> WindowState:
+def _standing(window: Window, quota: int, times: list[datetime], now: datetime) -> WindowState:
     length = timedelta(seconds=WINDOWS[window])
     inside = [time for time in times if time > now - length]
     if not inside or quota == 0:

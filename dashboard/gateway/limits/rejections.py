@@ -17,8 +17,9 @@ from sqlalchemy.orm import Session, joinedload
 
 from dashboard.db import core_table, insert, utcnow
 from dashboard.models.limits import LimitRejection
+from dashboard.vocabulary import Window
 
-SLOTS = {"minute": 60, "hour": 600, "day": 3_600, "cap": 3_600}  # seconds
+SLOTS = {Window.MINUTE: 60, Window.HOUR: 600, Window.DAY: 3_600, "cap": 3_600}  # seconds
 WRITE_EVERY = 1.0  # seconds, for one pair in one process
 MOST_REMEMBERED = 20_000  # pairs
 

@@ -48,9 +48,8 @@ def replay(session: Session, wanted: NewOverride) -> SimulationResult:
     """Run the subject's requests of the last seven days against the rules as they would be. Reads, writes nothing."""
     since, result = utcnow() - PERIOD, SimulationResult()
     candidates: list[LimitOverride | _Candidate] = [*_others(session, wanted), _Candidate(wanted)]
-    asked = _requests(session, wanted, since, result)
     users = set()
-    for (key_id, phone), requests in asked.items():
+    for (key_id, phone), requests in _requests(session, wanted, since, result).items():
         rule = rate_limit.combined(row for row in candidates if _fits(row, key_id, phone))
         if _Candidate.id not in rule.overrides:  # a more specific one holds there already: nothing changes
             continue
@@ -61,7 +60,7 @@ def replay(session: Session, wanted: NewOverride) -> SimulationResult:
 
 
 class _Candidate:
-    """An override to be, as `limits.combined` reads one."""
+    """An override to be, as `rate_limit.combined` reads one."""
 
     id = 0  # no row has it
 
@@ -94,15 +93,14 @@ def _requests(
         query = query.where(Otp.phone == wanted.phone)
     sent = session.execute(query.order_by(Otp.id.desc()).limit(MOST_LOOKED_AT)).all()
     refused = rejections.since(session, since, wanted.phone, wanted.key_id, MOST_LOOKED_AT)
-    found: dict[Pair, list[Request]] = defaultdict(list)
+    requests: dict[Pair, list[Request]] = defaultdict(list)
     for row in sent:
-        found[row.key_id, row.phone].append(Request(row.created_at, verified=row.verified_at is not None))
+        requests[row.key_id, row.phone].append(Request(row.created_at, verified=row.verified_at is not None))
     for refusal in refused:
-        asked = Request(refusal.at, refused=True, times=refusal.times)
-        found[refusal.key_id, refusal.phone].append(asked)
+        requests[refusal.key_id, refusal.phone].append(Request(refusal.at, refused=True, times=refusal.times))
     result.looked_at = len(sent) + sum(refusal.times for refusal in refused)
     result.complete = len(sent) < MOST_LOOKED_AT and len(refused) < MOST_LOOKED_AT
-    return found
+    return requests
 
 
 def _replay_pair(rule: LimitRule, requests: list[Request], result: SimulationResult) -> bool:

@@ -18,16 +18,15 @@ from dashboard.gateway.otp import template_rules, templates
 from dashboard.models.messages import Message
 from dashboard.models.otp import Otp
 from dashboard.sms import numbers
-from dashboard.vocabulary import Channel, Kind, Status
+from dashboard.vocabulary import ENDS, Channel, Kind, Operator, Status
 
 PAGE = 50
 MOST_COUNTED = 100
-STATUSES = tuple(Status)
-OPEN = (Status.QUEUED, Status.SENDING, Status.SENT)
+OPEN = tuple(status for status in Status if status not in ENDS)
 BETWEEN_DIGITS = re.compile(r"[\s\-.()/\u00a0\u202f\u200e\u200f\u061c\u2066-\u2069]+")
 LENGTH = len("+222") + numbers.LOCAL_DIGITS
 NONE, NO_ROW = 0, 2**62
-FACETS = (STATUSES, tuple(Kind), tuple(Channel), tuple(numbers.OPERATORS))
+FACETS = (tuple(Status), tuple(Kind), tuple(Channel), tuple(Operator))
 SHORTEST_PREFIX = 4  # digits of a number that are worth a search
 
 
@@ -71,15 +70,15 @@ class Filters:
             Message.phone: self.sought.phone,
             OPERATOR_DIGIT: self.operator,
         }
-        found = [column == value for column, value in same.items() if value]
+        conditions = [column == value for column, value in same.items() if value]
         if self.before:
-            found.append(Message.created_at < self.before)
+            conditions.append(Message.created_at < self.before)
         if self.sought.prefix:  # a range of whole numbers: the index serves it, whatever the database's collation
             low, high = (self.sought.prefix.ljust(LENGTH, digit) for digit in "09")
-            found.append(Message.phone.between(low, high))
+            conditions.append(Message.phone.between(low, high))
         if self.since:
-            found.append(Message.id >= _first_since(self.since))
-        return found
+            conditions.append(Message.id >= _first_since(self.since))
+        return conditions
 
     @property
     def has_facets(self) -> bool:
@@ -145,7 +144,9 @@ def _walk(session: Session, filters: Filters, than: int, before: int, limit: int
 @cache
 def _walking(chosen: tuple[str | None, ...], by_key: bool) -> TextClause:
     """The statement for chosen facets, None for any. It is safe to write them into it: all are from FACETS."""
-    lists = [known if one is None else [known[known.index(one)]] for one, known in zip(chosen, FACETS, strict=True)]
+    lists = [
+        [value for value in values if choice in (None, value)] for choice, values in zip(chosen, FACETS, strict=True)
+    ]
     key = "key_id = :key AND " if by_key else ""
     parts = [
         f"SELECT * FROM (SELECT id FROM messages WHERE {key}status = '{status}' AND kind = '{kind}' AND "  # noqa: S608

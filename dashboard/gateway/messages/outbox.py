@@ -35,11 +35,11 @@ LEASE = timedelta(seconds=30)  # a carrier answers within 10 s, the rest is marg
 LONGEST_BACKOFF = timedelta(seconds=300)
 HORIZON = LONGEST_BACKOFF * 1.2 + LEASE  # nothing is put off further; jitter is in it
 UNKNOWN_WAIT = timedelta(seconds=15)  # for a receipt, when a carrier has perhaps taken a text
-VALIDITY = {"otp": timedelta(seconds=600), "message": timedelta(hours=24)}
-PRIORITY = {"otp": 0, "message": 1}
+VALIDITY: dict[str, timedelta] = {Kind.OTP: timedelta(seconds=600), Kind.MESSAGE: timedelta(hours=24)}
+PRIORITY: dict[str, int] = {Kind.OTP: 0, Kind.MESSAGE: 1}
 RETRY = 2  # priority of messages that a carrier did not take through their own fault: they hold up nothing else
 PRIORITIES = (*PRIORITY.values(), RETRY)
-LANES = (Lane.SMS.value, Lane.WHATSAPP.value)
+LANES = (Lane.SMS, Lane.WHATSAPP)
 SANDBOX_ID = 0  # as a carrier
 MOST_COUNTED = 1_000
 UNSYNCHRONIZED = {"synchronize_session": False}
@@ -156,13 +156,13 @@ class Release:
 
 
 def submit(session: Session, caller: Caller, draft: Draft) -> tuple[int, str]:
-    """Write a message down as due now; return its row id and its uuid. The caller commits, then rings."""
+    """Write a message down as due now; return its row id and its uuid. The caller commits, then wakes the lane."""
     row = _row(caller, draft, utcnow())
     return session.connection().execute(INSERT, row).scalar_one(), row["uuid"]
 
 
 def submit_all(session: Session, drafts: Iterable[tuple[Caller, Draft]]) -> list[str]:
-    """Write messages down as due now; return their uuids in the same order. The caller commits, then rings."""
+    """Write messages down as due now; return their uuids in the same order. The caller commits, then wakes the lane."""
     now = utcnow()
     rows = [_row(caller, draft, now) for caller, draft in drafts]
     if rows:
@@ -253,14 +253,15 @@ def mend_clock(session: Session) -> int:
 
 def waiting(session: Session) -> dict[str, int]:
     """How many rows are due in each lane, deferred ones included; counts stop at MOST_COUNTED."""
-    now, counts = utcnow(), {}
+    now = utcnow()
+    counts: dict[str, int] = {}
     for lane in LANES:
         due = [
             select(Message.id).where(queue, Message.due_at <= now).limit(MOST_COUNTED).subquery()
             for queue in _queues(session, (lane,))
         ]
-        found = sum(session.scalar(select(func.count()).select_from(rows)) or 0 for rows in due)
-        counts[lane] = min(found, MOST_COUNTED)
+        count = sum(session.scalar(select(func.count()).select_from(rows)) or 0 for rows in due)
+        counts[lane] = min(count, MOST_COUNTED)
     return counts
 
 

@@ -10,7 +10,7 @@ from dashboard.gateway.api_keys import authentication, keys, quotas
 from dashboard.gateway.api_keys.keys import AlreadyDone
 from dashboard.gateway.messages import outbox, status
 from dashboard.models.messages import Message, Resend
-from dashboard.vocabulary import KeyState
+from dashboard.vocabulary import KeyState, Kind, Status
 
 
 class NotResendable(Exception):
@@ -23,19 +23,19 @@ class NotResendable(Exception):
 
 def obstacle(message: Message) -> str | None:
     """Why a message cannot be sent again, by code; None when it can."""
-    if message.kind != "message":
+    if message.kind != Kind.MESSAGE:
         return "code"
-    if message.status in ("queued", "sending"):
+    if message.status in (Status.QUEUED, Status.SENDING):
         return "on_its_way"
     if message.body is None:
         return "text_gone"
-    return "key_ended" if keys.state(message.key) != KeyState.ACTIVE else None
+    return "key_ended" if keys.state(message.key) is not KeyState.ACTIVE else None
 
 
 def resend(session: Session, message: Message, times_before: int, by: str | None = None) -> str:
-    """Write the text down once more; return the new message's uuid. The caller commits, then rings.
+    """Write the text down once more; return the new message's uuid. The caller commits, then wakes the lane.
 
-    `times_before` is how often it had been sent again when the one who asks looked: raise AlreadyDone when that has
+    `times_before` is how often it had been sent again when the caller last looked: raise AlreadyDone when that has
     changed, as when a form is sent twice. Raise NotResendable or CapReached.
     """
     lock(session, f"resend:{message.id}")
@@ -45,7 +45,7 @@ def resend(session: Session, message: Message, times_before: int, by: str | None
     if times(session, message) != times_before:
         raise AlreadyDone
     caller, body = authentication.Caller.from_row(message.key), message.body or ""
-    quotas.spend_cap(session, caller, "message")
+    quotas.spend_cap(session, caller, Kind.MESSAGE)
     row_id, reference = outbox.submit(session, caller, outbox.Draft.text(message.phone, body, message.channel))
     session.add(Resend(new_id=row_id, old_id=message.id, created_by=by))
     return reference

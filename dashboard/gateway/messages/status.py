@@ -11,14 +11,15 @@ from sqlalchemy.orm import Session, joinedload
 
 from dashboard.db import iso
 from dashboard.models.messages import Message
+from dashboard.vocabulary import Status
 
 STEPS = {
-    "queued": "created_at",
-    "sending": "sending_at",
-    "sent": "sent_at",
-    "delivered": "delivered_at",
-    "failed": "failed_at",
-    "expired": "expired_at",
+    Status.QUEUED: "created_at",
+    Status.SENDING: "sending_at",
+    Status.SENT: "sent_at",
+    Status.DELIVERED: "delivered_at",
+    Status.FAILED: "failed_at",
+    Status.EXPIRED: "expired_at",
 }
 
 

@@ -22,7 +22,7 @@ from dashboard.gateway.webhooks import endpoints
 from dashboard.models.api_keys import ApiKey
 from dashboard.models.messages import Message
 from dashboard.sms import numbers
-from dashboard.vocabulary import CarrierState, Operator, Trend
+from dashboard.vocabulary import CarrierState, Lane, Operator, Trend
 
 LONG_WAIT = timedelta(minutes=1)  # of the oldest message that is due
 KEY_ENDS_SOON = timedelta(days=7)
@@ -139,7 +139,7 @@ def alerts(
     lately: Mapping[Operator, Recent],
 ) -> list[Alert]:
     """All that the database tells, the gravest first; `lately` is what `recent.of_operators` returned."""
-    found = [
+    all_alerts = [
         *worker_alerts(alive),
         *backlog_alerts(depths),
         *clock_alerts(session),
@@ -149,15 +149,15 @@ def alerts(
         *operator_alerts(lately),
         *route_alerts(session),
     ]
-    return sorted(found, key=lambda alert: not alert.is_grave)
+    return sorted(all_alerts, key=lambda alert: not alert.is_grave)
 
 
 def worker_alerts(alive: Mapping[str, int]) -> list[Alert]:
     """Lanes without a worker, and whether the relay is missing; `alive` is what `workers.alive` returned."""
-    found = [Alert(AlertCode.NO_WORKER, lane) for lane in workers.LANES if not alive.get(lane)]
+    alerts = [Alert(AlertCode.NO_WORKER, lane) for lane in Lane if not alive.get(lane)]
     if not alive.get(workers.RELAY):
-        found.append(Alert(AlertCode.NO_RELAY))
-    return found
+        alerts.append(Alert(AlertCode.NO_RELAY))
+    return alerts
 
 
 def backlog_alerts(depths: Iterable[QueueDepth]) -> list[Alert]:
@@ -196,17 +196,17 @@ def key_alerts(session: Session) -> list[Alert]:
 
 def webhook_alerts(session: Session) -> list[Alert]:
     """Endpoints that fail or were disabled for it, by host: the rest of the address may hold a secret."""
-    now, found = utcnow(), []
+    now, alerts = utcnow(), []
     for endpoint in endpoints.needing_attention(session):
         code = AlertCode.WEBHOOK_OFF if endpoint.disabled_at else AlertCode.WEBHOOK_FAILING
         since = endpoint.disabled_at or endpoint.failing_since or now
-        found.append(Alert(code, urlsplit(endpoint.url).netloc, now - since, endpoint.id))
-    return found
+        alerts.append(Alert(code, urlsplit(endpoint.url).netloc, now - since, endpoint.id))
+    return alerts
 
 
 def carrier_alerts(statuses: Sequence[CarrierStatus]) -> list[Alert]:
     """Carriers that take nothing, and those whose receipts fit no message."""
-    now, found = utcnow(), []
+    now, alerts = utcnow(), []
     for status in statuses:
         name, carrier_id = status.carrier.name, str(status.carrier.id)
         if status.is_faulty:
@@ -214,10 +214,10 @@ def carrier_alerts(statuses: Sequence[CarrierStatus]) -> list[Alert]:
             length = max(now - status.since, timedelta(0)) if status.since else timedelta(0)
             lost, tried = status.recent.lost, status.recent.tried
             reason = status.code or ""
-            found.append(Alert(code, name, length, carrier_id, lost, reason, tried=tried, since=status.since))
+            alerts.append(Alert(code, name, length, carrier_id, lost, reason, tried=tried, since=status.since))
         if status.fresh_strays > MOST_UNMATCHED:
-            found.append(Alert(AlertCode.UNMATCHED_RECEIPTS, name, id=carrier_id, count=status.fresh_strays))
-    return found
+            alerts.append(Alert(AlertCode.UNMATCHED_RECEIPTS, name, id=carrier_id, count=status.fresh_strays))
+    return alerts
 
 
 def operator_alerts(lately: Mapping[Operator, Recent]) -> list[Alert]:
@@ -238,7 +238,7 @@ def operator_alerts(lately: Mapping[Operator, Recent]) -> list[Alert]:
 
 def route_alerts(session: Session) -> list[Alert]:
     """Lanes in which messages wait because no route leads to a carrier; the count stops at MOST_STRANDED."""
-    found = []
+    alerts = []
     for lane in outbox.LANES:
         stranded = select(Message.id).where(
             Message.lane == lane,
@@ -248,8 +248,8 @@ def route_alerts(session: Session) -> list[Alert]:
         )
         count = session.scalar(select(func.count()).select_from(stranded.limit(MOST_STRANDED).subquery())) or 0
         if count:
-            found.append(Alert(AlertCode.NO_ROUTE, lane, count=count))
-    return found
+            alerts.append(Alert(AlertCode.NO_ROUTE, lane, count=count))
+    return alerts
 
 
 def operator_health(minutes: Recent, usual: float | None, hour: float | None, codes: int) -> Trend:

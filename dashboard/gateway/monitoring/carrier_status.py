@@ -116,7 +116,7 @@ def _judged(work: Work, minutes: Recent) -> CarrierState:
 def _fault(carrier: Carrier, broken: str | None, now: datetime) -> tuple[CarrierState, str | None]:
     """`broken` is the code of a connection that does not come about."""
     code = (carrier.down_code if carrier.down_since is not None else None) or broken
-    refused = next((one for one in (code, broken) if registry.is_credentials(one)), None)
+    refused = next((name for name in (code, broken) if registry.is_credentials(name)), None)
     if refused:
         return CarrierState.CREDENTIALS, refused
     if carrier.down_since is None:

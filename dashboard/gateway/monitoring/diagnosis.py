@@ -21,7 +21,7 @@ from dashboard.models.limits import LimitRejection
 from dashboard.models.messages import Message
 from dashboard.models.otp import Otp
 from dashboard.sms import numbers
-from dashboard.vocabulary import KeyMode, KeyState, Kind, Status
+from dashboard.vocabulary import KeyMode, KeyState, Kind, Status, Window
 
 MOST = 40  # of each kind of event
 SANDBOX = "sandbox"
@@ -50,7 +50,7 @@ class Cause:
 
 @dataclass(frozen=True)
 class Diagnosis:
-    """What the desk shows of a number."""
+    """What the page shows of a number."""
 
     phone: str
     events: list[Event]
@@ -61,11 +61,11 @@ class Diagnosis:
 def story(session: Session, number: str) -> Diagnosis:
     """Everything about a number, newest first, and the cause of its trouble. Writes nothing."""
     events = sorted(_events(session, number), key=lambda event: event.at, reverse=True)
-    asked = [event for event in events if event.message is None]
-    lately = utcnow() - timedelta(seconds=rate_limit.WINDOWS["day"])
-    senders = {event.key.id: event.key for event in asked if event.at > lately}
+    codes = [event for event in events if event.message is None]
+    lately = utcnow() - timedelta(seconds=rate_limit.WINDOWS[Window.DAY])
+    senders = {event.key.id: event.key for event in codes if event.at > lately}
     standings = [(key, rate_limit.look(session, key_id, number)) for key_id, key in senders.items()]
-    return Diagnosis(number, events, standings, _verdict(session, number, asked))
+    return Diagnosis(number, events, standings, _verdict(session, number, codes))
 
 
 def _events(session: Session, number: str) -> list[Event]:
@@ -83,30 +83,30 @@ def _events(session: Session, number: str) -> list[Event]:
         .order_by(Message.id.desc())
         .limit(MOST)
     )
-    found = [Event(otp.created_at, otp.message.key, otp=otp) for otp in otps]
-    found += [Event(text.created_at, text.key, message=text) for text in texts]
-    found += [Event(row.at, row.key, refusal=row) for row in rejections.of_phone(session, number, MOST)]
-    return found
+    events = [Event(otp.created_at, otp.message.key, otp=otp) for otp in otps]
+    events += [Event(text.created_at, text.key, message=text) for text in texts]
+    events += [Event(row.at, row.key, refusal=row) for row in rejections.of_phone(session, number, MOST)]
+    return events
 
 
-def _verdict(session: Session, number: str, asked: Sequence[Event]) -> Cause:
+def _verdict(session: Session, number: str, codes: Sequence[Event]) -> Cause:
     """The newest attempt decides; the first cause that fits, most certain first."""
-    if not asked:
+    if not codes:
         return Cause("fixed_line" if numbers.is_fixed(number) else "nothing_asked")
-    newest = asked[0]
+    newest = codes[0]
     if newest.refusal is not None:
         return _of_refusal(session, newest, newest.refusal)
     otp = newest.otp
     assert otp is not None  # noqa: S101  the three kinds are told apart above
     for judge in _CAUSES:
-        found = judge(session, newest, otp)
-        if found is not None:
-            return found
+        cause = judge(session, newest, otp)
+        if cause is not None:
+            return cause
     return Cause("expired_unused", newest)
 
 
 def _of_refusal(session: Session, event: Event, refusal: LimitRejection) -> Cause:
-    if keys.state(event.key) != KeyState.ACTIVE:
+    if keys.state(event.key) is not KeyState.ACTIVE:
         return Cause("key_ended", event)
     if refusal.window == "cap":
         today = refusal.at.date() == utcnow().date()
@@ -135,7 +135,7 @@ def _refused_by_carrier(_session: Session, event: Event, otp: Otp) -> Cause | No
 
 def _on_its_way(session: Session, event: Event, otp: Otp) -> Cause | None:
     message = otp.message
-    if message.status not in ("queued", "sending"):
+    if message.status not in (Status.QUEUED, Status.SENDING):
         return None
     if not workers.alive(session).get(message.lane):
         return Cause("workers_gone", event)
@@ -160,7 +160,7 @@ def _tried_out(_session: Session, event: Event, otp: Otp) -> Cause | None:
 
 def _key_ended(_session: Session, event: Event, otp: Otp) -> Cause | None:
     over = otp.expires_at <= utcnow() or otp.superseded_at is not None
-    return Cause("key_ended", event) if over and keys.state(event.key) != KeyState.ACTIVE else None
+    return Cause("key_ended", event) if over and keys.state(event.key) is not KeyState.ACTIVE else None
 
 
 def _still_good(_session: Session, event: Event, otp: Otp) -> Cause | None:

@@ -24,8 +24,8 @@ class Keyring:
     @classmethod
     def of(cls, settings: Settings) -> Keyring:
         """The secret in force and, for ten minutes after a rotation, the one before."""
-        known = [secret.encode() for secret in (settings.otp_secret, settings.otp_secret_previous) if secret]
-        return cls({hashlib.sha256(b"kid" + secret).hexdigest()[:8]: secret for secret in known})
+        secrets = [secret.encode() for secret in (settings.otp_secret, settings.otp_secret_previous) if secret]
+        return cls({hashlib.sha256(b"kid" + secret).hexdigest()[:8]: secret for secret in secrets})
 
     @property
     def kid(self) -> str:
@@ -39,8 +39,8 @@ class Keyring:
         secret = self.secrets.get(otp.kid)
         if secret is None:
             return None
-        told = (LABEL, otp.nonce, message_uuid.encode(), otp.phone.encode(), otp.channel.encode())
-        mac = hmac.digest(secret, b"".join(len(part).to_bytes(2, "big") + part for part in told), "sha256")
+        parts = (LABEL, otp.nonce, message_uuid.encode(), otp.phone.encode(), otp.channel.encode())
+        mac = hmac.digest(secret, b"".join(len(part).to_bytes(2, "big") + part for part in parts), "sha256")
         return str(int.from_bytes(mac[:16], "big") % 10**DIGITS).zfill(DIGITS)
 
 

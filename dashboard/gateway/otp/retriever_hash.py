@@ -79,7 +79,7 @@ def in_use(session: Session) -> list[InUse]:
     """The hashes among the latest 20,000 codes, by API key, the last sent first."""
     newest = select(Otp.key_id, Otp.app_hash, Otp.created_at).order_by(Otp.id.desc()).limit(LOOKED_AT).subquery()
     last = func.max(newest.c.created_at)
-    found = (
+    query = (
         select(newest.c.app_hash, ApiKey.name, ApiKey.mode, func.count(), last)
         .join(ApiKey, ApiKey.id == newest.c.key_id)
         .where(newest.c.app_hash.is_not(None))
@@ -87,7 +87,7 @@ def in_use(session: Session) -> list[InUse]:
         .order_by(last.desc())
         .limit(MOST_IN_USE)
     )
-    return [InUse(*row) for row in session.execute(found)]
+    return [InUse(*row) for row in session.execute(query)]
 
 
 def read_certificate(text: str) -> bytes:

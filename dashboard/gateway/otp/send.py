@@ -37,7 +37,7 @@ ALWAYS_FULL = WindowState(Window.MINUTE, rate_limit.DEFAULTS[Window.MINUTE], 0, 
 
 @dataclass(frozen=True)
 class Order:
-    """A code that someone asked for."""
+    """A code to be sent."""
 
     phone: str
     channel: str = Channel.SMS
@@ -75,9 +75,7 @@ class SendRequest:
 
 @dataclass(frozen=True)
 class Sent:
-    """A code that was written down. `status` is what the caller was answered with; None while its message must be
-    asked how it went.
-    """
+    """A code that was written down. `status` is the answer's HTTP status; None until its message shows how it went."""
 
     message_id: str
     limits: list[WindowState]  # as they now stand
@@ -87,7 +85,7 @@ class Sent:
 
 @dataclass
 class _SendAttempt:
-    """A request on its way; it has a result as soon as that is known, and is left alone from then on."""
+    """A request of a turn. Once it has a result, no later step changes it."""
 
     request: SendRequest
     result: Sent | Exception | None = None
@@ -114,7 +112,7 @@ SUPERSEDE = (
 
 
 def send(session: Session, keyring: Keyring, caller: Caller, order: Order) -> Sent:
-    """Write one code down; raise RateLimited or CapReached, which leave a note. The caller commits."""
+    """Write one code down; raise RateLimited or CapReached and write the refusal down. The caller commits."""
     attempt = _SendAttempt(SendRequest(keyring, caller, order))
     _send_turn(session, [attempt])
     if isinstance(attempt.result, Exception):
@@ -125,8 +123,8 @@ def send(session: Session, keyring: Keyring, caller: Caller, order: Order) -> Se
 def send_codes(session: Session, requests: list[SendRequest]) -> list[Sent | Exception]:
     """Handler of GroupCommit: write new codes down; the older one for the same key, phone and channel dies.
 
-    For each what was sent, or UnknownKey, Mismatch, AnsweredBefore, RateLimited or CapReached; of the last two a note
-    is left.
+    Return for each what was sent, or UnknownKey, Mismatch, AnsweredBefore, RateLimited or CapReached; the last two are
+    also written down as refusals.
     """
     live = authentication.live_digests(session, (request.caller for request in requests))
 
@@ -225,9 +223,9 @@ def _take_caps(session: Session, attempts: list[_SendAttempt]) -> None:
 
 
 def _note(session: Session, request: SendRequest, refusal: RateLimited | CapReached) -> None:
-    """Write the refusal down, so that people can be told."""
+    """Write the refusal down: the dashboard shows it."""
     if isinstance(refusal, RateLimited):
-        window, quota = refusal.standing.window, refusal.standing.quota
+        window, quota = str(refusal.standing.window), refusal.standing.quota
     else:
         window, quota = "cap", refusal.cap
     rejections.record(session, Rejection(request.caller.id, request.order.phone, request.order.channel, window, quota))

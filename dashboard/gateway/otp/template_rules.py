@@ -12,11 +12,12 @@ import unicodedata
 from dataclasses import dataclass
 
 from dashboard.sms.encoding import GSM, Shape, shape
+from dashboard.vocabulary import Language
 
-TEXTS = {
-    "fr": "Votre code de vérification est {code}. Valable {minutes} minutes. Ne le communiquez à personne.",
-    "en": "Your verification code is {code}. It is valid for {minutes} minutes. Do not share it.",
-    "ar": "رمز التحقق: {code}. صالح لمدة {minutes} دقائق. لا تشاركه.",
+TEXTS: dict[str, str] = {
+    Language.FRENCH: "Votre code de vérification est {code}. Valable {minutes} minutes. Ne le communiquez à personne.",
+    Language.ENGLISH: "Your verification code is {code}. It is valid for {minutes} minutes. Do not share it.",
+    Language.ARABIC: "رمز التحقق: {code}. صالح لمدة {minutes} دقائق. لا تشاركه.",
 }
 MINUTES = "10"
 MASK = "••••••"
@@ -44,7 +45,7 @@ class Measure:
 
 
 def render(language: str, code: str, app_hash: str | None = None) -> str:
-    """The built-in text as it is sent; `language` is fr, en or ar."""
+    """The built-in text as it is sent."""
     return fill(TEXTS[language], "", code, app_hash)
 
 
@@ -69,19 +70,19 @@ def measure(body: str, brand: str) -> Measure:
 
 def faults(body: str, brand: str) -> list[str]:
     """Which rules a wording breaks, by code; none: it may be saved."""
-    found = _faults_of_form(body, brand)
-    if found:
-        return found
+    codes = _faults_of_form(body, brand)
+    if codes:
+        return codes
     measured = measure(body, brand)
     if measured.shape.segments > 1:
-        found.append("two_segments")
+        codes.append("two_segments")
     elif measured.shape_with_hash.segments > 1:
-        found.append("two_segments_with_hash")
+        codes.append("two_segments_with_hash")
     if measured.bytes_with_hash > MOST_BYTES:
-        found.append("too_many_bytes")
+        codes.append("too_many_bytes")
     if LONE_NUMBER.findall(measured.text) != [SAMPLE_CODE]:
-        found.append("code_not_findable")
-    return found
+        codes.append("code_not_findable")
+    return codes
 
 
 def _faults_of_form(body: str, brand: str) -> list[str]:

@@ -26,7 +26,7 @@ Subject = tuple[str | None, str]  # key, language
 
 
 class InvalidWording(ValueError):
-    """It breaks rules; `codes` are those of `otp_texts.faults`."""
+    """It breaks rules; `codes` are those of `template_rules.faults`."""
 
     def __init__(self, codes: list[str]) -> None:
         super().__init__(", ".join(codes))
@@ -69,8 +69,8 @@ WORDINGS = TimedCache[Any, tuple[int, dict[Subject, Template]]](inf, weak_keys=T
 
 def current(session: Session, key_id: str | None, language: str, brand: str | None = None) -> Template:
     """The wording in force: the key's own, else the one for all keys with the key's `brand`, else the built-in."""
-    found = _in_force(session)
-    own, general = found.get((key_id, language)), found.get((None, language))
+    in_force = _in_force(session)
+    own, general = in_force.get((key_id, language)), in_force.get((None, language))
     if own is None and general is not None and brand:
         return replace(general, brand=brand)
     return own or general or BUILT_IN[language]
@@ -86,8 +86,8 @@ def of(otp: Otp) -> Template:
 def broken_by(session: Session, brand: str) -> list[tuple[str, list[str]]]:
     """Wordings for all keys that a key's brand would break: language, and which rules."""
     general = [(row.language, row.body) for row in session.execute(IN_FORCE) if row.key_id is None]
-    found = ((language, template_rules.faults(body, brand)) for language, body in general)
-    return [(language, codes) for language, codes in found if codes]
+    faults = ((language, template_rules.faults(body, brand)) for language, body in general)
+    return [(language, codes) for language, codes in faults if codes]
 
 
 def breaks_for(session: Session, body: str) -> list[ApiKey]:
@@ -141,10 +141,10 @@ def _in_force(session: Session) -> dict[Subject, Template]:
     """As of at most LOOK_EVERY ago; the versions themselves are read only when there is a newer one."""
     pool = pool_of(session)
     version = NEWEST_VERSION.find(pool, lambda: session.connection().execute(NEWEST).scalar() or 0)
-    known = WORDINGS.get(pool)
-    if known is None or known[0] != version:
-        known = WORDINGS.renew(pool, lambda: (version, _read(session)))
-    return known[1]
+    stored = WORDINGS.get(pool)
+    if stored is None or stored[0] != version:
+        stored = WORDINGS.renew(pool, lambda: (version, _read(session)))
+    return stored[1]
 
 
 def _read(session: Session) -> dict[Subject, Template]:

@@ -136,18 +136,17 @@ PROVE_DELIVERED = (
 
 
 def verify(session: Session, keyring: Keyring, caller: Caller, guess: Guess) -> VerifyResult:
-    """Judge one guess and spend a try on it. The caller commits before anyone is told: the tries stay spent."""
+    """Judge one guess and spend a try on it. The caller commits before it answers: the tries stay spent."""
     attempt = _VerifyAttempt(VerifyRequest(keyring, caller, guess))
     _judge(session, [attempt])
     return cast(VerifyResult, attempt.result)
 
 
 def verify_codes(session: Session, requests: list[VerifyRequest]) -> list[VerifyResult | Exception]:
-    """Handler of GroupCommit: judge guesses and spend a try on each; who is answered is answered after the commit, so
-    the tries stay spent.
+    """Handler of GroupCommit: judge guesses and spend a try on each; after the commit the tries stay spent.
 
-    For each what came of it, or UnknownKey or Mismatch. A verdict is kept for a call that is named; a
-    guess that was not judged is not.
+    Return for each its result, or UnknownKey or Mismatch. The result of a call with an Idempotency-Key is kept, unless
+    the guess was not judged.
     """
     live = authentication.live_digests(session, (request.caller for request in requests))
 
@@ -182,7 +181,7 @@ def _judge(session: Session, attempts: list[_VerifyAttempt]) -> None:
         else:
             attempt.is_right = hmac.compare_digest(code, attempt.request.guess.code)
     _spend(session, [attempt for attempt in attempts if attempt.row])
-    told = _record_events(session, [attempt for attempt in attempts if attempt.spent is not None])
+    has_events = _record_events(session, [attempt for attempt in attempts if attempt.spent is not None])
     for attempt in attempts:
         if attempt.row is None:
             attempt.result = VerifyResult(NoLiveOtp("otp_not_found"))
@@ -190,7 +189,7 @@ def _judge(session: Session, attempts: list[_VerifyAttempt]) -> None:
             attempt.result = VerifyResult(_why_not_judged(session, attempt.row.id))
         else:
             wrong = None if attempt.is_right else WrongCode(MAX_ATTEMPTS - attempt.spent)
-            attempt.result = VerifyResult(wrong, has_events=told)
+            attempt.result = VerifyResult(wrong, has_events=has_events)
 
 
 def _find_codes(session: Session, attempts: list[_VerifyAttempt]) -> None:

@@ -37,11 +37,11 @@ class Explanation:
 def of(session: Session, request: RoutingRequest) -> Explanation:
     """The route that a message would take. Carriers that share a place share the messages too."""
     table = rules.read(session)
-    found = rules.rule_for(table, request)
-    if found is None:
+    rule = rules.rule_for(table, request)
+    if rule is None:
         return Explanation(None, [], table.serves(request.channel))
-    routes = dict(rules.rules(session)).get(found[0], [])
-    return Explanation(found[0], _ways(routes), table.serves(request.channel))
+    routes = dict(rules.rules(session)).get(rule[0], [])
+    return Explanation(rule[0], _ways(routes), table.serves(request.channel))
 
 
 def _ways(routes: list[Route]) -> list[Candidate]:

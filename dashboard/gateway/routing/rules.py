@@ -87,7 +87,7 @@ class RoutingRequest:
     key_id: str
     seed: str = ""  # the message's id: its share by weight stays the same over retries
     rounds: Mapping[int, int] = field(default_factory=dict)  # by carrier: how often it has had its tries in vain
-    refused_by: frozenset[int] = frozenset()  # carriers that are not to be asked again
+    refused_by: frozenset[int] = frozenset()  # carriers that are not to be tried again
 
 
 def read(session: Session) -> RoutingTable:
@@ -123,8 +123,8 @@ def candidates(table: RoutingTable, request: RoutingRequest) -> list[int]:
     """The carriers of its rule, in the order in which this message would try them; without those that are switched off
     and those that refused it.
     """
-    found = rule_for(table, request)
-    targets = [target for target in found[1] if table.carriers[target.carrier_id].enabled] if found else []
+    rule = rule_for(table, request)
+    targets = [target for target in rule[1] if table.carriers[target.carrier_id].enabled] if rule else []
     targets = [target for target in targets if target.carrier_id not in request.refused_by]
     if len(targets) < 2:
         return [target.carrier_id for target in targets]
@@ -153,10 +153,10 @@ def choose(table: RoutingTable, request: RoutingRequest, takers: Collection[int]
 def rules(session: Session) -> list[tuple[Subject, list[Route]]]:
     """All rules with their choices in order; the widest first."""
     query = select(Route).options(joinedload(Route.carrier), joinedload(Route.key)).order_by(Route.position, Route.id)
-    found: dict[Subject, list[Route]] = {}
+    by_subject: dict[Subject, list[Route]] = {}
     for route in session.scalars(query):
-        found.setdefault((route.channel, route.operator, route.key_id), []).append(route)
-    return sorted(found.items(), key=lambda item: [part or "" for part in item[0]])
+        by_subject.setdefault((route.channel, route.operator, route.key_id), []).append(route)
+    return sorted(by_subject.items(), key=lambda item: [part or "" for part in item[0]])
 
 
 def set_rule(session: Session, subject: Subject, choices: Sequence[NewRouteTarget]) -> None:

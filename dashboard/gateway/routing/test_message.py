@@ -9,23 +9,24 @@ from dashboard.gateway.api_keys import authentication, keys
 from dashboard.gateway.api_keys.authentication import Caller
 from dashboard.gateway.messages import outbox
 from dashboard.gateway.messages.outbox import Draft
-from dashboard.gateway.otp import send as otp
 from dashboard.gateway.otp.codes import Keyring
+from dashboard.gateway.otp.send import Order, send
 from dashboard.models.api_keys import ApiKey
 from dashboard.models.carriers import Carrier
 from dashboard.models.messages import Message
 from dashboard.providers import registry
+from dashboard.vocabulary import Channel, KeyMode
 
 TEXT = "Chinqit Gateway: test of {name}."
 
 
-def send(session: Session, keyring: Keyring, carrier: Carrier, phone: str) -> tuple[str, str]:
+def submit(session: Session, keyring: Keyring, carrier: Carrier, phone: str) -> tuple[str, str]:
     """Write a message for this carrier down; return its uuid and channel. Raise RateLimited. The caller commits and
-    rings. A carrier that takes codes alone is sent one.
+    wakes the lane. A carrier that takes codes alone is sent one.
     """
     channel, caller = registry.KINDS[carrier.kind].channels[0], _caller(session)
-    if channel == "whatsapp":
-        reference = otp.send(session, keyring, caller, otp.Order(phone, channel)).message_id
+    if channel == Channel.WHATSAPP:
+        reference = send(session, keyring, caller, Order(phone, channel)).message_id
     else:
         text = TEXT.format(name=carrier.name)
         reference = outbox.submit(session, caller, Draft.text(phone, text, channel))[1]
@@ -37,7 +38,7 @@ def _caller(session: Session) -> Caller:
     """The gateway's own key: it has no secret, so nobody can present it."""
     key = session.get(ApiKey, keys.OWN_ID)
     if key is None:
-        key = ApiKey(id=keys.OWN_ID, name="Chinqit Gateway", mode="live", scopes=[], created_by=None)
+        key = ApiKey(id=keys.OWN_ID, name="Chinqit Gateway", mode=KeyMode.LIVE, scopes=[], created_by=None)
         session.add(key)
         session.flush()
     return authentication.Caller.from_row(key)

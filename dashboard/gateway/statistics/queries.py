@@ -104,27 +104,27 @@ class Figures:
         return within(VERIFY_BOUNDS, [self[name] for name in VERIFY], quantile)
 
 
-def total(found: Iterable[Figures]) -> Figures:
+def total(parts: Iterable[Figures]) -> Figures:
     """All in one."""
     result = Figures()
-    for figures in found:
+    for figures in parts:
         result.add(figures)
     return result
 
 
 def over_time(session: Session, period: Period, narrow: Narrow, measures: Measures = COUNTS) -> list[Figures]:
     """One for each bucket of the period, empty ones too."""
-    found = _grouped(session, ("at",), period, narrow, measures)
-    return [found.get((at,), Figures()) for at in period.starts]
+    by_start = _grouped(session, ("at",), period, narrow, measures)
+    return [by_start.get((at,), Figures()) for at in period.starts]
 
 
 def over_time_by(
     session: Session, name: str, period: Period, narrow: Narrow, measures: Measures
 ) -> dict[str, list[Figures]]:
     """One for each bucket, by a part of the subject, such as `operator`."""
-    found = _grouped(session, (name, "at"), period, narrow, measures)
-    values = {value for value, _ in found}
-    return {value: [found.get((value, at), Figures()) for at in period.starts] for value in values}
+    by_value = _grouped(session, (name, "at"), period, narrow, measures)
+    values = {value for value, _ in by_value}
+    return {value: [by_value.get((value, at), Figures()) for at in period.starts] for value in values}
 
 
 def by_subject(session: Session, period: Period, narrow: Narrow) -> dict[tuple[Any, ...], Figures]:
@@ -137,10 +137,10 @@ def summed(session: Session, period: Period, narrow: Narrow, measures: Measures)
     return _grouped(session, (), period, narrow, measures).get((), Figures())
 
 
-def by(found: dict[tuple[Any, ...], Figures], name: str) -> dict[str, Figures]:
+def by(subjects: dict[tuple[Any, ...], Figures], name: str) -> dict[str, Figures]:
     """Those of whole subjects, by one part of the subject."""
     place, result = SUBJECT.index(name), defaultdict[str, Figures](Figures)
-    for subject, figures in found.items():
+    for subject, figures in subjects.items():
         result[subject[place]].add(figures)
     return dict(result)
 
@@ -159,12 +159,12 @@ def within(bounds: Sequence[float], counts: Sequence[int], quantile: float) -> f
 
     `counts` has one bin more than `bounds`.
     """
-    wanted, passed, low = sum(counts) * quantile, 0, 0.0
-    if not wanted:
+    rank, passed, low = sum(counts) * quantile, 0, 0.0
+    if not rank:
         return None
     for high, count in zip(bounds, counts, strict=False):
-        if count and passed + count >= wanted:
-            return low + (high - low) * (wanted - passed) / count
+        if count and passed + count >= rank:
+            return low + (high - low) * (rank - passed) / count
         passed, low = passed + count, high
     return float(bounds[-1])
 
@@ -175,11 +175,11 @@ def _grouped(
     """Sums of those measures alone: the rest of the figures is 0."""
     columns = core_table(StatisticsBucket).c
     query = _sums(names, measures).where(*_in(columns, period), *narrow.conditions(columns))
-    parts, found = len(names), {}
+    parts, groups = len(names), {}
     for row in session.execute(query):
         sums = (int(value or 0) for value in row[parts:])
-        found[tuple(row[:parts])] = Figures(NOTHING | dict(zip(measures, sums, strict=True)))
-    return found
+        groups[tuple(row[:parts])] = Figures(NOTHING | dict(zip(measures, sums, strict=True)))
+    return groups
 
 
 @cache

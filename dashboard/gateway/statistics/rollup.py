@@ -19,10 +19,8 @@ from sqlalchemy import Row, bindparam, case, delete, func, or_, select, text, up
 from sqlalchemy.orm import Session
 
 from dashboard.db import Sessions, UtcDateTime, core_table, insert, utcnow
-from dashboard.models.messages import UNTALLIED as CHANGED_MESSAGES
-from dashboard.models.messages import Message
-from dashboard.models.otp import UNTALLIED as JUDGED_OTPS
-from dashboard.models.otp import Otp
+from dashboard.models.messages import UNTALLIED_MESSAGES, Message
+from dashboard.models.otp import UNTALLIED_OTPS, Otp
 from dashboard.models.statistics import (
     MEASURES,
     SEND_BOUNDS,
@@ -31,7 +29,7 @@ from dashboard.models.statistics import (
     StatisticsBucket,
     StatisticsReason,
 )
-from dashboard.vocabulary import Kind, Status
+from dashboard.vocabulary import ENDS, Kind, Status
 
 GRAINS = {"minute": timedelta(minutes=1), "hour": timedelta(hours=1), "day": timedelta(days=1)}  # days are UTC's
 KEPT = {"minute": timedelta(hours=48), "hour": timedelta(days=100)}
@@ -39,7 +37,6 @@ BATCH = 1_000
 # Rows under way change again soon, and a lock on a row that is due would hide it from a worker that looks for it.
 SOON_SETTLED = timedelta(seconds=10)
 NOTHING = dict.fromkeys(MEASURES, 0)
-ENDS = (Status.DELIVERED, Status.FAILED, Status.EXPIRED)
 
 Subject = tuple[str, ...]  # as SUBJECT names it
 Bucket = tuple[str, datetime, Subject]  # grain, start, subject
@@ -55,7 +52,7 @@ CHANGED = (
     .select_from(core_table(Message).outerjoin(core_table(Otp), _OTPS.message_id == _MESSAGES.id))
     .with_hint(core_table(Message), "INDEXED BY ix_messages_untallied", "sqlite")
     .where(
-        text(f"({CHANGED_MESSAGES})"),
+        text(f"({UNTALLIED_MESSAGES})"),
         or_(_MESSAGES.due_at.is_(None), _MESSAGES.created_at < bindparam("settled_before", type_=UtcDateTime)),
     )
     .order_by(_MESSAGES.id)
@@ -65,7 +62,7 @@ CHANGED = (
 JUDGED = (
     select(_OTPS.id, _OTPS.key_id, _OTPS.channel, _OTPS.phone, _OTPS.language, _OTPS.created_at, _OTPS.verified_at)
     .with_hint(core_table(Otp), "INDEXED BY ix_otps_untallied", "sqlite")
-    .where(text(JUDGED_OTPS))
+    .where(text(UNTALLIED_OTPS))
     .order_by(_OTPS.id)
     .limit(bindparam("most"))
     .with_for_update(skip_locked=True)

@@ -21,6 +21,7 @@ from dashboard.models.webhooks import WebhookAttempt, WebhookDelivery, WebhookEn
 from dashboard.outbound import address_guard, client
 from dashboard.outbound.client import Guard
 from dashboard.settings import Settings
+from dashboard.vocabulary import DisabledReason, EndpointState
 
 MOST_ENDPOINTS = 10  # of a key
 MOST_SECRETS = 5  # that sign at a time
@@ -125,22 +126,21 @@ def listed(session: Session) -> list[WebhookEndpoint]:
 
 def find(session: Session, endpoint_id: str, key_id: str | None = None) -> WebhookEndpoint:
     """An endpoint by its id, of this key where one is given; raise EndpointNotFound."""
-    found = _all(session, WebhookEndpoint.id == endpoint_id)
-    if not found or (key_id is not None and found[0].key_id != key_id):
-        raise EndpointNotFound(endpoint_id)
-    return found[0]
+    for endpoint in _all(session, WebhookEndpoint.id == endpoint_id):
+        if key_id in (None, endpoint.key_id):
+            return endpoint
+    raise EndpointNotFound(endpoint_id)
 
 
-def state(endpoint: WebhookEndpoint) -> str:
-    """`disabled`, `failing` or `active`."""
+def state(endpoint: WebhookEndpoint) -> EndpointState:
     if endpoint.disabled_at is not None:
-        return "disabled"
-    return "failing" if endpoint.failing_since is not None else "active"
+        return EndpointState.DISABLED
+    return EndpointState.ACTIVE if endpoint.failing_since is None else EndpointState.FAILING
 
 
 def needing_attention(session: Session) -> list[WebhookEndpoint]:
     """Endpoints that fail, or that were disabled for it."""
-    off = or_(WebhookEndpoint.disabled_at.is_(None), WebhookEndpoint.disabled_for != "asked")
+    off = or_(WebhookEndpoint.disabled_at.is_(None), WebhookEndpoint.disabled_for != DisabledReason.ASKED)
     trouble = or_(WebhookEndpoint.failing_since.is_not(None), WebhookEndpoint.disabled_at.is_not(None))
     return _all(session, and_(off, trouble))
 
@@ -171,7 +171,7 @@ def live_secrets(endpoint: WebhookEndpoint) -> list[WebhookSecret]:
 def disable(session: Session, endpoint: WebhookEndpoint) -> None:
     """Make no more calls; what waits is given up."""
     if endpoint.disabled_at is None:
-        queue.disable(session, endpoint.id, "asked")
+        queue.disable(session, endpoint.id, DisabledReason.ASKED)
         session.refresh(endpoint)
 
 
@@ -183,7 +183,7 @@ def enable(session: Session, endpoint: WebhookEndpoint) -> None:
 
 def remove(session: Session, endpoint: WebhookEndpoint) -> None:
     """End it for good, and forget its secrets."""
-    queue.disable(session, endpoint.id, "asked")
+    queue.disable(session, endpoint.id, DisabledReason.ASKED)
     session.execute(delete(WebhookSecret).where(WebhookSecret.endpoint_id == endpoint.id))
     gone = update(WebhookEndpoint).where(WebhookEndpoint.id == endpoint.id)
     session.execute(gone.values(deleted_at=utcnow()), execution_options={"synchronize_session": False})
@@ -215,7 +215,7 @@ def replay_period(session: Session, endpoint: WebhookEndpoint, since: datetime, 
     MOST_REPLAYED events the same call goes on with the rest.
     """
     _check_on(endpoint)
-    known = and_(WebhookDelivery.event_id == WebhookEvent.id, WebhookDelivery.endpoint_id == endpoint.id)
+    sent_there = and_(WebhookDelivery.event_id == WebhookEvent.id, WebhookDelivery.endpoint_id == endpoint.id)
     spared: ColumnElement[bool] = WebhookDelivery.due_at.is_not(None)
     if only == "undelivered":
         spared = or_(spared, WebhookDelivery.delivered_at.is_not(None))
@@ -223,7 +223,7 @@ def replay_period(session: Session, endpoint: WebhookEndpoint, since: datetime, 
         WebhookEvent.created_at >= since,
         WebhookEvent.created_at < until,
         WebhookEvent.kind.in_(endpoint.events),
-        ~exists().where(known, spared),
+        ~exists().where(sent_there, spared),
     )
     return _send_again(session, endpoint, chosen)
 
@@ -242,8 +242,8 @@ def attempts(
 def backlog(session: Session, endpoint: WebhookEndpoint) -> int:
     """How many events wait for it; counts stop at 1,000."""
     due = and_(WebhookDelivery.endpoint_id == endpoint.id, WebhookDelivery.due_at.is_not(None))
-    found = select(WebhookDelivery.id).where(due).limit(1_000).subquery()
-    return session.scalar(select(func.count()).select_from(found)) or 0
+    waiting = select(WebhookDelivery.id).where(due).limit(1_000).subquery()
+    return session.scalar(select(func.count()).select_from(waiting)) or 0
 
 
 def next_try(session: Session, endpoint: WebhookEndpoint) -> datetime | None:

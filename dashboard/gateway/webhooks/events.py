@@ -22,9 +22,8 @@ from dashboard.db import Executor, core_table, iso, pool_of, utcnow
 from dashboard.models.messages import Message
 from dashboard.models.otp import Otp
 from dashboard.models.webhooks import WebhookDelivery, WebhookEndpoint, WebhookEvent
-from dashboard.vocabulary import Status
+from dashboard.vocabulary import ENDS, Status
 
-ENDS = (Status.DELIVERED, Status.FAILED, Status.EXPIRED)
 MESSAGE_STEPS = (Status.SENT, *ENDS)  # each is an event, `message.` and its name
 OTP_VERIFIED, OTP_EXHAUSTED = "otp.verified", "otp.exhausted"
 KINDS = (*(f"message.{step}" for step in MESSAGE_STEPS), OTP_VERIFIED, OTP_EXHAUSTED)
@@ -106,7 +105,7 @@ def wait_until_known() -> None:
 
 
 def written() -> int:
-    """A number that has changed when this process wrote events that are to be told: then ring for them."""
+    """A number that has changed when this process wrote events that are to be sent: then wake the lane."""
     return _last
 
 

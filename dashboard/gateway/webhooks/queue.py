@@ -19,8 +19,8 @@ from sqlalchemy.orm import Session
 
 from dashboard.db import core_table, execute_dml, utcnow
 from dashboard.models.webhooks import WebhookAttempt, WebhookDelivery, WebhookEndpoint, WebhookEvent, WebhookSecret
+from dashboard.vocabulary import DisabledReason
 
-LANE = "webhooks"
 LEASE = timedelta(seconds=30)  # an endpoint answers within 15 s, the rest is margin
 WAITS = tuple(timedelta(seconds=wait) for wait in (5, 300, 1_800, 7_200, 18_000, 36_000, 36_000))
 MOST_TRIES = len(WAITS) + 1
@@ -52,7 +52,7 @@ class EndpointLease:
 
 @dataclass(frozen=True)
 class PendingDelivery:
-    """An event that is to be result now. `sealed` are the endpoint's live secrets, the newest first."""
+    """An event that is to be sent now. `sealed` are the endpoint's live secrets, the newest first."""
 
     delivery_id: int
     event_id: int
@@ -150,7 +150,7 @@ def settle(session: Session, lease: EndpointLease, delivery: PendingDelivery, re
     if not held:
         return
     if result.status == GONE:
-        disable(session, lease.endpoint_id, "gone")
+        disable(session, lease.endpoint_id, DisabledReason.GONE)
     elif result.error is not None:
         _try_again(session, lease, delivery, result)
     else:
@@ -279,4 +279,4 @@ def _wait(tries: int) -> timedelta:
 def _disable_if_worn_out(session: Session, lease: EndpointLease) -> None:
     worn_out = (*_held(lease), _Endpoint.failing_since <= utcnow() - DISABLE_AFTER, _Endpoint.disabled_at.is_(None))
     if session.scalar(select(_Endpoint.id).where(*worn_out)) is not None:
-        disable(session, lease.endpoint_id, "failing")
+        disable(session, lease.endpoint_id, DisabledReason.FAILING)

@@ -16,7 +16,7 @@ from dashboard.gateway.carriers import carriers, metrics
 from dashboard.gateway.carriers.metrics import Work
 from dashboard.gateway.delivery import attempts, receipts
 from dashboard.gateway.message_log import search
-from dashboard.gateway.messages import outbox, status
+from dashboard.gateway.messages import status
 from dashboard.gateway.monitoring import carrier_status
 from dashboard.gateway.monitoring.carrier_status import CarrierStatus
 from dashboard.gateway.routing import rules
@@ -35,7 +35,7 @@ from dashboard.providers import registry
 from dashboard.providers.kind import CarrierKind
 from dashboard.providers.settings import InvalidSettings
 from dashboard.sms import numbers
-from dashboard.vocabulary import AttemptOutcome, Role
+from dashboard.vocabulary import AttemptOutcome, Channel, Role
 
 MOST_STRAYS = 10
 MOST_UNREAD = 20
@@ -63,7 +63,7 @@ def listing() -> dict[str, Any]:
     shown = [[_facts(row["standing"]), row["spark"], row["routes"]] for row in rows]
     return {
         "rows": rows,
-        "unserved": [words.CHANNELS[channel] for channel in outbox.LANES if channel not in served],
+        "unserved": [words.CHANNELS[channel] for channel in Channel if channel not in served],
         "kinds": registry.KINDS.values(),
         "mark": htmx.mark(shown),
         **_shared(),

@@ -184,7 +184,7 @@ def _send_test(carrier: Carrier, form: TestForm) -> tuple[str, str] | None:
         form.blame("phone", _("It is switched off. Switch it on first."))
         return None
     try:
-        return test_message.send(session, services().keyring, carrier, form.phone.data)
+        return test_message.submit(session, services().keyring, carrier, form.phone.data)
     except RateLimited as refusal:
         wait = formats.duration_of(refusal.standing.reset)
         form.blame("phone", _("This number was sent enough trial codes. Try again in %(time)s.", time=wait))

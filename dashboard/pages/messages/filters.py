@@ -14,10 +14,11 @@ from dashboard.gateway.message_log.search import Filters, NotSearchable, Sought
 from dashboard.models.api_keys import ApiKey
 from dashboard.pages.ui import formats, labels, periods
 from dashboard.sms import numbers
+from dashboard.vocabulary import Status
 
 LONGEST_SEARCH = 60
 CHOICES = {
-    "status": search.STATUSES,
+    "status": tuple(Status),
     "channel": labels.CHANNELS,
     "kind": labels.KINDS,
     "operator": labels.OPERATORS,

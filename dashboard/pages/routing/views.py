@@ -32,7 +32,7 @@ from dashboard.pages.web import access, htmx
 from dashboard.pages.web.htmx import ChangedPart
 from dashboard.providers.registry import KINDS
 from dashboard.sms import numbers
-from dashboard.vocabulary import KeyMode, KeyState, Role, Scope
+from dashboard.vocabulary import Channel, KeyMode, KeyState, Role, Scope
 
 bp = Blueprint("routing", __name__)
 
@@ -192,7 +192,7 @@ def _listing() -> dict[str, Any]:
     return {
         "rules": rows,
         "has_carriers": bool(standings),
-        "uncovered": [CHANNELS[channel] for channel in outbox.LANES if channel in served - covered],
+        "uncovered": [CHANNELS[channel] for channel in Channel if channel in served - covered],
         "is_owner": current_user.may(Role.OWNER),
         "STATES": labels.STATES,
         "mark": htmx.mark([[rule.sentence, [vars(leg) for leg in rule.legs]] for rule in rows]),

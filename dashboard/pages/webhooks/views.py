@@ -22,7 +22,7 @@ from dashboard.pages.web import access, htmx
 from dashboard.pages.web.htmx import ChangedPart
 from dashboard.pages.webhooks import labels
 from dashboard.pages.webhooks.forms import EndpointForm, NewEndpointForm, ReplayForm
-from dashboard.vocabulary import Role
+from dashboard.vocabulary import DisabledReason, Lane, Role
 
 bp = Blueprint("webhooks", __name__)
 
@@ -186,7 +186,7 @@ def replay(webhook_id: uuid.UUID) -> ResponseReturnValue:
 
 def _listing() -> dict[str, Any]:
     found = endpoints.listed(session)
-    off = [one for one in found if one.disabled_for in ("gone", "failing")]
+    off = [one for one in found if one.disabled_for in (DisabledReason.GONE, DisabledReason.FAILING)]
     return {"webhooks": found, "off": off, **_shared()}
 
 
@@ -249,7 +249,7 @@ def _changed(webhook: WebhookEndpoint, message: str) -> ResponseReturnValue:
 
 def _sent(webhook: WebhookEndpoint, message: str) -> ResponseReturnValue:
     session.commit()
-    services().wakeup.notify(queue.LANE)
+    services().wakeup.notify(Lane.WEBHOOKS)
     return _changed(webhook, message)
 
 

@@ -77,7 +77,7 @@ def test_every_page_is_accessible_in_both_directions(
     urls += [f"{CARRIERS}new?kind={kind}" for kind in ("http", "smsgate", "whatsapp")]
     urls += [f"{mauritel}/{act}" for act in ("edit", "disable", "remove")]
     with world.services.sessions.begin() as session:  # a fixed line, which has the longest line of badges
-        reference, _ = test_message.send(
+        reference, _ = test_message.submit(
             session, world.services.keyring, carriers.find(session, "mauritel"), "+22245112233"
         )
         message = status.find(session, reference)

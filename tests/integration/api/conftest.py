@@ -10,7 +10,7 @@ import pytest
 
 from dashboard.app import create_app
 from dashboard.extensions import Services, db
-from dashboard.gateway.api_keys import keys
+from dashboard.vocabulary import Scope
 from tests.support.api_client import Api, ApiClient
 from tests.support.dashboard_client import make_settings
 
@@ -30,4 +30,4 @@ def api(empty_home: Path, tmp_path_factory: pytest.TempPathFactory) -> Iterator[
 @pytest.fixture
 def client(api: Api) -> ApiClient:
     """A caller with a fresh live key and every scope."""
-    return ApiClient(api, api.key(scopes=keys.SCOPES))
+    return ApiClient(api, api.key(scopes=tuple(Scope)))

@@ -19,6 +19,7 @@ from dashboard.gateway.otp import send as otp
 from dashboard.gateway.otp.codes import Keyring
 from dashboard.models.limits import UNLIMITED
 from dashboard.models.otp import Otp
+from dashboard.vocabulary import Window
 from tests.support.present import present
 
 PHONE = "+22238089336"
@@ -100,7 +101,11 @@ def test_the_refusal_names_the_window_that_waits_longest(sessions: Sessions, cal
 
 
 def test_the_tightest_window_is_the_one_that_refuses_first() -> None:
-    standings = [WindowState("minute", 3, 1, 50), WindowState("hour", 10, 1, 3_000), WindowState("day", 20, 5, 80_000)]
+    standings = [
+        WindowState(Window.MINUTE, 3, 1, 50),
+        WindowState(Window.HOUR, 10, 1, 3_000),
+        WindowState(Window.DAY, 20, 5, 80_000),
+    ]
     assert rate_limit.tightest(standings).window == "hour"
 
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections import Counter
 from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
+from typing import Any
 
 import httpx
 
@@ -23,16 +24,15 @@ def statuses(answers: list[httpx.Response]) -> Counter[int]:
 
 def fates(client: Client, answers: list[httpx.Response]) -> tuple[list[str], list[str]]:
     """The codes that reached the phone, and those that a newer one replaced before they left."""
-    arrived: list[str] = []
-    superseded: list[str] = []
-    for answer in answers:
-        if answer.status_code == 200:
-            path = f"/messages/{answer.json()['messageId']}"
-            until(lambda: client.get(path).json()["status"] in ("delivered", "expired"), 15)
-            row = client.get(path).json()
-            (arrived if row["status"] == "delivered" else superseded).append(path)
-            assert row["errorCode"] in (None, "superseded")
-    return arrived, superseded
+    paths = [f"/messages/{answer.json()['messageId']}" for answer in answers if answer.status_code == 200]
+
+    def rows() -> list[dict[str, Any]]:
+        return [client.get(path).json() for path in paths]
+
+    until(lambda: all(row["status"] in ("delivered", "expired") for row in rows()), 15)
+    assert {row["errorCode"] for row in rows()} <= {None, "superseded"}
+    arrived = [row["messageId"] for row in rows() if row["status"] == "delivered"]
+    return arrived, [row["messageId"] for row in rows() if row["messageId"] not in arrived]
 
 
 def test_of_200_sends_at_once_exactly_three_are_accepted(client: Client, phone: str) -> None:

@@ -16,7 +16,7 @@ from click.testing import CliRunner, Result
 
 from dashboard.cli.registry import main
 from dashboard.contract_test import registry, runner
-from dashboard.gateway.api_keys import keys
+from dashboard.vocabulary import Scope
 from tests.support.phones import new_phone
 from tests.support.reference_server import FIRST, KEY, SECOND, Hosted
 from tests.support.stack import Stack
@@ -35,7 +35,7 @@ def numbers() -> list[str]:
 
 
 def test_this_gateway_keeps_every_rule(sqlite_stack: Stack) -> None:
-    key = sqlite_stack.key("test", scopes=keys.SCOPES)
+    key = sqlite_stack.key("test", scopes=tuple(Scope))
     given = (f"http://127.0.0.1:{sqlite_stack.port}", key, "--json", "--sandbox", "--whatsapp")
     for names in ((), ("--current-names",)):
         command = [PROGRAM, "contract-test", *given, *names, *numbers()]
@@ -49,7 +49,7 @@ def test_this_gateway_keeps_every_rule(sqlite_stack: Stack) -> None:
 
 
 def test_without_the_phone_only_the_rules_that_read_it_are_skipped(sqlite_stack: Stack) -> None:
-    ran = contract_test(sqlite_stack, sqlite_stack.key("test", scopes=keys.SCOPES), *numbers())
+    ran = contract_test(sqlite_stack, sqlite_stack.key("test", scopes=tuple(Scope)), *numbers())
     assert ran.exit_code == 0, ran.stdout
     assert ran.stdout.count("skipped") == 3, ran.stdout
     assert ran.stdout.count("failed") == 0
@@ -83,14 +83,14 @@ def test_a_wrong_key_is_one_line(sqlite_stack: Stack) -> None:
 
 
 def test_with_a_test_key_each_run_takes_fresh_numbers(sqlite_stack: Stack) -> None:
-    key = sqlite_stack.key("test", scopes=keys.SCOPES)
+    key = sqlite_stack.key("test", scopes=tuple(Scope))
     for _ in range(2):
         ran = contract_test(sqlite_stack, key)
         assert ran.exit_code == 0, ran.stdout + ran.stderr
 
 
 def test_a_number_that_had_codes_lately_is_one_line_that_says_how_long_to_wait(sqlite_stack: Stack) -> None:
-    key, given = sqlite_stack.key("test", scopes=keys.SCOPES), numbers()
+    key, given = sqlite_stack.key("test", scopes=tuple(Scope)), numbers()
     assert contract_test(sqlite_stack, key, *given).exit_code == 0
     again = contract_test(sqlite_stack, key, *given)
     assert (again.exit_code, again.stdout) == (1, "")

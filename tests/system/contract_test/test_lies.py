@@ -13,7 +13,7 @@ import httpx
 import pytest
 
 from dashboard.contract_test import registry, runner
-from dashboard.gateway.api_keys import keys
+from dashboard.vocabulary import Scope
 from tests.support.phones import new_phone
 from tests.support.stack import Stack
 
@@ -92,7 +92,7 @@ def broken(
 
     def tell(lie: Lie) -> list[runner.RuleResult]:
         liar.lie = lie
-        key = sqlite_stack.key("test", scopes=keys.SCOPES)
+        key = sqlite_stack.key("test", scopes=tuple(Scope))
         plan = runner.TestPlan(liar.url, key, new_phone(), new_phone(), sandbox=True)
         return [result for result in runner.run(plan, registry.RULES) if result.result == "failed"]
 

@@ -13,10 +13,10 @@ import pytest
 from sqlalchemy import delete
 
 from dashboard.gateway.accounts import users
-from dashboard.gateway.api_keys import keys
 from dashboard.models.accounts import User, UserSession
 from dashboard.pages.docs.views import CODE
 from dashboard.providers import sandbox
+from dashboard.vocabulary import Scope
 from tests.support.app_certificates import SHOP
 from tests.support.error_shape import refused
 from tests.support.phones import new_phone
@@ -89,7 +89,7 @@ def told_of(receiver: Receiver, count: int) -> list[Got]:
 
 
 def test_the_first_hour_of_a_developer(stack: Stack, desk: Desk, receiver: Receiver, phone: str) -> None:
-    developer = stack.client("test", scopes=keys.SCOPES)
+    developer = stack.client("test", scopes=tuple(Scope))
 
     me = stack.call("GET", "/me", key=developer.key).json()
     assert (me["mode"], me["limits"]) == ("test", {"minute": 3, "hour": 10, "day": 20})

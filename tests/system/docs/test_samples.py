@@ -9,8 +9,8 @@ from typing import Any
 
 import pytest
 
-from dashboard.gateway.api_keys import keys
 from dashboard.pages.docs import code_samples
+from dashboard.vocabulary import Scope
 from tests.support.phones import new_phone
 from tests.support.samples import RUNNERS, run, shown
 from tests.support.stack import Client, Stack
@@ -21,7 +21,7 @@ GUESSES = {"verifyOtp", "verifyOtpV2"}  # their example is hardly ever the code
 @pytest.mark.parametrize("language", RUNNERS)
 def test_the_samples_of_the_reference_run(sqlite_stack: Stack, language: str, tmp_path: Path) -> None:
     page = sqlite_stack.http.get("/docs/en/reference").text
-    caller = sqlite_stack.client("test", scopes=keys.SCOPES)
+    caller = sqlite_stack.client("test", scopes=tuple(Scope))
     own = {
         "+22238089336": new_phone(),
         example_of(sqlite_stack, "messageId"): caller.send(new_phone()).json()["messageId"],

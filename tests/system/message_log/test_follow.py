@@ -9,9 +9,10 @@ from typing import Any
 import httpx
 import pytest
 
-from dashboard.gateway.api_keys import authentication, keys
+from dashboard.gateway.api_keys import authentication
 from dashboard.gateway.limits import overrides
 from dashboard.providers import sandbox
+from dashboard.vocabulary import Scope
 from tests.support.error_shape import invalid, refused
 from tests.support.stack import Client, until
 
@@ -213,7 +214,7 @@ def test_a_key_learns_about_itself(client: Client) -> None:
 
 
 def test_a_key_with_every_scope_learns_so(client: Client) -> None:
-    assert get(client.stack.client(scopes=keys.SCOPES), "/me").json()["scopes"] == list(keys.SCOPES)
+    assert get(client.stack.client(scopes=tuple(Scope)), "/me").json()["scopes"] == list(Scope)
 
 
 def test_a_key_learns_what_holds_for_it_alone(client: Client) -> None:

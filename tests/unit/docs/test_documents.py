@@ -18,11 +18,11 @@ import pytest
 from dashboard.api.openapi.document import shown_path
 from dashboard.app import create_app
 from dashboard.cli.registry import main
-from dashboard.gateway import workers
 from dashboard.providers.registry import describe
 from dashboard.providers.sandbox import ENDINGS
 from dashboard.resources import ROOT
 from dashboard.settings import SECRETS, Settings, prepare_home
+from dashboard.vocabulary import Lane
 
 README = (ROOT / "README.md").read_text()
 PAGES = sorted(ROOT.glob("*.md"))
@@ -104,7 +104,7 @@ def test_the_units_and_containers_set_only_what_settings_knows() -> None:
 
 def test_every_lane_has_a_worker_in_deploy() -> None:
     deploy = ROOT / "deploy"
-    for lane in workers.LANES:
+    for lane in Lane:
         assert f"chinqit-worker@{lane}-1.service" in (deploy / "systemd" / "chinqit.target").read_text()
         assert f"command: [chinqit, worker, {lane}]" in (deploy / "compose.yaml").read_text()
         assert f"{lane}: chinqit worker {lane}\n" in (deploy / "Procfile").read_text()
