@@ -16,13 +16,10 @@ from tests.support.error_shape import failure, invalid
         ("limit=1e1", "limit", "out_of_range"),
         ("limit=-1", "limit", "out_of_range"),
         ("limit=%D9%A1", "limit", "out_of_range"),
-        ("limit=", "limit", "out_of_range"),
         ("after=1", "after", "unknown_cursor"),
-        ("after=", "after", "unknown_cursor"),
         ("after=c1faed86-1216-4a88-9784-9e3ad774d0d7", "after", "unknown_cursor"),
         ("status=gone", "status", "invalid_choice"),
-        ("status=", "status", "invalid_choice"),
-        ("channel=SMS", "channel", "invalid_choice"),
+        ("channel=fax", "channel", "invalid_choice"),
         ("kind=code", "kind", "invalid_choice"),
         ("phoneNumber=12345678", "phoneNumber", "phone_prefix"),
         ("phoneNumber=%00", "phoneNumber", "phone_format"),
@@ -38,8 +35,13 @@ def test_a_filter_that_breaks_a_rule_is_named(client: ApiClient, asked: str, nam
     invalid(client.get(f"/messages?{asked}"), [name], code)
 
 
-def test_unknown_filters_are_ignored(client: ApiClient) -> None:
-    assert client.get("/messages?colour=%00%FF").status_code == 200
+@pytest.mark.parametrize("name", ["limit", "after", "status", "channel", "kind", "phoneNumber", "from", "to"])
+def test_an_empty_filter_is_as_absent(client: ApiClient, name: str) -> None:
+    assert client.get(f"/messages?{name}=").status_code == 200
+
+
+def test_an_unknown_filter_is_named(client: ApiClient) -> None:
+    invalid(client.get("/messages?colour=%00%FF"), ["colour"], "unknown_parameter")
 
 
 @pytest.mark.parametrize("path", ["/messages", "/messages/x", "/me", "/openapi.json", "/healthz", "/readyz"])

