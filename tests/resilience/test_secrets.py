@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import time
+from contextlib import suppress
 from pathlib import Path
 
 import pytest
@@ -19,8 +20,11 @@ TEXT = "Texte-canari-5521 à ne pas répéter"
 
 
 def files_under(*folders: Path) -> dict[str, bytes]:
-    found = [path for folder in folders for path in folder.rglob("*") if path.is_file()]
-    return {str(path): path.read_bytes() for path in found}
+    contents = {}
+    for path in (path for folder in folders for path in folder.rglob("*")):
+        with suppress(FileNotFoundError, IsADirectoryError):  # a running server makes and removes files
+            contents[str(path)] = path.read_bytes()
+    return contents
 
 
 def valkey_holds(stack: Stack) -> bytes:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import random
+import threading
 from collections.abc import Callable
 
 import pytest
@@ -16,7 +17,14 @@ MESSAGES = 25
 
 def test_eight_calls_are_under_way_at_once_and_each_message_keeps_its_order(office: Office, path: str) -> None:
     office.listen(path)
-    office.receiver.answers[path] = lambda _got: Answer(seconds=random.uniform(0.01, 0.1))
+    first_eight = threading.Barrier(8)  # each of them is answered when all are there
+
+    def answer(got: Got) -> Answer:
+        if office.receiver.got(path).index(got) < 8:
+            first_eight.wait(10)
+        return Answer(seconds=random.uniform(0.001, 0.01))
+
+    office.receiver.answers[path] = answer
     messages = [office.deliver() for _ in range(MESSAGES)]
     while office.serve():
         pass
