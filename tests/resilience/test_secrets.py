@@ -21,8 +21,8 @@ TEXT = "Texte-canari-5521 à ne pas répéter"
 
 def files_under(*folders: Path) -> dict[str, bytes]:
     contents = {}
-    for path in (path for folder in folders for path in folder.rglob("*")):
-        with suppress(FileNotFoundError, IsADirectoryError):  # a running server makes and removes files
+    for path in (path for folder in folders for path in folder.rglob("*") if path.is_file()):
+        with suppress(FileNotFoundError):  # a running server removes files
             contents[str(path)] = path.read_bytes()
     return contents
 
