@@ -19,7 +19,10 @@ from tests.support.stack import Stack
 
 
 def say(**told: int) -> None:
-    Path(os.environ["TOLD"]).write_text(json.dumps(told))
+    path = Path(os.environ["TOLD"])
+    whole = path.with_suffix(".new")
+    whole.write_text(json.dumps(told))
+    whole.replace(path)  # whoever waits for the file finds it written
 
 
 @pytest.fixture
