@@ -196,11 +196,12 @@ def test_a_whatsapp_code_that_comes_again_is_not_sent_again(client: Client, phon
 def test_a_whatsapp_refusal_made_nothing_so_it_is_tried_anew(client: Client) -> None:
     phone = "+22246" + sandbox.REFUSED
     name, body = new_name(), {"phoneNumber": phone, "channel": "whatsapp"}
+    before = rows(client, phone)  # the number is one of a few with this ending: others may have used it
     for made in (1, 2):
         answer = call(client, "/otp/send", name, body)
         refused(answer, 502, "provider_error")
         assert "Idempotent-Replayed" not in answer.headers
-        assert rows(client, phone) == made
+        assert rows(client, phone) == before + made
 
 
 def test_a_whatsapp_timeout_is_told_again_without_a_second_code(client: Client) -> None:
