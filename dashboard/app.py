@@ -16,6 +16,9 @@ from dashboard.pages.web import headers
 from dashboard.resources import resource
 from dashboard.settings import Settings
 
+HSTS = "max-age=31536000; includeSubDomains"
+LARGEST_FORM = 64 * 1024  # bytes
+
 
 def create_app(settings: Settings) -> Flask:
     """The web side of the gateway: JSON API at the root, pages under /dashboard."""
@@ -34,7 +37,20 @@ def create_app(settings: Settings) -> Flask:
     pages.register(app)
     app.register_error_handler(HTTPException, _http_error)
     app.add_url_rule("/", "root", _root)
+    app.after_request(_harden_tls if settings.secure else _harden)
     return app
+
+
+def _harden(response: Response) -> Response:
+    """A header of every answer: no browser guesses what it is."""
+    response.headers["X-Content-Type-Options"] = "nosniff"
+    return response
+
+
+def _harden_tls(response: Response) -> Response:
+    """Where people come over TLS, every answer says that they are to come no other way."""
+    response.headers["Strict-Transport-Security"] = HSTS
+    return _harden(response)
 
 
 def _config(settings: Settings) -> dict[str, object]:
@@ -46,6 +62,7 @@ def _config(settings: Settings) -> dict[str, object]:
         "SESSION_COOKIE_PATH": "/",
         "SESSION_COOKIE_SECURE": settings.secure,
         "SESSION_COOKIE_SAMESITE": "Lax",
+        "MAX_CONTENT_LENGTH": LARGEST_FORM,  # the API's calls have limits of their own
         "WTF_CSRF_TIME_LIMIT": None,  # the session ends first
         "WTF_CSRF_SSL_STRICT": False,  # some browsers send no Referer; Sec-Fetch-Site is looked at instead
         "WTF_CSRF_HEADERS": ["X-CSRF-Token"],

@@ -2,9 +2,12 @@
 
 from __future__ import annotations
 
+import itertools
 import os
 import secrets
+import stat
 from collections.abc import Callable, Mapping
+from contextlib import suppress
 from dataclasses import dataclass, field, fields
 from pathlib import Path
 from typing import Any
@@ -12,6 +15,8 @@ from urllib.parse import urlsplit
 
 SECRETS = ("SECRET_KEY", "OTP_SECRET", "DATA_SECRET")
 SHORTEST_SECRET = 32
+FEWEST_CHARACTERS = 8  # different ones in a secret; 32 random hexadecimal digits have fewer once in 28 million times
+OTHERS = stat.S_IRWXG | stat.S_IRWXO
 DATABASES = ("sqlite:///", "postgresql+psycopg://")
 WAKEUP_SCHEMES = ("redis", "rediss", "unix")
 LONGEST_SOCKET_PATH = 103  # sun_path holds 104 bytes on macOS, 108 on Linux, the closing NUL included
@@ -65,6 +70,7 @@ class Settings:
             "redis_url": _redis_url(env.get("REDIS_URL") or _socket_url(home)),
         }
         values |= {name.lower(): _secret(env, home, name) for name in SECRETS}
+        _refuse_equal(values)
         values["otp_secret_previous"] = env.get("OTP_SECRET_PREVIOUS") or _read(env.get("OTP_SECRET_PREVIOUS_FILE"))
         for item in fields(cls):
             raw = env.get(item.name.upper(), "").strip()
@@ -100,8 +106,9 @@ class Settings:
 def prepare_home(home: Path) -> None:
     """Make the home folder and the secrets it lacks, readable by this user alone; raise SettingsError."""
     try:
-        home.mkdir(mode=0o700, parents=True, exist_ok=True)  # message texts lie here
+        home.mkdir(mode=0o700, parents=True, exist_ok=True)
         (home / "secrets").mkdir(mode=0o700, exist_ok=True)
+        _close_to_others(home)
         for name in SECRETS:
             path = home / "secrets" / name.lower()
             if not path.exists():
@@ -110,6 +117,19 @@ def prepare_home(home: Path) -> None:
     except OSError as error:
         reason = error.strerror or type(error).__name__
         raise SettingsError(f"Cannot write in {home}: {reason}. Set CHINQIT_HOME to a folder you own.") from error
+
+
+def open_to_others(home: Path) -> list[Path]:
+    """What other users of this machine may read or write of the folder, its secrets and its database."""
+    ours = (home, home / "secrets", *home.glob("secrets/*"), *home.glob("chinqit.db*"))
+    return [path for path in ours if path.exists() and path.stat().st_mode & OTHERS]
+
+
+def _close_to_others(home: Path) -> None:
+    """A folder or database that was there before may be open. What belongs to another user stays as it is."""
+    for path in open_to_others(home):
+        with suppress(PermissionError):
+            path.chmod(stat.S_IMODE(path.stat().st_mode) & ~OTHERS)
 
 
 def home_from_env(environ: Mapping[str, str] | None = None) -> Path:
@@ -141,7 +161,16 @@ def _secret(env: Mapping[str, str], home: Path, name: str) -> str:
         )
     if len(value) < SHORTEST_SECRET:
         raise SettingsError(f"{name} is too short: it needs at least {SHORTEST_SECRET} random characters.")
+    if len(set(value)) < FEWEST_CHARACTERS:
+        raise SettingsError(f"{name} is too easy to guess: make one with `openssl rand -base64 36`.")
     return value
+
+
+def _refuse_equal(values: Mapping[str, str]) -> None:
+    """Raise SettingsError when two secrets are the same: whoever learns one would have the other."""
+    for one, other in itertools.combinations(SECRETS, 2):
+        if values[one.lower()] == values[other.lower()]:
+            raise SettingsError(f"{one} and {other} are the same: make each with `openssl rand -base64 36`.")
 
 
 def _read(path: str | None) -> str:

@@ -22,3 +22,5 @@ backlog = 1024
 loglevel = "warning"
 accesslog = None  # addresses of the log hold the numbers that people searched for
 control_socket_disable = True
+forwarder_headers = ""  # SCRIPT_NAME and its like are no client's to set, not even from this machine
+forwarded_allow_ips = ""  # X-Forwarded-* count by PROXY_HOPS alone

@@ -16,6 +16,7 @@ from dashboard.api.errors import Invalid, problem
 LIMIT = 32 * 1024  # bytes
 DRAINED = 16 * 1024 * 1024  # bytes of a refused body that are read and thrown away
 CHUNK = 64 * 1024
+DEEPEST = 64  # objects and arrays inside each other: nothing here needs more than three
 FORMS = ("application/x-www-form-urlencoded", "multipart/form-data")
 
 
@@ -46,6 +47,8 @@ def parse(raw: bytes, *, is_form: bool = False) -> dict[str, Any]:
     try:
         text = raw.decode("utf-8-sig")  # RFC 8259, 8.1: a byte order mark may be skipped
         value = json.loads(text, object_pairs_hook=_unique, parse_constant=_refuse_constant)
+        if raw.count(b"[") + raw.count(b"{") > DEEPEST and _depth(value) > DEEPEST:
+            raise _Broken("invalid_json", "The body holds a number or a nesting that is too long")
         if b"\\u" in raw:
             json.dumps(value, ensure_ascii=False).encode("utf-8")
     except _Broken as error:
@@ -112,6 +115,15 @@ def _read(limit: int) -> bytes:
     if len(raw) > limit:
         raise RequestEntityTooLarge
     return raw
+
+
+def _depth(value: Any) -> int:
+    """How many objects and arrays lie inside each other."""
+    depth, layer = 0, [value]
+    while layer := [item for item in layer if isinstance(item, dict | list)]:
+        depth += 1
+        layer = [inner for item in layer for inner in (item.values() if isinstance(item, dict) else item)]
+    return depth
 
 
 def _unique(pairs: list[tuple[str, Any]]) -> dict[str, Any]:

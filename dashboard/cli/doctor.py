@@ -23,7 +23,7 @@ from dashboard.gateway.messages import outbox
 from dashboard.gateway.monitoring import alerts, carrier_status
 from dashboard.gateway.monitoring.alerts import Alert, AlertCode
 from dashboard.gateway.monitoring.carrier_status import CarrierStatus
-from dashboard.settings import Settings, SettingsError
+from dashboard.settings import Settings, SettingsError, open_to_others
 from dashboard.vocabulary import CarrierState, Lane
 
 
@@ -61,6 +61,7 @@ def examine() -> list[Finding]:
     findings = [
         Finding("settings", True, f"home {settings.chinqit_home}, web {settings.address}"),
         _timezone(settings),
+        _files(settings),
         _valkey(settings),
     ]
     sessions = make_sessions(settings.database_url)
@@ -74,6 +75,14 @@ def examine() -> list[Finding]:
 
 
 Look = Callable[[Session, Settings], Iterable[Finding]]
+
+
+def _files(settings: Settings) -> Finding:
+    paths = open_to_others(settings.chinqit_home)
+    if not paths:
+        return Finding("files", True, "nobody but this user can read them")
+    names = ", ".join(str(path) for path in paths[:3]) + (" …" if paths[3:] else "")
+    return Finding("files", False, f"other users can read {names}", f"chmod -R go= {settings.chinqit_home}")
 
 
 def _try(subject: str, look: Look, sessions: Sessions, settings: Settings) -> list[Finding]:

@@ -5,6 +5,8 @@ Answers go to stdout, troubles to stderr; exit codes: 0 done, 1 failed, 2 misuse
 
 from __future__ import annotations
 
+import os
+
 import click
 
 from dashboard.cli import (
@@ -52,6 +54,7 @@ def main() -> None:
 
     Settings come from the environment; see README.md.
     """
+    os.umask(0o077)  # what a command and its processes write holds texts, numbers and secrets: for this user alone
 
 
 for command in COMMANDS:

@@ -29,7 +29,7 @@ from dashboard.pages.limits import views as limits
 from dashboard.pages.messages import views as messages
 from dashboard.pages.routing import views as routing
 from dashboard.pages.ui import formats
-from dashboard.pages.web import access, assets, errors, headers, locale
+from dashboard.pages.web import access, assets, errors, headers, input_guard, locale
 from dashboard.pages.web.line_breaks import LineBreaks
 from dashboard.pages.webhooks import views as webhooks
 from dashboard.vocabulary import Role
@@ -81,6 +81,8 @@ for page in PAGES:
     bp.register_blueprint(page.blueprint, url_prefix=page.url)
 bp.add_url_rule("/", "home", build_only=True)  # the way to the first page, whichever that is
 for blueprint in (bp, docs.bp):
+    blueprint.before_request(access.refuse_foreign)
+    blueprint.before_request(input_guard.refuse_nul)
     blueprint.after_request(headers.harden)
 LEAST_ROLES = {f"pages.{page.blueprint.name}": page.role for page in PAGES}
 
@@ -97,6 +99,7 @@ def register(app: Flask) -> None:
     login.init_app(app, add_context_processor=False)  # `current_user` is a global of the templates
     app.jinja_env.trim_blocks = app.jinja_env.lstrip_blocks = True
     app.jinja_env.add_extension(LineBreaks)
+    app.url_map.converters["int"] = input_guard.RowIdConverter
     assets.register(app)
     app.jinja_env.globals.update(menu=menu, **template_globals.GLOBALS)
     app.register_error_handler(CSRFError, errors.dead_form)

@@ -105,6 +105,8 @@ def enter() -> ResponseReturnValue:
         return _sign_in_form(form, _("The e-mail address or the password is wrong."), 422)
     except LockedOut as error:
         return _locked_out(form, error.retry_after)
+    except passwords.Busy:
+        return _busy(form)
     return access.sign_in(user)
 
 
@@ -169,6 +171,15 @@ def _locked_out(form: SignInForm, seconds: int) -> ResponseReturnValue:
     )
     response = make_response(_sign_in_form(form, fault, 429))
     response.headers["Retry-After"] = str(seconds)
+    return response
+
+
+def _busy(form: SignInForm) -> ResponseReturnValue:
+    """Many people sign in at once, or somebody guesses; nothing was counted against anybody."""
+    response = make_response(
+        _sign_in_form(form, _("Many people are signing in right now. Try again in a moment."), 429)
+    )
+    response.headers["Retry-After"] = str(passwords.PATIENCE_SECONDS)
     return response
 
 

@@ -41,9 +41,9 @@ def time_zone(text: str) -> str:
 
 def _days(least: int) -> Callable[[str], int]:
     def parse(text: str) -> int:
-        plain = text.strip()
-        if plain.isascii() and plain.isdigit() and len(plain) < 6 and least <= int(plain) <= MOST_DAYS:
-            return int(plain)
+        number = fields.whole(text.strip())
+        if number is not None and least <= number <= MOST_DAYS:
+            return number
         bounds = {"least": formats.number(least), "most": formats.number(MOST_DAYS)}
         raise Fault(_("Enter a whole number of days from %(least)s to %(most)s.", **bounds))
 

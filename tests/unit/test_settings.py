@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pytest
 
-from dashboard.settings import SECRETS, Settings, SettingsError, prepare_home
+from dashboard.settings import SECRETS, Settings, SettingsError, open_to_others, prepare_home
 
 SECRET = "0123456789abcdef0123456789abcdef"
 
@@ -53,6 +53,30 @@ def test_a_short_secret_stops_the_start_and_is_not_repeated(home: Path, name: st
     with pytest.raises(SettingsError, match="too short") as caught:
         read(home, **{name: "hunter2-hunter2-hunter2-hunter2"})
     assert "hunter2" not in str(caught.value)
+
+
+@pytest.mark.parametrize("weak", ["a" * 32, "0123456" * 6])
+def test_a_secret_of_few_characters_stops_the_start(home: Path, weak: str) -> None:
+    with pytest.raises(SettingsError, match=r"DATA_SECRET is too easy to guess.*openssl"):
+        read(home, DATA_SECRET=weak)
+
+
+def test_two_equal_secrets_stop_the_start(home: Path) -> None:
+    with pytest.raises(SettingsError, match="OTP_SECRET and DATA_SECRET are the same"):
+        read(home, OTP_SECRET=SECRET, DATA_SECRET=SECRET)
+
+
+def test_what_was_open_to_others_before_is_closed(tmp_path: Path) -> None:
+    home = tmp_path / "home"
+    (home / "secrets").mkdir(parents=True)
+    files = [home / name for name in ("chinqit.db", "chinqit.db-wal", "chinqit.db-shm", "secrets/data_secret")]
+    for path in files:
+        path.write_text(SECRET)
+        path.chmod(0o644)
+    home.chmod(0o755)
+    assert set(open_to_others(home)) == {home, home / "secrets", *files}
+    prepare_home(home)
+    assert open_to_others(home) == []
 
 
 @pytest.mark.parametrize("name", SECRETS)

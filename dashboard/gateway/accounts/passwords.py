@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+import threading
+from collections.abc import Iterator
+from contextlib import contextmanager
 from functools import cache
 
 from argon2 import PasswordHasher
@@ -14,6 +17,24 @@ LONGEST = 256  # a bound on work, far above any passphrase
 HASHER = PasswordHasher(time_cost=2, memory_cost=47 * 1024, parallelism=1)
 # Checked for unknown names, so that they take as long as known ones. Of 32 random bytes that nobody knows.
 NOBODY = "$argon2id$v=19$m=48128,t=2,p=1$QMf8VCvxxmi52glqVuTV7w$5j+JnTq9Liljzum9Gc6BgAq/epMV1G4kFz5uxKVB/VA"
+AT_ONCE = 2  # hashes at the same time in a process: each takes 47 MiB and some 50 ms of a processor
+PATIENCE_SECONDS = 5
+_hashing = threading.BoundedSemaphore(AT_ONCE)
+
+
+class Busy(Exception):
+    """Too many passwords are being judged; try again in some seconds."""
+
+
+@contextmanager
+def turn() -> Iterator[None]:
+    """One of the few places for a hash; raise Busy when none becomes free in time."""
+    if not _hashing.acquire(timeout=PATIENCE_SECONDS):
+        raise Busy
+    try:
+        yield
+    finally:
+        _hashing.release()
 
 
 @cache
@@ -32,21 +53,23 @@ class WeakPassword(ValueError):
 
 
 def hashed(password: str) -> str:
-    """The hash to keep; raise WeakPassword."""
+    """The hash to keep; raise WeakPassword or Busy."""
     if len(password) < SHORTEST:
         raise WeakPassword("too_short")
     if len(password) > LONGEST:
         raise WeakPassword("too_long")
     if password.lower() in common() or len(set(password)) < 3:
         raise WeakPassword("too_common")
-    return HASHER.hash(password.encode("utf-8", "surrogatepass"))
+    with turn():
+        return HASHER.hash(password.encode("utf-8", "surrogatepass"))
 
 
 def fits(stored: str | None, password: str) -> bool:
-    """Whether the password is the one; without a stored hash it takes as long and is not."""
+    """Whether the password is the one; without a stored hash it takes as long and is not. Raise Busy."""
     if len(password) > LONGEST:
         password = ""
     try:
-        return HASHER.verify(stored or NOBODY, password.encode("utf-8", "surrogatepass")) and stored is not None
+        with turn():
+            return HASHER.verify(stored or NOBODY, password.encode("utf-8", "surrogatepass")) and stored is not None
     except (VerifyMismatchError, InvalidHashError):
         return False

@@ -42,18 +42,26 @@ class LockedOut(Exception):
 
 
 def sign_in(session: Session, email: str, password: str, address: str) -> User:
-    """The user whose password it is; raise BadCredentials or LockedOut.
+    """The user whose password it is; raise BadCredentials, LockedOut or passwords.Busy.
 
     Commits: the try is written down before the password is looked at, so that parallel tries cannot outrun the count.
     """
-    account = _subject("account", normal_email(email))
-    _spend_try(session, (account, _subject("address", address)))
-    session.commit()
+    account, origin = _subject("account", normal_email(email)), _subject("address", address)
+    _spend_try(session, (account, origin))
     user = _by_email(session, normal_email(email))
+    stored = user.password_hash if user else None
     session.commit()  # the hash takes long: hold no transaction meanwhile
-    if not passwords.fits(user.password_hash if user else None, password) or user is None:
+    try:
+        fits = passwords.fits(stored, password)
+    except passwords.Busy:  # it was not judged, so it is no try
+        _take_back(session, account)
+        _take_back(session, origin)
+        session.commit()
+        raise
+    if not fits or user is None:
         raise BadCredentials
-    _forgive(session, account, _subject("address", address))
+    session.execute(delete(SignInFailure).where(SignInFailure.subject == account))
+    _take_back(session, origin)
     return user
 
 
@@ -112,10 +120,9 @@ def _spend_try(session: Session, subjects: tuple[str, str]) -> None:
     session.add_all(SignInFailure(subject=subject, at=now) for subject in subjects)
 
 
-def _forgive(session: Session, account: str, address: str) -> None:
-    """A right password clears the account, and takes back the one try that was charged to the address."""
-    session.execute(delete(SignInFailure).where(SignInFailure.subject == account))
-    latest = select(func.max(SignInFailure.id)).where(SignInFailure.subject == address).scalar_subquery()
+def _take_back(session: Session, subject: str) -> None:
+    """One try of an account or an address no longer counts."""
+    latest = select(func.max(SignInFailure.id)).where(SignInFailure.subject == subject).scalar_subquery()
     session.execute(delete(SignInFailure).where(SignInFailure.id == latest))
 
 

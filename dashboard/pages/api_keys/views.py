@@ -22,7 +22,7 @@ from dashboard.gateway.statistics.queries import Figures, Narrow, Period, total
 from dashboard.models.api_keys import ApiKey
 from dashboard.models.statistics import COUNTS
 from dashboard.pages.api_keys.forms import KeyForm, NewKeyForm
-from dashboard.pages.ui import charts, formats, periods
+from dashboard.pages.ui import charts, fields, formats, periods
 from dashboard.pages.ui.charts import Chart, Series
 from dashboard.pages.ui.forms import ConfirmForm
 from dashboard.pages.web import access, htmx, locale
@@ -244,5 +244,4 @@ def _live_key(key_id: uuid.UUID) -> ApiKey:
 
 
 def _number(name: str) -> int:
-    given = request.form.get(name, "")
-    return int(given) if given.isascii() and given.isdigit() and len(given) < 10 else 0
+    return fields.whole(request.form.get(name, "")) or 0

@@ -32,10 +32,11 @@ def _most(text: str) -> int | None:
     plain = text.strip()
     if not plain:
         return None
-    if not (plain.isascii() and plain.isdigit() and len(plain) < 8 and int(plain) <= overrides.LARGEST):
+    number = fields.whole(plain)
+    if number is None or number > overrides.LARGEST:
         most = formats.number(overrides.LARGEST)
         raise Fault(_("Enter a whole number from 0 to %(most)s, or leave it empty.", most=most))
-    return int(plain)
+    return number
 
 
 def _reason(text: str) -> str:

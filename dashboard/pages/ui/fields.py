@@ -44,14 +44,20 @@ def words(text: str, most: int) -> str:
     return line
 
 
+def whole(text: str) -> int | None:
+    """The number that up to 18 ASCII digits write; None for anything else, however long."""
+    return int(text) if re.fullmatch("[0-9]{1,18}", text) else None
+
+
 def cap(text: str) -> int | None:
     """A whole number of a day, or nothing; raise Fault."""
     plain = re.sub(r"[\s\u202f\u00a0]", "", text)
     if not plain:
         return None
-    if not (plain.isascii() and plain.isdigit()) or not 1 <= int(plain[:9]) <= HIGHEST_CAP:
+    number = whole(plain)
+    if number is None or not 1 <= number <= HIGHEST_CAP:
         raise Fault(_("Enter a whole number from 1 to %(most)s, or leave it empty.", most=formats.number(HIGHEST_CAP)))
-    return int(plain)
+    return number
 
 
 def brand(text: str) -> str | None:

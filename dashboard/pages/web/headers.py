@@ -4,25 +4,19 @@ from __future__ import annotations
 
 from flask import Response
 
-from dashboard.extensions import services
-
 POLICY = (
     "default-src 'none'; script-src 'self'; style-src 'self'; img-src 'self'; font-src 'self'; connect-src 'self'; "
     "form-action 'self'; base-uri 'none'; object-src 'none'; frame-ancestors 'none'; "
     "require-trusted-types-for 'script'; trusted-types htmx"
 )
-HSTS = "max-age=31536000"
 
 
 def harden(response: Response) -> Response:
     """Set the headers of every page, errors and redirects included."""
     headers = response.headers
     headers["Content-Security-Policy"] = POLICY
-    headers["X-Content-Type-Options"] = "nosniff"
     headers["Referrer-Policy"] = "same-origin"
     headers["Cross-Origin-Opener-Policy"] = "same-origin"
     headers["Cache-Control"] = "no-store"
     response.vary.update(["HX-Request-Type", "HX-Target", "Cookie", "Accept-Language"])
-    if services().settings.secure:
-        headers["Strict-Transport-Security"] = HSTS
     return response

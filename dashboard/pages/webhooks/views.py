@@ -18,6 +18,7 @@ from dashboard.gateway.api_keys import keys
 from dashboard.gateway.webhooks import endpoints, events, queue
 from dashboard.gateway.webhooks.endpoints import AlreadyRotated, EndpointNotFound, TooManyEndpoints
 from dashboard.models.webhooks import WebhookAttempt, WebhookEndpoint
+from dashboard.pages.ui import fields
 from dashboard.pages.web import access, htmx
 from dashboard.pages.web.htmx import ChangedPart
 from dashboard.pages.webhooks import labels
@@ -101,7 +102,7 @@ def rotate(webhook_id: uuid.UUID) -> ResponseReturnValue:
     """Make a new secret and show it; the form bears the newest one it knew, so that a reload makes no third."""
     webhook, newest = _find(webhook_id), request.form.get("newest", "")
     try:
-        secret = endpoints.rotate(session, _box(), webhook, int(newest) if newest.isascii() and newest.isdigit() else 0)
+        secret = endpoints.rotate(session, _box(), webhook, fields.whole(newest) or 0)
     except AlreadyRotated:
         return htmx.refused(str(SHOWN_BEFORE), url_for(".index"))
     session.commit()
@@ -191,8 +192,7 @@ def _listing() -> dict[str, Any]:
 
 
 def _detail(webhook: WebhookEndpoint) -> dict[str, Any]:
-    before = request.args.get("before", "")
-    place = int(before) if before.isascii() and before.isdigit() and len(before) < 19 else None
+    place = fields.whole(request.args.get("before", ""))
     calls = endpoints.attempts(session, webhook, place, endpoints.PAGE + 1)
     shown, due = calls[: endpoints.PAGE], endpoints.next_try(session, webhook)
     return {

@@ -129,7 +129,6 @@ def test_signed_out_readers_come_back_to_the_page_they_wanted(stranger: Browser,
         "/api",
         "javascript:x",
         "/dashboard/\r\nX: y",
-        "/dashboard/\x00",
         "http://[",
     ],
 )
@@ -169,6 +168,23 @@ def test_forms_of_other_sites_are_refused_even_with_a_token(owner: Browser) -> N
     for place in ("cross-site", "same-site"):
         assert owner.post("/dashboard/sign-out", headers={"Sec-Fetch-Site": place}).status_code == 403
     assert owner.post("/dashboard/sign-out", headers={"Sec-Fetch-Site": "same-origin"}).status_code == 303
+
+
+def test_a_form_comes_from_this_gateway_as_its_origin_says(owner: Browser) -> None:
+    for origin in ("http://evil.test", "null", "http://gateway.test.evil.test", "https://sms.gateway.test", ""):
+        assert owner.post("/dashboard/sign-out", headers={"Origin": origin}).status_code == 403, origin
+    for origin in ("http://gateway.test", "http://localhost", "https://localhost"):
+        assert owner.post("/dashboard/preferences", headers={"Origin": origin}).status_code != 403, origin
+
+
+def test_a_form_token_of_another_session_is_refused(owner: Browser, stranger: Browser) -> None:
+    assert owner.client.post("/dashboard/sign-out", data={"csrf_token": stranger.token()}).status_code == 400
+    planted, own = (browser.client.get_cookie("chinqit_session") for browser in (stranger, owner))
+    assert planted and own
+    headers = {"Cookie": f"chinqit_session={planted.value}; chinqit_session={own.value}"}
+    data = {"csrf_token": stranger.token(), "name": "Planted"}
+    answer = owner.client.post("/dashboard/keys/new", data=data, headers=headers)
+    assert answer.headers.get("Location", "").startswith("/dashboard/sign-in") or answer.status_code == 400
 
 
 def test_the_api_asks_for_no_token(app: Flask, world: World) -> None:
@@ -229,10 +245,15 @@ def test_use_keeps_a_session_alive_but_a_poll_does_not(owner: Browser, services:
 def test_over_tls_cookies_are_bound_to_host_and_tls(make_app: Callable[..., Flask], enter: Any) -> None:
     browser = Browser(make_app(public_url="https://sms.example.mr"))
     answer = browser.client.get("/dashboard/sign-in", base_url="https://sms.example.mr")
-    assert answer.headers["Strict-Transport-Security"] == "max-age=31536000"
+    assert answer.headers["Strict-Transport-Security"] == "max-age=31536000; includeSubDomains"
     cookie = answer.headers["Set-Cookie"]
     assert cookie.startswith("__Host-chinqit_session=")
     assert all(part in cookie for part in ("Secure", "HttpOnly", "SameSite=Lax", "Path=/"))
+    for url in ("/", "/me", "/healthz", "/openapi.json", "/static/favicon.svg", "/callbacks/x"):
+        with browser.client.get(url, base_url="https://sms.example.mr") as other:
+            headers = other.headers
+        assert headers["Strict-Transport-Security"] == "max-age=31536000; includeSubDomains", url
+        assert headers["X-Content-Type-Options"] == "nosniff", url
 
 
 POLICY = (

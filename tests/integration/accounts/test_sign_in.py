@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+from contextlib import ExitStack
 from datetime import timedelta
 
 import pytest
@@ -11,8 +12,9 @@ from sqlalchemy import select, update
 from dashboard.db import utcnow
 from dashboard.extensions import Services
 from dashboard.gateway import site_settings
-from dashboard.gateway.accounts import users
-from dashboard.models.accounts import SetupLink, User
+from dashboard.gateway.accounts import passwords, users
+from dashboard.gateway.accounts.user_sessions import MOST_FAILURES
+from dashboard.models.accounts import SetupLink, SignInFailure, User
 from tests.support.dashboard_client import PASSWORD, Browser
 
 NEW = {"name": "Nadia Haddad", "email": "Nadia@Example.org", "password": PASSWORD}
@@ -77,9 +79,9 @@ def test_an_old_link_says_how_to_get_a_new_one(stranger: Browser, link: str, ser
     [
         ("name", "", "Enter your name."),
         ("name", "x" * 81, "Use at most 80 characters"),
-        ("name", "a\x00b", "Use at most 80 characters"),
+        ("name", "a\x01b", "Use at most 80 characters"),
         ("email", "nadia", "Enter an e-mail address"),
-        ("email", "a\x00b@example.org", "Enter an e-mail address"),
+        ("email", "a\x01b@example.org", "Enter an e-mail address"),
         ("email", "x" * 300 + "@example.org", "Enter an e-mail address"),
         ("password", "short", "Use at least 8 characters."),
         ("password", "password123", "Many people use this password"),
@@ -146,10 +148,26 @@ def test_signed_in_people_need_not_sign_in(owner: Browser) -> None:
     assert owner.get("/dashboard/sign-in").headers["Location"] == "/dashboard/"
 
 
-@pytest.mark.parametrize("text", ["\x00", "a" * 20_000, "\ud800", "' OR 1=1 --", "<script>"])
+@pytest.mark.parametrize("text", ["\x01", "a" * 20_000, "\ud800", "' OR 1=1 --", "<script>"])
 def test_hostile_names_and_passwords_only_fail(owner: Browser, stranger: Browser, text: str) -> None:
     encoded = text.encode("utf-8", "surrogatepass")
     body = {"email": encoded, "password": encoded, "csrf_token": stranger.token()}
     answer = stranger.client.post("/dashboard/sign-in", data=body, headers=stranger.headers)
     assert answer.status_code == 422
     assert "<script>" not in answer.text
+
+
+def test_a_crowd_at_the_sign_in_is_told_to_wait_and_nothing_is_counted(
+    owner: Browser, stranger: Browser, services: Services, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(passwords, "PATIENCE_SECONDS", 0)
+    with ExitStack() as turns:
+        for _ in range(passwords.AT_ONCE):
+            turns.enter_context(passwords.turn())
+        for _ in range(MOST_FAILURES + 1):
+            answer = stranger.sign_in("owner@example.org")
+            assert (answer.status_code, "Retry-After" in answer.headers) == (429, True)
+            assert "Many people are signing in" in answer.text
+    with services.sessions() as session:
+        assert session.scalars(select(SignInFailure)).all() == []
+    assert stranger.sign_in("owner@example.org").status_code == 303

@@ -23,7 +23,7 @@ from dashboard.gateway.api_keys.keys import NewKey
 from dashboard.gateway.messages import outbox
 from dashboard.gateway.monitoring import alerts
 from dashboard.models.messages import Message
-from dashboard.settings import Settings
+from dashboard.settings import Settings, prepare_home
 
 
 @pytest.fixture
@@ -110,8 +110,20 @@ def test_what_was_found_is_kept_when_a_later_look_fails(home: Settings, sessions
             session.execute(text("ALTER TABLE elsewhere RENAME TO webhook_endpoints"))
     by_subject = {finding.subject: finding for finding in findings}
     assert set(by_subject) == {
-        *("settings", "timezone", "valkey", "database", "clock", "workers", "outbox", "webhooks", "carriers"),
+        *("settings", "timezone", "files", "valkey", "database", "clock", "workers", "outbox", "webhooks", "carriers"),
         "operators",
     }
     assert by_subject["database"].ok and by_subject["carriers"].ok
     assert not by_subject["webhooks"].ok and "webhook_endpoints" in by_subject["webhooks"].message
+
+
+def test_files_that_others_can_read_are_named(home: Settings) -> None:
+    prepare_home(home.chinqit_home)
+    assert [finding.ok for finding in of("files")] == [True]
+    home.chinqit_home.chmod(0o755)
+    try:
+        (finding,) = of("files")
+    finally:
+        home.chinqit_home.chmod(0o700)
+    assert (finding.ok, finding.advice) == (False, f"chmod -R go= {home.chinqit_home}")
+    assert str(home.chinqit_home) in finding.message

@@ -6,6 +6,7 @@ import json
 import socket
 import time
 
+import httpx
 import pytest
 
 from tests.fuzz import raw_bytes
@@ -47,3 +48,25 @@ def test_what_is_not_http_is_told_so_in_the_shape_and_reaches_no_log(stack: Stac
     assert (told["success"], told["errors"], set(told)) == (False, [], {"success", "message", "errors"})
     assert SECRET not in answer
     assert SECRET.decode() not in stack.printed()
+
+
+@pytest.mark.parametrize("name", [b"SCRIPT_NAME", b"PATH_INFO", b"REMOTE_USER"])
+def test_no_client_sets_what_the_server_sets(stack: Stack, name: bytes) -> None:
+    """Also not one on this machine, as the reverse proxy is."""
+    request = (
+        b"GET //evil.test/dashboard/keys/ HTTP/1.1\r\nHost: x\r\nConnection: close\r\n"
+        + name
+        + b": //evil.test\r\n\r\n"
+    )
+    with socket.create_connection(("127.0.0.1", stack.port), 10) as wire:
+        wire.sendall(request)
+        answer = b"".join(iter(lambda: wire.recv(65_536), b""))
+    assert answer.startswith(b"HTTP/1.1 404 ")
+    assert b"evil.test" not in answer
+
+
+def test_a_huge_form_is_refused_and_the_connection_lives_on(stack: Stack) -> None:
+    with httpx.Client(base_url=f"http://127.0.0.1:{stack.port}") as client:
+        headers = {"Content-Type": "application/x-www-form-urlencoded"}
+        assert client.post("/dashboard/sign-in", content=b"a=1&" * 2_000_000, headers=headers).status_code == 413
+        assert client.get("/healthz").status_code == 200

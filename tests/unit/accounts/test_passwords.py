@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from contextlib import ExitStack
+
 import pytest
 
 from dashboard.gateway.accounts import passwords
@@ -63,3 +65,15 @@ def test_any_characters_make_a_password(password: str) -> None:
 
 def test_an_overlong_guess_is_no_work_and_wrong() -> None:
     assert not passwords.fits(passwords.hashed(GOOD), "x" * 10_000_000)
+
+
+def test_at_most_a_few_passwords_are_hashed_at_once(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(passwords, "PATIENCE_SECONDS", 0.01)
+    with ExitStack() as turns:
+        for _ in range(passwords.AT_ONCE):
+            turns.enter_context(passwords.turn())
+        with pytest.raises(passwords.Busy):
+            passwords.fits(passwords.NOBODY, GOOD)
+        with pytest.raises(passwords.Busy):
+            passwords.hashed(GOOD)
+    assert not passwords.fits(passwords.NOBODY, GOOD)

@@ -130,6 +130,11 @@ def test_an_unknown_parameter_names_the_known_ones() -> None:
         (b"", "The body is empty; send a JSON object"),
         (b'"{}"', "The body must be a JSON object"),
         (b'{"a": ' + b"1" * 5000 + b"}", "The body holds a number or a nesting that is too long"),
+        (b'{"a": ' + b"[" * 64 + b"]" * 64 + b"}", "The body holds a number or a nesting that is too long"),
+        (
+            b'{"a": ' + b'{"b":' * 980 + b"1" + b"}" * 980 + b"}",
+            "The body holds a number or a nesting that is too long",
+        ),
         (b'{"a": "\xff"}', "The body must be JSON in UTF-8"),
     ],
 )

@@ -1,0 +1,95 @@
+"""What no honest browser sends to a page: refused with 4xx on both databases, and the next request is answered."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+from flask import Flask
+from flask.testing import FlaskClient
+from jinja2 import FileSystemBytecodeCache
+from werkzeug.routing import IntegerConverter, Rule
+
+from dashboard.app import LARGEST_FORM, create_app
+from dashboard.db import Sessions
+from dashboard.extensions import db
+from dashboard.pages.registry import PAGES
+from dashboard.settings import Settings
+from tests.support.dashboard_client import Browser, World, make_settings
+
+UNKNOWN = "00000000-0000-4000-8000-000000000000"
+NUMBERS = (2**31, 2**63, 10**30, "9" * 5_000, "٣", "0x1", "-1")
+POISONS = ("9" * 5_000, "\ud800".encode("utf-8", "surrogatepass"), "٣" * 20, "-1", "1e999", "‮")
+
+
+@pytest.fixture
+def app(settings: Settings, sessions: Sessions, tmp_path: Path, compiled: FileSystemBytecodeCache) -> Iterator[Flask]:
+    """The pages on an empty database of each kind."""
+    assert sessions
+    made = create_app(make_settings(tmp_path, database_url=settings.database_url))
+    made.jinja_env.bytecode_cache = compiled
+    yield made
+    with made.app_context():
+        db.engine.dispose()
+
+
+@pytest.fixture
+def client(owner: Browser, world: World) -> FlaskClient:
+    world.text(world.key("Shop"))
+    return owner.client
+
+
+def page_rules(app: Flask) -> list[Rule]:
+    return [rule for rule in app.url_map.iter_rules() if rule.endpoint.startswith("pages.")]
+
+
+def test_numbers_that_name_no_row_are_addresses_of_nothing(app: Flask, owner: Browser) -> None:
+    rules = [rule for rule in page_rules(app) if {"int"} & set(re.findall(r"<(\w+):", rule.rule))]
+    assert len(rules) >= 16
+    token = owner.token()
+    for rule in rules:
+        for number in NUMBERS:
+            url = re.sub(r"<int:\w+>", str(number), re.sub(r"<uuid:\w+>", UNKNOWN, rule.rule))
+            for method in sorted((rule.methods or set()) - {"HEAD", "OPTIONS"}):
+                answer = owner.client.open(url, method=method, data={"csrf_token": token} if method == "POST" else None)
+                assert answer.status_code in (404, 405), (method, url[:80])
+
+
+def test_hostile_values_in_every_query_and_form_are_no_fault_of_ours(
+    app: Flask, client: FlaskClient, owner: Browser
+) -> None:
+    pages = [f"/dashboard{page.url}/" for page in PAGES]
+    shown = [client.get(url).get_data(as_text=True) for url in (*pages, *(f"{url}new" for url in pages))]
+    names = sorted({name for page in shown for name in re.findall(r'name="([\w-]+)"', page)} - {"csrf_token"})
+    assert len(names) > 30
+    token = owner.token()
+    for turn, rule in enumerate(page_rules(app)):
+        values = {
+            name: 1 if isinstance(converter, IntegerConverter) else UNKNOWN
+            for name, converter in rule._converters.items()
+        }
+        url = app.url_map.bind("localhost").build(rule.endpoint, values, force_external=False)
+        if rule.endpoint.endswith(("sign_out", "locale.choose")):
+            continue
+        fields = {name: POISONS[(place + turn) % len(POISONS)] for place, name in enumerate(names)}
+        if "GET" in (rule.methods or ()):
+            assert client.get(url, query_string=fields).status_code < 500, rule.endpoint
+        if "POST" in (rule.methods or ()):
+            assert client.post(url, data={**fields, "csrf_token": token}).status_code < 500, rule.endpoint
+    assert client.get("/dashboard/").status_code == 200
+
+
+@pytest.mark.parametrize("field", [{"a\0": "1"}, {"email": "a\0@example.org"}], ids=["name", "value"])
+def test_a_nul_in_a_form_is_refused(owner: Browser, field: dict[str, str]) -> None:
+    assert owner.post("/dashboard/sign-in", field).status_code == 400
+
+
+@pytest.mark.parametrize("kind", ["application/x-www-form-urlencoded", "multipart/form-data; boundary=x", "text/plain"])
+def test_a_form_that_is_too_large_is_refused_before_it_is_read(stranger: Browser, kind: str) -> None:
+    body = b"a=1&" * (LARGEST_FORM // 4) + b"a=1"
+    assert stranger.client.post("/dashboard/sign-in", data=body, content_type=kind).status_code in (400, 413)
+    answer = stranger.client.post("/dashboard/sign-in", data=body, content_type="application/x-www-form-urlencoded")
+    assert answer.status_code == 413
+    assert b"Send less in one form" in answer.data or "text/html" in answer.content_type
