@@ -35,6 +35,14 @@ from sqlalchemy.types import TypeDecorator
 Sessions = sessionmaker[Session]
 Executor = Session | Connection  # whatever executes a statement
 BUSY_SECONDS = 5
+# A server that vanishes, by power or cable, sends no reset. Linux alone would wait for it for a quarter of an hour.
+NETWORK = {
+    "connect_timeout": BUSY_SECONDS,
+    "tcp_user_timeout": BUSY_SECONDS * 1_000,  # milliseconds until what was sent must be acknowledged
+    "keepalives_idle": BUSY_SECONDS,
+    "keepalives_interval": 2,
+    "keepalives_count": 3,
+}
 PRAGMAS = ("journal_mode=WAL", "synchronous=FULL", "busy_timeout=0", "foreign_keys=ON")
 
 
@@ -118,7 +126,7 @@ def engine_options(url: str) -> dict[str, Any]:
         # Every step that decides is one conditional statement: it needs no more, and under a stricter level, which a
         # server may have as its default, parallel calls would be broken off.
         options |= {"pool_pre_ping": True, "isolation_level": "READ COMMITTED"}
-        options["connect_args"] = {"connect_timeout": BUSY_SECONDS}
+        options["connect_args"] = {name: value for name, value in NETWORK.items() if name not in make_url(url).query}
     return options
 
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import itertools
 import os
+import re
 import secrets
 import stat
 from collections.abc import Callable, Mapping
@@ -17,7 +18,9 @@ SECRETS = ("SECRET_KEY", "OTP_SECRET", "DATA_SECRET")
 SHORTEST_SECRET = 32
 FEWEST_CHARACTERS = 8  # different ones in a secret; 32 random hexadecimal digits have fewer once in 28 million times
 OTHERS = stat.S_IRWXG | stat.S_IRWXO
-DATABASES = ("sqlite:///", "postgresql+psycopg://")
+AUTHORITY = re.compile(r"((?:[^:/@]*(?::[^@]*)?@)?)([^/?]*)(.*)", re.DOTALL)  # user and password, hosts, the rest
+PORT = re.compile(r":([^:\]]*)$")  # of a host; an IPv6 address stands in brackets
+POSTGRESQL = ("postgresql", "postgres", "postgresql+psycopg")
 WAKEUP_SCHEMES = ("redis", "rediss", "unix")
 LONGEST_SOCKET_PATH = 103  # sun_path holds 104 bytes on macOS, 108 on Linux, the closing NUL included
 
@@ -71,7 +74,7 @@ class Settings:
         }
         values |= {name.lower(): _secret(env, home, name) for name in SECRETS}
         _refuse_equal(values)
-        values["otp_secret_previous"] = env.get("OTP_SECRET_PREVIOUS") or _read(env.get("OTP_SECRET_PREVIOUS_FILE"))
+        values["otp_secret_previous"] = env.get("OTP_SECRET_PREVIOUS") or _read("OTP_SECRET_PREVIOUS_FILE", env)
         for item in fields(cls):
             raw = env.get(item.name.upper(), "").strip()
             if raw and item.name not in values:
@@ -105,18 +108,31 @@ class Settings:
 
 def prepare_home(home: Path) -> None:
     """Make the home folder and the secrets it lacks, readable by this user alone; raise SettingsError."""
+    folder = prepare_folder(home)
     try:
-        home.mkdir(mode=0o700, parents=True, exist_ok=True)
-        (home / "secrets").mkdir(mode=0o700, exist_ok=True)
-        _close_to_others(home)
         for name in SECRETS:
-            path = home / "secrets" / name.lower()
-            if not path.exists():
-                _write_secret(path)
+            if not (folder / name.lower()).exists():
+                write_secret(folder / name.lower(), secrets.token_urlsafe(48))
         _prove_writable(home)
     except OSError as error:
-        reason = error.strerror or type(error).__name__
-        raise SettingsError(f"Cannot write in {home}: {reason}. Set CHINQIT_HOME to a folder you own.") from error
+        raise _cannot_write(home, error) from error
+
+
+def prepare_folder(home: Path) -> Path:
+    """Make the home folder; return its folder for secrets. Raise SettingsError."""
+    folder = home / "secrets"
+    try:
+        home.mkdir(mode=0o700, parents=True, exist_ok=True)
+        folder.mkdir(mode=0o700, exist_ok=True)
+        _close_to_others(home)
+    except OSError as error:
+        raise _cannot_write(home, error) from error
+    return folder
+
+
+def _cannot_write(home: Path, error: OSError) -> SettingsError:
+    reason = error.strerror or type(error).__name__
+    return SettingsError(f"Cannot write in {home}: {reason}. Set CHINQIT_HOME to a folder you own.")
 
 
 def open_to_others(home: Path) -> list[Path]:
@@ -132,18 +148,23 @@ def _close_to_others(home: Path) -> None:
             path.chmod(stat.S_IMODE(path.stat().st_mode) & ~OTHERS)
 
 
+def secrets_from_env() -> list[str]:
+    """The names of secrets that the environment sets, by value or by file."""
+    return [name for name in SECRETS if os.environ.get(name) or os.environ.get(f"{name}_FILE")]
+
+
 def home_from_env(environ: Mapping[str, str] | None = None) -> Path:
     """Where the gateway writes: $CHINQIT_HOME, or `instance` in the current folder."""
     env = os.environ if environ is None else environ
     return Path(env.get("CHINQIT_HOME") or "instance").expanduser().absolute()
 
 
-def _write_secret(path: Path) -> None:
+def write_secret(path: Path, value: str) -> None:
     """Write whole or not at all: a half-written secret would lock the next start out."""
     draft = path.with_suffix(f".{os.getpid()}")
     descriptor = os.open(draft, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600)
     with os.fdopen(descriptor, "w") as file:
-        file.write(secrets.token_urlsafe(48))
+        file.write(value)
     draft.rename(path)
 
 
@@ -154,7 +175,7 @@ def _prove_writable(home: Path) -> None:
 
 
 def _secret(env: Mapping[str, str], home: Path, name: str) -> str:
-    value = env.get(name) or _read(env.get(f"{name}_FILE")) or _read(str(home / "secrets" / name.lower()))
+    value = env.get(name) or _read(f"{name}_FILE", env) or _read_own(home / "secrets" / name.lower())
     if not value:
         raise SettingsError(
             f"{name} is not set. Set {name} or {name}_FILE, or run `chinqit init` to make one in {home}."
@@ -173,21 +194,59 @@ def _refuse_equal(values: Mapping[str, str]) -> None:
             raise SettingsError(f"{one} and {other} are the same: make each with `openssl rand -base64 36`.")
 
 
-def _read(path: str | None) -> str:
-    try:
-        return Path(path).read_text().strip() if path else ""
-    except OSError:
+def _read(name: str, env: Mapping[str, str]) -> str:
+    """The content of the file that a variable names, if it names one. Raise SettingsError when it cannot be read:
+    another secret in its place would make every code and every text of before worthless."""
+    path = env.get(name)
+    if not path:
         return ""
+    try:
+        value = Path(path).read_text().strip()
+    except (OSError, ValueError) as error:
+        reason = getattr(error, "strerror", None) or "it is not text"
+        raise SettingsError(f"{name}: cannot read {path}: {reason}.") from None
+    if not value:
+        raise SettingsError(f"{name}: {path} is empty.")
+    return value
+
+
+def _read_own(path: Path) -> str:
+    """A secret of the home folder, or nothing when there is none; raise SettingsError when it cannot be read."""
+    try:
+        return path.read_text().strip()
+    except FileNotFoundError:
+        return ""
+    except (OSError, ValueError) as error:
+        reason = getattr(error, "strerror", None) or "it is not text"
+        raise SettingsError(f"Cannot read {path}: {reason}.") from None
 
 
 def _database_url(url: str) -> str:
     """Name the driver that is installed, whatever form the address was given in; raise SettingsError."""
-    for short in ("postgres://", "postgresql://"):
-        if url.startswith(short):
-            return "postgresql+psycopg://" + url.removeprefix(short)
-    if not url.startswith(DATABASES):
+    if url.startswith("sqlite:///"):
+        return url
+    scheme, mark, rest = url.partition("://")
+    if scheme not in POSTGRESQL or not mark:
         raise SettingsError("DATABASE_URL must begin with sqlite:/// or postgresql://.")
-    return url
+    return "postgresql+psycopg://" + _hosts_as_query(rest)
+
+
+def _hosts_as_query(rest: str) -> str:
+    """libpq's form for several hosts, `user@a:5432,b:5432/name`, in SQLAlchemy's: `user@/name?host=a:5432&host=b:5432`.
+
+    Raise SettingsError when a port is no number: the driver would end in a traceback.
+    """
+    found = AUTHORITY.fullmatch(rest)
+    user, hosts, tail = found.groups("") if found else ("", "", rest)
+    for host in hosts.split(","):
+        port = PORT.search(host)
+        if port and not (port[1].isascii() and port[1].isdigit() and 0 < int(port[1][:6]) < 65_536):
+            raise SettingsError("DATABASE_URL: a port must be a number from 1 to 65535.")
+    if "," not in hosts:
+        return rest
+    path, _, query = tail.partition("?")
+    params = [f"host={host}" for host in hosts.split(",")] + ([query] if query else [])
+    return f"{user}{path or '/'}?{'&'.join(params)}"
 
 
 def _redis_url(url: str) -> str:

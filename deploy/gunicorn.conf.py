@@ -1,6 +1,7 @@
 """gunicorn's settings for the gateway; `gunicorn -c deploy/gunicorn.conf.py wsgi:app`."""
 
 import gc
+import os
 
 from gunicorn.arbiter import Arbiter
 
@@ -13,8 +14,8 @@ def when_ready(_server: Arbiter) -> None:
 
 worker_class = "dashboard.gunicorn_worker.Worker"
 preload_app = True  # loaded once for all workers: half the memory, and one that ends is replaced in no time
-workers = 2
-threads = 64
+workers = int(os.environ.get("WEB_WORKERS") or 2)
+threads = int(os.environ.get("WEB_THREADS") or 64)
 timeout = 60
 graceful_timeout = 5
 keepalive = 30

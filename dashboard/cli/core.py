@@ -17,6 +17,7 @@ from dashboard.db import error_reason, make_sessions
 from dashboard.settings import Settings, SettingsError
 from dashboard.sms import numbers
 
+SECRETS_ADVICE = "Put the old one back, or accept the loss: chinqit secrets accept"
 JSON = click.option("--json", "as_json", is_flag=True, help="Print JSON.")
 
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import shutil
 import sys
 from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass
@@ -15,16 +16,19 @@ from sqlalchemy.orm import Session
 
 from dashboard import wakeup
 from dashboard.cli import migrate
-from dashboard.cli.core import JSON, example
+from dashboard.cli.core import JSON, SECRETS_ADVICE, example
 from dashboard.db import Sessions, error_reason, iso, make_sessions, read_session, utcnow
 from dashboard.gateway import workers
 from dashboard.gateway.carriers import carriers, recent
+from dashboard.gateway.maintenance import secret_keys
 from dashboard.gateway.messages import outbox
 from dashboard.gateway.monitoring import alerts, carrier_status
 from dashboard.gateway.monitoring.alerts import Alert, AlertCode
 from dashboard.gateway.monitoring.carrier_status import CarrierStatus
 from dashboard.settings import Settings, SettingsError, open_to_others
 from dashboard.vocabulary import CarrierState, Lane
+
+LEAST_FREE = 0.05  # of the disk
 
 
 @dataclass(frozen=True)
@@ -62,6 +66,7 @@ def examine() -> list[Finding]:
         Finding("settings", True, f"home {settings.chinqit_home}, web {settings.address}"),
         _timezone(settings),
         _files(settings),
+        _disk(settings),
         _valkey(settings),
     ]
     sessions = make_sessions(settings.database_url)
@@ -83,6 +88,15 @@ def _files(settings: Settings) -> Finding:
         return Finding("files", True, "nobody but this user can read them")
     names = ", ".join(str(path) for path in paths[:3]) + (" …" if paths[3:] else "")
     return Finding("files", False, f"other users can read {names}", f"chmod -R go= {settings.chinqit_home}")
+
+
+def _disk(settings: Settings) -> Finding:
+    """Of the home folder: SQLite's database lies there, and what a PostgreSQL server has left only itself knows."""
+    usage = shutil.disk_usage(settings.chinqit_home)
+    message = f"{usage.free / 2**30:.1f} GB of {usage.total / 2**30:.1f} GB are free"
+    if usage.free < LEAST_FREE * usage.total:
+        return Finding("disk", False, message, f"Make room on the disk of {settings.chinqit_home}.")
+    return Finding("disk", True, message)
 
 
 def _try(subject: str, look: Look, sessions: Sessions, settings: Settings) -> list[Finding]:
@@ -180,7 +194,16 @@ def _operators(session: Session, _settings: Settings) -> Iterable[Finding]:
     return map(_wrong, cut_off) if cut_off else [Finding("operators", True, "none is cut off")]
 
 
+def _secrets(session: Session, settings: Settings) -> Iterable[Finding]:
+    wrong = secret_keys.unfit(session, settings)
+    if not wrong:
+        return [Finding("secrets", True, "fit the database")]
+    message = "{} is not the one this database was written with"
+    return [Finding("secrets", False, message.format(name), SECRETS_ADVICE) for name in wrong]
+
+
 LOOKS: Mapping[str, Look] = {
+    "secrets": _secrets,
     "clock": _clock,
     "workers": _workers,
     "outbox": _outbox,

@@ -60,9 +60,11 @@ def upgrade(settings: Settings) -> None:
     from flask_migrate import upgrade  # Flask is slow to import and most commands do without it
 
     from dashboard.app import create_app
+    from dashboard.extensions import db
 
     with create_app(settings).app_context():
         upgrade()
+        db.engine.dispose()
 
 
 def database_name(settings: Settings) -> str:

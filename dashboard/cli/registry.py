@@ -12,6 +12,7 @@ import click
 from dashboard.cli import (
     accounts,
     api_keys,
+    backup,
     carriers,
     contract_test,
     dev,
@@ -22,6 +23,7 @@ from dashboard.cli import (
     openapi,
     routing,
     sandbox,
+    secret_keys,
     service,
 )
 from dashboard.cli.core import CommandGroup
@@ -33,6 +35,9 @@ COMMANDS: tuple[click.Command, ...] = (
     service.relay,
     service.setup_link,
     migrate.migrate,
+    backup.backup,
+    backup.restore,
+    secret_keys.secrets_group,
     doctor.doctor,
     accounts.users_group,
     api_keys.keys_group,

@@ -8,7 +8,7 @@ import sys
 import click
 
 from dashboard import supervisor
-from dashboard.cli import migrate
+from dashboard.cli import migrate, secret_keys
 from dashboard.cli.core import choice_of, echo_error, example, fail
 from dashboard.db import make_sessions
 from dashboard.gateway.accounts import users
@@ -42,6 +42,7 @@ def run() -> None:
     parts = supervisor.Supervisor(settings)
     parts.reserve()
     migrate.upgrade_if_needed(settings, echo_error)
+    secret_keys.check(settings)
     token = _setup_token(settings)
     sys.exit(parts.run(lambda: click.echo(_banner(settings, token))))
 
@@ -50,7 +51,9 @@ def run() -> None:
 def init() -> None:
     """Make the home folder, its secrets and the database; run again it changes nothing."""
     prepare_home(home_from_env())
-    migrate.upgrade_if_needed(Settings.from_env(), echo_error)
+    settings = Settings.from_env()
+    migrate.upgrade_if_needed(settings, echo_error)
+    secret_keys.check(settings)
     click.echo(f"Ready in {home_from_env()}")
 
 

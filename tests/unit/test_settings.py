@@ -7,6 +7,7 @@ from pathlib import Path
 
 import pytest
 
+from dashboard.db import engine_options
 from dashboard.settings import SECRETS, Settings, SettingsError, open_to_others, prepare_home
 
 SECRET = "0123456789abcdef0123456789abcdef"
@@ -74,6 +75,7 @@ def test_what_was_open_to_others_before_is_closed(tmp_path: Path) -> None:
         path.write_text(SECRET)
         path.chmod(0o644)
     home.chmod(0o755)
+    (home / "secrets").chmod(0o755)
     assert set(open_to_others(home)) == {home, home / "secrets", *files}
     prepare_home(home)
     assert open_to_others(home) == []
@@ -105,6 +107,50 @@ def test_a_number_must_be_one(home: Path, name: str, value: str) -> None:
 def test_numbers_and_blanks_are_read(home: Path) -> None:
     found = read(home, PORT=" 9000 ", PROXY_HOPS="", WEB_THREADS=" ")
     assert (found.port, found.proxy_hops, found.web_threads) == (9000, 0, 64)
+
+
+@pytest.mark.parametrize(
+    ("rest", "address"),
+    [
+        ("u:p@a:5432,b:5433/n?x=1", "u:p@/n?host=a:5432&host=b:5433&x=1"),
+        ("a,b/n", "/n?host=a&host=b"),
+        ("u:p/w+,:x@a,b", "u:p/w+,:x@/?host=a&host=b"),
+        ("u:p/w+,:x@a:5432/n", "u:p/w+,:x@a:5432/n"),
+        ("u@[::1]:5432/n", "u@[::1]:5432/n"),
+        ("u@[::1]/n", "u@[::1]/n"),
+        ("u@/n?host=/run/postgresql,x", "u@/n?host=/run/postgresql,x"),
+        ("", ""),
+    ],
+)
+def test_libpq_s_form_for_several_hosts_is_understood(home: Path, rest: str, address: str) -> None:
+    assert read(home, DATABASE_URL=f"postgresql://{rest}").database_url == f"postgresql+psycopg://{address}"
+
+
+@pytest.mark.parametrize("rest", ["u@a:x/n", "u@a:5432,b:99999/n", "a:0/n", "a:٣/n", "a:" + "9" * 5000 + "/n"])
+def test_a_port_that_is_none_is_told(home: Path, rest: str) -> None:
+    with pytest.raises(SettingsError, match="a port must be a number"):
+        read(home, DATABASE_URL=f"postgresql://{rest}")
+
+
+def test_a_database_that_vanishes_is_given_up_in_seconds() -> None:
+    assert engine_options("postgresql+psycopg://a/n")["connect_args"]["tcp_user_timeout"] == 5_000
+    own = engine_options("postgresql+psycopg://a/n?tcp_user_timeout=9")["connect_args"]
+    assert "tcp_user_timeout" not in own and own["keepalives_count"] == 3
+
+
+@pytest.mark.parametrize("name", SECRETS)
+def test_a_named_file_that_cannot_be_read_stops_the_start(home: Path, tmp_path: Path, name: str) -> None:
+    """The one of the home folder is not taken in its place."""
+    with pytest.raises(SettingsError, match=rf"{name}_FILE: cannot read /nowhere/x: No such file"):
+        read(home, **{f"{name}_FILE": "/nowhere/x"})
+    with pytest.raises(SettingsError, match=rf"{name}_FILE: cannot read .*: Is a directory"):
+        read(home, **{f"{name}_FILE": str(tmp_path)})
+    (tmp_path / "empty").touch()
+    with pytest.raises(SettingsError, match=rf"{name}_FILE: .*empty is empty"):
+        read(home, **{f"{name}_FILE": str(tmp_path / "empty")})
+    (tmp_path / "binary").write_bytes(b"\xff\xfe")
+    with pytest.raises(SettingsError, match=rf"{name}_FILE: cannot read .*: it is not text"):
+        read(home, **{f"{name}_FILE": str(tmp_path / "binary")})
 
 
 @pytest.mark.parametrize("scheme", ["postgres://", "postgresql://", "postgresql+psycopg://"])

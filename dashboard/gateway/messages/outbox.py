@@ -232,13 +232,24 @@ def release_deferred(session: Session, carrier_ids: Collection[int]) -> None:
 
 def expire_stale(session: Session) -> bool:
     """Close due rows whose validity has passed. Returns whether there are events for webhooks."""
-    now, has_events = utcnow(), False
+    now = utcnow()
+    return any(_expire(session, and_(Message.due_at <= now, Message.valid_until <= now)))
+
+
+def expire_waiting(session: Session) -> int:
+    """Close all rows that wait, whenever they are due. Returns how many."""
+    return len(_expire(session, Message.due_at.is_not(None)))
+
+
+def _expire(session: Session, rows: ColumnElement[bool]) -> list[bool]:
+    """Close these rows of all lanes. Returns, for each, whether there is an event for webhooks."""
+    now, have_events = utcnow(), []
     for queue in _queues(session, LANES):
-        stale = and_(queue, Message.due_at <= now, Message.valid_until <= now)
-        closing = update(Message).where(stale).values(status=Status.EXPIRED, expired_at=now, due_at=None, claim=None)
+        closing = update(Message).where(queue, rows)
+        closing = closing.values(status=Status.EXPIRED, expired_at=now, due_at=None, claim=None)
         for row in session.connection().execute(closing.returning(Message.id, Message.key_id)).all():
-            has_events = events.record(session, row.key_id, row.id, "message.expired") or has_events
-    return has_events
+            have_events.append(events.record(session, row.key_id, row.id, "message.expired"))
+    return have_events
 
 
 def mend_clock(session: Session) -> int:

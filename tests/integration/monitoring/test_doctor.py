@@ -20,10 +20,13 @@ from dashboard.extensions import db
 from dashboard.gateway.api_keys import keys
 from dashboard.gateway.api_keys.authentication import Caller
 from dashboard.gateway.api_keys.keys import NewKey
+from dashboard.gateway.maintenance import secret_keys
 from dashboard.gateway.messages import outbox
 from dashboard.gateway.monitoring import alerts
 from dashboard.models.messages import Message
 from dashboard.settings import Settings, prepare_home
+
+OTHER = "0123456789abcdefghijklmnopqrstuvwxyz"
 
 
 @pytest.fixture
@@ -110,8 +113,20 @@ def test_what_was_found_is_kept_when_a_later_look_fails(home: Settings, sessions
             session.execute(text("ALTER TABLE elsewhere RENAME TO webhook_endpoints"))
     by_subject = {finding.subject: finding for finding in findings}
     assert set(by_subject) == {
-        *("settings", "timezone", "files", "valkey", "database", "clock", "workers", "outbox", "webhooks", "carriers"),
-        "operators",
+        *(
+            "settings",
+            "timezone",
+            "files",
+            "disk",
+            "valkey",
+            "database",
+            "clock",
+            "workers",
+            "outbox",
+            "webhooks",
+            "carriers",
+        ),
+        *("operators", "secrets"),
     }
     assert by_subject["database"].ok and by_subject["carriers"].ok
     assert not by_subject["webhooks"].ok and "webhook_endpoints" in by_subject["webhooks"].message
@@ -127,3 +142,26 @@ def test_files_that_others_can_read_are_named(home: Settings) -> None:
         home.chinqit_home.chmod(0o700)
     assert (finding.ok, finding.advice) == (False, f"chmod -R go= {home.chinqit_home}")
     assert str(home.chinqit_home) in finding.message
+
+
+def test_a_disk_that_is_nearly_full_is_told(home: Settings, monkeypatch: pytest.MonkeyPatch) -> None:
+    assert [finding.ok for finding in of("disk")] == [True]
+    monkeypatch.setattr(doctor, "LEAST_FREE", 1.0)
+    (finding,) = of("disk")
+    assert (finding.ok, finding.advice) == (False, f"Make room on the disk of {home.chinqit_home}.")
+
+
+def test_a_secret_that_is_not_the_database_s_is_told(
+    home: Settings, sessions: Sessions, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    assert [finding.ok for finding in of("secrets")] == [True]  # no one has written with a secret yet
+    with sessions.begin() as session:
+        secret_keys.accept(session, home)
+    assert [finding.ok for finding in of("secrets")] == [True]
+    monkeypatch.setenv("DATA_SECRET", OTHER)
+    (finding,) = of("secrets")
+    assert (finding.ok, finding.message) == (False, "DATA_SECRET is not the one this database was written with")
+    monkeypatch.setenv("OTP_SECRET", OTHER[::-1])
+    assert len(of("secrets")) == 2
+    monkeypatch.setenv("OTP_SECRET_PREVIOUS", home.otp_secret)
+    assert len(of("secrets")) == 1  # a rotation
