@@ -24,7 +24,7 @@ def check_key(*, fresh: bool) -> None:
     One that is not `fresh` was perhaps looked up a second ago. That will do for a call whose work sees for itself, in
     the transaction that writes, that the key is live: a revoked key is refused from the next request on all the same.
     """
-    secret = request.headers.get("X-API-Key", "").strip()
+    secret = request.headers.get("X-API-Key", "").strip() or _bearer()
     if not secret:
         raise ApiError("api_key_is_required")
     g.caller = services().key_cache.find(secret, fresh=fresh)
@@ -36,3 +36,9 @@ def check_key(*, fresh: bool) -> None:
     if usage.memory.is_new(use) or authentication.needs_touch(g.caller):
         services().group_commit.run(usage.record_uses, use)  # the request's own session may only read
         services().key_cache.forget(g.caller)
+
+
+def _bearer() -> str:
+    """What `Authorization: Bearer` holds (RFC 6750): some clients know no other header. X-API-Key goes before it."""
+    scheme, _, secret = request.headers.get("Authorization", "").partition(" ")
+    return secret.strip() if scheme.lower() == "bearer" else ""

@@ -13,12 +13,25 @@ import click
 from sqlalchemy.orm import Session
 
 from dashboard import db
-from dashboard.cli.core import JSON, choice_of, database, echo_error, example, fail, print_rows
+from dashboard.cli.core import JSON, choice_of, database, echo_error, example, fail, phone_type, print_rows
 from dashboard.db import utcnow
 from dashboard.gateway.api_keys import keys
-from dashboard.gateway.otp import template_rules, templates
+from dashboard.gateway.otp import review_numbers, template_rules, templates
+from dashboard.gateway.otp.codes import Keyring
+from dashboard.gateway.otp.review_numbers import BadReviewNumber, NewReviewNumber
 from dashboard.models.api_keys import ApiKey
+from dashboard.models.otp import ReviewNumber
+from dashboard.settings import Settings
 from dashboard.vocabulary import KeyMode, KeyState, Scope
+
+REVIEW_FAULTS = {
+    "live_keys_only": "Only a live key has review numbers: the sandbox shows the codes of a test key.",
+    "six_digits": "A code is six digits.",
+    "guessable": "Anybody would try this code first. Choose another.",
+    "out_of_range": "It may hold for a year at most.",
+    "there_already": "This number is a review number of the key already. Remove that one first.",
+    "too_many": "The key has five review numbers. Remove one first.",
+}
 
 
 @click.group("keys")
@@ -125,12 +138,64 @@ def keys_revoke(session: Session, key: ApiKey, yes: bool) -> None:
     click.echo(f"{key.name} is revoked.")
 
 
+@keys_group.group("review")
+def review_group() -> None:
+    """Numbers with a fixed code, for those who review an app for a store."""
+
+
+@review_group.command("add", epilog=example("chinqit keys review add my-app 22000001 --days 30"))
+@key_argument
+@click.argument("phone", callback=phone_type)
+@click.option("--days", type=click.IntRange(1, review_numbers.LONGEST.days), required=True, help="How long it holds.")
+@click.password_option("--code", prompt="Code (six digits)", help="Asked for when it is not given.")
+def review_add(session: Session, key: ApiKey, phone: str, days: int, code: str) -> None:
+    """Give KEY the number PHONE with a fixed code; nothing is sent to it."""
+    ends_at = utcnow() + timedelta(days=days)
+    keyring = Keyring.of(Settings.from_env())
+    try:
+        review_numbers.add(session, keyring, key, NewReviewNumber(phone, code, ends_at), "command line")
+    except BadReviewNumber as fault:
+        fail(REVIEW_FAULTS[fault.code])
+    click.echo(f"{phone} has a fixed code until {db.iso(ends_at)}.")
+
+
+@review_group.command("list", epilog=example("chinqit keys review list my-app --json"))
+@key_argument
+@JSON
+def review_list(session: Session, key: ApiKey, as_json: bool) -> None:
+    """List the numbers of KEY that have or had a fixed code."""
+    rows = [_review_row(row) for row in review_numbers.listed(session, key)]
+    print_rows(rows, as_json, "No review number. Add one: chinqit keys review add KEY PHONE --days 30")
+
+
+@review_group.command("remove", epilog=example("chinqit keys review remove my-app 22000001"))
+@key_argument
+@click.argument("phone", callback=phone_type)
+def review_remove(session: Session, key: ApiKey, phone: str) -> None:
+    """End the fixed code of PHONE now."""
+    if not review_numbers.remove(session, key, phone, "command line"):
+        fail(f"{key.name} has no review number {phone}; `chinqit keys review list` shows them.")
+    click.echo(f"{phone} has no fixed code now.")
+
+
 def _show_secret(key: ApiKey, secret: str, as_json: bool) -> None:
     if as_json:
         click.echo(json.dumps({"id": key.id, "name": key.name, "mode": key.mode, "key": secret}))
     else:
         click.echo(secret)
         echo_error(f"{key.name} ({key.mode}). Keep it: it is not shown again.")
+
+
+def _review_row(row: ReviewNumber) -> dict[str, Any]:
+    return {
+        "phone": row.phone,
+        "inForce": review_numbers.is_in_force(row),
+        "endsAt": db.iso(row.ends_at),
+        "createdAt": db.iso(row.created_at),
+        "createdBy": row.created_by,
+        "removedAt": db.iso(row.removed_at),
+        "removedBy": row.removed_by,
+    }
 
 
 def _key_row(key: ApiKey) -> dict[str, Any]:

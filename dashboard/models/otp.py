@@ -47,6 +47,7 @@ class Otp(Base):
     superseded_at: Mapped[datetime | None] = mapped_column(UtcDateTime)
     void_at: Mapped[datetime | None] = mapped_column(UtcDateTime)
     tallied: Mapped[bool | None]  # whether its end is counted in the roll-ups
+    fixed_offset: Mapped[int | None]  # of a review number: what makes the derived code the fixed one
 
     message: Mapped[Message] = relationship()
     wording: Mapped[OtpTemplate | None] = relationship()
@@ -70,3 +71,23 @@ class OtpTemplate(Base):
     created_by: Mapped[str | None] = mapped_column(String(254))
 
     key: Mapped[ApiKey | None] = relationship()
+
+
+class ReviewNumber(Base):
+    """A number whose codes of one key are fixed and never sent, for whoever reviews an app. Rows stay as a record.
+
+    It is in force until it is removed or has ended.
+    """
+
+    __tablename__ = "review_numbers"
+    __table_args__ = (Index("ix_review_numbers_pair", "key_id", "phone", unique=True, **partial("removed_at IS NULL")),)
+
+    id: Mapped[int] = mapped_column(primary_key=True)
+    key_id: Mapped[str] = mapped_column(ForeignKey("api_keys.id"))
+    phone: Mapped[str] = mapped_column(String(12))
+    sealed: Mapped[bytes] = mapped_column(LargeBinary)  # the code, encrypted
+    ends_at: Mapped[datetime] = mapped_column(UtcDateTime)
+    created_at: Mapped[datetime] = mapped_column(UtcDateTime, default=utcnow)
+    created_by: Mapped[str | None] = mapped_column(String(254))
+    removed_at: Mapped[datetime | None] = mapped_column(UtcDateTime)
+    removed_by: Mapped[str | None] = mapped_column(String(254))

@@ -11,7 +11,7 @@ from dashboard.models.limits import LimitOverride, LimitRejection
 from dashboard.models.maintenance import RetentionProgress
 from dashboard.models.messages import Message, Resend
 from dashboard.models.monitoring import Process
-from dashboard.models.otp import Otp, OtpTemplate
+from dashboard.models.otp import Otp, OtpTemplate, ReviewNumber
 from dashboard.models.sandbox import SandboxMessage
 from dashboard.models.site_settings import Setting
 from dashboard.models.statistics import StatisticsBucket, StatisticsReason
@@ -34,6 +34,7 @@ MODELS = (
     Process,
     LimitRejection,
     Resend,
+    ReviewNumber,
     Route,
     SandboxMessage,
     FailedAttempt,

@@ -4,7 +4,8 @@ A row is due when `due_at` has passed. A claim moves `due_at` to the end of its 
 holder of the token may settle the row. A worker that dies leaves a row that falls due by itself.
 
 A row waits in the lane of its channel for whichever carrier its route names. With `carrier_id` it is deferred: it waits
-for that carrier alone. The sandbox is carrier 0; the messages of test keys wait for it from the beginning.
+for that carrier alone. The sandbox is carrier 0; the messages of test keys and to review numbers wait
+for it from the beginning.
 """
 
 from __future__ import annotations
@@ -115,6 +116,7 @@ class Draft:
     phone: str
     body: str | None
     shape: Shape
+    to_sandbox: bool = False  # whatever the key
 
     @classmethod
     def text(cls, phone: str, body: str, channel: str = Channel.SMS) -> Draft:
@@ -314,7 +316,7 @@ def _row(caller: Caller, draft: Draft, now: datetime) -> dict[str, Any]:
         "segments": draft.shape.segments,
         "status": Status.QUEUED,
         "lane": draft.channel,
-        "carrier_id": SANDBOX_ID if caller.mode == KeyMode.TEST else None,
+        "carrier_id": SANDBOX_ID if caller.mode == KeyMode.TEST or draft.to_sandbox else None,
         "priority": PRIORITY[draft.kind],
         "due_at": now,
         "valid_until": now + VALIDITY[draft.kind],

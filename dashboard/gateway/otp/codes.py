@@ -8,6 +8,9 @@ import secrets
 from dataclasses import dataclass
 from typing import Any
 
+from cryptography.fernet import Fernet
+
+from dashboard.gateway import encryption
 from dashboard.settings import Settings
 
 DIGITS = 6
@@ -17,15 +20,20 @@ NONCE_BYTES = 16
 
 @dataclass(frozen=True)
 class Keyring:
-    """The secrets that codes are derived from, by the name (`kid`) that a row keeps. The first one makes new codes."""
+    """The secrets that codes are derived from, by the name (`kid`) that a row keeps. The first one makes new codes.
+
+    `fixed` is the cipher of the codes of review numbers, which are stored.
+    """
 
     secrets: dict[str, bytes]
+    fixed: Fernet | None = None
 
     @classmethod
     def of(cls, settings: Settings) -> Keyring:
         """The secret in force and, for ten minutes after a rotation, the one before."""
         secrets = [secret.encode() for secret in (settings.otp_secret, settings.otp_secret_previous) if secret]
-        return cls({hashlib.sha256(b"kid" + secret).hexdigest()[:8]: secret for secret in secrets})
+        by_kid = {hashlib.sha256(b"kid" + secret).hexdigest()[:8]: secret for secret in secrets}
+        return cls(by_kid, encryption.cipher(settings, b"review numbers"))
 
     @property
     def kid(self) -> str:
@@ -41,7 +49,8 @@ class Keyring:
             return None
         parts = (LABEL, otp.nonce, message_uuid.encode(), otp.phone.encode(), otp.channel.encode())
         mac = hmac.digest(secret, b"".join(len(part).to_bytes(2, "big") + part for part in parts), "sha256")
-        return str(int.from_bytes(mac[:16], "big") % 10**DIGITS).zfill(DIGITS)
+        number = int.from_bytes(mac[:16], "big") + (otp.fixed_offset or 0)
+        return str(number % 10**DIGITS).zfill(DIGITS)
 
 
 def nonce() -> bytes:

@@ -26,6 +26,11 @@ PACKAGE = re.compile(r"[A-Za-z][A-Za-z0-9_]*(?:\.[A-Za-z][A-Za-z0-9_]*)+", re.AS
 HEX = re.compile(r"(?:[0-9A-Fa-f]{2})+")
 PEM = re.compile(r"-----BEGIN CERTIFICATE-----(.*?)-----END CERTIFICATE-----", re.DOTALL)
 FINGERPRINTS = (16, 20, 32)  # bytes of MD5, SHA-1, SHA-256
+# As keytool, openssl and apksigner print them: "SHA256: AB:CD", "sha1 Fingerprint=AB:CD", "sha256/…=".
+LABEL = re.compile(r"(?:MD5|SHA-?(?:1|256))\b[\w -]{0,40}[:=]|^\s*sha256/", re.IGNORECASE)
+SEPARATORS = re.compile(r"[\s:-]+")
+# PKCS #1, #8 and #12 and SEC 1 begin with a version; a certificate begins with what is signed.
+PRIVATE = re.compile(rb"\x30(?:[\x00-\x7f]|\x81.|\x82..)\x02\x01[\x00-\x03]", re.DOTALL)
 DEBUG = "CN=Android Debug"
 LOOKED_AT = 20_000  # codes, the latest: to look at them takes as long with ten million behind them
 MOST_IN_USE = 50
@@ -92,11 +97,15 @@ def in_use(session: Session) -> list[InUse]:
 
 def read_certificate(text: str) -> bytes:
     """DER from PEM, base64 or hexadecimal digits; raise UnreadableCertificate."""
-    if "PRIVATE KEY" in text:
+    if re.search("PRIVATE[ -]KEY|PuTTY-User-Key", text):
         raise UnreadableCertificate("private_key")
     if len(text) > LONGEST_CERTIFICATE:
         raise UnreadableCertificate("too_long")
+    if LABEL.search(text) and not PEM.search(text):
+        raise UnreadableCertificate("fingerprint")
     der = _decoded(text)
+    if PRIVATE.match(der):
+        raise UnreadableCertificate("private_key")
     if len(der) in FINGERPRINTS:
         raise UnreadableCertificate("fingerprint")
     if not _is_der_sequence(der):
@@ -107,7 +116,7 @@ def read_certificate(text: str) -> bytes:
 def _decoded(text: str) -> bytes:
     pem = PEM.search(text)
     packed = "".join((pem[1] if pem else text).split())
-    digits = packed.replace(":", "")
+    digits = SEPARATORS.sub("", packed)
     if HEX.fullmatch(digits) and not pem:
         return bytes.fromhex(digits)
     try:

@@ -20,7 +20,7 @@ from dashboard.gateway.limits.rejections import Rejection
 from dashboard.gateway.messages import idempotency, outbox
 from dashboard.gateway.messages.idempotency import AnsweredBefore, IdempotentCall, Mismatch, StoredResult
 from dashboard.gateway.messages.outbox import Draft
-from dashboard.gateway.otp import codes, templates
+from dashboard.gateway.otp import codes, review_numbers, templates
 from dashboard.gateway.otp.codes import Keyring
 from dashboard.gateway.otp.templates import Template
 from dashboard.group_commit import by_turns
@@ -237,17 +237,21 @@ def _write(session: Session, attempts: list[_SendAttempt]) -> None:
         return
     now, connection = utcnow(), session.connection()
     connection.execute(SUPERSEDE, [_older(attempt.request, now) for attempt in attempts])
+    fixed = review_numbers.fixed_codes(session, [attempt.request.pair for attempt in attempts])
     templates_used, drafts = [], []
     for attempt in attempts:
         caller, order = attempt.request.caller, attempt.request.order
         template = templates.current(session, caller.id, order.language, caller.brand)
         sample = template.render("0" * codes.DIGITS, order.app_hash)
         templates_used.append(template)
-        drafts.append((caller, Draft(Kind.OTP, order.channel, order.phone, None, encoding.shape(sample))))
+        is_fixed = attempt.request.pair in fixed
+        drafts.append((caller, Draft(Kind.OTP, order.channel, order.phone, None, encoding.shape(sample), is_fixed)))
     message_ids = outbox.submit_all(session, drafts)
     rows = []
     for attempt, template, message_id in zip(attempts, templates_used, message_ids, strict=True):
-        rows.append(_row(attempt.request, template, message_id, now))
+        row = _row(attempt.request, template, message_id, now)
+        sealed = fixed.get(attempt.request.pair)
+        rows.append(row | {"fixed_offset": review_numbers.offset(attempt.request.keyring, row, sealed)})
         attempt.result = Sent(message_id, attempt.limits, None if attempt.request.order.waits else 200)
     connection.execute(INSERT, rows)
 

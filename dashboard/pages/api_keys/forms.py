@@ -11,10 +11,12 @@ from flask_babel import lazy_gettext as _l
 from wtforms import RadioField
 from wtforms.validators import ValidationError
 
+from dashboard.db import utcnow
 from dashboard.extensions import session
 from dashboard.gateway.api_keys import keys
 from dashboard.gateway.api_keys.keys import USUAL_SCOPES, KeyFields, NewKey
-from dashboard.gateway.otp import templates
+from dashboard.gateway.otp import codes, review_numbers, templates
+from dashboard.gateway.otp.review_numbers import NewReviewNumber
 from dashboard.gateway.otp.template_rules import LONGEST_BRAND
 from dashboard.models.api_keys import ApiKey
 from dashboard.pages.ui import fields, forms, labels
@@ -103,3 +105,43 @@ class NewKeyForm(KeyForm):
 
     def new_key(self) -> NewKey:
         return NewKey(**self.values(), id=self.id.data, mode=self.mode.data)
+
+
+CODE_FAULTS = {
+    "six_digits": _l("Enter six digits."),
+    "guessable": _l("Anybody would try this code first. Choose another."),
+}
+
+
+def _fixed_code(text: str) -> str:
+    code = text.strip()
+    fault = review_numbers.fault_of_code(code)
+    if fault:
+        raise fields.Fault(str(CODE_FAULTS[fault]))
+    return code
+
+
+class ReviewNumberForm(Form):
+    """A number whose codes are fixed, for whoever reviews the app."""
+
+    phone = forms.phone_field(_l("Number"), description=_l("One that nobody uses. Nothing is sent to it."))
+    code = TextField(
+        _l("Code"),
+        _fixed_code,
+        description=_l("It is not shown again."),
+        render_kw={**forms.NUMBER, "maxlength": codes.DIGITS, "required": True},
+    )
+    ends_at = DayField(
+        _l("Last day"),
+        name="until",
+        description=_l("Within a year. After it, codes are sent to the number."),
+    )
+
+    def validate_ends_at(self, field: forms.BoundField) -> None:
+        if field.data is None:
+            raise ValidationError(_("Choose the last day."))
+        if field.data > utcnow() + review_numbers.LONGEST:
+            raise ValidationError(_("Choose a day within a year."))
+
+    def wanted(self) -> NewReviewNumber:
+        return NewReviewNumber(self.phone.data, self.code.data, self.ends_at.data)

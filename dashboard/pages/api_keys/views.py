@@ -17,22 +17,31 @@ from dashboard.db import utcnow
 from dashboard.extensions import services, session
 from dashboard.gateway.api_keys import keys, quotas, usage
 from dashboard.gateway.api_keys.keys import GRACES, AlreadyDone, KeyEnded, KeyFields
+from dashboard.gateway.otp import review_numbers
+from dashboard.gateway.otp.review_numbers import BadReviewNumber
 from dashboard.gateway.statistics import queries
 from dashboard.gateway.statistics.queries import Figures, Narrow, Period, total
 from dashboard.models.api_keys import ApiKey
+from dashboard.models.otp import ReviewNumber
 from dashboard.models.statistics import COUNTS
-from dashboard.pages.api_keys.forms import KeyForm, NewKeyForm
+from dashboard.pages.api_keys.forms import KeyForm, NewKeyForm, ReviewNumberForm
 from dashboard.pages.ui import charts, fields, formats, periods
 from dashboard.pages.ui.charts import Chart, Series
 from dashboard.pages.ui.forms import ConfirmForm
 from dashboard.pages.web import access, htmx, locale
 from dashboard.pages.web.htmx import ChangedPart
-from dashboard.vocabulary import Role
+from dashboard.vocabulary import KeyMode, Role
 
 USUAL_GRACE = "24h"
 SAMPLE_PHONE = "22200001"
 USUAL_PERIOD = "7d"
 SHOWN_BEFORE = _l("This was done already. A secret is shown once; rotate the key if you did not keep it.")
+
+REVIEW_FAULTS = {
+    "there_already": _l("This number is a review number of the key already. Remove that one first."),
+    "too_many": _l("The key has five review numbers. Remove one first."),
+    "out_of_range": _l("Choose a day within a year."),
+}
 
 bp = Blueprint("api_keys", __name__)
 
@@ -130,6 +139,64 @@ def revoke(key_id: uuid.UUID) -> ResponseReturnValue:
     return htmx.updated(_("Key %(name)s revoked", name=key.name), url_for(".index"), _behind(key))
 
 
+@bp.get("/<uuid:key_id>/review-numbers/new")
+@access.needs(Role.OWNER)
+def new_review_number(key_id: uuid.UUID) -> ResponseReturnValue:
+    return _review_form(_reviewable_key(key_id), ReviewNumberForm())
+
+
+@bp.post("/<uuid:key_id>/review-numbers/new")
+@access.needs(Role.OWNER)
+def add_review_number(key_id: uuid.UUID) -> ResponseReturnValue:
+    """Give the key a number with a fixed code; it holds from the next request on."""
+    key, form = _reviewable_key(key_id), ReviewNumberForm()
+    if not form.validate():
+        return _review_form(key, form, 422)
+    try:
+        review_numbers.add(session, services().keyring, key, form.wanted(), current_user.email)
+    except BadReviewNumber as fault:
+        form.blame(fault.field, REVIEW_FAULTS[fault.code])
+        return _review_form(key, form, 422)
+    session.commit()
+    return htmx.updated(_("Review number added"), url_for(".show", key_id=key.id), _behind(key))
+
+
+@bp.get("/<uuid:key_id>/review-numbers/<int:row_id>/remove")
+@access.needs(Role.OWNER)
+def ask_remove_review_number(key_id: uuid.UUID, row_id: int) -> ResponseReturnValue:
+    key = _key(key_id)
+    return _dialog("api_keys/_remove_review_number.html", key=key, row=_review_number(key, row_id))
+
+
+@bp.post("/<uuid:key_id>/review-numbers/<int:row_id>/remove")
+@access.needs(Role.OWNER)
+def remove_review_number(key_id: uuid.UUID, row_id: int) -> ResponseReturnValue:
+    """End a review number at once: the next code is sent to it."""
+    key = _key(key_id)
+    review_numbers.remove(session, key, _review_number(key, row_id).phone, current_user.email)
+    session.commit()
+    return htmx.updated(_("Review number removed"), url_for(".show", key_id=key.id), _behind(key))
+
+
+def _review_number(key: ApiKey, row_id: int) -> ReviewNumber:
+    row = session.get(ReviewNumber, row_id)
+    if row is None or row.key_id != key.id:
+        abort(404)
+    return row
+
+
+def _reviewable_key(key_id: uuid.UUID) -> ApiKey:
+    key = _live_key(key_id)
+    if key.mode != KeyMode.LIVE:
+        abort(404)
+    return key
+
+
+def _review_form(key: ApiKey, form: ReviewNumberForm, status: int = 200) -> ResponseReturnValue:
+    today = utcnow().date().isoformat()
+    return _dialog("api_keys/_review_number.html", status, key=key, form=form, today=today)
+
+
 def _revoke_form(key: ApiKey) -> ConfirmForm | None:
     """Asks for the key's name while an app uses it."""
     if not keys.used_lately(key):
@@ -154,6 +221,7 @@ def _detail(key: ApiKey) -> dict[str, Any]:
     empty = [Figures() for _at in period.starts]
     texts, codes = kinds.get("message", empty), kinds.get("otp", empty)
     may_look = current_user.may(Role.OPERATOR)
+    reviews = [(row, review_numbers.is_in_force(row, now)) for row in review_numbers.listed(session, key)]
     return {
         **_row(key, now),
         "is_owner": current_user.may(Role.OWNER),
@@ -165,6 +233,8 @@ def _detail(key: ApiKey) -> dict[str, Any]:
         "lost": sum(one["failed"] + one["expired"] for one in (*texts, *codes)),
         "usage": _usage(period, texts, codes),
         "used": quotas.used_today(session, key),
+        "reviews": reviews,
+        "may_add_review": sum(is_in_force for _number, is_in_force in reviews) < review_numbers.MOST,
         "embedded": next(iter(usage.exposed_keys(session, key.id)), None),
         "agents": usage.agents(session, key.id) if may_look else [],
         "addresses": usage.addresses(session, key.id) if may_look else [],

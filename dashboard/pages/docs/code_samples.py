@@ -144,12 +144,12 @@ def _python_value(value: Any) -> str:
 
 
 def _dart_value(value: Any) -> str:
-    return re.sub(r'"(?:[^"\\]|\\.)*"', lambda found: _dart_text(json.loads(found[0])), _json(value))
+    return re.sub(r'"(?:[^"\\]|\\.)*"', lambda string: _dart_text(json.loads(string[0])), _json(value))
 
 
 def _swapped(text: str, names: dict[str, str]) -> str:
     """Replace bare words, not those inside of strings."""
-    return re.sub(r'"(?:[^"\\]|\\.)*"|\b(?:true|false|null)\b', lambda found: names.get(found[0], found[0]), text)
+    return re.sub(r'"(?:[^"\\]|\\.)*"|\b(?:true|false|null)\b', lambda word: names.get(word[0], word[0]), text)
 
 
 def _indented(text: str, by: int) -> str:

@@ -86,8 +86,8 @@ class Reference:
         operation = self.find(name)
         if operation is None:
             raise LookupError(name)
-        told = {header.replace("_", "-"): value for header, value in headers.items()}
-        return replace(operation.call, body=operation.call.body if body is None else body, headers=told)
+        all_headers = {header.replace("_", "-"): value for header, value in headers.items()}
+        return replace(operation.call, body=operation.call.body if body is None else body, headers=all_headers)
 
 
 @cache
@@ -122,7 +122,9 @@ class DocumentReader:
             address=self.address,
             operations=operations,
             tags={tag["name"]: self.say(tag["description"]) for tag in self.document["tags"]},
-            headers=tuple(self._field(name, told["schema"], told["description"]) for name, told in headers.items()),
+            headers=tuple(
+                self._field(name, header["schema"], header["description"]) for name, header in headers.items()
+            ),
             codes=self._codes(),
         )
 
@@ -132,71 +134,73 @@ class DocumentReader:
 
     def _operations(self) -> Iterator[Operation]:
         for path, methods in self.document["paths"].items():
-            for method, told in methods.items():
-                yield self._operation(path, method.upper(), told)
+            for method, operation in methods.items():
+                yield self._operation(path, method.upper(), operation)
 
-    def _operation(self, path: str, method: str, told: Json) -> Operation:
-        taken = told.get("requestBody", {}).get("content", {}).get("application/json")
-        given = told["responses"]["200"]["content"]["application/json"]
-        name = told["operationId"]
+    def _operation(self, path: str, method: str, operation: Json) -> Operation:
+        request = operation.get("requestBody", {}).get("content", {}).get("application/json")
+        response = operation["responses"]["200"]["content"]["application/json"]
+        name = operation["operationId"]
         return Operation(
             id=name,
             method=method,
             path=path,
-            tag=told["tags"][0],
-            summary=self.say(told["summary"]),
-            about=self.say(told["description"]),
-            scope=told.get("x-scope", ""),
-            parameters=tuple(self._parameter(one) for one in told["parameters"]),
-            takes=tuple(self._fields(taken["schema"])) if taken else (),
-            gives=tuple(self._fields(given["schema"])),
-            answers=tuple(self._answer(status, answer) for status, answer in told["responses"].items()),
-            call=self._call(path, method, told, taken),
+            tag=operation["tags"][0],
+            summary=self.say(operation["summary"]),
+            about=self.say(operation["description"]),
+            scope=operation.get("x-scope", ""),
+            parameters=tuple(self._parameter(one) for one in operation["parameters"]),
+            takes=tuple(self._fields(request["schema"])) if request else (),
+            gives=tuple(self._fields(response["schema"])),
+            answers=tuple(self._answer(status, answer) for status, answer in operation["responses"].items()),
+            call=self._call(path, method, operation, request),
             namesake=name.removesuffix(LATER_NAMES) if name.endswith(LATER_NAMES) else None,
         )
 
-    def _call(self, path: str, method: str, told: Json, taken: Json | None) -> SampleCall:
-        asked = {}
-        for one in told["parameters"]:
+    def _call(self, path: str, method: str, operation: Json, request: Json | None) -> SampleCall:
+        query = {}
+        for one in operation["parameters"]:
             if one["in"] == "path":
                 path = path.replace(f"{{{one['name']}}}", str(one["example"]))
             elif one["in"] == "query" and (one.get("required") or one["name"] == "limit"):
-                asked[one["name"]] = one["example"]
-        url = self.address + path + (f"?{urlencode(asked)}" if asked else "")
-        body = _given(taken["examples"]["example"]["value"]) if taken else None
-        return SampleCall(method, url, body, needs_key=told.get("security") != [])
+                query[one["name"]] = one["example"]
+        url = self.address + path + (f"?{urlencode(query)}" if query else "")
+        body = _given(request["examples"]["example"]["value"]) if request else None
+        return SampleCall(method, url, body, needs_key=operation.get("security") != [])
 
     def _parameter(self, one: Json) -> FieldDoc:
         return replace(self._field(one["name"], one["schema"], one["description"]), required=bool(one.get("required")))
 
-    def _answer(self, status: str, told: Json) -> ResponseDoc:
-        content = told["content"]["application/json"]
-        shown = content.get("examples", {})
-        examples = (Example(name, _code(one["value"]), _pretty(one["value"])) for name, one in shown.items())
-        return ResponseDoc(status, self.say(told["description"]), tuple(told.get("headers", {})), tuple(examples))
+    def _answer(self, status: str, response: Json) -> ResponseDoc:
+        content = response["content"]["application/json"]
+        named = content.get("examples", {})
+        examples = (Example(name, _code(one["value"]), _pretty(one["value"])) for name, one in named.items())
+        return ResponseDoc(
+            status, self.say(response["description"]), tuple(response.get("headers", {})), tuple(examples)
+        )
 
     def _codes(self) -> dict[str, tuple[int, str]]:
-        found: dict[str, tuple[int, str]] = {}
+        codes: dict[str, tuple[int, str]] = {}
         for operation in self._operations():
             for answer in operation.answers:
                 for example in answer.examples:
                     if example.code:
-                        said = json.loads(example.body)["errors"][0]["message"]
-                        found.setdefault(example.code, (int(answer.status), said))
-        return found
+                        message = json.loads(example.body)["errors"][0]["message"]
+                        codes.setdefault(example.code, (int(answer.status), message))
+        return codes
 
     def _fields(self, schema: Json, before: str = "", depth: int = 0) -> Iterator[FieldDoc]:
         whole = self._resolved(schema)
         required = whole.get("required", [])
-        for name, told in whole.get("properties", {}).items():
-            yield replace(self._field(before + name, told, ""), required=name in required)
-            inner, mark = self._inside(told)
+        for name, field in whole.get("properties", {}).items():
+            yield replace(self._field(before + name, field, ""), required=name in required)
+            inner, mark = self._inside(field)
             if inner and depth < 3:
                 yield from self._fields(inner, f"{before}{name}{mark}.", depth + 1)
 
-    def _inside(self, told: Json) -> tuple[Json | None, str]:
+    def _inside(self, schema: Json) -> tuple[Json | None, str]:
         """The object that a field holds, once or in a list."""
-        for choice in self._choices(told):
+        for choice in self._choices(schema):
             if choice.get("type") == "array":
                 parts = [self._resolved(part) for part in self._choices(choice["items"])]
                 return next((part for part in parts if "properties" in part), None), "[]"
@@ -204,29 +208,29 @@ class DocumentReader:
                 return choice, ""
         return None, ""
 
-    def _field(self, name: str, told: Json, about: str) -> FieldDoc:
-        choices = [choice for choice in self._choices(told) if choice.get("type") != "null"]
+    def _field(self, name: str, schema: Json, about: str) -> FieldDoc:
+        choices = [choice for choice in self._choices(schema) if choice.get("type") != "null"]
         text = (
             about
-            or told.get("description")
+            or schema.get("description")
             or next((one["description"] for one in choices if "description" in one), "")
         )
-        known = tuple(str(value) for one in choices for value in one.get("enum", []))
-        usual = None if "const" in told else told.get("default")
-        return FieldDoc(name, self._type(told), False, self.say(text), known, usual)
+        offered = tuple(str(value) for one in choices for value in one.get("enum", []))
+        default = None if "const" in schema else schema.get("default")
+        return FieldDoc(name, self._type(schema), False, self.say(text), offered, default)
 
-    def _type(self, told: Json) -> str:
+    def _type(self, schema: Json) -> str:
         names = []
-        for choice in self._choices(told):
+        for choice in self._choices(schema):
             kind = choice.get("type") or ("object" if "properties" in choice else type_of(choice.get("const")))
             if kind == "array":
                 kind = f"array of {self._type(choice['items'])}"
             names.append(kind)
         return " or ".join(dict.fromkeys(names))
 
-    def _choices(self, told: Json) -> list[Json]:
-        found = told.get("anyOf") or told.get("oneOf") or [told]
-        return [self._resolved(one) for one in found]
+    def _choices(self, schema: Json) -> list[Json]:
+        choices = schema.get("anyOf") or schema.get("oneOf") or [schema]
+        return [self._resolved(one) for one in choices]
 
     def _resolved(self, schema: Json) -> Json:
         if "$ref" not in schema:

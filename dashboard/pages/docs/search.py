@@ -10,7 +10,7 @@ from html.parser import HTMLParser
 
 LONGEST_QUERY = 80
 MOST_WORDS = 8
-MOST_FOUND = 12
+MOST_HITS = 12
 AROUND = 90  # characters before and after what was found
 TITLE_WEIGHT = 8
 PAGE_WEIGHT = 12  # the guide to a thing goes before what else names it
@@ -27,10 +27,11 @@ class Section:
     level: int  # 2 or 3, of its heading; 4 for a row of a table
     title: str = ""
     text: str = ""
+    words: str = ""  # others by which people look for it
 
 
 @dataclass(frozen=True)
-class Found:
+class SearchHit:
     """A section that holds all words, with an excerpt in pieces: (text, whether it was looked for)."""
 
     page: str
@@ -49,13 +50,13 @@ def split(html: str) -> list[Section]:
     return reader.sections
 
 
-def find(pages: Iterable[tuple[str, list[Section]]], query: str) -> list[Found]:
+def find(pages: Iterable[tuple[str, list[Section]]], query: str) -> list[SearchHit]:
     """The sections that hold all words of the query, the best first."""
     words = list(dict.fromkeys(re.findall(r"\w+", plain(query[:LONGEST_QUERY]))))[:MOST_WORDS]
     if not words:
         return []
     hits = (_judge(page, section, words) for page, sections in pages for section in sections)
-    return sorted((hit for hit in hits if hit), key=lambda hit: -hit.score)[:MOST_FOUND]
+    return sorted((hit for hit in hits if hit), key=lambda hit: -hit.score)[:MOST_HITS]
 
 
 def plain(text: str) -> str:
@@ -68,14 +69,25 @@ def _plain(char: str) -> str:
     return kept.casefold().translate(ARABIC)
 
 
-def _judge(page: str, section: Section, words: list[str]) -> Found | None:
+def _judge(page: str, section: Section, words: list[str]) -> SearchHit | None:
     title, text = plain(section.title), plain(section.text)
-    if not all(word in title or word in text for word in words):
-        return None
-    score = sum(
-        PAGE_WEIGHT * (word in page) + TITLE_WEIGHT * (word in title) + min(text.count(word), 4) for word in words
-    )
-    return Found(page, section, list(_excerpt(section.text, words)), score)
+    names = f"{title} {plain(section.words)}"
+    score = 0
+    for word in words:
+        named, used = _count(word, names), _count(word, text)
+        if not named and not used:
+            return None
+        score += PAGE_WEIGHT * (word in page) + TITLE_WEIGHT * bool(named) + min(used, 4)
+    return SearchHit(page, section, list(_excerpt(section.text, words)), score)
+
+
+def _count(word: str, text: str) -> int:
+    return len(_beginning(word).findall(text))
+
+
+def _beginning(word: str) -> re.Pattern[str]:
+    """Where a word begins; within others, "ip" would be in "skipped". Arabic joins "the" and "and" to its words."""
+    return re.compile((r"(?<![a-z0-9])" if word.isascii() else "") + re.escape(word))
 
 
 def _excerpt(text: str, words: list[str]) -> Iterator[tuple[str, bool]]:
@@ -84,7 +96,7 @@ def _excerpt(text: str, words: list[str]) -> Iterator[tuple[str, bool]]:
         kept = _plain(char)
         shown += kept
         places += [place] * len(kept)
-    marks = sorted((at.start(), at.end()) for word in words for at in re.finditer(re.escape(word), shown))
+    marks = sorted((at.start(), at.end()) for word in words for at in _beginning(word).finditer(shown))
     spots = [(places[start], places[end - 1] + 1) for start, end in marks]
     begin = max(0, spots[0][0] - AROUND) if spots else 0
     end = min(len(text), (spots[0][1] if spots else 0) + 2 * AROUND)
@@ -110,7 +122,7 @@ class _Reader(HTMLParser):
     def handle_starttag(self, tag: str, attrs: list[tuple[str, str | None]]) -> None:
         given = dict(attrs)
         if tag in LEVELS and given.get("id"):
-            self.sections.append(Section(str(given["id"]), LEVELS[tag]))
+            self.sections.append(Section(str(given["id"]), LEVELS[tag], words=given.get("data-search") or ""))
             self.heading = True
         self.silent += tag in UNSAID or (tag == "a" and self.heading)
         if self.sections and not self.silent and tag in ("p", "li", "td", "th", "dt", "dd"):

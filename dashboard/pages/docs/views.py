@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from functools import cache
 from math import inf
@@ -65,6 +65,8 @@ DOCS = (
     Doc("retries", _l("Safe retries, following messages"), "build"),
     Doc("limits", _l("Limits and headers"), "build"),
     Doc("webhooks", _l("Webhooks"), "build"),
+    Doc("keys", _l("Keys in service"), "build"),
+    Doc("facts", _l("Browsers, times, rates, versions"), "build"),
     Doc("reference", _l("API reference"), "look-up"),
     Doc("errors", _l("Errors by code"), "look-up"),
     Doc("troubleshooting", _l("Troubleshooting"), "look-up"),
@@ -99,8 +101,25 @@ def page(language: str, name: str = "start") -> ResponseReturnValue:
     """A page of the documentation."""
     if name not in BY_NAME or (name == "start" and request.path.endswith("/start")):
         abort(404)
-    doctor = _doctor() if name == "retriever" else {}
+    doctor = _doctor({}) if name == "retriever" else {}
     return render_template("docs/page.html", **_shell(name), **doctor)
+
+
+@bp.get(f"/{ANY_LANGUAGE}/reference/<operation_id>")
+@access.public
+def operation(language: str, operation_id: str) -> ResponseReturnValue:
+    """One call of the API: a page each, since the whole is 300 KB."""
+    op = _reference(language).find(operation_id)
+    if op is None or op.namesake:
+        abort(404)
+    return render_template("docs/operation.html", op=op, **_shell("reference"))
+
+
+@bp.post(f"/{ANY_LANGUAGE}/retriever")
+@access.public
+def diagnose(language: str) -> ResponseReturnValue:
+    """The hash of an app. By POST: what is pasted by mistake, such as a private key, never stands in an address."""
+    return render_template("docs/page.html", **_shell("retriever"), **_doctor(request.form))
 
 
 @bp.get(f"/{ANY_LANGUAGE}/search")
@@ -108,8 +127,9 @@ def page(language: str, name: str = "start") -> ResponseReturnValue:
 def find(language: str) -> ResponseReturnValue:
     """What the pages say about something."""
     query = request.args.get("q", "")[: search.LONGEST_QUERY]
-    found = search.find(((doc.name, sections(doc.name)) for doc in DOCS), query)
-    return htmx.page("docs/search.html", "docs/_found.html", query=query, found=found, **_shell(""))
+    pages = [(doc.name, sections(doc.name)) for doc in DOCS]
+    hits = search.find([*pages, ("reference", _operations())], query)
+    return htmx.page("docs/search.html", "docs/_hits.html", query=query, hits=hits, **_shell(""))
 
 
 @bp.url_value_preprocessor
@@ -122,6 +142,18 @@ def _speak(_endpoint: str | None, values: dict[str, Any] | None) -> None:
 def sections(name: str) -> list[Section]:
     """The sections of a page, in the reader's language."""
     return _kept(f"sections {locale.language()} {name}", lambda: search.split(_text(name)))
+
+
+def _operations() -> list[Section]:
+    """The calls of the reference, each a section, in the reader's language."""
+    api = _reference(locale.language())
+    drawn = "docs/_operation.html"
+
+    def make() -> list[Section]:
+        ops = [op for op in api.operations if not op.namesake]
+        return [section for op in ops for section in search.split(render_template(drawn, op=op, **_helpers()))]
+
+    return _kept(f"operations {locale.language()}", make)
 
 
 def _shell(name: str) -> dict[str, Any]:
@@ -139,14 +171,14 @@ def _shell(name: str) -> dict[str, Any]:
 
 def _helpers() -> dict[str, Any]:
     """What the texts draw with."""
-    told = _reference(locale.language())
+    api = _reference(locale.language())
     return {
         "docs": DOCS,
         "groups": GROUPS,
-        "api": told,
+        "api": api,
         "address": services().settings.address,
         "link": link,
-        "call": lambda name, body=None, **headers: code_samples.written(told.call(name, body, **headers)),
+        "call": lambda name, body=None, **headers: code_samples.written(api.call(name, body, **headers)),
         "source": source,
         "sample_languages": code_samples.LANGUAGES,
         "wording": {
@@ -161,9 +193,14 @@ def _helpers() -> dict[str, Any]:
 
 
 def link(name: str, section: str = "", language: str | None = None) -> str:
-    """The address of a page, or of a section of it."""
+    """The address of a page, or of a section of it; a call of the reference has a page of its own."""
+    language = language or locale.language()
+    op = _reference(language).find(section) if name == "reference" else None
+    if op is not None:
+        anchor = op.id if op.namesake else None
+        return url_for("docs.operation", language=language, operation_id=op.namesake or op.id, _anchor=anchor)
     named: dict[str, Any] = {} if name == "start" else {"name": name}
-    return url_for("docs.page", language=language or locale.language(), _anchor=section or None, **named)
+    return url_for("docs.page", language=language, _anchor=section or None, **named)
 
 
 @cache
@@ -188,25 +225,25 @@ def _kept(name: str, make: Callable[[], T]) -> T:
     return kept.find(name, make)
 
 
-def _doctor() -> dict[str, Any]:
+def _doctor(typed: Mapping[str, str]) -> dict[str, Any]:
     """What the hash doctor was asked, and what it says; nothing of it is kept.
 
     Whoever is signed in sees beside it which hashes the API keys really send.
     """
-    g.here = request.path  # the page bears nothing of it elsewhere
+    g.here = request.path  # where a choice of theme leads back to, after the form too
     sent = retriever_hash.in_use(session) if current_user.is_authenticated else None
-    return {"sent": sent, "fits": _verdict, **_diagnosis({name: request.args.get(name, "") for name in DOCTOR})}
+    return {"sent": sent, "fits": _verdict, **_diagnosis({name: typed.get(name, "") for name in DOCTOR})}
 
 
 def _diagnosis(asked: dict[str, str]) -> dict[str, Any]:
     if not (asked["package"].strip() or asked["certificate"].strip()):
         return {"asked": {}}
     try:
-        found = retriever_hash.diagnose(asked["package"], asked["certificate"])
+        diagnosis = retriever_hash.diagnose(asked["package"], asked["certificate"])
     except retriever_hash.UnreadableCertificate as fault:
         shown = asked if fault.code != "private_key" else asked | {"certificate": ""}
         return {"asked": shown, "fault": fault.code}
-    return {"asked": asked, "diagnosis": found, "verdict": _verdict(asked["hash"].strip(), found.hash)}
+    return {"asked": asked, "diagnosis": diagnosis, "verdict": _verdict(asked["hash"].strip(), diagnosis.hash)}
 
 
 def _verdict(sent: str, right: str) -> str:

@@ -175,6 +175,7 @@ def _rows(rows: list[Message]) -> dict[str, Any]:
         "rows": rows,
         "texts": {row.id: search.shown_text(row, otps.get(row.id)) for row in rows},
         "languages": {row_id: otp.language for row_id, otp in otps.items()},
+        "reviews": {row_id for row_id, otp in otps.items() if otp.fixed_offset is not None},
         "open_states": search.OPEN,
     }
 
@@ -185,6 +186,7 @@ def _detail(message: Message) -> dict[str, Any]:
         "message": message,
         "text": search.shown_text(message, otp),
         "text_language": otp.language if otp else None,
+        "is_review": otp is not None and otp.fixed_offset is not None,
         "entries": _entries(message),
         "carrier": carriers.named(session, message.carrier),
         "is_trial": message.key_id == keys.OWN_ID,  # of a carrier; its key has no page

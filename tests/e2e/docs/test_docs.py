@@ -99,13 +99,13 @@ def test_all_of_it_works_without_javascript(open_tab: Callable[..., Tab]) -> Non
     tab.open("/docs/fr/")
     page.locator("#sample-sms").get_by_text("Kotlin", exact=True).click()
     expect(page.locator('#sample-sms [data-lang="kotlin"]')).to_be_visible()
-    page.get_by_role("searchbox").fill("docteur")
+    page.get_by_role("searchbox").fill("vérificateur")
     page.get_by_role("searchbox").press("Enter")
     page.locator("#found a").first.click()
     expect(page.locator("#doctor-form")).to_be_visible()
     page.get_by_label("Nom du paquet").fill("mr.example.shop")
     page.get_by_label("Certificat de signature").fill(DEBUG)
-    page.get_by_role("button", name="Trouver l’empreinte").click()
+    page.get_by_role("button", name="Trouver le hash").click()
     expect(page.get_by_text("tLeaev13RB4")).to_be_visible()
 
 

@@ -37,9 +37,9 @@ HOSTILE = [
     " ",
     "\x00",
     "%00",
-    "a" * 3_400,
+    "a" * 9_000,
     "<script>alert(1)</script>",
-    "\ud83d\ude00",
+    "\U0001f600",
     "-----BEGIN CERTIFICATE-----",
     "٠١٢",
 ]
@@ -150,10 +150,34 @@ def test_why_messages_and_calls_failed_is_told_by_code(stranger: Browser) -> Non
     assert 'href="/docs/en/errors#failed-no_answer"' in stranger.get("/docs/en/search?q=no_answer").text
 
 
+def calls_of(stranger: Browser, language: str = "en") -> dict[str, str]:
+    """The pages of the reference, one a call, by address."""
+    addresses = re.findall(rf'"(/docs/{language}/reference/\w+)"', read(stranger, language, "reference"))
+    return {address: stranger.get(address).text for address in addresses}
+
+
+def test_the_reference_comes_in_pages_of_which_none_is_heavy(stranger: Browser) -> None:
+    for language in LANGUAGES:
+        pages = calls_of(stranger, language) | {"overview": read(stranger, language, "reference")}
+        assert len(pages) >= 15
+        assert max(len(page.encode()) for page in pages.values()) <= 60_000
+
+
+def test_an_old_address_of_a_call_leads_to_it(stranger: Browser) -> None:
+    overview = read(stranger, "fr", "reference")
+    line = overview[overview.index('id="sendOtp"') :]
+    assert re.search(r'href="([^"]+)"', line)[1] == "/docs/fr/reference/sendOtp"  # type: ignore[index]
+    assert 'id="sendOtpV2"' in overview
+    found = stranger.get("/docs/en/search?q=sentBy").text
+    assert 'href="/docs/en/reference/sendOtp"' in found
+    for name in ("nothing", "sendOtpV2"):
+        assert stranger.get(f"/docs/en/reference/{name}").status_code == 404
+
+
 def test_every_operation_is_in_the_reference(stranger: Browser) -> None:
     paths = stranger.get("/openapi.json").get_json()["paths"]
     wanted = {(one["operationId"], path) for path, methods in paths.items() for one in methods.values()}
-    page = read(stranger, "en", "reference")
+    page = "".join(calls_of(stranger).values())
     assert len(wanted) >= 12
     for name, path in wanted:
         assert f'id="{name}"' in page
@@ -205,7 +229,7 @@ def test_an_unknown_page_is_404_as_a_page(stranger: Browser) -> None:
 
 
 def test_nothing_can_be_sent_to_the_docs(stranger: Browser) -> None:
-    assert {stranger.post(url("en", name)).status_code for name in NAMES} == {405}
+    assert {stranger.post(url("en", name)).status_code for name in NAMES if name != "retriever"} == {405}
 
 
 def test_the_dashboard_s_menu_leads_to_the_docs(viewer: Browser) -> None:
@@ -214,7 +238,7 @@ def test_the_dashboard_s_menu_leads_to_the_docs(viewer: Browser) -> None:
 
 
 def test_the_base_address_is_the_installation_s(make_app: Callable[..., Flask]) -> None:
-    page = Browser(make_app(public_url="https://sms.example.mr")).get("/docs/en/reference").text
+    page = Browser(make_app(public_url="https://sms.example.mr")).get("/docs/en/reference/sendMessage").text
     assert "https://sms.example.mr/messages/send" in page
     assert "http://127.0.0.1" not in page
 
@@ -229,7 +253,68 @@ SOUGHT = [
     ("fr", "plafond quotidien volée", "/docs/fr/test-keys#live"),
     ("ar", "التحقق من التوقيع", "/docs/ar/webhooks#verify"),
     ("ar", "هاتف الإختبار", "/docs/ar/test-keys#phone"),
+    ("en", "rate limit", "/docs/en/limits#codes"),
 ]
+# What developers type, and the section that answers it; in English on the pages of every language.
+EVERYWHERE = {
+    "CORS": "facts#browser",
+    "browser": "facts#browser",
+    "timezone": "facts#times",
+    "time zone": "facts#times",
+    "callback": "webhooks#events",
+    "DLR": "retries#follow",
+    "delivery report": "webhooks#events",
+    "pagination": "retries#list",
+    "localhost": "webhooks#local",
+    "bearer": "keys#header",
+    "fraud": "otp#abuse",
+    "pumping": "otp#abuse",
+    "unicode": "limits#segments",
+    "emoji": "limits#segments",
+    "SDK": "facts#tools",
+    "postman": "facts#tools",
+    "ios": "retriever#web",
+    "WebOTP": "retriever#web",
+    "autofill": "retriever#web",
+    "opt out": "facts#answers",
+    "whitelist": "keys#restrict",
+    "rotate": "keys#rotate",
+    "versioning": "facts#versions",
+    "webhook signature": "webhooks#verify",
+    "app review": "keys#review",
+}
+OWN = [
+    ("fr", "hachage", "retriever#doctor"),
+    ("fr", "idempotence", "retries#idempotency"),
+    ("fr", "bac à sable", "test-keys#phone"),
+    ("fr", "nouvelle tentative", "retries#when"),
+    ("fr", "fuseau horaire", "facts#times"),
+    ("fr", "navigateur", "facts#browser"),
+    ("fr", "liste blanche", "keys#restrict"),
+    ("ar", "هاش", "retriever#doctor"),
+    ("ar", "المنطقة الزمنية", "facts#times"),
+    ("ar", "متصفح", "facts#browser"),
+    ("ar", "احتيال", "otp#abuse"),
+    ("ar", "إعادة المحاولة", "retries#when"),
+    ("ar", "قائمة بيضاء", "keys#restrict"),
+]
+
+
+def test_search_finds_the_words_that_developers_use(stranger: Browser) -> None:
+    asked = [(language, query, target) for language in LANGUAGES for query, target in EVERYWHERE.items()]
+    missed = [
+        (language, query)
+        for language, query, target in asked + OWN
+        if f'href="/docs/{language}/{target}"'
+        not in stranger.get(f"/docs/{language}/search?" + urlencode({"q": query})).text
+    ]
+    assert missed == []
+
+
+def test_search_takes_no_middle_of_a_word() -> None:
+    section = search.Section("id", 2, "Title", "It is skipped; ip too")
+    (hit,) = search.find([("page", [section])], "ip")
+    assert [text for text, sought in hit.pieces if sought] == ["ip"]
 
 
 def test_search_finds_whatever_case_accents_and_hamza(stranger: Browser) -> None:
@@ -271,6 +356,16 @@ def test_an_excerpt_shows_what_was_found() -> None:
 
 # The hash doctor
 
+# The beginnings of PKCS #8, PKCS #1, SEC 1 and PKCS #12, and what fills them up.
+BEGINNINGS = ("3081cb020100", "308204a4020100", "30770201010420", "308209a1020103")
+BARE_KEYS = [bytes.fromhex(beginning) + bytes(200) for beginning in BEGINNINGS]
+PRINTED = [
+    "SHA256: {}",
+    "sha256 Fingerprint={}",
+    "SHA-256 digest: {}",
+    "Certificate fingerprints:\n\t SHA1: {}\n\t SHA256: {}",
+]
+
 
 def der(pem: str) -> bytes:
     return base64.b64decode("".join(pem.split("-----")[2].split()))
@@ -284,6 +379,7 @@ def test_the_hash_is_that_of_the_published_algorithm(package: str, pem: str, rig
         base64.b64encode(der(pem)).decode(),
         der(pem).hex(),
         der(pem).hex(":").upper(),
+        der(pem).hex("-"),
         f"  {der(pem).hex(' ')}\n",
     ]
     assert {retriever_hash.diagnose(f" {package}\n", form).hash for form in forms} == {right}
@@ -322,6 +418,11 @@ def test_the_package_counts_to_the_letter() -> None:
         (base64.b64encode(hashlib.sha1(der(SHOP)).digest()).decode(), "fingerprint"),
         ("-----BEGIN PRIVATE KEY-----\nMIGHAgEA\n-----END PRIVATE KEY-----", "private_key"),
         ("-----BEGIN RSA PRIVATE KEY-----", "private_key"),
+        ("PuTTY-User-Key-File-3: ssh-rsa", "private_key"),
+        *((base64.b64encode(bare).decode(), "private_key") for bare in BARE_KEYS),
+        *((text.replace("{}", hashlib.sha256(der(SHOP)).digest().hex(":").upper()), "fingerprint") for text in PRINTED),
+        (hashlib.sha256(der(SHOP)).digest().hex("-"), "fingerprint"),
+        ("sha256/" + base64.b64encode(hashlib.sha256(der(SHOP)).digest()).decode(), "fingerprint"),
         (der(SHOP)[:-1].hex(), "certificate"),
         (der(SHOP).hex() + "00", "certificate"),
         (SHOP[:-40], "certificate"),
@@ -344,7 +445,7 @@ def test_what_is_no_package_is_refused(package: str) -> None:
 
 
 def ask(browser: Browser, language: str = "en", **given: str) -> str:
-    answer = browser.get(f"/docs/{language}/retriever?" + urlencode(given, errors="surrogatepass"))
+    answer = browser.post(f"/docs/{language}/retriever", given) if given else browser.get(f"/docs/{language}/retriever")
     assert answer.status_code == 200
     return answer.text
 
@@ -474,7 +575,7 @@ def test_the_verification_of_a_webhook_takes_the_right_and_refuses_the_rest(
 
 
 def test_every_language_has_its_samples(stranger: Browser) -> None:
-    page = read(stranger, "en", "reference")
+    page = "".join(calls_of(stranger).values())
     for language in code_samples.LANGUAGES:
         for name in ("sendMessage", "verifyOtp", "me"):
             assert len(shown(page, name, language)) > 40

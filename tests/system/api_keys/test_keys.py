@@ -224,3 +224,17 @@ def test_an_invalid_request_costs_no_cap(stack: Stack, phone: str) -> None:
     client = stack.client(message_cap=1)
     failure(client.send("12345678"), 400)
     assert client.send(phone).status_code == 200
+
+
+def test_bearer_is_taken_as_the_key_and_goes_after_its_own_header(client: Client) -> None:
+    def status(**headers: str) -> int:
+        named = {name.replace("_", "-"): value for name, value in headers.items()}
+        return client.stack.http.get("/me", headers=named).status_code
+
+    assert status(Authorization=f"Bearer {client.key}") == 200
+    assert status(authorization=f"bearer  {client.key}") == 200
+    assert status(X_API_Key=client.key, Authorization="Bearer wrong") == 200
+    assert status(X_API_Key="wrong", Authorization=f"Bearer {client.key}") == 403
+    assert status(Authorization="Bearer wrong") == 403
+    assert status(Authorization=f"Basic {client.key}") == 401
+    assert status(Authorization="Bearer") == 401

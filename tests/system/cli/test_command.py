@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import os
 import signal
 import socket
@@ -230,6 +231,17 @@ def test_the_doctor_knows_a_file_that_is_no_database(run: Run) -> None:
     done = run.invoke("doctor")
     assert done.returncode == 1
     assert "SQLite does not answer: file is not a database" in done.stdout
+
+
+def test_a_review_number_is_added_listed_and_removed(prepared: Run) -> None:
+    prepared.invoke("keys", "create", "app")
+    added = prepared.invoke("keys", "review", "add", "app", "22000001", "--days", "9", "--code", "204816")
+    assert added.returncode == 0, added.stderr
+    again = prepared.invoke("keys", "review", "add", "app", "22000001", "--days", "9", "--code", "204816")
+    assert "Remove that one first" in again.stderr
+    assert prepared.invoke("keys", "review", "remove", "app", "22000001").returncode == 0
+    (row,) = json.loads(prepared.invoke("keys", "review", "list", "app", "--json").stdout)
+    assert (row["phone"], row["inForce"], row["removedBy"]) == ("+22222000001", False, "command line")
 
 
 # Help
