@@ -13,7 +13,7 @@ from sqlalchemy.exc import SQLAlchemyError
 from dashboard.db import Sessions, make_sessions, read_session, utcnow
 from dashboard.gateway import workers
 from dashboard.gateway.accounts import user_sessions
-from dashboard.gateway.carriers import health
+from dashboard.gateway.carriers import health, notices
 from dashboard.gateway.delivery import receipts
 from dashboard.gateway.maintenance import retention
 from dashboard.gateway.messages import idempotency, outbox
@@ -80,6 +80,7 @@ def tick(sessions: Sessions, wakeup: Wakeup, started_at: datetime, *, sweep: boo
             queue.forget_old(session)
             rollup.forget_old(session)
             health.forget_old(session)
+            notices.forget_old(session)
             receipts.forget_old(session)
     for lane in lanes:
         wakeup.notify_again(lane, MOST_WAKEUPS)

@@ -16,7 +16,8 @@ from rq.exceptions import StopRequested
 
 from dashboard.db import utcnow
 from dashboard.gateway import workers
-from dashboard.gateway.delivery import worker
+from dashboard.gateway.delivery import polling, worker
+from dashboard.gateway.delivery.subscriptions import CallbackSubscriptions
 from dashboard.gateway.messages import outbox
 from dashboard.providers.base import State
 from dashboard.settings import Settings, SettingsError
@@ -71,6 +72,7 @@ def main(lane: str) -> int:
     threading.Thread(target=_beat, args=(lane,), daemon=True).start()
     if lane in outbox.LANES:
         threading.Thread(target=_keep_connections, args=(lane,), daemon=True).start()
+        threading.Thread(target=_ask_carriers, args=(lane,), daemon=True).start()
     _handle_signals()
     while not stopping.is_set():
         deliver.drain(lane)
@@ -124,6 +126,20 @@ def _keep_connections(lane: str) -> None:
                 deliver.deliver(lane)
         except Exception as error:
             log.warning("lane %s: its carriers are not looked after: %s", lane, type(error).__name__)
+
+
+def _ask_carriers(lane: str) -> None:
+    """Tell carriers where to call back, and ask them what became of texts of which they have not said it."""
+    subscriptions: CallbackSubscriptions | None = None
+    while not stopping.wait(polling.EVERY_SECONDS):
+        try:
+            context = runtime.context(lane)
+            subscriptions = subscriptions or CallbackSubscriptions(context.sessions, context.connections)
+            subscriptions.renew()
+            for woken in polling.ask_due(context.sessions, context.connections):
+                context.notify(woken)
+        except Exception as error:
+            log.warning("lane %s: its carriers are not asked: %s", lane, type(error).__name__)
 
 
 def _close(lane: str) -> None:

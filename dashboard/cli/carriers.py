@@ -182,6 +182,10 @@ def _field(raw: str) -> tuple[str, str]:
     if not separator or not name:
         raise click.UsageError(f"Write FIELD=VALUE, not {name!r}.")
     if not value.startswith("@"):
+        try:
+            value.encode()
+        except UnicodeEncodeError:
+            raise click.UsageError(f"{name}: the value is not UTF-8.") from None
         return name, value
     try:
         return name, Path(value[1:]).read_text()

@@ -25,6 +25,7 @@ from dashboard.gateway.messages import outbox
 from dashboard.gateway.monitoring import alerts, carrier_status
 from dashboard.gateway.monitoring.alerts import Alert, AlertCode
 from dashboard.gateway.monitoring.carrier_status import CarrierStatus
+from dashboard.providers import registry
 from dashboard.settings import Settings, SettingsError, open_to_others
 from dashboard.vocabulary import CarrierState, Lane
 
@@ -249,6 +250,7 @@ WORDS = {  # an alert's subject, message and advice
         "the one to {subject} was disabled because it failed",
         "Mend the endpoint, enable it under Webhooks, then replay what it missed.",
     ),
+    AlertCode.CARRIER_NOTICE: ("carriers", "{subject}: {reason}", "{advice}"),
     AlertCode.UNMATCHED_RECEIPTS: (
         "receipts",
         "{subject}: {count} in the last hour fit no message",
@@ -275,8 +277,16 @@ def _wrong(alert: Alert) -> Finding:
         "tried": alert.tried,
         "since": _since(alert.since),
         "seconds": alert.length.total_seconds(),
+        "reason": _reason(alert.reason),
+        "advice": registry.code_advice(alert.reason),
     }
     return Finding(subject, False, message.format(**params), advice.format(**params))
+
+
+def _reason(code: str) -> str:
+    """A carrier's code as a sentence."""
+    sentence, detail = registry.code_sentence(code) or (code, "")
+    return sentence % {"detail": detail} if detail else sentence
 
 
 def _since(at: datetime | None) -> str:

@@ -74,6 +74,17 @@ class CarrierConnection(Base):
     beat_at: Mapped[datetime] = mapped_column(UtcDateTime)
 
 
+class CarrierNotice(Base):
+    """What a carrier's callbacks and reports say of the carrier itself, until it is over."""
+
+    __tablename__ = "carrier_notices"
+
+    carrier: Mapped[str] = mapped_column(String(40), primary_key=True)
+    code: Mapped[str] = mapped_column(String(40), primary_key=True)
+    first_at: Mapped[datetime] = mapped_column(UtcDateTime)
+    last_at: Mapped[datetime] = mapped_column(UtcDateTime)
+
+
 class CarrierMinute(Base):
     """What a carrier answered in a minute; `times` counts its answers by CARRIER_BOUNDS, for shares of the slow."""
 

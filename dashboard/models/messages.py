@@ -15,6 +15,7 @@ from dashboard.models.api_keys import ApiKey
 UNTALLIED_MESSAGES = "tallied_status IS NULL OR tallied_status <> status"
 REFERRED = "carrier_ref IS NOT NULL AND carrier <> 'sandbox'"  # those whom a receipt may name
 DEFERRED = "due_at IS NOT NULL AND carrier_id IS NOT NULL"
+ASKED = "ask_at IS NOT NULL"
 FACETS = ("status", "kind", "channel", text("substr(phone, 5, 1)"))  # the last one tells the operator
 
 
@@ -32,6 +33,7 @@ class Message(Base):
         Index("ix_messages_created", "created_at"),
         Index("ix_messages_untallied", "id", **partial(UNTALLIED_MESSAGES)),
         Index("ix_messages_reference", "carrier", "carrier_ref", **partial(REFERRED)),
+        Index("ix_messages_ask", "carrier", "ask_at", **partial(ASKED)),
     )
 
     id: Mapped[int] = mapped_column(BigId, primary_key=True)
@@ -55,6 +57,7 @@ class Message(Base):
     priority: Mapped[int]  # codes, then messages, then messages whose own fault it may be that they were not taken
     due_at: Mapped[datetime | None] = mapped_column(UtcDateTime)
     claim: Mapped[str | None] = mapped_column(String(32))
+    ask_at: Mapped[datetime | None] = mapped_column(UtcDateTime)  # when its carrier is asked what became of it
     attempts: Mapped[int] = mapped_column(default=0)
     unknowns: Mapped[int] = mapped_column(default=0, server_default="0")  # tries whose outcome nobody knows
     valid_until: Mapped[datetime] = mapped_column(UtcDateTime)

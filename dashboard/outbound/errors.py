@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dashboard.outbound.words import storable
 from dashboard.vocabulary import Blame
 
 
@@ -26,7 +27,8 @@ class SendError(Exception):
         self.tries = tries  # at most so many with this carrier; None: as many as the text's validity allows
         self.configuration = configuration  # the fault is in how the carrier is set up: another one may take the text
         self.repeatable = repeatable  # the carrier knows our id, so that a repeat never reaches the phone twice
-        self.answer = answer  # the carrier's own words for people to read, without secrets; never for a log
+        # The carrier's own words for people to read, without secrets; never for a log.
+        self.answer = answer and storable(answer)
 
 
 class Refused(SendError):

@@ -15,6 +15,7 @@ from datetime import datetime
 from typing import Protocol
 
 from dashboard.outbound.errors import NotSent, OutcomeUnknown, SendError
+from dashboard.outbound.words import storable
 from dashboard.vocabulary import ConnectionState
 
 log = logging.getLogger(__name__)
@@ -51,7 +52,14 @@ class Outcome:
     failed: str | None = None
     answer: str | None = None  # the carrier's own words for people to read, without secrets; never for a log
     pending: bool = False  # a server has it, no phone or network yet: not `sent` until a receipt or `ask` says so
+    may_ask: bool = False  # the carrier knows by `ask` what becomes of it, where no callback of it gets through
     doubt: str | None = None  # a code: its rules say taken, and yet its answer speaks of an error
+
+    def __post_init__(self) -> None:
+        """Whatever a carrier writes, it can be stored: what cannot be written down would be sent again."""
+        object.__setattr__(self, "reference", storable(self.reference))
+        object.__setattr__(self, "parts", tuple(map(storable, self.parts)))
+        object.__setattr__(self, "answer", self.answer and storable(self.answer))
 
 
 Result = Outcome | SendError
@@ -70,6 +78,13 @@ class Receipt:
     message_id: str | None = None  # the id of Outgoing, where the carrier gives it back
     raw: str | None = None  # the carrier's own words where `state` is unknown, without the text of a message
     is_unmarked: bool = False  # a phone may have written it: it counts only with id and number of a text of ours
+
+    def __post_init__(self) -> None:
+        """Whatever a carrier writes, it can be stored: what cannot would be reported again for ever."""
+        object.__setattr__(self, "references", tuple(map(storable, self.references)))
+        for name in ("phone", "code", "error", "message_id", "raw"):
+            value = getattr(self, name)
+            object.__setattr__(self, name, value and storable(value))
 
 
 TOO_LATE = NotSent("not_begun")  # said of a text whose `start_by` passed while it waited
@@ -174,9 +189,18 @@ class Provider(Protocol):
             return OutcomeUnknown("carrier_failed")
 
     def ask(self, reference: str, timeout: float | None = None) -> Receipt | None:
-        """Ask what became of a text that it took; None where nobody knows, or the kind cannot be asked.
+        """Ask what became of a text that it took; None where nobody knows, or the carrier cannot be asked.
 
-        Raises NotSent or OutcomeUnknown when the carrier cannot be reached, within `timeout` seconds. See Kind.can_ask.
+        Raises NotSent or OutcomeUnknown when the carrier cannot be reached, within `timeout` seconds. See
+        Outcome.may_ask.
+        """
+        return None
+
+    def subscribe(self, address: str) -> str | None:
+        """Have the carrier call back at this address, where its interface allows that.
+
+        Returns the code of why its callbacks will not come, None when they will or when an administrator sets them up.
+        Raises NotSent or OutcomeUnknown when the carrier cannot be reached.
         """
         return None
 

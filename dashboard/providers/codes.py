@@ -50,6 +50,7 @@ class Code:
     sentence: str
     advice: str = ""  # what an administrator can do; empty where there is nothing to do
     is_credentials: bool = False  # the carrier refuses who we are
+    is_of_carrier: bool = False  # as the reason of a receipt it says how the carrier stands, whatever the text
 
 
 @dataclass(frozen=True)
@@ -94,6 +95,7 @@ COMMON = CodeBook(
         ),
         "certificate_refused": Code(_l("The certificate of the carrier’s server is not valid.")),
         "request_malformed": Code(_l("The request that its settings make is not valid HTTP.")),
+        "no_report": Code(_l("The carrier accepted it, and never said what became of it.")),
         "throttled": Code(_l("The carrier asked to be sent less for a while.")),
         "absent_subscriber": Code(_l("The phone is switched off or out of reach.")),
         "barred": Code(_l("The number may not be sent texts.")),

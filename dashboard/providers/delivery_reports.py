@@ -33,9 +33,11 @@ class Reply:
     text: str = ""  # as text/plain
     receipts: tuple[Receipt, ...] = ()
     code: str | None = None  # what an administrator must know: why it was refused, or what it says of the account
+    over: tuple[str, ...] = ()  # codes of what was wrong before, and is not any more
 
 
 FORGED = Reply(403, "Forbidden", code="callback_forged")
+GENUINE = ("callback_forged",)  # what a callback that proves itself shows to be over
 
 
 class ReportListener(Protocol):

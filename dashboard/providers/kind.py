@@ -24,6 +24,5 @@ class CarrierKind:
     make: Callable[[str, Any, Host], Provider]  # from a carrier's name and its settings
     codes: CodeBook  # what its carriers raise, with a sentence for each
     calls_back: bool = True  # its carriers are a delivery_reports.ReportListener
-    can_ask: bool = False  # its carriers know by `ask` what became of a text, where no callback of theirs gets through
     receipt_words: str = ""  # the setting that says what the words of its receipts mean, where it has one
     has_session: bool = False  # its carriers know by themselves whether they are ready

@@ -36,6 +36,11 @@ def code_advice(code: str) -> str:
     return CODES[code].advice if code in CODES else ""
 
 
+def is_of_carrier(code: str) -> bool:
+    """Whether the code, as the reason of a receipt, says how the carrier stands, whatever the text."""
+    return code in CODES and CODES[code].is_of_carrier
+
+
 def is_credentials(code: str | None) -> bool:
     """Whether the code says that the carrier refuses who we are."""
     return code is not None and any(book.is_credentials(code) for book in _BOOKS)

@@ -46,6 +46,15 @@ WHATSAPP = {
     "allow_private": "on",
 }
 
+SMSGATE = {
+    "mode": "local",
+    "username": "sms",
+    "password": "password-of-the-phone",
+    "signing_key": "signing-key-of-the-phone",
+    "allow_http": "on",
+    "allow_private": "on",
+}
+
 
 def takes(wire: Wire) -> None:
     """As a carrier that is well."""
@@ -77,7 +86,11 @@ class Office:
     def add(self, name: str, ledger: Ledger, kind: str = "http", **values: str) -> int:
         """Set a carrier up, which takes everything; return its id."""
         ledger.plays(takes)
-        usual = HTTP | {"url": f"{ledger.url}/send"} if kind == "http" else WHATSAPP | {"base_url": ledger.url}
+        usual = {
+            "http": HTTP | {"url": f"{ledger.url}/send"},
+            "whatsapp": WHATSAPP | {"base_url": ledger.url},
+            "smsgate": SMSGATE | {"address": ledger.url},
+        }[kind]
         with self.sessions.begin() as session:
             wanted = carriers.NewCarrier(kind, name, usual | values)
             return carriers.add(session, carriers.cipher(self.settings), wanted).id

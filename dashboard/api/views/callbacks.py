@@ -13,7 +13,7 @@ from dashboard.api.errors import ApiError, answer, finish
 from dashboard.cache import TimedCache
 from dashboard.db import read_session
 from dashboard.extensions import services
-from dashboard.gateway.carriers import carriers
+from dashboard.gateway.carriers import carriers, notices
 from dashboard.gateway.delivery import receipts
 from dashboard.models.carriers import Carrier
 from dashboard.providers import registry
@@ -23,11 +23,11 @@ from dashboard.providers.settings import InvalidSettings
 
 log = logging.getLogger(__name__)
 
-LARGEST = 256 * 1024  # bytes; Meta puts many reports into one call
+LARGEST = 3 * 1024 * 1024  # bytes; Meta puts up to 3 MB of reports into one call
 
 bp = Blueprint("callbacks", __name__, url_prefix="/callbacks")
 bp.after_request(finish)
-_listeners = TimedCache[tuple[int, int], ReportListener](inf, most=100)  # by carrier and version of its settings
+_listeners = TimedCache[tuple[str, int], ReportListener](inf, most=100)  # by address and version of the settings
 
 
 @bp.route("/<hook>", methods=["GET", "POST"], provide_automatic_options=False)
@@ -57,6 +57,9 @@ def _answer(carrier: Carrier, listener: ReportListener) -> Response:
     if reply.receipts:
         for lane in receipts.store_receipts(services().sessions, carrier.name, reply.receipts):
             services().wakeup.notify(lane)
+    begun, over = notices.of_receipts(reply.receipts)
+    begun |= {reply.code} if reply.code else set()
+    notices.change(services().sessions, carrier.name, begun=begun, over=over | set(reply.over))
     return Response(reply.text, reply.status, mimetype="text/plain")
 
 
@@ -64,5 +67,5 @@ def _listener(carrier: Carrier) -> ReportListener:
     """What reads this carrier's callbacks, kept until its settings change."""
     cipher = carriers.cipher(services().settings)
     return _listeners.find(
-        (carrier.id, carrier.version), lambda: cast(ReportListener, carriers.build(cipher, carrier, Alone()))
+        (carrier.hook, carrier.version), lambda: cast(ReportListener, carriers.build(cipher, carrier, Alone()))
     )

@@ -16,6 +16,7 @@ from sqlalchemy.orm import Session
 
 from dashboard.db import lock
 from dashboard.gateway import encryption
+from dashboard.gateway.carriers import notices
 from dashboard.gateway.messages import outbox
 from dashboard.models.carriers import Carrier, CarrierConnection, Route
 from dashboard.providers import registry
@@ -25,6 +26,7 @@ from dashboard.settings import Settings
 
 SANDBOX = "sandbox"  # its name in the log
 NAME = re.compile(r"[a-z0-9](?:[a-z0-9_-]{0,38}[a-z0-9])?")
+HOOK = re.compile(r"[A-Za-z0-9_-]{43}")  # as secrets.token_urlsafe(32) makes them
 MOST = 50
 SHORTEST_DOWN, LONGEST_DOWN = timedelta(seconds=15), timedelta(seconds=120)
 
@@ -77,21 +79,21 @@ def add(session: Session, cipher: Fernet, new: NewCarrier, created_by: str | Non
 def revise(session: Session, cipher: Fernet, carrier: Carrier, values: Mapping[str, Any]) -> None:
     """Change its settings; a secret that is left empty stays. Raise InvalidSettings."""
     carrier.sealed = _seal(cipher, registry.revise(carrier.kind, decrypted(cipher, carrier), values))
-    _renew(carrier)
+    _renew(session, carrier)
     session.flush()
 
 
 def replace(session: Session, cipher: Fernet, carrier: Carrier, values: Mapping[str, Any]) -> None:
     """Set all of its settings anew, secrets too, when those it has cannot be read. Raise InvalidSettings."""
     carrier.sealed = _seal(cipher, registry.revise(carrier.kind, {}, values))
-    _renew(carrier)
+    _renew(session, carrier)
     session.flush()
 
 
 def switch(session: Session, carrier: Carrier, *, on: bool) -> None:
     """Use it or leave it out; what waits for it is routed anew."""
     carrier.enabled = on
-    _renew(carrier)
+    _renew(session, carrier)
     session.flush()
     outbox.release_deferred(session, [carrier.id])
 
@@ -100,6 +102,7 @@ def remove(session: Session, carrier: Carrier) -> None:
     """Forget a carrier, its credentials and its routes; what waits for it is routed anew, the log keeps its name."""
     outbox.release_deferred(session, [carrier.id])
     session.execute(delete(CarrierConnection).where(CarrierConnection.carrier_id == carrier.id))
+    notices.clear(session, carrier.name)
     session.delete(carrier)
     session.flush()
 
@@ -119,6 +122,8 @@ def named(session: Session, name: str | None) -> Carrier | None:
 
 def by_hook(session: Session, hook: str) -> Carrier | None:
     """The carrier that is called back at this address."""
+    if not HOOK.fullmatch(hook):  # nor is a database asked for what it cannot hold
+        return None
     return session.scalar(select(Carrier).where(Carrier.hook == hook))
 
 
@@ -146,10 +151,11 @@ def build(cipher: Fernet, carrier: Carrier, host: Host) -> Provider:
     return registry.build(carrier.kind, decrypted(cipher, carrier), carrier.name, host)
 
 
-def _renew(carrier: Carrier) -> None:
+def _renew(session: Session, carrier: Carrier) -> None:
     """A change may have mended what was wrong: it gets another chance at once."""
     carrier.version += 1
     carrier.down_since = carrier.down_until = carrier.down_code = None
+    notices.clear(session, carrier.name)
 
 
 def _seal(cipher: Fernet, values: Mapping[str, Scalar]) -> bytes:

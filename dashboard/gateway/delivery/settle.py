@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from datetime import datetime
+from datetime import datetime, timedelta
 from typing import Any, assert_never
 
 from sqlalchemy.engine import Connection
@@ -30,6 +30,8 @@ from dashboard.models.messages import Message
 from dashboard.outbound.errors import OutcomeUnknown, SendError
 from dashboard.providers.base import Outcome
 from dashboard.vocabulary import AttemptOutcome, Channel, Kind, Lane, Status
+
+ASK_AFTER = timedelta(seconds=15)  # until a carrier is asked what became of a text
 
 
 def apply(connection: Connection, decisions: Sequence[Decision]) -> set[Lane]:
@@ -59,12 +61,16 @@ def _release(decision: Decision, now: datetime) -> Release:
     message = decision.message
     match decision:
         case MarkSent(carrier=carrier, outcome=outcome):
-            sent = {"carrier": carrier, "carrier_ref": outcome.reference, "sent_at": now}
+            taken = {"carrier": carrier, "carrier_ref": outcome.reference}
+            ask_at = now + ASK_AFTER if outcome.may_ask else None
+            sent = taken | {"sent_at": now}
             if outcome.failed:
                 return _close(message, Status.FAILED, outcome.failed, failed_at=now, **sent)
             if outcome.delivered:
                 return _close(message, Status.DELIVERED, None, delivered_at=now, confirmed_by="receipt", **sent)
-            return _close(message, Status.SENT, None, **sent)
+            if outcome.pending:  # it stays `sending`, and is nobody's to send
+                return _close(message, None, None, ask_at=ask_at, **taken)
+            return _close(message, Status.SENT, None, ask_at=ask_at, **sent)
         case Fail(code=code, carrier=carrier):
             return _close(message, Status.FAILED, code, failed_at=now, carrier=carrier)
         case Expire(code=code):
@@ -96,8 +102,8 @@ def _release(decision: Decision, now: datetime) -> Release:
             assert_never(decision)
 
 
-def _close(message: Message, status: Status, code: str | None, **columns: Any) -> Release:
-    """It is settled for good."""
+def _close(message: Message, status: Status | None, code: str | None, **columns: Any) -> Release:
+    """It is settled for good; without a status it stays as it is, until its carrier says more."""
     return Release(message, None, code, message.lane, message.carrier_id, message.priority, status=status, **columns)
 
 

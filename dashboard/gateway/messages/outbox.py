@@ -80,7 +80,17 @@ CLAIM, CLAIM_DEFERRED = _claiming(_ANY_CARRIER), _claiming(_ONE_CARRIER)
 HAS_DUE, HAS_DUE_DEFERRED = (
     select(Message.id).where(for_carrier, *_IN_QUEUE).limit(1) for for_carrier in (_ANY_CARRIER, _ONE_CARRIER)
 )
-_KEPT = ("status", "carrier", "carrier_ref", "confirmed_by", "sent_at", "delivered_at", "failed_at", "expired_at")
+_KEPT = (
+    "status",
+    "carrier",
+    "carrier_ref",
+    "confirmed_by",
+    "ask_at",
+    "sent_at",
+    "delivered_at",
+    "failed_at",
+    "expired_at",
+)
 RELEASE = (
     update(_MESSAGES)
     .where(_MESSAGES.c.id == bindparam("row_id"), _MESSAGES.c.claim == bindparam("token"))
@@ -143,6 +153,7 @@ class Release:
     carrier: str | None = None
     carrier_ref: str | None = None
     confirmed_by: str | None = None
+    ask_at: datetime | None = None  # when its carrier is asked what became of it
     sent_at: datetime | None = None
     delivered_at: datetime | None = None
     failed_at: datetime | None = None

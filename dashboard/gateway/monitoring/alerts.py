@@ -48,6 +48,7 @@ class AlertCode(StrEnum):
     CARRIER_UNREADABLE = "carrier_unreadable"
     CARRIER_REFUSING = "carrier_refusing"  # it took nothing of what it was given in the last minutes
     OPERATOR_CUT_OFF = "operator_cut_off"  # no code of the last minutes got through to it
+    CARRIER_NOTICE = "carrier_notice"  # it says of itself that something is wrong
     UNMATCHED_RECEIPTS = "strays"
     WEBHOOK_FAILING = "webhook_failing"
     WEBHOOK_OFF = "webhook_off"
@@ -205,7 +206,7 @@ def webhook_alerts(session: Session) -> list[Alert]:
 
 
 def carrier_alerts(statuses: Sequence[CarrierStatus]) -> list[Alert]:
-    """Carriers that take nothing, and those whose receipts fit no message."""
+    """Carriers that take nothing, what they say of themselves, and those whose receipts fit no message."""
     now, alerts = utcnow(), []
     for status in statuses:
         name, carrier_id = status.carrier.name, str(status.carrier.id)
@@ -215,6 +216,9 @@ def carrier_alerts(statuses: Sequence[CarrierStatus]) -> list[Alert]:
             lost, tried = status.recent.lost, status.recent.tried
             reason = status.code or ""
             alerts.append(Alert(code, name, length, carrier_id, lost, reason, tried=tried, since=status.since))
+        for notice in status.notices:
+            length = now - notice.first_at
+            alerts.append(Alert(AlertCode.CARRIER_NOTICE, name, length, carrier_id, reason=notice.code))
         if status.fresh_strays > MOST_UNMATCHED:
             alerts.append(Alert(AlertCode.UNMATCHED_RECEIPTS, name, id=carrier_id, count=status.fresh_strays))
     return alerts

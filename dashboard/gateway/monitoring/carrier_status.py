@@ -9,11 +9,11 @@ from cryptography.fernet import Fernet
 from sqlalchemy.orm import Session
 
 from dashboard.db import utcnow
-from dashboard.gateway.carriers import carriers, health, metrics, recent
+from dashboard.gateway.carriers import carriers, health, metrics, notices, recent
 from dashboard.gateway.carriers.metrics import Work
 from dashboard.gateway.carriers.recent import Recent
 from dashboard.gateway.delivery import receipts
-from dashboard.models.carriers import Carrier, CarrierConnection
+from dashboard.models.carriers import Carrier, CarrierConnection, CarrierNotice
 from dashboard.providers import registry
 from dashboard.vocabulary import CarrierState, ConnectionState, Trend
 
@@ -46,6 +46,7 @@ class CarrierStatus:
     strays: int  # receipts of the last day that fit no message
     fresh_strays: int  # of them, those of the last hour
     unread: int  # receipts of the last day whose words could not be read
+    notices: list[CarrierNotice]  # what it said of itself, the newest first
 
     @property
     def is_faulty(self) -> bool:
@@ -69,7 +70,7 @@ def all_of(session: Session, cipher: Fernet) -> list[CarrierStatus]:
     now, connections, work = utcnow(), health.connections(session), metrics.last_hour(session)
     strays = receipts.count_unmatched(session, now - DAY)
     fresh, unread = receipts.count_unmatched(session, now - HOUR), receipts.count_unread(session, now - DAY)
-    lately = recent.of_carriers(session)
+    lately, noted = recent.of_carriers(session), notices.of_carriers(session)
     statuses = []
     for carrier in carriers.listed(session):
         mine = [connection for connection in connections if connection.carrier_id == carrier.id]
@@ -77,8 +78,19 @@ def all_of(session: Session, cipher: Fernet) -> list[CarrierStatus]:
         state, code = _state(carrier, cipher, mine, now)
         if state == CarrierState.OPERATIONAL:
             state = _judged(done, minutes)
-        counts = (counted.get(carrier.name, 0) for counted in (strays, fresh, unread))
-        statuses.append(CarrierStatus(carrier, state, code, mine, done, minutes, *counts))
+        status = CarrierStatus(
+            carrier,
+            state,
+            code,
+            lines=mine,
+            work=done,
+            recent=minutes,
+            strays=strays.get(carrier.name, 0),
+            fresh_strays=fresh.get(carrier.name, 0),
+            unread=unread.get(carrier.name, 0),
+            notices=noted.get(carrier.name, []),
+        )
+        statuses.append(status)
     return statuses
 
 

@@ -81,7 +81,8 @@ def _facts(one: CarrierStatus) -> list[Any]:
     lines = sorted((line.process, line.state, line.code or "", line.under_way) for line in one.lines)
     minutes = (utcnow() - one.since) // MINUTE if one.since else 0
     shown = [carrier.name, one.state, one.code, one.until, minutes, carrier.version, one.strays, one.unread]
-    return [*shown, lines, vars(one.work), vars(one.recent)]
+    notices = [(notice.code, notice.last_at) for notice in one.notices]
+    return [*shown, lines, vars(one.work), vars(one.recent), notices]
 
 
 def detail(carrier: Carrier) -> dict[str, Any]:

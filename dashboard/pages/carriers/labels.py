@@ -76,7 +76,9 @@ def why(standing: CarrierStatus) -> str:
     """Why it stands as it does; empty when there is nothing to say."""
     if standing.state in (CarrierState.WEAK, CarrierState.REFUSING):
         return _last_minutes(standing.recent)
-    return failure_reasons.reason(standing.code) if standing.code else ""
+    if not standing.code:
+        return ""
+    return f"{failure_reasons.reason(standing.code)} {failure_reasons.advice(standing.code)}".strip()
 
 
 def _last_minutes(recent: Recent) -> str:

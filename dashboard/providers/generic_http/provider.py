@@ -15,7 +15,17 @@ from dashboard.outbound.client import HttpAnswer, HttpCall
 from dashboard.outbound.errors import NotSent, OutcomeUnknown, Refused, SendError
 from dashboard.providers.base import Outcome, Outgoing, Receipt
 from dashboard.providers.codes import Code, CodeBook, _l
-from dashboard.providers.delivery_reports import FORGED, Callback, Reply, dig, is_signed, receipt, reference, same
+from dashboard.providers.delivery_reports import (
+    FORGED,
+    GENUINE,
+    Callback,
+    Reply,
+    dig,
+    is_signed,
+    receipt,
+    reference,
+    same,
+)
 from dashboard.providers.generic_http import report_rules, request_template, response_rules
 from dashboard.providers.http_base import WebCarrier
 from dashboard.providers.kind import CarrierKind
@@ -223,9 +233,8 @@ class Http(WebCarrier):
         """Delivery reports, if they prove where they come from."""
         if not is_genuine(self.settings, callback):
             return FORGED
-        return Reply(
-            200, self.settings.callback_answer, tuple(receipts(self.settings, _reports(self.settings, callback)))
-        )
+        found = receipts(self.settings, _reports(self.settings, callback))
+        return Reply(200, self.settings.callback_answer, tuple(found), over=GENUINE)
 
     def _answer(self, call: HttpCall) -> HttpAnswer:
         try:

@@ -8,6 +8,7 @@ Our message id is the app's too, so a repeat is answered 409 and never leaves th
 from __future__ import annotations
 
 import base64
+import hashlib
 import json
 import re
 import time
@@ -23,7 +24,17 @@ from dashboard.outbound.client import HttpAnswer, HttpCall
 from dashboard.outbound.errors import NotSent, OutcomeUnknown, Refused, SendError
 from dashboard.providers.base import Outcome, Outgoing, Receipt
 from dashboard.providers.codes import TEXT_REFUSED, TRY_LATER, Code, CodeBook, _l
-from dashboard.providers.delivery_reports import FORGED, Callback, Reply, dig, is_signed, moment, receipt, reference
+from dashboard.providers.delivery_reports import (
+    FORGED,
+    GENUINE,
+    Callback,
+    Reply,
+    dig,
+    is_signed,
+    moment,
+    receipt,
+    reference,
+)
 from dashboard.providers.http_base import WebCarrier
 from dashboard.providers.kind import CarrierKind
 from dashboard.providers.settings import WebSettings, setting, wrong
@@ -33,6 +44,7 @@ CLOUD = "https://api.sms-gate.app/3rdparty/v1"
 PARALLEL = 4  # the app answers at once and sends one text after the other
 URGENT = 100  # from here on the app skips its own delays between texts
 FRESH_SECONDS = 300
+SUBSCRIBED = ("sms:sent", "sms:delivered", "sms:failed")  # the app takes one registration an event
 EVENTS = {
     "sms:sent": ReceiptState.SENT,
     "sms:delivered": ReceiptState.DELIVERED,
@@ -107,7 +119,8 @@ class SmsGate(WebCarrier):
             if not answer.ok:
                 raise _error(answer, words)
         pending = dig(answer.json(), "state") == PENDING
-        return Outcome(reference(dig(answer.json(), "id")) or outgoing.id, answer=words, pending=pending)
+        taken = reference(dig(answer.json(), "id")) or outgoing.id
+        return Outcome(taken, answer=words, pending=pending, may_ask=True)
 
     def ask(self, taken: str, timeout: float | None = None) -> Receipt | None:
         """What became of a text, by GET /messages/{id}; PENDING: no phone has fetched it yet, None: nobody knows it."""
@@ -123,6 +136,23 @@ class SmsGate(WebCarrier):
             code = "phone_not_fetched"
         return receipt(taken, state, code, message_id=taken)
 
+    def subscribe(self, address: str) -> str | None:
+        """Register the app's webhooks under ids that stay, so that a repeat replaces them.
+
+        The app calls https alone, but for its own machine. Without a signing key its calls would be refused.
+        """
+        if not self.settings.signing_key.get_secret_value():
+            return "phone_key_missing"
+        if not address.startswith(("https://", "http://127.0.0.1")):
+            return "phone_needs_https"
+        for event in SUBSCRIBED:
+            place = hashlib.sha256(f"{event} {address}".encode()).hexdigest()[:20]
+            body = json.dumps({"id": place, "url": address, "event": event}).encode()
+            url = f"{self.settings.base_url}/webhooks"
+            if not self.web.send(HttpCall("POST", url, self._headers(), body)).ok:
+                return "phone_webhooks_refused"
+        return None
+
     def called_back(self, callback: Callback) -> Reply:
         """A signed webhook of the app."""
         key = self.settings.signing_key.get_secret_value()
@@ -130,7 +160,8 @@ class SmsGate(WebCarrier):
             return FORGED
         if not is_fresh(callback.headers, time.time()):
             return Reply(403, "Forbidden", code="phone_clock")
-        return Reply(200, receipts=tuple(receipts(client.parse_json(callback.body))))
+        over = (*GENUINE, "phone_clock")
+        return Reply(200, receipts=tuple(receipts(client.parse_json(callback.body))), over=over)
 
     def _post(self, outgoing: Outgoing) -> HttpAnswer:
         body = json.dumps(request(self.settings, outgoing, datetime.now(UTC))).encode()
@@ -149,7 +180,8 @@ class SmsGate(WebCarrier):
         state = known.state if known else ReceiptState.SENT
         if known is not None and state == ReceiptState.FAILED:
             raise Refused(known.code or "phone_failed", blame=Blame.TEXT)
-        return Outcome(taken, delivered=state == ReceiptState.DELIVERED, pending=state == ReceiptState.PENDING)
+        is_delivered, is_pending = state == ReceiptState.DELIVERED, state == ReceiptState.PENDING
+        return Outcome(taken, delivered=is_delivered, pending=is_pending, may_ask=True)
 
     def _headers(self) -> dict[str, str]:
         pair = f"{self.settings.username}:{self.settings.password.get_secret_value()}"
@@ -239,14 +271,30 @@ BOOK = CodeBook(
         "phone_generic_failure": Code(
             _l("The phone could not send it; its SIM may have no credit."),
             _l("Look at the SIM’s credit, and send a text by hand from the phone."),
+            is_of_carrier=True,
         ),
-        "phone_radio_off": Code(_l("The phone is in flight mode.")),
-        "phone_no_service": Code(_l("The phone has no network.")),
-        "phone_limit_exceeded": Code(_l("The phone has sent as many texts as Android allows for now.")),
+        "phone_radio_off": Code(_l("The phone is in flight mode."), is_of_carrier=True),
+        "phone_no_service": Code(_l("The phone has no network."), is_of_carrier=True),
+        "phone_limit_exceeded": Code(
+            _l("The phone has sent as many texts as Android allows for now."), is_of_carrier=True
+        ),
         "phone_short_code_not_allowed": Code(_l("Android does not let the app send to this short code.")),
         "phone_not_fetched": Code(
             _l("The phone has not fetched it yet."),
             _l("See that the phone is on, has Internet, and that the app runs in the background."),
+            is_of_carrier=True,
+        ),
+        "phone_key_missing": Code(
+            _l("The app’s reports are not received: the signing key is missing."),
+            _l("Enter the signing key of the app. Until then the phone is asked a few times a minute."),
+        ),
+        "phone_needs_https": Code(
+            _l("The app’s reports are not received: the app calls https addresses alone."),
+            _l("Set PUBLIC_URL to an https address. Until then the phone is asked a few times a minute."),
+        ),
+        "phone_webhooks_refused": Code(
+            _l("The app did not accept the address of its reports."),
+            _l("Update the app. Until then the phone is asked a few times a minute."),
         ),
         "phone_clock": Code(
             _l("A delivery report was refused: the phone’s clock is more than five minutes off."),
@@ -264,5 +312,4 @@ KIND = CarrierKind(
     SmsGateSettings,
     lambda name, settings, _host: SmsGate(name, settings),
     BOOK,
-    can_ask=True,
 )

@@ -19,6 +19,7 @@ from dashboard.providers.base import Outcome, Outgoing, Receipt
 from dashboard.providers.codes import SETUP, TEXT_REFUSED, TRY_LATER, _l
 from dashboard.providers.delivery_reports import (
     FORGED,
+    GENUINE,
     Callback,
     Reply,
     dig,
@@ -146,7 +147,8 @@ class WhatsApp(WebCarrier):
             return FORGED
         # 200 for garbage too: Meta repeats anything else for days, and then unsubscribes.
         payload = client.parse_json(callback.body)
-        return Reply(200, receipts=tuple(receipts(payload)), code=account_fault(self.settings, payload))
+        fault, over = account_change(self.settings, payload)
+        return Reply(200, receipts=tuple(receipts(payload)), code=fault, over=(*GENUINE, *over))
 
     def _call(self, outgoing: Outgoing) -> HttpCall:
         headers = {
@@ -195,8 +197,10 @@ def receipts(payload: Any) -> list[Receipt]:
     return [found for status in _statuses(payload) if (found := _receipt(status)) is not None]
 
 
-def account_fault(settings: WhatsAppSettings, payload: Any) -> str | None:
-    """What a webhook says of a template of ours or of the account, as the code that a send would raise; else None.
+def account_change(settings: WhatsAppSettings, payload: Any) -> tuple[str | None, tuple[str, ...]]:
+    """What a webhook says of a template of ours or of the account.
+
+    Returns the code that a send would raise from now on, if any, and the codes of what is over.
 
     https://developers.facebook.com/docs/whatsapp/cloud-api/webhooks/reference (message_template_status_update,
     account_update)
@@ -209,10 +213,14 @@ def account_fault(settings: WhatsAppSettings, payload: Any) -> str | None:
         field = dig(change, "field")
         if field == "message_template_status_update" and dig(change, "value.message_template_name") in ours:
             if event in TEMPLATE_FAULTS:
-                return TEMPLATE_FAULTS[event]
+                return TEMPLATE_FAULTS[event], ()
+            if event == "APPROVED":
+                return None, tuple(TEMPLATE_FAULTS.values())
+        elif field == "account_update" and dig(change, "value.ban_info.waba_ban_state") == "REINSTATE":
+            return None, tuple(ACCOUNT_FAULTS.values())
         elif field == "account_update" and event in ACCOUNT_FAULTS:
-            return ACCOUNT_FAULTS[event]
-    return None
+            return ACCOUNT_FAULTS[event], ()
+    return None, ()
 
 
 def _changes(payload: Any) -> Iterator[Any]:

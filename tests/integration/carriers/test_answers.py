@@ -14,7 +14,7 @@ import pytest
 from dashboard.outbound.errors import NotSent, OutcomeUnknown, Refused
 from dashboard.providers.base import Outgoing, Provider
 from dashboard.providers.delivery_reports import Callback, ReportListener
-from dashboard.providers.registry import KINDS, build
+from dashboard.providers.registry import build
 from dashboard.vocabulary import Blame, ReceiptState
 from tests.support.fake_carrier import Carrier, answers
 from tests.support.outgoing import CODE, ID, TEXT
@@ -141,10 +141,6 @@ def test_a_phone_is_asked_what_became_of_a_text(
     receipt = open_kind("smsgate").ask(ID)
     assert (receipt.state, receipt.code, receipt.message_id) == (means, code, ID)
     assert (carrier.ledger[0].method, carrier.ledger[0].target) == ("GET", f"/messages/{ID}")
-
-
-def test_only_a_phone_can_be_asked() -> None:
-    assert [name for name, kind in KINDS.items() if kind.can_ask] == ["smsgate"]
 
 
 @pytest.mark.parametrize(

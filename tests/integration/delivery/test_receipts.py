@@ -242,3 +242,15 @@ def test_a_number_rehearses_it_on_the_sandbox_phone_and_no_carrier_hears_of_it(o
     inbox = SandboxInbox(office.sessions, office.settings).inbox(number)
     assert [(text.channel, text.message_uuid) for text in inbox] == [("sms", uuid)]
     assert first.ledger == []
+
+
+def test_receipts_and_answers_with_what_no_database_keeps_are_stored(office: Office) -> None:
+    nasty = "id:1\x00 \ud800"
+    say(office, nasty, "unknown", raw=nasty)
+    say(office, nasty, "failed", nasty, message_id=nasty)
+    assert [stray.references for stray in strays(office)] == [["id:1\ufffd \ufffd"]] * 2
+    uuid = office.submit(office.caller())
+    with office.sessions() as session:
+        row = outbox.claim(session, "sms", 1)[0]
+    take(office, row, Outcome(f"2{nasty}", parts=(f"3{nasty}", "4"), answer=nasty, doubt="carrier_taken_with_error"))
+    assert (office.message(uuid).status, office.message(uuid).carrier_ref) == ("sent", "2id:1\ufffd \ufffd")
