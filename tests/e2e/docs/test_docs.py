@@ -105,7 +105,7 @@ def test_all_of_it_works_without_javascript(open_tab: Callable[..., Tab]) -> Non
     expect(page.locator("#doctor-form")).to_be_visible()
     page.get_by_label("Nom du paquet").fill("mr.example.shop")
     page.get_by_label("Certificat de signature").fill(DEBUG)
-    page.get_by_role("button", name="Trouver l’empreinte").click()
+    page.get_by_role("button", name="Trouver le hash").click()
     expect(page.get_by_text("tLeaev13RB4")).to_be_visible()
 
 
