@@ -92,7 +92,7 @@ openapi: dev
 	$(BIN)/chinqit openapi
 
 translations: dev
-	$(BIN)/pybabel --quiet extract -F dashboard/translations/babel.cfg --no-location --sort-output -k _l -o $(VENV)/messages.pot .
+	$(BIN)/pybabel --quiet extract -F dashboard/translations/babel.cfg --no-location --sort-output -k _l -k lazy_pgettext:1c,2 -o $(VENV)/messages.pot .
 	$(BIN)/pybabel --quiet update -i $(VENV)/messages.pot -d dashboard/translations --no-fuzzy-matching --ignore-obsolete --ignore-pot-creation-date --no-wrap
 
 clean:

@@ -20,7 +20,7 @@ from dashboard.vocabulary import Channel
 FAULTS = {
     "unknown_carrier": "There is no carrier {name!r}; `chinqit providers list` shows them.",
     "wrong_channel": "{name} does not serve this channel.",
-    "twice": "A carrier can stand in a rule once.",
+    "twice": "A rule can name a carrier only once.",
     "too_many": f"A rule holds at most {rules.MOST_CHOICES} carriers.",
     "weight": f"The weight of {{name}} must be from 1 to {rules.HEAVIEST}.",
 }

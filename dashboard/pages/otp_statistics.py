@@ -148,7 +148,7 @@ def _losses(all_of_it: Figures) -> list[tuple[str, float, str]]:
     if not asked:
         return []
     ends = {
-        "verified": (_("Typed in right"), "k1"),
+        "verified": (_("Typed in correctly"), "k1"),
         "failed": (_("Failed"), "k3"),
         "expired": (_("Expired before it could be sent"), "k5"),
         "exhausted": (_("Three wrong tries"), "k4"),

@@ -37,7 +37,7 @@ FAULTS = {
     "unknown_variable": _l("Only {code}, {minutes} and {brand} may stand in braces."),
     "brand_with_braces": _l("The brand may hold no braces."),
     "no_brand": _l("The text says {brand}, so name the brand."),
-    "two_segments": _l("The text must fit one SMS segment. Shorten it, or replace the characters that are lit up."),
+    "two_segments": _l("The text must fit one SMS segment. Shorten it, or replace the highlighted characters."),
     "two_segments_with_hash": _l("With the hash of an Android app the text is longer than one segment. Shorten it."),
     "too_many_bytes": _l("With the hash of an Android app the text is over 140 bytes, so the app cannot read it."),
     "code_not_findable": _l(
@@ -143,7 +143,7 @@ def reset() -> ResponseReturnValue:
     """Let the more general wording hold again."""
     subject = _subject()
     templates.save(session, NewWording(subject.key_id, subject.language, None), current_user.email)
-    return _saved(subject, _("The general text holds again"))
+    return _saved(subject, _("The general text is used again"))
 
 
 def _saved(subject: Subject, message: str) -> ResponseReturnValue:
@@ -218,10 +218,10 @@ def _subject() -> Subject:
 
 def _variables(subject: Subject) -> Markup:
     """What may stand in braces."""
-    names = {"code": _("the six digits"), "minutes": _("how long it lives"), "brand": _("the brand below")}
+    names = {"code": _("the six digits"), "minutes": _("how many minutes it is valid"), "brand": _("the brand below")}
     hint = Markup(" · ").join(Markup("<code>{%s}</code> %s") % item for item in names.items())
     if subject.key is None:
-        hint += Markup(". %s") % _("A key with a brand of its own puts that there.")
+        hint += Markup(". %s") % _("A key that has a brand of its own uses that one.")
     return hint
 
 

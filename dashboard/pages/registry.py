@@ -35,7 +35,7 @@ from dashboard.pages.webhooks import views as webhooks
 from dashboard.vocabulary import Role
 
 URL = "/dashboard"
-MENU = {"monitor": _l("Monitor"), "control": _l("Control"), "system": _l("System")}
+MENU = {"monitor": _l("Monitor"), "control": _l("Manage"), "system": _l("System")}
 
 
 @dataclass(frozen=True)

@@ -37,7 +37,7 @@ MOST_PHONES = 6
 MOST_TEXTS = 20  # on one phone's screen
 MOST_SEGMENTS = 10
 CODE = re.compile(r"[0-9]{6}")
-KINDS: dict[str, Any] = {Kind.OTP: _l("A code"), Kind.MESSAGE: _l("A text")}
+KINDS: dict[str, Any] = {Kind.OTP: _l("A code"), Kind.MESSAGE: _l("A message")}
 
 bp = Blueprint("sandbox", __name__)
 
@@ -56,7 +56,7 @@ class SandboxForm(Form):
 
     phone = forms.phone_field(_l("Number"))
     key = ChoiceField(_l("Test key"), _l("Choose a test key."))
-    kind = RadioField(_l("What"), choices=forms.choices(KINDS), default=Kind.OTP)
+    kind = RadioField(_l("Kind"), choices=forms.choices(KINDS), default=Kind.OTP)
     language = ChoiceField(_l("Language"), choices=forms.languages(), default=Language.FRENCH)
     channel = ChoiceField(_l("Channel"), choices=forms.choices(labels.CHANNELS), default=Channel.SMS)
     text = LinesField(_l("Text"), _body, render_kw={"rows": 3, "dir": "auto", "maxlength": 2000})
@@ -111,7 +111,7 @@ def ask_clear() -> ResponseReturnValue:
 def clear() -> ResponseReturnValue:
     """Throw away the texts of one number or of all; their messages stay in the log."""
     count = services().sandbox_inbox.clear(_shown_number(request.form))
-    message = ngettext("%(num)s text thrown away", "%(num)s texts thrown away", count)
+    message = ngettext("%(num)s message deleted", "%(num)s messages deleted", count)
     return _updated(message)
 
 
@@ -138,9 +138,15 @@ def _send(form: SandboxForm) -> bool:
             send.send(session, services().keyring, caller, send.Order(number, channel, form.language.data))
     except RateLimited as refusal:
         wait = formats.duration_of(refusal.standing.reset)
-        form.blame("phone", _("Refused as an app would be, with 429: the limit is full for %(time)s more.", time=wait))
+        form.blame(
+            "phone",
+            _(
+                "Refused with 429, as for an app: the limit is reached. Sending is possible again in %(time)s.",
+                time=wait,
+            ),
+        )
     except CapReached:
-        form.blame("key", _("This key has sent what it may send in a day."))
+        form.blame("key", _("The daily cap of this key is reached."))
     session.commit()  # also after a refusal: it leaves a note
     if form.faults:
         return False

@@ -44,7 +44,7 @@ def _name(text: str) -> str:
     if not name:
         raise Fault(_("Enter your name."))
     if len(name) > fields.LONGEST_NAME or fields.UNPRINTABLE.search(name):
-        raise Fault(_("Use at most %(most)d characters, on one line.", most=fields.LONGEST_NAME))
+        raise Fault(_("Most characters, on one line: %(most)d.", most=fields.LONGEST_NAME))
     return name
 
 
@@ -63,7 +63,7 @@ class SetUpForm(Form):
         _l("Your name"), _name, render_kw=forms.length(fields.LONGEST_NAME, autocomplete="name", required=True)
     )
     email = TextField(
-        _l("E-mail address"), description=_l("You sign in with it. Nothing is sent to it."), render_kw=EMAIL
+        _l("E-mail address"), description=_l("You sign in with this address. Nothing is sent to it."), render_kw=EMAIL
     )
     password = PasswordField(
         _l("Password"), render_kw={"autocomplete": "new-password", "minlength": passwords.SHORTEST}
@@ -71,15 +71,15 @@ class SetUpForm(Form):
     timezone = TextField(
         _l("Time zone"),
         time_zone,
-        description=_l("In which times are shown and days begin. It can be changed later."),
+        description=_l("Times are shown and days begin in this zone. You can change it later."),
         render_kw=forms.length(60, dir="ltr", spellcheck="false"),
     )
 
     def __init__(self) -> None:
         super().__init__(data={"timezone": formats.zone_name()})
         self.password.description = _(
-            "At least %(least)d characters. A sentence is easier to keep in mind than a riddle; "
-            "passwords that many people use are refused.",
+            "Least number of characters: %(least)d. A sentence is easier to remember than a string of "
+            "signs; common passwords are refused.",
             least=passwords.SHORTEST,
         )
 
@@ -189,7 +189,7 @@ def _dead_link() -> ResponseReturnValue:
 
 def _password_fault(code: str) -> str:
     if code == "too_short":
-        return str(_("Use at least %(least)d characters.", least=passwords.SHORTEST))
+        return str(_("Least number of characters: %(least)d.", least=passwords.SHORTEST))
     if code == "too_long":
-        return str(_("Use at most %(most)d characters.", most=passwords.LONGEST))
+        return str(_("Most characters: %(most)d.", most=passwords.LONGEST))
     return str(_("Many people use this password, so it is guessed first. Choose another."))

@@ -85,14 +85,14 @@ class SettingsForm(Form):
     numbers_days = _days_field(
         "numbers_days",
         _l("Phone numbers, in days"),
-        _l("Then a number is cut to its first two digits, for good; statistics stay right."),
+        _l("Then the number is cut to its first two digits, permanently; statistics stay correct."),
     )
-    sandbox_days = _days_field("sandbox_days", _l("Texts on the sandbox phone, in days"))
+    sandbox_days = _days_field("sandbox_days", _l("Messages on the sandbox phone, in days"))
 
     def __init__(self) -> None:
         super().__init__(obj=site_settings.read(session))
         machine_zone = services().settings.timezone
-        self.timezone.description = _("Empty: %(zone)s, as the machine says.", zone=machine_zone)
+        self.timezone.description = _("Leave empty to use %(zone)s, the time zone of the machine.", zone=machine_zone)
         self.timezone.render_kw["placeholder"] = machine_zone
 
 

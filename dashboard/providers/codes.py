@@ -83,25 +83,25 @@ class CodeBook:
 # Raised by what every kind shares: the HTTP client, the gateway's own bounds, words that many carriers report.
 COMMON = CodeBook(
     {
-        "carrier_busy": Code(_l("The carrier is busy: too many texts were on their way to it.")),
+        "carrier_busy": Code(_l("The carrier is busy: too many messages were on their way to it.")),
         "carrier_failed": Code(_l("The carrier failed without saying why.")),
         "not_begun": Code(_l("It waited too long for its turn and is tried again.")),
         "unreachable": Code(_l("The carrier could not be reached.")),
         "no_answer": Code(_l("The carrier did not answer in time.")),
         "connection_lost": Code(_l("The connection broke before the carrier answered.")),
-        "name_not_found": Code(_l("The name of the carrier’s server has no address.")),
+        "name_not_found": Code(_l("Host name of the carrier not found (DNS).")),
         "address_refused": Code(
             _l("The carrier’s address is private or not https, and its settings do not allow that.")
         ),
         "certificate_refused": Code(_l("The certificate of the carrier’s server is not valid.")),
         "request_malformed": Code(_l("The request that its settings make is not valid HTTP.")),
         "no_report": Code(_l("The carrier accepted it, and never said what became of it.")),
-        "throttled": Code(_l("The carrier asked to be sent less for a while.")),
+        "throttled": Code(_l("The carrier asked to slow down for a while.")),
         "absent_subscriber": Code(_l("The phone is switched off or out of reach.")),
-        "barred": Code(_l("The number may not be sent texts.")),
+        "barred": Code(_l("The number is barred: messages to it are forbidden.")),
         "invalid_number": Code(_l("The number is not in service.")),
-        "failed": Code(_l("The carrier reported that it did not arrive.")),
-        "expired": Code(_l("The carrier gave up before it arrived.")),
+        "failed": Code(_l("The carrier reported that the message was not delivered.")),
+        "expired": Code(_l("The carrier gave up before the message was delivered.")),
         "callback_forged": Code(
             _l("A delivery report was refused: it does not prove that it comes from the carrier."),
             _l("Compare the secret or signing key in its settings with the one at the carrier."),

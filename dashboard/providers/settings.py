@@ -217,14 +217,14 @@ def _plain(value: Any) -> Scalar:
 
 
 PROBLEMS = {
-    "missing": _l("This is needed"),
+    "missing": _l("Required field"),
     "extra_forbidden": _l("There is no such setting"),
-    "string_pattern_mismatch": _l("This does not have the right form"),
+    "string_pattern_mismatch": _l("Wrong format"),
     "int_parsing": _l("This must be a whole number"),
     "float_parsing": _l("This must be a number"),
     "bool_parsing": _l("This must be yes or no"),
-    "string_too_short": _l("Use at least %(least)s characters"),
-    "string_too_long": _l("Use at most %(most)s characters"),
+    "string_too_short": _l("Least number of characters: %(least)s"),
+    "string_too_long": _l("Most characters: %(most)s"),
     "greater_than_equal": _l("Use %(least)s or more"),
     "less_than_equal": _l("Use %(most)s or less"),
     "literal_error": _l("Choose one of the list"),

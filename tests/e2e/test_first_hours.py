@@ -148,7 +148,7 @@ class FirstHours:
         dialog.locator("input[name=scope][value=key]").check()
         dialog.locator("select[name=key]").select_option(label=f"Boutique Android · {self.say('Live')}")
         self.fill(minute="1", reason="Essai")
-        self.press("Try on 7 days")
+        self.press("Simulate on 7 days")
         expect(dialog.locator("#replay li")).to_have_count(3)
         self.keep("rehearsal")
         self.press("Save override")
@@ -228,7 +228,9 @@ class FirstHours:
         self.press("Revoke")
         self.fill(name="Boutique Android")
         self.page.locator("#dialog .danger-solid").click()
-        expect(self.page.locator("#key")).to_contain_text(self.like("Revoked %(when)s. Every call with it is refused."))
+        expect(self.page.locator("#key")).to_contain_text(
+            self.like("The key was revoked %(when)s. Every request with it is refused.")
+        )
         assert [one.send(self.phone).status_code for one in both] == [403, 403]
 
     def settle_retention_and_change_the_language(self) -> None:

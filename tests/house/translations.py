@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import gettext
 import re
 from collections.abc import Iterator
 from functools import cache
@@ -16,18 +17,42 @@ from tests.house.source import ROOT
 CATALOGUES = ROOT / "dashboard" / "translations"
 LANGUAGES = ("fr", "ar")
 WORDED = ("pages", "providers", "gateway")  # packages whose sentences reach a page
-KEYWORDS = {"_": None, "_l": None, "gettext": None, "ngettext": (1, 2), "N_": None}
+CONTEXT = ((1, "c"), 2)
+KEYWORDS: dict[str, tuple[int | tuple[int, str], ...] | None] = {
+    "_": None,
+    "_l": None,
+    "gettext": None,
+    "ngettext": (1, 2),
+    "N_": None,
+    "pgettext": CONTEXT,
+    "lazy_pgettext": CONTEXT,
+}
 PLACEHOLDER = re.compile(r"%\(\w+\)[sd]")
-MISSET = re.compile(r"'|[^\u202f\d][;:!?»](?!//)|«[^\u202f]")
+MISSET = re.compile(  # U+202F before ; ! ? and U+00A0 before : and inside guillemets, but in addresses and times
+    r"'|[^\u202f][;!?](?=\s|$)|[ \u202f\w][:](?=\s|$)|[^\u00a0]»|«[^\u00a0]"
+    r"|(?<=\d) (?=(?:secondes?|minutes?|heures?|jours?|octets?|Kio)\b)|n° "
+)
+# Words to be typed as they are stay English; others were forgotten.
+FORGOTTEN = re.compile(
+    r"\b(?:the|and|with|from|this|that|not|your|message (?:is|was)|texts?|carriers?|command line)\b",
+    re.IGNORECASE,
+)
+TYPED = re.compile(
+    r"%\(\w+\)[sd]|\{\w[^{}]*\}|\bID: \S+|\"[^\"]*\"|\b(?:SMS Retriever|json \w+|text/\w+)\b|[\w.-]+://\S+"
+)
+# Numbers of each of the six forms of the Arabic plural.
+ARABIC_FORMS = ((0,), (1,), (2,), (3, 7, 10, 103, 110), (100, 101, 102, 200), (11, 20, 99, 111))
+COUNTED = re.compile(r"(?:%\(num\)[sd])[^\w]+([\w\u064b-\u0652]+)")
 
 
 def every_sentence_is_translated() -> Iterator[str]:
     for language in LANGUAGES:
         book = _catalogue(language)
-        known = {_id(message): message for message in book if message.id}
-        for sentence in sorted(_extracted() ^ known.keys()):
-            yield f"{language}: {sentence!r} is in the code alone or in the catalogue alone; run make translations"
-        for sentence, message in known.items():
+        known = {(message.context, _id(message)): message for message in book if message.id}
+        for context, sentence in sorted(_extracted() ^ known.keys(), key=str):
+            where = f" ({context})" if context else ""
+            yield f"{language}: {sentence!r}{where} is in one of code and catalogue only; run make translations"
+        for (_, sentence), message in known.items():
             texts = _texts(message)
             if not all(texts) or message.fuzzy:
                 yield f"{language}: {sentence!r} is not translated, or only guessed"
@@ -50,8 +75,46 @@ def translations_keep_their_placeholders() -> Iterator[str]:
 def french_follows_its_typography() -> Iterator[str]:
     for message in _catalogue("fr"):
         for text in _texts(message) if message.id else []:
-            if MISSET.search(text):
-                yield f"fr: {text!r} has a straight apostrophe, or no narrow space at a mark"
+            if MISSET.search(text.replace(r"ID: (\w+)", "")):
+                yield f"fr: {text!r} has a straight apostrophe, or another space at a mark or a unit than it should"
+
+
+def arabic_counts_as_its_grammar_does() -> Iterator[str]:
+    """Form 3 (3 to 10) is the plural; 4 (100) and 5 (11 to 99) are the singular, whose accusative in form 5 ends in ـًا.
+
+    Source: CLDR, plural rules of Arabic (zero, one, two, few, other, many).
+    """
+    book = _catalogue("ar")
+    chosen = [[_plural_form(book, number) for number in numbers] for numbers in ARABIC_FORMS]
+    if any(form != place for place, forms in enumerate(chosen) for form in forms):
+        yield f"ar: the catalogue's rule chooses {chosen}"
+    for message in book:
+        if message.id and not isinstance(message.id, str):
+            yield from _miscounted(_id(message), _texts(message))
+
+
+def no_english_is_left() -> Iterator[str]:
+    for language in LANGUAGES:
+        for message in _catalogue(language):
+            for text in _texts(message) if message.id else []:
+                if found := FORGOTTEN.search(TYPED.sub("", text)):
+                    yield f"{language}: {text!r} has the English {found[0]!r}"
+                if language == "ar" and text == _id(message) and re.search(r"[a-z]{2}", text):
+                    yield f"ar: {text!r} is not translated"
+
+
+def _miscounted(sentence: str, texts: list[str]) -> Iterator[str]:
+    few, hundred, many = ((COUNTED.findall(text) or [""])[0] for text in texts[3:6])
+    if any("%(num)" in text for text in texts[:3]) or not all((few, hundred, many)):
+        yield f"ar: {sentence!r} shows 0, 1 or 2 as a figure, or 3, 11 or 100 as none"
+    elif many != (hundred if hundred.endswith("ة") else hundred + "ًا"):
+        yield f"ar: {sentence!r} counts 100 {hundred} and 11 {many}"
+    elif few in (hundred, many):
+        yield f"ar: {sentence!r} counts 3 {few}, which is no plural"
+
+
+def _plural_form(book: Catalog, number: int) -> int:
+    return int(gettext.c2py(book.plural_expr)(number))
 
 
 @cache
@@ -61,8 +124,8 @@ def _catalogue(language: str) -> Catalog:
 
 
 @cache
-def _extracted() -> set[str]:
-    """The sentences of code and templates."""
+def _extracted() -> set[tuple[str | None, str]]:
+    """The sentences of code and templates, each after its context."""
     with (CATALOGUES / "babel.cfg").open() as file:
         _, options = parse_mapping_cfg(file)  # type: ignore[no-untyped-call]
     code = [(f"**/{floor}/**.py", "python") for floor in WORDED]
@@ -71,7 +134,7 @@ def _extracted() -> set[str]:
         *extract_from_dir(ROOT / "dashboard", code, {}, KEYWORDS),
         *extract_from_dir(ROOT / "templates", [("**.html", "jinja2")], drawn, KEYWORDS),
     ]
-    return {message if isinstance(message, str) else message[0] for _, _, message, _, _ in found}
+    return {(context, message if isinstance(message, str) else message[0]) for _, _, message, _, context in found}
 
 
 def _id(message: Message) -> str:

@@ -35,7 +35,7 @@ class KeyForm(Form):
         render_kw=forms.length(fields.LONGEST_NAME, required=True),
     )
     scopes = CheckboxesField(
-        _l("May do"), labels.SCOPES, _l("Choose at least one thing that the key may do."), default=USUAL_SCOPES
+        _l("Permissions"), labels.SCOPES, _l("Choose at least one permission for the key."), default=USUAL_SCOPES
     )
     brand = TextField(
         _l("Brand"),
@@ -45,22 +45,22 @@ class KeyForm(Form):
         render_kw=forms.length(LONGEST_BRAND),
     )
     expires_at = DayField(
-        _l("Last day"), name="expires", optional=True, description=_l("The key ends at the end of this day.")
+        _l("Last day"), name="expires", optional=True, description=_l("The key expires at the end of this day.")
     )
     networks = LinesField(
         _l("Allowed networks"),
         fields.networks,
         "\n".join,
         optional=True,
-        description=_l("IP addresses or ranges (CIDR), one a line. Empty: from anywhere."),
+        description=_l("IP addresses or ranges (CIDR), one a line. Leave empty to allow all."),
         render_kw=forms.length(2000, rows=2, dir="ltr", spellcheck="false"),
     )
-    message_cap = TextField(_l("Texts a day"), fields.cap, optional=True, half=True, render_kw=forms.NUMBER)
+    message_cap = TextField(_l("Messages a day"), fields.cap, optional=True, half=True, render_kw=forms.NUMBER)
     otp_cap = TextField(_l("Codes a day"), fields.cap, optional=True, half=True, render_kw=forms.NUMBER)
     sms_fallback = SwitchField(
-        _l("Send codes by SMS when WhatsApp does not take them"),
+        _l("Send codes by SMS when WhatsApp does not accept them"),
         labels.CHANNELS[Channel.WHATSAPP],
-        description=_l("The same code; it is verified as a WhatsApp code."),
+        description=_l("The same code; it is verified on the WhatsApp channel."),
     )
 
     def __init__(self, key: ApiKey | None = None) -> None:

@@ -35,7 +35,7 @@ from dashboard.vocabulary import KeyMode, Role
 USUAL_GRACE = "24h"
 SAMPLE_PHONE = "22200001"
 USUAL_PERIOD = "7d"
-SHOWN_BEFORE = _l("This was done already. A secret is shown once; rotate the key if you did not keep it.")
+SHOWN_BEFORE = _l("A new secret was created already. It is shown once; rotate the key if you did not keep it.")
 
 REVIEW_FAULTS = {
     "there_already": _l("This number is a review number of the key already. Remove that one first."),
@@ -247,7 +247,7 @@ def _usage(period: Period, texts: list[Figures], codes: list[Figures]) -> Chart:
     name = formats.short_day if period.grain == "day" else formats.hour_minute
     series = [
         Series(_("Codes"), "c1", [one["requested"] for one in codes], filled=True),
-        Series(_("Texts"), "c2", [one["requested"] for one in texts]),
+        Series(_("Messages"), "c2", [one["requested"] for one in texts]),
     ]
     return charts.line(series, [name(at) for at in period.starts])
 

@@ -128,8 +128,8 @@ def _words_setting(carrier: Carrier) -> str:
 
 def _chart(hours: list[Work], now: datetime) -> Chart:
     labels = [formats.hour_minute(at) for at in metrics.starts(now)]
-    taken = Series(_("Taken by the carrier"), "c1", [hour.taken for hour in hours], filled=True)
-    return charts.line([taken, Series(_("Not taken"), "c3", [hour.lost for hour in hours])], labels)
+    taken = Series(_("Accepted by the carrier"), "c1", [hour.taken for hour in hours], filled=True)
+    return charts.line([taken, Series(_("Not accepted"), "c3", [hour.lost for hour in hours])], labels)
 
 
 def _routes() -> dict[int, list[str]]:

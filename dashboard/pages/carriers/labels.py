@@ -108,10 +108,10 @@ def refusal(error: InvalidRoute) -> str:
     """Why a rule cannot be so."""
     texts = {
         "no_choice": _("Add at least one carrier."),
-        "too_many": _("A rule holds at most %(most)d carriers.", most=rules.MOST_CHOICES),
-        "unknown_carrier": _("The carrier “%(name)s” is no more.", name=error.name),
+        "too_many": _("Carriers in a rule, at most: %(most)d.", most=rules.MOST_CHOICES),
+        "unknown_carrier": _("The carrier “%(name)s” no longer exists.", name=error.name),
         "wrong_channel": _("%(name)s does not serve this channel.", name=error.name),
-        "twice": _("A carrier can stand in a rule once."),
+        "twice": _("A rule can name a carrier only once."),
         "weight": _("The weight of %(name)s must be from 1 to %(most)d.", name=error.name, most=rules.HEAVIEST),
     }
     return str(texts[error.code])

@@ -42,7 +42,7 @@ SOURCES = {
 GROUPS = {
     "first": _l("First steps"),
     "codes": _l("One-time codes"),
-    "build": _l("Build on it"),
+    "build": _l("Integrate"),
     "look-up": _l("Look up"),
 }
 

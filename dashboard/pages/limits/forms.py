@@ -69,7 +69,7 @@ class OverrideForm(Form):
         description=_l("Such as a support ticket or who asked for it."),
         render_kw=forms.length(LONGEST_REASON),
     )
-    lasting = ChoiceField(_l("Holds for"))
+    lasting = ChoiceField(_l("Duration"))
     until = DayField(_l("Last day"), optional=True)
 
     def __init__(self, row: LimitOverride | None = None, **values: Any) -> None:
@@ -77,8 +77,8 @@ class OverrideForm(Form):
         super().__init__(data={**stored, **values})
         self.row = row
         self.is_tried = "rehearse" in request.form and "confirmed" not in request.form
-        kept = {KEEP: _("as before")} if row else {}
-        ends = {**kept, **labels.LASTING, DAY: _("until the day"), EVER: _("for good")}
+        kept = {KEEP: _("unchanged")} if row else {}
+        ends = {**kept, **labels.LASTING, DAY: _("until a date"), EVER: _("no end date")}
         self.lasting.choices = forms.choices(ends)
 
     @property
@@ -98,7 +98,7 @@ class OverrideForm(Form):
     def validate(self, extra_validators: Any = None) -> bool:
         is_valid = bool(super().validate(extra_validators))
         if not any(quota.errors or quota.data is not None or no.data for quota, no in self.windows):
-            self.blame("minute", _("Set at least one window; the others keep the usual limit."))
+            self.blame("minute", _("Set the limit of at least one period; the others keep the usual limit."))
             return False
         return is_valid
 
@@ -122,7 +122,7 @@ class OverrideForm(Form):
 class NewOverrideForm(OverrideForm):
     """Chooses whom the override is for: a number, a key, or a number on a key."""
 
-    scope = RadioField(_l("For"), choices=forms.choices(SCOPES), default=PAIR)
+    scope = RadioField(_l("Applies to"), choices=forms.choices(SCOPES), default=PAIR)
     phone = forms.phone_field(_l("Number"))
     key = ChoiceField(_l("API key"), _l("Choose a key."))
 

@@ -65,7 +65,7 @@ class RuleForm:
             return
         if self.act == DROP:
             del self.rows[place]
-            self.said = _("%(name)s was taken out.", name=self.name)
+            self.said = _("%(name)s was removed from the rule.", name=self.name)
         elif self.act in (UP, DOWN):
             self._move(place, place + (1 if self.act == DOWN else -1))
 

@@ -154,7 +154,7 @@ def _save(form: RuleForm, subject: Subject | None, was: str = "") -> ResponseRet
     if form.errors:
         return _editor(form, subject, was, 422)
     session.commit()
-    flash(_("Rule saved. It holds for what waits already, too."))
+    flash(_("Rule saved. It also applies to messages that are waiting."))
     return htmx.redirect(url_for(".index"))
 
 

@@ -32,7 +32,7 @@ def one_line(text: str) -> str:
     if not name:
         raise Fault(_("Give it a name, such as the app that will use it."))
     if len(name) > LONGEST_NAME or UNPRINTABLE.search(name):
-        raise Fault(_("Use at most %(most)d characters, on one line.", most=LONGEST_NAME))
+        raise Fault(_("Most characters, on one line: %(most)d.", most=LONGEST_NAME))
     return name
 
 
@@ -40,7 +40,7 @@ def words(text: str, most: int) -> str:
     """A line of at most so many characters, or nothing; raise Fault."""
     line = " ".join(text.split())
     if len(line) > most or UNPRINTABLE.search(line):
-        raise Fault(_("Use at most %(most)d characters, on one line.", most=most))
+        raise Fault(_("Most characters, on one line: %(most)d.", most=most))
     return line
 
 
@@ -64,7 +64,7 @@ def brand(text: str) -> str | None:
     """What stands for {brand} in the texts of codes, or nothing; raise Fault."""
     name = " ".join(text.split(" ")).strip()
     if len(name) > LONGEST_BRAND or UNPRINTABLE.search(name):
-        raise Fault(_("Use at most %(most)d characters, on one line.", most=LONGEST_BRAND))
+        raise Fault(_("Most characters, on one line: %(most)d.", most=LONGEST_BRAND))
     if re.search(r"[{}]", name):
         raise Fault(_("The brand may hold no braces."))
     return name or None
@@ -74,7 +74,7 @@ def networks(text: str) -> tuple[str, ...]:
     """Addresses and CIDR ranges, one a line or separated by commas; raise Fault."""
     given = [part for part in re.split(r"[\s,;]+", text) if part]
     if len(given) > MOST_NETWORKS:
-        raise Fault(_("Enter at most %(most)d networks.", most=MOST_NETWORKS))
+        raise Fault(_("Most networks: %(most)d.", most=MOST_NETWORKS))
     return tuple(dict.fromkeys(_network(part) for part in given))
 
 

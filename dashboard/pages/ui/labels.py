@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import Any
 
 from flask_babel import lazy_gettext as _l
+from flask_babel import lazy_pgettext
 
 from dashboard.sms import numbers
 from dashboard.vocabulary import Channel, KeyMode, KeyState, Kind, Role, Scope, Status, Window
@@ -19,13 +20,17 @@ STATUSES: Labels = {
     Status.FAILED: _l("Failed"),
     Status.EXPIRED: _l("Expired"),
 }
-KEY_STATES: Labels = {KeyState.ACTIVE: _l("Active"), KeyState.EXPIRED: _l("Ended"), KeyState.REVOKED: _l("Revoked")}
+KEY_STATES: Labels = {
+    KeyState.ACTIVE: lazy_pgettext("key", "Active"),
+    KeyState.EXPIRED: lazy_pgettext("key", "Expired"),
+    KeyState.REVOKED: lazy_pgettext("key", "Revoked"),
+}
 CHANNELS: Labels = {Channel.SMS: "SMS", Channel.WHATSAPP: "WhatsApp"}
 TIDIED = {
     "texts": _l("Texts of messages"),
-    "numbers": _l("Phone numbers, cut"),
-    "sandbox": _l("Texts on the sandbox phone"),
-    "refusals": _l("Notes of refused codes"),
+    "numbers": _l("Phone numbers, truncated"),
+    "sandbox": _l("Messages on the sandbox phone"),
+    "refusals": _l("Records of refused codes"),
     "callers": _l("Addresses that used a key"),
 }
 OPERATORS = {name.lower(): name for name in sorted(numbers.OPERATORS.values())}  # as an address names them
@@ -36,17 +41,17 @@ PERIOD_NAMES = {
     "30d": _l("Last 30 days"),
     "90d": _l("Last 90 days"),
 }
-KINDS: Labels = {Kind.OTP: _l("Codes"), Kind.MESSAGE: _l("Texts")}
+KINDS: Labels = {Kind.OTP: _l("Codes"), Kind.MESSAGE: _l("Messages")}
 MODES: Labels = {KeyMode.LIVE: _l("Live"), KeyMode.TEST: _l("Test")}
 ROLES: Labels = {Role.OWNER: _l("Owner"), Role.OPERATOR: _l("Operator"), Role.VIEWER: _l("Viewer")}
 SCOPES: Labels = {
-    Scope.SEND: _l("Send texts"),
+    Scope.SEND: _l("Send messages"),
     Scope.OTP: _l("Send and verify codes"),
     Scope.READ: _l("Read message status"),
-    Scope.WEBHOOKS: _l("Manage its webhooks"),
+    Scope.WEBHOOKS: _l("Manage webhooks"),
 }
 SCOPE_TAGS: Labels = {
-    Scope.SEND: _l("Texts"),
+    Scope.SEND: _l("Messages"),
     Scope.OTP: _l("Codes"),
     Scope.READ: _l("Status"),
     Scope.WEBHOOKS: _l("Webhooks"),
@@ -60,4 +65,4 @@ WINDOWS_FULL: Labels = {
     "cap": _l("the key’s own cap of a day"),
 }
 LASTING = {"1h": _l("1 hour"), "24h": _l("24 hours"), "7d": _l("7 days")}
-GRACES = {"now": _l("End it now"), "1h": _l("1 hour"), "24h": _l("24 hours"), "7d": _l("7 days")}
+GRACES = {"now": _l("Stop it now"), "1h": _l("1 hour"), "24h": _l("24 hours"), "7d": _l("7 days")}

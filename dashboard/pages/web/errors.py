@@ -17,9 +17,9 @@ log = logging.getLogger(__name__)
 
 TEXTS = {
     403: (_l("You may not do this"), _l("Your role does not include it. Ask an owner of this gateway.")),
-    404: (_l("Nothing is here"), _l("The address is mistyped, or what it named has been removed.")),
-    405: (_l("This address takes no such request"), _l("Go back and use the page’s own buttons.")),
-    413: (_l("That was too much at once"), _l("Send less in one form.")),
+    404: (_l("Page not found"), _l("The address is mistyped, or what it named has been removed.")),
+    405: (_l("This address does not accept such a request"), _l("Go back and use the page’s own buttons.")),
+    413: (_l("The form that was sent is too large"), _l("Send the data in smaller parts.")),
     429: (_l("Too many tries"), _l("Wait a few minutes, then try again.")),
     500: (_l("Something went wrong on our side"), _l("Nothing was changed. Try again in a moment.")),
 }
@@ -29,7 +29,7 @@ DATABASE_RETRY_SECONDS = "5"
 def http_error(error: HTTPException) -> Response:
     """Any refusal under the pages, in their look and language."""
     status = error.code or 500
-    title, hint = TEXTS.get(status, (_l("This did not work"), _l("Go back and try again.")))
+    title, hint = TEXTS.get(status, (_l("The request failed"), _l("Go back and try again.")))
     g.database_failed = status >= 500  # it is not asked who this is
     response = _answer(status, str(title), str(hint))
     for name, value in error.get_headers():

@@ -41,7 +41,7 @@ class EndpointForm(Form):
     url = TextField(
         _l("Address"),
         _address,
-        description=_l("Events go there by POST, over https."),
+        description=_l("Events are sent to this address by POST, over https."),
         render_kw=forms.length(
             endpoints.LONGEST_URL, type="url", required=True, dir="ltr", spellcheck="false", placeholder="https://"
         ),
@@ -63,8 +63,8 @@ class NewEndpointForm(EndpointForm):
     id = NewIdField()
     key = ChoiceField(
         _l("API key"),
-        _l("Choose the key whose events it is to hear."),
-        description=_l("It hears of what was sent with this key."),
+        _l("Choose the key whose events are sent."),
+        description=_l("Events of this key are sent to the webhook."),
     )
 
     def __init__(self, known: list[ApiKey]) -> None:
@@ -95,7 +95,7 @@ class ReplayForm(Form):
 
     since = TextField(_l("From"), _moment, _typed, render_kw={"type": "datetime-local", "required": True})
     until = TextField(_l("Until"), _moment, _typed, render_kw={"type": "datetime-local", "required": True})
-    only = RadioField(_l("What to send"), choices=forms.choices(labels.ONLY), default="undelivered")
+    only = RadioField(_l("Events to send"), choices=forms.choices(labels.ONLY), default="undelivered")
 
     def validate_since(self, field: BoundField) -> None:
         until = self.until.data

@@ -6,6 +6,7 @@ from urllib.parse import urlsplit
 
 from flask_babel import gettext as _
 from flask_babel import lazy_gettext as _l
+from flask_babel import lazy_pgettext
 from flask_login import current_user
 
 from dashboard.models.api_keys import ApiKey
@@ -13,7 +14,7 @@ from dashboard.models.webhooks import WebhookEndpoint
 from dashboard.pages.ui.labels import MODES
 from dashboard.vocabulary import KeyMode, Role
 
-STATES = {"active": _l("Active"), "failing": _l("Failing"), "disabled": _l("Disabled")}
+STATES = {"active": lazy_pgettext("webhook", "Active"), "failing": _l("Failing"), "disabled": _l("Disabled")}
 EVENTS = {
     "message.sent": _l("Message handed to the carrier"),
     "message.delivered": _l("Message delivered"),
@@ -29,19 +30,19 @@ URL_FAULTS = {
 }
 WHY_OFF = {
     "asked": _l("Disabled by hand."),
-    "gone": _l("It answered “410 Gone”, which asks for no more calls."),
+    "gone": _l("The server answered “410 Gone”: it asks for no more calls."),
     "failing": _l("Every call failed for five days."),
 }
 REASONS = {
-    "refused": _l("It did not answer with a status from 200 to 299."),
-    "redirected": _l("It answered with a redirect; those are not followed."),
-    "no_answer": _l("It did not answer within 15 seconds."),
-    "connection_lost": _l("The connection broke before it answered."),
-    "unreachable": _l("It could not be reached."),
-    "name_not_found": _l("Its name has no address."),
-    "address_refused": _l("Its address is private, or not https: the settings do not allow it."),
-    "certificate_refused": _l("Its certificate is not valid."),
-    "secret_unreadable": _l("Its secret cannot be read: DATA_SECRET has changed. Rotate the secret."),
+    "refused": _l("The server did not answer with a status from 200 to 299."),
+    "redirected": _l("The server answered with a redirect, which is not followed."),
+    "no_answer": _l("The server did not answer within 15 seconds."),
+    "connection_lost": _l("The connection broke before the server answered."),
+    "unreachable": _l("The server cannot be reached."),
+    "name_not_found": _l("Host name not found (DNS): check the address of the webhook."),
+    "address_refused": _l("The address is private or not https, and the settings do not allow that."),
+    "certificate_refused": _l("The certificate of the server is not valid."),
+    "secret_unreadable": _l("The secret of the webhook cannot be read: DATA_SECRET has changed. Rotate the secret."),
 }
 ONLY = {"undelivered": _l("What has not arrived"), "all": _l("Everything")}
 
@@ -57,7 +58,7 @@ def shown_url(webhook: WebhookEndpoint) -> str:
 def reason(code: str | None, status: int | None = None) -> str:
     """Why a call failed."""
     if code == "refused" and status is not None:
-        return str(_("It answered with the status %(status)d.", status=status))
+        return str(_("The server answered with the status %(status)d.", status=status))
     return str(REASONS.get(code or "") or _("The call failed: “%(code)s”.", code=code or ""))
 
 

@@ -27,7 +27,7 @@ from dashboard.vocabulary import DisabledReason, Lane, Role
 
 bp = Blueprint("webhooks", __name__)
 
-SHOWN_BEFORE = _l("This was done already. A secret is shown once; rotate it if you did not keep it.")
+SHOWN_BEFORE = _l("A new secret was created already. It is shown once; rotate it again if you did not keep it.")
 
 
 @bp.get("/")
@@ -61,7 +61,9 @@ def create() -> ResponseReturnValue:
     except AlreadyRotated:
         return htmx.refused(str(SHOWN_BEFORE), url_for(".index"))
     except TooManyEndpoints:
-        fault = _("This key has %(most)d webhooks already. Delete one first.", most=endpoints.MOST_ENDPOINTS)
+        fault = _(
+            "This key has the most webhooks it may have: %(most)d. Delete one first.", most=endpoints.MOST_ENDPOINTS
+        )
         form.blame("key", fault)
         return _form(form, status=422)
     session.commit()
@@ -131,7 +133,7 @@ def enable(webhook_id: uuid.UUID) -> ResponseReturnValue:
     webhook = _find(webhook_id)
     endpoints.enable(session, webhook)
     session.commit()
-    return _changed(webhook, _("Webhook enabled. Replay what it missed."))
+    return _changed(webhook, _("Webhook enabled. Replay the events that it missed."))
 
 
 @bp.get("/<uuid:webhook_id>/delete")

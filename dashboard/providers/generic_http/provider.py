@@ -90,7 +90,7 @@ class HttpSettings(WebSettings):
         _l("Try again when"), RULES, group=ANSWERS, default="408, 425, 429, 500-503, 505-599", rows=3, max_length=2000
     )
     refused_when: str = setting(_l("Refused when"), RULES, group=ANSWERS, default="400-499", rows=3, max_length=2000)
-    taken_when: str = setting(_l("Taken when"), RULES, group=ANSWERS, default="200-299", rows=3, max_length=2000)
+    taken_when: str = setting(_l("Accepted when"), RULES, group=ANSWERS, default="200-299", rows=3, max_length=2000)
     reference_from: str = setting(
         _l("Where the reference stands"),
         _l("json PATH, header NAME, or body PATTERN with one group. Empty: the message's own id."),
@@ -362,7 +362,7 @@ def _receipt(settings: HttpSettings, table: Mapping[str, ReceiptState], report: 
 BOOK = CodeBook(
     {
         "carrier_taken_with_error": Code(
-            _l("Its answer counts as taken, but speaks of an error."),
+            _l("The answer counts as accepted, but speaks of an error."),
             _l("Look at the answer; if it is a refusal, write a rule for it into “Refused when”."),
         ),
     }

@@ -40,7 +40,7 @@ PROBLEMS = {
     "rule_form": _l("Write STATUSES, json PATH = VALUE or body PATTERN"),
     "status_range": _l("Statuses go from 200 to 599"),
     "pattern_group": _l("The pattern needs one group, as in ID: (\\w+)"),
-    "pattern_length": _l("A pattern has at most %(most)s characters"),
+    "pattern_length": _l("Most characters in a pattern: %(most)s"),
     "pattern_repeats": _l("A group cannot be repeated"),
     "pattern_choices": _l("A pattern holds at most %(most)s of * + ? { |"),
     "not_a_pattern": _l("This is no pattern: %(detail)s"),

@@ -204,7 +204,7 @@ class SmppSettings(CarrierSettings):
     )
     enquire_interval: float = setting(
         _l("Enquire interval"),
-        _l("A session that is silent for so many seconds is asked whether it lives; 0 for never."),
+        _l("Seconds without traffic before an enquire_link is sent; 0 for never."),
         default=10,
         ge=0,
         le=300,

@@ -41,7 +41,7 @@ BOOK = CodeBook(
         ),
         "whatsapp_takes_codes_only": Code(_l("This WhatsApp carrier sends one-time codes only.")),
         "whatsapp_bad_answer": Code(_l("Meta’s answer could not be read.")),
-        "whatsapp_failed": Code(_l("Meta reported a failure without a number.")),
+        "whatsapp_failed": Code(_l("Meta reported a failure without an error code.")),
         "whatsapp_0": Code(_l("Meta refuses the access token."), _TOKEN, is_credentials=True),
         "whatsapp_3": Code(_l("Meta’s app lacks the right to send messages."), _TOKEN, is_credentials=True),
         "whatsapp_10": Code(
@@ -63,7 +63,7 @@ BOOK = CodeBook(
             _l("Ask for its approval in WhatsApp Manager › Phone numbers."),
         ),
         "whatsapp_131042": Code(
-            _l("Meta has no valid means of payment for the account."),
+            _l("No valid means of payment is registered for the Meta account."),
             _l("Add one in Meta’s Business settings › Billing."),
         ),
         "whatsapp_131045": Code(

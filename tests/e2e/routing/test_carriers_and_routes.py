@@ -232,7 +232,7 @@ def test_a_carrier_is_added_tried_and_heard_on_one_page(chromium: Chromium, whol
     outcome = page.locator("#outcome")
     expect(outcome).to_contain_text("HTTP status 503", timeout=15_000)
     expect(outcome).to_contain_text("Tried again")
-    expect(outcome).to_contain_text("The carrier has taken it.", timeout=30_000)
+    expect(outcome).to_contain_text("The carrier has accepted it.", timeout=30_000)
     [first, second] = [json.loads(request.body) for request in real.ledger]
     assert first == second and first["to"] == "+22247112233" and "test of loopback" in first["text"]
 

@@ -37,7 +37,7 @@ def test_it_tells_what_the_key_sent_and_its_cap(viewer: Browser, world: World) -
     rollup.fold_for(world.services.sessions, 5)
     page = viewer.get(KEYS + key.id).text
     assert "<dt>Codes</dt><dd><b>2</b>" in page and "<dt>Codes verified</dt><dd><b>50%</b>" in page
-    assert "<dt>Texts</dt><dd><b>0</b>" in page
+    assert "<dt>Messages</dt><dd><b>0</b>" in page
     assert '<bdi dir="ltr">2 / 500</bdi>' in page
     assert page.count('<tr><th scope="row">') == 7  # the table of the chart: a day a row
     assert "data-chart" in viewer.partial(f"{KEYS}{key.id}?period=24h", "div#key").text
@@ -97,9 +97,9 @@ def test_a_key_that_ended_can_be_given_more_time(owner: Browser, world: World) -
     key = world.key(expires_at=utcnow() + timedelta(days=1))
     with world.services.sessions.begin() as session:
         session.execute(update(ApiKey).values(expires_at=utcnow() - timedelta(hours=1)))
-    assert "It ended" in owner.get(KEYS + key.id).text
+    assert "The key expired" in owner.get(KEYS + key.id).text
     owner.post(f"{KEYS}{key.id}/edit", FORM)
-    assert "It ended" not in owner.get(KEYS + key.id).text
+    assert "The key expired" not in owner.get(KEYS + key.id).text
 
 
 @pytest.mark.parametrize(
@@ -108,7 +108,7 @@ def test_a_key_that_ended_can_be_given_more_time(owner: Browser, world: World) -
         ({"name": "Other"}, "A key has this name already"),
         ({"name": ""}, "Give it a name"),
         ({"scopes": []}, "Choose at least one"),
-        ({"brand": "x" * 41}, "at most 40 characters"),
+        ({"brand": "x" * 41}, "on one line: 40"),
         ({"brand": "{code}"}, "no braces"),
         ({"otp_cap": "-1"}, "from 1 to 1,000,000"),
     ],
@@ -138,7 +138,7 @@ def test_a_revoked_key_has_its_page_and_no_acts(owner: Browser, world: World) ->
     key = world.key()
     owner.post(f"{KEYS}{key.id}/revoke")
     page = owner.get(KEYS + key.id).text
-    assert "Every call with it is refused" in page and f"{KEYS}{key.id}/" not in page
+    assert "Every request with it is refused" in page and f"{KEYS}{key.id}/" not in page
     assert owner.get(f"{KEYS}{key.id}/edit").status_code == 404
     assert owner.post(f"{KEYS}{key.id}/edit", FORM).status_code == 404
     assert owner.get(KEYS + str(uuid.uuid4())).status_code == 404

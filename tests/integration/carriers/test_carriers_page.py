@@ -248,9 +248,9 @@ def test_a_secret_that_is_left_empty_stays_and_another_takes_its_place(
         ({"name": ""}, "f-name", "small letters"),
         ({"name": "Mauritel 2"}, "f-name", "small letters"),
         ({"name": "sandbox"}, "f-name", "is taken"),
-        ({"v-url": ""}, "f-v-url", "This is needed"),
+        ({"v-url": ""}, "f-v-url", "Required field"),
         ({"v-url": "http://sms.example.org/"}, "f-v-url", "must begin with https"),
-        ({"v-url": "x" * 2001}, "f-v-url", "at most 2000"),
+        ({"v-url": "x" * 2001}, "f-v-url", "Most characters: 2000"),
         ({"v-body": "{oops"}, "f-v-body", ""),
         ({"v-taken_when": "nonsense"}, "f-v-taken_when", "Line 1"),
         ({"v-parallel": "٣x"}, "f-v-parallel", "whole number"),
@@ -369,7 +369,7 @@ def test_its_outcome_follows_live(operator: Browser, page: str, services: Servic
     assert operator.partial(f"{here}?seen={seen}", "div#outcome").status_code == 204
     world.settle(trial(services).id, **world.sent(status="sent", delivered_at=None))
     text = operator.partial(f"{here}?seen={seen}", "div#outcome").text
-    assert "The carrier has taken it" in text and "data-poll" in text
+    assert "The carrier has accepted it" in text and "data-poll" in text
     world.settle(trial(services).id, **world.sent())
     text = operator.partial(here, "div#outcome").text
     assert "It is on the phone." in text and "data-poll" not in text

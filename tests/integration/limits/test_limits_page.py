@@ -63,7 +63,7 @@ def test_an_operator_makes_an_override_with_a_reason_and_an_end(operator: Browse
 @pytest.mark.parametrize(
     ("change", "told"),
     [
-        ({"minute": ""}, "Set at least one window"),
+        ({"minute": ""}, "Set the limit of at least one period"),
         ({"minute": "-1"}, "whole number from 0"),
         ({"minute": "٣"}, "whole number from 0"),
         ({"minute": "10001"}, "whole number from 0"),
@@ -117,7 +117,7 @@ def test_ended_overrides_and_those_of_revoked_keys_are_shown_as_such(operator: B
         overrides.save(session, overrides.NewOverride(key.id, None, minute=1, reason="dead"))
         keys.revoke(session, keys.find(session, key.id))
     page = operator.get(LIST).text
-    assert "Ended" in page and "Key revoked: holds for nobody" in page
+    assert "Expired" in page and "Key revoked: no effect" in page
     assert operator.post(NEW, form(world.key("Other"), scope="phone", minute="5")).status_code == 303, (
         "ended: in the way"
     )
@@ -145,7 +145,7 @@ def test_a_refusal_is_written_down_and_offers_an_override(operator: Browser, wor
             key.id, PHONE, "sms", "minute", 3, 1,
         )  # fmt: skip
     page = operator.get(LIST).text
-    assert "Refused lately" in page and f"/dashboard/limits/new?phone=%2B22238089336&amp;key={key.id}" in page
+    assert "Recently refused" in page and f"/dashboard/limits/new?phone=%2B22238089336&amp;key={key.id}" in page
 
 
 def test_a_flood_of_refusals_writes_next_to_nothing(world: World) -> None:
@@ -169,7 +169,7 @@ def test_the_rehearsal_counts_codes_and_real_users(operator: Browser, world: Wor
             moved = utcnow() - timedelta(seconds=age)
             session.execute(update(Otp).where(Otp.message_id == message.id).values(created_at=moved))
     shown = operator.post(NEW, form(key, minute="1", rehearse="1"), headers=PARTIAL).text
-    assert "refused 2 codes that were sent" in shown and "kept 1 real user out" in shown
+    assert "2 codes that were sent would have been refused" in shown and "1 real user, who entered" in shown
     assert listed(world) == []
     again = operator.post(NEW, form(key, minute="1"))
     assert again.status_code == 200 and "Save all the same" in again.text and listed(world) == []
@@ -181,13 +181,14 @@ def test_the_rehearsal_counts_what_would_have_been_let_through(operator: Browser
     key = world.key()
     refuse(world, key)
     shown = operator.post(NEW, form(key, minute="10", rehearse="1"), headers=PARTIAL).text
-    assert "let 1 request through that was refused" in shown and "refused 0 codes that were sent" in shown
+    assert "1 refused request would have been allowed" in shown
+    assert "0 codes that were sent would have been refused" in shown
 
 
 def test_an_override_is_tried_without_a_reason_and_saved_with_one(operator: Browser, world: World) -> None:
     key = world.key()
     tried = operator.post(NEW, form(key, minute="10", reason="", rehearse="1"), headers=PARTIAL)
-    assert tried.status_code == 200 and "requests were looked at" in tried.text
+    assert tried.status_code == 200 and "requests examined" in tried.text
     for more in ({}, {"confirmed": "1"}, {"confirmed": "1", "rehearse": "1"}):
         refused = operator.post(NEW, form(key, minute="10", reason="", **more), headers=PARTIAL)
         assert refused.status_code == 422 and "Say why" in refused.text
@@ -201,7 +202,7 @@ def test_the_rehearsal_leaves_out_numbers_that_keep_a_rule_of_their_own(operator
         overrides.save(session, overrides.NewOverride(key.id, PHONE, minute=50, hour=50, day=50, reason="lifted"))
     whole = {"scope": "key", "key": key.id, "reason": "Ticket 4813", "lasting": "1h", "minute": "1", "rehearse": "1"}
     shown = operator.post(NEW, whole, headers=PARTIAL).text
-    assert "let 0 requests through that were refused" in shown and "4 requests were looked at" in shown
+    assert "0 refused requests would have been allowed" in shown and "4 requests examined" in shown
 
 
 def test_viewers_see_masked_numbers_and_no_buttons(viewer: Browser, world: World) -> None:

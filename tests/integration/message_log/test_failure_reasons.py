@@ -79,7 +79,7 @@ def test_a_message_s_timeline_tells_the_tries_that_went_wrong(owner: Browser, wo
     text = owner.get(f"/dashboard/messages/{sent.uuid}").text
     timeline = re.sub(r"\s+", " ", text.split('<ol class="timeline">')[1].split("</ol>")[0])
     told = (
-        "Not taken by mauritel",
+        "Not accepted by mauritel",
         "The carrier could not be reached.",
         "mauritel did not say whether it took it",
         "Refused by meta",

@@ -204,7 +204,7 @@ def test_a_poll_brings_the_block_when_something_changed(
     text = answer.get_data(as_text=True)
     assert answer.status_code == 200
     assert text.lstrip().startswith('<div id="live"')
-    assert "may not be sent texts" in text
+    assert "number is barred" in text
 
 
 def test_every_chart_has_its_table(owner: Browser, world: World, shop: ApiKey, services: Services) -> None:

@@ -163,14 +163,14 @@ def test_order_weights_and_shared_places_are_kept(owner: Browser, services: Serv
     ("told", "said"),
     [
         ({}, "Add at least one carrier."),
-        ({"carrier": ["mauritel", "mauritel"]}, "can stand in a rule once"),
-        ({"carrier": ["gone"]}, "is no more"),
+        ({"carrier": ["mauritel", "mauritel"]}, "can name a carrier only once"),
+        ({"carrier": ["gone"]}, "no longer exists"),
         ({"carrier": ["meta"]}, "does not serve this channel"),
         ({"carrier": ["mauritel"], "weight": ["0"]}, "must be from 1 to 100"),
         ({"carrier": ["mauritel"], "weight": ["101"]}, "must be from 1 to 100"),
         ({"carrier": ["mauritel"], "weight": ["٣"]}, "must be from 1 to 100"),
         ({"carrier": ["mauritel"], "weight": ["-1"]}, "must be from 1 to 100"),
-        ({"carrier": ["\x00<script>"]}, "is no more"),
+        ({"carrier": ["\x00<script>"]}, "no longer exists"),
     ],
 )
 def test_what_cannot_be_is_refused_in_words(
@@ -235,12 +235,12 @@ def test_the_tester_names_the_carrier_the_rule_and_who_stands_by(
     )
     set_rule(services, ("sms", "3", key.id), NewRouteTarget("spare", 0))
     said = ask(viewer, "47 11 22 33")
-    assert "It would go by mauritel now." in said and "The rule “All SMS” decides." in said
+    assert "The message would go by mauritel now." in said and "The rule “All SMS” decides." in said
     assert re.search(r"mauritel Goes now.*mattel Stands by.*spare Stands by", said)
-    assert "It would go by spare now." in ask(viewer, "33112233", key=key.id)
+    assert "The message would go by spare now." in ask(viewer, "33112233", key=key.id)
     down(services, "mauritel")
     said = ask(viewer, "47112233")
-    assert "It would go by mattel now." in said and "could not be reached" in said
+    assert "The message would go by mattel now." in said and "could not be reached" in said
 
 
 def test_the_tester_tells_shares_and_when_nobody_takes_it(viewer: Browser, services: Services, ways: None) -> None:
@@ -249,7 +249,7 @@ def test_the_tester_tells_shares_and_when_nobody_takes_it(viewer: Browser, servi
     assert "one of these now: mauritel, mattel" in said and "60% of the messages" in said
     down(services, "mauritel")
     down(services, "mattel")
-    assert "none of its carriers takes anything now" in ask(viewer, "47112233")
+    assert "none of its carriers accepts messages now" in ask(viewer, "47112233")
 
 
 def test_the_tester_warns_of_fixed_lines_test_keys_and_missing_rules(
@@ -259,7 +259,7 @@ def test_the_tester_warns_of_fixed_lines_test_keys_and_missing_rules(
     assert "This is a fixed line" in ask(viewer, "45112233") and "fixed" not in ask(viewer, "47112233")
     assert "lands on the sandbox phone, whatever the routes say" in ask(viewer, "38089336", key=test.id)
     set_rule(services, ("sms", None, None))
-    assert "No rule covers it" in ask(viewer, "38089336")
+    assert "No rule covers this message" in ask(viewer, "38089336")
     assert "eight digits" in ask(viewer, "12")
 
 

@@ -96,7 +96,7 @@ def test_unknown_filters_are_ignored(owner: Browser, traffic: None) -> None:
 def test_reasons_of_failures_are_counted(owner: Browser, traffic: None) -> None:
     reasons = page(owner).split('id="why-t"')[1].split("</section>")[0]
     assert "<dd>1</dd>" in reasons
-    assert "The number may not be sent texts." in reasons
+    assert "The number is barred: messages to it are forbidden." in reasons
 
 
 def test_the_median_is_read_from_the_histogram(owner: Browser, world: World, services: Services, shop: ApiKey) -> None:
@@ -153,7 +153,7 @@ def test_an_empty_gateway_is_told_so(owner: Browser) -> None:
     assert "No code was asked for in this period" in page(owner)
 
 
-@pytest.mark.parametrize(("language", "title"), [("fr", "Codes à usage unique"), ("ar", "الرموز أحادية الاستعمال")])
+@pytest.mark.parametrize(("language", "title"), [("fr", "Codes à usage unique"), ("ar", "رموز التحقق")])
 def test_it_speaks_the_readers_language(owner: Browser, traffic: None, language: str, title: str) -> None:
     owner.headers = {"Accept-Language": language}
     text = page(owner)

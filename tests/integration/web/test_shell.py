@@ -40,9 +40,9 @@ def test_the_bare_address_leads_to_the_dashboard(owner: Browser) -> None:
 @pytest.mark.parametrize(
     ("method", "url", "status", "told"),
     [
-        ("GET", "/dashboard/nothing", 404, "Nothing is here"),
-        ("GET", "/dashboard/%00", 404, "Nothing is here"),
-        ("DELETE", "/dashboard/keys/", 405, "This address takes no such request"),
+        ("GET", "/dashboard/nothing", 404, "Page not found"),
+        ("GET", "/dashboard/%00", 404, "Page not found"),
+        ("DELETE", "/dashboard/keys/", 405, "This address does not accept such a request"),
     ],
 )
 @pytest.mark.parametrize("signed_in", [True, False])

@@ -98,7 +98,7 @@ def test_a_form_sent_twice_makes_one(owner: Browser, world: World, services: Ser
         ({"url": "shop"}, "Enter a web address"),
         ({"events": []}, "at least one event"),
         ({"key": "none"}, "Choose the key"),
-        ({"description": "a" * 81}, "at most 80"),
+        ({"description": "a" * 81}, "on one line: 80"),
     ],
 )
 def test_faults_are_said_and_nothing_is_made(
@@ -186,7 +186,7 @@ def test_a_failing_endpoint_is_said_in_words(owner: Browser, made: tuple[str, st
     owner.post(f"{page}/test")
     fail_once(services, "out of order")
     text = owner.get(page).get_data(as_text=True)
-    assert "It answered with the status 500." in text and "out of order" in text
+    assert "The server answered with the status 500." in text and "out of order" in text
     assert "Failing" in owner.get("/dashboard/webhooks/").get_data(as_text=True)
 
 
