@@ -188,3 +188,15 @@ class CarrierState(StrEnum):
     BROKEN = "broken"  # no connection comes about
     CREDENTIALS = "credentials"  # they are refused
     UNREADABLE = "unreadable"  # its settings were encrypted with another DATA_SECRET
+
+
+class Side(StrEnum):
+    """Whose turn it is when somebody got no code, as “Why no code?” begins its sentence."""
+
+    US = "us"
+    OPERATOR = "operator"
+    PHONE = "phone"
+    WAIT = "wait"
+    NOTHING = "nothing"  # no app has asked for a code
+    NUMBER = "number"
+    WELL = "well"

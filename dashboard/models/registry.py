@@ -6,6 +6,7 @@ from dashboard.models.accounts import SetupLink, SignInFailure, User, UserSessio
 from dashboard.models.api_keys import ApiKey, KeyCaller, KeyDay, KeySecret
 from dashboard.models.carriers import Carrier, CarrierConnection, CarrierMinute, Route
 from dashboard.models.delivery import FailedAttempt, MessagePart, UnmatchedReceipt
+from dashboard.models.diagnosis import NumberLookup, NumberNote
 from dashboard.models.idempotency import IdempotencyRecord
 from dashboard.models.limits import LimitOverride, LimitRejection
 from dashboard.models.maintenance import RetentionProgress
@@ -29,6 +30,8 @@ MODELS = (
     LimitOverride,
     Message,
     MessagePart,
+    NumberLookup,
+    NumberNote,
     Otp,
     OtpTemplate,
     Process,

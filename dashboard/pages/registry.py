@@ -13,7 +13,6 @@ from flask_wtf.csrf import CSRFError
 
 from dashboard.extensions import babel, csrf, login
 from dashboard.pages import (
-    diagnosis,
     otp_statistics,
     otp_templates,
     overview,
@@ -24,6 +23,7 @@ from dashboard.pages import (
 )
 from dashboard.pages.api_keys import views as api_keys
 from dashboard.pages.carriers import views as carriers
+from dashboard.pages.diagnosis import views as diagnosis
 from dashboard.pages.docs import views as docs
 from dashboard.pages.limits import views as limits
 from dashboard.pages.messages import views as messages

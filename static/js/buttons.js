@@ -8,7 +8,9 @@ function swapIcon(button, from, to) {
 }
 const acts = {
   async copy(button) {
-    await navigator.clipboard.writeText(button.dataset.copy || $("code", button.parentElement).textContent);
+    const source = document.getElementById(button.dataset.copyOf); // what stands there now: it may count down
+    const text = source?.textContent.trim() || button.dataset.copy || $("code", button.parentElement).textContent;
+    await navigator.clipboard.writeText(text);
     const label = button.getAttribute("aria-label");
     swapIcon(button, "copy", "check");
     button.setAttribute("aria-label", button.dataset.done);

@@ -1,5 +1,5 @@
 // A lost connection: what refreshes itself says since when it stands still, until an answer comes.
-import { $ } from "./dom.js";
+import { $, localeOf } from "./dom.js";
 import { isPoll } from "./polling.js";
 import { reportFailure } from "./toasts.js";
 
@@ -7,7 +7,10 @@ const lost = $("#lost");
 
 function showLost() {
   if (!lost.hidden) return;
-  const clock = new Date().toLocaleTimeString(document.documentElement.lang, { hour: "2-digit", minute: "2-digit" });
+  const clock = new Date().toLocaleTimeString(localeOf(document.documentElement.lang), {
+    hour: "2-digit",
+    minute: "2-digit",
+  });
   $("bdi", lost).textContent = clock;
   lost.hidden = false;
 }

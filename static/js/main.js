@@ -6,4 +6,5 @@ import "./toasts.js";
 import "./polling.js";
 import "./connection.js";
 import "./buttons.js";
+import "./countdown.js";
 import "./relative_time.js";

@@ -1,4 +1,6 @@
 // Relative times age with the page.
+import { localeOf } from "./dom.js";
+
 const UNITS = [
   ["year", 31536000],
   ["month", 2592000],
@@ -8,8 +10,7 @@ const UNITS = [
   ["minute", 60],
   ["second", 1],
 ];
-const lang = document.documentElement.lang;
-const relative = new Intl.RelativeTimeFormat(lang === "ar" ? "ar-MR" : lang, { style: "short" });
+const relative = new Intl.RelativeTimeFormat(localeOf(document.documentElement.lang), { style: "short" });
 function age() {
   for (const time of document.querySelectorAll("time[data-ago]")) {
     const seconds = (Date.parse(time.dateTime) - Date.now()) / 1000;

@@ -1,4 +1,4 @@
-// Toasts: the top layer keeps them above dialogs; success leaves after 6 s, problems stay.
+// Toasts: the top layer keeps them above dialogs; success leaves after 6 s, after 10 s where it can be undone, problems stay.
 import { $ } from "./dom.js";
 
 export const host = $("#toasts");
@@ -10,7 +10,7 @@ export function showToasts() {
   for (const toast of host.children) {
     if (toast.dataset.seen) continue;
     toast.dataset.seen = "1";
-    if (toast.classList.contains("ok")) setTimeout(() => toast.remove(), 6000);
+    if (toast.classList.contains("ok")) setTimeout(() => toast.remove(), $("[data-undo]", toast) ? 10000 : 6000);
   }
 }
 
@@ -30,5 +30,8 @@ export function reportFailure() {
   showToasts();
 }
 
+document.addEventListener("htmx:finally:request", (event) => {
+  event.detail.ctx.sourceElement?.closest?.("[data-undo]")?.closest(".toast")?.remove();
+});
 host.showPopover?.();
 document.addEventListener("htmx:after:swap", showToasts);

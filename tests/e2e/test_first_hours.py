@@ -11,7 +11,8 @@ from babel.support import Translations
 from playwright.sync_api import Locator, expect, sync_playwright
 
 from dashboard.gateway.accounts import users
-from dashboard.pages.diagnosis import SENTENCES
+from dashboard.gateway.monitoring.diagnosis import CauseCode
+from dashboard.pages.diagnosis.sentences import SENTENCES
 from dashboard.pages.web.locale import CATALOGUES
 from dashboard.sms.numbers import is_fixed
 from tests.support.browser import CHROMIUM, FLAGS, WIDE, Tab
@@ -130,19 +131,18 @@ class FirstHours:
         for _ in range(3):
             assert self.client.verify(phone, other_than(code)).status_code == 400
         self.ask_why(phone)
-        expect(self.page.locator("#verdict-t")).to_have_text(self.like(SENTENCES["wrong_three_times"]))
+        expect(self.page.locator("#verdict-t")).to_have_text(self.like(SENTENCES[CauseCode.DEAD]))
         assert [self.client.otp(phone).status_code for _ in range(3)] == [200, 200, 429]
         self.ask_why(phone)
-        expect(self.page.locator("#verdict-t")).to_have_text(self.like(SENTENCES["limit_reached"]))
+        expect(self.page.locator("#verdict-t")).to_have_text(self.like(SENTENCES[CauseCode.LIMIT_MINUTE]))
         self.keep("lookup")
         self.press("Lift the limit for an hour")
-        self.press("Save override")
-        expect(self.page.locator(".flashes")).to_contain_text(self.say("Override saved"))
+        expect(self.page.locator(".toast")).to_contain_text(self.say("Limit lifted for an hour"))
         until(lambda: self.client.otp(phone).status_code == 200, 5)
 
     def simulate_and_remove_an_override(self) -> None:
         self.go("Limits")
-        expect(self.page.locator("#limits")).to_contain_text(self.say("Support call"))
+        expect(self.page.locator("#limits")).to_contain_text(self.say("Caller on the phone"))
         self.press("Add an override")
         dialog = self.page.locator("#dialog")
         dialog.locator("input[name=scope][value=key]").check()
@@ -294,6 +294,6 @@ class FirstHours:
 
     def ask_why(self, phone: str) -> None:
         self.go("Why no code?")
-        self.page.locator("main input[name=phone]").fill(phone)
-        self.press("Find out")
+        self.page.locator("#phone").fill(phone)
+        self.press("Check")
         expect(self.page.locator("#verdict-t")).to_be_visible()

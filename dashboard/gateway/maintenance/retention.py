@@ -20,6 +20,7 @@ from dashboard.gateway import site_settings
 from dashboard.gateway.api_keys import usage
 from dashboard.gateway.site_settings import Preferences
 from dashboard.models.api_keys import KeyCaller
+from dashboard.models.diagnosis import NumberLookup, NumberNote
 from dashboard.models.limits import LimitRejection
 from dashboard.models.maintenance import RetentionProgress
 from dashboard.models.messages import Message
@@ -119,4 +120,6 @@ KINDS = {
     "sandbox": RetentionRule(SandboxMessage, "received_at", "sandbox_days", partial(_delete, SandboxMessage)),
     "refusals": RetentionRule(LimitRejection, "at", "numbers_days", partial(_delete, LimitRejection), REFUSALS_DAYS),
     "callers": RetentionRule(KeyCaller, "first_at", "numbers_days", partial(_delete, KeyCaller), usage.KEPT_DAYS),
+    "notes": RetentionRule(NumberNote, "created_at", "numbers_days", partial(_delete, NumberNote)),
+    "lookups": RetentionRule(NumberLookup, "at", "numbers_days", partial(_delete, NumberLookup)),
 }

@@ -15,6 +15,7 @@ from sqlalchemy import ColumnElement, String, TextClause, func, literal_column, 
 from sqlalchemy.orm import Session, joinedload
 
 from dashboard.gateway.otp import template_rules, templates
+from dashboard.models.limits import LimitRejection
 from dashboard.models.messages import Message
 from dashboard.models.otp import Otp
 from dashboard.sms import numbers
@@ -73,9 +74,8 @@ class Filters:
         conditions = [column == value for column, value in same.items() if value]
         if self.before:
             conditions.append(Message.created_at < self.before)
-        if self.sought.prefix:  # a range of whole numbers: the index serves it, whatever the database's collation
-            low, high = (self.sought.prefix.ljust(LENGTH, digit) for digit in "09")
-            conditions.append(Message.phone.between(low, high))
+        if self.sought.prefix:
+            conditions.append(Message.phone.between(*_range(self.sought.prefix)))
         if self.since:
             conditions.append(Message.id >= _first_since(self.since))
         return conditions
@@ -155,6 +155,29 @@ def _walking(chosen: tuple[str | None, ...], by_key: bool) -> TextClause:
         for i, (status, kind, channel, digit) in enumerate(product(*lists))
     ]
     return text(" UNION ALL ".join(parts) + " ORDER BY id DESC LIMIT :most")
+
+
+def numbers_beginning(session: Session, prefix: str, limit: int) -> list[str]:
+    """Numbers of messages and of refused codes that begin so, in order: the indexes give one at a time."""
+    low, high = _range(prefix)
+    found: list[str] = []
+    while len(found) < limit:
+        after = found[-1] if found else ""
+        firsts = [
+            select(func.min(column)).where(column >= low, column <= high, column > after).scalar_subquery()
+            for column in (Message.phone, LimitRejection.phone)
+        ]
+        row = session.execute(select(*firsts)).one()
+        nearest = min((phone for phone in row if phone is not None), default=None)
+        if nearest is None:
+            break
+        found.append(nearest)
+    return found
+
+
+def _range(prefix: str) -> tuple[str, str]:
+    """The first and the last whole number that begin so: an index serves a range, whatever the database's collation."""
+    return prefix.ljust(LENGTH, "0"), prefix.ljust(LENGTH, "9")
 
 
 def is_empty(session: Session) -> bool:

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
-from typing import Any
+from enum import StrEnum
 
 from sqlalchemy import select
 from sqlalchemy.orm import Session, joinedload
@@ -13,18 +13,85 @@ from sqlalchemy.orm import Session, joinedload
 from dashboard.db import utcnow
 from dashboard.gateway import workers
 from dashboard.gateway.api_keys import keys
-from dashboard.gateway.limits import rate_limit, rejections
+from dashboard.gateway.carriers import recent
+from dashboard.gateway.limits import lifts, rate_limit, rejections
 from dashboard.gateway.limits.rate_limit import WindowState
+from dashboard.gateway.monitoring import failures
 from dashboard.gateway.otp.verify import MAX_ATTEMPTS
 from dashboard.models.api_keys import ApiKey
-from dashboard.models.limits import LimitRejection
+from dashboard.models.limits import LimitOverride, LimitRejection
 from dashboard.models.messages import Message
 from dashboard.models.otp import Otp
 from dashboard.sms import numbers
-from dashboard.vocabulary import KeyMode, KeyState, Kind, Status, Window
+from dashboard.vocabulary import Channel, KeyMode, KeyState, Kind, Operator, Side, Status, Trend, Window
 
 MOST = 40  # of each kind of event
 SANDBOX = "sandbox"
+USUAL_WAIT = timedelta(minutes=1)  # from the request to the phone; only then is a code late
+
+
+class CauseCode(StrEnum):
+    """Why no code came, or that nothing is wrong."""
+
+    NOTHING_ASKED = "nothing_asked"
+    FIXED_LINE = "fixed_line"
+    NUMBER_REFUSED = "number_refused"  # the network says that it is not in service, or may not be sent to
+    TEST_KEY = "test_key"
+    NO_CARRIER = "no_carrier"
+    KEY_ENDED = "key_ended"
+    LIMIT_MINUTE = "limit_minute"
+    LIMIT_HOUR = "limit_hour"
+    LIMIT_DAY = "limit_day"
+    LIMIT_LIFTED = "limit_lifted"  # after the refusal
+    LIMIT_PASSED = "limit_passed"
+    BLOCKED = "blocked"  # somebody set a limit of 0
+    CAP_REACHED = "cap_reached"
+    CAP_PASSED = "cap_passed"
+    WORKERS_GONE = "workers_gone"
+    NOTHING_LEAVES = "nothing_leaves"  # the routes refuse everything, to all operators
+    OUR_FAULT = "our_fault"  # of our carrier account, settings or secrets
+    LATE = "late"
+    NEVER_LEFT = "never_left"
+    CUT_OFF = "cut_off"  # the routes to this operator refuse everything
+    REFUSED = "refused"
+    WHATSAPP_REFUSED = "whatsapp_refused"
+    UNCONFIRMED = "unconfirmed"
+    EXPIRED_UNCONFIRMED = "expired_unconfirmed"
+    PHONE_OFF = "phone_off"
+    NOT_TYPED = "not_typed"
+    TYPED_WRONG = "typed_wrong"
+    DEAD = "dead"  # typed in wrong three times
+    EXPIRED = "expired"
+    ON_ITS_WAY = "on_its_way"
+    TRIED_AGAIN = "tried_again"
+    VERIFIED = "verified"
+
+
+SIDES = {
+    CauseCode.NOTHING_ASKED: Side.NOTHING,
+    CauseCode.FIXED_LINE: Side.NUMBER,
+    CauseCode.NUMBER_REFUSED: Side.NUMBER,
+    CauseCode.LIMIT_MINUTE: Side.WAIT,
+    CauseCode.LIMIT_LIFTED: Side.WELL,
+    CauseCode.CUT_OFF: Side.OPERATOR,
+    CauseCode.REFUSED: Side.OPERATOR,
+    CauseCode.WHATSAPP_REFUSED: Side.OPERATOR,
+    CauseCode.UNCONFIRMED: Side.OPERATOR,
+    CauseCode.EXPIRED_UNCONFIRMED: Side.OPERATOR,
+    CauseCode.PHONE_OFF: Side.PHONE,
+    CauseCode.NOT_TYPED: Side.PHONE,
+    CauseCode.TYPED_WRONG: Side.PHONE,
+    CauseCode.DEAD: Side.PHONE,
+    CauseCode.EXPIRED: Side.PHONE,
+    CauseCode.ON_ITS_WAY: Side.WAIT,
+    CauseCode.TRIED_AGAIN: Side.WAIT,
+    CauseCode.VERIFIED: Side.WELL,
+}  # all others are ours
+LIMITS = {
+    Window.MINUTE: CauseCode.LIMIT_MINUTE,
+    Window.HOUR: CauseCode.LIMIT_HOUR,
+    Window.DAY: CauseCode.LIMIT_DAY,
+}
 
 
 @dataclass(frozen=True)
@@ -40,32 +107,52 @@ class Event:
 
 @dataclass(frozen=True)
 class Cause:
-    """The cause by code, and what its sentence needs. `ok` says that nothing is wrong."""
+    """The cause, and the times that its sentence names.
 
-    code: str
+    `until` is when the answer may be another one: the number should be looked up again then. `facts` holds `at` (of the
+    request, or when the code was typed in), `since` (when a route last took a message) and `valid_until` of the code.
+    """
+
+    code: CauseCode
     event: Event | None = None
-    facts: dict[str, Any] = field(default_factory=dict)
-    ok: bool = False
+    until: datetime | None = None
+    facts: dict[str, datetime] = field(default_factory=dict)
+
+    @property
+    def side(self) -> Side:
+        return SIDES.get(self.code, Side.US)
+
+    @property
+    def is_limit(self) -> bool:
+        """Whether one press can lift it."""
+        return self.code in LIMITS.values()
 
 
 @dataclass(frozen=True)
 class Diagnosis:
-    """What the page shows of a number."""
+    """What is known of a number. `lift` is the override of the number and the key that its cause is about."""
 
     phone: str
     events: list[Event]
     standings: list[tuple[ApiKey, list[WindowState]]]
     verdict: Cause
+    lift: LimitOverride | None
+
+    @property
+    def language(self) -> str | None:
+        """In which the last code was written, so probably the caller's."""
+        return next((event.otp.language for event in self.events if event.otp), None)
 
 
-def story(session: Session, number: str) -> Diagnosis:
+def of_phone(session: Session, number: str) -> Diagnosis:
     """Everything about a number, newest first, and the cause of its trouble. Writes nothing."""
     events = sorted(_events(session, number), key=lambda event: event.at, reverse=True)
     codes = [event for event in events if event.message is None]
     lately = utcnow() - timedelta(seconds=rate_limit.WINDOWS[Window.DAY])
     senders = {event.key.id: event.key for event in codes if event.at > lately}
     standings = [(key, rate_limit.look(session, key_id, number)) for key_id, key in senders.items()]
-    return Diagnosis(number, events, standings, _verdict(session, number, codes))
+    lift = lifts.in_force(session, codes[0].key.id, number) if codes else None
+    return Diagnosis(number, events, standings, _verdict(session, number, codes, lift), lift)
 
 
 def _events(session: Session, number: str) -> list[Event]:
@@ -89,48 +176,76 @@ def _events(session: Session, number: str) -> list[Event]:
     return events
 
 
-def _verdict(session: Session, number: str, codes: Sequence[Event]) -> Cause:
-    """The newest attempt decides; the first cause that fits, most certain first."""
+def _verdict(session: Session, number: str, codes: Sequence[Event], lift: LimitOverride | None) -> Cause:
+    """The newest attempt decides; the first cause that fits, those that nothing else can mend before others."""
     if not codes:
-        return Cause("fixed_line" if numbers.is_fixed(number) else "nothing_asked")
+        return Cause(CauseCode.FIXED_LINE if numbers.is_fixed(number) else CauseCode.NOTHING_ASKED)
     newest = codes[0]
+    if newest.otp is not None and newest.otp.verified_at is not None:
+        return Cause(CauseCode.VERIFIED, newest, facts={"at": newest.otp.verified_at})
+    if newest.key.mode == KeyMode.TEST:
+        return Cause(CauseCode.TEST_KEY, newest)
+    if numbers.is_fixed(number):
+        return Cause(CauseCode.FIXED_LINE, newest)
     if newest.refusal is not None:
-        return _of_refusal(session, newest, newest.refusal)
-    otp = newest.otp
-    assert otp is not None  # noqa: S101  the three kinds are told apart above
+        return _of_refusal(session, codes, newest.refusal, lift)
+    return _of_code(session, newest)
+
+
+def _of_refusal(session: Session, codes: Sequence[Event], refusal: LimitRejection, lift: LimitOverride | None) -> Cause:
+    newest = codes[0]
+    if keys.state(newest.key) is not KeyState.ACTIVE:
+        return Cause(CauseCode.KEY_ENDED, newest)
+    last_sent = next((event for event in codes if event.otp is not None), None)
+    if last_sent is not None and last_sent.otp is not None and last_sent.otp.message.status == Status.FAILED:
+        cut_off = _cut_off(session, last_sent)
+        if cut_off is not None:  # more codes would be refused there, too
+            return cut_off
+    if refusal.window == "cap":
+        is_today = refusal.at.date() == utcnow().date()
+        return Cause(CauseCode.CAP_REACHED if is_today else CauseCode.CAP_PASSED, newest)
+    full = [window for window in rate_limit.look(session, newest.key.id, refusal.phone) if window.left == 0]
+    if any(window.quota == 0 for window in full):
+        return Cause(CauseCode.BLOCKED, newest)
+    if full:
+        longest = max(full, key=lambda window: window.reset)
+        return Cause(LIMITS[longest.window], newest, utcnow() + timedelta(seconds=longest.reset))
+    if lift is not None and lift.until is not None and lift.created_at > refusal.at:
+        return Cause(CauseCode.LIMIT_LIFTED, newest, facts={"valid_until": lift.until})
+    return Cause(CauseCode.LIMIT_PASSED, newest)
+
+
+def _of_code(session: Session, event: Event) -> Cause:
+    otp = event.otp
+    assert otp is not None  # noqa: S101  it is neither a text nor a refusal
     for judge in _CAUSES:
-        cause = judge(session, newest, otp)
+        cause = judge(session, event, otp)
         if cause is not None:
             return cause
-    return Cause("expired_unused", newest)
+    return _about(CauseCode.EXPIRED_UNCONFIRMED, event, otp)
 
 
-def _of_refusal(session: Session, event: Event, refusal: LimitRejection) -> Cause:
-    if keys.state(event.key) is not KeyState.ACTIVE:
-        return Cause("key_ended", event)
-    if refusal.window == "cap":
-        today = refusal.at.date() == utcnow().date()
-        return Cause("cap_reached" if today else "cap_passed", event)
-    standings = rate_limit.look(session, event.key.id, refusal.phone)
-    full = [standing for standing in standings if standing.left == 0]
-    if not full:
-        return Cause("limit_passed", event)
-    longest = max(full, key=lambda standing: standing.reset)
-    return Cause("limit_reached", event, {"window": longest.window, "quota": longest.quota, "wait": longest.reset})
+def _about(code: CauseCode, event: Event, otp: Otp, until: datetime | None = None) -> Cause:
+    """A cause that is told with the times of a code."""
+    return Cause(code, event, until, {"at": event.at, "valid_until": otp.expires_at})
 
 
-def _verified(_session: Session, event: Event, otp: Otp) -> Cause | None:
-    return Cause("verified", event, {"at": otp.verified_at}, ok=True) if otp.verified_at else None
-
-
-def _fixed_line(_session: Session, event: Event, otp: Otp) -> Cause | None:
-    return Cause("fixed_line", event) if numbers.is_fixed(otp.phone) else None
-
-
-def _refused_by_carrier(_session: Session, event: Event, otp: Otp) -> Cause | None:
-    if otp.message.status != Status.FAILED:
+def _failed(session: Session, event: Event, otp: Otp) -> Cause | None:
+    message = otp.message
+    if message.status != Status.FAILED:
         return None
-    return Cause("carrier_refused", event, {"reason": otp.message.error_code})
+    side = failures.side_of(message.error_code or "")
+    if side is Side.NUMBER:
+        return _about(CauseCode.NUMBER_REFUSED, event, otp)
+    if side is Side.PHONE:
+        return _about(CauseCode.PHONE_OFF, event, otp)
+    cut_off = _cut_off(session, event)
+    if cut_off is not None:
+        return cut_off
+    if side is Side.US:
+        return _about(CauseCode.OUR_FAULT, event, otp)
+    is_whatsapp = message.lane == Channel.WHATSAPP
+    return _about(CauseCode.WHATSAPP_REFUSED if is_whatsapp else CauseCode.REFUSED, event, otp)
 
 
 def _on_its_way(session: Session, event: Event, otp: Otp) -> Cause | None:
@@ -138,53 +253,75 @@ def _on_its_way(session: Session, event: Event, otp: Otp) -> Cause | None:
     if message.status not in (Status.QUEUED, Status.SENDING):
         return None
     if not workers.alive(session).get(message.lane):
-        return Cause("workers_gone", event)
-    if message.error_code and message.due_at and message.due_at > utcnow():
-        return Cause("carrier_busy", event, {"reason": message.error_code, "again": message.due_at})
-    return Cause("waiting", event)
+        return _about(CauseCode.WORKERS_GONE, event, otp)
+    now = utcnow()
+    if message.error_code and message.due_at and message.due_at > now:
+        return _about(CauseCode.TRIED_AGAIN, event, otp, message.due_at)
+    usual = event.at + USUAL_WAIT
+    return _about(CauseCode.ON_ITS_WAY, event, otp, usual) if usual > now else _about(CauseCode.LATE, event, otp)
 
 
-def _never_left(_session: Session, event: Event, otp: Otp) -> Cause | None:
-    return Cause("never_left", event) if otp.message.status == Status.EXPIRED else None
+def _never_left(session: Session, event: Event, otp: Otp) -> Cause | None:
+    if otp.message.status != Status.EXPIRED:
+        return None
+    if not workers.alive(session).get(otp.message.lane):
+        return _about(CauseCode.WORKERS_GONE, event, otp)
+    return _cut_off(session, event) or _about(CauseCode.NEVER_LEFT, event, otp)
 
 
-def _on_the_sandbox(_session: Session, event: Event, otp: Otp) -> Cause | None:
-    if event.key.mode == KeyMode.TEST:
-        return Cause("test_key", event)
-    return Cause("no_carrier", event) if otp.message.carrier == SANDBOX else None
+def _no_carrier(_session: Session, event: Event, otp: Otp) -> Cause | None:
+    return _about(CauseCode.NO_CARRIER, event, otp) if otp.message.carrier == SANDBOX else None
 
 
-def _tried_out(_session: Session, event: Event, otp: Otp) -> Cause | None:
-    return Cause("wrong_three_times", event) if otp.attempts >= MAX_ATTEMPTS else None
+def _dead(_session: Session, event: Event, otp: Otp) -> Cause | None:
+    return _about(CauseCode.DEAD, event, otp) if otp.attempts >= MAX_ATTEMPTS else None
 
 
 def _key_ended(_session: Session, event: Event, otp: Otp) -> Cause | None:
-    over = otp.expires_at <= utcnow() or otp.superseded_at is not None
-    return Cause("key_ended", event) if over and keys.state(event.key) is not KeyState.ACTIVE else None
+    is_over = otp.expires_at <= utcnow() or otp.superseded_at is not None
+    return Cause(CauseCode.KEY_ENDED, event) if is_over and keys.state(event.key) is not KeyState.ACTIVE else None
 
 
 def _still_good(_session: Session, event: Event, otp: Otp) -> Cause | None:
-    if otp.expires_at <= utcnow():
+    now = utcnow()
+    if otp.expires_at <= now:
         return None
-    facts = {"until": otp.expires_at, "wrong": otp.attempts, "left": MAX_ATTEMPTS - otp.attempts}
     if otp.attempts:
-        return Cause("wrong_so_far", event, facts)
-    return Cause("not_typed" if otp.message.status == Status.DELIVERED else "no_receipt", event, facts)
+        return _about(CauseCode.TYPED_WRONG, event, otp)
+    if otp.message.status == Status.DELIVERED:
+        return _about(CauseCode.NOT_TYPED, event, otp)
+    usual = event.at + USUAL_WAIT
+    return _about(CauseCode.ON_ITS_WAY, event, otp, usual) if usual > now else _about(CauseCode.UNCONFIRMED, event, otp)
 
 
 def _expired(_session: Session, event: Event, otp: Otp) -> Cause | None:
-    return Cause("expired_delivered", event) if otp.message.status == Status.DELIVERED else None
+    return _about(CauseCode.EXPIRED, event, otp) if otp.message.status == Status.DELIVERED else None
 
 
 _CAUSES: tuple[Callable[[Session, Event, Otp], Cause | None], ...] = (
-    _verified,
-    _fixed_line,
-    _refused_by_carrier,
+    _failed,
     _on_its_way,
     _never_left,
-    _tried_out,
-    _on_the_sandbox,
+    _dead,
+    _no_carrier,
     _key_ended,
     _still_good,
     _expired,
 )
+
+
+def _cut_off(session: Session, event: Event) -> Cause | None:
+    """The cause when no code gets through to this number's operator now, whatever is asked for.
+
+    It is ours when there is traffic to another operator that gets through no better.
+    """
+    otp = event.otp
+    assert otp is not None  # noqa: S101  callers have looked
+    lately = recent.of_operators(session)
+    mine = lately.pop(Operator(otp.phone[4]))
+    if mine.trend is not Trend.CUT_OFF:
+        return None
+    others = [minutes for minutes in lately.values() if minutes.tried]
+    is_ours = bool(others) and all(minutes.lost == minutes.tried for minutes in others)
+    facts = {"since": mine.last_success_at} if mine.last_success_at else {}
+    return Cause(CauseCode.NOTHING_LEAVES if is_ours else CauseCode.CUT_OFF, event, facts=facts)

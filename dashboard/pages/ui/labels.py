@@ -32,6 +32,8 @@ TIDIED = {
     "sandbox": _l("Messages on the sandbox phone"),
     "refusals": _l("Records of refused codes"),
     "callers": _l("Addresses that used a key"),
+    "notes": _l("Notes on numbers"),
+    "lookups": _l("Numbers that were looked up"),
 }
 OPERATORS = {name.lower(): name for name in sorted(numbers.OPERATORS.values())}  # as an address names them
 PERIOD_NAMES = {

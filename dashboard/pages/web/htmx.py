@@ -31,6 +31,14 @@ class ChangedPart:
     context: dict[str, Any]
 
 
+@dataclass(frozen=True)
+class Undo:
+    """What takes an act back: the address, and what is sent to it."""
+
+    url: str
+    params: dict[str, str]
+
+
 def wants_fragment() -> bool:
     """Whether a fragment is asked for; a page, and a page restored from history, say `full` or nothing."""
     return request.headers.get("HX-Request-Type") == "partial"
@@ -76,13 +84,16 @@ def redirect(url: str, status: int = 200) -> ResponseReturnValue:
     return ("", status, {"HX-Redirect": url}) if is_htmx() else see_other(url, 303)
 
 
-def updated(message: str, url: str, part: ChangedPart | None = None) -> ResponseReturnValue:
-    """An act succeeded: close the dialog, show a toast and what changed; without HTMX, go back to the page `url`."""
+def updated(message: str, url: str, part: ChangedPart | None = None, undo: Undo | None = None) -> ResponseReturnValue:
+    """An act succeeded: close the dialog, show a toast and what changed; without HTMX, go back to the page `url`.
+
+    The toast offers to take the act back as long as it is there, when `undo` is given.
+    """
     if not wants_fragment():
         flash(message)
         return see_other(url, 303)
     context = {"part": part, **part.context} if part else {}
-    response = make_response(render_template("_changed.html", message=message, **context))
+    response = make_response(render_template("_changed.html", message=message, undo=undo, **context))
     response.headers["HX-Trigger"] = "close-dialog"
     return response
 

@@ -1,196 +1,229 @@
-"""“Why no code?”: a verdict for each cause, in the reader's language."""
+"""“Why no code?”: a verdict for each cause, told to the caller in three languages, and what the desk does beside it."""
 
 from __future__ import annotations
 
 import re
-from collections.abc import Callable
 from datetime import timedelta
-from typing import Any
 
 import pytest
 from sqlalchemy import update
 
 from dashboard.db import utcnow
-from dashboard.gateway import workers
-from dashboard.gateway.api_keys import authentication, keys, quotas
-from dashboard.gateway.limits.rate_limit import RateLimited
-from dashboard.gateway.monitoring import diagnosis
-from dashboard.gateway.otp import send
-from dashboard.models.api_keys import ApiKey
-from dashboard.models.messages import Message
-from dashboard.models.otp import Otp
-from dashboard.pages.diagnosis import SENTENCES
-from tests.support.dashboard_client import Browser, World
+from dashboard.gateway.limits import overrides, rejections
+from dashboard.gateway.limits.overrides import NewOverride
+from dashboard.gateway.limits.rejections import Rejection
+from dashboard.gateway.maintenance import retention
+from dashboard.gateway.monitoring import diagnosis, lookups
+from dashboard.gateway.monitoring.diagnosis import CauseCode
+from dashboard.models.diagnosis import NumberNote
+from dashboard.models.limits import LimitOverride
+from dashboard.pages.diagnosis.sentences import SENTENCES
+from dashboard.vocabulary import Side
+from tests.support import callers
+from tests.support.callers import CAUSES, PHONE
+from tests.support.dashboard_client import PARTIAL, Browser, World
 
-PAGE = "/dashboard/lookup/?phone=38089336"
-PHONE = "+22238089336"
-OLD = timedelta(minutes=30)
+DESK = "/dashboard/lookup/"
+PAGE = DESK + "?phone=38089336"
+JARGON = re.compile(r"HTTP|\bkey\b|\bclé\b|مفتاح|\d\d:\d\d:\d\d|webhook|SMSC|sandbox|UTC", re.IGNORECASE)
 
 
 def verdict(world: World, phone: str = PHONE) -> str:
     with world.services.sessions() as session:
-        return diagnosis.story(session, phone).verdict.code
+        return diagnosis.of_phone(session, phone).verdict.code
 
 
-def age(world: World, message: Message, by: timedelta = OLD) -> None:
-    with world.services.sessions.begin() as session:
-        row = session.query(Otp).filter_by(message_id=message.id).one()
-        row.created_at, row.expires_at = row.created_at - by, row.expires_at - by
-
-
-def worker(world: World) -> None:
-    with world.services.sessions.begin() as session:
-        workers.beat(session, "sms", utcnow())
-
-
-def delivered(world: World, key: ApiKey, **more: Any) -> Message:
-    return world.code(key, **world.sent(carrier="smsc", **more))
-
-
-def guess_wrong(world: World, key: ApiKey, times: int) -> None:
-    with world.services.sessions.begin() as session:
-        session.execute(update(Otp).where(Otp.key_id == key.id).values(attempts=times))
-
-
-def full(world: World, key: ApiKey) -> None:
-    for _ in range(3):
-        world.code(key)
-    with world.services.sessions() as session, pytest.raises(RateLimited):
-        try:
-            send.send(session, world.services.keyring, authentication.Caller.from_row(key), send.Order(PHONE))
-        finally:
-            session.commit()
-
-
-def refused(world: World, key: ApiKey) -> None:
-    world.code(key, status="failed", error_code="unreachable", failed_at=utcnow(), due_at=None)
-
-
-def retrying(world: World, key: ApiKey) -> None:
-    worker(world)
-    world.code(key, error_code="no_answer", due_at=utcnow() + timedelta(seconds=40))
-
-
-def waiting(world: World, key: ApiKey) -> None:
-    worker(world)
-    world.code(key)
-
-
-def sandboxed(world: World, key: ApiKey) -> None:
-    world.code(key, **world.sent())
-
-
-def expired(world: World, key: ApiKey) -> None:
-    age(world, delivered(world, key))
-
-
-def unconfirmed(world: World, key: ApiKey) -> None:
-    age(world, world.code(key, **world.sent(carrier="smsc", status="sent", delivered_at=None)))
-
-
-def unsent(world: World, key: ApiKey) -> None:
-    age(world, world.code(key, status="expired", expired_at=utcnow(), due_at=None))
-
-
-def verified(world: World, key: ApiKey) -> None:
-    world.guess_right(key, delivered(world, key))
-
-
-def dead(world: World, key: ApiKey) -> None:
-    delivered(world, key)
-    guess_wrong(world, key, 3)
-
-
-def doubtful(world: World, key: ApiKey) -> None:
-    delivered(world, key)
-    guess_wrong(world, key, 1)
-
-
-def ended(world: World, key: ApiKey) -> None:
-    age(world, delivered(world, key))
-    with world.services.sessions.begin() as session:
-        keys.revoke(session, keys.find(session, key.id))
-
-
-CAUSES: dict[str, Callable[[World, ApiKey], object]] = {
-    "nothing_asked": lambda _world, _key: None,
-    "limit_reached": full,
-    "carrier_refused": refused,
-    "carrier_busy": retrying,
-    "waiting": waiting,
-    "workers_gone": lambda world, key: world.code(key),
-    "no_carrier": sandboxed,
-    "not_typed": delivered,
-    "no_receipt": lambda world, key: world.code(key, **world.sent(carrier="smsc", status="sent", delivered_at=None)),
-    "expired_delivered": expired,
-    "expired_unused": unconfirmed,
-    "never_left": unsent,
-    "verified": verified,
-    "wrong_three_times": dead,
-    "wrong_so_far": doubtful,
-    "key_ended": ended,
+OPENINGS = {  # whose turn it is, before anything else is said
+    Side.US: ("It is us: ", "It was us: "),
+    Side.OPERATOR: ("It is your operator: ", "It is WhatsApp: "),
+    Side.PHONE: ("It is your phone: ", "It is on your phone: "),
+    Side.WAIT: ("Wait ",),
+    Side.NOTHING: ("Nothing was asked: ",),
+    Side.NUMBER: ("It is the number: ",),
+    Side.WELL: ("All is well: ",),
 }
 
 
+def said(page: str) -> dict[str, str]:
+    """What is to be read out, by language."""
+    found = re.findall(r'<p id="said-(..)"[^>]*>(.*?)</p>', page, re.DOTALL)
+    return {language: re.sub(r"<[^>]+>", "", text).strip() for language, text in found}
+
+
 @pytest.mark.parametrize("cause", CAUSES)
-def test_each_cause_has_its_verdict_and_its_sentence(viewer: Browser, world: World, cause: str) -> None:
-    CAUSES[cause](world, world.key())
-    assert verdict(world) == cause
-    for language in ("fr", "ar", "en"):
-        viewer.headers["Accept-Language"] = language
-        answer = viewer.get(PAGE)
-        assert answer.status_code == 200 and "%(" not in answer.text
+def test_each_cause_is_told_in_plain_words_that_begin_with_whose_turn_it_is(
+    viewer: Browser, world: World, cause: CauseCode
+) -> None:
+    phone = "+22225112233" if cause is CauseCode.FIXED_LINE else PHONE
+    CAUSES[cause](world, world.key("Guichet – réel « été », x"), phone)
+    assert verdict(world, phone) == cause
+    page = viewer.get(DESK, query_string={"phone": phone}).text
+    told = said(page)
+    assert set(told) == {"fr", "ar", "en"}
+    assert told["en"].startswith(OPENINGS[diagnosis.SIDES.get(cause, Side.US)])
+    for sentence in told.values():
+        assert "%(" not in sentence and not JARGON.search(sentence) and "Guichet" not in sentence
 
 
-def test_a_test_key_is_the_cause_when_its_code_is_on_the_sandbox_phone(world: World) -> None:
-    world.code(world.key(mode="test"), **world.sent())
-    assert verdict(world) == "test_key"
+def test_every_sentence_is_reached_by_a_test() -> None:
+    assert {*SENTENCES} - {"cut_off_all_day", "nothing_leaves_all_day"} == {*CAUSES} == {*CauseCode}
+
+
+def test_a_test_key_is_seen_whatever_else_is_wrong(world: World) -> None:
+    for make in (callers.limited("minute"), CAUSES[CauseCode.REFUSED], callers.ended):
+        make(world, world.key(mode="test"))
+        assert verdict(world) == CauseCode.TEST_KEY
 
 
 def test_a_fixed_line_gets_no_code_whatever_its_carrier_says(world: World) -> None:
     world.code(world.key(), "+22225112233", **world.sent(carrier="smsc"))
-    assert verdict(world, "+22225112233") == verdict(world, "+22235112233") == "fixed_line"
+    assert verdict(world, "+22225112233") == verdict(world, "+22235112233") == CauseCode.FIXED_LINE
 
 
-def test_a_limit_that_is_over_says_so(world: World) -> None:
-    full(world, world.key())
+def test_a_route_that_refuses_everything_is_told_before_a_limit_that_could_be_lifted(world: World) -> None:
+    key = world.key()
+    callers.cut_off(world, key)
+    callers.failed(world, key, "http_400"), callers.failed(world, key, "http_400")
+    callers.refuse(world, key)
+    assert verdict(world) == CauseCode.CUT_OFF
+
+
+def test_more_than_five_others_with_the_same_cause_are_counted_with_the_time(viewer: Browser, world: World) -> None:
+    key = world.key()
+    for n in range(5):
+        callers.failed(world, key, "absent_subscriber", f"+2223800000{n}")
+        callers.failed(world, key, "http_500", f"+2223800001{n}")
+    callers.failed(world, key, "http_500")
+    page = viewer.get(PAGE).text
+    assert re.search(r'<b class="figure">6</b>\s*<span>\s*<b>\s*numbers touched since \d\d:\d\d', page)
+    assert "status=failed" in page and "operator=mattel" in page
+    callers.failed(world, key, "http_502")
+    assert "numbers touched since" not in viewer.get(PAGE).text
+
+
+def test_a_wait_counts_down_to_what_the_server_says(viewer: Browser, world: World) -> None:
+    callers.limited("minute")(world, world.key())
+    page = viewer.get(PAGE).text
+    assert 'role="timer"' in page and "data-until=" in page and 'hx-trigger="due"' in page
+    assert re.search(r"Wait <b data-left>(60|5\d) seconds</b>: too many codes", page)
+
+
+def test_the_sentence_is_read_in_the_language_of_the_last_code(viewer: Browser, world: World) -> None:
+    world.code(world.key(), language="ar", **world.sent(carrier="smsc"))
+    assert re.search(r'id="say-ar" name="say" value="ar" checked', viewer.get(PAGE).text)
+
+
+def test_the_limit_is_lifted_at_one_press_and_taken_back(operator: Browser, viewer: Browser, world: World) -> None:
+    key = world.key()
+    callers.limited("minute")(world, key)
+    assert "Lift the limit for an hour" not in viewer.get(PAGE).text
+    assert "Lift the limit for an hour" in operator.get(PAGE).text
+    subject = {"phone": PHONE, "key": key.id}
+    assert viewer.post(DESK + "lift", subject).status_code == 403
+    changed = operator.post(DESK + "lift", subject, headers=PARTIAL).text
+    undo = re.search(r'hx-post="(/dashboard/lookup/lift/\d+/end)"', changed)
+    assert "Limit lifted for an hour" in changed and undo
+    assert verdict(world) == CauseCode.LIMIT_LIFTED
+    assert "Back to the usual limits" in operator.get(PAGE).text
+    with world.services.sessions() as session:
+        row = overrides.find_for(session, key.id, PHONE)
+        assert row and row.created_by == "operator@example.org" and row.reason == "Caller on the phone"
+        assert row.until and timedelta(minutes=59) < row.until - utcnow() <= timedelta(hours=1)
+    assert operator.post(DESK + "lift", subject, headers=PARTIAL).status_code == 409
+    assert "The usual limits hold again" in operator.post(undo[1], {"phone": PHONE}, headers=PARTIAL).text
+    assert verdict(world) == CauseCode.LIMIT_MINUTE
+    with world.services.sessions() as session:
+        assert session.query(LimitOverride).filter_by(phone=PHONE).count() == 1  # who lifted it stays written down
+    assert operator.post(undo[1], {"phone": PHONE}, headers=PARTIAL).status_code == 409
+
+
+def test_a_lift_never_lowers_what_a_key_allows_and_opens_no_block(operator: Browser, world: World) -> None:
+    key = world.key()
     with world.services.sessions.begin() as session:
-        session.execute(update(Otp).values(counted=False))
-    assert verdict(world) == "limit_passed"
+        overrides.save(session, NewOverride(key.id, None, minute=50, hour=-1))
+    operator.post(DESK + "lift", {"phone": PHONE, "key": key.id})
+    with world.services.sessions() as session:
+        row = overrides.find_for(session, key.id, PHONE)
+        assert row and (row.minute, row.hour, row.day) == (150, -1, 60)
+    callers.blocked(world, world.key("Other"))
+    assert "Lift the limit for an hour" not in operator.get(PAGE).text
 
 
-def test_the_cap_of_the_key_is_told_from_the_limits(world: World) -> None:
-    key = world.key(otp_cap=1)
-    world.code(key)
-    with world.services.sessions() as session, pytest.raises(quotas.CapReached):
-        try:
-            send.send(session, world.services.keyring, authentication.Caller.from_row(key), send.Order(PHONE))
-        finally:
-            session.commit()
-    assert verdict(world) == "cap_reached"
+def test_the_last_ten_numbers_are_one_s_own(operator: Browser, viewer: Browser, world: World) -> None:
+    for n in range(12):
+        operator.get(f"{DESK}?phone=380893{n:02}")
+    operator.get(f"{DESK}?phone=38089305")
+    viewer.get(PAGE)
+    with world.services.sessions() as session:
+        mine = [row.phone[-2:] for row in lookups.latest(session, "operator@example.org")]
+        assert [row.phone for row in lookups.latest(session, "viewer@example.org")] == [PHONE]
+    assert mine == ["05", "11", "10", "09", "08", "07", "06", "04", "03", "02"]
+    page = operator.get(DESK).text
+    assert page.count("nothing asked") == 10 and "+222 38 08 93 11" in page
 
 
-def test_every_sentence_but_the_past_ones_is_reached_by_a_test() -> None:
-    told = {*CAUSES, "test_key", "fixed_line", "limit_passed", "cap_reached"}
-    assert set(SENTENCES) - told == {"cap_passed"}
+@pytest.mark.parametrize(
+    ("text", "fault"),
+    [
+        ("  ", "Write the note first."),
+        ("x" * 281, "Use at most 280 characters."),
+        ("his code is 123456", "six digits in a row"),
+        ("الرمز ١٢٣٤٥٦", "six digits in a row"),
+        ("12\u200b34\u202c56", "six digits in a row"),
+    ],
+)
+def test_a_note_that_may_hold_a_code_is_refused_and_not_lost(operator: Browser, text: str, fault: str) -> None:
+    answer = operator.post(DESK + "notes", {"phone": PHONE, "note": text}, headers=PARTIAL)
+    assert answer.status_code == 422 and fault in answer.text
+    assert text.strip() in answer.text
 
 
-def test_the_story_spans_all_keys_and_offers_what_helps(operator: Browser, viewer: Browser, world: World) -> None:
-    full(world, world.key("Shop"))
+def test_a_note_is_shown_to_all_removed_and_brought_back(operator: Browser, viewer: Browser) -> None:
+    added = operator.post(
+        DESK + "notes", {"phone": PHONE, "note": "Trader <b>,\ncalls from 38 08 93 36"}, headers=PARTIAL
+    )
+    assert "Trader &lt;b&gt;, calls from 38 08 93 36" in viewer.get(PAGE).text
+    assert "Trader" not in viewer.get(DESK + "?phone=38089337").text
+    remove = re.search(r'hx-post="(/dashboard/lookup/notes/\d+/remove)"', added.text)
+    assert remove and viewer.post(remove[1], {"phone": PHONE}).status_code == 403
+    removed = operator.post(remove[1], {"phone": PHONE}, headers=PARTIAL).text
+    restore = re.search(r'hx-post="(/dashboard/lookup/notes/\d+/restore)"', removed)
+    assert restore and "Trader" not in viewer.get(PAGE).text
+    operator.post(restore[1], {"phone": PHONE})
+    assert "Trader" in viewer.get(PAGE).text
+    assert operator.post(restore[1], {"phone": PHONE}).status_code == 404
+
+
+def test_notes_and_lookups_are_erased_with_the_numbers(operator: Browser, world: World) -> None:
+    operator.post(DESK + "notes", {"phone": PHONE, "note": "Prefers Arabic"})
+    operator.get(PAGE)
+    with world.services.sessions.begin() as session:
+        session.execute(update(NumberNote).values(created_at=utcnow() - timedelta(days=91)))
+    for name in ("notes", "lookups"):
+        with world.services.sessions.begin() as session:
+            retention.step(session, name)
+    page = operator.get(PAGE).text
+    assert "Prefers Arabic" not in page and "nothing asked" in page
+
+
+def test_the_story_spans_all_keys(operator: Browser, world: World) -> None:
+    callers.limited("minute")(world, world.key("Shop"))
     world.text(world.key("Bank"), body="Bonjour")
     page = operator.get(PAGE).text
     assert "Shop" in page and "Bank" in page and "3 / 3" in page
-    assert "lift=1" in page and "Lift the limit for an hour" in page
-    assert "lift=1" not in viewer.get(PAGE).text
 
 
-def test_lifting_the_limit_prefills_an_override_of_an_hour(operator: Browser, world: World) -> None:
+def test_four_digits_list_the_numbers_that_begin_so(operator: Browser, viewer: Browser, world: World) -> None:
     key = world.key()
-    form = operator.get(f"/dashboard/limits/new?phone=38089336&key={key.id}&lift=1").text
-    assert (
-        '<option selected value="1h">' in form
-        and re.search(r'name="minute"[^>]* value="10"', form)
-        and "Support call" in form
+    for phone in ("+22238089336", "+22238080000", "+22238089336", "+22247000000"):
+        world.text(key, phone)
+    with world.services.sessions.begin() as session:
+        rejections.record(session, Rejection(key.id, "+22238085555", "sms", "minute", 3))
+    page = operator.get(DESK + "?phone=3808").text
+    assert re.findall(r"lookup/\?phone=%2B(\d+)", page) == ["22238080000", "22238085555", "22238089336"]
+    assert "No number that begins so" in operator.get(DESK + "?phone=4999").text
+    assert "38 08" not in viewer.get(DESK + "?phone=3808").text.replace('placeholder="38 08 93 36"', "").replace(
+        "such as 38 08 93 36", ""
     )
 
 
