@@ -56,8 +56,16 @@ class Role(StrEnum):
     """Of a person in the dashboard, from the least to the most allowed."""
 
     VIEWER = "viewer"
+    DESK = "desk"  # talks to callers: reads whole numbers, may lift a limit for an hour
     OPERATOR = "operator"
     OWNER = "owner"
+
+
+class LinkKind(StrEnum):
+    """What a one-time link for a person is for."""
+
+    INVITATION = "invitation"  # to make an account
+    RESET = "reset"  # to choose another password
 
 
 class KeyMode(StrEnum):

@@ -18,10 +18,15 @@ class User(Base):
     id: Mapped[int] = mapped_column(primary_key=True)
     email: Mapped[str] = mapped_column(String(254), unique=True)  # lower case
     name: Mapped[str] = mapped_column(String(80), default="")
-    role: Mapped[str] = mapped_column(String(8))  # owner, operator, viewer
+    role: Mapped[str] = mapped_column(String(8))  # vocabulary.Role
     password_hash: Mapped[str] = mapped_column(String(200))
     created_at: Mapped[datetime] = mapped_column(UtcDateTime, default=utcnow)
     disabled_at: Mapped[datetime | None] = mapped_column(UtcDateTime)
+    language: Mapped[str | None] = mapped_column(String(2))  # None: as the browser says
+    timezone: Mapped[str] = mapped_column(String(60), default="", server_default="")  # empty: the gateway's
+    password_changed_at: Mapped[datetime | None] = mapped_column(UtcDateTime, default=utcnow)
+    seen_at: Mapped[datetime | None] = mapped_column(UtcDateTime)  # to the minute
+    failed_tries: Mapped[int] = mapped_column(default=0, server_default="0")  # since the last sign-in
 
 
 class UserSession(Base):
@@ -48,6 +53,22 @@ class SignInFailure(Base):
     id: Mapped[int] = mapped_column(primary_key=True)
     subject: Mapped[str] = mapped_column(String(64))
     at: Mapped[datetime] = mapped_column(UtcDateTime, default=utcnow)
+
+
+class PersonLink(Base):
+    """A one-time link for one person: an invitation, or another password. The row holds the SHA-256 of its token."""
+
+    __tablename__ = "person_links"
+
+    id: Mapped[int] = mapped_column(primary_key=True)
+    digest: Mapped[str] = mapped_column(String(64), unique=True, index=True)
+    kind: Mapped[str] = mapped_column(String(10))  # vocabulary.LinkKind
+    email: Mapped[str] = mapped_column(String(254), index=True)
+    role: Mapped[str | None] = mapped_column(String(8))  # of who is invited
+    created_at: Mapped[datetime] = mapped_column(UtcDateTime, default=utcnow)
+    created_by: Mapped[str | None] = mapped_column(String(254))
+    expires_at: Mapped[datetime] = mapped_column(UtcDateTime)
+    used_at: Mapped[datetime | None] = mapped_column(UtcDateTime)
 
 
 class SetupLink(Base):

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dashboard.models.accounts import SetupLink, SignInFailure, User, UserSession
+from dashboard.models.accounts import PersonLink, SetupLink, SignInFailure, User, UserSession
 from dashboard.models.api_keys import ApiKey, KeyCaller, KeyDay, KeySecret
 from dashboard.models.carriers import Carrier, CarrierConnection, CarrierMinute, Route
 from dashboard.models.delivery import FailedAttempt, MessagePart, UnmatchedReceipt
@@ -34,6 +34,7 @@ MODELS = (
     NumberNote,
     Otp,
     OtpTemplate,
+    PersonLink,
     Process,
     LimitRejection,
     Resend,

@@ -12,15 +12,18 @@ from flask_login import current_user
 from flask_wtf.csrf import CSRFError
 
 from dashboard.extensions import babel, csrf, login
+from dashboard.gateway.accounts import passwords
 from dashboard.pages import (
     otp_statistics,
     otp_templates,
     overview,
+    person_links,
     sandbox,
     sign_in,
     site_settings,
     template_globals,
 )
+from dashboard.pages.account import views as account
 from dashboard.pages.api_keys import views as api_keys
 from dashboard.pages.carriers import views as carriers
 from dashboard.pages.diagnosis import views as diagnosis
@@ -28,6 +31,7 @@ from dashboard.pages.docs import views as docs
 from dashboard.pages.limits import views as limits
 from dashboard.pages.messages import views as messages
 from dashboard.pages.routing import views as routing
+from dashboard.pages.team import views as team
 from dashboard.pages.ui import formats
 from dashboard.pages.web import access, assets, errors, headers, input_guard, locale
 from dashboard.pages.web.line_breaks import LineBreaks
@@ -70,12 +74,15 @@ PAGES = (
     Page(_l("Limits"), "/limits", "gauge", "control", Role.VIEWER, limits.bp),
     Page(_l("Sandbox phone"), "/sandbox", "smartphone", "control", Role.OPERATOR, sandbox.bp),
     Page(_l("Texts of codes"), "/texts", "languages", "control", Role.OPERATOR, otp_templates.bp),
+    Page(_l("Team"), "/team", "users", "system", Role.VIEWER, team.bp),
     Page(_l("Settings"), "/settings", "settings", "system", Role.OWNER, site_settings.bp),
     Page(_l("Docs"), "/docs", "book-open", "system", Role.VIEWER, docs.menu),
+    Page(_l("Your account"), "/account", "users", "person", Role.VIEWER, account.bp),  # in the menu of the name
 )
 
 bp = Blueprint("pages", __name__, url_prefix=URL)
 bp.register_blueprint(sign_in.bp)
+bp.register_blueprint(person_links.bp)
 bp.register_blueprint(locale.bp)
 for page in PAGES:
     bp.register_blueprint(page.blueprint, url_prefix=page.url)
@@ -103,6 +110,7 @@ def register(app: Flask) -> None:
     assets.register(app)
     app.jinja_env.globals.update(menu=menu, **template_globals.GLOBALS)
     app.register_error_handler(CSRFError, errors.dead_form)
+    app.register_error_handler(passwords.Busy, errors.busy)
     for blueprint in (bp, docs.bp):
         app.register_blueprint(blueprint)
     app.view_functions["static"] = assets.cached(app.view_functions["static"])

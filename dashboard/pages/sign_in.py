@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import replace
 from math import ceil
 
-from flask import Blueprint, make_response, redirect, render_template, request, url_for
+from flask import Blueprint, flash, make_response, redirect, render_template, request, url_for
 from flask.typing import ResponseReturnValue
 from flask_babel import gettext as _
 from flask_babel import lazy_gettext as _l
@@ -19,15 +19,16 @@ from dashboard.gateway.accounts import passwords, user_sessions, users
 from dashboard.gateway.accounts.passwords import WeakPassword
 from dashboard.gateway.accounts.user_sessions import BadCredentials, LockedOut
 from dashboard.gateway.accounts.users import DeadLink, InvalidPerson, NewPerson
+from dashboard.models.accounts import User
 from dashboard.pages.site_settings import time_zone
-from dashboard.pages.ui import fields, formats, forms
-from dashboard.pages.ui.fields import Fault
+from dashboard.pages.ui import formats, forms, people
 from dashboard.pages.ui.forms import Form, TextField
-from dashboard.pages.web import access
+from dashboard.pages.web import access, known_device, locale
 from dashboard.vocabulary import Role
 
 bp = Blueprint("sign_in", __name__)
 
+<<<<<<< HEAD
 EMAIL = {  # attributes of a field for an e-mail address
     "type": "email",
     "dir": "ltr",
@@ -47,27 +48,32 @@ def _name(text: str) -> str:
         raise Fault(_("Most characters, on one line: %(most)d.", most=fields.LONGEST_NAME))
     return name
 
+=======
+>>>>>>> 6d85b53997f90336ad0c1ccb6471606c0d6413f9
 
 class SignInForm(Form):
     """Name and password; `next` is the page to come back to."""
 
     next = HiddenField()
-    email = TextField(_l("E-mail address"), str, render_kw=EMAIL)
+    email = TextField(_l("E-mail address"), str, render_kw=people.EMAIL)
     password = PasswordField(_l("Password"), render_kw={"autocomplete": "current-password"})
 
 
 class SetUpForm(Form):
     """The first owner, and the time zone."""
 
-    name = TextField(
-        _l("Your name"), _name, render_kw=forms.length(fields.LONGEST_NAME, autocomplete="name", required=True)
-    )
+    name = people.name_field()
     email = TextField(
+<<<<<<< HEAD
         _l("E-mail address"), description=_l("You sign in with this address. Nothing is sent to it."), render_kw=EMAIL
     )
     password = PasswordField(
         _l("Password"), render_kw={"autocomplete": "new-password", "minlength": passwords.SHORTEST}
+=======
+        _l("E-mail address"), description=_l("You sign in with it. Nothing is sent to it."), render_kw=people.EMAIL
+>>>>>>> 6d85b53997f90336ad0c1ccb6471606c0d6413f9
     )
+    password = people.new_password_field(_l("Password"))
     timezone = TextField(
         _l("Time zone"),
         time_zone,
@@ -77,11 +83,15 @@ class SetUpForm(Form):
 
     def __init__(self) -> None:
         super().__init__(data={"timezone": formats.zone_name()})
+<<<<<<< HEAD
         self.password.description = _(
             "Least number of characters: %(least)d. A sentence is easier to remember than a string of "
             "signs; common passwords are refused.",
             least=passwords.SHORTEST,
         )
+=======
+        self.password.description = people.password_hint()
+>>>>>>> 6d85b53997f90336ad0c1ccb6471606c0d6413f9
 
 
 @bp.get("/sign-in")
@@ -99,7 +109,11 @@ def enter() -> ResponseReturnValue:
     form = SignInForm()
     try:
         user = user_sessions.sign_in(
-            session, form.email.data or "", form.password.data or "", request.remote_addr or ""
+            session,
+            form.email.data or "",
+            form.password.data or "",
+            request.remote_addr or "",
+            known_device.of(form.email.data or ""),
         )
     except BadCredentials:
         return _sign_in_form(form, _("The e-mail address or the password is wrong."), 422)
@@ -107,7 +121,7 @@ def enter() -> ResponseReturnValue:
         return _locked_out(form, error.retry_after)
     except passwords.Busy:
         return _busy(form)
-    return access.sign_in(user)
+    return _enter(user)
 
 
 @bp.post("/sign-out")
@@ -134,7 +148,9 @@ def make_owner(token: str) -> ResponseReturnValue:
     form = SetUpForm()
     form.validate()
     try:
-        owner = NewPerson(form.email.data, Role.OWNER, form.password.data or "", form.name.data or "")
+        owner = NewPerson(
+            form.email.data, Role.OWNER, form.password.data or "", form.name.data or "", formats.organisation()
+        )
         user = users.set_up(session, token, owner)
     except DeadLink:
         session.rollback()
@@ -142,12 +158,29 @@ def make_owner(token: str) -> ResponseReturnValue:
     except InvalidPerson:
         form.blame("email", _("Enter an e-mail address, such as name@example.org."))
     except WeakPassword as error:
-        form.blame("password", _password_fault(error.code))
+        form.blame("password", people.password_fault(error.code))
     if form.faults:
         session.rollback()  # the link lives on
         return _setup_form(token, form, 422)
     _keep_zone(form.timezone.data, user.email)
     return access.sign_in(user, url_for("pages.api_keys.index"))
+
+
+def _enter(user: User) -> ResponseReturnValue:
+    """Begin the session, in the person's language; tell them of failed tries since the last one."""
+    tries, user.failed_tries = user.failed_tries, 0
+    response = locale.follow(access.sign_in(user), user.language)
+    if tries:
+        flash(
+            ngettext(
+                "%(num)d wrong password was tried for your account since you last signed in. If that was not you, "
+                "choose another password.",
+                "%(num)d wrong passwords were tried for your account since you last signed in. If that was not you, "
+                "choose another password.",
+                tries,
+            )
+        )
+    return response
 
 
 def _setup_form(token: str, form: SetUpForm, status: int = 200) -> ResponseReturnValue:
@@ -185,6 +218,7 @@ def _busy(form: SignInForm) -> ResponseReturnValue:
 
 def _dead_link() -> ResponseReturnValue:
     return render_template("sign_in/dead_link.html", someone=users.any_exist(session)), 410
+<<<<<<< HEAD
 
 
 def _password_fault(code: str) -> str:
@@ -193,3 +227,5 @@ def _password_fault(code: str) -> str:
     if code == "too_long":
         return str(_("Most characters: %(most)d.", most=passwords.LONGEST))
     return str(_("Many people use this password, so it is guessed first. Choose another."))
+=======
+>>>>>>> 6d85b53997f90336ad0c1ccb6471606c0d6413f9

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import hashlib
 import re
 from dataclasses import dataclass, replace
 from datetime import timedelta
@@ -36,14 +37,13 @@ PARTIAL = {"HX-Request": "true", "HX-Request-Type": "partial"}
 
 
 def make_settings(home: Path, **more: Any) -> Settings:
-    secret = "x" * 40
     settings = Settings(
         chinqit_home=home,
         database_url=f"sqlite:///{home / 'chinqit.db'}",
         redis_url=f"unix://{home / 'no-valkey.sock'}",
-        secret_key=secret,
-        otp_secret=secret,
-        data_secret=secret,
+        secret_key=hashlib.sha256(b"secret_key").hexdigest(),
+        otp_secret=hashlib.sha256(b"otp_secret").hexdigest(),
+        data_secret=hashlib.sha256(b"data_secret").hexdigest(),
         public_url="http://gateway.test",
     )
     return replace(settings, **more)

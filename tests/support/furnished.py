@@ -2,14 +2,17 @@
 
 from __future__ import annotations
 
+from datetime import timedelta
+
 from sqlalchemy import update
 
 from dashboard.db import utcnow
-from dashboard.gateway.accounts import users
+from dashboard.gateway.accounts import links, users
 from dashboard.gateway.api_keys import usage
 from dashboard.gateway.api_keys.usage import KeyUse
 from dashboard.gateway.statistics import rollup
 from dashboard.gateway.webhooks import endpoints
+from dashboard.models.accounts import User
 from dashboard.models.api_keys import ApiKey
 from tests.support.dashboard_client import World
 
@@ -38,6 +41,18 @@ def furnish_more(world: World, key: ApiKey) -> tuple[str, str]:
         wanted = endpoints.NewEndpoint(key.id, "https://hooks.example.org/chinqit?token=abcdef")
         made, _secret = endpoints.create(session, endpoints.cipher(world.services.settings), wanted)
         return made.id, loose.id
+
+
+def invitation(world: World) -> str:
+    """The token of one, in a team that has a person of each kind."""
+    people = {"desk": utcnow(), "operator": utcnow() - timedelta(days=97), "viewer": None}
+    with world.services.sessions.begin() as session:
+        for role, seen_at in people.items():
+            email = f"{role}@sahelpay.mr"
+            session.add(User(email=email, name=f"محمد {role}", role=role, password_hash="", seen_at=seen_at))
+        session.add(User(email="gone@sahelpay.mr", role="viewer", password_hash="", disabled_at=utcnow()))
+        links.invite(session, "khadija.mint.mohamed.lemine@support.sahelpay.example.org", "desk", None)
+        return links.invite(session, "nadia@example.org", "operator", None)
 
 
 def set_up_link(world: World) -> str:

@@ -8,13 +8,13 @@ import secrets
 from dataclasses import dataclass, field
 from datetime import timedelta
 
-from sqlalchemy import delete, select, update
+from sqlalchemy import delete, exists, or_, select, update
 from sqlalchemy.exc import IntegrityError
-from sqlalchemy.orm import Session
+from sqlalchemy.orm import Session, aliased
 
-from dashboard.db import utcnow
-from dashboard.gateway.accounts import passwords
-from dashboard.models.accounts import SetupLink, User
+from dashboard.db import lock, utcnow
+from dashboard.gateway.accounts.password_words import new_hash
+from dashboard.models.accounts import SetupLink, User, UserSession
 from dashboard.vocabulary import Role
 
 RANK: dict[str, int] = {role: rank for rank, role in enumerate(Role)}
@@ -33,7 +33,11 @@ class InvalidPerson(ValueError):
 
 
 class DeadLink(Exception):
-    """The set-up link was used, is too old, or never was."""
+    """The link was used, is too old, or never was."""
+
+
+class LastOwner(Exception):
+    """Nobody else owns the gateway, so this person stays an owner and may sign in."""
 
 
 @dataclass(frozen=True)
@@ -44,18 +48,27 @@ class NewPerson:
     role: str
     password: str = field(repr=False)
     name: str = ""
+    organisation: str = ""  # its words are none for a password
+
+    def password_hash(self) -> str:
+        """Raise WeakPassword. It takes long: no transaction is held meanwhile."""
+        return new_hash(self.password, (self.email, self.name, self.organisation))
 
 
 def add(session: Session, wanted: NewPerson) -> User:
     """Make an administrator; raise InvalidPerson or WeakPassword."""
-    email = normal_email(wanted.email)
-    if not EMAIL.fullmatch(email) or len(email) > 254:
-        raise InvalidPerson("email", "invalid")
+    valid_email(wanted.email)
+    return insert(session, wanted, wanted.password_hash())
+
+
+def insert(session: Session, wanted: NewPerson, password_hash: str) -> User:
+    """Make an administrator whose password is hashed already; raise InvalidPerson."""
+    email = valid_email(wanted.email)
     if wanted.role not in RANK:
         raise InvalidPerson("role", "invalid")
-    if session.scalar(select(User.id).where(User.email == email)) is not None:
+    if is_taken(session, email):
         raise InvalidPerson("email", "taken")
-    user = User(email=email, name=wanted.name, role=wanted.role, password_hash=passwords.hashed(wanted.password))
+    user = User(email=email, name=wanted.name, role=wanted.role, password_hash=password_hash)
     session.add(user)
     try:
         session.flush()
@@ -64,9 +77,71 @@ def add(session: Session, wanted: NewPerson) -> User:
     return user
 
 
-def may(user: User, role: str) -> bool:
-    """Whether the user has this role or one above it."""
-    return RANK[user.role] >= RANK[role]
+def find(session: Session, email: str) -> User | None:
+    """Whoever signs in with this address, disabled or not."""
+    wanted = normal_email(email)
+    return session.scalar(select(User).where(User.email == wanted)) if EMAIL.fullmatch(wanted) else None
+
+
+def is_taken(session: Session, email: str) -> bool:
+    return session.scalar(select(User.id).where(User.email == email)) is not None
+
+
+def change_email(session: Session, user: User, email: str) -> None:
+    """Sign in with another address from now on; raise InvalidPerson."""
+    wanted = valid_email(email)
+    if wanted != user.email and is_taken(session, wanted):
+        raise InvalidPerson("email", "taken")
+    user.email = wanted
+    try:
+        session.flush()
+    except IntegrityError:  # somebody else was faster
+        raise InvalidPerson("email", "taken") from None
+
+
+def change_password(session: Session, user: User, password_hash: str) -> None:
+    """Choose another password; every session of the person ends."""
+    user.password_hash, user.password_changed_at = password_hash, utcnow()
+    end_sessions(session, user)
+
+
+def disable(session: Session, user: User) -> None:
+    """Shut somebody out at once; what they made stays. Raise LastOwner."""
+    _change_unless_last_owner(session, user, disabled_at=utcnow())
+    end_sessions(session, user)
+
+
+def enable(session: Session, user: User) -> None:
+    """Let somebody in again, with the password that they had."""
+    user.disabled_at = None
+    session.flush()
+
+
+def change_role(session: Session, user: User, role: str) -> None:
+    """Give another role, in force with the next request; raise LastOwner or InvalidPerson."""
+    if role not in RANK:
+        raise InvalidPerson("role", "invalid")
+    if role != Role.OWNER:
+        _change_unless_last_owner(session, user, role=role)
+    user.role = role
+    session.flush()
+
+
+def end_sessions(session: Session, user: User, kept: str | None = None) -> None:
+    """Sign somebody out everywhere; `kept` is the token of a session that stays."""
+    others = delete(UserSession).where(UserSession.user_id == user.id)
+    session.execute(others.where(UserSession.digest != _digest(kept)) if kept else others)
+
+
+def _change_unless_last_owner(session: Session, user: User, **values: object) -> None:
+    """Raise LastOwner when nobody else who may sign in would own the gateway."""
+    lock(session, "owners")
+    other = aliased(User)
+    others = exists().where(other.id != user.id, other.role == Role.OWNER, other.disabled_at.is_(None))
+    rule = or_(User.role != Role.OWNER, User.disabled_at.is_not(None), others)
+    done = update(User).where(User.id == user.id, rule).values(**values).returning(User.id)
+    if session.scalar(done.execution_options(synchronize_session="fetch")) is None:
+        raise LastOwner
 
 
 def listed(session: Session) -> list[User]:
@@ -94,11 +169,21 @@ def check_setup_link(session: Session, token: str) -> None:
 
 def set_up(session: Session, token: str, wanted: NewPerson) -> User:
     """Make the first owner; the link dies with it. Raise DeadLink, InvalidPerson or WeakPassword."""
+    valid_email(wanted.email)
+    password_hash = wanted.password_hash()
     live = (SetupLink.digest == _digest(token), SetupLink.used_at.is_(None), SetupLink.expires_at > utcnow())
     used = update(SetupLink).where(*live).values(used_at=utcnow()).returning(SetupLink.digest)
     if session.scalar(used) is None or any_exist(session):
         raise DeadLink
-    return add(session, wanted)
+    return insert(session, wanted, password_hash)
+
+
+def valid_email(email: str) -> str:
+    """An address as it is stored; raise InvalidPerson."""
+    wanted = normal_email(email)
+    if not EMAIL.fullmatch(wanted) or len(wanted) > 254:
+        raise InvalidPerson("email", "invalid")
+    return wanted
 
 
 def normal_email(email: str) -> str:

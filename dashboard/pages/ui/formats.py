@@ -143,7 +143,7 @@ def phone(number: str) -> str:
 
 def sees_numbers() -> bool:
     """Whether the visitor may read whole phone numbers."""
-    return bool(current_user.may(Role.OPERATOR))
+    return bool(current_user.may(Role.DESK))
 
 
 def initials(name: str) -> str:
@@ -160,7 +160,11 @@ def _unit(value: float, name: str) -> str:
 
 
 def zone_name() -> str:
-    """The gateway's time zone: the owner's choice, else the machine's."""
+    """The visitor's time zone, else the gateway's: the owner's choice, or the machine's."""
+    return current_user.timezone or site_zone_name()
+
+
+def site_zone_name() -> str:
     return current_preferences().timezone or services().settings.timezone
 
 

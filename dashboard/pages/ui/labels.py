@@ -45,7 +45,12 @@ PERIOD_NAMES = {
 }
 KINDS: Labels = {Kind.OTP: _l("Codes"), Kind.MESSAGE: _l("Messages")}
 MODES: Labels = {KeyMode.LIVE: _l("Live"), KeyMode.TEST: _l("Test")}
-ROLES: Labels = {Role.OWNER: _l("Owner"), Role.OPERATOR: _l("Operator"), Role.VIEWER: _l("Viewer")}
+ROLES: Labels = {
+    Role.OWNER: _l("Owner"),
+    Role.OPERATOR: _l("Operator"),
+    Role.DESK: _l("Support desk"),
+    Role.VIEWER: _l("Viewer"),
+}
 SCOPES: Labels = {
     Scope.SEND: _l("Send messages"),
     Scope.OTP: _l("Send and verify codes"),

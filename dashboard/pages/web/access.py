@@ -12,7 +12,7 @@ from dataclasses import dataclass
 from typing import TypeVar, cast
 from urllib.parse import urlsplit
 
-from flask import abort, current_app, flash, g, redirect, request, url_for
+from flask import abort, current_app, flash, g, make_response, redirect, request, url_for
 from flask import session as browser_session
 from flask.typing import ResponseReturnValue
 from flask_babel import gettext as _
@@ -22,7 +22,7 @@ from dashboard.db import read_session
 from dashboard.extensions import login, services, session
 from dashboard.gateway.accounts import user_sessions, users
 from dashboard.models.accounts import User
-from dashboard.pages.web import htmx
+from dashboard.pages.web import htmx, known_device
 
 View = TypeVar("View", bound=Callable[..., ResponseReturnValue])
 READING = ("GET", "HEAD", "OPTIONS")
@@ -39,6 +39,8 @@ class Visitor(UserMixin):  # type: ignore[misc]
     name: str
     email: str
     role: str
+    id: int
+    timezone: str  # empty: the gateway's
 
     def get_id(self) -> str:
         return self.token
@@ -50,6 +52,8 @@ class Visitor(UserMixin):  # type: ignore[misc]
 
 class Stranger(AnonymousUserMixin):  # type: ignore[misc]
     """Someone who is not signed in."""
+
+    timezone = ""
 
     def may(self, _role: str) -> bool:
         return False
@@ -123,7 +127,9 @@ def sign_in(user: User, where: str | None = None) -> ResponseReturnValue:
     session.commit()
     browser_session.clear()  # a form token from before belongs to nobody now
     login_user(_visitor_of(user, token))
-    return redirect(where or safe_next(), 303)
+    response = make_response(redirect(where or safe_next(), 303))
+    known_device.remember(response, user.email)
+    return response
 
 
 def sign_out() -> ResponseReturnValue:
@@ -182,7 +188,7 @@ def _to_sign_in() -> ResponseReturnValue:
 
 
 def _visitor_of(user: User, token: str) -> Visitor:
-    return Visitor(token, user.name, user.email, user.role)
+    return Visitor(token, user.name, user.email, user.role, user.id, user.timezone)
 
 
 def _end_session() -> None:

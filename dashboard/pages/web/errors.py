@@ -9,8 +9,9 @@ from flask_babel import gettext as _
 from flask_babel import lazy_gettext as _l
 from flask_wtf.csrf import CSRFError
 from sqlalchemy.exc import SQLAlchemyError
-from werkzeug.exceptions import HTTPException, InternalServerError
+from werkzeug.exceptions import HTTPException, InternalServerError, TooManyRequests
 
+from dashboard.gateway.accounts import passwords
 from dashboard.pages.web import htmx
 
 log = logging.getLogger(__name__)
@@ -47,6 +48,11 @@ def dead_form(_error: CSRFError) -> Response:
         "Nothing was changed. The page was open too long, or you signed in again elsewhere. Reload it and send again."
     )
     return _answer(400, _("This form is no longer valid"), hint)
+
+
+def busy(_error: passwords.Busy) -> Response:
+    """Too many passwords are being judged at once."""
+    return http_error(TooManyRequests(retry_after=passwords.PATIENCE_SECONDS))
 
 
 def _answer(status: int, title: str, hint: str) -> Response:

@@ -4,10 +4,13 @@ from __future__ import annotations
 
 from typing import cast
 
-from flask import Blueprint, g, make_response, redirect, request
+from flask import Blueprint, Response, g, make_response, redirect, request
 from flask.typing import ResponseReturnValue
+from flask_login import current_user
+from sqlalchemy import update
 
-from dashboard.extensions import services
+from dashboard.extensions import services, session
+from dashboard.models.accounts import User
 from dashboard.pages.web import access
 from dashboard.resources import resource
 from dashboard.vocabulary import Language
@@ -30,9 +33,24 @@ def choose() -> ResponseReturnValue:
     for name, offered in CHOICES.items():
         chosen = request.form.get(name, "")
         if chosen in offered:
-            secure = services().settings.secure
-            response.set_cookie(_cookie(name), chosen, YEAR, secure=secure, httponly=True, samesite="Lax")
+            _keep(response, name, chosen)
+            if name == "language" and current_user.is_authenticated:
+                session.execute(update(User).where(User.id == current_user.id).values(language=chosen))
+                session.commit()
     return response
+
+
+def follow(answer: ResponseReturnValue, chosen: str | None) -> Response:
+    """The answer, with the language that somebody chose for their account, if they did, on this browser too."""
+    response = make_response(answer)
+    if chosen in LANGUAGES:
+        _keep(response, "language", chosen)
+    return response
+
+
+def _keep(response: Response, name: str, chosen: str) -> None:
+    secure = services().settings.secure
+    response.set_cookie(_cookie(name), chosen, YEAR, secure=secure, httponly=True, samesite="Lax")
 
 
 def language() -> Language:

@@ -11,7 +11,7 @@ from playwright.sync_api import Page
 
 from tests.support.browser import LOOKS, TOO_WIDE, Tab
 from tests.support.dashboard_client import World
-from tests.support.furnished import LIST, furnish, furnish_more, set_up_link
+from tests.support.furnished import LIST, furnish, furnish_more, invitation, set_up_link
 
 pytestmark = pytest.mark.timeout(240)
 
@@ -37,6 +37,7 @@ def test_every_page_is_accessible_in_both_directions(
 
     outside = open_tab(None, locale, viewport=viewport, color_scheme=scheme)
     look_at(outside, f"/dashboard/setup/{set_up_link(world)}", "/dashboard/setup/dead", "/dashboard/sign-in")
+    look_at(outside, f"/dashboard/join/{invitation(world)}", "/dashboard/reset/dead")
     tab = open_tab("owner", locale, viewport=viewport, color_scheme=scheme)
     look_at(tab, "/dashboard/?first", "/dashboard/keys/?first")
     key, failed = furnish(world)
@@ -47,12 +48,14 @@ def test_every_page_is_accessible_in_both_directions(
     look_at(tab, hooks, f"{hooks}new", hooks + webhook, "/dashboard/otp/")
     desk = ["limits/?phone=38089336", "limits/new", "sandbox/", "lookup/?phone=38089336", "texts/", "settings/"]
     look_at(tab, *(f"/dashboard/{page}" for page in desk))
+    people = ["team/", "team/invite", "team/1", "account/", "account/password", "account/email"]
+    look_at(tab, *(f"/dashboard/{page}" for page in people))
     assert {url: faults for url, faults in found.items() if faults} == {}
 
 
 def picture_of(url: str) -> str:
     """`/dashboard/keys/6f3f…/edit` → `keys-edit`."""
-    plain = re.sub(r"[0-9a-f-]{36}|(?<=setup/)[\w-]{20,}", "one", url.removeprefix("/dashboard/"))
+    plain = re.sub(r"[0-9a-f-]{36}|(?<=setup/|.join/)[\w-]{20,}", "one", url.removeprefix("/dashboard/"))
     return re.sub(r"\W+", "-", plain).strip("-") or "overview"
 
 

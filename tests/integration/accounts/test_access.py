@@ -26,6 +26,7 @@ PUBLIC = {
     "pages.sign_in.set_up",
     "pages.sign_in.make_owner",
     "pages.locale.choose",
+    *(f"pages.person_links.{name}" for name in ("join", "accept", "reset", "choose")),
 }
 HOOKS = ("new", "create", "edit", "change", "ask_rotate", "rotate", "ask_disable", "disable", "enable", "ask_delete")
 KEYS = ("new", "create", "edit", "change", "ask_rotate", "rotate", "ask_revoke", "revoke")
@@ -34,11 +35,13 @@ OWNER |= {"pages.site_settings.index", "pages.site_settings.save"}
 OWNER |= {f"pages.carriers.{name}" for name in (*HOOKS[:4], "ask_disable", "disable", "enable", "ask_remove", "remove")}
 OWNER |= {f"pages.routing.{name}" for name in (*HOOKS[:4], "ask_remove", "remove", "fall_back")}
 OWNER |= {f"pages.webhooks.{name}" for name in (*HOOKS, "delete")}
+TEAM = ("manage", "change_role", "disable", "enable", "unlock", "reset")
+OWNER |= {f"pages.team.{name}" for name in ("ask_invite", "invite", "renew", "withdraw", *TEAM)}
 OPERATOR = {
     *(f"pages.limits.{name}" for name in ("new", "create", "edit", "change", "ask_remove", "remove")),
     *(f"pages.limits.{name}" for name in ("ask_reset", "reset")),
     *(f"pages.sandbox.{name}" for name in ("index", "submit", "ask_clear", "clear", "go")),
-    *(f"pages.messages.{name}" for name in ("ask_send_again", "send_again")),
+    *(f"pages.messages.{name}" for name in ("ask_send_again", "send_again", "export_csv")),
     *(
         f"pages.otp_templates.{name}"
         for name in ("index", "preview", "save", "ask_restore", "restore", "ask_reset", "reset")
@@ -46,7 +49,7 @@ OPERATOR = {
     *(f"pages.webhooks.{name}" for name in ("send_test", "ask_replay", "replay")),
     *(f"pages.carriers.{name}" for name in ("test", "outcome")),
 }
-REFUSED = {"owner": set(), "operator": OWNER, "viewer": OWNER | OPERATOR}
+REFUSED = {"owner": set(), "operator": OWNER, "desk": OWNER | OPERATOR, "viewer": OWNER | OPERATOR}
 
 
 def doors(app: Flask) -> list[tuple[str, str, str]]:
@@ -71,7 +74,7 @@ def ask(browser: Browser, method: str, url: str) -> int:
     return 401 if location.startswith("/dashboard/sign-in") and url != "/dashboard/sign-out" else answer.status_code
 
 
-@pytest.mark.parametrize("role", ["owner", "operator", "viewer"])
+@pytest.mark.parametrize("role", ["owner", "operator", "desk", "viewer"])
 def test_every_door_opens_to_its_roles_only(app: Flask, enter: Callable[[str], Browser], role: str) -> None:
     browser = enter(role)
     seen = {endpoint: ask(browser, method, url) for endpoint, method, url in doors(app) if endpoint not in PUBLIC}

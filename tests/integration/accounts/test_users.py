@@ -185,19 +185,6 @@ def test_a_role_must_be_known_and_an_email_free(sessions: Sessions, mariem: int)
         assert caught.value.field == name
 
 
-@pytest.mark.parametrize(
-    ("has", "wants", "may"),
-    [
-        ("owner", "viewer", True),
-        ("operator", "operator", True),
-        ("operator", "owner", False),
-        ("viewer", "operator", False),
-    ],
-)
-def test_roles_stand_one_above_the_other(has: str, wants: str, may: bool) -> None:
-    assert users.may(User(role=has), wants) is may
-
-
 def set_up(sessions: Sessions, token: str, email: str = EMAIL) -> str:
     with sessions() as session:
         try:

@@ -54,9 +54,10 @@ def test_the_file_says_beforehand_how_many_rows_it_has_to_a_page_that_asks(opera
     assert "X-Rows" not in operator.get(FILE).headers
 
 
-def test_viewers_get_masked_numbers(viewer: Browser, world: World) -> None:
+def test_exports_are_for_operators(viewer: Browser, operator: Browser, world: World) -> None:
     world.text(world.key())
-    assert [row["phone"] for row in rows_of(viewer)] == ["22238••••36"]
+    assert (viewer.get(FILE).status_code, operator.get(FILE).status_code) == (403, 200)
+    assert "export.csv" in operator.get(LIST).text and "export.csv" not in viewer.get(LIST).text
 
 
 def test_the_file_is_written_in_pieces(monkeypatch: pytest.MonkeyPatch, operator: Browser, world: World) -> None:

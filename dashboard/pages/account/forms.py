@@ -1,0 +1,59 @@
+"""The forms of one's own account: who one is, with which address and password one signs in."""
+
+from __future__ import annotations
+
+from zoneinfo import available_timezones
+
+from flask_babel import gettext as _
+from flask_babel import lazy_gettext as _l
+from wtforms import PasswordField
+
+from dashboard.models.accounts import User
+from dashboard.pages.ui import formats, forms, people
+from dashboard.pages.ui.fields import Fault
+from dashboard.pages.ui.forms import ChoiceField, Form, TextField
+
+
+def _time_zone(text: str) -> str:
+    zone = text.strip()
+    if zone and zone not in available_timezones():
+        raise Fault(_("Enter the name of a time zone, such as Africa/Nouakchott."))
+    return zone
+
+
+def _current_password() -> PasswordField:
+    return PasswordField(_l("Current password"), render_kw={"autocomplete": "current-password"})
+
+
+class ProfileForm(Form):
+    """How one is called, and how pages are written."""
+
+    name = people.name_field()
+    language = ChoiceField(_l("Language"), _l("Choose a language."), choices=forms.languages())
+    timezone = TextField(
+        _l("Time zone"), _time_zone, optional=True, render_kw=forms.length(60, dir="ltr", spellcheck="false")
+    )
+
+    def __init__(self, user: User, language: str) -> None:
+        super().__init__(data={"name": user.name, "language": user.language or language, "timezone": user.timezone})
+        zone = formats.site_zone_name()
+        self.timezone.description = _("Empty: %(zone)s, as for everyone.", zone=zone)
+        self.timezone.render_kw = {**self.timezone.render_kw, "placeholder": zone}
+
+
+class EmailForm(Form):
+    """Another address to sign in with."""
+
+    email = TextField(_l("E-mail address"), render_kw=people.EMAIL)
+    current = _current_password()
+
+
+class PasswordForm(Form):
+    """Another password."""
+
+    current = _current_password()
+    password = people.new_password_field(_l("New password"))
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.password.description = people.password_hint()

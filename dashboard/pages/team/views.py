@@ -1,0 +1,214 @@
+"""The team: who has access and as what. Owners invite, change roles, shut out and hand over links for passwords."""
+
+from __future__ import annotations
+
+from datetime import timedelta
+from typing import Any
+
+from flask import Blueprint, abort, url_for
+from flask.typing import ResponseReturnValue
+from flask_babel import gettext as _
+from flask_login import current_user
+
+from dashboard.db import utcnow
+from dashboard.extensions import services, session
+from dashboard.gateway.accounts import links, user_sessions, users
+from dashboard.gateway.accounts.users import InvalidPerson, LastOwner
+from dashboard.models.accounts import PersonLink, User
+from dashboard.pages.team.forms import CAN, RIGHTS, InviteForm, RoleForm
+from dashboard.pages.web import access, htmx
+from dashboard.pages.web.htmx import ChangedPart
+from dashboard.vocabulary import Role
+
+bp = Blueprint("team", __name__)
+
+
+@bp.get("/")
+def index() -> ResponseReturnValue:
+    """The list; the list alone when HTMX asks for it."""
+    return htmx.page("team/index.html", "team/_list.html", **_listing())
+
+
+@bp.get("/invite")
+@access.needs(Role.OWNER)
+def ask_invite() -> ResponseReturnValue:
+    return _dialog("team/_invite.html", form=InviteForm(), CAN=CAN)
+
+
+@bp.post("/invite")
+@access.needs(Role.OWNER)
+def invite() -> ResponseReturnValue:
+    """Make an invitation and show its link, once."""
+    form = InviteForm()
+    token = ""
+    if form.validate():
+        try:
+            token = links.invite(session, form.email.data, form.role.data, current_user.email)
+        except InvalidPerson as error:
+            form.blame("email", _email_fault(error.code))
+    if form.faults:
+        return _dialog("team/_invite.html", 422, form=form, CAN=CAN)
+    session.commit()
+    return _invitation(users.valid_email(form.email.data), token)
+
+
+@bp.post("/invitations/<int:link_id>/renew")
+@access.needs(Role.OWNER)
+def renew(link_id: int) -> ResponseReturnValue:
+    """A new link for somebody who did not come in time; the old one dies."""
+    link = _unused(link_id)
+    email = link.email
+    try:
+        token = links.invite(session, email, link.role or "", current_user.email)
+    except InvalidPerson:
+        return htmx.refused(str(_("This person has an account already.")), url_for(".index"))
+    session.commit()
+    return _invitation(email, token)
+
+
+@bp.post("/invitations/<int:link_id>/withdraw")
+@access.needs(Role.OWNER)
+def withdraw(link_id: int) -> ResponseReturnValue:
+    links.withdraw(session, _unused(link_id))
+    session.commit()
+    return _done(_("Invitation withdrawn"))
+
+
+@bp.get("/<int:user_id>")
+@access.needs(Role.OWNER)
+def manage(user_id: int) -> ResponseReturnValue:
+    """What can be done with somebody's access."""
+    return _person(_find(user_id))
+
+
+@bp.post("/<int:user_id>/role")
+@access.needs(Role.OWNER)
+def change_role(user_id: int) -> ResponseReturnValue:
+    user, form = _find(user_id), RoleForm()
+    if not form.validate():
+        return _person(user, 422)
+    try:
+        users.change_role(session, user, form.role.data)
+    except LastOwner:
+        return _last_owner()
+    session.commit()
+    return _done(_("Role changed"))
+
+
+@bp.post("/<int:user_id>/disable")
+@access.needs(Role.OWNER)
+def disable(user_id: int) -> ResponseReturnValue:
+    try:
+        users.disable(session, _find(user_id))
+    except LastOwner:
+        return _last_owner()
+    session.commit()
+    return _done(_("Access withdrawn"))
+
+
+@bp.post("/<int:user_id>/enable")
+@access.needs(Role.OWNER)
+def enable(user_id: int) -> ResponseReturnValue:
+    users.enable(session, _find(user_id))
+    session.commit()
+    return _done(_("Access given back"))
+
+
+@bp.post("/<int:user_id>/unlock")
+@access.needs(Role.OWNER)
+def unlock(user_id: int) -> ResponseReturnValue:
+    """Let somebody try again who is locked out after too many wrong passwords."""
+    user_sessions.unlock(session, _find(user_id))
+    session.commit()
+    return _done(_("The sign-in is unlocked."))
+
+
+@bp.post("/<int:user_id>/reset")
+@access.needs(Role.OWNER)
+def reset(user_id: int) -> ResponseReturnValue:
+    """A link with which somebody chooses another password."""
+    user = _find(user_id)
+    if user.disabled_at is not None:
+        abort(404)
+    token, email = links.reset(session, user, current_user.email), user.email
+    session.commit()
+    return _link(_("Link for another password"), email, url_for("pages.person_links.reset", token=token))
+
+
+def _listing() -> dict[str, Any]:
+    people = users.listed(session)
+    is_owner = current_user.may(Role.OWNER)
+    return {
+        "people": sorted(people, key=lambda user: (user.disabled_at is not None, -users.RANK[user.role])),
+        "invitations": links.invitations(session) if is_owner else [],
+        "is_owner": is_owner,
+        "is_locked": {user.id: user_sessions.is_locked(session, user) for user in people} if is_owner else {},
+        "now": (now := utcnow()),
+        "online_since": now - user_sessions.ONLINE,
+        "week_ago": now - timedelta(days=7),
+        "away_since": now - user_sessions.AWAY,
+        "RIGHTS": RIGHTS,
+        "RANK": users.RANK,
+        "shown_name": shown_name,
+    }
+
+
+def shown_name(user: User) -> str:
+    """A name for everyone to read: an address is for owners."""
+    return user.name or user.email.partition("@")[0]
+
+
+def _person(user: User, status: int = 200) -> ResponseReturnValue:
+    return _dialog(
+        "team/_person.html",
+        status,
+        user=user,
+        form=RoleForm(obj=user),
+        CAN=CAN,
+        is_locked=user_sessions.is_locked(session, user),
+        shown_name=shown_name,
+    )
+
+
+def _invitation(email: str, token: str) -> ResponseReturnValue:
+    return _link(_("Invitation"), email, url_for("pages.person_links.join", token=token))
+
+
+def _link(heading: str, email: str, path: str) -> ResponseReturnValue:
+    """The one answer that shows a link."""
+    address = services().settings.address + path
+    part = ChangedPart("team", "team/_list.html", _listing())
+    return _dialog("team/_link.html", part=part, heading=heading, email=email, address=address)
+
+
+def _last_owner() -> ResponseReturnValue:
+    session.rollback()
+    return htmx.refused(str(_("Nobody else owns the gateway. Make somebody else an owner first.")), url_for(".index"))
+
+
+def _done(message: str) -> ResponseReturnValue:
+    return htmx.updated(message, url_for(".index"), ChangedPart("team", "team/_list.html", _listing()))
+
+
+def _dialog(fragment: str, status: int = 200, **context: Any) -> ResponseReturnValue:
+    return htmx.dialog(fragment, status, page_title=_("Team"), **context)
+
+
+def _email_fault(code: str) -> str:
+    if code == "taken":
+        return str(_("This person has an account already."))
+    return str(_("Enter an e-mail address, such as name@example.org."))
+
+
+def _find(user_id: int) -> User:
+    user = session.get(User, user_id)
+    if user is None:
+        abort(404)
+    return user
+
+
+def _unused(link_id: int) -> PersonLink:
+    link = links.invitation(session, link_id)
+    if link is None:
+        abort(404)
+    return link

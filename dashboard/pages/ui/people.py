@@ -1,0 +1,64 @@
+"""Fields of people: their name, address and password, and what is wrong with a password."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from flask_babel import gettext as _
+from flask_babel import lazy_gettext as _l
+from wtforms import PasswordField
+
+from dashboard.gateway.accounts import passwords
+from dashboard.pages.ui import fields, forms
+from dashboard.pages.ui.fields import Fault
+from dashboard.pages.ui.forms import TextField
+
+EMAIL = {  # attributes of a field for an e-mail address
+    "type": "email",
+    "dir": "ltr",
+    "autocomplete": "username",
+    "required": True,
+    "maxlength": 254,
+    "spellcheck": "false",
+    "autocapitalize": "none",
+}
+
+
+def name(text: str) -> str:
+    """Somebody's name, not blank; raise Fault."""
+    stripped = text.strip()
+    if not stripped:
+        raise Fault(_("Enter your name."))
+    if len(stripped) > fields.LONGEST_NAME or fields.UNPRINTABLE.search(stripped):
+        raise Fault(_("Use at most %(most)d characters, on one line.", most=fields.LONGEST_NAME))
+    return stripped
+
+
+def name_field() -> Any:
+    attributes = forms.length(fields.LONGEST_NAME, autocomplete="name", required=True)
+    return TextField(_l("Your name"), name, render_kw=attributes)
+
+
+def new_password_field(label: Any) -> Any:
+    return PasswordField(label, render_kw={"autocomplete": "new-password", "minlength": passwords.SHORTEST})
+
+
+def password_hint() -> str:
+    return str(
+        _(
+            "At least %(least)d characters. A sentence is easier to keep in mind than a riddle; "
+            "passwords that many people use are refused.",
+            least=passwords.SHORTEST,
+        )
+    )
+
+
+def password_fault(code: str) -> str:
+    """What is wrong with a new password, by the code of WeakPassword."""
+    if code == "too_short":
+        return str(_("Use at least %(least)d characters.", least=passwords.SHORTEST))
+    if code == "too_long":
+        return str(_("Use at most %(most)d characters.", most=passwords.LONGEST))
+    if code == "too_personal":
+        return str(_("This is little more than your name, your address or the name of the place. Choose another."))
+    return str(_("Many people use this password, so it is guessed first. Choose another."))
