@@ -28,28 +28,6 @@ from dashboard.vocabulary import Role
 
 bp = Blueprint("sign_in", __name__)
 
-<<<<<<< HEAD
-EMAIL = {  # attributes of a field for an e-mail address
-    "type": "email",
-    "dir": "ltr",
-    "autocomplete": "username",
-    "required": True,
-    "maxlength": 254,
-    "spellcheck": "false",
-    "autocapitalize": "none",
-}
-
-
-def _name(text: str) -> str:
-    name = text.strip()
-    if not name:
-        raise Fault(_("Enter your name."))
-    if len(name) > fields.LONGEST_NAME or fields.UNPRINTABLE.search(name):
-        raise Fault(_("Most characters, on one line: %(most)d.", most=fields.LONGEST_NAME))
-    return name
-
-=======
->>>>>>> 6d85b53997f90336ad0c1ccb6471606c0d6413f9
 
 class SignInForm(Form):
     """Name and password; `next` is the page to come back to."""
@@ -64,14 +42,9 @@ class SetUpForm(Form):
 
     name = people.name_field()
     email = TextField(
-<<<<<<< HEAD
-        _l("E-mail address"), description=_l("You sign in with this address. Nothing is sent to it."), render_kw=EMAIL
-    )
-    password = PasswordField(
-        _l("Password"), render_kw={"autocomplete": "new-password", "minlength": passwords.SHORTEST}
-=======
-        _l("E-mail address"), description=_l("You sign in with it. Nothing is sent to it."), render_kw=people.EMAIL
->>>>>>> 6d85b53997f90336ad0c1ccb6471606c0d6413f9
+        _l("E-mail address"),
+        description=_l("You sign in with this address. Nothing is sent to it."),
+        render_kw=people.EMAIL,
     )
     password = people.new_password_field(_l("Password"))
     timezone = TextField(
@@ -83,15 +56,7 @@ class SetUpForm(Form):
 
     def __init__(self) -> None:
         super().__init__(data={"timezone": formats.zone_name()})
-<<<<<<< HEAD
-        self.password.description = _(
-            "Least number of characters: %(least)d. A sentence is easier to remember than a string of "
-            "signs; common passwords are refused.",
-            least=passwords.SHORTEST,
-        )
-=======
         self.password.description = people.password_hint()
->>>>>>> 6d85b53997f90336ad0c1ccb6471606c0d6413f9
 
 
 @bp.get("/sign-in")
@@ -218,14 +183,3 @@ def _busy(form: SignInForm) -> ResponseReturnValue:
 
 def _dead_link() -> ResponseReturnValue:
     return render_template("sign_in/dead_link.html", someone=users.any_exist(session)), 410
-<<<<<<< HEAD
-
-
-def _password_fault(code: str) -> str:
-    if code == "too_short":
-        return str(_("Least number of characters: %(least)d.", least=passwords.SHORTEST))
-    if code == "too_long":
-        return str(_("Most characters: %(most)d.", most=passwords.LONGEST))
-    return str(_("Many people use this password, so it is guessed first. Choose another."))
-=======
->>>>>>> 6d85b53997f90336ad0c1ccb6471606c0d6413f9

@@ -30,7 +30,7 @@ def name(text: str) -> str:
     if not stripped:
         raise Fault(_("Enter your name."))
     if len(stripped) > fields.LONGEST_NAME or fields.UNPRINTABLE.search(stripped):
-        raise Fault(_("Use at most %(most)d characters, on one line.", most=fields.LONGEST_NAME))
+        raise Fault(_("Most characters, on one line: %(most)d.", most=fields.LONGEST_NAME))
     return stripped
 
 
@@ -46,8 +46,8 @@ def new_password_field(label: Any) -> Any:
 def password_hint() -> str:
     return str(
         _(
-            "At least %(least)d characters. A sentence is easier to keep in mind than a riddle; "
-            "passwords that many people use are refused.",
+            "Least number of characters: %(least)d. A sentence is easier to remember than a string of "
+            "signs; common passwords are refused.",
             least=passwords.SHORTEST,
         )
     )
@@ -56,9 +56,9 @@ def password_hint() -> str:
 def password_fault(code: str) -> str:
     """What is wrong with a new password, by the code of WeakPassword."""
     if code == "too_short":
-        return str(_("Use at least %(least)d characters.", least=passwords.SHORTEST))
+        return str(_("Least number of characters: %(least)d.", least=passwords.SHORTEST))
     if code == "too_long":
-        return str(_("Use at most %(most)d characters.", most=passwords.LONGEST))
+        return str(_("Most characters: %(most)d.", most=passwords.LONGEST))
     if code == "too_personal":
         return str(_("This is little more than your name, your address or the name of the place. Choose another."))
     return str(_("Many people use this password, so it is guessed first. Choose another."))

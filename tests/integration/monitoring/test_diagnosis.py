@@ -95,7 +95,7 @@ def test_more_than_five_others_with_the_same_cause_are_counted_with_the_time(vie
         callers.failed(world, key, "http_500", f"+2223800001{n}")
     callers.failed(world, key, "http_500")
     page = viewer.get(PAGE).text
-    assert re.search(r'<b class="figure">6</b>\s*<span>\s*<b>\s*numbers touched since \d\d:\d\d', page)
+    assert re.search(r"<b>\s*6 numbers touched since \d\d:\d\d", page)
     assert "status=failed" in page and "operator=mattel" in page
     callers.failed(world, key, "http_502")
     assert "numbers touched since" not in viewer.get(PAGE).text
