@@ -51,7 +51,7 @@ def index() -> ResponseReturnValue:
 
 
 @bp.post("/lift")
-@access.needs(Role.OPERATOR)
+@access.needs(Role.DESK)
 def lift() -> ResponseReturnValue:
     """Lift the limits of a number on a key for an hour, at one press."""
     phone, key = _phone(), keys.find(session, request.form.get("key", ""))
@@ -66,7 +66,7 @@ def lift() -> ResponseReturnValue:
 
 
 @bp.post("/lift/<int:override_id>/end")
-@access.needs(Role.OPERATOR)
+@access.needs(Role.DESK)
 def end_lift(override_id: int) -> ResponseReturnValue:
     """Take a lift back; that it was made stays in the list of overrides."""
     phone = _phone()
@@ -77,7 +77,7 @@ def end_lift(override_id: int) -> ResponseReturnValue:
 
 
 @bp.post("/notes")
-@access.needs(Role.OPERATOR)
+@access.needs(Role.DESK)
 def add_note() -> ResponseReturnValue:
     phone, text = _phone(), request.form.get("note", "")
     try:
@@ -89,7 +89,7 @@ def add_note() -> ResponseReturnValue:
 
 
 @bp.post("/notes/<int:note_id>/remove")
-@access.needs(Role.OPERATOR)
+@access.needs(Role.DESK)
 def remove_note(note_id: int) -> ResponseReturnValue:
     phone = _phone()
     if not notes.remove(session, phone, note_id):
@@ -99,7 +99,7 @@ def remove_note(note_id: int) -> ResponseReturnValue:
 
 
 @bp.post("/notes/<int:note_id>/restore")
-@access.needs(Role.OPERATOR)
+@access.needs(Role.DESK)
 def restore_note(note_id: int) -> ResponseReturnValue:
     phone = _phone()
     if not notes.restore(session, phone, note_id):
@@ -152,7 +152,7 @@ def _found(typed: str) -> dict[str, Any]:
 
 
 def _answer(found: Diagnosis) -> dict[str, Any]:
-    verdict, may_change = found.verdict, current_user.may(Role.OPERATOR)
+    verdict, may_change = found.verdict, current_user.may(Role.DESK)
     spoken, others = sentences.spoken(verdict, found.phone), widespread.of(session, verdict)
     return {
         "found": found,

@@ -31,6 +31,7 @@ PUBLIC = {
 HOOKS = ("new", "create", "edit", "change", "ask_rotate", "rotate", "ask_disable", "disable", "enable", "ask_delete")
 KEYS = ("new", "create", "edit", "change", "ask_rotate", "rotate", "ask_revoke", "revoke")
 OWNER = {f"pages.api_keys.{name}" for name in KEYS}
+OWNER |= {f"pages.api_keys.{name}_review_number" for name in ("new", "add", "ask_remove", "remove")}
 OWNER |= {"pages.site_settings.index", "pages.site_settings.save"}
 OWNER |= {f"pages.carriers.{name}" for name in (*HOOKS[:4], "ask_disable", "disable", "enable", "ask_remove", "remove")}
 OWNER |= {f"pages.routing.{name}" for name in (*HOOKS[:4], "ask_remove", "remove", "fall_back")}
@@ -49,7 +50,8 @@ OPERATOR = {
     *(f"pages.webhooks.{name}" for name in ("send_test", "ask_replay", "replay")),
     *(f"pages.carriers.{name}" for name in ("test", "outcome")),
 }
-REFUSED = {"owner": set(), "operator": OWNER, "desk": OWNER | OPERATOR, "viewer": OWNER | OPERATOR}
+DESK = {f"pages.diagnosis.{name}" for name in ("lift", "end_lift", "add_note", "remove_note", "restore_note")}
+REFUSED = {"owner": set(), "operator": OWNER, "desk": OWNER | OPERATOR, "viewer": OWNER | OPERATOR | DESK}
 
 
 def doors(app: Flask) -> list[tuple[str, str, str]]:
