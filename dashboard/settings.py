@@ -58,6 +58,9 @@ class Settings:
     webhooks_allow_private: bool = field(
         default=False, metadata={"about": "1 lets webhooks go to private and loopback addresses"}
     )
+    whatsapp_wait: int = field(
+        default=8, metadata={"about": "Seconds that a call waits for what WhatsApp says of its code"}
+    )
     public_url: str = field(default="", metadata={"about": "Address that people open; shown in links and samples"})
     proxy_hops: int = field(default=0, metadata={"about": "Trusted reverse proxies in front (X-Forwarded-* hops)"})
     timezone: str = field(default="Africa/Nouakchott", metadata={"about": "Time zone of the dashboard"})

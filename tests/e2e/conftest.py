@@ -16,7 +16,7 @@ from tests.support.browser import CHROMIUM, FLAGS, WIDE, Tab
 from tests.support.dashboard_client import Browser, World
 
 
-@pytest.fixture(scope="module")
+@pytest.fixture(scope="package")  # not longer: while it is there, no other event loop runs in this thread
 def chromium() -> Iterator[Chromium]:
     with sync_playwright() as playwright:
         browser = playwright.chromium.launch(executable_path=CHROMIUM, args=FLAGS)

@@ -8,14 +8,15 @@ from collections.abc import Iterator
 
 import pytest
 from babel.support import Translations
-from playwright.sync_api import Locator, expect, sync_playwright
+from playwright.sync_api import Browser as Chromium
+from playwright.sync_api import Locator, expect
 
 from dashboard.gateway.accounts import users
 from dashboard.gateway.monitoring.diagnosis import CauseCode
 from dashboard.pages.diagnosis.sentences import SENTENCES
 from dashboard.pages.web.locale import CATALOGUES
 from dashboard.sms.numbers import is_fixed
-from tests.support.browser import CHROMIUM, FLAGS, WIDE, Tab
+from tests.support.browser import WIDE, Tab
 from tests.support.phones import new_phone
 from tests.support.stack import Client, Stack, digits, other_than, run_stack, until
 
@@ -39,13 +40,10 @@ def language(request: pytest.FixtureRequest) -> str:
 
 
 @pytest.fixture
-def tab(gateway: Stack, language: str) -> Iterator[Tab]:
-    with sync_playwright() as playwright:
-        browser = playwright.chromium.launch(executable_path=CHROMIUM, args=FLAGS)
-        context = browser.new_context(locale=f"{language}-MR", viewport=WIDE)
+def tab(chromium: Chromium, gateway: Stack, language: str) -> Iterator[Tab]:
+    with chromium.new_context(locale=f"{language}-MR", viewport=WIDE) as context:
         context.set_default_timeout(SLOW)
         yield Tab(context.new_page(), f"http://127.0.0.1:{gateway.port}")
-        browser.close()
 
 
 def test_an_administrator_s_first_hours(gateway: Stack, tab: Tab, language: str) -> None:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import fcntl
 import importlib.util
+import itertools
 import json
 import os
 import shutil
@@ -21,8 +22,9 @@ USER = "postgres"
 UNPRIVILEGED = "nobody"  # PostgreSQL refuses to run as root
 START_SECONDS = 30
 SHARED = "postgres.json"  # in the folder of the run
-ROOM = ("max_connections=300", "shared_buffers=64MB")
+ROOM = ("max_connections=300", "shared_buffers=64MB", "dynamic_shared_memory_type=mmap")  # in its folder, if killed
 SPEED = ("fsync=off", "synchronous_commit=off", "full_page_writes=off")
+_numbers = itertools.count(1)
 _started: list[Postgres] = []  # runs on when its worker has done its part
 
 
@@ -35,12 +37,10 @@ class Server:
 
     def __init__(self, folder: Path) -> None:
         self.folder = folder
-        self.made = 0
 
     def create(self) -> str:
         """A new, empty database; return its address."""
-        self.made += 1
-        name = f"gateway_{os.getpid()}_{self.made}"
+        name = f"gateway_{os.getpid()}_{next(_numbers)}"
         with psycopg.connect(self._dsn("postgres"), autocommit=True) as connection:
             connection.execute(f"CREATE DATABASE {name}")
         return f"postgresql://{USER}@/{name}?host={self.folder}"

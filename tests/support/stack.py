@@ -22,13 +22,14 @@ from typing import Any, TypeVar
 
 import flask_migrate
 import httpx
-from sqlalchemy import func, select
+from sqlalchemy import func, select, update
 
 from dashboard.app import create_app
-from dashboard.db import make_sessions
+from dashboard.db import make_sessions, utcnow
 from dashboard.extensions import db
 from dashboard.gateway.api_keys import authentication
 from dashboard.gateway.sandbox.inbox import ReceivedText, SandboxInbox
+from dashboard.models.messages import Message
 from dashboard.models.otp import Otp
 from dashboard.models.sandbox import SandboxMessage
 from dashboard.resources import ROOT
@@ -64,6 +65,7 @@ class Stack(Api):
             "PYTHONUNBUFFERED": "1",
             "WEBHOOKS_ALLOW_HTTP": "1",  # receivers are on the loopback
             "WEBHOOKS_ALLOW_PRIVATE": "1",
+            "WHATSAPP_WAIT": "3",  # nothing here depends on how long it is
         }
         self.settings = Settings.from_env(self.environment)
         migrate(self.settings)
@@ -195,6 +197,17 @@ class Stack(Api):
         )
         with self.sessions() as session:
             return Counter(dict.fromkeys(wanted, 0) | {row[0]: row[1] for row in session.execute(counted)})
+
+    def try_again_now(self, message_id: str) -> None:
+        """Let a message that was tried and put off be due, once it is."""
+        put_off = (Message.uuid == message_id, Message.attempts > 0, Message.claim.is_(None))
+
+        def is_due() -> bool:
+            with self.sessions.begin() as session:
+                found = session.execute(update(Message).where(*put_off).values(due_at=utcnow()).returning(Message.id))
+                return found.first() is not None
+
+        until(is_due, 15, lambda: f"{message_id} was not put off")
 
     def arrived(self, phone: str, message_id: str, within: float = 15) -> ReceivedText:
         """Wait for a message's text on the phone; return the first."""

@@ -8,6 +8,7 @@ from pathlib import Path
 import pytest
 
 from dashboard.db import engine_options
+from dashboard.resources import ROOT
 from dashboard.settings import SECRETS, Settings, SettingsError, open_to_others, prepare_home
 
 SECRET = "0123456789abcdef0123456789abcdef"
@@ -28,6 +29,12 @@ def test_a_prepared_home_is_enough(home: Path) -> None:
     assert found.database_url == f"sqlite:///{home / 'chinqit.db'}"
     assert found.redis_url == f"unix://{home / 'valkey.sock'}"
     assert found.embedded_valkey
+
+
+def test_a_caller_of_whatsapp_waits_as_long_as_the_documents_say(home: Path) -> None:
+    assert read(home).whatsapp_wait == 8
+    assert "the call waits at most 8 seconds" in (ROOT / "README.md").read_text()
+    assert read(home, WHATSAPP_WAIT="20").whatsapp_wait == 20
 
 
 def test_secrets_are_made_once_long_different_and_private(home: Path) -> None:

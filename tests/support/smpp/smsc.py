@@ -17,6 +17,7 @@ import httpx
 from tests.support.stack import until
 
 PASSWORD = "secret08"
+CONTROL = httpx.Client(timeout=10, verify=False, limits=httpx.Limits(max_keepalive_connections=0))
 SOURCE = Path(__file__).parent / "node"
 
 
@@ -89,10 +90,8 @@ class Smsc:
         """Use its control port: stats, messages; or config, mo, drop, outage, unbind with a body."""
         address = f"http://127.0.0.1:{self.control}/{path}"
         if path in ("stats", "messages"):
-            return httpx.get(address, timeout=10).json()
-        return httpx.post(
-            address, json={name.replace("_", "-"): value for name, value in body.items()}, timeout=10
-        ).json()
+            return CONTROL.get(address).json()
+        return CONTROL.post(address, json={name.replace("_", "-"): value for name, value in body.items()}).json()
 
     def freeze(self) -> None:
         """Go silent without closing anything."""

@@ -86,6 +86,7 @@ def test_a_text_that_the_carrier_puts_off_arrives_later(client: Client) -> None:
     phone = "+22243" + sandbox.LATE
     sent = client.send(phone, "Patience")
     assert sent.status_code == 200
+    client.stack.try_again_now(sent.json()["messageId"])
     assert client.stack.arrived(phone, sent.json()["messageId"]).text == "Patience"
     assert len([text for text in client.stack.inbox(phone) if text.text == "Patience"]) == 1
 

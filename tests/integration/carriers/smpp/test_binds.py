@@ -18,6 +18,7 @@ from tests.support.stack import until
 
 OpenDesk = Callable[..., Desk]
 MakeText = Callable[..., Outgoing]
+NEVER_ANSWERED = 1  # seconds: a carrier that is closed waits so long for answers, which `Wire` does not give
 
 
 class BindOnly:
@@ -129,7 +130,7 @@ def test_why_a_bind_failed_is_still_told_when_others_hold_the_slot(open_desk: Op
 
 
 def test_the_next_host_of_the_account_is_tried_when_one_fails(wire: Wire, open_desk: OpenDesk, text: MakeText) -> None:
-    desk = open_desk(1, other_hosts=f"127.0.0.1:{wire.port}")
+    desk = open_desk(1, other_hosts=f"127.0.0.1:{wire.port}", response_timeout=NEVER_ANSWERED)
     until(lambda: desk.provider.state().is_ready, 10)
     desk.hand_over(text())
     assert wire.heard(SUBMIT)
@@ -149,6 +150,7 @@ def test_what_the_operator_wants_is_told_at_the_bind_and_in_each_text(
         destination_npi=8,
         source_ton=6,
         source_npi=4,
+        response_timeout=NEVER_ANSWERED,
     )
     outgoing = text()
     desk.hand_over(outgoing)
@@ -158,7 +160,7 @@ def test_what_the_operator_wants_is_told_at_the_bind_and_in_each_text(
 
 
 def test_the_reference_of_a_long_text_may_have_sixteen_bits(wire: Wire, open_desk: OpenDesk, text: MakeText) -> None:
-    desk = open_desk(wire.port, reference_bits="16", window=10)
+    desk = open_desk(wire.port, reference_bits="16", window=10, response_timeout=NEVER_ANSWERED)
     desk.hand_over(text("a" * 305))  # 152 + 152 + 1
     until(lambda: sum(item[0] == SUBMIT for item in list(wire.got)) == 3, 10)
     heads = [item[3].split(b"\x06\x08\x04", 1)[1][:4] for item in wire.got if item[0] == SUBMIT]
