@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 from collections.abc import Callable
 from dataclasses import dataclass, field
+from datetime import timedelta
 from typing import Any
 
 from sqlalchemy import select, update
@@ -115,6 +116,14 @@ class Office:
     def drain(self, desk: WorkerContext, lane: str = "sms") -> int:
         desk.connections.refresh(now=True)
         return worker.drain(desk, lane, lambda: True)
+
+    def end_waits(self) -> None:
+        """Let what was put off be due, and the pauses of carriers be over; what is under way stays."""
+        over = utcnow() - timedelta(seconds=1)
+        with self.sessions.begin() as session:
+            session.execute(update(Carrier).where(Carrier.down_until.is_not(None)).values(down_until=over))
+            put_off = Message.due_at.is_not(None), Message.claim.is_(None)
+            session.execute(update(Message).where(*put_off).values(due_at=utcnow()))
 
     def due_now(self) -> None:
         with self.sessions.begin() as session:
