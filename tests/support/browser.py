@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 import shutil
+from contextlib import suppress
 from dataclasses import dataclass, field
 from pathlib import Path
 
-from playwright.sync_api import ConsoleMessage, Page, ViewportSize, expect
+from playwright.sync_api import ConsoleMessage, Locator, Page, ViewportSize, expect
 
 from dashboard.resources import ROOT
 
@@ -20,6 +21,7 @@ AXE_OPTIONS = {
 CHROMIUM = shutil.which("chromium-headless-shell") or shutil.which("chromium") or "chromium"  # the lighter one first
 expect.set_options(timeout=20_000)  # a poll on a busy machine; what holds is seen at once
 FLAGS = ["--no-sandbox", "--disable-gpu", "--disable-quic", "--disable-background-networking"]
+POLL_MS = 5_000  # the longest that a page waits before it asks anew
 NARROW, WIDE = ViewportSize(width=390, height=844), ViewportSize(width=1280, height=900)
 LOOKS = [("fr-FR", "light", WIDE), ("ar-MR", "dark", NARROW)]  # both directions, schemes and widths in two walks
 PICTURES = ROOT / "tests" / "artefacts" / "screenshots"  # not in the repository; kept by the build
@@ -50,6 +52,14 @@ class Tab:
 
     def open(self, url: str) -> None:
         self.page.goto(self.address + url)
+
+    def poll(self, shown: Locator, count: int = 1) -> None:
+        """Let the page ask anew, again and again, until this is there so often. Its clock was installed before."""
+        for _ in range(20):
+            self.page.clock.fast_forward(POLL_MS)
+            with suppress(AssertionError):
+                return expect(shown).to_have_count(count, timeout=1_000)
+        return expect(shown).to_have_count(count)
 
     def faults(self) -> list[str]:
         """Broken accessibility rules, sideways scroll, and what the console said."""

@@ -13,7 +13,7 @@ from sqlalchemy import update
 
 from dashboard.db import utcnow
 from dashboard.models.accounts import UserSession
-from tests.support.browser import Tab
+from tests.support.browser import POLL_MS, Tab
 from tests.support.dashboard_client import World
 from tests.support.furnished import LIST, furnish
 
@@ -97,12 +97,13 @@ def test_states_change_in_place_and_new_messages_wait(open_tab: Callable[..., Ta
     first = world.text(key)
     tab = open_tab()
     page = tab.page
+    page.clock.install()
     tab.open(LIST)
     row = page.locator(f"#m-{first.id}")
     before = row.bounding_box()
     world.settle(first.id, **world.sent())
     world.text(key)
-    expect(row).to_contain_text("Delivered", timeout=15_000)
+    tab.poll(row.filter(has_text="Delivered"))
     fresh = page.locator("#fresh-link")
     expect(fresh).to_have_text("1 new message")
     assert row.bounding_box() == before
@@ -115,21 +116,25 @@ def test_states_change_in_place_and_new_messages_wait(open_tab: Callable[..., Ta
 def test_a_paused_list_asks_for_nothing(open_tab: Callable[..., Tab], world: World) -> None:
     furnish(world)
     tab = open_tab()
+    tab.page.clock.install()
     tab.open(LIST)
     tab.page.get_by_label("Pause updates").click()
     asked: list[str] = []
     tab.page.on("request", lambda request: asked.append(request.url))
-    tab.page.wait_for_timeout(6_000)
+    for _ in range(3):
+        tab.page.clock.fast_forward(POLL_MS)
+        tab.page.wait_for_timeout(100)
     assert asked == []
 
 
 def test_a_session_that_ended_leads_from_a_poll_to_sign_in_and_back(open_tab: Callable[..., Tab], world: World) -> None:
     furnish(world)
     tab = open_tab()
+    tab.page.clock.install()
     tab.open(f"{LIST}?status=failed")
     with world.services.sessions.begin() as session:
         session.execute(update(UserSession).values(seen_at=utcnow() - timedelta(hours=1)))
-    expect(tab.page.get_by_role("heading", name="Sign in")).to_be_visible(timeout=15_000)
+    tab.poll(tab.page.get_by_role("heading", name="Sign in"))
     expect(tab.page.locator("[name=next]").last).to_have_value(f"{LIST}?status=failed")
 
 
@@ -174,12 +179,14 @@ def test_a_lost_connection_is_told_until_it_is_back(open_tab: Callable[..., Tab]
     furnish(world)
     tab = open_tab()
     page = tab.page
+    page.clock.install()
     tab.open(LIST)
     page.route("**/live*", lambda route: route.abort())
-    expect(page.locator("#lost")).to_be_visible(timeout=15_000)
+    lost = page.locator("#lost").filter(visible=True)
+    tab.poll(lost)
     expect(page.locator("#lost")).to_have_text(re.compile(r"does not answer. What you see is of [0-9]{2}:[0-9]{2}"))
     page.unroute("**/live*")
-    expect(page.locator("#lost")).to_be_hidden(timeout=15_000)
+    tab.poll(lost, 0)
 
 
 def test_an_export_shows_how_far_it_is_and_holds_what_is_filtered(open_tab: Callable[..., Tab], world: World) -> None:

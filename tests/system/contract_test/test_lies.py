@@ -76,23 +76,23 @@ class Liar:
 
 
 @pytest.fixture
-def liar(sqlite_stack: Stack) -> Iterator[Liar]:
-    found = Liar(f"http://127.0.0.1:{sqlite_stack.port}")
+def liar(postgresql_stack: Stack) -> Iterator[Liar]:
+    found = Liar(f"http://127.0.0.1:{postgresql_stack.port}")
     yield found
     found.close()
 
 
 @pytest.fixture
 def broken(
-    liar: Liar, sqlite_stack: Stack, monkeypatch: pytest.MonkeyPatch
+    liar: Liar, postgresql_stack: Stack, monkeypatch: pytest.MonkeyPatch
 ) -> Callable[[Lie], list[runner.RuleResult]]:
     """Tells a lie and returns the rules that noticed it."""
-    for name, value in sqlite_stack.environment.items():
+    for name, value in postgresql_stack.environment.items():
         monkeypatch.setenv(name, value)
 
     def tell(lie: Lie) -> list[runner.RuleResult]:
         liar.lie = lie
-        key = sqlite_stack.key("test", scopes=tuple(Scope))
+        key = postgresql_stack.key("test", scopes=tuple(Scope))
         plan = runner.TestPlan(liar.url, key, new_phone(), new_phone(), sandbox=True)
         return [result for result in runner.run(plan, registry.RULES) if result.result == "failed"]
 
@@ -220,11 +220,11 @@ def test_a_lie_is_noticed(broken: Callable[[Lie], list[runner.RuleResult]], lie:
 
 
 def test_a_code_in_the_state_of_a_message_is_noticed(
-    liar: Liar, broken: Callable[[Lie], list[runner.RuleResult]], sqlite_stack: Stack
+    liar: Liar, broken: Callable[[Lie], list[runner.RuleResult]], postgresql_stack: Stack
 ) -> None:
     def show_the_code(answer: Answer) -> None:
         if "statusHistory" in answer.body and answer.body["kind"] == "otp":
-            texts = sqlite_stack.inbox(answer.body["phoneNumber"])
+            texts = postgresql_stack.inbox(answer.body["phoneNumber"])
             codes = {text.message_uuid: runner.SIX_DIGITS.findall(text.text)[0] for text in texts}
             answer.body["statusHistory"][0]["note"] = f"code {codes[answer.body['messageId']]}"
 
