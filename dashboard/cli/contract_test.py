@@ -14,12 +14,21 @@ from dashboard.cli.core import JSON, echo_error, example, fail, phone_type, prin
 @click.argument("key", envvar="CHINQIT_KEY")
 @click.option("--phone", callback=phone_type, help="The number that texts go to; a test key needs none.")
 @click.option("--code-phone", callback=phone_type, help="The number that codes go to; none for the last minute.")
+@click.option("--other-key", envvar="CHINQIT_OTHER_KEY", help="A second key, that must not see messages of the first.")
 @click.option("--sandbox", is_flag=True, help="Read codes from the sandbox phone of this home.")
 @click.option("--whatsapp", is_flag=True, help="Send one code by WhatsApp too.")
 @click.option("--current-names", "current", is_flag=True, help="Call /api/v2/notify, code and check instead.")
 @click.option("--yes", is_flag=True, help="Do not ask.")
 @JSON
-def contract_test(url: str, key: str, phone: str | None, code_phone: str | None, as_json: bool, **chosen: bool) -> None:
+def contract_test(
+    url: str,
+    key: str,
+    phone: str | None,
+    code_phone: str | None,
+    other_key: str | None,
+    as_json: bool,
+    **chosen: bool,
+) -> None:
     """Hold the server at URL to every documented rule of this API, with the API key KEY.
 
     It needs nothing but HTTP, and works on any server of this API. KEY can also come from CHINQIT_KEY.
@@ -34,7 +43,8 @@ def contract_test(url: str, key: str, phone: str | None, code_phone: str | None,
     phones = (phone or f"+22238{fresh[0]:06d}", code_phone or f"+22238{fresh[1]:06d}")
     if phones[0] == phones[1]:
         raise click.UsageError("--phone and --code-phone must differ: the limits are tested on the second.")
-    plan = runner.TestPlan(url.rstrip("/"), key, *phones, chosen["sandbox"], chosen["whatsapp"], chosen["current"])
+    sandbox, whatsapp, current = (chosen[name] for name in ("sandbox", "whatsapp", "current"))
+    plan = runner.TestPlan(url.rstrip("/"), key, *phones, sandbox, whatsapp, current, other_key)
     by_whatsapp = f" and 1 by WhatsApp to {phones[0]}" if plan.whatsapp else ""
     echo_error(
         f"This sends up to {runner.TEXTS} texts to {phones[0]} and {runner.CODES} codes to {phones[1]}{by_whatsapp}."

@@ -57,7 +57,7 @@ COMMANDS: tuple[click.Command, ...] = (
 def main() -> None:
     """Chinqit Gateway: SMS and one-time codes for Mauritania.
 
-    Settings come from the environment; see README.md.
+    Settings come from the environment; see deploy/README.md.
     """
     os.umask(0o077)  # what a command and its processes write holds texts, numbers and secrets: for this user alone
 

@@ -170,6 +170,16 @@ def _unknown_id(server: Server) -> None:
     exactly(malformed, 404, unknown.json())
 
 
+@extension("the message of another key is 404, told as one that never was")
+def _foreign_id(server: Server) -> None:
+    other = server.plan.other_key
+    if not other:
+        raise Skipped("give --other-key")
+    foreign, unknown = (server.get(f"/messages/{name}", key=other) for name in (server.message_id, uuid.uuid4()))
+    refusal(unknown, 404)
+    exactly(foreign, 404, unknown.json())
+
+
 @extension("messages are listed newest first, in pages")
 def _list(server: Server) -> None:
     first = expect(server.get("/messages?limit=1"), 200)

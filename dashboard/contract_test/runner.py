@@ -49,6 +49,7 @@ class TestPlan:
     sandbox: bool = False
     whatsapp: bool = False
     current: bool = False  # call the paths of the reference by their current names
+    other_key: str | None = None  # a second key, to whom messages of the first are unknown
 
 
 @dataclass(frozen=True)
@@ -91,8 +92,8 @@ class Server:
     def post(self, path: str, body: Any = None, *, key: str | None = "", **headers: str) -> Answer:
         return self.call("POST", path, body, key=key, **headers)
 
-    def get(self, path: str) -> Answer:
-        return self.call("GET", path)
+    def get(self, path: str, *, key: str = "") -> Answer:
+        return self.call("GET", path, key=key)
 
     def text(self, phone: str | None = None, **headers: str) -> Answer:
         return self.post("/messages/send", {"phoneNumber": phone or self.plan.phone, "message": "Test"}, **headers)

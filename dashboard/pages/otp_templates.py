@@ -34,6 +34,7 @@ FAULTS = {
     "control_characters": _l("The text holds a control character or one that cannot be seen. Type it again by hand."),
     "no_code": _l("The text must hold {code}: that is where the six digits go."),
     "two_codes": _l("{code} may stand in the text once only."),
+    "bad_host": _l("Enter the host alone and in small letters, such as shop.example.mr."),
     "unknown_variable": _l("Only {code}, {minutes} and {brand} may stand in braces."),
     "brand_with_braces": _l("The brand may hold no braces."),
     "no_brand": _l("The text says {brand}, so name the brand."),
@@ -72,11 +73,27 @@ class WordingForm(Form):
         render_kw=forms.length(template_rules.LONGEST_BRAND),
     )
 
+    host = TextField(
+        _l("Host of a web page"),
+        lambda text: text.strip()[:LONGEST],
+        optional=True,
+        description=_l(
+            "A last line then lets this page alone read the code (WebOTP). A text with an app’s hash omits it."
+        ),
+        render_kw=forms.length(60, dir="ltr", autocapitalize="off", spellcheck="false", placeholder="shop.example.mr"),
+    )
+
     def __init__(self, subject: Subject, body: str = "", brand: str = "") -> None:
-        super().__init__(data={"body": body, "brand": brand})
+        text, host = template_rules.split_host(body)
+        super().__init__(data={"body": text, "brand": brand, "host": host})
         looks = {"lang": subject.language, "dir": locale.direction(subject.language)}
         self.body.render_kw = {**self.body.render_kw, **looks, "maxlength": template_rules.LONGEST_BODY}
         self.body.description = _variables(subject)
+
+    @property
+    def whole(self) -> str:
+        """The text as it is kept, with the line of the host."""
+        return template_rules.with_host(template_rules.tidy(self.body.data), self.host.data or "")
 
 
 @bp.get("/")
@@ -106,7 +123,7 @@ def save() -> ResponseReturnValue:
     """Put a wording in force, or say which rules it breaks."""
     subject = _subject()
     form = WordingForm(subject)
-    wording = NewWording(subject.key_id, subject.language, form.body.data, form.brand.data)
+    wording = NewWording(subject.key_id, subject.language, form.whole, form.brand.data)
     try:
         templates.save(session, wording, current_user.email)
     except InvalidWording:
@@ -167,7 +184,7 @@ def _page(subject: Subject, form: WordingForm, status: int = 200) -> ResponseRet
 
 
 def _preview(subject: Subject, form: WordingForm) -> dict[str, Any]:
-    tidy, brand = template_rules.tidy(form.body.data), form.brand.data
+    tidy, brand = form.whole, form.brand.data
     measured = template_rules.measure(tidy, brand)
     faults = template_rules.faults(tidy, brand)
     expected = "ucs2" if subject.language == Language.ARABIC else "gsm7"

@@ -28,6 +28,10 @@ LONGEST_BODY = 400  # characters; more is never one segment, so it is not looked
 LONGEST_BRAND = 40
 VARIABLE = re.compile(r"\{([^{}]*)\}")
 KNOWN = ("code", "minutes", "brand")
+# WebOTP and the autofill of Safari: "@host #code" alone on the last line (WICG, "Origin-bound one-time codes delivered
+# via SMS").
+HOST = re.compile(r"(?=.{1,60}$)[a-z0-9](?:[a-z0-9-]*[a-z0-9])?(?:\.[a-z0-9](?:[a-z0-9-]*[a-z0-9])?)+")
+HOST_LINE = re.compile(r"\n@(\S+) #\{code\}$")
 # SMS Retriever and apps look for the code as a number that stands alone.
 LONE_NUMBER = re.compile(r"(?<![0-9A-Za-z])[0-9]{4,10}(?![0-9A-Za-z])")
 HIDDEN = "\u200b\u2028\u2029\u202a\u202b\u202c\u202d\u202e\u2060\u2066\u2067\u2068\u2069\ufeff"
@@ -50,7 +54,11 @@ def render(language: str, code: str, app_hash: str | None = None) -> str:
 
 
 def fill(body: str, brand: str, code: str, app_hash: str | None = None) -> str:
-    """A wording as it is sent. No format strings: a wording is text from outside."""
+    """A wording as it is sent. No format strings: a wording is text from outside.
+
+    With a hash there is no line for a host: each of the two has to be the last.
+    """
+    body = HOST_LINE.sub("", body) if app_hash else body
     values = {"code": code, "minutes": MINUTES, "brand": brand}
     filled = VARIABLE.sub(lambda match: values.get(match[1], match[0]), body)
     return f"{filled}\n{app_hash}" if app_hash else filled
@@ -59,6 +67,17 @@ def fill(body: str, brand: str, code: str, app_hash: str | None = None) -> str:
 def tidy(body: str) -> str:
     """As it is kept: line ends of one kind, no blanks at the ends."""
     return body.replace("\r\n", "\n").replace("\r", "\n").strip()
+
+
+def with_host(body: str, host: str) -> str:
+    """A wording whose last line names the host of the web page that may read the code."""
+    return f"{body}\n@{host} #{{code}}" if host else body
+
+
+def split_host(body: str) -> tuple[str, str]:
+    """A wording without that line, and the host; an empty one where it names none."""
+    line = HOST_LINE.search(body)
+    return (body[: line.start()], line[1]) if line else (body, "")
 
 
 def measure(body: str, brand: str) -> Measure:
@@ -80,20 +99,22 @@ def faults(body: str, brand: str) -> list[str]:
         codes.append("two_segments_with_hash")
     if measured.bytes_with_hash > MOST_BYTES:
         codes.append("too_many_bytes")
-    if LONE_NUMBER.findall(measured.text) != [SAMPLE_CODE]:
+    if LONE_NUMBER.findall(fill(split_host(body)[0], brand, SAMPLE_CODE)) != [SAMPLE_CODE]:
         codes.append("code_not_findable")
     return codes
 
 
 def _faults_of_form(body: str, brand: str) -> list[str]:
-    names = VARIABLE.findall(body)
+    text, host = split_host(body)
+    names = VARIABLE.findall(text)
     rules = {
-        "blank": not body.strip(),
+        "blank": not text.strip(),
         "too_long": len(body) > LONGEST_BODY or len(brand) > LONGEST_BRAND,
         "control_characters": any(_is_hidden(c) for c in body.replace("\n", "") + brand),
         "no_code": names.count("code") == 0,
         "two_codes": names.count("code") > 1,
-        "unknown_variable": bool(set(names) - set(KNOWN)) or bool(re.search(r"[{}]", VARIABLE.sub("", body))),
+        "unknown_variable": bool(set(names) - set(KNOWN)) or bool(re.search(r"[{}]", VARIABLE.sub("", text))),
+        "bad_host": bool(host) and not HOST.fullmatch(host),
         "brand_with_braces": bool(re.search(r"[{}]", brand)),
         "no_brand": "brand" in names and not brand.strip(),
     }

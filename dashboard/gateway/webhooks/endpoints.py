@@ -83,7 +83,7 @@ def url_fault(url: str, allowed: Guard) -> str | None:
         return "url_format"
     if client.url_problem(url, allowed) is not None:
         return "url_scheme" if client.url_problem(url, Guard(allow_http=True)) is None else "url_format"
-    return None if allowed.allow_private or not _is_private(host) else "url_private"
+    return "url_private" if _is_closed(host, allowed.allow_private) else None
 
 
 def create(
@@ -271,11 +271,12 @@ def _host(url: str) -> str | None:
     return host if all(0 < len(label) < 64 for label in name.split(".")) else None
 
 
-def _is_private(host: str) -> bool:
+def _is_closed(host: str, allow_private: bool) -> bool:
+    """Whether it is known already that no call may go there; metadata addresses are never open."""
     if host == "localhost" or host.endswith(".localhost"):
-        return True
+        return not allow_private
     address = _address(host)
-    return address is not None and not address_guard.is_open(address, allow_private=False)
+    return address is not None and not address_guard.is_open(address, allow_private=allow_private)
 
 
 def _address(host: str) -> str | None:

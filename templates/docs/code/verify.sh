@@ -3,4 +3,5 @@
 KEY=$(printf %s "${SECRET#whsec_}" | base64 -d | od -An -v -tx1 | tr -d ' \n')
 RIGHT=v1,$( { printf '%s.%s.' "$ID" "$TIMESTAMP"; cat body.json; } |
   openssl dgst -sha256 -mac HMAC -macopt "hexkey:$KEY" -binary | base64)
-case " $SIGNATURE " in *" $RIGHT "*) echo genuine ;; *) echo forged ;; esac
+AGE=$(( $(date +%s) - TIMESTAMP ))
+case "$(( ${AGE#-} <= 300 )) $SIGNATURE " in 1*" $RIGHT "*) echo genuine ;; *) echo forged ;; esac

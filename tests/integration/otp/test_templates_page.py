@@ -34,6 +34,14 @@ def texts_on(world: World, phone: str = "+22238089336") -> list[str]:
         ("", "", "blank"),
         ("Bonjour", "", "no_code"),
         ("{code} {code}", "", "two_codes"),
+        ("{code}\n@shop.example.mr #{code}\n.", "", "two_codes"),
+        ("{code} {code}\n@shop.example.mr #{code}", "", "two_codes"),
+        ("Bonjour\n@shop.example.mr #{code}", "", "no_code"),
+        ("{code}\n@https://shop.example.mr #{code}", "", "bad_host"),
+        ("{code}\n@Shop.example.mr #{code}", "", "bad_host"),
+        ("{code}\n@localhost #{code}", "", "bad_host"),
+        ("{code}\n@{brand} #{code}", "", "bad_host"),
+        ("{code} " + "a" * 130 + "\n@shop.example.mr #{code}", "", "two_segments"),
         ("{code} {name}", "", "unknown_variable"),
         ("{code} {0.__class__}", "", "unknown_variable"),
         ("{code} }", "", "unknown_variable"),
@@ -72,6 +80,23 @@ def test_a_saved_text_is_what_the_phone_gets(operator: Browser, world: World) ->
     world.code(world.key())
     (text,) = texts_on(world)
     assert text.startswith("Chez Nadia: ") and text[-6:].isdigit()
+
+
+def test_a_web_page_reads_the_code_by_the_last_line_unless_an_app_does(operator: Browser, world: World) -> None:
+    form = {"key": "", "language": "fr", "body": BODY, "host": "shop.example.mr"}
+    assert "@shop.example.mr #" in operator.post(f"{PAGE}preview", form).text
+    assert operator.post(PAGE, form).status_code == 303
+    key = world.key()
+    world.code(key)
+    world.code(key, "+22238089337", app_hash="FA+9qCX9VSu")
+    (text,) = texts_on(world)
+    body, last = text.split("\n")
+    assert last == f"@shop.example.mr #{body.split()[1].strip(',')}"
+    (hashed,) = texts_on(world, "+22238089337")
+    assert "@" not in hashed and hashed.endswith("\nFA+9qCX9VSu")
+    page = operator.get(PAGE).text
+    assert 'value="shop.example.mr"' in page
+    assert "#{code}" not in page.split("</textarea>")[0], "the line of the host is not in the text that is edited"
 
 
 def test_a_code_keeps_the_text_it_was_asked_for_with(operator: Browser, world: World) -> None:

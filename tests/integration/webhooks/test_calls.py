@@ -271,7 +271,9 @@ def test_plain_http_is_not_called_unless_allowed(make_office: Callable[..., Offi
 
 
 def test_metadata_addresses_stay_closed_even_when_private_ones_are_open(office: Office, path: str) -> None:
-    office.listen(path, events=("message.sent",), url=f"http://169.254.169.254{path}")
+    url = f"http://169.254.169.254{path}"
+    assert endpoints.url_fault(url, endpoints.guard(office.settings)) == "url_private", "said when it is entered"
+    office.listen(path, events=("message.sent",), url=url)
     office.deliver()
     office.serve()
     assert [one.error for one in office.attempts()] == ["address_refused"]

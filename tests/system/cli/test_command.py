@@ -150,6 +150,22 @@ def test_a_killed_supervisor_takes_its_parts_along_and_can_be_started_at_once(ru
     assert len(running.processes("jobs.relay")) == 1
 
 
+def test_without_workers_of_a_lane_it_serves_and_says_which_is_missing(running: Run) -> None:
+    def start_anew() -> None:
+        running.signal(signal.SIGTERM)
+        assert running.process
+        running.process.wait(10)
+        running.start()
+
+    running.environ["WHATSAPP_WORKERS"] = "0"
+    start_anew()
+    assert "No worker serves the lane whatsapp" in running.told()
+    assert not running.ready(), "an alarm sees it"
+    del running.environ["WHATSAPP_WORKERS"]
+    start_anew()
+    assert running.ready()
+
+
 def test_a_second_one_in_the_same_home_is_refused_in_one_line(running: Run) -> None:
     second = running.invoke("run", PORT=str(free_port()))
     assert (second.returncode, second.stdout) == (1, "")

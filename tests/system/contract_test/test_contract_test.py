@@ -37,21 +37,20 @@ def numbers() -> list[str]:
 def test_this_gateway_keeps_every_rule(sqlite_stack: Stack) -> None:
     key = sqlite_stack.key("test", scopes=tuple(Scope))
     given = (f"http://127.0.0.1:{sqlite_stack.port}", key, "--json", "--sandbox", "--whatsapp")
+    environ = {**sqlite_stack.environment, "CHINQIT_OTHER_KEY": sqlite_stack.key("test")}
     for names in ((), ("--current-names",)):
         command = [PROGRAM, "contract-test", *given, *names, *numbers()]
-        ran = subprocess.run(
-            command, env=sqlite_stack.environment, capture_output=True, text=True, timeout=100, check=False
-        )
+        ran = subprocess.run(command, env=environ, capture_output=True, text=True, timeout=100, check=False)
         found = json.loads(ran.stdout)
         assert [finding for finding in found if finding["result"] != "ok"] == []
         assert ran.returncode == 0
         assert len(found) > 40
 
 
-def test_without_the_phone_only_the_rules_that_read_it_are_skipped(sqlite_stack: Stack) -> None:
+def test_without_the_phone_and_a_second_key_only_the_rules_that_use_them_are_skipped(sqlite_stack: Stack) -> None:
     ran = contract_test(sqlite_stack, sqlite_stack.key("test", scopes=tuple(Scope)), *numbers())
     assert ran.exit_code == 0, ran.stdout
-    assert ran.stdout.count("skipped") == 3, ran.stdout
+    assert ran.stdout.count("skipped") == 4, ran.stdout
     assert ran.stdout.count("failed") == 0
 
 

@@ -93,7 +93,8 @@ def broken(
     def tell(lie: Lie) -> list[runner.RuleResult]:
         liar.lie = lie
         key = postgresql_stack.key("test", scopes=tuple(Scope))
-        plan = runner.TestPlan(liar.url, key, new_phone(), new_phone(), sandbox=True)
+        other = postgresql_stack.key("test", scopes=tuple(Scope))
+        plan = runner.TestPlan(liar.url, key, new_phone(), new_phone(), sandbox=True, other_key=other)
         return [result for result in runner.run(plan, registry.RULES) if result.result == "failed"]
 
     return tell
@@ -229,3 +230,19 @@ def test_a_code_in_the_state_of_a_message_is_noticed(
             answer.body["statusHistory"][0]["note"] = f"code {codes[answer.body['messageId']]}"
 
     assert "the code stands in the answer" in [result.detail for result in broken(show_the_code)]
+
+
+def test_a_message_of_another_key_that_is_told_from_none_is_noticed(
+    broken: Callable[[Lie], list[runner.RuleResult]],
+) -> None:
+    seen: set[str] = set()
+
+    def tell_that_it_is_there(answer: Answer) -> None:
+        if answer.status == 200 and "messageId" in answer.body:
+            seen.add(f"/messages/{answer.body['messageId']}")
+        elif answer.status == 404 and answer.path in seen:
+            answer.body["message"] = "This message is not yours"
+
+    assert [result.rule for result in broken(tell_that_it_is_there)] == [
+        "the message of another key is 404, told as one that never was"
+    ]

@@ -25,13 +25,17 @@ from dashboard.settings import SECRETS, Settings, prepare_home
 from dashboard.vocabulary import Lane
 
 README = (ROOT / "README.md").read_text()
-PAGES = sorted(ROOT.glob("*.md"))
+HANDBOOK = (ROOT / "deploy" / "README.md").read_text()
+PAGES = [*sorted(ROOT.glob("*.md")), ROOT / "deploy" / "README.md"]
+SCREENSHOTS = ROOT / "deploy" / "screenshots"
+PICTURES = re.findall(r"deploy/screenshots/[\w-]+\.webp", README)
+TRANSLATIONS = sorted(ROOT.glob("README.*.md"))
 FENCE = re.compile(r"^```(\w+)(?: ([\w-]+))?\n(.*?)^```$", re.MULTILINE | re.DOTALL)
 LINK = re.compile(r"\]\(([^)\s]+)\)")
-NAMED = {"run", "test", "first-key", "first-sms", "first-inbox", "first-code", "first-verify", "systemd", "compose"}
+FIRST = {"run", "first-key", "first-sms", "first-inbox", "first-code", "first-verify"}
 
 
-def table(first_heading: str, page: str = README) -> list[list[str]]:
+def table(first_heading: str, page: str = HANDBOOK) -> list[list[str]]:
     """The rows of the page's table whose first column is headed so."""
     lines = iter(page.splitlines())
     for line in lines:
@@ -116,9 +120,10 @@ def test_the_commands_table_is_what_the_command_offers() -> None:
 
 def test_commands_in_the_text_exist() -> None:
     known = tuple(f"{command.strip('`')} " for command, _ in commands(main, "chinqit"))
-    inline = re.findall(r"`(?:\.venv/bin/)?(chinqit [a-z][^`\n]*)`", README)
+    text = README + HANDBOOK
+    inline = re.findall(r"`(?:\.venv/bin/)?(chinqit [a-z][^`\n]*)`", text)
     calls = re.compile(r"(?:^|\.venv/bin/|exec web )(chinqit [a-z][^\n)]*)", re.MULTILINE)
-    told = inline + [call for _, text in snippets(README) for call in calls.findall(text)]
+    told = inline + [call for _, snippet in snippets(text) for call in calls.findall(snippet)]
     assert len(told) > 20
     assert [call for call in told if not f"{call} ".startswith(known)] == []
 
@@ -175,8 +180,27 @@ def test_the_smpp_table_names_what_an_smsc_is_told() -> None:
     assert sorted(named) == sorted(item.name for item in describe("smpp"))
 
 
-def test_the_readme_has_its_named_snippets() -> None:
-    assert {name for name, _ in snippets(README)} >= NAMED
+def test_the_readme_and_the_handbook_have_their_named_snippets() -> None:
+    assert {name for name, _ in snippets(README)} == FIRST | {"test"}
+    assert {name for name, _ in snippets(HANDBOOK)} >= {"systemd", "compose"}
+
+
+@pytest.mark.parametrize("page", TRANSLATIONS, ids=lambda page: page.name)
+def test_the_readme_says_the_same_in_every_language(page: Path) -> None:
+    """The same commands, pictures and pages, and none of its sentences left in English."""
+    text = page.read_text()
+    plain = [(name, re.sub(r'"language": "\w\w"', "", body)) for name, body in snippets(text)]
+    first = [(name, re.sub(r'"language": "\w\w"', "", body)) for name, body in snippets(README) if name in FIRST]
+    assert plain == first
+    assert set(re.findall(r"deploy/screenshots/[\w-]+\.webp", text)) == set(PICTURES)
+    prose = {line for line in FENCE.sub("", README).splitlines() if len(line.split()) > 6}
+    assert prose & set(text.splitlines()) == set()
+
+
+def test_every_picture_is_there_small_and_shown() -> None:
+    kept = {f"deploy/screenshots/{path.name}": path.stat().st_size for path in SCREENSHOTS.iterdir()}
+    assert set(PICTURES) <= kept.keys()
+    assert max(kept.values()) < 100_000
 
 
 @pytest.mark.parametrize("page", PAGES, ids=lambda page: page.name)
