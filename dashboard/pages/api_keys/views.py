@@ -25,7 +25,7 @@ from dashboard.models.api_keys import ApiKey
 from dashboard.models.otp import ReviewNumber
 from dashboard.models.statistics import COUNTS
 from dashboard.pages.api_keys.forms import KeyForm, NewKeyForm, ReviewNumberForm
-from dashboard.pages.ui import fields, formats, periods, timeline
+from dashboard.pages.ui import fields, periods, timeline
 from dashboard.pages.ui.charts import Chart, Series
 from dashboard.pages.ui.forms import ConfirmForm
 from dashboard.pages.web import access, htmx, locale
