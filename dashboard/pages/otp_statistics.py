@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
+from datetime import datetime
+from itertools import pairwise
 from typing import Any
 
 from flask import Blueprint, request
@@ -18,16 +20,19 @@ from dashboard.gateway.statistics import queries
 from dashboard.gateway.statistics.queries import Figures, Narrow, Period, total
 from dashboard.models.api_keys import ApiKey
 from dashboard.models.statistics import VERIFY, VERIFY_BOUNDS
-from dashboard.pages.ui import charts, formats, labels, periods
+from dashboard.pages.ui import charts, formats, labels, periods, timeline
 from dashboard.pages.ui.charts import Chart, Series
 from dashboard.pages.ui.formats import Change
 from dashboard.pages.web import htmx, locale
 from dashboard.sms import numbers
+from dashboard.vocabulary import Kind
 
 USUAL = "7d"
 MOST_KEYS = 20
-# Bins of the roll-ups that are drawn as one column, by the upper bound of each column.
-COLUMNS = (5, 10, 15, 20, 30, 40, 60, 90, 120, 180, 300, 600)
+# The upper bounds of the columns, in seconds; bins of the roll-ups end at each.
+COLUMNS = (10, 20, 30, 40, 50, 60, VERIFY_BOUNDS[-1])
+LOG_FILTERS = ("key", "channel", "operator")  # those that the message log has, too
+BEFORE = 3  # periods whose lowest and highest figures are called usual
 
 bp = Blueprint("otp_statistics", __name__)
 
@@ -90,7 +95,7 @@ def _statistics(typed: dict[str, str], known: list[ApiKey]) -> dict[str, Any]:
         "periods": list(periods.CHARTED),
         "all": all_of_it,
         "changes": _changes(all_of_it, then, period.passed(now)),
-        "over_time": _over_time(period.by("hour", now) if chosen == "7d" else period, narrow),
+        "over_time": _over_time(period.by("hour", now) if chosen == "7d" else period, narrow, now, typed),
         "histogram": _histogram(all_of_it),
         "funnel": _funnel(all_of_it),
         "losses": _losses(all_of_it),
@@ -108,27 +113,40 @@ def _changes(now: Figures, then: Figures, passed: float) -> dict[str, Change | N
     }
 
 
-def _over_time(period: Period, narrow: Narrow) -> Chart:
+def _over_time(period: Period, narrow: Narrow, now: datetime, typed: dict[str, str]) -> Chart:
     found = queries.over_time(session, period, narrow, ("requested", "verified"))
-    name = (
-        formats.short_day if period.grain == "day" else formats.hour_of_day if len(found) > 24 else formats.hour_minute
-    )
     series = [
         Series(_("Requested"), "c2", [one["requested"] for one in found]),
         Series(_("Verified"), "c1", [one["verified"] for one in found], filled=True),
     ]
-    return charts.line(series, [name(at) for at in period.starts])
+    shares = charts.Column(_("Share"), [formats.percent(one.share("verified")) for one in found])
+    filters = {name: value for name, value in typed.items() if name in LOG_FILTERS} | {"kind": Kind.OTP}
+    usual = _usual(period, narrow)
+    return timeline.timeline(series, period, now, filters, band=usual, more=[shares])
+
+
+def _usual(period: Period, narrow: Narrow) -> list[tuple[float, float]]:
+    """The lowest and highest number of verified codes in the same bucket of each period before; none without all."""
+    length = period.until - period.since
+    whole = replace(period, since=period.since - BEFORE * length, until=period.since)
+    found = [one["verified"] for one in queries.over_time(session, whole, narrow, ("verified",))]
+    size = len(found) // BEFORE
+    parts = [found[i * size : (i + 1) * size] for i in range(BEFORE)]
+    if not all(any(part) for part in parts):
+        return []
+    return [(min(values), max(values)) for values in zip(*parts, strict=True)]
 
 
 def _histogram(all_of_it: Figures) -> Chart:
-    """Shares of verified codes in percent, by seconds."""
-    columns = [0] * (len(COLUMNS))
+    """Shares of verified codes in percent, by seconds: classes of equal width, and one for all above."""
+    counts = [0] * len(COLUMNS)
     for bound, name in zip((*VERIFY_BOUNDS, VERIFY_BOUNDS[-1]), VERIFY, strict=True):
-        columns[next(i for i, column in enumerate(COLUMNS) if bound <= column)] += all_of_it[name]
-    whole = sum(columns) or 1
-    ranges = [f"{low}–{high}" for low, high in zip((0, *COLUMNS), COLUMNS, strict=False)]
-    drawn = charts.bars(Series(_("Share"), "c1", [100 * count / whole for count in columns]), ranges, "%")
-    return charts.with_ticks(drawn, [str(column) for column in COLUMNS])
+        counts[next(i for i, column in enumerate(COLUMNS) if bound <= column)] += all_of_it[name]
+    whole = sum(counts) or 1
+    ranges = [f"{low}–{high}" for low, high in pairwise((0, *COLUMNS[:-1]))]
+    ranges.append(f"> {COLUMNS[-2]}")
+    names = [_("%(seconds)s s", seconds=text) for text in ranges]
+    return charts.bars(Series(_("Share"), "c1", [100 * count / whole for count in counts]), names, names, "%")
 
 
 def _funnel(all_of_it: Figures) -> list[tuple[str, str, int, float]]:

@@ -26,7 +26,7 @@ from dashboard.gateway.statistics import queries
 from dashboard.gateway.statistics.queries import Figures, Narrow, Period, total
 from dashboard.models.statistics import COUNTS, SEND, VERIFY
 from dashboard.pages.carriers import labels as carrier_words
-from dashboard.pages.ui import charts, formats
+from dashboard.pages.ui import charts, formats, timeline
 from dashboard.pages.ui.charts import Chart, Series
 from dashboard.pages.ui.formats import Change
 from dashboard.pages.web import htmx
@@ -115,7 +115,7 @@ def _hour(session: Session, now: datetime) -> dict[str, Any]:
         "p95": now_all.send_time(0.95),
         "p95_change": _seconds_change(now_all.send_time(0.95), then_all.send_time(0.95)),
         "spark": charts.spark([of_minute["requested"] for of_minute in everything[MINUTES:]]),
-        "minutes": _traffic(everything[MINUTES:], [formats.hour_minute(at) for at in period.starts]),
+        "minutes": _traffic(everything[MINUTES:], period, now),
     }
 
 
@@ -136,7 +136,7 @@ def _day(session: Session, now: datetime, lately: Mapping[Operator, Recent]) -> 
     ]
     return {
         "day": total(found),
-        "hours": _traffic(found, [formats.hour_minute(at) for at in period.starts]),
+        "hours": _traffic(found, period, now),
         "tiles": tiles,
         "sparks": {digit: charts.spark(tile.shares, 1) for digit, tile in tiles},
     }
@@ -156,10 +156,11 @@ def _tile(name: str, hours: list[Figures], hour: Figures, minutes: Recent) -> Ti
     )
 
 
-def _traffic(found: list[Figures], labels: list[str]) -> Chart:
+def _traffic(found: list[Figures], period: Period, now: datetime) -> Chart:
     lost = [one["failed"] + one["expired"] for one in found]
     asked = [one["requested"] for one in found]
-    return charts.line([Series(_("Messages"), "c1", asked, filled=True), Series(_("Not sent"), "c3", lost)], labels)
+    series = [Series(_("Messages"), "c1", asked, filled=True), Series(_("Not sent"), "c3", lost)]
+    return timeline.timeline(series, period, now, {})
 
 
 def _seconds_change(now: float | None, before: float | None) -> Change | None:

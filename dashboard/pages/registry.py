@@ -33,7 +33,7 @@ from dashboard.pages.messages import views as messages
 from dashboard.pages.routing import views as routing
 from dashboard.pages.team import views as team
 from dashboard.pages.ui import formats
-from dashboard.pages.web import access, assets, errors, headers, input_guard, locale
+from dashboard.pages.web import access, assets, compression, errors, headers, input_guard, locale
 from dashboard.pages.web.line_breaks import LineBreaks
 from dashboard.pages.webhooks import views as webhooks
 from dashboard.vocabulary import Role
@@ -90,6 +90,7 @@ bp.add_url_rule("/", "home", build_only=True)  # the way to the first page, whic
 for blueprint in (bp, docs.bp):
     blueprint.before_request(access.refuse_foreign)
     blueprint.before_request(input_guard.refuse_nul)
+    blueprint.after_request(compression.compress_page)  # the last one: they run from the newest to the oldest
     blueprint.after_request(headers.harden)
 LEAST_ROLES = {f"pages.{page.blueprint.name}": page.role for page in PAGES}
 

@@ -5,6 +5,7 @@ const shownIndex = new WeakMap(); // canvas → the row that its tooltip shows
 
 const rowsOf = (canvas) => canvas.closest("[data-chart]").querySelectorAll("tbody tr");
 const hasBars = (canvas) => Boolean($("rect", canvas));
+const words = (cell) => cell.textContent.trim().replace(/\s+/g, " ");
 const isMirrored = (canvas) => getComputedStyle(canvas).direction === "rtl";
 
 function paragraph(label, value) {
@@ -30,16 +31,16 @@ function show(canvas, wanted) {
   const tip = $(".tip", canvas);
   const cross = $(".cross", canvas);
   tip.replaceChildren(
-    paragraph(first.textContent),
-    ...values.map((cell, column) => paragraph(heads[column + 1].textContent, cell.textContent)),
+    paragraph(words(first)),
+    ...values.map((cell, column) => paragraph(heads[column + 1].textContent, words(cell))),
   );
   tip.hidden = cross.hidden = false;
   const at = hasBars(canvas) ? (index + 0.5) / rows.length : index / (rows.length - 1);
   cross.style.insetInlineStart = `${at * 100}%`; // CSSOM is allowed by style-src 'self'
   tip.style.insetInlineStart = at < 0.5 ? `calc(${at * 100}% + 10px)` : "auto";
   tip.style.insetInlineEnd = at < 0.5 ? "auto" : `calc(${(1 - at) * 100}% + 10px)`;
-  const told = values.map((cell, column) => `${heads[column + 1].textContent} ${cell.textContent}`);
-  return [first.textContent, ...told].join(", ");
+  const told = values.map((cell, column) => `${heads[column + 1].textContent} ${words(cell)}`);
+  return [words(first), ...told].join(", ");
 }
 
 function hide(canvas) {
@@ -65,12 +66,23 @@ document.addEventListener("focusout", (event) => {
   if (event.target.classList?.contains("canvas")) hide(event.target);
 });
 
+// A click, or Enter, opens the log of what is shown.
+function follow(canvas) {
+  $("th a", rowsOf(canvas)[shownIndex.get(canvas)] ?? canvas)?.click();
+}
+
+document.addEventListener("click", (event) => {
+  const canvas = event.target.closest?.(".canvas.links");
+  if (canvas) follow(canvas);
+});
+
 const STEPS = { ArrowRight: 1, ArrowLeft: -1, Home: -1e9, End: 1e9 };
 
 document.addEventListener("keydown", (event) => {
   const canvas = event.target;
   if (!canvas.classList?.contains("canvas")) return;
   if (event.key === "Escape") hide(canvas);
+  if (event.key === "Enter") follow(canvas);
   const step = STEPS[event.key];
   if (!step) return;
   event.preventDefault();

@@ -1,7 +1,7 @@
 // A lost connection: what refreshes itself says since when it stands still, until an answer comes.
 import { $, localeOf } from "./dom.js";
 import { isPoll } from "./polling.js";
-import { reportFailure } from "./toasts.js";
+import { forgetFailures, reportFailure } from "./toasts.js";
 
 const lost = $("#lost");
 
@@ -16,6 +16,7 @@ function showLost() {
 }
 
 function hideLost() {
+  forgetFailures();
   lost.hidden = true;
 }
 

@@ -10,16 +10,22 @@ export function showToasts() {
   for (const toast of host.children) {
     if (toast.dataset.seen) continue;
     toast.dataset.seen = "1";
-    if (toast.classList.contains("ok")) setTimeout(() => toast.remove(), $("[data-undo]", toast) ? 10000 : 6000);
+    if (toast.classList.contains("ok")) leave(toast, $("[data-undo]", toast) ? 10000 : 6000);
   }
 }
 
-// Say that the server did not answer.
+// Not while somebody reads it with the pointer or the keyboard on it.
+function leave(toast, wait) {
+  setTimeout(() => (toast.matches(":hover, :focus-within") ? leave(toast, 2000) : toast.remove()), wait);
+}
+
+// Say that the server did not answer, until it does.
 export function reportFailure() {
   const toast = document.createElement("div");
   const text = document.createElement("p");
   const dismiss = document.createElement("button");
   toast.className = "toast bad";
+  toast.dataset.unanswered = "";
   text.textContent = document.body.dataset.netError;
   dismiss.type = "button";
   dismiss.className = "btn";
@@ -28,6 +34,10 @@ export function reportFailure() {
   toast.append(text, dismiss);
   host.append(toast);
   showToasts();
+}
+
+export function forgetFailures() {
+  for (const toast of host.querySelectorAll("[data-unanswered]")) toast.remove();
 }
 
 document.addEventListener("htmx:finally:request", (event) => {

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 from enum import StrEnum
 from urllib.parse import urlsplit
@@ -98,9 +98,9 @@ class CarrierTile:
 class Alert:
     """Something to act on.
 
-    `subject` is the lane, carrier, key or host that it is about, `id` that of its page, `length` how long it lasts or
-    by how much a clock is wrong, and `reason` a carrier's code. Of `tried` texts, `count` did not get through; the last
-    one that did got through at `since`, None: none in a day.
+    `subject` is the lane, carrier, key or webhook that it is about, `detail` what is not for all eyes, `id` that of its
+    page, `length` how long it lasts or by how much a clock is wrong, and `reason` a carrier's or a webhook's code. Of
+    `tried` texts, `count` did not get through; the last one that did got through at `since`, None: none in a day.
     """
 
     code: AlertCode
@@ -111,6 +111,7 @@ class Alert:
     reason: str = ""
     tried: int = 0
     since: datetime | None = None
+    detail: str = field(default="", repr=False)
 
     @property
     def is_grave(self) -> bool:
@@ -196,12 +197,15 @@ def key_alerts(session: Session) -> list[Alert]:
 
 
 def webhook_alerts(session: Session) -> list[Alert]:
-    """Endpoints that fail or were disabled for it, by host: the rest of the address may hold a secret."""
+    """Endpoints that fail or were disabled for it, by description, or host and key; a query may hold a secret."""
     now, alerts = utcnow(), []
     for endpoint in endpoints.needing_attention(session):
         code = AlertCode.WEBHOOK_OFF if endpoint.disabled_at else AlertCode.WEBHOOK_FAILING
         since = endpoint.disabled_at or endpoint.failing_since or now
-        alerts.append(Alert(code, urlsplit(endpoint.url).netloc, now - since, endpoint.id))
+        address = urlsplit(endpoint.url)
+        name = endpoint.description or f"{address.netloc} · {endpoint.key.name}"
+        reason, place = endpoint.disabled_for or "", address._replace(query="", fragment="").geturl()
+        alerts.append(Alert(code, name, now - since, endpoint.id, reason=reason, detail=place))
     return alerts
 
 

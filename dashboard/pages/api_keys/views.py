@@ -25,7 +25,7 @@ from dashboard.models.api_keys import ApiKey
 from dashboard.models.otp import ReviewNumber
 from dashboard.models.statistics import COUNTS
 from dashboard.pages.api_keys.forms import KeyForm, NewKeyForm, ReviewNumberForm
-from dashboard.pages.ui import charts, fields, formats, periods
+from dashboard.pages.ui import fields, periods, timeline
 from dashboard.pages.ui.charts import Chart, Series
 from dashboard.pages.ui.forms import ConfirmForm
 from dashboard.pages.web import access, htmx, locale
@@ -231,7 +231,7 @@ def _detail(key: ApiKey) -> dict[str, Any]:
         "texts": total(texts),
         "codes": total(codes),
         "lost": sum(one["failed"] + one["expired"] for one in (*texts, *codes)),
-        "usage": _usage(period, texts, codes),
+        "usage": _usage(key, period, now, texts, codes),
         "used": quotas.used_today(session, key),
         "reviews": reviews,
         "may_add_review": sum(is_in_force for _number, is_in_force in reviews) < review_numbers.MOST,
@@ -243,13 +243,12 @@ def _detail(key: ApiKey) -> dict[str, Any]:
     }
 
 
-def _usage(period: Period, texts: list[Figures], codes: list[Figures]) -> Chart:
-    name = formats.short_day if period.grain == "day" else formats.hour_minute
+def _usage(key: ApiKey, period: Period, now: datetime, texts: list[Figures], codes: list[Figures]) -> Chart:
     series = [
         Series(_("Codes"), "c1", [one["requested"] for one in codes], filled=True),
         Series(_("Messages"), "c2", [one["requested"] for one in texts]),
     ]
-    return charts.line(series, [name(at) for at in period.starts])
+    return timeline.timeline(series, period, now, {"key": key.id})
 
 
 def _behind(key: ApiKey) -> ChangedPart:

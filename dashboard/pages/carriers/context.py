@@ -21,13 +21,14 @@ from dashboard.gateway.monitoring import carrier_status
 from dashboard.gateway.monitoring.carrier_status import CarrierStatus
 from dashboard.gateway.routing import rules
 from dashboard.gateway.routing.rules import Subject
+from dashboard.gateway.statistics.queries import Period
 from dashboard.models.api_keys import ApiKey
 from dashboard.models.carriers import Carrier
 from dashboard.models.messages import Message
 from dashboard.pages.carriers import forms
 from dashboard.pages.carriers import labels as carrier_words
 from dashboard.pages.carriers.forms import TestForm
-from dashboard.pages.ui import charts, failure_reasons, formats
+from dashboard.pages.ui import charts, failure_reasons, formats, timeline
 from dashboard.pages.ui import labels as words
 from dashboard.pages.ui.charts import Chart, Series
 from dashboard.pages.web import htmx
@@ -127,9 +128,9 @@ def _words_setting(carrier: Carrier) -> str:
 
 
 def _chart(hours: list[Work], now: datetime) -> Chart:
-    labels = [formats.hour_minute(at) for at in metrics.starts(now)]
     taken = Series(_("Accepted by the carrier"), "c1", [hour.taken for hour in hours], filled=True)
-    return charts.line([taken, Series(_("Not accepted"), "c3", [hour.lost for hour in hours])], labels)
+    lost = Series(_("Not accepted"), "c3", [hour.lost for hour in hours])
+    return timeline.timeline([taken, lost], Period.last("hour", len(hours), now), now)
 
 
 def _routes() -> dict[int, list[str]]:

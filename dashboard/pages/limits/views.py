@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from datetime import datetime
 from typing import Any
 
 from flask import Blueprint, abort, flash, render_template, request, url_for
@@ -15,18 +16,19 @@ from dashboard.db import utcnow
 from dashboard.extensions import session
 from dashboard.gateway.api_keys import keys
 from dashboard.gateway.limits import overrides, rate_limit, rejections, simulation
-from dashboard.gateway.limits.overrides import AlreadySet
+from dashboard.gateway.limits.overrides import AlreadySet, NewOverride
 from dashboard.models.limits import LimitOverride
 from dashboard.pages.limits.forms import KEY, PAIR, PHONE, NewOverrideForm, OverrideForm
 from dashboard.pages.ui import fields
 from dashboard.pages.ui.fields import Fault
-from dashboard.pages.web import access, htmx
-from dashboard.pages.web.htmx import ChangedPart
+from dashboard.pages.web import access, htmx, undo
+from dashboard.pages.web.htmx import ChangedPart, Undo
 from dashboard.vocabulary import KeyState, Role, Window
 
 MOST_REFUSALS = 20
 LIFTED = {"minute": 10, "hour": 30, "day": 60}
 LIFTED_FOR = "1h"
+UNDO = "override"
 
 bp = Blueprint("limits", __name__)
 
@@ -101,9 +103,31 @@ def ask_remove(override_id: int) -> ResponseReturnValue:
 @bp.post("/<int:override_id>/remove")
 @access.needs(Role.OPERATOR)
 def remove(override_id: int) -> ResponseReturnValue:
-    session.delete(_row(override_id))
+    row = _row(override_id)
+    back = undo.undo(url_for(".restore"), UNDO, _before(row))
+    session.delete(row)
     session.commit()
-    return _done(_("Override removed"))
+    return _done(_("Override removed"), back)
+
+
+@bp.post("/restore")
+@access.needs(Role.OPERATOR)
+def restore() -> ResponseReturnValue:
+    """Bring back an override that was removed a moment ago."""
+    before = undo.taken_back(UNDO)
+    until = datetime.fromisoformat(before["until"]) if before["until"] else None
+    try:
+        overrides.add(session, NewOverride(**before | {"until": until}), current_user.email)
+    except AlreadySet:
+        return htmx.refused(_("There is an override for this already."), url_for(".index"))
+    session.commit()
+    return _done(_("Override restored"))
+
+
+def _before(row: LimitOverride) -> dict[str, Any]:
+    """An override as `restore` reads it."""
+    names = ("key_id", "phone", *Window, "reason")
+    return {str(name): getattr(row, name) for name in names} | {"until": row.until.isoformat() if row.until else ""}
 
 
 @bp.get("/reset")
@@ -145,13 +169,13 @@ def _dialog(fragment: str, status: int = 200, **context: Any) -> ResponseReturnV
     return htmx.dialog(fragment, status, page_title=_("Limits"), **context)
 
 
-def _done(message: str) -> ResponseReturnValue:
+def _done(message: str, back: Undo | None = None) -> ResponseReturnValue:
     """Back to the page that asked: this one changes its list in place, another one is drawn anew."""
     asking = htmx.current_page()
     if htmx.wants_fragment() and asking.partition("?")[0] != url_for(".index") and access.is_local(asking):
         flash(message)
         return htmx.redirect(asking)
-    return htmx.updated(message, url_for(".index"), ChangedPart("limits", "limits/_list.html", _listing()))
+    return htmx.updated(message, url_for(".index"), ChangedPart("limits", "limits/_list.html", _listing()), back)
 
 
 def _listing() -> dict[str, Any]:

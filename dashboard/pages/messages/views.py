@@ -153,6 +153,7 @@ def _listing(query: LogQuery, before: int | None) -> dict[str, Any]:
     return {
         **_rows(rows),
         "typed": query.typed,
+        "range": query.range,
         "unreadable": query.filters is None,
         "first_use": not rows and not query.is_filtered and before is None and search.is_empty(session),
         "newest": rows[0].id if rows and before is None else 0,

@@ -18,7 +18,7 @@ from dashboard.gateway.messages import outbox
 from dashboard.gateway.monitoring import carrier_status
 from dashboard.gateway.monitoring.carrier_status import CarrierStatus
 from dashboard.gateway.routing import explain, rules
-from dashboard.gateway.routing.rules import InvalidRoute, RoutingRequest, Subject
+from dashboard.gateway.routing.rules import InvalidRoute, NewRouteTarget, RoutingRequest, Subject
 from dashboard.models.api_keys import ApiKey
 from dashboard.models.carriers import Route
 from dashboard.pages.carriers import context as carrier_view
@@ -28,11 +28,13 @@ from dashboard.pages.routing.forms import SAVE, RuleForm
 from dashboard.pages.ui import fields
 from dashboard.pages.ui.fields import Fault
 from dashboard.pages.ui.labels import CHANNELS
-from dashboard.pages.web import access, htmx
-from dashboard.pages.web.htmx import ChangedPart
+from dashboard.pages.web import access, htmx, undo
+from dashboard.pages.web.htmx import ChangedPart, Undo
 from dashboard.providers.registry import KINDS
 from dashboard.sms import numbers
 from dashboard.vocabulary import Channel, KeyMode, KeyState, Role, Scope
+
+UNDO = "rule"
 
 bp = Blueprint("routing", __name__)
 
@@ -123,10 +125,33 @@ def ask_remove() -> ResponseReturnValue:
 @bp.post("/remove")
 @access.needs(Role.OWNER)
 def remove() -> ResponseReturnValue:
-    subject, _routes = _asked()
+    subject, routes = _asked()
+    before = [[route.carrier.name, route.position, route.weight] for route in routes]
+    back = undo.undo(url_for(".restore"), UNDO, {"subject": subject, "targets": before})
     rules.set_rule(session, subject, [])
     session.commit()
-    return htmx.updated(_("Rule removed"), url_for(".index"), ChangedPart("rules", "routing/_rules.html", _listing()))
+    return _changed(_("Rule removed"), back)
+
+
+@bp.post("/restore")
+@access.needs(Role.OWNER)
+def restore() -> ResponseReturnValue:
+    """Bring back a rule that was removed a moment ago, unless there is another one for it, or its carrier is gone."""
+    before = undo.taken_back(UNDO)
+    channel, operator, key_id = before["subject"]
+    subject = (channel, operator, key_id)
+    if _routes_of(subject):
+        return htmx.refused(_("There is a rule for this already. Change that one."), url_for(".index"))
+    try:
+        rules.set_rule(session, subject, [NewRouteTarget(*target) for target in before["targets"]])
+    except InvalidRoute as error:
+        return htmx.refused(labels.refusal(error), url_for(".index"))
+    session.commit()
+    return _changed(_("Rule restored"))
+
+
+def _changed(message: str, back: Undo | None = None) -> ResponseReturnValue:
+    return htmx.updated(message, url_for(".index"), ChangedPart("rules", "routing/_rules.html", _listing()), back)
 
 
 @bp.post("/fallback")
@@ -140,7 +165,8 @@ def fall_back() -> ResponseReturnValue:
     session.commit()
     told = _("Codes of %(name)s fall back to SMS") if key.sms_fallback else _("Codes of %(name)s stay on WhatsApp")
     part = ChangedPart("fallback", "routing/_fallback.html", _fallbacks())
-    return htmx.updated(told % {"name": key.name}, url_for(".index"), part)
+    back = Undo(url_for(".fall_back"), {"key": key.id, "on": "0" if key.sms_fallback else "1"})
+    return htmx.updated(told % {"name": key.name}, url_for(".index"), part, back)
 
 
 def _save(form: RuleForm, subject: Subject | None, was: str = "") -> ResponseReturnValue:

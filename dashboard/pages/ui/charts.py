@@ -5,9 +5,11 @@ from __future__ import annotations
 
 import math
 from collections.abc import Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
+from typing import Any
 
 MOST_STEPS = 5
+FEWEST_FOR_A_LINE = 10  # of fewer points a line would draw slopes that nobody measured
 
 
 @dataclass(frozen=True)
@@ -21,16 +23,37 @@ class Series:
 
 
 @dataclass(frozen=True)
+class Tick:
+    """A word below the axis, at a place from 0 to 100; a mark is a hairline through the chart."""
+
+    at: float
+    label: str
+    is_mark: bool = False
+
+
+@dataclass(frozen=True)
+class Column:
+    """Figures that the table and the tooltip tell beside the series, in words."""
+
+    name: str
+    values: Sequence[str]
+
+
+@dataclass(frozen=True)
 class Chart:
     """What the macro `chart` draws. A label for each value, fewer ticks below the axis; `unit` is "" or "%"."""
 
     kind: str  # line, bars
     series: Sequence[Series]
     labels: Sequence[str]
-    ticks: Sequence[str]
+    ticks: Sequence[Tick]
     top: float
     steps: int
     unit: str = ""
+    is_open: bool = False  # the last value is still growing
+    links: Sequence[str] = ()  # where a click on each value leads
+    band: Sequence[tuple[float, float]] = ()  # what is usual at each value, from and to
+    more: Sequence[Column] = ()
 
     @property
     def heights(self) -> list[float]:
@@ -38,36 +61,62 @@ class Chart:
         return [self.top * i / self.steps for i in range(self.steps, -1, -1)]
 
     def path(self, series: Series) -> str:
-        return path(series.values, self.top)
+        """The line as far as its values are final."""
+        values = series.values
+        return path([*values[:-1], None] if self.is_open else values, self.top)
+
+    def open_path(self, series: Series) -> str:
+        """The way from the last final value to the one that is still growing."""
+        values = series.values
+        return path([*[None] * (len(values) - 2), *values[-2:]], self.top) if self.is_open else ""
 
     def area(self, series: Series) -> str:
-        return self.path(series) + "L100 100L0 100Z"
+        return path(series.values, self.top) + "L100 100L0 100Z"
+
+    @property
+    def band_path(self) -> str:
+        """The surface of what is usual: along its upper edge and back along the lower one."""
+        if self.kind == "bars" or not self.band:
+            return ""
+        upper, lower = (path([edges[side] for edges in self.band], self.top) for side in (1, 0))
+        points = lower[1:].split("L")
+        return f"{upper}L{'L'.join(reversed(points))}Z"
 
     def columns(self, series: Series) -> list[tuple[float, float, float, float]]:
-        """x, y, width, height of each."""
-        width = 100 / len(series.values)
+        """x, y, width, height of each; several series stand side by side in each place."""
+        place, width = self.series.index(series), 0.7 / len(self.series)
+        cell = 100 / len(series.values)
         tall = [(value or 0) * 100 / self.top for value in series.values]
         return [
-            (round((i + 0.15) * width, 2), round(100 - h, 2), round(width * 0.7, 2), round(h, 2))
+            (round((i + 0.15 + place * width) * cell, 2), round(100 - h, 2), round(width * cell, 2), round(h, 2))
             for i, h in enumerate(tall)
         ]
 
 
-def line(series: Sequence[Series], labels: Sequence[str], unit: str = "", ticks: int = 5) -> Chart:
-    top, steps = scale(max((value or 0 for one in series for value in one.values), default=0))
-    if unit == "%":
-        top, steps = 100, 4
-    return Chart("line", series, labels, _some(labels, ticks), top, steps, unit)
+def line(series: Sequence[Series], labels: Sequence[str], ticks: Sequence[Tick], **more: Any) -> Chart:
+    """Values over time; bars when they are few. `more`: fields of Chart."""
+    highest = max((value or 0 for one in series for value in one.values), default=0)
+    usual = max((edges[1] for edges in more.get("band", ())), default=0)
+    top, steps = scale(max(highest, usual))
+    kind = "bars" if len(labels) < FEWEST_FOR_A_LINE else "line"
+    return Chart(kind, series, labels, ticks, top, steps, **more)
 
 
-def bars(series: Series, labels: Sequence[str], unit: str = "") -> Chart:
+def bars(series: Series, labels: Sequence[str], names: Sequence[str], unit: str = "") -> Chart:
+    """Columns with a name below each."""
     top, steps = scale(max((value or 0 for value in series.values), default=0))
-    return Chart("bars", [series], labels, labels, top, steps, unit)
+    ticks = [Tick(middle(i, len(names)), name) for i, name in enumerate(names)]
+    return Chart("bars", [series], labels, ticks, top, steps, unit)
 
 
-def with_ticks(chart: Chart, ticks: Sequence[str]) -> Chart:
-    """The same with other words below the axis."""
-    return replace(chart, ticks=ticks)
+def middle(index: int, count: int) -> float:
+    """Where a column's middle stands, from 0 to 100."""
+    return round((index + 0.5) * 100 / count, 2)
+
+
+def point(index: int, count: int) -> float:
+    """Where a value of a line stands; of few, drawn as bars, the column's middle."""
+    return middle(index, count) if count < FEWEST_FOR_A_LINE else round(index * 100 / (count - 1), 2)
 
 
 def scale(highest: float) -> tuple[float, int]:
@@ -96,10 +145,3 @@ def path(values: Sequence[float | None], top: float) -> str:
 def spark(values: Sequence[float | None], top: float | None = None) -> str:
     """A line without an axis, as high as its highest value."""
     return path(values, top or max((value or 0 for value in values), default=1) or 1)
-
-
-def _some(labels: Sequence[str], most: int) -> list[str]:
-    if len(labels) <= most:
-        return list(labels)
-    step = (len(labels) - 1) / (most - 1)
-    return [labels[round(i * step)] for i in range(most)]

@@ -93,6 +93,14 @@ def end_of_day(text: str) -> datetime | None:
     return end
 
 
+def local_time(text: str) -> datetime | None:
+    """`2026-11-27T16:00` in the gateway's time zone; None when it is none."""
+    try:
+        return datetime.strptime(text, "%Y-%m-%dT%H:%M").replace(tzinfo=ZoneInfo(formats.zone_name())).astimezone(UTC)
+    except (ValueError, OverflowError):
+        return None
+
+
 def last_day(end: datetime | None) -> str:
     """As `end_of_day` reads it."""
     return end.astimezone(ZoneInfo(formats.zone_name())).date().isoformat() if end else ""

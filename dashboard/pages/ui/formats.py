@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from datetime import datetime, timedelta, tzinfo
+from datetime import date, datetime, timedelta, tzinfo
 from functools import lru_cache
 
 from babel.dates import format_date, format_datetime, format_timedelta, get_timezone
@@ -106,6 +106,25 @@ def points(now: float | None, before: float | None) -> Change | None:
 def hour_minute(at: datetime) -> str:
     """`14:05`."""
     return format_datetime(at, "HH:mm", tzinfo=_zone(), locale=get_locale())
+
+
+def local(at: datetime) -> datetime:
+    """In the gateway's time zone."""
+    return at.astimezone(_zone())
+
+
+def weekday(at: datetime) -> str:
+    """`Fri 27`."""
+    return weekday_of(local(at).date())
+
+
+def weekday_of(day: date) -> str:
+    return format_date(day, "EEE d", locale=get_locale())
+
+
+def typed_time(at: datetime) -> str:
+    """As a field for date and time holds it: `2026-11-27T16:00`, in the gateway's time zone."""
+    return local(at).strftime("%Y-%m-%dT%H:%M")
 
 
 def short_day(at: datetime) -> str:

@@ -15,6 +15,8 @@ from typing import Any
 from flask import Flask, Response, abort, current_app, request, url_for
 from flask.typing import ResponseReturnValue
 
+from dashboard.pages.web import compression
+
 FOREVER = "public, max-age=31536000, immutable"
 HASH_LENGTH = 10
 SHEETS = {  # what each is made of, in the order of the cascade
@@ -54,6 +56,7 @@ def cached(view: Callable[..., Any]) -> Callable[..., Response]:
     def send(**args: str) -> Response:
         response = current_app.make_response(view(**args))
         response.headers["X-Content-Type-Options"] = "nosniff"
+        compression.compress_file(response)
         if _is_current():
             response.headers["Cache-Control"] = FOREVER
         return response

@@ -153,8 +153,8 @@ def test_a_key_that_ends_within_a_week_is_told(owner: Browser, world: World, sho
     assert "“Later”" not in text
 
 
-def test_webhooks_that_fail_and_their_missing_worker_are_told_without_their_path(
-    owner: Browser, world: World, shop: ApiKey, services: Services
+def test_webhooks_that_fail_and_their_missing_worker_are_told_without_secrets(
+    owner: Browser, viewer: Browser, world: World, shop: ApiKey, services: Services
 ) -> None:
     world.text(shop)
     run(services, "sms", "whatsapp", "relay")
@@ -167,11 +167,13 @@ def test_webhooks_that_fail_and_their_missing_worker_are_told_without_their_path
         by_host = {row.url[8:].split(".")[0]: row for row in session.scalars(select(WebhookEndpoint))}
         by_host["slow"].failing_since = utcnow() - timedelta(hours=3)
         by_host["gone"].disabled_at, by_host["gone"].disabled_for = utcnow(), "gone"
+        by_host["gone"].description = "Orders"
         by_host["resting"].disabled_at, by_host["resting"].disabled_for = utcnow(), "asked"
     text = page(owner)
     assert "No worker calls webhooks" in text and "chinqit worker webhooks" in text
-    assert "The webhook to slow.example.org fails for 3 hours" in text
-    assert "The webhook to gone.example.org was disabled" in text
+    assert "The webhook “slow.example.org · Shop” has been failing for 3 hours" in text
+    assert "The webhook “Orders” was disabled" in text and "410 Gone" in text
+    assert "https://slow.example.org/hook<" in text and "/hook<" not in page(viewer)
     assert "fine.example.org" not in text and "resting.example.org" not in text and "s3cret" not in text
 
 
