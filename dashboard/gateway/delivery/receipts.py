@@ -28,7 +28,7 @@ from dashboard.models.delivery import FailedAttempt, UnmatchedReceipt
 from dashboard.models.messages import Message
 from dashboard.outbound.errors import NotSent
 from dashboard.providers.base import Receipt
-from dashboard.vocabulary import AttemptOutcome, Channel, Kind, Lane, ReceiptState, Status
+from dashboard.vocabulary import AttemptOutcome, Channel, Kind, Lane, Proof, ReceiptState, Status
 
 BEFORE = {  # a state, and those that it may follow
     Status.SENT: (Status.QUEUED, Status.SENDING),
@@ -274,7 +274,7 @@ def _move(connection: Connection, carrier: str, message: Any, status: Status, re
         "new_code": receipt.code if status == Status.FAILED else None,
         "new_delivered_at": at if status == Status.DELIVERED else None,
         "new_failed_at": at if status == Status.FAILED else None,
-        "new_confirmed_by": "receipt" if status == Status.DELIVERED else None,
+        "new_confirmed_by": Proof.RECEIPT if status == Status.DELIVERED else None,
     }
     if not execute_dml(connection, MOVES[status], params):
         return set()

@@ -24,12 +24,11 @@ from dashboard.gateway.routing.rules import Subject
 from dashboard.models.api_keys import ApiKey
 from dashboard.models.carriers import Carrier
 from dashboard.models.messages import Message
-from dashboard.pages.carriers import forms
-from dashboard.pages.carriers import labels as carrier_words
+from dashboard.pages.carriers import forms, labels
 from dashboard.pages.carriers.forms import TestForm
 from dashboard.pages.ui import charts, failure_reasons, formats
-from dashboard.pages.ui import labels as words
 from dashboard.pages.ui.charts import Chart, Series
+from dashboard.pages.ui.labels import CHANNELS
 from dashboard.pages.web import htmx
 from dashboard.providers import registry
 from dashboard.providers.kind import CarrierKind
@@ -63,7 +62,7 @@ def listing() -> dict[str, Any]:
     shown = [[_facts(row["standing"]), row["spark"], row["routes"]] for row in rows]
     return {
         "rows": rows,
-        "unserved": [words.CHANNELS[channel] for channel in Channel if channel not in served],
+        "unserved": [CHANNELS[channel] for channel in Channel if channel not in served],
         "kinds": registry.KINDS.values(),
         "mark": htmx.mark(shown),
         **_shared(),
@@ -127,9 +126,9 @@ def _words_setting(carrier: Carrier) -> str:
 
 
 def _chart(hours: list[Work], now: datetime) -> Chart:
-    labels = [formats.hour_minute(at) for at in metrics.starts(now)]
+    hour_labels = [formats.hour_minute(at) for at in metrics.starts(now)]
     taken = Series(_("Accepted by the carrier"), "c1", [hour.taken for hour in hours], filled=True)
-    return charts.line([taken, Series(_("Not accepted"), "c3", [hour.lost for hour in hours])], labels)
+    return charts.line([taken, Series(_("Not accepted"), "c3", [hour.lost for hour in hours])], hour_labels)
 
 
 def _routes() -> dict[int, list[str]]:
@@ -145,20 +144,20 @@ def _routes() -> dict[int, list[str]]:
 
 def subject(covered: Subject, key: ApiKey | None) -> str:
     """What a rule covers, in words."""
-    return carrier_words.subject(covered, key.name if key else None)
+    return labels.subject(covered, key.name if key else None)
 
 
 def _shared() -> dict[str, Any]:
     return {
         "is_owner": current_user.may(Role.OWNER),
         "is_operator": current_user.may(Role.OPERATOR),
-        "why": carrier_words.why,
+        "why": labels.why,
         "length": lambda since: formats.span(utcnow() - since),
-        "advice": carrier_words.advice,
+        "advice": labels.advice,
         "reason": failure_reasons.reason,
-        "STATES": carrier_words.STATES,
-        "LINES": carrier_words.LINES,
-        "RECEIPTS": carrier_words.RECEIPTS,
+        "STATES": labels.STATES,
+        "LINES": labels.LINES,
+        "RECEIPTS": labels.RECEIPTS,
     }
 
 

@@ -29,7 +29,8 @@ from dashboard.providers.delivery_reports import (
 from dashboard.providers.generic_http import report_rules, request_template, response_rules
 from dashboard.providers.http_base import WebCarrier
 from dashboard.providers.kind import CarrierKind
-from dashboard.providers.settings import BadSetting, WebSettings, setting, wrong
+from dashboard.providers.settings import BadSetting, Senders, WebSettings, other_senders, setting, wrong
+from dashboard.sms import senders
 from dashboard.vocabulary import Blame, Channel, ReceiptState
 
 FORMATS: dict[str, tuple[Callable[[str], request_template.Render], str]] = {
@@ -73,6 +74,7 @@ class HttpSettings(WebSettings):
         max_length=8000,
     )
     sender: str = setting(_l("Sender"), default="", max_length=20)
+    other_senders: Senders = other_senders()
     username: str = setting(_l("User name"), default="", max_length=200)
     password: SecretStr = setting(_l("Password"), default=SecretStr(""), max_length=500)
     token: SecretStr = setting(_l("Token"), default=SecretStr(""), max_length=4000)
@@ -219,11 +221,12 @@ class Http(WebCarrier):
             if fault is not None:
                 raise fault
         doubt = "carrier_taken_with_error" if response_rules.speaks_of_error(answer) else None
-        return Outcome(self.find_reference(answer) or outgoing.id, answer=words, doubt=doubt)
+        taken = self.find_reference(answer) or outgoing.id
+        return Outcome(taken, sender=self._sender_of(outgoing), answer=words, doubt=doubt)
 
     def call(self, outgoing: Outgoing) -> HttpCall:
         """The request as it leaves."""
-        values = self.fixed | _values(outgoing)
+        values = self.fixed | _values(outgoing) | {"sender": self._sender_of(outgoing)}
         headers = self.headers(values)
         if self.content_type and "content-type" not in {name.lower() for name in headers}:
             headers["Content-Type"] = self.content_type
@@ -235,6 +238,9 @@ class Http(WebCarrier):
             return FORGED
         found = receipts(self.settings, _reports(self.settings, callback))
         return Reply(200, self.settings.callback_answer, tuple(found), over=GENUINE)
+
+    def _sender_of(self, outgoing: Outgoing) -> str:
+        return senders.choose(outgoing.sender, self.settings.sender, self.settings.other_senders)
 
     def _answer(self, call: HttpCall) -> HttpAnswer:
         try:

@@ -170,7 +170,7 @@ def test_order_weights_and_shared_places_are_kept(owner: Browser, services: Serv
         ({"carrier": ["mauritel"], "weight": ["101"]}, "must be from 1 to 100"),
         ({"carrier": ["mauritel"], "weight": ["٣"]}, "must be from 1 to 100"),
         ({"carrier": ["mauritel"], "weight": ["-1"]}, "must be from 1 to 100"),
-        ({"carrier": ["\x00<script>"]}, "no longer exists"),
+        ({"carrier": ["<script>"]}, "no longer exists"),
     ],
 )
 def test_what_cannot_be_is_refused_in_words(
