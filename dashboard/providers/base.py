@@ -79,6 +79,7 @@ class Receipt:
     error: str | None = None  # the network's own error code
     message_id: str | None = None  # the id of Outgoing, where the carrier gives it back
     raw: str | None = None  # the carrier's own words where `state` is unknown, without the text of a message
+    is_for_all: bool = False  # of a part of a long text: it says the same of all the others
     is_unmarked: bool = False  # a phone may have written it: it counts only with id and number of a text of ours
 
     def __post_init__(self) -> None:

@@ -239,7 +239,7 @@ def _apply(connection: Connection, carrier: str, receipts: Sequence[Receipt], *,
         match.is_applied = True
         status = parts.MEANS[ReceiptState(match.receipt.state)]
         mine = parts_of.get(message.id)
-        if mine and not match.receipt.message_id:
+        if mine and not match.receipt.message_id and not match.receipt.is_for_all:
             status = parts.note(connection, carrier, message, mine, match.receipt)
         if status == Status.DELIVERED or not _went_another_way(message, carrier):
             applied.lanes |= _move(connection, carrier, message, status, match.receipt)

@@ -60,6 +60,7 @@ class ReceiptRules:
 
     words: Mapping[str, ReceiptState] = field(default_factory=dict)  # by the word in capitals
     zone: tzinfo = UTC  # of its clock
+    is_for_all: bool = False  # it sends one for all parts of a long text
     senders: frozenset[str] = frozenset()  # ours, as +222XXXXXXXX, where they are such numbers
 
 
@@ -97,6 +98,7 @@ def read(delivery: Delivery, now: datetime | None = None, rules: ReceiptRules = 
         _at(words.get("done", ""), now, rules.zone),
         _error(delivery, words),
         raw=None if meaning else _raw(head),
+        is_for_all=rules.is_for_all,
         is_unmarked=not marked,
     )
 

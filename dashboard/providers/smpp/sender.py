@@ -38,7 +38,7 @@ class Sender:
         self.session: Session | None = None
         self.memory = message_ids.RecentIds()
         own = frozenset(map(receipts.phone, (settings.sender, *settings.other_senders)))
-        rules = ReceiptRules(settings.states(), settings.receipt_zone, own)
+        rules = ReceiptRules(settings.states(), settings.receipt_zone, settings.one_receipt, own)
         self.inbox = ReceiptInbox(name, host, self.memory, rules)
         self._steps = settings.steps()
         self.throttle = Throttle(name, settings.rate, host, self.pump)

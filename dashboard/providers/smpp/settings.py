@@ -170,6 +170,13 @@ class SmppSettings(CarrierSettings):
         _l("Type of number of a short code"), _l("0 unknown, 3 network specific."), default="0", advanced=True
     )
     receipts: bool = setting(_l("Ask for receipts"), default=True, group=REPORTS, advanced=True)
+    one_receipt: bool = setting(
+        _l("One receipt for a long text"),
+        _l("The receipt of one part counts for all of them. Without it that takes five minutes."),
+        default=False,
+        group=REPORTS,
+        advanced=True,
+    )
     receipt_words: str = setting(
         _l("Words of receipts"),
         _l("One a line: the SMSC's word = delivered, sent, failed, expired or pending. Common ones are known."),
