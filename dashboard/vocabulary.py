@@ -180,6 +180,22 @@ class ConnectionState(StrEnum):
     BROKEN = "broken"
 
 
+class CandidateState(StrEnum):
+    """Of a carrier in the rule that a message goes by."""
+
+    NOW = "now"  # it takes the message
+    NEXT = "next"  # when those before it fail
+    DOWN = "down"
+    OFF = "off"
+
+
+class Proof(StrEnum):
+    """What proved that a message arrived."""
+
+    RECEIPT = "receipt"
+    OTP = "otp"  # its code was typed in
+
+
 class CarrierState(StrEnum):
     """Of a carrier, over all processes."""
 

@@ -22,6 +22,7 @@ from dashboard.gateway.otp.review_numbers import BadReviewNumber, NewReviewNumbe
 from dashboard.models.api_keys import ApiKey
 from dashboard.models.otp import ReviewNumber
 from dashboard.settings import Settings
+from dashboard.sms import senders
 from dashboard.vocabulary import KeyMode, KeyState, Scope
 
 REVIEW_FAULTS = {
@@ -67,6 +68,13 @@ def networks_type(_ctx: click.Context, _param: click.Parameter, raw: tuple[str, 
         raise click.BadParameter(f"{error}, as in 192.0.2.0/24") from None
 
 
+def sender_type(_ctx: click.Context, _param: click.Parameter, raw: str | None) -> str | None:
+    """A sender that a phone could show."""
+    if raw is not None and not senders.is_sender(raw):
+        raise click.BadParameter("use up to 11 letters and digits, or a number")
+    return raw
+
+
 @keys_group.command("create", epilog=example("chinqit keys create my-app", "chinqit keys create ci --test --json"))
 @click.argument("name")
 @click.option("--test", is_flag=True, help="A test key: its messages go to the sandbox phone only.")
@@ -80,6 +88,7 @@ def networks_type(_ctx: click.Context, _param: click.Parameter, raw: tuple[str, 
 @click.option("--expires-in", type=click.IntRange(1, 3650), metavar="DAYS", help="When it ends by itself.")
 @click.option("--network", "networks", multiple=True, callback=networks_type, help="From where: an address or CIDR.")
 @click.option("--brand", metavar="NAME", help="Stands for {brand} in the text of codes that is for all keys.")
+@click.option("--sender", callback=sender_type, help="What phones show, where the carrier allows it.")
 @click.option("--message-cap", type=click.IntRange(1), help="Messages a day (UTC).")
 @click.option("--otp-cap", type=click.IntRange(1), help="Codes a day (UTC).")
 @click.option("--sms-fallback", is_flag=True, help="Send a code by SMS when WhatsApp does not take it.")
@@ -206,6 +215,7 @@ def _key_row(key: ApiKey) -> dict[str, Any]:
         "state": keys.state(key),
         "hints": [secret.hint for secret in keys.live_secrets(key)],
         "scopes": key.scopes,
+        "sender": key.sender,
         "smsFallback": key.sms_fallback,
         "createdAt": db.iso(key.created_at),
         "expiresAt": db.iso(key.expires_at),

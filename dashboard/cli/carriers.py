@@ -57,6 +57,13 @@ def providers_kinds(kind: str | None, as_json: bool) -> None:
             _print_field(field)
 
 
+def label_type(_ctx: click.Context, _param: click.Parameter, raw: str | None) -> str | None:
+    """A line of at most 60 characters."""
+    if raw is not None and (len(raw.strip()) > 60 or not raw.isprintable()):
+        raise click.BadParameter("use at most 60 printable characters")
+    return None if raw is None else raw.strip()
+
+
 @providers_group.command(
     "add",
     epilog=example(
@@ -68,9 +75,12 @@ def providers_kinds(kind: str | None, as_json: bool) -> None:
 @click.argument("kind", type=click.Choice(list(registry.KINDS)))
 @click.argument("name")
 @click.argument("fields", metavar="FIELD=VALUE...", nargs=-1)
+@click.option("--label", callback=label_type, help="What people call it.")
 @click.option("--preset", type=click.Choice(presets.NAMES), help="Begin with the settings of a well-known carrier.")
 @JSON
-def providers_add(kind: str, name: str, fields: Sequence[str], preset: str | None, as_json: bool) -> None:
+def providers_add(
+    kind: str, name: str, fields: Sequence[str], label: str | None, preset: str | None, as_json: bool
+) -> None:
     """Add the carrier NAME. The first of a channel becomes its default route; workers use it within seconds.
 
     FIELD=@FILE reads the value from a file, which keeps a password out of the list of processes.
@@ -81,7 +91,7 @@ def providers_add(kind: str, name: str, fields: Sequence[str], preset: str | Non
         try:
             if preset:
                 values = _preset(kind, preset).filled(values)
-            wanted = carriers.NewCarrier(kind, name, values)
+            wanted = carriers.NewCarrier(kind, name, values, label=label or None)
             carriers.add(session, carriers.cipher(settings), wanted, created_by="command line")
         except InvalidSettings as error:
             fail(_wrong_fields(kind, error))
@@ -93,6 +103,40 @@ def providers_add(kind: str, name: str, fields: Sequence[str], preset: str | Non
     echo_error(f"Try it: chinqit providers test {name} PHONE")
     if row["callback"]:
         echo_error(f"Its callbacks go to {row['callback']}")
+
+
+@providers_group.command(
+    "set",
+    epilog=example(
+        "chinqit providers set mauritel rate=20 password=@/run/secrets/smpp",
+        'chinqit providers set mauritel sender= --label "Mauritel, main line"',
+    ),
+)
+@click.argument("name")
+@click.argument("fields", metavar="FIELD=VALUE...", nargs=-1)
+@click.option("--label", callback=label_type, help="What people call it; empty for none.")
+@JSON
+def providers_set(name: str, fields: Sequence[str], label: str | None, as_json: bool) -> None:
+    """Change settings of the carrier NAME; all others stay, its routes and its callback address too.
+
+    FIELD= empties a field, FIELD=@FILE reads its value from a file. Workers use the new settings within seconds.
+    """
+    if not fields and label is None:
+        raise click.UsageError("Give at least one FIELD=VALUE, or --label.")
+    settings = Settings.from_env()
+    with database() as session:
+        carrier = _find(session, name)
+        try:
+            if fields:
+                carriers.change(session, carriers.cipher(settings), carrier, dict(map(_field, fields)))
+        except InvalidSettings as error:
+            fail(_wrong_fields(carrier.kind, error, "Nothing was changed."))
+        except carriers.UnreadableSettings:
+            fail("DATA_SECRET has changed since its settings were entered: restore it, or enter all of them anew.")
+        if label is not None:
+            carrier.label = label or None
+        row = next(row for row in _carrier_rows(session, settings) if row["name"] == name)
+    click.echo(json.dumps(row, ensure_ascii=False) if as_json else f"{name} is changed.")
 
 
 @providers_group.command("list", epilog=example("chinqit providers list --json"))
@@ -193,10 +237,10 @@ def _field(raw: str) -> tuple[str, str]:
         raise click.UsageError(f"{name}: {value[1:]} cannot be read ({type(error).__name__}).") from None
 
 
-def _wrong_fields(kind: str, error: InvalidSettings) -> str:
+def _wrong_fields(kind: str, error: InvalidSettings, outcome: str = "Nothing was set up.") -> str:
     sentences = [(problem.field, registry.problem_sentence(kind, problem)) for problem in error.errors]
     lines = [f"  {name}: {sentence}" if name else f"  {sentence}" for name, sentence in sentences]
-    return "Nothing was set up.\n" + "\n".join(lines)
+    return f"{outcome}\n" + "\n".join(lines)
 
 
 def _preset(kind: str, name: str) -> Preset:
@@ -224,6 +268,7 @@ def _carrier_row(settings: Settings, status: CarrierStatus) -> dict[str, Any]:
     states = [line.state for line in status.lines]
     return {
         "name": carrier.name,
+        "label": carrier.label,
         "kind": carrier.kind,
         "channels": list(kind.channels),
         "state": status.state,

@@ -15,7 +15,7 @@ from dashboard.gateway.api_keys import keys
 from dashboard.gateway.routing import explain, rules
 from dashboard.gateway.routing.rules import InvalidRoute, NewRouteTarget, RoutingRequest, Subject
 from dashboard.sms import numbers
-from dashboard.vocabulary import Channel
+from dashboard.vocabulary import CandidateState, Channel
 
 FAULTS = {
     "unknown_carrier": "There is no carrier {name!r}; `chinqit providers list` shows them.",
@@ -85,16 +85,18 @@ def routes_explain(phone_number: str, channel: str, key: str | None, as_json: bo
     with database() as session:
         key_id = api_keys.find_key(session, key).id if key else ""
         explanation = explain.of(session, RoutingRequest(channel, phone_number, key_id))
-        rows = [
-            {"carrier": way.carrier.name, "fate": way.fate, "why": (way.fate == "down" and way.carrier.down_code) or ""}
-            for way in explanation.ways
-        ]
+        rows = [{"carrier": way.carrier.name, "fate": way.state, "why": _why(way)} for way in explanation.ways]
         rule = _subject_row(session, explanation.subject) if explanation.subject else None
     if as_json:
         click.echo(json.dumps({"rule": rule, "carriers": rows}))
         return
     echo_error("rule: " + (" ".join(f"{name} {value}" for name, value in rule.items() if value) if rule else "none"))
     print_rows(rows, False, "No rule covers it.")
+
+
+def _why(way: explain.Candidate) -> str:
+    """Why a carrier is down; empty when it is not."""
+    return (way.carrier.down_code or "") if way.state is CandidateState.DOWN else ""
 
 
 def _choices(raw: Sequence[str]) -> list[NewRouteTarget]:

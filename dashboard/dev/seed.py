@@ -31,6 +31,7 @@ from dashboard.models.api_keys import ApiKey
 from dashboard.models.messages import Message
 from dashboard.models.otp import Otp
 from dashboard.sms import encoding
+from dashboard.vocabulary import Proof
 
 SIGN = "dev seed"  # who made its keys
 KEYS = (("Boutique Android", 46, "live"), ("Banque en ligne", 27, "live"), ("Livraison", 19, "live"), ("CI", 8, "test"))
@@ -245,7 +246,7 @@ class _Author:
             "error_code": made.error_code,
             "carrier": "sandbox",
             "carrier_ref": None,
-            "confirmed_by": ("otp" if made.verified_at else "receipt") if made.status == "delivered" else None,
+            "confirmed_by": (Proof.OTP if made.verified_at else Proof.RECEIPT) if made.status == "delivered" else None,
             "lane": made.channel,
             "priority": PRIORITY[made.kind],
             "attempts": 1,

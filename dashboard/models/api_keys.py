@@ -25,6 +25,7 @@ class ApiKey(Base):
     message_cap: Mapped[int | None]  # messages a day (UTC); empty: no cap
     otp_cap: Mapped[int | None]
     brand: Mapped[str | None] = mapped_column(String(40))  # stands for {brand} in the wording for all keys
+    sender: Mapped[str | None] = mapped_column(String(16))  # what its texts show, where the carrier allows it
     sms_fallback: Mapped[bool] = mapped_column(default=False, server_default=false())  # for WhatsApp codes
     created_at: Mapped[datetime] = mapped_column(UtcDateTime, default=utcnow)
     created_by: Mapped[str | None] = mapped_column(String(254))

@@ -26,6 +26,7 @@ class Carrier(Base):
     name: Mapped[str] = mapped_column(String(40), unique=True)
     kind: Mapped[str] = mapped_column(String(20))
     sealed: Mapped[bytes] = mapped_column(LargeBinary)  # its settings, encrypted
+    label: Mapped[str | None] = mapped_column(String(60))  # what people call it, free and changeable
     hook: Mapped[str] = mapped_column(String(43), unique=True)  # the unguessable end of its callback address
     enabled: Mapped[bool] = mapped_column(default=True)
     version: Mapped[int] = mapped_column(default=1)  # grows with every change of the above

@@ -51,6 +51,7 @@ class Message(Base):
     carrier: Mapped[str | None] = mapped_column(String(40))
     carrier_ref: Mapped[str | None] = mapped_column(String(120))
     confirmed_by: Mapped[str | None] = mapped_column(String(8))  # receipt, otp
+    sender: Mapped[str | None] = mapped_column(String(20))  # that its key wants; once it left, what it left with
 
     lane: Mapped[str] = mapped_column(String(20))  # sms, whatsapp: how it travels, also after a switch of channel
     carrier_id: Mapped[int | None]  # the one carrier that it waits for; 0: the sandbox, for test keys; empty: any

@@ -33,6 +33,7 @@ class Outgoing:
     valid_until: datetime
     code: str | None = field(default=None, repr=False)
     language: str | None = None  # a Language
+    sender: str | None = None  # what its key wants phones to show; a carrier uses it where it may
     encoding: str = "ucs2"  # gsm7, ucs2; for carriers that must be told
     start_by: float = math.inf  # on time.monotonic(): not begun by then, it is another worker's to send
 
@@ -50,6 +51,7 @@ class Outcome:
     delivered: bool = False
     parts: tuple[str, ...] = ()  # a reference for each segment, where the carrier gives them; receipts name these
     failed: str | None = None
+    sender: str = ""  # what phones show, where the carrier was told
     answer: str | None = None  # the carrier's own words for people to read, without secrets; never for a log
     pending: bool = False  # a server has it, no phone or network yet: not `sent` until a receipt or `ask` says so
     may_ask: bool = False  # the carrier knows by `ask` what becomes of it, where no callback of it gets through
@@ -77,6 +79,7 @@ class Receipt:
     error: str | None = None  # the network's own error code
     message_id: str | None = None  # the id of Outgoing, where the carrier gives it back
     raw: str | None = None  # the carrier's own words where `state` is unknown, without the text of a message
+    is_for_all: bool = False  # of a part of a long text: it says the same of all the others
     is_unmarked: bool = False  # a phone may have written it: it counts only with id and number of a text of ours
 
     def __post_init__(self) -> None:

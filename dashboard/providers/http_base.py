@@ -31,9 +31,12 @@ class WebCarrier(Provider):
         for outgoing in outgoings:
             self._threads.submit(lambda item: on_outcome(item, self.result_of(item)), outgoing)
 
-    def words_of(self, answer: HttpAnswer, outgoing: Outgoing) -> str:
-        """The carrier's answer for people to read: status and first characters, without secrets, text and code."""
-        hidden = (*self._secrets, outgoing.text, outgoing.code or "")
+    def words_of(self, answer: HttpAnswer, outgoing: Outgoing, *more: str) -> str:
+        """The carrier's answer for people to read: status and first characters, without secrets, text and code.
+
+        `more` is hidden, too.
+        """
+        hidden = (*self._secrets, outgoing.text, outgoing.code or "", *more)
         return f"{answer.status} {without(answer.text, hidden)[:LONGEST_WORDS]}".strip()
 
     def close(self) -> None:

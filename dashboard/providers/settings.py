@@ -5,15 +5,25 @@ from __future__ import annotations
 import types
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
-from typing import Any, ClassVar, Literal, NamedTuple, Self, Union, get_args, get_origin
+from typing import Annotated, Any, ClassVar, Literal, NamedTuple, Self, Union, get_args, get_origin
 
-from pydantic import BaseModel, ConfigDict, Field, SecretStr, ValidationError, field_validator, model_validator
+from pydantic import (
+    AfterValidator,
+    BaseModel,
+    ConfigDict,
+    Field,
+    SecretStr,
+    ValidationError,
+    field_validator,
+    model_validator,
+)
 from pydantic.config import JsonDict
 from pydantic.fields import FieldInfo
 from pydantic_core import PydanticCustomError, PydanticUndefined
 
 from dashboard.outbound.client import Guard, HttpClient
 from dashboard.providers.codes import _l
+from dashboard.sms import senders
 
 Scalar = str | int | float | bool | list[str]
 
@@ -76,6 +86,22 @@ def setting(
     """
     extra: JsonDict = {"rows": rows, "advanced": advanced, "group": group}
     return Field(title=title, description=about, json_schema_extra=extra, **limits)
+
+
+def _are_senders(values: tuple[str, ...]) -> tuple[str, ...]:
+    for number, value in enumerate(values, 1):
+        if value != senders.ANY and not senders.is_sender(value):
+            raise wrong("other_senders", "sender_form", line=number)
+    return values
+
+
+Senders = Annotated[tuple[str, ...], AfterValidator(_are_senders)]
+
+
+def other_senders() -> Any:
+    """Declare the senders that keys may have besides a carrier's own."""
+    about = _l("Senders that keys may have besides, one a line; * for any. Otherwise texts leave with the one above.")
+    return setting(_l("Other senders"), about, default=(), rows=2, max_length=100, advanced=True)
 
 
 class CarrierSettings(BaseModel):
@@ -229,6 +255,7 @@ PROBLEMS = {
     "less_than_equal": _l("Use %(most)s or less"),
     "literal_error": _l("Choose one of the list"),
     "not_pem": _l("This is not a PEM certificate"),
+    "sender_form": _l("Use up to 11 letters and digits, or a number"),
     "not_an_address": _l("This is not an address"),
     "https_needed": _l("The address must begin with https://"),
     "https_or_allowed": _l("The address must begin with https://, or plain HTTP be allowed"),

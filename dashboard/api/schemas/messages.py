@@ -241,6 +241,14 @@ class Described(ResponseBody):
     ]
     encoding: Annotated[Literal["gsm7", "ucs2"], Field(examples=["gsm7"], description="Of the SMS.")]
     segments: Annotated[int, Field(examples=[1], description="How many SMS it takes.")]
+    sender: Annotated[
+        str | None,
+        Field(
+            examples=["Boutique"],
+            description="What phones show as its sender: that of the key, where the carrier allows it, else the "
+            "carrier's own. null where neither has one.",
+        ),
+    ]
     created_at: At
     sent_at: Annotated[str | None, _moment_of("The carrier took it")]
     delivered_at: Annotated[str | None, _moment_of("It arrived")]

@@ -108,7 +108,8 @@ def _answer_of_provider(sent: Sent, phone: str) -> OtpSent:
         if outcome and outcome.status in (Status.FAILED, Status.EXPIRED):
             _settle(sent, None)
             errors.note_limits(rate_limit.look(session, caller().id, phone))  # a refused code does not count
-            raise ApiError("provider_error", reason=outcome.error_code or outcome.status, retryable=False)
+            reason = outcome.error_code or outcome.status
+            raise ApiError("provider_error", reason=reason, retryable=outcome.is_retryable)
     if (sent.status or _settle(sent, 200 if outcome else 502)) == 502:
         raise ApiError(
             "provider_timeout",

@@ -40,6 +40,7 @@ class Caller:
     message_cap: int | None = None
     otp_cap: int | None = None
     brand: str | None = None
+    sender: str | None = None
     last_used_at: datetime | None = None
     digest: str = ""  # of the secret that was presented
 

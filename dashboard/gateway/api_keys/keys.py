@@ -44,6 +44,7 @@ class KeyFields:
     message_cap: int | None = None
     otp_cap: int | None = None
     brand: str | None = None
+    sender: str | None = None
     expires_at: datetime | None = None
     sms_fallback: bool = False
 

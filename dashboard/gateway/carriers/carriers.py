@@ -46,6 +46,7 @@ class NewCarrier:
     kind: str
     name: str
     values: Mapping[str, Any] = field(repr=False)
+    label: str | None = None  # what people call it
 
 
 def cipher(settings: Settings) -> Fernet:
@@ -63,6 +64,7 @@ def add(session: Session, cipher: Fernet, new: NewCarrier, created_by: str | Non
     carrier = Carrier(
         name=new.name,
         kind=new.kind,
+        label=new.label,
         sealed=_seal(cipher, stored),
         hook=secrets.token_urlsafe(32),
         created_by=created_by,
@@ -79,6 +81,14 @@ def add(session: Session, cipher: Fernet, new: NewCarrier, created_by: str | Non
 def revise(session: Session, cipher: Fernet, carrier: Carrier, values: Mapping[str, Any]) -> None:
     """Change its settings; a secret that is left empty stays. Raise InvalidSettings."""
     carrier.sealed = _seal(cipher, registry.revise(carrier.kind, decrypted(cipher, carrier), values))
+    _renew(session, carrier)
+    session.flush()
+
+
+def change(session: Session, cipher: Fernet, carrier: Carrier, changes: Mapping[str, Any]) -> None:
+    """Change these settings alone; one that is given empty is emptied. Raise InvalidSettings or UnreadableSettings."""
+    settings = registry.KINDS[carrier.kind].settings
+    carrier.sealed = _seal(cipher, settings.read({**decrypted(cipher, carrier), **changes}).to_store())
     _renew(session, carrier)
     session.flush()
 

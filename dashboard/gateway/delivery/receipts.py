@@ -28,7 +28,7 @@ from dashboard.models.delivery import FailedAttempt, UnmatchedReceipt
 from dashboard.models.messages import Message
 from dashboard.outbound.errors import NotSent
 from dashboard.providers.base import Receipt
-from dashboard.vocabulary import AttemptOutcome, Channel, Kind, Lane, ReceiptState, Status
+from dashboard.vocabulary import AttemptOutcome, Channel, Kind, Lane, Proof, ReceiptState, Status
 
 BEFORE = {  # a state, and those that it may follow
     Status.SENT: (Status.QUEUED, Status.SENDING),
@@ -239,7 +239,7 @@ def _apply(connection: Connection, carrier: str, receipts: Sequence[Receipt], *,
         match.is_applied = True
         status = parts.MEANS[ReceiptState(match.receipt.state)]
         mine = parts_of.get(message.id)
-        if mine and not match.receipt.message_id:
+        if mine and not match.receipt.message_id and not match.receipt.is_for_all:
             status = parts.note(connection, carrier, message, mine, match.receipt)
         if status == Status.DELIVERED or not _went_another_way(message, carrier):
             applied.lanes |= _move(connection, carrier, message, status, match.receipt)
@@ -274,7 +274,7 @@ def _move(connection: Connection, carrier: str, message: Any, status: Status, re
         "new_code": receipt.code if status == Status.FAILED else None,
         "new_delivered_at": at if status == Status.DELIVERED else None,
         "new_failed_at": at if status == Status.FAILED else None,
-        "new_confirmed_by": "receipt" if status == Status.DELIVERED else None,
+        "new_confirmed_by": Proof.RECEIPT if status == Status.DELIVERED else None,
     }
     if not execute_dml(connection, MOVES[status], params):
         return set()

@@ -38,6 +38,7 @@ def render(keyring: Keyring, claimed: Claimed, start_by: float) -> Outgoing | No
         code=code,
         language=language,
         encoding=message.encoding,
+        sender=message.sender or None,
         start_by=start_by,
     )
 

@@ -29,7 +29,7 @@ from dashboard.gateway.otp import send
 from dashboard.models.messages import Message
 from dashboard.outbound.errors import OutcomeUnknown, SendError
 from dashboard.providers.base import Outcome
-from dashboard.vocabulary import AttemptOutcome, Channel, Kind, Lane, Status
+from dashboard.vocabulary import AttemptOutcome, Channel, Kind, Lane, Proof, Status
 
 ASK_AFTER = timedelta(seconds=15)  # until a carrier is asked what became of a text
 
@@ -61,13 +61,13 @@ def _release(decision: Decision, now: datetime) -> Release:
     message = decision.message
     match decision:
         case MarkSent(carrier=carrier, outcome=outcome):
-            taken = {"carrier": carrier, "carrier_ref": outcome.reference}
+            taken = {"carrier": carrier, "carrier_ref": outcome.reference, "sender": outcome.sender}
             ask_at = now + ASK_AFTER if outcome.may_ask else None
             sent = taken | {"sent_at": now}
             if outcome.failed:
                 return _close(message, Status.FAILED, outcome.failed, failed_at=now, **sent)
             if outcome.delivered:
-                return _close(message, Status.DELIVERED, None, delivered_at=now, confirmed_by="receipt", **sent)
+                return _close(message, Status.DELIVERED, None, delivered_at=now, confirmed_by=Proof.RECEIPT, **sent)
             if outcome.pending:  # it stays `sending`, and is nobody's to send
                 return _close(message, None, None, ask_at=ask_at, **taken)
             return _close(message, Status.SENT, None, ask_at=ask_at, **sent)

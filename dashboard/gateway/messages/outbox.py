@@ -85,6 +85,7 @@ _KEPT = (
     "carrier",
     "carrier_ref",
     "confirmed_by",
+    "sender",
     "ask_at",
     "sent_at",
     "delivered_at",
@@ -153,6 +154,7 @@ class Release:
     carrier: str | None = None
     carrier_ref: str | None = None
     confirmed_by: str | None = None
+    sender: str | None = None
     ask_at: datetime | None = None  # when its carrier is asked what became of it
     sent_at: datetime | None = None
     delivered_at: datetime | None = None
@@ -325,6 +327,7 @@ def _row(caller: Caller, draft: Draft, now: datetime) -> dict[str, Any]:
         "body": draft.body,
         "encoding": draft.shape.encoding,
         "segments": draft.shape.segments,
+        "sender": caller.sender,
         "status": Status.QUEUED,
         "lane": draft.channel,
         "carrier_id": SANDBOX_ID if caller.mode == KeyMode.TEST or draft.to_sandbox else None,

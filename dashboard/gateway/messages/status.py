@@ -44,6 +44,7 @@ def described(message: Message) -> dict[str, Any]:
         "status": message.status,
         "encoding": message.encoding,
         "segments": message.segments,
+        "sender": message.sender or None,
         "createdAt": iso(message.created_at),
         "sentAt": iso(message.sent_at),
         "deliveredAt": iso(message.delivered_at),

@@ -20,7 +20,7 @@ from dashboard.gateway.webhooks import events
 from dashboard.group_commit import by_turns
 from dashboard.models.messages import Message
 from dashboard.models.otp import Otp
-from dashboard.vocabulary import Channel, Status
+from dashboard.vocabulary import Channel, Proof, Status
 
 MAX_ATTEMPTS = 3
 # Built once: building them costs more than running them.
@@ -127,7 +127,7 @@ PROVE_DELIVERED = (
         status=Status.DELIVERED,
         delivered_at=_NOW,
         sent_at=func.coalesce(_MESSAGES.c.sent_at, _NOW),
-        confirmed_by="otp",
+        confirmed_by=Proof.OTP,
         due_at=None,
         claim=None,
     )

@@ -11,17 +11,15 @@ from dashboard.gateway.carriers import health
 from dashboard.gateway.routing import rules
 from dashboard.gateway.routing.rules import RoutingRequest, Subject
 from dashboard.models.carriers import Carrier, Route
+from dashboard.vocabulary import CandidateState
 
 
 @dataclass(frozen=True)
 class Candidate:
-    """A carrier of the rule. `fate`: `now`, `next` (when those before it fail), `down` or `off`.
-
-    `share` is the part of the messages that it takes now, from 0 to 1; 0 unless its fate is `now`.
-    """
+    """A carrier of the rule. `share` is the part of the messages that it takes now, from 0 to 1; 0 unless it is NOW."""
 
     carrier: Carrier
-    fate: str
+    state: CandidateState
     share: float = 0.0
 
 
@@ -46,19 +44,18 @@ def of(session: Session, request: RoutingRequest) -> Explanation:
 
 def _ways(routes: list[Route]) -> list[Candidate]:
     now = utcnow()
-    fates = [_fate(route.carrier, health.is_down(route.carrier, now)) for route in routes]
-    first = min((route.position for route, fate in zip(routes, fates, strict=True) if fate == "next"), default=None)
-    takes = [fate == "next" and route.position == first for route, fate in zip(routes, fates, strict=True)]
-    weight = sum(route.weight for route, taken in zip(routes, takes, strict=True) if taken)
-    if not weight:  # all are down: it waits for the first that is not switched off
-        return [Candidate(route.carrier, fate) for route, fate in zip(routes, fates, strict=True)]
+    ways = [Candidate(route.carrier, _state(route.carrier, health.is_down(route.carrier, now))) for route in routes]
+    able = [route for route, way in zip(routes, ways, strict=True) if way.state is CandidateState.NEXT]
+    first = [route for route in able if route.position == able[0].position]
+    weight = sum(route.weight for route in first)
+    # When all are down, it waits for the first that is not switched off.
     return [
-        Candidate(route.carrier, "now", route.weight / weight) if taken else Candidate(route.carrier, fate)
-        for route, fate, taken in zip(routes, fates, takes, strict=True)
+        Candidate(route.carrier, CandidateState.NOW, route.weight / weight) if route in first else way
+        for route, way in zip(routes, ways, strict=True)
     ]
 
 
-def _fate(carrier: Carrier, is_down: bool) -> str:
+def _state(carrier: Carrier, is_down: bool) -> CandidateState:
     if not carrier.enabled:
-        return "off"
-    return "down" if is_down else "next"
+        return CandidateState.OFF
+    return CandidateState.DOWN if is_down else CandidateState.NEXT

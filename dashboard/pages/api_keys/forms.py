@@ -22,6 +22,7 @@ from dashboard.models.api_keys import ApiKey
 from dashboard.pages.ui import fields, forms, labels
 from dashboard.pages.ui.forms import CheckboxesField, DayField, Form, LinesField, NewIdField, SwitchField, TextField
 from dashboard.pages.web import locale
+from dashboard.sms import senders
 from dashboard.vocabulary import Channel, KeyMode
 
 
@@ -43,6 +44,13 @@ class KeyForm(Form):
         optional=True,
         description=_l("Stands for {brand} in the text of codes that is for all keys."),
         render_kw=forms.length(LONGEST_BRAND),
+    )
+    sender = TextField(
+        _l("Sender"),
+        fields.sender,
+        optional=True,
+        description=_l("What phones show, where the carrier allows it: up to 11 letters and digits, or a number."),
+        render_kw=forms.length(senders.LONGEST, dir="ltr", spellcheck="false"),
     )
     expires_at = DayField(
         _l("Last day"), name="expires", optional=True, description=_l("The key expires at the end of this day.")

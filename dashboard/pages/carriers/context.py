@@ -25,12 +25,11 @@ from dashboard.gateway.statistics.queries import Period
 from dashboard.models.api_keys import ApiKey
 from dashboard.models.carriers import Carrier
 from dashboard.models.messages import Message
-from dashboard.pages.carriers import forms
-from dashboard.pages.carriers import labels as carrier_words
+from dashboard.pages.carriers import forms, labels
 from dashboard.pages.carriers.forms import TestForm
 from dashboard.pages.ui import charts, failure_reasons, formats, timeline
-from dashboard.pages.ui import labels as words
 from dashboard.pages.ui.charts import Chart, Series
+from dashboard.pages.ui.labels import CHANNELS
 from dashboard.pages.web import htmx
 from dashboard.providers import registry
 from dashboard.providers.kind import CarrierKind
@@ -64,7 +63,7 @@ def listing() -> dict[str, Any]:
     shown = [[_facts(row["standing"]), row["spark"], row["routes"]] for row in rows]
     return {
         "rows": rows,
-        "unserved": [words.CHANNELS[channel] for channel in Channel if channel not in served],
+        "unserved": [CHANNELS[channel] for channel in Channel if channel not in served],
         "kinds": registry.KINDS.values(),
         "mark": htmx.mark(shown),
         **_shared(),
@@ -146,20 +145,20 @@ def _routes() -> dict[int, list[str]]:
 
 def subject(covered: Subject, key: ApiKey | None) -> str:
     """What a rule covers, in words."""
-    return carrier_words.subject(covered, key.name if key else None)
+    return labels.subject(covered, key.name if key else None)
 
 
 def _shared() -> dict[str, Any]:
     return {
         "is_owner": current_user.may(Role.OWNER),
         "is_operator": current_user.may(Role.OPERATOR),
-        "why": carrier_words.why,
+        "why": labels.why,
         "length": lambda since: formats.span(utcnow() - since),
-        "advice": carrier_words.advice,
+        "advice": labels.advice,
         "reason": failure_reasons.reason,
-        "STATES": carrier_words.STATES,
-        "LINES": carrier_words.LINES,
-        "RECEIPTS": carrier_words.RECEIPTS,
+        "STATES": labels.STATES,
+        "LINES": labels.LINES,
+        "RECEIPTS": labels.RECEIPTS,
     }
 
 

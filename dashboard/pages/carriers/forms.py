@@ -13,11 +13,13 @@ from flask_babel import lazy_gettext as _l
 from werkzeug.datastructures import MultiDict
 
 from dashboard.pages.carriers import labels
-from dashboard.pages.ui.forms import Form, phone_field
+from dashboard.pages.ui import fields as page_fields
+from dashboard.pages.ui.forms import Form, TextField, length, phone_field
 from dashboard.providers import registry
 from dashboard.providers.settings import InvalidSettings, Scalar, SettingField
 
 PREFIX = "v-"  # keeps the names of settings apart from the form's own
+LONGEST_LABEL = 60
 WHOLE = "form"  # what is wrong with no field alone
 
 
@@ -25,6 +27,34 @@ class TestForm(Form):
     """To which phone a carrier is tried."""
 
     phone = phone_field(_l("Number"))
+
+
+def _label(text: str) -> str | None:
+    return page_fields.words(text, LONGEST_LABEL) or None
+
+
+class CarrierForm(Form):
+    """What people call a carrier; its settings are drawn from what its kind says of them."""
+
+    label = TextField(
+        _l("Label"),
+        _label,
+        optional=True,
+        description=_l("What people call it, such as “Mauritel, main line”. It may be changed."),
+        render_kw=length(LONGEST_LABEL),
+    )
+
+
+class NewCarrierForm(CarrierForm):
+    """The form of a carrier that is to be made."""
+
+    name = TextField(
+        _l("Name"),
+        description=_l(
+            "Small letters, digits, - and _, such as mauritel. It never changes: the log and the routes go by it."
+        ),
+        render_kw=length(40, required=True, dir="ltr", spellcheck="false", autocapitalize="none"),
+    )
 
 
 @dataclass(frozen=True)

@@ -13,7 +13,7 @@ from dashboard.pages.ui import failure_reasons, formats, labels
 from dashboard.providers import registry
 from dashboard.providers.settings import SettingProblem
 from dashboard.sms import numbers
-from dashboard.vocabulary import CarrierState
+from dashboard.vocabulary import CandidateState, CarrierState
 
 STATES = {
     "operational": _l("Operational"),
@@ -53,8 +53,18 @@ LINES = {
     "waiting": _l("waiting"),
     "broken": _l("broken"),
 }
-FATES = {"now": _l("Goes now"), "next": _l("Stands by"), "down": _l("Down"), "off": _l("Switched off")}
-FATE_ICONS = {"now": "operational", "next": "standby", "down": "failed", "off": "off"}
+CANDIDATES = {
+    CandidateState.NOW: _l("Goes now"),
+    CandidateState.NEXT: _l("Stands by"),
+    CandidateState.DOWN: _l("Down"),
+    CandidateState.OFF: _l("Switched off"),
+}
+CANDIDATE_ICONS = {
+    CandidateState.NOW: "operational",
+    CandidateState.NEXT: "standby",
+    CandidateState.DOWN: "failed",
+    CandidateState.OFF: "off",
+}
 RECEIPTS = {
     "delivered": _l("Delivered"),
     "read": _l("Read"),

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from typing import Any
 from uuid import UUID
 
@@ -19,9 +20,8 @@ from dashboard.gateway.messages import status as history
 from dashboard.gateway.routing import test_message
 from dashboard.models.carriers import Carrier
 from dashboard.models.messages import Message
-from dashboard.pages.carriers import context as carrier_view
-from dashboard.pages.carriers import forms as carrier_form
-from dashboard.pages.carriers.forms import TestForm
+from dashboard.pages.carriers import context, forms
+from dashboard.pages.carriers.forms import CarrierForm, NewCarrierForm, TestForm
 from dashboard.pages.ui import formats
 from dashboard.pages.ui.forms import ConfirmForm
 from dashboard.pages.web import access, htmx
@@ -36,19 +36,19 @@ bp = Blueprint("carriers", __name__)
 @bp.get("/")
 def index() -> ResponseReturnValue:
     """All of them; the list alone when HTMX asks, and nothing when nothing changed."""
-    context = carrier_view.listing()
+    shown = context.listing()
     if not htmx.wants_fragment():
-        return render_template("carriers/index.html", **context)
-    return htmx.live("carriers/_list.html", **context)
+        return render_template("carriers/index.html", **shown)
+    return htmx.live("carriers/_list.html", **shown)
 
 
 @bp.get("/<int:carrier_id>")
 def show(carrier_id: int) -> ResponseReturnValue:
     """One of them; how it stands alone when HTMX asks, and nothing when nothing changed."""
-    context = carrier_view.detail(_find(carrier_id))
+    shown = context.detail(_find(carrier_id))
     if not htmx.wants_fragment():
-        return render_template("carriers/show.html", **context, **carrier_view.trial(TestForm()))
-    return htmx.live("carriers/_standing.html", **context)
+        return render_template("carriers/show.html", **shown, **context.trial(TestForm()))
+    return htmx.live("carriers/_standing.html", **shown)
 
 
 @bp.get("/new")
@@ -58,23 +58,29 @@ def new() -> ResponseReturnValue:
     kind = request.args.get("kind", "")
     if kind not in registry.KINDS:
         return render_template("carriers/kinds.html", kinds=registry.KINDS.values())
-    drawn = carrier_form.fields(kind, carrier_form.defaults(kind))
-    return render_template("carriers/form.html", **_form(registry.KINDS[kind], drawn, {}, name=""))
+    drawn = forms.fields(kind, forms.defaults(kind))
+    return render_template("carriers/form.html", **_form(registry.KINDS[kind], drawn, NewCarrierForm()))
 
 
 @bp.post("/new")
 @access.needs(Role.OWNER)
 def create() -> ResponseReturnValue:
     """Set one up, and show it, where it can be tried."""
-    kind, name = request.form.get("kind", ""), request.form.get("name", "").strip()
+    kind, form = request.form.get("kind", ""), NewCarrierForm()
     if kind not in registry.KINDS:
         abort(404)
-    typed = carrier_form.given(kind, request.form)
+    form.validate()
+    typed = forms.given(kind, request.form)
     try:
-        carrier = carriers.add(session, carrier_view.box(), NewCarrier(kind, name, typed), current_user.email)
+        wanted = NewCarrier(kind, form.name.data, typed, label=form.label.data)
+        carrier = carriers.add(session, context.box(), wanted, current_user.email)
     except InvalidSettings as error:
-        drawn, faults = carrier_form.fields(kind, _unkept(kind, typed)), carrier_form.errors(kind, error)
-        return render_template("carriers/form.html", **_form(registry.KINDS[kind], drawn, faults, name=name)), 422
+        faults = forms.errors(kind, error)
+        if "name" in faults:
+            form.blame("name", faults.pop("name"))
+        return _refused(registry.KINDS[kind], forms.fields(kind, _unkept(kind, typed)), form, faults)
+    if form.faults:
+        return _refused(registry.KINDS[kind], forms.fields(kind, _unkept(kind, typed)), form, {})
     session.commit()
     flash(_("Carrier %(name)s is set up. Try it with a message to your own phone.", name=carrier.name))
     return redirect(url_for(".show", carrier_id=carrier.id), 303)
@@ -84,8 +90,9 @@ def create() -> ResponseReturnValue:
 @access.needs(Role.OWNER)
 def edit(carrier_id: int) -> ResponseReturnValue:
     carrier = _find(carrier_id)
-    drawn = carrier_form.fields(carrier.kind, carrier_view.stored(carrier) or carrier_form.defaults(carrier.kind))
-    return render_template("carriers/form.html", **_form(carrier_view.kind_of(carrier), drawn, {}, carrier))
+    drawn = forms.fields(carrier.kind, context.stored(carrier) or forms.defaults(carrier.kind))
+    form = CarrierForm(obj=carrier)
+    return render_template("carriers/form.html", **_form(context.kind_of(carrier), drawn, form, carrier=carrier))
 
 
 @bp.post("/<int:carrier_id>/edit")
@@ -93,17 +100,20 @@ def edit(carrier_id: int) -> ResponseReturnValue:
 def change(carrier_id: int) -> ResponseReturnValue:
     """Change settings; a secret that was left empty stays."""
     carrier = _find(carrier_id)
-    typed, stored = carrier_form.given(carrier.kind, request.form), carrier_view.stored(carrier)
+    form, typed, stored = CarrierForm(), forms.given(carrier.kind, request.form), context.stored(carrier)
+    form.validate()
+    faults: dict[str, str] = {}
     try:
         if stored is None:  # nobody can read what is there, so that nothing of it stays
-            carriers.replace(session, carrier_view.box(), carrier, typed)
+            carriers.replace(session, context.box(), carrier, typed)
         else:
-            carriers.revise(session, carrier_view.box(), carrier, typed)
+            carriers.revise(session, context.box(), carrier, typed)
     except InvalidSettings as error:
+        faults = forms.errors(carrier.kind, error)
+    if faults or form.faults:
         known = {**_unkept(carrier.kind, typed), **_secrets(carrier.kind, stored or {})}
-        drawn, faults = carrier_form.fields(carrier.kind, known), carrier_form.errors(carrier.kind, error)
-        context = _form(carrier_view.kind_of(carrier), drawn, faults, carrier)
-        return render_template("carriers/form.html", **context), 422
+        return _refused(context.kind_of(carrier), forms.fields(carrier.kind, known), form, faults, carrier)
+    carrier.label = form.label.data
     session.commit()
     flash(_("Settings of %(name)s saved. Workers use them within seconds.", name=carrier.name))
     return redirect(url_for(".show", carrier_id=carrier.id), 303)
@@ -113,7 +123,7 @@ def change(carrier_id: int) -> ResponseReturnValue:
 @access.needs(Role.OWNER)
 def ask_disable(carrier_id: int) -> ResponseReturnValue:
     carrier = _find(carrier_id)
-    return _dialog("carriers/_disable.html", carrier=carrier, alone=carrier_view.alone(carrier))
+    return _dialog("carriers/_disable.html", carrier=carrier, alone=context.alone(carrier))
 
 
 @bp.post("/<int:carrier_id>/disable")
@@ -157,8 +167,8 @@ def test(carrier_id: int) -> ResponseReturnValue:
     carrier, form = _find(carrier_id), TestForm()
     sent = _send_test(carrier, form) if form.validate() else None
     if sent is None:
-        context = {**carrier_view.detail(carrier), **carrier_view.trial(form)}
-        return htmx.page("carriers/show.html", "carriers/_trial.html", 422, **context)
+        shown = {**context.detail(carrier), **context.trial(form)}
+        return htmx.page("carriers/show.html", "carriers/_trial.html", 422, **shown)
     reference, channel = sent
     session.commit()
     services().wakeup.notify(channel)
@@ -171,11 +181,11 @@ def test(carrier_id: int) -> ResponseReturnValue:
 @access.needs(Role.OPERATOR)
 def outcome(carrier_id: int, reference: UUID) -> ResponseReturnValue:
     """What became of a trial; alone when HTMX asks, and nothing when nothing changed."""
-    context = _outcome(_find(carrier_id), TestForm(), str(reference))
+    shown = _outcome(_find(carrier_id), TestForm(), str(reference))
     if not htmx.wants_fragment():
-        return render_template("carriers/show.html", **context)
-    context["mark"] = context["trial"]["mark"]
-    return htmx.live("carriers/_outcome.html", **context)
+        return render_template("carriers/show.html", **shown)
+    shown["mark"] = shown["trial"]["mark"]
+    return htmx.live("carriers/_outcome.html", **shown)
 
 
 def _send_test(carrier: Carrier, form: TestForm) -> tuple[str, str] | None:
@@ -192,7 +202,7 @@ def _send_test(carrier: Carrier, form: TestForm) -> tuple[str, str] | None:
 
 
 def _outcome(carrier: Carrier, form: TestForm, reference: str) -> dict[str, Any]:
-    return {**carrier_view.detail(carrier), **carrier_view.trial(form, _trial(reference))}
+    return {**context.detail(carrier), **context.trial(form, _trial(reference))}
 
 
 def _trial(reference: str) -> Message:
@@ -212,7 +222,7 @@ def _switch(carrier: Carrier, *, on: bool) -> ResponseReturnValue:
 
 
 def _removal(carrier: Carrier, form: ConfirmForm | None, status: int = 200) -> ResponseReturnValue:
-    return _dialog("carriers/_remove.html", status, alone=carrier_view.alone(carrier), carrier=carrier, form=form)
+    return _dialog("carriers/_remove.html", status, alone=context.alone(carrier), carrier=carrier, form=form)
 
 
 def _confirm_form(carrier: Carrier) -> ConfirmForm | None:
@@ -227,21 +237,33 @@ def _is_in_use(carrier: Carrier) -> bool:
     return bool(carrier.routes) or metrics.used_lately(session, carrier.name)
 
 
-def _form(
+def _refused(
     kind: CarrierKind,
-    drawn: list[carrier_form.FormField],
+    drawn: list[forms.FormField],
+    form: CarrierForm,
     errors: dict[str, str],
     carrier: Carrier | None = None,
-    name: str = "",
+) -> ResponseReturnValue:
+    """The form again, with what was typed and what is wrong with it; nothing is kept."""
+    session.rollback()
+    return render_template("carriers/form.html", **_form(kind, drawn, form, errors, carrier)), 422
+
+
+def _form(
+    kind: CarrierKind,
+    drawn: list[forms.FormField],
+    form: CarrierForm,
+    errors: Mapping[str, str] = {},
+    carrier: Carrier | None = None,
 ) -> dict[str, Any]:
     return {
         "kind": kind,
         "carrier": carrier,
-        "name": name,
-        "groups": carrier_form.groups(drawn),
-        "advanced": carrier_form.advanced(drawn),
-        "errors": errors,
-        "WHOLE": carrier_form.WHOLE,
+        "form": form,
+        "groups": forms.groups(drawn),
+        "advanced": forms.advanced(drawn),
+        "errors": {**form.faults, **errors},
+        "WHOLE": forms.WHOLE,
     }
 
 
@@ -256,8 +278,8 @@ def _secrets(kind: str, stored: dict[str, Any]) -> dict[str, Any]:
     return {name: value for name, value in stored.items() if name in hidden}
 
 
-def _dialog(fragment: str, status: int = 200, **context: Any) -> ResponseReturnValue:
-    return htmx.dialog(fragment, status, page_title=_("Carriers"), **context)
+def _dialog(fragment: str, status: int = 200, **shown: Any) -> ResponseReturnValue:
+    return htmx.dialog(fragment, status, page_title=_("Carriers"), **shown)
 
 
 def _find(carrier_id: int) -> Carrier:

@@ -21,8 +21,7 @@ from dashboard.gateway.routing import explain, rules
 from dashboard.gateway.routing.rules import InvalidRoute, NewRouteTarget, RoutingRequest, Subject
 from dashboard.models.api_keys import ApiKey
 from dashboard.models.carriers import Route
-from dashboard.pages.carriers import context as carrier_view
-from dashboard.pages.carriers import labels
+from dashboard.pages.carriers import context, labels
 from dashboard.pages.routing import forms
 from dashboard.pages.routing.forms import SAVE, RuleForm
 from dashboard.pages.ui import fields
@@ -32,7 +31,7 @@ from dashboard.pages.web import access, htmx, undo
 from dashboard.pages.web.htmx import ChangedPart, Undo
 from dashboard.providers.registry import KINDS
 from dashboard.sms import numbers
-from dashboard.vocabulary import Channel, KeyMode, KeyState, Role, Scope
+from dashboard.vocabulary import CandidateState, Channel, KeyMode, KeyState, Role, Scope
 
 UNDO = "rule"
 
@@ -117,9 +116,9 @@ def ask_remove() -> ResponseReturnValue:
     subject, routes = _asked()
     heir = _heir(subject)
     name = labels.subject(heir, _key_name(heir)) if heir else ""
-    sentence = carrier_view.subject(subject, routes[0].key)
-    context: dict[str, Any] = {"sentence": sentence, "heir": name, "args": _values(subject)}
-    return htmx.dialog("routing/_remove.html", page_title=_("Routes"), **context)
+    sentence = context.subject(subject, routes[0].key)
+    shown: dict[str, Any] = {"sentence": sentence, "heir": name, "args": _values(subject)}
+    return htmx.dialog("routing/_remove.html", page_title=_("Routes"), **shown)
 
 
 @bp.post("/remove")
@@ -208,9 +207,9 @@ def _editor(form: RuleForm, subject: Subject | None, was: str = "", status: int 
 
 def _listing() -> dict[str, Any]:
     """The rules, the most specific first, with how their carriers stand."""
-    standings = {one.carrier.id: one for one in carrier_status.all_of(session, carrier_view.box())}
+    standings = {one.carrier.id: one for one in carrier_status.all_of(session, context.box())}
     rows = [
-        RuleRow(subject, carrier_view.subject(subject, routes[0].key), _values(subject), _legs(routes, standings))
+        RuleRow(subject, context.subject(subject, routes[0].key), _values(subject), _legs(routes, standings))
         for subject, routes in sorted(rules.rules(session), key=lambda rule: _breadth(rule[0]))
     ]
     served = {channel for one in standings.values() for channel in KINDS[one.carrier.kind].channels}
@@ -264,9 +263,9 @@ def _tested() -> dict[str, Any]:
         "is_test": key is not None and key.mode == KeyMode.TEST,
         "forecast": found,
         "rule": labels.subject(found.subject, key.name if key else None) if found.subject else "",
-        "takers": [way for way in found.ways if way.fate == "now"],
-        "FATES": labels.FATES,
-        "FATE_ICONS": labels.FATE_ICONS,
+        "takers": [way for way in found.ways if way.state is CandidateState.NOW],
+        "CANDIDATES": labels.CANDIDATES,
+        "CANDIDATE_ICONS": labels.CANDIDATE_ICONS,
     }
 
 

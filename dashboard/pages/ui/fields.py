@@ -14,6 +14,7 @@ from dashboard.gateway.message_log import search
 from dashboard.gateway.message_log.search import NotSearchable
 from dashboard.gateway.otp.template_rules import LONGEST_BRAND
 from dashboard.pages.ui import formats
+from dashboard.sms import senders
 
 LONGEST_NAME = 80
 MOST_NETWORKS = 20
@@ -68,6 +69,13 @@ def brand(text: str) -> str | None:
     if re.search(r"[{}]", name):
         raise Fault(_("The brand may hold no braces."))
     return name or None
+
+
+def sender(text: str) -> str | None:
+    """What phones show as the sender, or nothing; raise Fault."""
+    if text.strip() and not senders.is_sender(text.strip()):
+        raise Fault(_("Use up to 11 letters and digits, or a number."))
+    return text.strip() or None
 
 
 def networks(text: str) -> tuple[str, ...]:

@@ -65,7 +65,8 @@ class RecentIds:
         if len(self._phones) >= REMEMBERED:
             del self._phones[next(iter(self._phones))]
         self._phones[reference] = phone
-        if not reference.isalnum() and len(reference) != LONGEST_UUID:  # a receipt's spelling of a UUID says it all
+        is_spelled_otherwise = not reference.isalnum() and len(reference) != LONGEST_UUID  # a UUID says it all
+        if is_spelled_otherwise or PREFIXED.fullmatch(reference):
             self._note_spellings(reference)
 
     def note_unnamed(self, message_id: str, phone: str) -> None:

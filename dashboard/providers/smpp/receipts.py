@@ -60,7 +60,8 @@ class ReceiptRules:
 
     words: Mapping[str, ReceiptState] = field(default_factory=dict)  # by the word in capitals
     zone: tzinfo = UTC  # of its clock
-    sender: str = ""  # our sender as +222XXXXXXXX, where it is such a number
+    is_for_all: bool = False  # it sends one for all parts of a long text
+    senders: frozenset[str] = frozenset()  # ours, as +222XXXXXXXX, where they are such numbers
 
 
 BY_THE_BOOK = ReceiptRules()
@@ -97,6 +98,7 @@ def read(delivery: Delivery, now: datetime | None = None, rules: ReceiptRules = 
         _at(words.get("done", ""), now, rules.zone),
         _error(delivery, words),
         raw=None if meaning else _raw(head),
+        is_for_all=rules.is_for_all,
         is_unmarked=not marked,
     )
 
@@ -110,9 +112,9 @@ def phone(address: str) -> str:
 def _phone(delivery: Delivery, rules: ReceiptRules) -> str:
     """The phone that the text went to: the source of a receipt, by the standard; some SMSCs do not swap the two."""
     source, destination = phone(delivery.source), phone(delivery.destination)
-    if source and source != rules.sender:
+    if source and source not in rules.senders:
         return source
-    return destination if destination != rules.sender else ""
+    return destination if destination not in rules.senders else ""
 
 
 def _head(delivery: Delivery) -> str:

@@ -15,10 +15,11 @@ GRAVITY = (Refused, NotSent, OutcomeUnknown)  # of one text's segments, the firs
 class Job:
     """A text on its way."""
 
-    __slots__ = ("bodies", "error", "outgoing", "put_off", "references", "tell", "todo", "tries", "under_way")
+    __slots__ = ("bodies", "error", "outgoing", "put_off", "references", "sender", "tell", "todo", "tries", "under_way")
 
     def __init__(self, outgoing: Outgoing, tell: OnOutcome) -> None:
         self.outgoing, self.tell = outgoing, tell
+        self.sender = ""  # what it leaves with
         self.bodies: list[bytes] = []  # one a segment; empty until it is begun
         self.todo: deque[int] = deque()  # segments to write; while there are any, it stands in a lane
         self.put_off: set[int] = set()  # segments to write later
@@ -27,8 +28,8 @@ class Job:
         self.tries = 0
         self.error: SendError | None = None
 
-    def begin(self, bodies: list[bytes]) -> None:
-        self.bodies = bodies
+    def begin(self, bodies: list[bytes], sender: str = "") -> None:
+        self.bodies, self.sender = bodies, sender
         self.todo.extend(range(len(bodies)))
         self.references = [""] * len(bodies)
 
@@ -56,7 +57,8 @@ class Job:
     def result(self) -> Result:
         if self.error is not None:
             return self.error
-        return Outcome(self.references[0], parts=tuple(self.references) if len(self.references) > 1 else ())
+        parts = tuple(self.references) if len(self.references) > 1 else ()
+        return Outcome(self.references[0], parts=parts, sender=self.sender)
 
 
 class SendQueue:

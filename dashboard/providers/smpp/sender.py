@@ -18,6 +18,7 @@ from dashboard.providers.smpp.send_queue import Job, SendQueue
 from dashboard.providers.smpp.session import Session
 from dashboard.providers.smpp.settings import SmppSettings
 from dashboard.providers.smpp.throttle import Throttle
+from dashboard.sms import senders
 from dashboard.vocabulary import Blame, ReceiptState
 
 log = logging.getLogger(__name__)
@@ -25,6 +26,7 @@ log = logging.getLogger(__name__)
 PUT_OFF = 1.0  # seconds between these tries
 LEAST, MOST = 100, 4000  # texts held
 AHEAD = 2.0  # seconds of what went out lately that are held
+MOST_HEADS = 1000
 RATED_AHEAD = 5.0  # seconds of the rate that are held
 
 
@@ -35,12 +37,13 @@ class Sender:
         self.name, self.settings = name, settings
         self.session: Session | None = None
         self.memory = message_ids.RecentIds()
-        rules = ReceiptRules(settings.states(), settings.receipt_zone, receipts.phone(settings.sender))
+        own = frozenset(map(receipts.phone, (settings.sender, *settings.other_senders)))
+        rules = ReceiptRules(settings.states(), settings.receipt_zone, settings.one_receipt, own)
         self.inbox = ReceiptInbox(name, host, self.memory, rules)
         self._steps = settings.steps()
         self.throttle = Throttle(name, settings.rate, host, self.pump)
         self.capacity = self._capacity(0)
-        self._head = submit_sm.begin(settings)
+        self._heads: dict[str, bytes] = {}  # how bodies begin, by sender
         self._waiting = SendQueue()
         self._begun: set[Job] = set()  # and not told
         self._told, self._counted_at = 0, time.monotonic()
@@ -135,12 +138,22 @@ class Sender:
             self._tell(job, TOO_LATE)
             return False
         try:
-            job.begin(submit_sm.bodies(job.outgoing, self.settings, self._head))
+            sender = self._sender_of(job.outgoing)
+            job.begin(submit_sm.bodies(job.outgoing, self.settings, self._heads[sender]), sender)
         except (segmentation.TooLong, UnicodeError):
             self._tell(job, Refused("smpp_invalid_text", blame=Blame.TEXT))
             return False
         self._begun.add(job)
         return True
+
+    def _sender_of(self, outgoing: Outgoing) -> str:
+        """The sender of a text; its head is ready. Where any sender is allowed, few heads are kept."""
+        sender = senders.choose(outgoing.sender, self.settings.sender, self.settings.other_senders)
+        if sender not in self._heads:
+            if len(self._heads) >= MOST_HEADS:
+                self._heads.clear()
+            self._heads[sender] = submit_sm.begin(self.settings, sender)
+        return sender
 
     def _write(self, session: Session, job: Job) -> None:
         place = job.todo.popleft()

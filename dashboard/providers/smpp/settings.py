@@ -14,7 +14,8 @@ import certifi
 from pydantic import SecretStr, field_validator, model_validator
 
 from dashboard.providers.codes import _l
-from dashboard.providers.settings import BadSetting, CarrierSettings, lines, setting, wrong
+from dashboard.providers.settings import BadSetting, CarrierSettings, Senders, lines, other_senders, setting, wrong
+from dashboard.sms import senders
 from dashboard.vocabulary import NextStep, ReceiptState
 
 PEM = re.compile(r"-----BEGIN ([A-Z0-9 ]+)-----(.+?)-----END \1-----", re.DOTALL)
@@ -64,8 +65,9 @@ class SmppSettings(CarrierSettings):
         _l("Sender"),
         _l("What phones show: up to 11 letters and digits, a number with its country code, or a short code."),
         default="",
-        pattern=r"^([0-9A-Za-z .&_-]{1,11}|\+?[0-9]{1,15})?$",
+        pattern=rf"^({senders.FORM})?$",
     )
+    other_senders: Senders = other_senders()
     rate: float = setting(
         _l("Segments a second"),
         _l("What the operator allows over all binds; 0 for no limit."),
@@ -168,6 +170,13 @@ class SmppSettings(CarrierSettings):
         _l("Type of number of a short code"), _l("0 unknown, 3 network specific."), default="0", advanced=True
     )
     receipts: bool = setting(_l("Ask for receipts"), default=True, group=REPORTS, advanced=True)
+    one_receipt: bool = setting(
+        _l("One receipt for a long text"),
+        _l("The receipt of one part counts for all of them. Without it that takes five minutes."),
+        default=False,
+        group=REPORTS,
+        advanced=True,
+    )
     receipt_words: str = setting(
         _l("Words of receipts"),
         _l("One a line: the SMSC's word = delivered, sent, failed, expired or pending. Common ones are known."),
@@ -316,23 +325,22 @@ class SmppSettings(CarrierSettings):
         sign = -1 if self.receipt_offset.startswith("-") else 1
         return timezone(sign * timedelta(hours=int(self.receipt_offset[1:3]), minutes=int(self.receipt_offset[4:])))
 
-    @property
-    def source(self) -> tuple[int, int, str]:
-        """Type of number, numbering plan (SMPP 3.4, 5.2.5 and 5.2.6) and address of the sender."""
-        ton, npi, address = self._source_by_form()
+    def source(self, sender: str) -> tuple[int, int, str]:
+        """Type of number, numbering plan (SMPP 3.4, 5.2.5 and 5.2.6) and address of a sender."""
+        ton, npi, address = self._source_by_form(sender)
         return (
             ton if self.source_ton is None else self.source_ton,
             npi if self.source_npi is None else self.source_npi,
             address,
         )
 
-    def _source_by_form(self) -> tuple[int, int, str]:
-        bare = self.sender.removeprefix("+")
+    def _source_by_form(self, sender: str) -> tuple[int, int, str]:
+        bare = sender.removeprefix("+")
         if not bare:
             return 0, 0, ""
         if not (bare.isascii() and bare.isdigit()):
-            return 5, 0, self.sender
-        if len(bare) <= SHORT_CODE and bare == self.sender:
+            return 5, 0, sender
+        if len(bare) <= SHORT_CODE and bare == sender:
             return int(self.short_code_ton), 0, bare
         return 1, 1, bare
 

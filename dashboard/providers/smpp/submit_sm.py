@@ -22,9 +22,9 @@ def bodies(outgoing: Outgoing, settings: SmppSettings, head: bytes) -> list[byte
     return [head + _tail(segment, validity, settings.receipts) for segment in cut]
 
 
-def begin(settings: SmppSettings) -> bytes:
-    """How every body begins: service type, sender, and the type of number and numbering plan of phones."""
-    ton, npi, address = settings.source
+def begin(settings: SmppSettings, sender: str) -> bytes:
+    """How every body of a sender begins: service type, sender, type of number and numbering plan of phones."""
+    ton, npi, address = settings.source(sender)
     source = pdu.string(settings.service_type) + bytes((ton, npi)) + pdu.string(address)
     return source + bytes((settings.destination_ton, settings.destination_npi))
 

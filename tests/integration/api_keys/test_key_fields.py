@@ -21,6 +21,7 @@ ALL = {
     "message_cap": 3,
     "otp_cap": 4,
     "brand": "Boutique",
+    "sender": "Boutique",
     "expires_at": utcnow() + timedelta(days=3),
     "sms_fallback": True,
 }

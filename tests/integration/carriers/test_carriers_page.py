@@ -383,7 +383,7 @@ def test_a_refusal_is_told_in_words(operator: Browser, page: str, services: Serv
     assert "HTTP status 451" in text and "http_451" not in text
 
 
-@pytest.mark.parametrize("phone", ["", "12", "+33612345678", "<script>", "\x00", "5" * 60])
+@pytest.mark.parametrize("phone", ["", "12", "+33612345678", "<script>", "5" * 60])
 def test_a_trial_needs_a_number_of_the_country(operator: Browser, page: str, services: Services, phone: str) -> None:
     for send in (operator.post, lambda *told: operator.post(*told, headers={"HX-Request-Type": "partial"})):
         answer = send(f"{page}/test", {"phone": phone})

@@ -23,6 +23,7 @@ from dashboard.providers.base import Outcome, Outgoing, Provider
 from dashboard.providers.delivery_reports import Callback, Reply, ReportListener
 from dashboard.providers.generic_http import provider as http
 from dashboard.providers.generic_http import request_template
+from dashboard.providers.generic_http.settings import HttpSettings
 from dashboard.providers.registry import build, problem_sentence
 from dashboard.providers.settings import InvalidSettings
 from tests.support.fake_carrier import Carrier, Script, answers
@@ -308,7 +309,7 @@ def test_no_pattern_holds_a_worker(
 
 
 def test_resets_silence_and_a_closed_port(carrier: Carrier, outgoing: Callable[..., Outgoing]) -> None:
-    read = http.HttpSettings.read(values(url=carrier.url + "/", repeatable="on"))
+    read = HttpSettings.read(values(url=carrier.url + "/", repeatable="on"))
     made = http.Http("acme", read, timeout=0.4)
     carrier.plays(lambda wire: wire.reset(), lambda wire: wire.hang())
     for _ in range(2):
@@ -394,8 +395,18 @@ def test_a_list_of_reports_by_our_id(make: Make) -> None:
     }
     assert [(r.message_id, r.state) for r in reports(provider, json.dumps(body).encode()).receipts] == [
         (ID, "delivered"),
+        ("b", "unknown"),
         (ID, "sent"),
     ]
+
+
+def test_a_report_with_a_word_that_nobody_mapped_is_kept_with_it(make: Make) -> None:
+    body = json.dumps({"id": 7, "report": {"state": "HELD", "error": "quota"}}).encode()
+    receipt = reports(make(**CALLBACK), body).receipts[0]
+    assert (receipt.references, receipt.state, receipt.raw) == (("7",), "unknown", "HELD quota")
+    (unnamed,) = reports(make(**CALLBACK), b'{"report": {"state": "DELIVRD"}}').receipts
+    assert (unnamed.references, unnamed.state) == ((), "delivered")
+    assert reports(make(**CALLBACK), b'{"event": "ping"}').receipts == ()
 
 
 def test_a_form_and_a_query(make: Make) -> None:

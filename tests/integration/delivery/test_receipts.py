@@ -90,6 +90,13 @@ def test_a_long_text_has_arrived_when_all_its_parts_have(office: Office) -> None
     assert office.message(uuid).status == "delivered"
 
 
+@pytest.mark.parametrize(("state", "ends"), [("delivered", "delivered"), ("failed", "failed"), ("sent", "sent")])
+def test_where_one_receipt_is_for_all_parts_it_says_so_of_the_text(office: Office, state: str, ends: str) -> None:
+    uuid = sent(office, "1a", "1b", "1c")
+    say(office, "1b", state, is_for_all=True)
+    assert office.message(uuid).status == ends
+
+
 def test_a_long_text_has_failed_when_a_part_has(office: Office) -> None:
     uuid = sent(office, "1a", "1b")
     say(office, "1a", "delivered")

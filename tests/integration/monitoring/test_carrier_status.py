@@ -114,9 +114,9 @@ def test_a_forecast_agrees_with_what_delivery_chooses(sessions: Sessions, pair: 
                 carrier.down_until = utcnow() + timedelta(minutes=1) if carrier.name == fault else None
         with sessions() as session:
             told = explain.of(session, RoutingRequest("sms", PHONE, ""))
-            book, up = rules.read(session), {one.carrier.id for one in told.ways if one.fate != "down"}
+            book, up = rules.read(session), {one.carrier.id for one in told.ways if one.state != "down"}
             drawn = {rules.choose(book, RoutingRequest("sms", PHONE, "", seed=str(i)), up) for i in range(60)}
-        assert {one.carrier.id for one in told.ways if one.fate == "now"} == drawn
+        assert {one.carrier.id for one in told.ways if one.state == "now"} == drawn
         assert sum(one.share for one in told.ways) == pytest.approx(1)
 
 

@@ -249,7 +249,7 @@ def test_a_rule_explains_itself(office: Office, first: Carrier, second: Carrier)
     def fates() -> list[tuple[str, str]]:
         found = office.write(lambda session: explain.of(session, trip))
         assert found.subject == ("sms", "3", None)
-        return [(way.carrier.name, way.fate) for way in found.ways]
+        return [(way.carrier.name, way.state) for way in found.ways]
 
     assert fates() == [("alpha", "now"), ("beta", "next")]
     office.change(alpha, down_since=utcnow(), down_until=utcnow() + timedelta(minutes=1))

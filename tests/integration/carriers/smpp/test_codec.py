@@ -24,7 +24,7 @@ from tests.support.stack import until
 def test_our_submit_sm_is_read_by_another_codec(text: Callable[..., Outgoing], long_texts: str) -> None:
     settings = SmppSettings(host="h", system_id="a", sender="Chinqit", long_texts=long_texts, service_type="OTP")
     outgoing = text("é€" * 130, phone="+22238089336")
-    bodies = submit_sm.bodies(outgoing, settings, submit_sm.begin(settings))
+    bodies = submit_sm.bodies(outgoing, settings, submit_sm.begin(settings, settings.sender))
     read = [smpp34.decode(pdus.pack(pdus.SUBMIT_SM, 7, body)) for body in bodies]
     assert {type(item) for item in read} == {smpp34.SubmitSm}
     first = read[0]

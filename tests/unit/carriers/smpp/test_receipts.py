@@ -121,6 +121,24 @@ def test_what_was_given_for_the_very_phone_is_the_likeliest() -> None:
     assert memory.likeliest(message_ids.meanings("4096"), "") == ("4096", "1000", "16534")
 
 
+def test_the_receipts_of_an_smsc_that_sends_one_for_a_long_text_are_for_all_of_it() -> None:
+    delivery = Delivery("22238089336", "Chinqit", 4, 0, b"id:7 stat:DELIVRD", {})
+    for is_for_all in (True, False):
+        rules = receipts.ReceiptRules(is_for_all=is_for_all)
+        assert present(receipts.read(delivery, NOW, rules)).is_for_all is is_for_all
+
+
+@pytest.mark.parametrize(
+    ("given", "told"), [("MR96157011", "96157011"), ("96157011", "MR96157011"), ("mr-96157011", "96157011")]
+)
+def test_a_prefix_may_stand_in_the_answer_alone_or_in_the_receipt_alone(given: str, told: str) -> None:
+    memory, phone = message_ids.RecentIds(), "+22238089336"
+    memory.note(message_ids.normal(given), phone)
+    assert message_ids.normal(given) in memory.likeliest(message_ids.meanings(told), phone)
+    other = memory.likeliest(message_ids.meanings(told), "+22246000001")
+    assert given.isdigit() or message_ids.normal(given) not in other
+
+
 def test_a_receipt_that_comes_before_its_answer_is_read_as_the_others_were() -> None:
     memory = message_ids.RecentIds()
     assert memory.likeliest(message_ids.meanings("4096"), "+22238089336")[0] == "4096"

@@ -1,0 +1,20 @@
+"""Senders: what phones show as the origin of a text."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Collection
+
+FORM = r"[0-9A-Za-z .&_-]{1,11}|\+?[0-9]{1,15}"  # 3GPP TS 23.040, 9.1.2.5: 11 characters, or a number (E.164)
+ANY = "*"  # in a carrier's list: it takes every sender
+LONGEST = 16  # characters
+
+
+def is_sender(text: str) -> bool:
+    """Whether a phone could show it: up to 11 letters and digits, or a number."""
+    return re.fullmatch(FORM, text) is not None
+
+
+def choose(wanted: str | None, own: str, allowed: Collection[str]) -> str:
+    """The sender that is wanted where the carrier allows it, else the carrier's own."""
+    return wanted if wanted and (ANY in allowed or wanted in allowed) else own
