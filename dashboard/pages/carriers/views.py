@@ -24,7 +24,7 @@ from dashboard.pages.carriers import forms as carrier_form
 from dashboard.pages.carriers.forms import TestForm
 from dashboard.pages.ui import formats
 from dashboard.pages.ui.forms import ConfirmForm
-from dashboard.pages.web import access, htmx
+from dashboard.pages.web import access, audited, htmx
 from dashboard.providers import registry
 from dashboard.providers.kind import CarrierKind
 from dashboard.providers.settings import InvalidSettings
@@ -75,6 +75,7 @@ def create() -> ResponseReturnValue:
     except InvalidSettings as error:
         drawn, faults = carrier_form.fields(kind, _unkept(kind, typed)), carrier_form.errors(kind, error)
         return render_template("carriers/form.html", **_form(registry.KINDS[kind], drawn, faults, name=name)), 422
+    audited.record("carriers.create", carrier.name)
     session.commit()
     flash(_("Carrier %(name)s is set up. Try it with a message to your own phone.", name=carrier.name))
     return redirect(url_for(".show", carrier_id=carrier.id), 303)
@@ -104,6 +105,7 @@ def change(carrier_id: int) -> ResponseReturnValue:
         drawn, faults = carrier_form.fields(carrier.kind, known), carrier_form.errors(carrier.kind, error)
         context = _form(carrier_view.kind_of(carrier), drawn, faults, carrier)
         return render_template("carriers/form.html", **context), 422
+    audited.record("carriers.change", carrier.name)
     session.commit()
     flash(_("Settings of %(name)s saved. Workers use them within seconds.", name=carrier.name))
     return redirect(url_for(".show", carrier_id=carrier.id), 303)
@@ -145,6 +147,7 @@ def remove(carrier_id: int) -> ResponseReturnValue:
         return _removal(carrier, form, 422)
     name = carrier.name
     carriers.remove(session, carrier)
+    audited.record("carriers.remove", name)
     session.commit()
     flash(_("Carrier %(name)s removed", name=name))
     return htmx.redirect(url_for(".index"))
@@ -160,6 +163,7 @@ def test(carrier_id: int) -> ResponseReturnValue:
         context = {**carrier_view.detail(carrier), **carrier_view.trial(form)}
         return htmx.page("carriers/show.html", "carriers/_trial.html", 422, **context)
     reference, channel = sent
+    audited.record("carriers.test", carrier.name, message=(None, reference))
     session.commit()
     services().wakeup.notify(channel)
     if not htmx.wants_fragment():
@@ -205,6 +209,7 @@ def _trial(reference: str) -> Message:
 
 def _switch(carrier: Carrier, *, on: bool) -> ResponseReturnValue:
     carriers.switch(session, carrier, on=on)
+    audited.record("carriers.enable" if on else "carriers.disable", carrier.name, enabled=(not on, on))
     session.commit()
     told = _("Carrier %(name)s is used again") if on else _("Carrier %(name)s gets no more messages")
     flash(told % {"name": carrier.name})

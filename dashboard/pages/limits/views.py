@@ -20,7 +20,7 @@ from dashboard.models.limits import LimitOverride
 from dashboard.pages.limits.forms import KEY, PAIR, PHONE, NewOverrideForm, OverrideForm
 from dashboard.pages.ui import fields
 from dashboard.pages.ui.fields import Fault
-from dashboard.pages.web import access, htmx
+from dashboard.pages.web import access, audited, htmx
 from dashboard.pages.web.htmx import ChangedPart
 from dashboard.vocabulary import KeyState, Role, Window
 
@@ -64,10 +64,12 @@ def create() -> ResponseReturnValue:
     if shown is not None:
         return shown
     try:
-        overrides.add(session, form.wanted(), current_user.email)
+        wanted = form.wanted()
+        overrides.add(session, wanted, current_user.email)
     except AlreadySet:
         form.blame("scope", _("There is an override for this already. Change that one, or remove it first."))
         return _form(form, 422)
+    audited.record("limits.create", overrides.told(wanted.phone, wanted.key_id))
     session.commit()
     return _done(_("Override saved"))
 
@@ -88,6 +90,7 @@ def change(override_id: int) -> ResponseReturnValue:
     if shown is not None:
         return shown
     overrides.alter(session, row, form.wanted(), current_user.email)
+    audited.record("limits.change", overrides.told(row.phone, row.key_id))
     session.commit()
     return _done(_("Override saved"))
 
@@ -101,7 +104,9 @@ def ask_remove(override_id: int) -> ResponseReturnValue:
 @bp.post("/<int:override_id>/remove")
 @access.needs(Role.OPERATOR)
 def remove(override_id: int) -> ResponseReturnValue:
-    session.delete(_row(override_id))
+    row = _row(override_id)
+    session.delete(row)
+    audited.record("limits.remove", overrides.told(row.phone, row.key_id))
     session.commit()
     return _done(_("Override removed"))
 
@@ -118,6 +123,7 @@ def reset() -> ResponseReturnValue:
     """Stop counting what a number was sent so far."""
     subject = _subject(request.form)
     count = rate_limit.reset(session, subject["phone"], subject["key"].id if subject["key"] else None)
+    audited.record("limits.reset", overrides.told(subject["phone"], None), codes=(count, 0))
     session.commit()
     told = ngettext("%(num)s code no longer counts", "%(num)s codes no longer count", count)
     usage = {"typed": {"phone": subject["phone"], "key": subject["key"].id if subject["key"] else ""}}

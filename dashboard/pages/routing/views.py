@@ -28,7 +28,7 @@ from dashboard.pages.routing.forms import SAVE, RuleForm
 from dashboard.pages.ui import fields
 from dashboard.pages.ui.fields import Fault
 from dashboard.pages.ui.labels import CHANNELS
-from dashboard.pages.web import access, htmx
+from dashboard.pages.web import access, audited, htmx
 from dashboard.pages.web.htmx import ChangedPart
 from dashboard.providers.registry import KINDS
 from dashboard.sms import numbers
@@ -124,7 +124,9 @@ def ask_remove() -> ResponseReturnValue:
 @access.needs(Role.OWNER)
 def remove() -> ResponseReturnValue:
     subject, _routes = _asked()
+    before = rules.told(session, subject)
     rules.set_rule(session, subject, [])
+    audited.record("routing.remove", _told(subject), carriers=(before, []))
     session.commit()
     return htmx.updated(_("Rule removed"), url_for(".index"), ChangedPart("rules", "routing/_rules.html", _listing()))
 
@@ -137,6 +139,7 @@ def fall_back() -> ResponseReturnValue:
     if key is None or key.revoked_at is not None or key.id == keys.OWN_ID:
         abort(404)
     key.sms_fallback = request.form.get("on") == "1"
+    audited.record("routing.fallback", key.name)
     session.commit()
     told = _("Codes of %(name)s fall back to SMS") if key.sms_fallback else _("Codes of %(name)s stay on WhatsApp")
     part = ChangedPart("fallback", "routing/_fallback.html", _fallbacks())
@@ -146,6 +149,7 @@ def fall_back() -> ResponseReturnValue:
 def _save(form: RuleForm, subject: Subject | None, was: str = "") -> ResponseReturnValue:
     if form.act != SAVE:
         return _editor(form, subject, was)
+    before = rules.told(session, form.subject)
     if not form.errors:
         try:
             rules.set_rule(session, form.subject, form.choices)
@@ -153,9 +157,14 @@ def _save(form: RuleForm, subject: Subject | None, was: str = "") -> ResponseRet
             form.errors["more"] = labels.refusal(error)
     if form.errors:
         return _editor(form, subject, was, 422)
+    audited.record("routing.save", _told(form.subject), carriers=(before, rules.told(session, form.subject)))
     session.commit()
     flash(_("Rule saved. It also applies to messages that are waiting."))
     return htmx.redirect(url_for(".index"))
+
+
+def _told(subject: Subject) -> str:
+    return " ".join(part for part in subject if part)
 
 
 def _editor(form: RuleForm, subject: Subject | None, was: str = "", status: int = 200) -> ResponseReturnValue:
