@@ -9,7 +9,7 @@ from contextlib import contextmanager
 import click
 from sqlalchemy.orm import Session
 
-from dashboard.cli.core import JSON, choice_of, database, echo_error, example, fail, print_rows
+from dashboard.cli.core import JSON, choice_of, database, echo_error, example, fail, print_rows, record
 from dashboard.db import iso
 from dashboard.gateway import site_settings
 from dashboard.gateway.accounts import links, passwords, user_sessions, users
@@ -46,6 +46,7 @@ def users_create(email: str, role: str, name: str, password_stdin: bool) -> None
         with database() as session:
             organisation = site_settings.read(session).organisation
             user = users.add(session, users.NewPerson(email, role, password, name, organisation))
+            record(session, "team.create", user.email)
             click.echo(f"{user.email} is {user.role}.")
     except users.InvalidPerson as error:
         fail(_invalid(email, error))
@@ -69,6 +70,7 @@ def users_invite(email: str, role: str) -> None:
     try:
         with database() as session:
             token = links.invite(session, email, role, None)
+            record(session, "team.invite", users.valid_email(email))
     except users.InvalidPerson as error:
         fail(_invalid(email, error))
     _print_link("join", token)
@@ -82,6 +84,7 @@ def users_reset(email: str) -> None:
         if user.disabled_at is not None:
             fail(f"{user.email} is disabled. First: chinqit users enable {user.email}")
         token = links.reset(session, user, None)
+        record(session, "team.reset", user.email)
     _print_link("reset", token)
 
 
@@ -91,6 +94,7 @@ def users_disable(email: str) -> None:
     """Withdraw the access of EMAIL; every session ends at once."""
     with _person(email) as (session, user):
         users.disable(session, user)
+        record(session, "team.disable", user.email)
         click.echo(f"{user.email} is disabled.")
 
 
@@ -100,6 +104,7 @@ def users_enable(email: str) -> None:
     """Give EMAIL access again, with the password it had."""
     with _person(email) as (session, user):
         users.enable(session, user)
+        record(session, "team.enable", user.email)
         click.echo(f"{user.email} is enabled.")
 
 
@@ -109,6 +114,7 @@ def users_unlock(email: str) -> None:
     """Let EMAIL sign in again after too many wrong passwords."""
     with _person(email) as (session, user):
         user_sessions.unlock(session, user)
+        record(session, "team.unlock", user.email)
         click.echo(f"{user.email} is unlocked.")
 
 
@@ -118,7 +124,9 @@ def users_unlock(email: str) -> None:
 def users_role(email: str, role: str) -> None:
     """Give EMAIL another role: owner, operator, desk or viewer."""
     with _person(email) as (session, user):
+        before = user.role
         users.change_role(session, user, role)
+        record(session, "team.role", user.email, role=(before, role))
         click.echo(f"{user.email} is {user.role}.")
 
 

@@ -13,7 +13,7 @@ import click
 from sqlalchemy.orm import Session
 
 from dashboard import db
-from dashboard.cli.core import JSON, choice_of, database, echo_error, example, fail, phone_type, print_rows
+from dashboard.cli.core import JSON, choice_of, database, echo_error, example, fail, phone_type, print_rows, record
 from dashboard.db import utcnow
 from dashboard.gateway.api_keys import keys
 from dashboard.gateway.otp import review_numbers, template_rules, templates
@@ -22,7 +22,7 @@ from dashboard.gateway.otp.review_numbers import BadReviewNumber, NewReviewNumbe
 from dashboard.models.api_keys import ApiKey
 from dashboard.models.otp import ReviewNumber
 from dashboard.settings import Settings
-from dashboard.sms import senders
+from dashboard.sms import numbers, senders
 from dashboard.vocabulary import KeyMode, KeyState, Scope
 
 REVIEW_FAULTS = {
@@ -112,7 +112,7 @@ def keys_create(
         if brand and templates.broken_by(session, brand):
             fail("With this brand a text of codes no longer fits one SMS; `Texts of codes` in the dashboard shows it.")
         key, secret = keys.create(session, new, created_by="command line")
-        session.flush()
+        record(session, "api_keys.create", key.name)
         _show_secret(key, secret, as_json)
 
 
@@ -133,7 +133,9 @@ def keys_rotate(session: Session, key: ApiKey, grace: str, as_json: bool) -> Non
     """Give KEY (id or name) a new secret; the old one lives on for the grace."""
     if keys.state(key) is not KeyState.ACTIVE:
         fail(f"{key.name} is {keys.state(key)}; make a new key instead.")
-    _show_secret(key, keys.rotate(session, key, grace), as_json)
+    secret = keys.rotate(session, key, grace)
+    record(session, "api_keys.rotate", key.name, grace=(None, grace))
+    _show_secret(key, secret, as_json)
 
 
 @keys_group.command("revoke", epilog=example("chinqit keys revoke my-app"))
@@ -144,6 +146,7 @@ def keys_revoke(session: Session, key: ApiKey, yes: bool) -> None:
     if not yes:
         click.confirm(f"Revoke {key.name}? Apps that use it stop working at once.", abort=True, err=True)
     keys.revoke(session, key)
+    record(session, "api_keys.revoke", key.name)
     click.echo(f"{key.name} is revoked.")
 
 
@@ -165,6 +168,8 @@ def review_add(session: Session, key: ApiKey, phone: str, days: int, code: str) 
         review_numbers.add(session, keyring, key, NewReviewNumber(phone, code, ends_at), "command line")
     except BadReviewNumber as fault:
         fail(REVIEW_FAULTS[fault.code])
+    facts = {"number": (None, numbers.masked(phone)), "ends_at": (None, ends_at)}
+    record(session, "api_keys.add_review_number", key.name, **facts)
     click.echo(f"{phone} has a fixed code until {db.iso(ends_at)}.")
 
 
@@ -184,6 +189,7 @@ def review_remove(session: Session, key: ApiKey, phone: str) -> None:
     """End the fixed code of PHONE now."""
     if not review_numbers.remove(session, key, phone, "command line"):
         fail(f"{key.name} has no review number {phone}; `chinqit keys review list` shows them.")
+    record(session, "api_keys.remove_review_number", key.name, number=(numbers.masked(phone), None))
     click.echo(f"{phone} has no fixed code now.")
 
 

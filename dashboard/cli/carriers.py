@@ -11,7 +11,7 @@ from typing import Any
 import click
 from sqlalchemy.orm import Session
 
-from dashboard.cli.core import JSON, database, echo_error, example, fail, phone_type, print_rows
+from dashboard.cli.core import JSON, database, echo_error, example, fail, phone_type, print_rows, record
 from dashboard.db import make_sessions, read_session
 from dashboard.gateway.carriers import carriers, health
 from dashboard.gateway.delivery import attempts
@@ -93,6 +93,7 @@ def providers_add(
                 values = _preset(kind, preset).filled(values)
             wanted = carriers.NewCarrier(kind, name, values, label=label or None)
             carriers.add(session, carriers.cipher(settings), wanted, created_by="command line")
+            record(session, "carriers.create", name)
         except InvalidSettings as error:
             fail(_wrong_fields(kind, error))
         row = next(row for row in _carrier_rows(session, settings) if row["name"] == name)
@@ -167,6 +168,7 @@ def providers_test(name: str, phone_number: str, as_json: bool) -> None:
             reference, channel = test_message.submit(session, Keyring.of(settings), carrier, phone_number)
         except RateLimited as refusal:
             fail(f"This number was sent enough trial codes; try again in {refusal.standing.reset} s.")
+        record(session, "carriers.test", name, message=(None, reference))
     Wakeup(settings.redis_url).notify_again(channel, 1)
     row = _outcome(settings, name, reference)
     if as_json:
@@ -189,12 +191,14 @@ def providers_remove(name: str) -> None:
     """Remove the carrier NAME, with its credentials and routes."""
     with database() as session:
         carriers.remove(session, _find(session, name))
+        record(session, "carriers.remove", name)
     click.echo(f"{name} is gone.")
 
 
 def _switch(name: str, on: bool) -> None:
     with database() as session:
         carriers.switch(session, _find(session, name), on=on)
+        record(session, "carriers.enable" if on else "carriers.disable", name, enabled=(not on, on))
 
 
 @providers_group.command("disable", epilog=example("chinqit providers disable mauritel"))

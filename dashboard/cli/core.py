@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import getpass
 import json
 from collections.abc import Iterable, Iterator
 from contextlib import contextmanager
@@ -14,6 +15,8 @@ from sqlalchemy.orm import Session
 
 from dashboard import supervisor
 from dashboard.db import error_reason, make_sessions
+from dashboard.gateway.audit import trail
+from dashboard.gateway.audit.trail import Actor
 from dashboard.settings import Settings, SettingsError
 from dashboard.sms import numbers
 
@@ -54,6 +57,16 @@ def database() -> Iterator[Session]:
     settings = Settings.from_env()
     with make_sessions(settings.database_url).begin() as session:
         yield session
+
+
+def command_actor() -> Actor:
+    """Who runs this command, for the audit log: the user of the machine."""
+    return Actor(f"command {getpass.getuser()}", Settings.from_env().chinqit_home)
+
+
+def record(session: Session, act: str, subject: str = "", **facts: tuple[Any, Any]) -> None:
+    """Note in the audit log what a command does, in its transaction. `facts`: before and after."""
+    trail.record(session, command_actor(), act, subject, **facts)
 
 
 def choice_of(words: Iterable[StrEnum]) -> click.Choice[str]:

@@ -12,7 +12,7 @@ from sqlalchemy.orm import Session
 
 from dashboard import db
 from dashboard.cli import api_keys
-from dashboard.cli.core import JSON, database, example, fail, phone_type, print_rows
+from dashboard.cli.core import JSON, database, example, fail, phone_type, print_rows, record
 from dashboard.db import utcnow
 from dashboard.gateway.limits import overrides
 from dashboard.models.limits import UNLIMITED, LimitOverride
@@ -74,6 +74,7 @@ def limits_set(
     until = utcnow() + _lasting(lasting) if lasting else None
     wanted = overrides.NewOverride(key_id, phone_number, reason=reason[:200], until=until, **windows)
     overrides.save(session, wanted, created_by="command line")
+    record(session, "limits.create", overrides.told(phone_number, key_id))
     click.echo("The override holds.")
 
 
@@ -92,6 +93,7 @@ def limits_clear(session: Session, key_id: str | None, phone_number: str | None)
     """Remove the override of exactly this number, key, or number on a key."""
     if overrides.clear(session, key_id, phone_number) == 0:
         fail("There is no such override; `chinqit limits list` shows them.")
+    record(session, "limits.remove", overrides.told(phone_number, key_id))
     click.echo("The override is gone.")
 
 

@@ -12,6 +12,7 @@ import click
 from dashboard.cli import (
     accounts,
     api_keys,
+    audit,
     backup,
     carriers,
     contract_test,
@@ -40,6 +41,7 @@ COMMANDS: tuple[click.Command, ...] = (
     secret_keys.secrets_group,
     doctor.doctor,
     accounts.users_group,
+    audit.audit_group,
     api_keys.keys_group,
     limits.limits_group,
     messages.messages_group,

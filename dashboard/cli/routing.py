@@ -10,7 +10,7 @@ import click
 from sqlalchemy.orm import Session
 
 from dashboard.cli import api_keys
-from dashboard.cli.core import JSON, choice_of, database, echo_error, example, fail, phone_type, print_rows
+from dashboard.cli.core import JSON, choice_of, database, echo_error, example, fail, phone_type, print_rows, record
 from dashboard.gateway.api_keys import keys
 from dashboard.gateway.routing import explain, rules
 from dashboard.gateway.routing.rules import InvalidRoute, NewRouteTarget, RoutingRequest, Subject
@@ -54,10 +54,13 @@ def routes_set(channel: str, choices: Sequence[str], operator: str | None, key: 
         raise click.UsageError("Give carriers in order, or --none.")
     with database() as session:
         subject = (channel, OPERATORS.get(operator or ""), api_keys.find_key(session, key).id if key else None)
+        before = rules.told(session, subject)
         try:
             rules.set_rule(session, subject, _choices(choices))
         except InvalidRoute as error:
             fail(FAULTS[error.code].format(name=error.name))
+        name = " ".join(part for part in subject if part)
+        record(session, "routing.save", name, carriers=(before, rules.told(session, subject)))
     click.echo("The rule is gone." if clear else "The rule holds.")
 
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from dashboard.models.accounts import PersonLink, SetupLink, SignInFailure, User, UserSession
 from dashboard.models.api_keys import ApiKey, KeyCaller, KeyDay, KeySecret
+from dashboard.models.audit import AuditEntry
 from dashboard.models.carriers import Carrier, CarrierConnection, CarrierMinute, Route
 from dashboard.models.delivery import FailedAttempt, MessagePart, UnmatchedReceipt
 from dashboard.models.diagnosis import NumberLookup, NumberNote
@@ -20,6 +21,7 @@ from dashboard.models.webhooks import WebhookAttempt, WebhookDelivery, WebhookEn
 
 MODELS = (
     ApiKey,
+    AuditEntry,
     Carrier,
     CarrierConnection,
     CarrierMinute,

@@ -20,7 +20,7 @@ from dashboard.gateway.otp.templates import InvalidWording, NewWording
 from dashboard.models.api_keys import ApiKey
 from dashboard.pages.ui import formats, forms
 from dashboard.pages.ui.forms import Form, LinesField, TextField
-from dashboard.pages.web import access, htmx, locale
+from dashboard.pages.web import access, audited, htmx, locale
 from dashboard.sms.encoding import SINGLE
 from dashboard.vocabulary import Language, Role
 
@@ -128,7 +128,7 @@ def save() -> ResponseReturnValue:
         templates.save(session, wording, current_user.email)
     except InvalidWording:
         return _page(subject, form, 422)
-    return _saved(subject, _("Text saved; new codes use it within a second"))
+    return _saved("otp_templates.save", subject, _("Text saved; new codes use it within a second"))
 
 
 @bp.get("/<int:version>/restore")
@@ -145,7 +145,7 @@ def restore(version: int) -> ResponseReturnValue:
     """Save an old version anew; the history keeps both."""
     row = _version(version)
     templates.save(session, NewWording(row.key_id, row.language, row.body, row.brand), current_user.email)
-    return _saved(Subject(row.key, row.language), _("Text restored"))
+    return _saved("otp_templates.restore", Subject(row.key, row.language), _("Text restored"))
 
 
 @bp.get("/reset")
@@ -160,10 +160,11 @@ def reset() -> ResponseReturnValue:
     """Let the more general wording hold again."""
     subject = _subject()
     templates.save(session, NewWording(subject.key_id, subject.language, None), current_user.email)
-    return _saved(subject, _("The general text is used again"))
+    return _saved("otp_templates.reset", subject, _("The general text is used again"))
 
 
-def _saved(subject: Subject, message: str) -> ResponseReturnValue:
+def _saved(act: str, subject: Subject, message: str) -> ResponseReturnValue:
+    audited.record(act, f"{subject.key.name if subject.key else '*'} {subject.language}")
     session.commit()
     flash(message)
     return htmx.redirect(subject.url())

@@ -17,7 +17,7 @@ from dashboard.models.accounts import PersonLink
 from dashboard.pages.ui import formats
 from dashboard.pages.ui.forms import Form
 from dashboard.pages.ui.people import name_field, new_password_field, password_fault, password_hint
-from dashboard.pages.web import access, locale
+from dashboard.pages.web import access, audited, locale
 from dashboard.vocabulary import LinkKind
 
 bp = Blueprint("person_links", __name__)
@@ -75,6 +75,7 @@ def accept(token: str) -> ResponseReturnValue:
     if form.faults:
         session.rollback()
         return _join_form(token, link, form, 422)
+    audited.record("account.join", user.email, by=user.email)
     return locale.follow(access.sign_in(user, url_for("pages.home")), user.language)
 
 
@@ -103,6 +104,7 @@ def choose(token: str) -> ResponseReturnValue:
     except WeakPassword as error:
         form.blame("password", password_fault(error.code))
         return _reset_form(token, link, form, 422)
+    audited.record("account.reset_password", link.email, by=link.email)
     session.commit()
     flash(_("Password changed. Sign in with it."))
     return redirect(url_for("pages.sign_in.sign_in"), 303)

@@ -27,10 +27,10 @@ from dashboard.gateway.otp.template_rules import LONE_NUMBER
 from dashboard.pages.ui import fields, formats, forms, labels
 from dashboard.pages.ui.fields import Fault
 from dashboard.pages.ui.forms import BoundField, ChoiceField, Form, LinesField
-from dashboard.pages.web import access, htmx
+from dashboard.pages.web import access, audited, htmx
 from dashboard.pages.web.htmx import ChangedPart
 from dashboard.providers.sandbox import ENDINGS
-from dashboard.sms import encoding
+from dashboard.sms import encoding, numbers
 from dashboard.vocabulary import Channel, KeyMode, KeyState, Kind, Language, Role, Scope
 
 MOST_PHONES = 6
@@ -110,7 +110,10 @@ def ask_clear() -> ResponseReturnValue:
 @access.needs(Role.OPERATOR)
 def clear() -> ResponseReturnValue:
     """Throw away the texts of one number or of all; their messages stay in the log."""
-    count = services().sandbox_inbox.clear(_shown_number(request.form))
+    number = _shown_number(request.form)
+    count = services().sandbox_inbox.clear(number)
+    audited.record("sandbox.clear", numbers.masked(number) if number else "", texts=(count, 0))
+    session.commit()
     message = ngettext("%(num)s message deleted", "%(num)s messages deleted", count)
     return _updated(message)
 
@@ -147,6 +150,8 @@ def _send(form: SandboxForm) -> bool:
         )
     except CapReached:
         form.blame("key", _("The daily cap of this key is reached."))
+    if not form.faults:
+        audited.record("sandbox.send", numbers.masked(number), key=(None, caller.id))
     session.commit()  # also after a refusal: it leaves a note
     if form.faults:
         return False

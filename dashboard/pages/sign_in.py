@@ -23,7 +23,7 @@ from dashboard.models.accounts import User
 from dashboard.pages.site_settings import time_zone
 from dashboard.pages.ui import formats, forms, people
 from dashboard.pages.ui.forms import Form, TextField
-from dashboard.pages.web import access, known_device, locale
+from dashboard.pages.web import access, audited, known_device, locale
 from dashboard.vocabulary import Role
 
 bp = Blueprint("sign_in", __name__)
@@ -92,6 +92,8 @@ def enter() -> ResponseReturnValue:
 @bp.post("/sign-out")
 @access.public
 def sign_out() -> ResponseReturnValue:
+    if current_user.is_authenticated:
+        audited.record("sign_in.leave", current_user.email)
     return access.sign_out()
 
 
@@ -128,12 +130,14 @@ def make_owner(token: str) -> ResponseReturnValue:
         session.rollback()  # the link lives on
         return _setup_form(token, form, 422)
     _keep_zone(form.timezone.data, user.email)
+    audited.record("sign_in.set_up", user.email, by=user.email)
     return access.sign_in(user, url_for("pages.api_keys.index"))
 
 
 def _enter(user: User) -> ResponseReturnValue:
     """Begin the session, in the person's language; tell them of failed tries since the last one."""
     tries, user.failed_tries = user.failed_tries, 0
+    audited.record("sign_in.enter", user.email, by=user.email)
     response = locale.follow(access.sign_in(user), user.language)
     if tries:
         flash(

@@ -19,7 +19,7 @@ from dashboard.gateway.site_settings import LEAST_DAYS, MOST_DAYS, Preferences
 from dashboard.pages.ui import fields, formats, forms, labels
 from dashboard.pages.ui.fields import Fault
 from dashboard.pages.ui.forms import ChoiceField, Form, TextField
-from dashboard.pages.web import access, htmx
+from dashboard.pages.web import access, audited, htmx
 from dashboard.vocabulary import Role
 
 LONGEST_NAME = 60
@@ -109,6 +109,7 @@ def save() -> ResponseReturnValue:
     if not form.validate():
         return _page(form, 422)
     site_settings.save(session, Preferences(**form.data), current_user.email)
+    audited.record("settings.change")
     session.commit()
     flash(_("Settings saved"))
     return htmx.redirect(url_for(".index"))

@@ -51,6 +51,11 @@ def spaced(phone: str) -> str:
     return "+222 " + " ".join(local[i : i + 2] for i in range(0, LOCAL_DIGITS, 2))
 
 
+def masked(phone: str) -> str:
+    """A number without its middle, for what is kept for good: `+22238••••36`."""
+    return f"{phone[:6]}••••{phone[-2:]}"
+
+
 def _fault(raw: str) -> InvalidPhone:
     if not raw:
         return InvalidPhone("phone_length", "The phone number is empty")

@@ -10,6 +10,7 @@ from dashboard.db import utcnow
 from dashboard.gateway.accounts import links, users
 from dashboard.gateway.api_keys import usage
 from dashboard.gateway.api_keys.usage import KeyUse
+from dashboard.gateway.audit import trail
 from dashboard.gateway.statistics import rollup
 from dashboard.gateway.webhooks import endpoints
 from dashboard.models.accounts import User
@@ -53,6 +54,18 @@ def invitation(world: World) -> str:
         session.add(User(email="gone@sahelpay.mr", role="viewer", password_hash="", disabled_at=utcnow()))
         links.invite(session, "khadija.mint.mohamed.lemine@support.sahelpay.example.org", "desk", None)
         return links.invite(session, "nadia@example.org", "operator", None)
+
+
+def acts(world: World) -> None:
+    """Entries of the audit log: long, short and right-to-left ones."""
+    nadia = trail.Actor("nadia@example.org", world.services.settings.chinqit_home, "2001:db8::8a2e:370:7334", "r1")
+    with world.services.sessions.begin() as session:
+        trail.record(session, nadia, "sign_in.enter", nadia.name)
+        trail.record(session, nadia, "routing.save", "sms 4", carriers=(["1. mauritel (1)"], ["1. mattel (1)"]))
+        body = ("Votre code est {code}. Même s’il…", "رمزك هو {code} لا تعطه لأحد")
+        trail.record(session, nadia, "otp_templates.save", "تطبيق ar", body=body, brand=("", "Sahel Pay"))
+        key = {"name": (None, "Boutique"), "scopes": (None, ["send", "otp", "read"]), "sms_fallback": (None, False)}
+        trail.record(session, nadia, "api_keys.create", "Boutique", **key)
 
 
 def set_up_link(world: World) -> str:

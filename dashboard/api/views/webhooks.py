@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 import re
+from typing import Any
 
 from cryptography.fernet import Fernet
+from flask import g, request
 
 from dashboard.api import errors
 from dashboard.api.auth import caller
@@ -32,6 +34,7 @@ from dashboard.db import iso, utcnow
 from dashboard.extensions import services, session
 from dashboard.gateway.api_keys import authentication
 from dashboard.gateway.api_keys.authentication import UnknownKey
+from dashboard.gateway.audit import trail
 from dashboard.gateway.messages import idempotency
 from dashboard.gateway.messages.idempotency import Mismatch, StoredResult
 from dashboard.gateway.webhooks import endpoints, events
@@ -81,6 +84,7 @@ def create_webhook(body: NewWebhook) -> WebhookMade:
     new = NewEndpoint(caller().id, body.url, tuple(body.events or events.KINDS), body.description)
     endpoint, secret = endpoints.create(session, _box(), new)
     made = WebhookMade(**_described(endpoint), secret=secret)
+    _record("webhooks.create", endpoint.id)
     if call:
         idempotency.keep(session, call, StoredResult.of({"webhook_id": endpoint.id}))
     session.commit()
@@ -123,6 +127,7 @@ def change_webhook(body: WebhookChange, webhook_id: str) -> WebhookShown:
     if body.enabled is not None:
         (endpoints.enable if body.enabled else endpoints.disable)(session, endpoint)
     shown = WebhookShown(**_described(endpoint))
+    _record("webhooks.change", endpoint.id)
     session.commit()
     events.wait_until_known()
     return shown
@@ -135,6 +140,7 @@ def change_webhook(body: WebhookChange, webhook_id: str) -> WebhookShown:
 def delete_webhook(webhook_id: str) -> Done:
     """No call is made to it any more."""
     endpoints.remove(session, _find(webhook_id))
+    _record("webhooks.delete", webhook_id)
     session.commit()
     return Done()
 
@@ -152,6 +158,7 @@ def delete_webhook(webhook_id: str) -> Done:
 def rotate_secret(webhook_id: str) -> SecretRotated:
     """Make a new secret. For 24 hours, calls are signed with the old one too."""
     secret = endpoints.rotate(session, _box(), _find(webhook_id))
+    _record("webhooks.rotate", webhook_id)
     session.commit()
     return SecretRotated(secret=secret, previous_until=iso(utcnow() + endpoints.GRACE) or "")
 
@@ -169,6 +176,7 @@ def rotate_secret(webhook_id: str) -> SecretRotated:
 def test_webhook(webhook_id: str) -> TestSent:
     """A `webhook.test` goes to this endpoint alone. See its attempts for what came of it."""
     reference = endpoints.send_test(session, _find(webhook_id))
+    _record("webhooks.test", webhook_id)
     session.commit()
     services().wakeup.notify(Lane.WEBHOOKS)
     return TestSent(event_id=reference)
@@ -216,9 +224,17 @@ def replay_events(body: ReplayRange, webhook_id: str) -> Replayed:
     else:
         since, until = body.since or utcnow(), body.until or utcnow()
         count = endpoints.replay_period(session, endpoint, since, until, body.only)
+    _record("webhooks.replay", webhook_id, events=(None, count))
     session.commit()
     services().wakeup.notify(Lane.WEBHOOKS)
     return Replayed(replayed=count)
+
+
+def _record(act: str, webhook_id: str, **facts: tuple[Any, Any]) -> None:
+    """Note in the audit log what the key did, before the commit."""
+    home = services().settings.chinqit_home
+    actor = trail.Actor(f"key {caller().id}", home, request.remote_addr or "", g.request_id)
+    trail.record(session, actor, act, webhook_id, **facts)
 
 
 def _find(webhook_id: str) -> WebhookEndpoint:

@@ -10,6 +10,7 @@ from sqlalchemy.orm import Session, joinedload
 
 from dashboard.db import execute_dml, lock, utcnow
 from dashboard.models.limits import LimitOverride
+from dashboard.sms import numbers
 from dashboard.vocabulary import Window
 
 LARGEST = 10_000
@@ -43,6 +44,11 @@ def save(session: Session, wanted: NewOverride, created_by: str | None = None) -
     session.add(row)
     session.flush()
     return row
+
+
+def told(phone: str | None, key_id: str | None) -> str:
+    """Whom an override is for, as the audit log keeps it for good: without the middle of the number."""
+    return " ".join(part for part in (phone and numbers.masked(phone), key_id) if part)
 
 
 def add(session: Session, wanted: NewOverride, created_by: str | None = None) -> LimitOverride:

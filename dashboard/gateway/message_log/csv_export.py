@@ -8,6 +8,7 @@ from collections.abc import Callable, Iterator, Sequence
 
 from dashboard import db
 from dashboard.db import Sessions, read_session
+from dashboard.gateway import spreadsheets
 from dashboard.gateway.message_log import search
 from dashboard.gateway.message_log.search import Filters
 from dashboard.models.messages import Message
@@ -34,7 +35,6 @@ COLUMNS = (
     "delivered_at",
     "text",
 )
-RISKY = ("=", "+", "-", "@", "\t", "\r", "\0")  # spreadsheets take a cell that begins so for a formula
 
 
 def pieces(sessions: Sessions, filters: Filters | None, shown_phone: Callable[[str], str]) -> Iterator[str]:
@@ -50,11 +50,6 @@ def pieces(sessions: Sessions, filters: Filters | None, shown_phone: Callable[[s
             return
         before, left = rows[-1].id, left - len(rows)
         yield lines
-
-
-def safe(cell: str) -> str:
-    """A cell that a spreadsheet takes for text."""
-    return "'" + cell if cell.startswith(RISKY) else cell
 
 
 def _cells(row: Message, otp: Otp | None, shown_phone: Callable[[str], str]) -> list[str]:
@@ -79,5 +74,5 @@ def _cells(row: Message, otp: Otp | None, shown_phone: Callable[[str], str]) -> 
 
 def _lines(rows: Sequence[Sequence[str]]) -> str:
     file = io.StringIO()
-    csv.writer(file).writerows([[safe(cell) for cell in row] for row in rows])
+    csv.writer(file).writerows([[spreadsheets.safe(cell) for cell in row] for row in rows])
     return file.getvalue()

@@ -203,3 +203,9 @@ def _checked(session: Session, channel: str, choice: NewRouteTarget) -> Carrier:
     if not 1 <= choice.weight <= HEAVIEST:
         raise InvalidRoute("weight", choice.carrier)
     return carrier
+
+
+def told(session: Session, subject: Subject) -> list[str]:
+    """The carriers of a rule in words, each with its position and weight; none without a rule."""
+    routes = dict(rules(session)).get(subject, [])
+    return [f"{route.position + 1}. {route.carrier.name} ({route.weight})" for route in routes]

@@ -21,7 +21,7 @@ from dashboard.pages.account import devices
 from dashboard.pages.account.forms import EmailForm, PasswordForm, ProfileForm
 from dashboard.pages.ui import formats, people
 from dashboard.pages.ui.forms import Form
-from dashboard.pages.web import access, htmx, locale
+from dashboard.pages.web import access, audited, htmx, locale
 from dashboard.pages.web.htmx import ChangedPart
 from dashboard.vocabulary import Role
 
@@ -44,6 +44,7 @@ def save() -> ResponseReturnValue:
     if not form.validate():
         return htmx.page("account/index.html", "account/_profile.html", 422, form=form, **_sessions())
     user.name, user.language, user.timezone = form.name.data, form.language.data, form.timezone.data
+    audited.record("account.change", user.email)
     session.commit()
     flash(_("Account saved"))
     return locale.follow(htmx.redirect(url_for(".index")), form.language.data)
@@ -69,6 +70,7 @@ def change_email() -> ResponseReturnValue:
     if user is None or form.faults:
         session.rollback()
         return _dialog("account/_email.html", 422, form=form)
+    audited.record("account.email", user.email)
     session.commit()
     flash(_("E-mail address changed"))
     return htmx.redirect(url_for(".index"))
@@ -95,6 +97,7 @@ def change_password() -> ResponseReturnValue:
     if user is None or form.faults:
         session.rollback()
         return _dialog("account/_password.html", 422, form=form)
+    audited.record("account.password", user.email)
     access.sign_in(user)
     flash(_("Password changed. You are signed out everywhere else."))
     return htmx.redirect(url_for(".index"))
@@ -106,6 +109,7 @@ def end_session(digest: str) -> ResponseReturnValue:
     """End one session; ending this one is signing out."""
     if not user_sessions.end_session_of(session, current_user.id, digest):
         abort(404)
+    audited.record("account.end_session", current_user.email)
     session.commit()
     return _ended(_("Session ended"))
 
@@ -116,6 +120,7 @@ def end_sessions() -> ResponseReturnValue:
     """End all sessions but this one, or this one too."""
     is_all = request.form.get("which") == "all"
     users.end_sessions(session, _me(), None if is_all else current_user.token)
+    audited.record("account.end_sessions", current_user.email, which=(None, "all" if is_all else "others"))
     session.commit()
     return htmx.redirect(url_for("pages.sign_in.sign_in")) if is_all else _ended(_("All other sessions ended"))
 

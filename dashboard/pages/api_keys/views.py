@@ -28,8 +28,9 @@ from dashboard.pages.api_keys.forms import KeyForm, NewKeyForm, ReviewNumberForm
 from dashboard.pages.ui import fields, periods, timeline
 from dashboard.pages.ui.charts import Chart, Series
 from dashboard.pages.ui.forms import ConfirmForm
-from dashboard.pages.web import access, htmx, locale
+from dashboard.pages.web import access, audited, htmx, locale
 from dashboard.pages.web.htmx import ChangedPart
+from dashboard.sms import numbers
 from dashboard.vocabulary import KeyMode, Role
 
 USUAL_GRACE = "24h"
@@ -69,6 +70,7 @@ def create() -> ResponseReturnValue:
         key, secret = keys.create(session, form.new_key(), current_user.email)
     except AlreadyDone:
         return htmx.refused(str(SHOWN_BEFORE), url_for(".index"))
+    audited.record("api_keys.create", key.name)
     session.commit()
     return _secret(key, secret, _("Key created"))
 
@@ -94,6 +96,7 @@ def change(key_id: uuid.UUID) -> ResponseReturnValue:
     if not form.validate():
         return _form(form, 422)
     keys.alter(session, key, KeyFields(**form.values()))
+    audited.record("api_keys.change", key.name)
     session.commit()
     return htmx.updated(_("Key changed"), url_for(".show", key_id=key.id), _behind(key))
 
@@ -115,6 +118,7 @@ def rotate(key_id: uuid.UUID) -> ResponseReturnValue:
         secret = keys.rotate(session, key, grace, newest=_number("newest"))
     except (AlreadyDone, KeyEnded):
         return htmx.refused(str(SHOWN_BEFORE), url_for(".index"))
+    audited.record("api_keys.rotate", key.name, grace=(None, grace))
     session.commit()
     return _secret(key, secret, _("New secret created"))
 
@@ -135,6 +139,7 @@ def revoke(key_id: uuid.UUID) -> ResponseReturnValue:
     if form is not None and not form.validate():
         return _dialog("api_keys/_revoke.html", 422, key=key, form=form)
     keys.revoke(session, key)
+    audited.record("api_keys.revoke", key.name)
     session.commit()
     return htmx.updated(_("Key %(name)s revoked", name=key.name), url_for(".index"), _behind(key))
 
@@ -157,6 +162,8 @@ def add_review_number(key_id: uuid.UUID) -> ResponseReturnValue:
     except BadReviewNumber as fault:
         form.blame(fault.field, REVIEW_FAULTS[fault.code])
         return _review_form(key, form, 422)
+    number, ends_at = numbers.masked(form.phone.data), form.ends_at.data
+    audited.record("api_keys.add_review_number", key.name, number=(None, number), ends_at=(None, ends_at))
     session.commit()
     return htmx.updated(_("Review number added"), url_for(".show", key_id=key.id), _behind(key))
 
@@ -173,7 +180,9 @@ def ask_remove_review_number(key_id: uuid.UUID, row_id: int) -> ResponseReturnVa
 def remove_review_number(key_id: uuid.UUID, row_id: int) -> ResponseReturnValue:
     """End a review number at once: the next code is sent to it."""
     key = _key(key_id)
-    review_numbers.remove(session, key, _review_number(key, row_id).phone, current_user.email)
+    phone = _review_number(key, row_id).phone
+    review_numbers.remove(session, key, phone, current_user.email)
+    audited.record("api_keys.remove_review_number", key.name, number=(numbers.masked(phone), None))
     session.commit()
     return htmx.updated(_("Review number removed"), url_for(".show", key_id=key.id), _behind(key))
 

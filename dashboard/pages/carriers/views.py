@@ -24,7 +24,7 @@ from dashboard.pages.carriers import context, forms
 from dashboard.pages.carriers.forms import CarrierForm, NewCarrierForm, TestForm
 from dashboard.pages.ui import formats
 from dashboard.pages.ui.forms import ConfirmForm
-from dashboard.pages.web import access, htmx
+from dashboard.pages.web import access, audited, htmx
 from dashboard.providers import registry
 from dashboard.providers.kind import CarrierKind
 from dashboard.providers.settings import InvalidSettings
@@ -81,6 +81,7 @@ def create() -> ResponseReturnValue:
         return _refused(registry.KINDS[kind], forms.fields(kind, _unkept(kind, typed)), form, faults)
     if form.faults:
         return _refused(registry.KINDS[kind], forms.fields(kind, _unkept(kind, typed)), form, {})
+    audited.record("carriers.create", carrier.name)
     session.commit()
     flash(_("Carrier %(name)s is set up. Try it with a message to your own phone.", name=carrier.name))
     return redirect(url_for(".show", carrier_id=carrier.id), 303)
@@ -114,6 +115,7 @@ def change(carrier_id: int) -> ResponseReturnValue:
         known = {**_unkept(carrier.kind, typed), **_secrets(carrier.kind, stored or {})}
         return _refused(context.kind_of(carrier), forms.fields(carrier.kind, known), form, faults, carrier)
     carrier.label = form.label.data
+    audited.record("carriers.change", carrier.name)
     session.commit()
     flash(_("Settings of %(name)s saved. Workers use them within seconds.", name=carrier.name))
     return redirect(url_for(".show", carrier_id=carrier.id), 303)
@@ -155,6 +157,7 @@ def remove(carrier_id: int) -> ResponseReturnValue:
         return _removal(carrier, form, 422)
     name = carrier.name
     carriers.remove(session, carrier)
+    audited.record("carriers.remove", name)
     session.commit()
     flash(_("Carrier %(name)s removed", name=name))
     return htmx.redirect(url_for(".index"))
@@ -170,6 +173,7 @@ def test(carrier_id: int) -> ResponseReturnValue:
         shown = {**context.detail(carrier), **context.trial(form)}
         return htmx.page("carriers/show.html", "carriers/_trial.html", 422, **shown)
     reference, channel = sent
+    audited.record("carriers.test", carrier.name, message=(None, reference))
     session.commit()
     services().wakeup.notify(channel)
     if not htmx.wants_fragment():
@@ -215,6 +219,7 @@ def _trial(reference: str) -> Message:
 
 def _switch(carrier: Carrier, *, on: bool) -> ResponseReturnValue:
     carriers.switch(session, carrier, on=on)
+    audited.record("carriers.enable" if on else "carriers.disable", carrier.name, enabled=(not on, on))
     session.commit()
     told = _("Carrier %(name)s is used again") if on else _("Carrier %(name)s gets no more messages")
     flash(told % {"name": carrier.name})

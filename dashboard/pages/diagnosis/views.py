@@ -13,7 +13,7 @@ from flask_login import current_user
 from dashboard.db import utcnow
 from dashboard.extensions import session
 from dashboard.gateway.api_keys import keys
-from dashboard.gateway.limits import lifts
+from dashboard.gateway.limits import lifts, overrides
 from dashboard.gateway.limits.overrides import AlreadySet
 from dashboard.gateway.message_log import search
 from dashboard.gateway.message_log.search import NotSearchable
@@ -24,7 +24,7 @@ from dashboard.gateway.monitoring.widespread import Widespread
 from dashboard.pages.diagnosis import sentences
 from dashboard.pages.ui import fields, formats
 from dashboard.pages.ui.fields import Fault
-from dashboard.pages.web import access, htmx
+from dashboard.pages.web import access, audited, htmx
 from dashboard.pages.web.htmx import ChangedPart, Undo
 from dashboard.pages.web.locale import language
 from dashboard.sms import numbers
@@ -61,6 +61,7 @@ def lift() -> ResponseReturnValue:
         row = lifts.lift(session, key.id, phone, _("Caller on the phone"), current_user.email)
     except AlreadySet:
         return htmx.refused(_("This number has limits of its own already."), _page_of(phone))
+    audited.record("limits.lift", overrides.told(phone, key.id))
     session.commit()
     return _changed(phone, _("Limit lifted for an hour"), url_for(".end_lift", override_id=row.id))
 
@@ -72,6 +73,7 @@ def end_lift(override_id: int) -> ResponseReturnValue:
     phone = _phone()
     if not lifts.end(session, override_id, phone):
         return htmx.refused(_("It has ended already."), _page_of(phone))
+    audited.record("limits.end_lift", overrides.told(phone, None))
     session.commit()
     return _changed(phone, _("The usual limits hold again"))
 
@@ -84,6 +86,7 @@ def add_note() -> ResponseReturnValue:
         note = notes.add(session, phone, text, current_user.email)
     except NoteRefused as refusal:
         return _refuse_note(phone, text, refusal.code)
+    audited.record("notes.add", numbers.masked(phone))
     session.commit()
     return _changed(phone, _("Note added"), url_for(".remove_note", note_id=note.id))
 
@@ -94,6 +97,7 @@ def remove_note(note_id: int) -> ResponseReturnValue:
     phone = _phone()
     if not notes.remove(session, phone, note_id):
         abort(404)
+    audited.record("notes.remove", numbers.masked(phone))
     session.commit()
     return _changed(phone, _("Note removed"), url_for(".restore_note", note_id=note_id))
 
@@ -104,6 +108,7 @@ def restore_note(note_id: int) -> ResponseReturnValue:
     phone = _phone()
     if not notes.restore(session, phone, note_id):
         abort(404)
+    audited.record("notes.restore", numbers.masked(phone))
     session.commit()
     return _changed(phone, _("Note added"))
 

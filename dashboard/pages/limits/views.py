@@ -21,7 +21,7 @@ from dashboard.models.limits import LimitOverride
 from dashboard.pages.limits.forms import KEY, PAIR, PHONE, NewOverrideForm, OverrideForm
 from dashboard.pages.ui import fields
 from dashboard.pages.ui.fields import Fault
-from dashboard.pages.web import access, htmx, undo
+from dashboard.pages.web import access, audited, htmx, undo
 from dashboard.pages.web.htmx import ChangedPart, Undo
 from dashboard.vocabulary import KeyState, Role, Window
 
@@ -66,10 +66,12 @@ def create() -> ResponseReturnValue:
     if shown is not None:
         return shown
     try:
-        overrides.add(session, form.wanted(), current_user.email)
+        wanted = form.wanted()
+        overrides.add(session, wanted, current_user.email)
     except AlreadySet:
         form.blame("scope", _("There is an override for this already. Change that one, or remove it first."))
         return _form(form, 422)
+    audited.record("limits.create", overrides.told(wanted.phone, wanted.key_id))
     session.commit()
     return _done(_("Override saved"))
 
@@ -90,6 +92,7 @@ def change(override_id: int) -> ResponseReturnValue:
     if shown is not None:
         return shown
     overrides.alter(session, row, form.wanted(), current_user.email)
+    audited.record("limits.change", overrides.told(row.phone, row.key_id))
     session.commit()
     return _done(_("Override saved"))
 
@@ -106,6 +109,7 @@ def remove(override_id: int) -> ResponseReturnValue:
     row = _row(override_id)
     back = undo.undo(url_for(".restore"), UNDO, _before(row))
     session.delete(row)
+    audited.record("limits.remove", overrides.told(row.phone, row.key_id))
     session.commit()
     return _done(_("Override removed"), back)
 
@@ -117,9 +121,10 @@ def restore() -> ResponseReturnValue:
     before = undo.taken_back(UNDO)
     until = datetime.fromisoformat(before["until"]) if before["until"] else None
     try:
-        overrides.add(session, NewOverride(**before | {"until": until}), current_user.email)
+        row = overrides.add(session, NewOverride(**before | {"until": until}), current_user.email)
     except AlreadySet:
         return htmx.refused(_("There is an override for this already."), url_for(".index"))
+    audited.record("limits.create", overrides.told(row.phone, row.key_id))
     session.commit()
     return _done(_("Override restored"))
 
@@ -142,6 +147,7 @@ def reset() -> ResponseReturnValue:
     """Stop counting what a number was sent so far."""
     subject = _subject(request.form)
     count = rate_limit.reset(session, subject["phone"], subject["key"].id if subject["key"] else None)
+    audited.record("limits.reset", overrides.told(subject["phone"], None), codes=(count, 0))
     session.commit()
     told = ngettext("%(num)s code no longer counts", "%(num)s codes no longer count", count)
     usage = {"typed": {"phone": subject["phone"], "key": subject["key"].id if subject["key"] else ""}}

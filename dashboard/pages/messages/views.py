@@ -28,7 +28,7 @@ from dashboard.models.delivery import FailedAttempt, UnmatchedReceipt
 from dashboard.models.messages import Message
 from dashboard.pages.messages import filters
 from dashboard.pages.messages.filters import LogQuery
-from dashboard.pages.web import access, htmx
+from dashboard.pages.web import access, audited, htmx
 from dashboard.vocabulary import Role
 
 ROW_ID = re.compile(r"[0-9]{1,18}")
@@ -118,6 +118,7 @@ def send_again(reference: UUID) -> ResponseReturnValue:
         return _refuse_resend(message, "done")
     except CapReached:
         return _refuse_resend(message, "cap")
+    audited.record("messages.send_again", str(reference), message=(None, new))
     session.commit()
     services().wakeup.notify(message.channel)
     flash(_("Sent again"))

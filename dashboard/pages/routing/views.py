@@ -27,7 +27,7 @@ from dashboard.pages.routing.forms import SAVE, RuleForm
 from dashboard.pages.ui import fields
 from dashboard.pages.ui.fields import Fault
 from dashboard.pages.ui.labels import CHANNELS
-from dashboard.pages.web import access, htmx, undo
+from dashboard.pages.web import access, audited, htmx, undo
 from dashboard.pages.web.htmx import ChangedPart, Undo
 from dashboard.providers.registry import KINDS
 from dashboard.sms import numbers
@@ -125,9 +125,11 @@ def ask_remove() -> ResponseReturnValue:
 @access.needs(Role.OWNER)
 def remove() -> ResponseReturnValue:
     subject, routes = _asked()
-    before = [[route.carrier.name, route.position, route.weight] for route in routes]
-    back = undo.undo(url_for(".restore"), UNDO, {"subject": subject, "targets": before})
+    before = rules.told(session, subject)
+    targets = [[route.carrier.name, route.position, route.weight] for route in routes]
+    back = undo.undo(url_for(".restore"), UNDO, {"subject": subject, "targets": targets})
     rules.set_rule(session, subject, [])
+    audited.record("routing.remove", _told(subject), carriers=(before, []))
     session.commit()
     return _changed(_("Rule removed"), back)
 
@@ -145,6 +147,7 @@ def restore() -> ResponseReturnValue:
         rules.set_rule(session, subject, [NewRouteTarget(*target) for target in before["targets"]])
     except InvalidRoute as error:
         return htmx.refused(labels.refusal(error), url_for(".index"))
+    audited.record("routing.save", _told(subject), carriers=([], rules.told(session, subject)))
     session.commit()
     return _changed(_("Rule restored"))
 
@@ -161,6 +164,7 @@ def fall_back() -> ResponseReturnValue:
     if key is None or key.revoked_at is not None or key.id == keys.OWN_ID:
         abort(404)
     key.sms_fallback = request.form.get("on") == "1"
+    audited.record("routing.fallback", key.name)
     session.commit()
     told = _("Codes of %(name)s fall back to SMS") if key.sms_fallback else _("Codes of %(name)s stay on WhatsApp")
     part = ChangedPart("fallback", "routing/_fallback.html", _fallbacks())
@@ -171,6 +175,7 @@ def fall_back() -> ResponseReturnValue:
 def _save(form: RuleForm, subject: Subject | None, was: str = "") -> ResponseReturnValue:
     if form.act != SAVE:
         return _editor(form, subject, was)
+    before = rules.told(session, form.subject)
     if not form.errors:
         try:
             rules.set_rule(session, form.subject, form.choices)
@@ -178,9 +183,14 @@ def _save(form: RuleForm, subject: Subject | None, was: str = "") -> ResponseRet
             form.errors["more"] = labels.refusal(error)
     if form.errors:
         return _editor(form, subject, was, 422)
+    audited.record("routing.save", _told(form.subject), carriers=(before, rules.told(session, form.subject)))
     session.commit()
     flash(_("Rule saved. It also applies to messages that are waiting."))
     return htmx.redirect(url_for(".index"))
+
+
+def _told(subject: Subject) -> str:
+    return " ".join(part for part in subject if part)
 
 
 def _editor(form: RuleForm, subject: Subject | None, was: str = "", status: int = 200) -> ResponseReturnValue:

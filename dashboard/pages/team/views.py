@@ -16,7 +16,7 @@ from dashboard.gateway.accounts import links, user_sessions, users
 from dashboard.gateway.accounts.users import InvalidPerson, LastOwner
 from dashboard.models.accounts import PersonLink, User
 from dashboard.pages.team.forms import CAN, RIGHTS, InviteForm, RoleForm
-from dashboard.pages.web import access, htmx
+from dashboard.pages.web import access, audited, htmx
 from dashboard.pages.web.htmx import ChangedPart
 from dashboard.vocabulary import Role
 
@@ -48,6 +48,7 @@ def invite() -> ResponseReturnValue:
             form.blame("email", _email_fault(error.code))
     if form.faults:
         return _dialog("team/_invite.html", 422, form=form, CAN=CAN)
+    audited.record("team.invite", form.email.data)
     session.commit()
     return _invitation(users.valid_email(form.email.data), token)
 
@@ -62,6 +63,7 @@ def renew(link_id: int) -> ResponseReturnValue:
         token = links.invite(session, email, link.role or "", current_user.email)
     except InvalidPerson:
         return htmx.refused(str(_("This person has an account already.")), url_for(".index"))
+    audited.record("team.renew", email)
     session.commit()
     return _invitation(email, token)
 
@@ -69,7 +71,10 @@ def renew(link_id: int) -> ResponseReturnValue:
 @bp.post("/invitations/<int:link_id>/withdraw")
 @access.needs(Role.OWNER)
 def withdraw(link_id: int) -> ResponseReturnValue:
-    links.withdraw(session, _unused(link_id))
+    link = _unused(link_id)
+    email = link.email
+    links.withdraw(session, link)
+    audited.record("team.withdraw", email)
     session.commit()
     return _done(_("Invitation withdrawn"))
 
@@ -87,10 +92,12 @@ def change_role(user_id: int) -> ResponseReturnValue:
     user, form = _find(user_id), RoleForm()
     if not form.validate():
         return _person(user, 422)
+    before = user.role
     try:
         users.change_role(session, user, form.role.data)
     except LastOwner:
         return _last_owner()
+    audited.record("team.role", user.email, role=(before, form.role.data))
     session.commit()
     return _done(_("Role changed"))
 
@@ -98,10 +105,12 @@ def change_role(user_id: int) -> ResponseReturnValue:
 @bp.post("/<int:user_id>/disable")
 @access.needs(Role.OWNER)
 def disable(user_id: int) -> ResponseReturnValue:
+    user = _find(user_id)
     try:
-        users.disable(session, _find(user_id))
+        users.disable(session, user)
     except LastOwner:
         return _last_owner()
+    audited.record("team.disable", user.email)
     session.commit()
     return _done(_("Access withdrawn"))
 
@@ -109,7 +118,9 @@ def disable(user_id: int) -> ResponseReturnValue:
 @bp.post("/<int:user_id>/enable")
 @access.needs(Role.OWNER)
 def enable(user_id: int) -> ResponseReturnValue:
-    users.enable(session, _find(user_id))
+    user = _find(user_id)
+    users.enable(session, user)
+    audited.record("team.enable", user.email)
     session.commit()
     return _done(_("Access given back"))
 
@@ -118,7 +129,9 @@ def enable(user_id: int) -> ResponseReturnValue:
 @access.needs(Role.OWNER)
 def unlock(user_id: int) -> ResponseReturnValue:
     """Let somebody try again who is locked out after too many wrong passwords."""
-    user_sessions.unlock(session, _find(user_id))
+    user = _find(user_id)
+    user_sessions.unlock(session, user)
+    audited.record("team.unlock", user.email)
     session.commit()
     return _done(_("The sign-in is unlocked."))
 
@@ -131,6 +144,7 @@ def reset(user_id: int) -> ResponseReturnValue:
     if user.disabled_at is not None:
         abort(404)
     token, email = links.reset(session, user, current_user.email), user.email
+    audited.record("team.reset", email)
     session.commit()
     return _link(_("Link for another password"), email, url_for("pages.person_links.reset", token=token))
 

@@ -19,7 +19,7 @@ from dashboard.gateway.webhooks import endpoints, events, queue
 from dashboard.gateway.webhooks.endpoints import AlreadyRotated, EndpointNotFound, TooManyEndpoints
 from dashboard.models.webhooks import WebhookAttempt, WebhookEndpoint
 from dashboard.pages.ui import fields
-from dashboard.pages.web import access, htmx
+from dashboard.pages.web import access, audited, htmx
 from dashboard.pages.web.htmx import ChangedPart
 from dashboard.pages.webhooks import labels
 from dashboard.pages.webhooks.forms import EndpointForm, NewEndpointForm, ReplayForm
@@ -66,6 +66,7 @@ def create() -> ResponseReturnValue:
         )
         form.blame("key", fault)
         return _form(form, status=422)
+    audited.record("webhooks.create", endpoint.id)
     session.commit()
     events.wait_until_known()
     part = ChangedPart("webhooks", "webhooks/_list.html", _listing())
@@ -87,6 +88,7 @@ def change(webhook_id: uuid.UUID) -> ResponseReturnValue:
     if not form.validate():
         return _form(form, webhook, 422)
     form.apply(webhook)
+    audited.record("webhooks.change", webhook.id)
     session.commit()
     events.wait_until_known()
     return _changed(webhook, _("Webhook changed"))
@@ -107,6 +109,7 @@ def rotate(webhook_id: uuid.UUID) -> ResponseReturnValue:
         secret = endpoints.rotate(session, _box(), webhook, fields.whole(newest) or 0)
     except AlreadyRotated:
         return htmx.refused(str(SHOWN_BEFORE), url_for(".index"))
+    audited.record("webhooks.rotate", webhook.id)
     session.commit()
     return _secret(webhook, secret, _("New secret created"), _detail_part(webhook))
 
@@ -123,6 +126,7 @@ def ask_disable(webhook_id: uuid.UUID) -> ResponseReturnValue:
 def disable(webhook_id: uuid.UUID) -> ResponseReturnValue:
     webhook = _find(webhook_id)
     endpoints.disable(session, webhook)
+    audited.record("webhooks.disable", webhook.id)
     session.commit()
     return _changed(webhook, _("Webhook disabled"))
 
@@ -132,6 +136,7 @@ def disable(webhook_id: uuid.UUID) -> ResponseReturnValue:
 def enable(webhook_id: uuid.UUID) -> ResponseReturnValue:
     webhook = _find(webhook_id)
     endpoints.enable(session, webhook)
+    audited.record("webhooks.enable", webhook.id)
     session.commit()
     return _changed(webhook, _("Webhook enabled. Replay the events that it missed."))
 
@@ -147,6 +152,7 @@ def ask_delete(webhook_id: uuid.UUID) -> ResponseReturnValue:
 def delete(webhook_id: uuid.UUID) -> ResponseReturnValue:
     """End it, and lead to the list: the page it was asked on is no more."""
     endpoints.remove(session, _find(webhook_id))
+    audited.record("webhooks.delete", str(webhook_id))
     session.commit()
     flash(_("Webhook deleted"))
     return htmx.redirect(url_for(".index"))
@@ -157,6 +163,7 @@ def delete(webhook_id: uuid.UUID) -> ResponseReturnValue:
 def send_test(webhook_id: uuid.UUID) -> ResponseReturnValue:
     webhook = _on(webhook_id)
     endpoints.send_test(session, webhook)
+    audited.record("webhooks.test", webhook.id)
     return _sent(webhook, _("Test event sent. Its call appears below."))
 
 
@@ -179,11 +186,13 @@ def replay(webhook_id: uuid.UUID) -> ResponseReturnValue:
             endpoints.replay(session, webhook, request.form["event"])
         except endpoints.EventNotFound:
             abort(404)
+        audited.record("webhooks.replay", webhook.id)
         return _sent(webhook, _("The event is sent again."))
     form = ReplayForm()
     if not form.validate():
         return _dialog("webhooks/_replay.html", 422, webhook=webhook, form=form)
     count = endpoints.replay_period(session, webhook, form.since.data, form.until.data, form.only.data)
+    audited.record("webhooks.replay", webhook.id, events=(None, count))
     return _sent(webhook, _("Events to be sent again: %(count)d", count=count))
 
 

@@ -11,7 +11,7 @@ from playwright.sync_api import Page
 
 from tests.support.browser import LOOKS, TOO_WIDE, Tab
 from tests.support.dashboard_client import World
-from tests.support.furnished import LIST, furnish, furnish_more, invitation, set_up_link
+from tests.support.furnished import LIST, acts, furnish, furnish_more, invitation, set_up_link
 
 pytestmark = pytest.mark.timeout(240)
 
@@ -42,13 +42,24 @@ def test_every_page_is_accessible_in_both_directions(
     look_at(tab, "/dashboard/?first", "/dashboard/keys/?first")
     key, failed = furnish(world)
     webhook, loose = furnish_more(world, key)
+    acts(world)
     keys, hooks = "/dashboard/keys/", "/dashboard/webhooks/"
     forms = [f"{keys}new", keys + loose, *(f"{keys}{key.id}/{act}" for act in ("edit", "rotate", "revoke"))]
     look_at(tab, "/dashboard/", LIST, LIST + failed, f"{LIST}?q=47000000", keys, *forms, "/dashboard/nothing")
     look_at(tab, hooks, f"{hooks}new", hooks + webhook, "/dashboard/otp/")
     desk = ["limits/?phone=38089336", "limits/new", "sandbox/", "lookup/?phone=38089336", "texts/", "settings/"]
     look_at(tab, *(f"/dashboard/{page}" for page in desk))
-    people = ["team/", "team/invite", "team/1", "account/", "account/password", "account/email"]
+    people = [
+        "audit/",
+        "audit/verify",
+        "audit/?q=nothing-at-all",
+        "team/",
+        "team/invite",
+        "team/1",
+        "account/",
+        "account/password",
+        "account/email",
+    ]
     look_at(tab, *(f"/dashboard/{page}" for page in people))
     assert {url: faults for url, faults in found.items() if faults} == {}
 

@@ -9,7 +9,6 @@ from typing import Any
 import pytest
 from flask import Flask
 from sqlalchemy import select, update
-from werkzeug.routing import IntegerConverter, Rule
 
 from dashboard.db import utcnow
 from dashboard.extensions import Services
@@ -17,8 +16,8 @@ from dashboard.models.accounts import User, UserSession
 from dashboard.models.registry import metadata
 from dashboard.pages.web import access
 from tests.support.dashboard_client import PARTIAL, Browser, World
+from tests.support.doors import doors
 
-UNKNOWN = "00000000-0000-4000-8000-000000000000"
 PUBLIC = {
     "pages.sign_in.sign_in",
     "pages.sign_in.enter",
@@ -38,7 +37,9 @@ OWNER |= {f"pages.routing.{name}" for name in (*HOOKS[:4], "ask_remove", "remove
 OWNER |= {f"pages.webhooks.{name}" for name in (*HOOKS, "delete")}
 TEAM = ("manage", "change_role", "disable", "enable", "unlock", "reset")
 OWNER |= {f"pages.team.{name}" for name in ("ask_invite", "invite", "renew", "withdraw", *TEAM)}
+OWNER |= {"pages.audit.export_as"}
 OPERATOR = {
+    *(f"pages.audit.{name}" for name in ("index", "verify")),
     *(f"pages.limits.{name}" for name in ("new", "create", "edit", "change", "ask_remove", "remove")),
     *(f"pages.limits.{name}" for name in ("ask_reset", "reset")),
     *(f"pages.sandbox.{name}" for name in ("index", "submit", "ask_clear", "clear", "go")),
@@ -52,22 +53,6 @@ OPERATOR = {
 }
 DESK = {f"pages.diagnosis.{name}" for name in ("lift", "end_lift", "add_note", "remove_note", "restore_note")}
 REFUSED = {"owner": set(), "operator": OWNER, "desk": OWNER | OPERATOR, "viewer": OWNER | OPERATOR | DESK}
-
-
-def doors(app: Flask) -> list[tuple[str, str, str]]:
-    """Every endpoint of the pages with a method and an address."""
-    rules = [rule for rule in app.url_map.iter_rules() if rule.endpoint.startswith("pages.")]
-    return [(rule.endpoint, method, address(app, rule)) for rule in rules for method in methods(rule)]
-
-
-def methods(rule: Rule) -> list[str]:
-    return sorted((rule.methods or set()) - {"HEAD", "OPTIONS"})
-
-
-def address(app: Flask, rule: Rule) -> str:
-    values: dict[str, Any] = dict.fromkeys(rule.arguments, UNKNOWN)
-    values |= {name: 999_999 for name in rule.arguments if isinstance(rule._converters[name], IntegerConverter)}
-    return app.url_map.bind("localhost").build(rule.endpoint, values)
 
 
 def ask(browser: Browser, method: str, url: str) -> int:

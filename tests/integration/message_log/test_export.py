@@ -10,6 +10,7 @@ import pytest
 from sqlalchemy import select, update
 
 from dashboard.db import utcnow
+from dashboard.gateway import spreadsheets
 from dashboard.gateway.message_log import csv_export
 from dashboard.models.messages import Message, Resend
 from tests.support.dashboard_client import PARTIAL, Browser, World
@@ -26,8 +27,8 @@ def rows_of(browser: Browser, query: str = "") -> list[dict[str, str]]:
 
 @pytest.mark.parametrize("start", ["=", "+", "-", "@", "\t", "\r", "\0"])
 def test_a_cell_that_a_spreadsheet_would_run_is_quoted(start: str) -> None:
-    assert csv_export.safe(f"{start}1+1") == f"'{start}1+1"
-    assert csv_export.safe(f"a{start}") == f"a{start}"
+    assert spreadsheets.safe(f"{start}1+1") == f"'{start}1+1"
+    assert spreadsheets.safe(f"a{start}") == f"a{start}"
 
 
 def test_the_file_holds_just_what_is_filtered_and_never_a_code(operator: Browser, world: World) -> None:

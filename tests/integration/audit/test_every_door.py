@@ -1,0 +1,228 @@
+"""Every form of the pages that changes something leaves exactly one entry, and none when it is refused."""
+
+from __future__ import annotations
+
+import re
+from datetime import timedelta
+from typing import Any
+
+import pytest
+from flask import Flask
+from sqlalchemy import select
+
+from dashboard.db import utcnow
+from dashboard.extensions import Services
+from dashboard.gateway.accounts import links, users
+from dashboard.gateway.audit import trail
+from dashboard.gateway.audit.chain import ChainEntry
+from dashboard.models.accounts import PersonLink, User, UserSession
+from dashboard.models.carriers import Carrier
+from dashboard.models.diagnosis import NumberNote
+from dashboard.models.limits import LimitOverride
+from dashboard.models.otp import OtpTemplate, ReviewNumber
+from dashboard.models.webhooks import WebhookEvent, WebhookSecret
+from dashboard.pages.audit import labels
+from tests.support.dashboard_client import PASSWORD, Browser, World
+from tests.support.doors import doors
+
+CHANGE_NOTHING = {  # forms that ask, or that choose for the one browser
+    "pages.locale.choose",
+    "pages.otp_templates.preview",
+}
+D = "/dashboard/"
+KEY_ID, HOOK_ID = "6f3f2dba-9bb8-4b31-9a8e-5c37af1f0e11", "6f3f2dba-9bb8-4b31-9a8e-5c37af1f0e12"
+KEY = {"id": KEY_ID, "name": "Shop, Android", "mode": "live", "scopes": ["send", "otp", "read"]}
+HOOK = {"id": HOOK_ID, "url": "https://shop.example.org/hooks?token=hush", "events": ["message.sent"]}
+CARRIER = {"kind": "http", "name": "mattel", "v-url": "https://sms.example.org/send", "v-body": '{"to": "{phone}"}'}
+SECOND = {**CARRIER, "name": "spare"}
+OVERRIDE = {"scope": "phone", "phone": "38089336", "minute": "9", "reason": "Ticket", "lasting": "1h"}
+TEXT = {"key": "", "language": "fr", "body": "Code : {code}", "brand": ""}
+SETTINGS = {"otp_language": "fr", "texts_days": "3", "numbers_days": "30", "sandbox_days": "2"}
+SANDBOX = {"phone": "38089336", "kind": "message", "text": "Bonjour"}
+NEW_PASSWORD = "Un mot de passe neuf"
+
+
+class Walk:
+    """Goes through the doors one after the other, each as the one before left things."""
+
+    def __init__(self, app: Flask, services: Services, owner: Browser) -> None:
+        self.app, self.services, self.owner = app, services, owner
+        self.passed: dict[str, list[str]] = {}
+        self.entries: list[ChainEntry] = []
+        self.adapter = app.url_map.bind("localhost")
+
+    def go(self, url: str, data: dict[str, Any] | None = None, browser: Browser | None = None) -> None:
+        """Send a form; note which door it was and which acts were recorded by it."""
+        before = len(self.all())
+        answer = (browser or self.owner).post(url, data)
+        assert answer.status_code in (200, 303), f"{url}: {answer.status_code} {answer.text[-3000:]}"
+        new = self.all()[before:]
+        endpoint = self.adapter.match(url.partition("?")[0], "POST")[0]
+        self.passed.setdefault(endpoint, []).extend(entry.act for entry in new)
+        assert len(new) == 1, f"{url} left {[entry.act for entry in new]}"
+        self.entries += new
+
+    def all(self) -> list[ChainEntry]:
+        with self.services.sessions() as session:
+            return list(trail.entries(session))
+
+    def newest(self, column: Any) -> Any:
+        with self.services.sessions() as session:
+            return session.scalars(select(column).order_by(column.desc())).first()
+
+
+def test_every_door_leaves_one_entry(app: Flask, services: Services, owner: Browser, world: World) -> None:
+    walk = Walk(app, services, owner)
+    walk_team(walk, app)
+    walk_keys(walk)
+    walk_review_numbers(walk)
+    walk_webhooks(walk)
+    walk_carriers(walk)
+    walk_desk(walk)
+    walk_the_rest(walk, world)
+    walk_account(walk, app)
+    expected = {endpoint for endpoint, method, _ in doors(app) if method == "POST"} - CHANGE_NOTHING
+    assert set(walk.passed) == expected
+    assert {act for acts in walk.passed.values() for act in acts} <= set(labels.ACTS)
+    written = " ".join(map(str, walk.entries))
+    for secret in (PASSWORD, NEW_PASSWORD, "hush", "38089336", "argon2", "cq_live_6", "whsec_"):
+        assert secret not in written, secret
+    assert all(entry.actor.count("@") == 1 and entry.request_id for entry in walk.entries)
+    with services.sessions() as session:
+        assert trail.verify(session, services.settings.chinqit_home) == []
+
+
+def walk_team(walk: Walk, app: Flask) -> None:
+    team, setup = f"{D}team/", ""
+    walk.go(f"{team}invite", {"email": "nadia@example.org", "role": "viewer"})
+    link = walk.newest(PersonLink.id)
+    walk.go(f"{team}invitations/{link}/renew")
+    walk.go(f"{team}invitations/{walk.newest(PersonLink.id)}/withdraw")
+    with walk.services.sessions.begin() as session:
+        token = links.invite(session, "nadia@example.org", "viewer", None)
+    walk.go(f"{D}join/{token}", {"name": "Nadia", "password": PASSWORD}, Browser(app))
+    nadia = walk.newest(User.id)
+    walk.go(f"{team}{nadia}/role", {"role": "desk"})
+    walk.go(f"{team}{nadia}/disable")
+    walk.go(f"{team}{nadia}/enable")
+    walk.go(f"{team}{nadia}/unlock")
+    walk.go(f"{team}{nadia}/reset")
+    with walk.services.sessions.begin() as session:
+        setup = users.make_setup_link(session)
+        token = links.reset(session, session.get_one(User, nadia), None)
+    walk.go(f"{D}reset/{token}", {"password": NEW_PASSWORD}, Browser(app))
+    assert Browser(app).get(f"{D}setup/{setup}").status_code == 200
+
+
+def walk_keys(walk: Walk) -> None:
+    keys = f"{D}keys/"
+    walk.go(f"{keys}new", KEY)
+    walk.go(f"{keys}{KEY_ID}/edit", {**KEY, "name": "Shop", "otp_cap": "500"})
+    [changed] = [entry for entry in walk.entries if entry.act == "api_keys.change"]
+    assert '"name": ["Shop, Android", "Shop"]' in changed.changes and '"otp_cap": [null, 500]' in changed.changes
+    page = walk.owner.get(f"{keys}{KEY_ID}/rotate").text
+    newest = re.search(r'name="newest" value="(\d+)"', page)
+    assert newest
+    walk.go(f"{keys}{KEY_ID}/rotate", {"grace": "24h", "newest": newest[1]})
+
+
+def walk_review_numbers(walk: Walk) -> None:
+    review = f"{D}keys/{KEY_ID}/review-numbers/"
+    typed = {"phone": "22000001", "code": "730914", "until": (utcnow() + timedelta(days=9)).date().isoformat()}
+    walk.go(f"{review}new", typed)
+    walk.go(f"{review}{walk.newest(ReviewNumber.id)}/remove")
+
+
+def walk_webhooks(walk: Walk) -> None:
+    hook = f"{D}webhooks/{HOOK_ID}/"
+    walk.go(f"{D}webhooks/new", {**HOOK, "key": KEY_ID})
+    walk.go(f"{hook}edit", {**HOOK, "description": "Orders"})
+    walk.go(f"{hook}rotate", {"newest": str(walk.newest(WebhookSecret.id))})
+    walk.go(f"{hook}test")
+    walk.go(f"{hook}replay", {"event": walk.newest(WebhookEvent.reference)})
+    walk.go(f"{hook}disable")
+    walk.go(f"{hook}enable")
+    walk.go(f"{hook}delete")
+
+
+def walk_carriers(walk: Walk) -> None:
+    walk.go(f"{D}carriers/new", CARRIER)
+    walk.go(f"{D}carriers/new", SECOND)
+    carrier = f"{D}carriers/{walk.newest(Carrier.id)}/"
+    walk.go(f"{carrier}edit", SECOND)
+    walk.go(f"{carrier}test", {"phone": "38089336"})
+    walk.go(f"{carrier}disable")
+    walk.go(f"{carrier}enable")
+    routes = f"{D}routes/"
+    walk.go(f"{routes}new", {"channel": "sms", "operator": "4", "carrier": ["spare"], "weight": ["1"], "act": "save"})
+    narrow = f"{routes}rule?channel=sms&operator=4"
+    was = re.search(r'name="was" value="(\w+)"', walk.owner.get(narrow).text)
+    assert was
+    walk.go(narrow, {"carrier": ["mattel"], "weight": ["1"], "act": "save", "was": was[1]})
+    assert '"carriers": [["1. spare (1)"], ["1. mattel (1)"]]' in walk.entries[-1].changes
+    walk.go(f"{routes}remove?channel=sms&operator=4")
+    walk.go(f"{routes}fallback", {"key": KEY_ID, "on": "1"})
+    walk.go(f"{carrier}remove", {"name": "spare"})
+
+
+def walk_desk(walk: Walk) -> None:
+    desk, number = f"{D}lookup/", {"phone": "38089336"}
+    walk.go(f"{desk}lift", {**number, "key": KEY_ID})
+    walk.go(f"{desk}lift/{walk.newest(LimitOverride.id)}/end", number)
+    walk.go(f"{desk}notes", {**number, "note": "Called twice"})
+    note = f"{desk}notes/{walk.newest(NumberNote.id)}/"
+    walk.go(f"{note}remove", number)
+    walk.go(f"{note}restore", number)
+
+
+def walk_the_rest(walk: Walk, world: World) -> None:
+    walk.go(f"{D}limits/new", {**OVERRIDE, "key": KEY_ID})
+    override = f"{D}limits/{walk.newest(LimitOverride.id)}/"
+    walk.go(f"{override}edit", {"minute": "8", "reason": "Ticket", "lasting": "keep"})
+    walk.go(f"{override}remove")
+    walk.go(f"{D}limits/reset", {"phone": "38089336"})
+    walk.go(f"{D}texts/", TEXT)
+    walk.go(f"{D}texts/", {**TEXT, "body": "Votre code : {code}"})
+    walk.go(f"{D}texts/{walk.newest(OtpTemplate.id)}/restore")
+    walk.go(f"{D}texts/reset", {"key": "", "language": "fr"})
+    walk.go(f"{D}settings/", SETTINGS)
+    test_key = world.key("Test", mode="test")
+    walk.go(f"{D}sandbox/send", {**SANDBOX, "key": test_key.id})
+    walk.go(f"{D}sandbox/clear")
+    failed = world.text(world.key("Other"), **world.sent(status="failed"))
+    walk.go(f"{D}messages/{failed.uuid}/resend", {"times": "0"})
+    walk.go(f"{D}keys/{KEY_ID}/revoke", {"name": "Shop"})
+
+
+def walk_account(walk: Walk, app: Flask) -> None:
+    account = f"{D}account/"
+    walk.go(account, {"name": "Nadia", "language": "en", "timezone": ""})
+    walk.go(f"{account}email", {"email": "me@example.org", "current": PASSWORD})
+    walk.go(f"{account}password", {"current": PASSWORD, "password": NEW_PASSWORD})
+    other = Browser(app)
+    walk.go(f"{D}sign-in", {"email": "me@example.org", "password": NEW_PASSWORD}, other)
+    ends = re.findall(rf'action="({account}sessions/[0-9a-f]+/end)"', walk.owner.get(account).text)
+    walk.go(ends[0])
+    walk.go(f"{account}sessions/end", {"which": "others"})
+    walk.go(f"{D}sign-out")
+    with walk.services.sessions.begin() as session:
+        session.query(UserSession).delete()
+        session.query(User).delete()
+        token = users.make_setup_link(session)
+    walk.go(f"{D}setup/{token}", {"name": "Nadia", "email": "first@example.org", "password": PASSWORD}, Browser(app))
+
+
+@pytest.mark.parametrize(
+    ("url", "data"),
+    [
+        ("sign-in", {"email": "owner@example.org", "password": "wrong wrong"}),
+        ("keys/new", {"name": ""}),
+        ("team/invite", {"email": "nobody", "role": "viewer"}),
+        ("account/password", {"current": "wrong wrong", "password": NEW_PASSWORD}),
+        ("settings/", {"texts_days": "0"}),
+    ],
+)
+def test_a_refused_form_leaves_none(owner: Browser, services: Services, url: str, data: dict[str, str]) -> None:
+    assert owner.post(D + url, data).status_code == 422
+    with services.sessions() as session:
+        assert list(trail.entries(session)) == []
