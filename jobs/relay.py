@@ -5,6 +5,7 @@ from __future__ import annotations
 import logging
 import signal
 import sys
+import time
 from datetime import datetime
 from types import FrameType
 
@@ -29,8 +30,7 @@ log = logging.getLogger(__name__)
 TICK_SECONDS = 1.0
 MOST_WAKEUPS = 4  # in a lane's queue: enough for its workers to share a backlog
 SWEEP_TICKS = 30
-MOST_BATCHES = 10  # of each kind in a turn: 20,000 rows a minute, and no wake-up is late for it
-FOLD_SECONDS = 0.25  # of each turn: wake-ups come first
+FOLD_SECONDS = TIDY_SECONDS = 0.25  # of each turn: wake-ups come first
 
 
 def main() -> int:
@@ -43,14 +43,14 @@ def main() -> int:
     signal.signal(signal.SIGTERM, _stop)
     signal.signal(signal.SIGINT, _stop)
     sessions, wakeup = make_sessions(settings.database_url), Wakeup(settings.redis_url)
-    started_at, ticks = utcnow(), 0
+    started_at, ticks, is_untidy = utcnow(), 0, False
     while not stopping.is_set():
         try:
             tick(sessions, wakeup, started_at, sweep=ticks % SWEEP_TICKS == 0)
         except SQLAlchemyError as error:
             log.warning("the relay skips a turn: %s", type(error).__name__)
-        if ticks % SWEEP_TICKS == 0:
-            tidy(sessions)
+        if is_untidy or ticks % SWEEP_TICKS == 0:
+            is_untidy = tidy(sessions)
         ticks += 1
         stopping.wait(TICK_SECONDS)
     return 0
@@ -87,19 +87,28 @@ def tick(sessions: Sessions, wakeup: Wakeup, started_at: datetime, *, sweep: boo
     rollup.fold_for(sessions, FOLD_SECONDS)
 
 
-def tidy(sessions: Sessions) -> None:
-    """Delete what has been kept long enough, a few batches at a time: the next turn goes on."""
+def tidy(sessions: Sessions) -> bool:
+    """Delete what has been kept long enough: a batch of each kind, and more of them until TIDY_SECONDS are over.
+
+    Return whether something may be left, for the next turn to go on with; False also when the database fails.
+    """
+    left, end = list(retention.KINDS), time.monotonic() + TIDY_SECONDS
     try:
-        for name in retention.KINDS:
-            for _ in range(MOST_BATCHES):
-                with sessions.begin() as session:
-                    more = retention.step(session, name)
-                if not more or stopping.is_set():
-                    break
+        while left and not stopping.is_set():
+            left = [name for name in left if _tidy_one(sessions, name)]
+            if time.monotonic() >= end:
+                break
         with sessions.begin() as session:
             retention.thin_refusals(session)
     except SQLAlchemyError as error:
         log.warning("nothing is deleted this turn: %s", type(error).__name__)
+        return False
+    return bool(left)
+
+
+def _tidy_one(sessions: Sessions, name: str) -> bool:
+    with sessions.begin() as session:
+        return retention.step(session, name)
 
 
 def _stop(_signal: int, _frame: FrameType | None) -> None:

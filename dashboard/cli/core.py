@@ -53,10 +53,13 @@ def fail(message: str) -> NoReturn:
 
 @contextmanager
 def database() -> Iterator[Session]:
-    """A session that commits at the end."""
-    settings = Settings.from_env()
-    with make_sessions(settings.database_url).begin() as session:
-        yield session
+    """A session that commits at the end; no connection is left open."""
+    sessions = make_sessions(Settings.from_env().database_url)
+    try:
+        with sessions.begin() as session:
+            yield session
+    finally:
+        sessions.kw["bind"].dispose()
 
 
 def command_actor() -> Actor:

@@ -82,8 +82,12 @@ def setup_link() -> None:
 
 def _setup_token(settings: Settings) -> str | None:
     """A fresh set-up token, or None when there is an administrator."""
-    with make_sessions(settings.database_url).begin() as session:
-        return None if users.any_exist(session) else users.make_setup_link(session)
+    sessions = make_sessions(settings.database_url)
+    try:
+        with sessions.begin() as session:
+            return None if users.any_exist(session) else users.make_setup_link(session)
+    finally:
+        sessions.kw["bind"].dispose()
 
 
 def _banner(settings: Settings, token: str | None) -> str:

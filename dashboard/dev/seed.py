@@ -16,10 +16,11 @@ from datetime import datetime, timedelta
 from itertools import accumulate, islice
 from typing import Any
 
-from sqlalchemy import Connection, Table, func, select, update
+from sqlalchemy import func, select, update
 from sqlalchemy.orm import Session
 
 from dashboard.db import Sessions, core_table, utcnow
+from dashboard.driver import BulkInsert
 from dashboard.gateway.api_keys import keys
 from dashboard.gateway.api_keys.keys import NewKey
 from dashboard.gateway.messages.outbox import PRIORITY, VALIDITY
@@ -298,24 +299,10 @@ def _write(sessions: Sessions, part: list[Row]) -> None:
         connection = session.connection()
         if connection.dialect.name == "sqlite":
             connection.exec_driver_sql("PRAGMA cache_size = -400000")  # KiB; else its indexes are read again and again
-        _insert(connection, core_table(Message), [message for message, _, _ in part])
-        _insert(connection, core_table(Otp), [otp for _, otp, _ in part if otp])
+        messages, otps = [message for message, _, _ in part], [otp for _, otp, _ in part if otp]
+        BulkInsert(core_table(Message), *messages[0]).run(connection, messages)
+        if otps:
+            BulkInsert(core_table(Otp), *otps[0]).run(connection, otps)
         rollup.write(session, sums)
         if connection.dialect.name == "postgresql":  # row ids were chosen here
             connection.execute(select(func.setval(func.pg_get_serial_sequence("messages", "id"), part[-1][0]["id"])))
-
-
-def _insert(connection: Connection, table: Table, rows: list[dict[str, Any]]) -> None:
-    """Past SQLAlchemy's parameter dictionaries, which cost more than the writing; times are written as its types do."""
-    if not rows:
-        return
-    dialect = connection.dialect
-    mark = "?" if dialect.paramstyle == "qmark" else "%s"
-    names = list(rows[0])
-    convert = [table.c[name].type.dialect_impl(dialect).bind_processor(dialect) for name in names]
-    statement = f"INSERT INTO {table.name} ({', '.join(names)}) VALUES ({', '.join(mark for _ in names)})"  # noqa: S608  names of ours
-    values = [
-        tuple(process(row[name]) if process else row[name] for name, process in zip(names, convert, strict=True))
-        for row in rows
-    ]
-    connection.exec_driver_sql(statement, values)

@@ -1,4 +1,4 @@
-"""The most that Flask can do under the same gunicorn settings: answer the same JSON, and nothing else."""
+"""The most that Flask can do under gunicorn's own threaded worker: answer the same JSON, and nothing else."""
 
 from __future__ import annotations
 

@@ -1,9 +1,10 @@
-"""How many waiting texts a second one worker delivers over one SMPP bind to an SMSC that answers at once.
+"""How many waiting texts a second leave: to the sandbox phone with all parts running, also with many more waiting, and
+by one worker over one SMPP bind to an SMSC that answers at once.
 
-The worker is a process of its own with a database; what counts is from the first submit_sm to the last row settled.
-The ceiling beside it is the same bind with nothing but texts in memory, in the same run.
+The parts are processes of their own with a database; what counts is from the first text to the last row settled.
+Beside SMPP stands the same bind with nothing but texts in memory, in the same run.
 
-python -m tests.bench.delivery [TEXTS ROUNDS]      (20000, 3)
+python -m tests.bench.delivery [TEXTS ROUNDS WAITING]      (20000, 3, 100000)
 """
 
 from __future__ import annotations
@@ -12,72 +13,116 @@ import statistics
 import sys
 import tempfile
 import time
+from collections.abc import Iterator
+from contextlib import contextmanager
+from datetime import datetime, timedelta
 from pathlib import Path
 
-from sqlalchemy import func, select
+from sqlalchemy import func, select, update
 
-from dashboard.db import Sessions
+from dashboard.db import Sessions, utcnow
 from dashboard.gateway.api_keys import authentication, keys
 from dashboard.gateway.api_keys.keys import NewKey
 from dashboard.gateway.carriers import carriers
 from dashboard.gateway.messages import outbox
 from dashboard.gateway.messages.outbox import Draft
 from dashboard.models.messages import Message
-from tests.bench import smpp
-from tests.support.postgres import Postgres, PostgresMissing
+from tests.bench import smpp, table
+from tests.bench.api import Cost, processor_seconds
+from tests.bench.table import Demand
+from tests.support.postgres import Postgres
 from tests.support.stack import Stack, until
 
-DEMAND = 3_000
+RATE, MILLISECONDS = Demand(3_000), Demand(0.3, at_most=True)
+FLAT = Demand(0.9)  # of the rate with nothing else waiting
 WORDS = "Votre commande est en route. Merci de votre confiance."
 WINDOW = 50
 MOST_IN_ONE = 1_000
 
 
-def main(count: int, rounds: int) -> None:
+DATABASES = ("sqlite", "postgresql")
+
+
+def main(count: int, rounds: int, waiting: int) -> None:
+    for name in DATABASES:
+        alone = [to_sandbox(name, count, 0) for _ in range(rounds)]
+        print_rate(f"delivered, sandbox, {name}", alone)
+        if waiting:
+            beside = [to_sandbox(name, count, waiting) for _ in range(rounds)]
+            print_rate(f"  with {waiting:,} more waiting", beside)
+            share = statistics.median(cost.per_second for cost in beside)
+            share /= statistics.median(cost.per_second for cost in alone)
+            print(table.line("  of the rate without them", share, "", FLAT))
     with smpp.local() as port:
         ceilings = [smpp.measure(port, WINDOW, count, WORDS)[0] for _ in range(rounds)]
-    ceiling = statistics.median(ceilings)
-    print(f"bare session, window {WINDOW}: {ceiling:,.0f} texts/s")
-    for name in ("sqlite", "postgresql"):
-        try:
-            found = [deliver(name, count) for _ in range(rounds)]
-        except PostgresMissing:
-            print(f"{name}: not measured, there is no PostgreSQL")
-            continue
-        rate = statistics.median(found)
-        print(f"{name}: {rate:,.0f} texts/s delivered (demand {DEMAND:,}); {rate / ceiling:.2f} of the bare session")
+    print(table.line(f"bare SMPP session, window {WINDOW}", statistics.median(ceilings), "texts/s"))
+    for name in DATABASES:
+        rate = statistics.median(over_smpp(name, count) for _ in range(rounds))
+        print(table.line(f"delivered, SMPP one bind, {name}", rate, "texts/s", RATE))
 
 
-def deliver(database: str, count: int) -> float:
-    """Texts a second, from a database full of waiting ones."""
+def print_rate(what: str, costs: list[Cost]) -> None:
+    print(table.line(what, statistics.median(cost.per_second for cost in costs), "texts/s", RATE))
+    print(table.line("  processor", statistics.median(cost.milliseconds for cost in costs), "ms each", MILLISECONDS))
+
+
+@contextmanager
+def empty(database: str) -> Iterator[Stack]:
+    """A gateway of which nothing runs."""
     with tempfile.TemporaryDirectory() as folder:
         home = Path(folder) / "home"
-        server = Postgres() if database == "postgresql" else None
+        server = Postgres(durable=True) if database == "postgresql" else None
         stack = Stack(home, server.create() if server else f"sqlite:///{home / 'chinqit.db'}")
         try:
-            with smpp.local() as port:
-                fill(stack.sessions, count)
-                set_up(stack, port)
-                stack.start("valkey", "sms-1", "relay")
-                until(lambda: settled(stack.sessions) > 0, 30)
-                begun, before = time.perf_counter(), settled(stack.sessions)
-                until(lambda: settled(stack.sessions) == count, 120)
-                return (count - before) / (time.perf_counter() - begun)
+            yield stack
         finally:
             stack.close()
             if server:
                 server.stop()
 
 
-def fill(sessions: Sessions, count: int) -> None:
+def to_sandbox(database: str, count: int, waiting: int) -> Cost:
+    """The first texts of so many more."""
+    with empty(database) as stack:
+        fill(stack.sessions, count + waiting, "test")
+        make_due(stack.sessions, utcnow() + timedelta(minutes=5))
+        stack.start()
+        stack.wait_ready()
+        pids = [part.pid for part in stack.running.values()]
+        begun, used = time.perf_counter(), sum(map(processor_seconds, pids))
+        make_due(stack.sessions, utcnow())
+        until(lambda: settled(stack.sessions) >= count, 120)
+        done = settled(stack.sessions)
+        used = sum(map(processor_seconds, pids)) - used
+        return Cost(done / (time.perf_counter() - begun), used * 1_000 / done)
+
+
+def over_smpp(database: str, count: int) -> float:
+    """Texts a second, from a database full of waiting ones."""
+    with empty(database) as stack, smpp.local() as port:
+        fill(stack.sessions, count, "live")
+        set_up(stack, port)
+        stack.start("valkey", "sms-1", "relay")
+        until(lambda: settled(stack.sessions) > 0, 30)
+        begun, before = time.perf_counter(), settled(stack.sessions)
+        until(lambda: settled(stack.sessions) == count, 120)
+        return (count - before) / (time.perf_counter() - begun)
+
+
+def fill(sessions: Sessions, count: int, mode: str) -> None:
     with sessions.begin() as session:
-        key, _ = keys.create(session, NewKey("bench"))
+        key, _ = keys.create(session, NewKey("bench", mode=mode))
         session.flush()
         caller = authentication.Caller.from_row(key)
     drafts = [Draft.text(f"+222{40_000_000 + n}", WORDS) for n in range(count)]
     for start in range(0, count, MOST_IN_ONE):
         with sessions.begin() as session:
             outbox.submit_all(session, [(caller, draft) for draft in drafts[start : start + MOST_IN_ONE]])
+
+
+def make_due(sessions: Sessions, at: datetime) -> None:
+    with sessions.begin() as session:
+        session.execute(update(Message).values(due_at=at))
 
 
 def set_up(stack: Stack, port: int) -> None:
@@ -88,8 +133,8 @@ def set_up(stack: Stack, port: int) -> None:
 
 def settled(sessions: Sessions) -> int:
     with sessions() as session:
-        return session.scalar(select(func.count()).where(Message.status == "sent")) or 0
+        return session.scalar(select(func.count()).where(Message.status.in_(("sent", "delivered")))) or 0
 
 
 if __name__ == "__main__":
-    main(*(int(word) for word in sys.argv[1:3] or ("20000", "3")))
+    main(*(int(word) for word in sys.argv[1:4] or ("20000", "3", "100000")))

@@ -30,6 +30,7 @@ CALLED_FROM_OUTSIDE = {
     "set_shutdown_requested_date",
     "process_formdata",  # WTForms
     "_value",
+    "ensure_sync",  # Flask
     "get_id",  # Flask-Login
     "preprocess",  # Jinja's extensions
     "VIEWS",  # imported for the routes that they put on a blueprint

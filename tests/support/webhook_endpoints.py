@@ -13,10 +13,10 @@ from dashboard.gateway.api_keys.authentication import Caller
 from dashboard.gateway.delivery import settle
 from dashboard.gateway.delivery.decisions import MarkSent
 from dashboard.gateway.messages import outbox
+from dashboard.gateway.messages.claimed import ClaimedMessage
 from dashboard.gateway.webhooks import dispatcher, endpoints, queue
 from dashboard.gateway.webhooks.dispatcher import DispatcherContext
 from dashboard.gateway.webhooks.queue import EndpointLease
-from dashboard.models.messages import Message
 from dashboard.models.webhooks import WebhookAttempt, WebhookDelivery, WebhookEndpoint, WebhookEvent
 from dashboard.providers.base import Outcome
 from dashboard.settings import Settings
@@ -44,14 +44,14 @@ class Office:
         self.sessions.kw["bind"].dispose()  # whoever remembers that nobody listened
         return found, secret
 
-    def message(self, phone: str = "+22238089336") -> Message:
+    def message(self, phone: str = "+22238089336") -> ClaimedMessage:
         """A message that a worker has claimed."""
         with self.sessions.begin() as session:
             outbox.submit(session, self.caller, outbox.Draft.text(phone, "Bonjour"))
         with self.sessions() as session:
             return outbox.claim(session, "sms", 1)[0]
 
-    def deliver(self, message: Message | None = None) -> Message:
+    def deliver(self, message: ClaimedMessage | None = None) -> ClaimedMessage:
         """Let a message arrive: it is sent and delivered."""
         found = message or self.message()
         with self.sessions.begin() as session:

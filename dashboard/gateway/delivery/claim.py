@@ -11,20 +11,27 @@ from dashboard.db import Sessions, read_session
 from dashboard.gateway.delivery import attempts
 from dashboard.gateway.delivery.decisions import Claimed
 from dashboard.gateway.messages import outbox
+from dashboard.gateway.messages.claimed import ClaimedMessage
 from dashboard.gateway.otp import templates
 from dashboard.models.api_keys import ApiKey
-from dashboard.models.messages import Message
 from dashboard.vocabulary import Channel, Kind
 
 LARGEST_BATCH = 500
 
 
 def claim(
-    sessions: Sessions, lane: str, limit: int, *, carrier_id: int | None = None, retries: int | None = None
+    sessions: Sessions,
+    lane: str,
+    limit: int,
+    *,
+    carrier_id: int | None = None,
+    retries: int | None = None,
+    priorities: Collection[int] = outbox.PRIORITIES,
 ) -> list[Claimed]:
     """As `outbox.claim`; codes come with their rows, messages that were tried before with what was tried in vain."""
     with sessions() as session:
-        messages = outbox.claim(session, lane, min(limit, LARGEST_BATCH), carrier_id=carrier_id, retries=retries)
+        limit = min(limit, LARGEST_BATCH)
+        messages = outbox.claim(session, lane, limit, carrier_id=carrier_id, retries=retries, priorities=priorities)
     codes = [message.id for message in messages if message.kind == Kind.OTP]
     tried = [message.id for message in messages if message.attempts > 1]
     if not codes and not tried:
@@ -40,7 +47,7 @@ def claim(
     ]
 
 
-def _falling_back(session: Session, messages: Collection[Message]) -> set[str]:
+def _falling_back(session: Session, messages: Collection[ClaimedMessage]) -> set[str]:
     """The keys of these messages whose WhatsApp codes go by SMS when they cannot go by WhatsApp."""
     keys = {message.key_id for message in messages if message.lane == Channel.WHATSAPP and message.kind == Kind.OTP}
     if not keys:

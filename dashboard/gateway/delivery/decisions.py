@@ -8,7 +8,7 @@ from datetime import timedelta
 from dashboard.gateway.delivery import attempts
 from dashboard.gateway.delivery.attempts import History
 from dashboard.gateway.messages import outbox
-from dashboard.models.messages import Message
+from dashboard.gateway.messages.claimed import ClaimedMessage
 from dashboard.models.otp import Otp
 from dashboard.outbound.errors import NotSent, OutcomeUnknown, Refused, SendError
 from dashboard.providers.base import TOO_LATE, Outcome, Result
@@ -19,7 +19,7 @@ from dashboard.vocabulary import Blame, Channel, Kind
 class Claimed:
     """A message under this worker's lease, with all that sending it takes. `otp` is its code's row."""
 
-    message: Message
+    message: ClaimedMessage
     otp: Otp | None = None
     history: History = attempts.NONE
     falls_back: bool = False  # a WhatsApp code that goes by SMS when it cannot go by WhatsApp
@@ -42,7 +42,7 @@ class Alternatives:
 class MarkSent:
     """The carrier has it."""
 
-    message: Message
+    message: ClaimedMessage
     carrier: str
     outcome: Outcome
 
@@ -51,7 +51,7 @@ class MarkSent:
 class RetryLater:
     """It is due again after `wait`. `carrier` is empty when none was asked."""
 
-    message: Message
+    message: ClaimedMessage
     wait: timedelta
     code: str
     carrier: str = ""
@@ -71,7 +71,7 @@ class RetryLater:
 class NextCarrier:
     """Another carrier of its route gets it now; with `is_final`, this one never gets it again."""
 
-    message: Message
+    message: ClaimedMessage
     carrier: str
     error: SendError
     is_final: bool
@@ -81,7 +81,7 @@ class NextCarrier:
 class SwitchChannel:
     """Another channel carries it, at once."""
 
-    message: Message
+    message: ClaimedMessage
     channel: Channel
     carrier: str
     error: SendError
@@ -94,7 +94,7 @@ class Defer:
     `while_down`: the carrier was known to be down. If it was not, and has gone down since, the message is routed anew.
     """
 
-    message: Message
+    message: ClaimedMessage
     carrier_id: int
     while_down: bool
 
@@ -103,7 +103,7 @@ class Defer:
 class LetGo:
     """It was not tried, and is due again at once, or after `wait`."""
 
-    message: Message
+    message: ClaimedMessage
     wait: timedelta = timedelta(0)
 
 
@@ -111,7 +111,7 @@ class LetGo:
 class Fail:
     """It will never be sent. `error` is what the carrier said; None when no carrier was asked."""
 
-    message: Message
+    message: ClaimedMessage
     code: str
     carrier: str | None = None
     error: SendError | None = None
@@ -121,7 +121,7 @@ class Fail:
 class Expire:
     """It may not be sent any more; `code` says why, unless its validity has passed."""
 
-    message: Message
+    message: ClaimedMessage
     code: str | None = None
 
 
@@ -151,7 +151,7 @@ def decide(answered: Answered, alternatives: Alternatives) -> Decision:
     return _not_taken(answered, result, alternatives)
 
 
-def _in_doubt(message: Message, carrier: str, error: OutcomeUnknown) -> Decision:
+def _in_doubt(message: ClaimedMessage, carrier: str, error: OutcomeUnknown) -> Decision:
     """Wait for a receipt, then try once more."""
     if error.repeatable:
         return RetryLater(message, outbox.backoff(message.attempts), error.code, carrier, error)

@@ -7,9 +7,9 @@ from datetime import timedelta
 
 from dashboard.db import utcnow
 from dashboard.gateway.delivery.decisions import Claimed
+from dashboard.gateway.messages.claimed import ClaimedMessage
 from dashboard.gateway.otp import template_rules, templates
 from dashboard.gateway.otp.codes import Keyring
-from dashboard.models.messages import Message
 from dashboard.providers.base import Outgoing
 from dashboard.vocabulary import Kind
 
@@ -43,8 +43,6 @@ def render(keyring: Keyring, claimed: Claimed, start_by: float) -> Outgoing | No
     )
 
 
-def start_by(message: Message) -> float:
+def start_by(message: ClaimedMessage) -> float:
     """On the monotonic clock: after it, the lease could end while the carrier is being asked."""
-    if message.due_at is None:
-        return 0.0
     return time.monotonic() + (message.due_at - CARRIER_TIMEOUT - MARGIN - utcnow()).total_seconds()

@@ -24,9 +24,9 @@ from dashboard.gateway.delivery.decisions import (
     SwitchChannel,
 )
 from dashboard.gateway.messages import outbox
+from dashboard.gateway.messages.claimed import ClaimedMessage
 from dashboard.gateway.messages.outbox import Release
 from dashboard.gateway.otp import send
-from dashboard.models.messages import Message
 from dashboard.outbound.errors import OutcomeUnknown, SendError
 from dashboard.providers.base import Outcome
 from dashboard.vocabulary import AttemptOutcome, Channel, Kind, Lane, Proof, Status
@@ -102,12 +102,12 @@ def _release(decision: Decision, now: datetime) -> Release:
             assert_never(decision)
 
 
-def _close(message: Message, status: Status | None, code: str | None, **columns: Any) -> Release:
+def _close(message: ClaimedMessage, status: Status | None, code: str | None, **columns: Any) -> Release:
     """It is settled for good; without a status it stays as it is, until its carrier says more."""
     return Release(message, None, code, message.lane, message.carrier_id, message.priority, status=status, **columns)
 
 
-def _untried(message: Message, due_at: datetime, carrier_id: int | None) -> Release:
+def _untried(message: ClaimedMessage, due_at: datetime, carrier_id: int | None) -> Release:
     return Release(message, due_at, message.error_code, message.lane, carrier_id, message.priority, was_tried=False)
 
 

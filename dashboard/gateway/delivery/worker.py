@@ -17,7 +17,7 @@ from queue import Empty, SimpleQueue
 
 from sqlalchemy.exc import SQLAlchemyError
 
-from dashboard.db import Sessions, read_session, utcnow
+from dashboard.db import Sessions, read_connection, read_session, utcnow
 from dashboard.gateway import workers
 from dashboard.gateway.carriers import health
 from dashboard.gateway.delivery import claim, decisions, render, routes, settle
@@ -91,9 +91,9 @@ def has_work(context: WorkerContext, lane: str) -> bool:
     connections = context.connections
     ready = [connection.id for connection in list(connections.open.values()) if connections.free_slots(connection)]
     with read_session(context.sessions) as session:
-        if set(ready) - {outbox.SANDBOX_ID} and outbox.has_due(session, lane):
+        if set(ready) - {outbox.SANDBOX_ID} and outbox.due_priorities(session, lane):
             return True
-        return any(outbox.has_due(session, lane, carrier_id) for carrier_id in ready)
+        return any(outbox.due_priorities(session, lane, carrier_id) for carrier_id in ready)
 
 
 def is_elsewhere(context: WorkerContext, lane: str) -> bool:
@@ -102,7 +102,7 @@ def is_elsewhere(context: WorkerContext, lane: str) -> bool:
     if not connections.real() or any(map(connections.free_slots, connections.real())):
         return False
     with read_session(context.sessions) as session:
-        if not outbox.has_due(session, lane):
+        if not outbox.due_priorities(session, lane):
             return False
         return any(
             row.state == ConnectionState.READY and row.process != workers.name() for row in health.connections(session)
@@ -159,25 +159,28 @@ class _Drain:
         """Claim up to `limit` rows; of those that are tried again, what the carriers' budgets allow."""
         if limit <= 0:
             return []
-        retries = 0
-        if self._has_due((outbox.RETRY,), carrier_id):
-            retries = sum(connection.retry_budget() for connection in connections)
-        if not retries and not self._has_due(tuple(outbox.PRIORITY.values()), carrier_id):
+        due = self._due(carrier_id)
+        retries = sum(connection.retry_budget() for connection in connections) if outbox.RETRY in due else 0
+        if not retries:
+            due -= {outbox.RETRY}
+        if not due:
             return []
-        rows = claim.claim(self.context.sessions, self.lane, limit, carrier_id=carrier_id, retries=retries)
+        rows = claim.claim(
+            self.context.sessions, self.lane, limit, carrier_id=carrier_id, retries=retries, priorities=due
+        )
         self.count += len(rows)
         return rows
 
-    def _has_due(self, priorities: Sequence[int], carrier_id: int | None) -> bool:
-        with read_session(self.context.sessions) as session:
-            return outbox.has_due(session, self.lane, carrier_id, priorities)
+    def _due(self, carrier_id: int | None) -> set[int]:
+        with read_connection(self.context.sessions) as connection:
+            return outbox.due_priorities(connection, self.lane, carrier_id)
 
     def _wanted(self, takers: list[Connection]) -> int:
         """How many rows to claim that any of these carriers may take; not a few at a time while there is other work."""
         if self._is_cut_off():
             return BATCH
         wanted = sum(map(self._wanted_by, takers))
-        enough = min(sum(map(_size, takers)), BATCH) // 2
+        enough = min(sum(connection.provider.capacity for connection in takers), BATCH) // 2
         return wanted if not self._is_busy or wanted >= enough else 0
 
     def _is_cut_off(self) -> bool:
@@ -187,20 +190,17 @@ class _Drain:
         return not any(self.connections.takes(carrier.id) for carrier in self.connections.carriers())
 
     def _wanted_by(self, connection: Connection) -> int:
-        """How many rows to claim for a carrier; for the sandbox, which takes one by one, a batch."""
-        free = self.connections.free_slots(connection)
-        if connection.id == outbox.SANDBOX_ID:
-            free = max(free, BATCH)
-        return max(min(_size(connection), free) - len(self.waiting.get(connection.id, ())), 0)
+        """How many rows to claim for a carrier."""
+        return max(self.connections.free_slots(connection) - len(self.waiting.get(connection.id, ())), 0)
 
     def _take_deferred(self, connection: Connection) -> None:
         """Claim rows that wait for this carrier alone."""
         wanted = self._wanted_by(connection)
-        if wanted < (min(_size(connection), BATCH) // 2 if self._is_busy else 1):
+        if wanted < (min(connection.provider.capacity, BATCH) // 2 if self._is_busy else 1):
             return
         rows = self._take(wanted, [connection], connection.id)
         self.waiting.setdefault(connection.id, deque()).extend(rows)
-        if rows and self._has_due(tuple(outbox.PRIORITY.values()), connection.id):
+        if rows and self._due(connection.id) - {outbox.RETRY}:
             self.has_deferred.add(connection.id)
         else:
             self.has_deferred.discard(connection.id)
@@ -367,8 +367,3 @@ class _Drain:
             self._collect()
             if not self._settle() and not self.under_way:
                 break
-
-
-def _size(connection: Connection) -> int:
-    """How many rows a carrier has at the most, waiting for it or under way."""
-    return BATCH if connection.id == outbox.SANDBOX_ID else connection.provider.capacity

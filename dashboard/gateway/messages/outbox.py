@@ -4,8 +4,7 @@ A row is due when `due_at` has passed. A claim moves `due_at` to the end of its 
 holder of the token may settle the row. A worker that dies leaves a row that falls due by itself.
 
 A row waits in the lane of its channel for whichever carrier its route names. With `carrier_id` it is deferred: it waits
-for that carrier alone. The sandbox is carrier 0; the messages of test keys and to review numbers wait
-for it from the beginning.
+for that carrier alone. The sandbox is carrier 0: messages of test keys and to review numbers wait for it from the start.
 """
 
 from __future__ import annotations
@@ -18,13 +17,30 @@ from dataclasses import dataclass
 from datetime import datetime, timedelta
 from typing import Any
 
-from sqlalchemy import ColumnElement, Integer, and_, bindparam, case, func, insert, select, update
+from sqlalchemy import (
+    ColumnElement,
+    CompoundSelect,
+    Integer,
+    Update,
+    and_,
+    bindparam,
+    case,
+    func,
+    insert,
+    literal_column,
+    null,
+    select,
+    union_all,
+    update,
+)
 from sqlalchemy.engine import Connection
 from sqlalchemy.orm import Session
 
-from dashboard.db import UtcDateTime, core_table, execute_dml, utcnow
+from dashboard.db import Executor, UtcDateTime, core_table, execute_dml, utcnow
+from dashboard.driver import BulkInsert, ExecuteMany
 from dashboard.gateway.api_keys.authentication import Caller
 from dashboard.gateway.api_keys.keys import OWN_ID
+from dashboard.gateway.messages.claimed import ClaimedMessage
 from dashboard.gateway.webhooks import events
 from dashboard.models.carriers import Carrier
 from dashboard.models.messages import Message
@@ -46,8 +62,26 @@ MOST_COUNTED = 1_000
 UNSYNCHRONIZED = {"synchronize_session": False}
 # Built once: building them costs more than running them.
 _MESSAGES = core_table(Message)
-INSERT_ALL = insert(_MESSAGES)
-INSERT = INSERT_ALL.returning(_MESSAGES.c.id)
+INSERT = insert(_MESSAGES).returning(_MESSAGES.c.id)
+INSERT_ALL = BulkInsert(
+    _MESSAGES,
+    "uuid",
+    "key_id",
+    "kind",
+    "channel",
+    "phone",
+    "body",
+    "encoding",
+    "segments",
+    "status",
+    "lane",
+    "carrier_id",
+    "priority",
+    "due_at",
+    "attempts",
+    "valid_until",
+    "created_at",
+)
 _NOW = bindparam("now", type_=UtcDateTime)
 # One priority at a time, so that the index alone finds the oldest due rows without sorting.
 _IN_QUEUE = (
@@ -59,27 +93,33 @@ _ANY_CARRIER = Message.carrier_id.is_(None)
 _ONE_CARRIER = Message.carrier_id == bindparam("for_carrier")
 
 
-def _claiming(for_carrier: ColumnElement[bool]) -> Any:
+def _claiming(for_carrier: ColumnElement[bool]) -> Update:
     due = select(Message.id).where(for_carrier, *_IN_QUEUE).order_by(Message.due_at).limit(bindparam("most"))
+    columns = _MESSAGES.c
     return (
-        update(Message)
-        .where(Message.id.in_(due.with_for_update(skip_locked=True).scalar_subquery()))
+        update(_MESSAGES)
+        .where(columns.id.in_(due.with_for_update(skip_locked=True).scalar_subquery()))
         .values(
             claim=bindparam("token"),
             due_at=bindparam("lease_end", type_=UtcDateTime),
-            status=case((Message.status == Status.QUEUED.value, Status.SENDING.value), else_=Message.status),
-            attempts=Message.attempts + 1,
-            sending_at=func.coalesce(Message.sending_at, _NOW),
+            status=case((columns.status == Status.QUEUED.value, Status.SENDING.value), else_=columns.status),
+            attempts=columns.attempts + 1,
+            sending_at=func.coalesce(columns.sending_at, _NOW),
         )
-        .returning(Message)
-        .execution_options(**UNSYNCHRONIZED, populate_existing=True)
+        .returning(*(columns[name] for name in ClaimedMessage._fields))
+    )
+
+
+def _looking(for_carrier: ColumnElement[bool]) -> CompoundSelect[int]:
+    """Which of these priorities have due rows; a look into the index for each."""
+    due = select(Message.id).where(for_carrier, Message.lane == bindparam("in_lane"), Message.due_at <= _NOW)
+    return union_all(
+        *(select(literal_column(str(each))).where(due.where(Message.priority == each).exists()) for each in PRIORITIES)
     )
 
 
 CLAIM, CLAIM_DEFERRED = _claiming(_ANY_CARRIER), _claiming(_ONE_CARRIER)
-HAS_DUE, HAS_DUE_DEFERRED = (
-    select(Message.id).where(for_carrier, *_IN_QUEUE).limit(1) for for_carrier in (_ANY_CARRIER, _ONE_CARRIER)
-)
+DUE, DUE_DEFERRED = _looking(_ANY_CARRIER), _looking(_ONE_CARRIER)
 _KEPT = (
     "status",
     "carrier",
@@ -92,11 +132,11 @@ _KEPT = (
     "failed_at",
     "expired_at",
 )
-RELEASE = (
+RELEASE = ExecuteMany(
     update(_MESSAGES)
     .where(_MESSAGES.c.id == bindparam("row_id"), _MESSAGES.c.claim == bindparam("token"))
     .values(
-        claim=None,
+        claim=null(),
         due_at=bindparam("new_due_at", type_=UtcDateTime),
         error_code=bindparam("new_error_code"),
         lane=bindparam("new_lane"),
@@ -142,7 +182,7 @@ class Release:
     A None from `status` on leaves the column as it is.
     """
 
-    message: Message
+    message: ClaimedMessage
     due_at: datetime | None
     error_code: str | None
     lane: str
@@ -180,31 +220,35 @@ def submit_all(session: Session, drafts: Iterable[tuple[Caller, Draft]]) -> list
     """Write messages down as due now; return their uuids in the same order. The caller commits, then wakes the lane."""
     now = utcnow()
     rows = [_row(caller, draft, now) for caller, draft in drafts]
-    if rows:
-        session.connection().execute(INSERT_ALL, rows)
+    INSERT_ALL.run(session.connection(), rows)
     return [row["uuid"] for row in rows]
 
 
 def claim(
-    session: Session, lane: str, limit: int, *, carrier_id: int | None = None, retries: int | None = None
-) -> list[Message]:
+    session: Session,
+    lane: str,
+    limit: int,
+    *,
+    carrier_id: int | None = None,
+    retries: int | None = None,
+    priorities: Collection[int] = PRIORITIES,
+) -> list[ClaimedMessage]:
     """Take up to `limit` due rows under a lease, codes first, then messages, then at most `retries` of what is tried
-    again; commits. The rows come back detached. With `carrier_id`, rows that wait for that carrier alone.
+    again; commits. With `carrier_id`, rows that wait for that carrier alone.
     """
     now, token = utcnow(), secrets.token_hex(16)
-    rows: list[Message] = []
+    rows: list[ClaimedMessage] = []
     statement = CLAIM if carrier_id is None else CLAIM_DEFERRED
     params = {"in_lane": lane, "now": now, "token": token, "lease_end": now + LEASE}
     if carrier_id is not None:
         params["for_carrier"] = carrier_id
-    for priority in PRIORITIES:
+    for priority in sorted(priorities):
         most = limit - len(rows)
         if priority == RETRY and retries is not None:
             most = min(most, retries)
         if most > 0:
-            taken = session.scalars(statement, params | {"at_priority": priority, "most": most}).all()
-            rows += sorted(taken, key=lambda row: row.id)
-    session.expunge_all()
+            taken = session.connection().execute(statement, params | {"at_priority": priority, "most": most})
+            rows += sorted(map(ClaimedMessage._make, taken))  # by id
     session.commit()
     return rows
 
@@ -219,7 +263,7 @@ def release(connection: Connection, releases: Sequence[Release]) -> tuple[list[R
     rows = connection.execute(CLAIMS, {"row_ids": list(by_id)}).all()
     held = [by_id[row.id] for row in rows if row.claim is not None and row.claim == by_id[row.id].message.claim]
     if held:
-        connection.execute(RELEASE, [_params(release) for release in held])
+        RELEASE.run(connection, [_params(release) for release in held])
     has_events = [
         events.record(connection, release.message.key_id, release.message.id, *release.steps)
         for release in held
@@ -228,7 +272,7 @@ def release(connection: Connection, releases: Sequence[Release]) -> tuple[list[R
     return held, any(has_events)
 
 
-def home(message: Message) -> int | None:
+def home(message: ClaimedMessage) -> int | None:
     """The carrier that a message waits for after an attempt: any, but for test keys' messages and a carrier's test."""
     stays = message.carrier_id == SANDBOX_ID or message.key_id == OWN_ID
     return message.carrier_id if stays else None
@@ -247,8 +291,7 @@ def release_deferred(session: Session, carrier_ids: Collection[int]) -> None:
 
 def expire_stale(session: Session) -> bool:
     """Close due rows whose validity has passed. Returns whether there are events for webhooks."""
-    now = utcnow()
-    return any(_expire(session, and_(Message.due_at <= now, Message.valid_until <= now)))
+    return any(_expire(session, and_(Message.due_at <= (now := utcnow()), Message.valid_until <= now)))
 
 
 def expire_waiting(session: Session) -> int:
@@ -260,10 +303,10 @@ def _expire(session: Session, rows: ColumnElement[bool]) -> list[bool]:
     """Close these rows of all lanes. Returns, for each, whether there is an event for webhooks."""
     now, have_events = utcnow(), []
     for queue in _queues(session, LANES):
-        closing = update(Message).where(queue, rows)
-        closing = closing.values(status=Status.EXPIRED, expired_at=now, due_at=None, claim=None)
-        for row in session.connection().execute(closing.returning(Message.id, Message.key_id)).all():
-            have_events.append(events.record(session, row.key_id, row.id, "message.expired"))
+        closing = update(Message).where(queue, rows).returning(Message.id, Message.key_id)
+        ended = closing.values(status=Status.EXPIRED, expired_at=now, due_at=None, claim=None)
+        closed = session.connection().execute(ended).all()
+        have_events += [events.record(session, row.key_id, row.id, "message.expired") for row in closed]
     return have_events
 
 
@@ -301,14 +344,10 @@ def oldest_due(session: Session, lane: str) -> datetime | None:
     return min((at for at in times if at is not None), default=None)
 
 
-def has_due(session: Session, lane: str, carrier_id: int | None = None, priorities: Sequence[int] = PRIORITIES) -> bool:
-    """Whether anything is due in a lane for any carrier, or with `carrier_id` for that one alone."""
-    params: dict[str, Any] = {"in_lane": lane, "now": utcnow()}
-    if carrier_id is not None:
-        params["for_carrier"] = carrier_id
-    statement = HAS_DUE if carrier_id is None else HAS_DUE_DEFERRED
-    run = session.connection().execute
-    return any(run(statement, params | {"at_priority": priority}).first() is not None for priority in priorities)
+def due_priorities(executor: Executor, lane: str, carrier_id: int | None = None) -> set[int]:
+    """The priorities at which something is due in a lane, for any carrier, or with `carrier_id` for that one alone."""
+    statement, carrier = (DUE, {}) if carrier_id is None else (DUE_DEFERRED, {"for_carrier": carrier_id})
+    return {row[0] for row in executor.execute(statement, {"in_lane": lane, "now": utcnow()} | carrier)}
 
 
 def backoff(attempts: int) -> timedelta:
@@ -333,6 +372,7 @@ def _row(caller: Caller, draft: Draft, now: datetime) -> dict[str, Any]:
         "carrier_id": SANDBOX_ID if caller.mode == KeyMode.TEST or draft.to_sandbox else None,
         "priority": PRIORITY[draft.kind],
         "due_at": now,
+        "attempts": 0,
         "valid_until": now + VALIDITY[draft.kind],
         "created_at": now,
     }

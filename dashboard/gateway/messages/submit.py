@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Sequence
 from dataclasses import dataclass
 from functools import partial
@@ -80,18 +81,19 @@ def _replay(stored: StoredResult | Mismatch) -> Submitted | Exception:
 
 def _write(session: Session, orders: list[SubmitOrder]) -> list[Submitted | CapReached]:
     """Write the texts down, as many as the keys' caps allow."""
-    wanted: dict[Caller, int] = {}
+    callers = {order.caller.digest: order.caller for order in orders}
+    wanted: Counter[str] = Counter()
     for order in orders:
-        wanted[order.caller] = wanted.get(order.caller, 0) + len(order.drafts)
-    # In one order, so that no two transactions wait for each other's keys.
+        wanted[order.caller.digest] += len(order.drafts)
     left = {
-        caller: quotas.spend_cap_upto(session, caller, Kind.MESSAGE, wanted[caller])
-        for caller in sorted(wanted, key=attrgetter("id", "digest"))
+        # In one order, so that no two transactions wait for each other's keys.
+        caller.digest: quotas.spend_cap_upto(session, caller, Kind.MESSAGE, wanted[caller.digest])
+        for caller in sorted(callers.values(), key=attrgetter("id", "digest"))
     }
     allowed = []
     for order in orders:
-        allowed.append(min(len(order.drafts), left[order.caller]))
-        left[order.caller] -= allowed[-1]
+        allowed.append(min(len(order.drafts), left[order.caller.digest]))
+        left[order.caller.digest] -= allowed[-1]
     rows = [(order.caller, draft) for order, most in zip(orders, allowed, strict=True) for draft in order.drafts[:most]]
     ids = iter(outbox.submit_all(session, rows))
     return [_result(order, list(islice(ids, most))) for order, most in zip(orders, allowed, strict=True)]

@@ -116,8 +116,8 @@ def fixed_codes(session: Session, pairs: Collection[tuple[str, str]]) -> dict[tu
     return {(row.key_id, row.phone): row.sealed for row in rows}
 
 
-def offset(keyring: Keyring, otp: Mapping[str, Any], sealed: bytes | None) -> int | None:
-    """What turns the code of a row to be, given by columns and `message_uuid`, into the fixed one.
+def offset(keyring: Keyring, otp: Mapping[str, Any], message_uuid: str, sealed: bytes | None) -> int | None:
+    """What turns the code of a row to be, given by its columns, into the fixed one.
 
     None for other numbers. 0 when the fixed code cannot be read: nothing is sent all the same, and no code is right
     that anybody knows.
@@ -125,7 +125,7 @@ def offset(keyring: Keyring, otp: Mapping[str, Any], sealed: bytes | None) -> in
     if sealed is None:
         return None
     fixed = _decrypt(keyring, sealed)
-    derived = keyring.derive(SimpleNamespace(**otp, fixed_offset=None), otp["message_uuid"])
+    derived = keyring.derive(SimpleNamespace(**otp, fixed_offset=None), message_uuid)
     if fixed is None or derived is None:
         return 0
     most: int = 10**codes.DIGITS

@@ -7,10 +7,11 @@ from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 from typing import Any, cast
 
-from sqlalchemy import bindparam, insert, select, update
+from sqlalchemy import bindparam, select, update
 from sqlalchemy.orm import Session
 
 from dashboard.db import Executor, UtcDateTime, core_table, utcnow
+from dashboard.driver import BulkInsert, ExecuteMany
 from dashboard.gateway.api_keys import authentication, quotas
 from dashboard.gateway.api_keys.authentication import Caller, UnknownKey
 from dashboard.gateway.api_keys.quotas import CapReached
@@ -96,10 +97,26 @@ class _SendAttempt:
 _OTPS, _MESSAGES = core_table(Otp), core_table(Message)
 _COLUMNS = _OTPS.c
 _NOW = bindparam("now", type_=UtcDateTime)
-INSERT = insert(_OTPS).values(
-    message_id=select(_MESSAGES.c.id).where(_MESSAGES.c.uuid == bindparam("message_uuid")).scalar_subquery()
+INSERT = BulkInsert(
+    _OTPS,
+    "message_id",
+    "key_id",
+    "phone",
+    "channel",
+    "language",
+    "app_hash",
+    "wording_id",
+    "brand",
+    "nonce",
+    "kid",
+    "attempts",
+    "counted",
+    "created_at",
+    "expires_at",
+    "fixed_offset",
+    by={"message_id": _MESSAGES.c.uuid},
 )
-SUPERSEDE = (
+SUPERSEDE = ExecuteMany(
     update(_OTPS)
     .where(
         _COLUMNS.key_id == bindparam("for_key"),
@@ -236,7 +253,7 @@ def _write(session: Session, attempts: list[_SendAttempt]) -> None:
     if not attempts:
         return
     now, connection = utcnow(), session.connection()
-    connection.execute(SUPERSEDE, [_older(attempt.request, now) for attempt in attempts])
+    SUPERSEDE.run(connection, [_older(attempt.request, now) for attempt in attempts])
     fixed = review_numbers.fixed_codes(session, [attempt.request.pair for attempt in attempts])
     templates_used, drafts = [], []
     for attempt in attempts:
@@ -251,9 +268,10 @@ def _write(session: Session, attempts: list[_SendAttempt]) -> None:
     for attempt, template, message_id in zip(attempts, templates_used, message_ids, strict=True):
         row = _row(attempt.request, template, message_id, now)
         sealed = fixed.get(attempt.request.pair)
-        rows.append(row | {"fixed_offset": review_numbers.offset(attempt.request.keyring, row, sealed)})
+        offset = review_numbers.offset(attempt.request.keyring, row, message_id, sealed)
+        rows.append(row | {"fixed_offset": offset})
         attempt.result = Sent(message_id, attempt.limits, None if attempt.request.order.waits else 200)
-    connection.execute(INSERT, rows)
+    INSERT.run(connection, rows)
 
 
 def _older(request: SendRequest, now: datetime) -> dict[str, Any]:
@@ -263,7 +281,7 @@ def _older(request: SendRequest, now: datetime) -> dict[str, Any]:
 
 def _row(request: SendRequest, template: Template, message_id: str, now: datetime) -> dict[str, Any]:
     return {
-        "message_uuid": message_id,
+        "message_id": message_id,
         "key_id": request.caller.id,
         "phone": request.order.phone,
         "channel": request.order.channel,
@@ -273,6 +291,8 @@ def _row(request: SendRequest, template: Template, message_id: str, now: datetim
         "brand": template.brand or None,
         "nonce": codes.nonce(),
         "kid": request.keyring.kid,
+        "attempts": 0,
+        "counted": True,
         "created_at": now,
         "expires_at": now + LIFETIME,
     }

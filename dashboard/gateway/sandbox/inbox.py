@@ -7,10 +7,11 @@ from dataclasses import dataclass
 from datetime import datetime
 
 from cryptography.fernet import InvalidToken
-from sqlalchemy import bindparam, delete, func, insert, select
+from sqlalchemy import bindparam, delete, func, select
 from sqlalchemy.orm import Session
 
 from dashboard.db import Sessions, core_table, execute_dml, read_session, utcnow
+from dashboard.driver import BulkInsert
 from dashboard.gateway import encryption
 from dashboard.models.messages import Message
 from dashboard.models.sandbox import SandboxMessage
@@ -18,7 +19,7 @@ from dashboard.providers.base import Outgoing
 from dashboard.settings import Settings
 
 UNREADABLE = "\N{REPLACEMENT CHARACTER}"
-INSERT = insert(core_table(SandboxMessage))
+INSERT = BulkInsert(core_table(SandboxMessage), "phone", "channel", "message_uuid", "sealed", "received_at")
 NEWEST = select(SandboxMessage.id, SandboxMessage.received_at).order_by(SandboxMessage.id.desc()).limit(1)
 NUMBERS = (
     select(SandboxMessage.phone)
@@ -45,17 +46,21 @@ class SandboxInbox:
         self.sessions = sessions
         self.cipher = encryption.cipher(settings, b"sandbox phone")
 
-    def receive(self, outgoing: Outgoing) -> None:
-        """Put a text on the phone, once for each call, so that texts sent twice are seen twice. Commits."""
-        row = {
-            "phone": outgoing.phone,
-            "channel": outgoing.channel,
-            "message_uuid": outgoing.id,
-            "sealed": self.cipher.encrypt(outgoing.text.encode()),
-            "received_at": utcnow(),
-        }
+    def receive(self, outgoings: Sequence[Outgoing]) -> None:
+        """Put texts on their phones, each once for each call, so that texts sent twice are seen twice. Commits."""
+        now = utcnow()
+        rows = [
+            {
+                "phone": outgoing.phone,
+                "channel": outgoing.channel,
+                "message_uuid": outgoing.id,
+                "sealed": self.cipher.encrypt(outgoing.text.encode()),
+                "received_at": now,
+            }
+            for outgoing in outgoings
+        ]
         with self.sessions.kw["bind"].begin() as connection:
-            connection.execute(INSERT, row)
+            INSERT.run(connection, rows)
 
     def newest(self) -> str:
         """A mark that changes whenever a text arrives or is deleted."""

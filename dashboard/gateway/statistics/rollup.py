@@ -18,7 +18,8 @@ from typing import Any
 from sqlalchemy import Row, bindparam, case, delete, func, or_, select, text, update
 from sqlalchemy.orm import Session
 
-from dashboard.db import Sessions, UtcDateTime, core_table, insert, utcnow
+from dashboard.db import Sessions, UtcDateTime, core_table, utcnow
+from dashboard.driver import BulkInsert
 from dashboard.models.messages import UNTALLIED_MESSAGES, Message
 from dashboard.models.otp import UNTALLIED_OTPS, Otp
 from dashboard.models.statistics import (
@@ -76,6 +77,9 @@ NOTE_MESSAGES = (
         tallied_error=case((_MESSAGES.status == Status.FAILED, func.coalesce(_MESSAGES.error_code, ""))),
     )
 )
+_BUCKETS, _REASONS = core_table(StatisticsBucket), core_table(StatisticsReason)
+ADD_TO_BUCKETS = BulkInsert(_BUCKETS, *_BUCKETS.c.keys(), adding=MEASURES)
+ADD_TO_REASONS = BulkInsert(_REASONS, *_REASONS.c.keys(), adding=("failed",))
 NOTE_OTPS = update(core_table(Otp)).where(_OTPS.id.in_(bindparam("ids", expanding=True))).values(tallied=True)
 
 
@@ -191,12 +195,9 @@ def fold_for(sessions: Sessions, seconds: float) -> int:
 
 def write(session: Session, sums: Sums) -> None:
     """Add sums to their buckets, always in the same order: two processes that write would deadlock otherwise."""
-    for model, rows, names in (
-        (StatisticsBucket, sums.rows(), MEASURES),
-        (StatisticsReason, sums.reason_rows(), ("failed",)),
-    ):
-        if rows:
-            session.connection().execute(_adding(session, model, names), rows)
+    connection = session.connection()
+    ADD_TO_BUCKETS.run(connection, sums.rows())
+    ADD_TO_REASONS.run(connection, sums.reason_rows())
 
 
 def forget_old(session: Session) -> None:
@@ -205,14 +206,6 @@ def forget_old(session: Session) -> None:
         columns = core_table(model).c
         for grain, kept in KEPT.items():
             session.execute(delete(core_table(model)).where(columns.grain == grain, columns.at < utcnow() - kept))
-
-
-def _adding(session: Session, model: type[StatisticsBucket | StatisticsReason], names: tuple[str, ...]) -> Any:
-    """An insert that adds to a row which is there already."""
-    target = core_table(model)
-    statement = insert(session, target)
-    added = {name: target.c[name] + statement.excluded[name] for name in names}
-    return statement.on_conflict_do_update(index_elements=list(target.primary_key.columns), set_=added)
 
 
 def _named(bucket: Bucket) -> dict[str, Any]:

@@ -6,7 +6,6 @@ asks at most twice a second which keys have endpoints; for the others, `record` 
 
 from __future__ import annotations
 
-import itertools
 import json
 import time
 import uuid
@@ -51,8 +50,6 @@ INSERT = insert(core_table(WebhookEvent)).returning(core_table(WebhookEvent).c.i
 DELIVER = insert(core_table(WebhookDelivery))
 
 REMEMBERED = TimedCache[Any, Listening](KNOWN_WITHIN, weak_keys=True)  # by connection pool
-_written = itertools.count()
-_last = -1
 
 
 def record(session: Executor, key_id: str, message_id: int, *kinds: str) -> bool:
@@ -87,7 +84,6 @@ def write(
     message_id: int | None = None,
 ) -> str:
     """Write an event, due now at the endpoints whose ids are given; return its reference."""
-    global _last
     now, reference = utcnow(), f"evt_{uuid.uuid4().hex}"
     body = json.dumps({"type": kind, "timestamp": iso(now), "data": data}, ensure_ascii=False, separators=(",", ":"))
     row = {"reference": reference, "key_id": key_id, "message_id": message_id, "kind": kind, "body": body}
@@ -95,18 +91,12 @@ def write(
     due = {"event_id": event_id, "message_id": message_id, "due_at": now, "tries": 0}
     if targets:
         connection.execute(DELIVER, [{**due, "endpoint_id": target} for target in targets])
-        _last = next(_written)
     return reference
 
 
 def wait_until_known() -> None:
     """After an endpoint was made or changed, and before saying so: from now on no event passes it by."""
     time.sleep(KNOWN_WITHIN)
-
-
-def written() -> int:
-    """A number that has changed when this process wrote events that are to be sent: then wake the lane."""
-    return _last
 
 
 def _listening(connection: Connection) -> Listening:

@@ -12,6 +12,7 @@ from dashboard.db import utcnow
 from dashboard.gateway.delivery import attempts, receipts, settle
 from dashboard.gateway.delivery.decisions import MarkSent
 from dashboard.gateway.messages import outbox
+from dashboard.gateway.messages.claimed import ClaimedMessage
 from dashboard.gateway.otp import verify
 from dashboard.gateway.otp.codes import Keyring
 from dashboard.gateway.sandbox.inbox import SandboxInbox
@@ -40,7 +41,7 @@ def sent(office: Office, *parts: str, reference: str = "1a") -> str:
     return uuid
 
 
-def take(office: Office, row: Message, outcome: Outcome) -> None:
+def take(office: Office, row: ClaimedMessage, outcome: Outcome) -> None:
     office.write(lambda session: settle.apply(session.connection(), [MarkSent(row, "smsc", outcome)]))
 
 

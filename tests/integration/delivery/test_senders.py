@@ -8,10 +8,10 @@ from collections.abc import Callable
 import pytest
 
 from dashboard.gateway.messages import status
-from tests.integration.delivery.worker import connect
 from tests.support.fake_carrier import Carrier
 from tests.support.http_carriers import Office
 from tests.support.smpp.smsc import Smsc
+from tests.support.smpp.worker import connect
 
 BODY = '{"id": "{id}", "from": "{sender}"}'
 pytestmark = pytest.mark.parametrize("database", ["sqlite"], indirect=True)

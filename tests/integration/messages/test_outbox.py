@@ -17,11 +17,11 @@ from dashboard.gateway.api_keys.keys import NewKey
 from dashboard.gateway.delivery import settle
 from dashboard.gateway.delivery.decisions import Decision, Expire, Fail, LetGo, MarkSent, RetryLater
 from dashboard.gateway.messages import outbox
+from dashboard.gateway.messages.claimed import ClaimedMessage
 from dashboard.gateway.messages.outbox import Draft
 from dashboard.models.messages import Message
 from dashboard.providers.base import Outcome
 from dashboard.sms import encoding
-from tests.support.present import present
 
 PHONE = "+22238089336"
 
@@ -39,7 +39,7 @@ def submit(sessions: Sessions, caller: Caller, kind: str = "message", channel: s
         return outbox.submit(session, caller, Draft(kind, channel, PHONE, "Bonjour", encoding.shape("Bonjour")))[1]
 
 
-def claim(sessions: Sessions, lane: str = "sms", limit: int = 50) -> list[Message]:
+def claim(sessions: Sessions, lane: str = "sms", limit: int = 50) -> list[ClaimedMessage]:
     with sessions() as session:
         return outbox.claim(session, lane, limit)
 
@@ -63,8 +63,9 @@ def test_a_new_row_is_due_at_once(sessions: Sessions, caller: Caller) -> None:
     reference = submit(sessions, caller)
     claimed = claim(sessions)
     assert [row.uuid for row in claimed] == [reference]
-    assert (claimed[0].status, claimed[0].attempts) == ("sending", 1)
-    assert present(claimed[0].due_at) - utcnow() > timedelta(seconds=25)
+    with sessions() as session:
+        assert (only(session).status, claimed[0].attempts) == ("sending", 1)
+    assert claimed[0].due_at - utcnow() > timedelta(seconds=25)
 
 
 def test_codes_go_before_messages_and_the_oldest_first(sessions: Sessions, caller: Caller) -> None:
@@ -110,7 +111,7 @@ def test_a_sent_row_is_final(sessions: Sessions, caller: Caller) -> None:
     assert claim(sessions) == []
 
 
-def settlements(message: Message) -> list[Decision]:
+def settlements(message: ClaimedMessage) -> list[Decision]:
     return [
         MarkSent(message, "zombie", Outcome("zombie")),
         Fail(message, "zombie", "zombie"),

@@ -21,6 +21,7 @@ from dashboard.gateway.api_keys.keys import NewKey
 from dashboard.gateway.delivery import settle
 from dashboard.gateway.delivery.decisions import Expire, Fail, MarkSent, RetryLater
 from dashboard.gateway.messages import outbox
+from dashboard.gateway.messages.claimed import ClaimedMessage
 from dashboard.gateway.messages.outbox import Draft
 from dashboard.gateway.otp import send, verify
 from dashboard.gateway.otp.codes import Keyring
@@ -122,19 +123,19 @@ class History:
             else:
                 session.execute(update(Message).where(one).values(status="failed", error_code="undelivered"))
 
-    def _sent(self, session: Any, message: Message) -> None:
+    def _sent(self, session: Any, message: ClaimedMessage) -> None:
         settle.apply(session.connection(), [MarkSent(message, "sandbox", Outcome("ref"))])
 
-    def _delivered(self, session: Any, message: Message) -> None:
+    def _delivered(self, session: Any, message: ClaimedMessage) -> None:
         settle.apply(session.connection(), [MarkSent(message, "sandbox", Outcome("ref", delivered=True))])
 
-    def _failed(self, session: Any, message: Message) -> None:
+    def _failed(self, session: Any, message: ClaimedMessage) -> None:
         settle.apply(session.connection(), [Fail(message, self.random.choice(("barred", "absent")), "sandbox")])
 
-    def _expired(self, session: Any, message: Message) -> None:
+    def _expired(self, session: Any, message: ClaimedMessage) -> None:
         settle.apply(session.connection(), [Expire(message)])
 
-    def _back(self, session: Any, message: Message) -> None:
+    def _back(self, session: Any, message: ClaimedMessage) -> None:
         settle.apply(session.connection(), [RetryLater(message, timedelta(0), "busy")])
 
     def _move_back(self, row_id: int) -> None:

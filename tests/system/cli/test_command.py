@@ -66,7 +66,8 @@ class Run:
         mark, found = str(self.home), {}
         for folder in Path("/proc").glob("[0-9]*"):
             with suppress(OSError):
-                line = (folder / "cmdline").read_bytes().replace(b"\0", b" ").decode()
+                name = (folder / "comm").read_text().strip()
+                line = f"{name}: " + (folder / "cmdline").read_bytes().replace(b"\0", b" ").decode()
                 if mark in line or f"CHINQIT_HOME={mark}\0" in (folder / "environ").read_text(errors="replace"):
                     found[int(folder.name)] = line  # Valkey writes over its environment
         return {pid: line for pid, line in found.items() if of in line}
@@ -120,9 +121,12 @@ def test_one_command_serves_and_ends_with_no_process_left(run: Run) -> None:
     assert f"http://127.0.0.1:{run.port}/dashboard/setup/" in run.told()
     assert "keys create" in run.told()
     assert len(run.processes()) >= 9
+    assert run.process
+    files = [str(each.readlink()) for each in Path(f"/proc/{run.process.pid}/fd").iterdir()]
+    assert not [name for name in files if "chinqit.db" in name], "SQLite's connections must not cross a fork"
     run.signal(signal.SIGTERM)
     began = time.monotonic()
-    assert run.process and run.process.wait(10) == 0
+    assert run.process.wait(10) == 0
     assert time.monotonic() - began < 10
     assert run.processes() == {}
     assert {path.name for path in run.home.parent.iterdir()} == {run.home.name, run.printed.name}
@@ -134,7 +138,7 @@ def another(run: Run, part: str, before: set[int]) -> set[int]:
 
 
 def test_what_dies_is_started_again(running: Run) -> None:
-    for part in ("valkey", "gunicorn", "jobs.worker sms", "jobs.relay"):
+    for part in ("valkey", "web:", "worker sms:", "relay:"):
         before = set(running.processes(part))
         os.kill(min(before), signal.SIGKILL)
         until(partial(another, running, part, before), 20, running.told)
@@ -147,7 +151,7 @@ def test_a_killed_supervisor_takes_its_parts_along_and_can_be_started_at_once(ru
     running.process.wait(10)
     running.start()
     assert running.ready()
-    assert len(running.processes("jobs.relay")) == 1
+    assert len(running.processes("relay:")) == 1
 
 
 def test_without_workers_of_a_lane_it_serves_and_says_which_is_missing(running: Run) -> None:

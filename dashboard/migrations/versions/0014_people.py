@@ -4,8 +4,8 @@ import sqlalchemy as sa
 from alembic import op
 
 
-revision = '0019'
-down_revision = '0016'
+revision = '0014'
+down_revision = '0013'
 branch_labels = None
 depends_on = None
 
