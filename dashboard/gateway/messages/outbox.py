@@ -4,7 +4,7 @@ A row is due when `due_at` has passed. A claim moves `due_at` to the end of its 
 holder of the token may settle the row. A worker that dies leaves a row that falls due by itself.
 
 A row waits in the lane of its channel for whichever carrier its route names. With `carrier_id` it is deferred: it waits
-for that carrier alone. The sandbox is carrier 0: messages of test keys and to review numbers wait for it from the start.
+for that carrier alone. The sandbox is carrier 0; messages of test keys and to review numbers wait for it always.
 """
 
 from __future__ import annotations
@@ -65,22 +65,8 @@ _MESSAGES = core_table(Message)
 INSERT = insert(_MESSAGES).returning(_MESSAGES.c.id)
 INSERT_ALL = BulkInsert(
     _MESSAGES,
-    "uuid",
-    "key_id",
-    "kind",
-    "channel",
-    "phone",
-    "body",
-    "encoding",
-    "segments",
-    "status",
-    "lane",
-    "carrier_id",
-    "priority",
-    "due_at",
-    "attempts",
-    "valid_until",
-    "created_at",
+    *("uuid", "key_id", "kind", "channel", "phone", "body", "encoding", "segments", "sender", "status", "lane"),
+    *("carrier_id", "priority", "due_at", "attempts", "valid_until", "created_at"),
 )
 _NOW = bindparam("now", type_=UtcDateTime)
 # One priority at a time, so that the index alone finds the oldest due rows without sorting.

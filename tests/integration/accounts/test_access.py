@@ -33,14 +33,14 @@ OWNER = {f"pages.api_keys.{name}" for name in KEYS}
 OWNER |= {f"pages.api_keys.{name}_review_number" for name in ("new", "add", "ask_remove", "remove")}
 OWNER |= {"pages.site_settings.index", "pages.site_settings.save"}
 OWNER |= {f"pages.carriers.{name}" for name in (*HOOKS[:4], "ask_disable", "disable", "enable", "ask_remove", "remove")}
-OWNER |= {f"pages.routing.{name}" for name in (*HOOKS[:4], "ask_remove", "remove", "fall_back")}
+OWNER |= {f"pages.routing.{name}" for name in (*HOOKS[:4], "ask_remove", "remove", "restore", "fall_back")}
 OWNER |= {f"pages.webhooks.{name}" for name in (*HOOKS, "delete")}
 TEAM = ("manage", "change_role", "disable", "enable", "unlock", "reset")
 OWNER |= {f"pages.team.{name}" for name in ("ask_invite", "invite", "renew", "withdraw", *TEAM)}
 OWNER |= {"pages.audit.export_as"}
 OPERATOR = {
     *(f"pages.audit.{name}" for name in ("index", "verify")),
-    *(f"pages.limits.{name}" for name in ("new", "create", "edit", "change", "ask_remove", "remove")),
+    *(f"pages.limits.{name}" for name in ("new", "create", "edit", "change", "ask_remove", "remove", "restore")),
     *(f"pages.limits.{name}" for name in ("ask_reset", "reset")),
     *(f"pages.sandbox.{name}" for name in ("index", "submit", "ask_clear", "clear", "go")),
     *(f"pages.messages.{name}" for name in ("ask_send_again", "send_again", "export_csv")),
