@@ -110,7 +110,7 @@ def test_all_fields_arrive(owner: Browser, services: Services) -> None:
     [
         ("name", "  ", "Give it a name"),
         ("name", "x" * 81, "on one line: 80"),
-        ("name", "a\x00b", "on one line: 80"),
+        ("name", "a\x01b", "on one line: 80"),
         ("scopes", [], "Choose at least one"),
         ("scopes", ["admin"], "Choose at least one"),
         ("networks", "41.138.0.0/99", "“41.138.0.0/99” is not an IP address"),
@@ -230,3 +230,10 @@ def test_readers_see_the_list_and_a_key_without_its_buttons(viewer: Browser, ope
             page = browser.get(url).text
             assert "Shop" in page
             assert not re.search(rf"/dashboard/keys/{key.id}/", page)
+
+
+def test_the_first_key_is_one_for_tests_unless_chosen_otherwise(owner: Browser, world: World) -> None:
+    chosen = re.compile(r'value="(\w+)"[^>]* checked')
+    assert chosen.findall(owner.get("/dashboard/keys/new").text)[0] == "test"
+    world.key()
+    assert chosen.findall(owner.get("/dashboard/keys/new").text)[0] == "live"
