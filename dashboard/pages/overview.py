@@ -87,6 +87,7 @@ def _first_steps() -> dict[str, Any]:
     }
     return {
         "steps": steps,
+        "next_step": next((name for name, is_done in steps.items() if not is_done), ""),
         "address": services().settings.address,
         "sample": sandbox.SAMPLE,
         "spaced": numbers.spaced("+222" + sandbox.SAMPLE),

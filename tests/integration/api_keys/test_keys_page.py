@@ -237,3 +237,16 @@ def test_the_first_key_is_one_for_tests_unless_chosen_otherwise(owner: Browser, 
     assert chosen.findall(owner.get("/dashboard/keys/new").text)[0] == "test"
     world.key()
     assert chosen.findall(owner.get("/dashboard/keys/new").text)[0] == "live"
+
+
+@pytest.mark.parametrize("typed", ['Guichet - réel "été"', " guichet –  RÉEL “été” "])
+def test_a_name_is_confirmed_however_its_dashes_and_quotes_are_typed(
+    owner: Browser, world: World, services: Services, typed: str
+) -> None:
+    key = world.key("Guichet – réel “été”")
+    with services.sessions.begin() as session:
+        session.execute(update(ApiKey).where(ApiKey.id == key.id).values(last_used_at=utcnow()))
+    assert owner.post(f"/dashboard/keys/{key.id}/revoke", {"name": "Guichet"}).status_code == 422
+    assert owner.post(f"/dashboard/keys/{key.id}/revoke", {"name": typed}).status_code == 303
+    with services.sessions() as session:
+        assert session.get_one(ApiKey, key.id).revoked_at
