@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import shlex
 import sys
 
 import click
@@ -21,8 +22,8 @@ BANNER = """
   Make an API key             {command} keys create my-app
   Try it                      curl {address}/messages/send -H 'X-API-Key: KEY' \\
                                 -H 'Content-Type: application/json' \\
-                                -d '{{"phoneNumber": "38089336", "message": "Bonjour"}}'
-  See it on the sandbox phone {command} sandbox inbox 38089336
+                                -d '{{"phoneNumber": "22999900", "message": "Bonjour"}}'
+  See it on the sandbox phone {command} sandbox inbox 22999900
   Read on                     {address}/docs/
 
   Ctrl-C ends it.
@@ -102,5 +103,7 @@ def _banner(settings: Settings, token: str | None) -> str:
 def _command(settings: Settings) -> str:
     """How this user calls `chinqit` for this home."""
     own = os.path.relpath(os.path.join(os.path.dirname(sys.executable), "chinqit"))  # noqa: PTH118, PTH120
-    default = settings.chinqit_home == home_from_env({})
-    return own if default else f"CHINQIT_HOME={settings.chinqit_home} {own}"
+    usual = {"CHINQIT_HOME": home_from_env({}), "HOST": "127.0.0.1", "PORT": 8000, "PUBLIC_URL": ""}
+    asked = {name: getattr(settings, name.lower()) for name in usual}
+    other = [f"{name}={shlex.quote(str(value))}" for name, value in asked.items() if value != usual[name]]
+    return " ".join([*other, own])

@@ -15,6 +15,7 @@ from sqlalchemy.orm import Session
 from dashboard.db import utcnow
 from dashboard.extensions import services, session
 from dashboard.gateway import workers
+from dashboard.gateway.accounts import users
 from dashboard.gateway.api_keys import keys
 from dashboard.gateway.carriers import carriers, recent
 from dashboard.gateway.carriers.recent import Recent
@@ -30,7 +31,9 @@ from dashboard.pages.ui import charts, formats, timeline
 from dashboard.pages.ui.charts import Chart, Series
 from dashboard.pages.ui.formats import Change
 from dashboard.pages.web import htmx
-from dashboard.vocabulary import Operator, Trend
+from dashboard.providers import sandbox
+from dashboard.sms import numbers
+from dashboard.vocabulary import KeyMode, Operator, Status, Trend
 
 MINUTES = 60
 HOURS = 24
@@ -58,7 +61,7 @@ class Tile:
 @bp.get("/")
 def index() -> ResponseReturnValue:
     """The page; its live block alone when HTMX asks, and nothing when nothing changed."""
-    context = _first_steps() if search.is_empty(session) else _figures()
+    context = _first_steps() | ({"first_use": True} if search.is_empty(session) else _figures())
     context["mark"] = _mark(context)
     if not htmx.wants_fragment():
         return render_template("overview/index.html", **context)
@@ -66,8 +69,34 @@ def index() -> ResponseReturnValue:
 
 
 def _first_steps() -> dict[str, Any]:
-    """What leads from a new gateway to the first message."""
-    return {"first_use": True, "has_key": bool(keys.listed(session)), "address": services().settings.address}
+    """What leads from a new gateway to a real message and a second person; done steps are ticked off.
+
+    Nothing when a carrier has taken a message of a live key: whoever runs the gateway has found the way.
+    """
+    known = keys.listed(session)
+    has_carrier = bool(carriers.listed(session))
+    live = [key.id for key in known if key.mode == KeyMode.LIVE]
+    if has_carrier and any(_has_sent(key_id) for key_id in live):
+        return {"steps": None}
+    steps = {
+        "key": bool(known),
+        "test": not search.is_empty(session),
+        "carrier": has_carrier,
+        "real": False,
+        "people": len(users.listed(session)) > 1,
+    }
+    return {
+        "steps": steps,
+        "next_step": next((name for name, is_done in steps.items() if not is_done), ""),
+        "address": services().settings.address,
+        "sample": sandbox.SAMPLE,
+        "spaced": numbers.spaced("+222" + sandbox.SAMPLE),
+    }
+
+
+def _has_sent(key_id: str) -> bool:
+    went = (Filters(status=status, key_id=key_id) for status in (Status.DELIVERED, Status.SENT))
+    return any(search.page(session, filters, limit=1) for filters in went)
 
 
 def _figures() -> dict[str, Any]:

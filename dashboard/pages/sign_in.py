@@ -131,7 +131,7 @@ def make_owner(token: str) -> ResponseReturnValue:
         return _setup_form(token, form, 422)
     _keep_zone(form.timezone.data, user.email)
     audited.record("sign_in.set_up", user.email, by=user.email)
-    return access.sign_in(user, url_for("pages.api_keys.index"))
+    return access.sign_in(user, url_for("pages.home"))
 
 
 def _enter(user: User) -> ResponseReturnValue:

@@ -23,6 +23,7 @@ GLOBALS: dict[str, Any] = {
     # how values are written
     "ago": formats.ago,
     "moment": formats.moment,
+    "to_the_minute": formats.minute,
     "clock": formats.clock,
     "hour_minute": formats.hour_minute,
     "day": formats.day,

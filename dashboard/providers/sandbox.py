@@ -19,6 +19,7 @@ LATE = "999903"
 SILENT = "999904"
 LIMITED = "999905"
 NO_WHATSAPP = "999906"
+SAMPLE = "22999900"  # a number like those below, on which messages arrive at once
 ENDINGS = {
     FAILED: _l("the carrier takes the text, then a receipt says that it was not delivered"),
     REFUSED: _l("the carrier refuses the text"),

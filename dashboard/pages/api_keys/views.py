@@ -30,11 +30,12 @@ from dashboard.pages.ui.charts import Chart, Series
 from dashboard.pages.ui.forms import ConfirmForm
 from dashboard.pages.web import access, audited, htmx, locale
 from dashboard.pages.web.htmx import ChangedPart
+from dashboard.providers import sandbox
 from dashboard.sms import numbers
 from dashboard.vocabulary import KeyMode, Role
 
 USUAL_GRACE = "24h"
-SAMPLE_PHONE = "22200001"
+ONES_OWN = "YOUR_NUMBER"  # in samples of live keys: a number that somebody may have gets no message
 USUAL_PERIOD = "7d"
 SHOWN_BEFORE = _l("A new secret was created already. It is shown once; rotate the key if you did not keep it.")
 
@@ -56,7 +57,11 @@ def index() -> ResponseReturnValue:
 @bp.get("/new")
 @access.needs(Role.OWNER)
 def new() -> ResponseReturnValue:
-    return _form(NewKeyForm())
+    """The form; the first key is one for tests, unless somebody chooses otherwise."""
+    form = NewKeyForm()
+    if not keys.listed(session):
+        form.mode.data = KeyMode.TEST
+    return _form(form)
 
 
 @bp.post("/new")
@@ -291,9 +296,10 @@ def _secret(key: ApiKey, secret: str, title: str) -> ResponseReturnValue:
 
 def _sample(key: ApiKey, secret: str) -> str | None:
     """A first call that the key is allowed to make, for a shell."""
+    phone = sandbox.SAMPLE if key.mode == KeyMode.TEST else ONES_OWN
     calls = {
-        "otp": ("/otp/send", f'{{"phoneNumber":"{SAMPLE_PHONE}","language":"{locale.language()}"}}'),
-        "send": ("/messages/send", f'{{"phoneNumber":"{SAMPLE_PHONE}","message":"Chinqit"}}'),
+        "otp": ("/otp/send", f'{{"phoneNumber":"{phone}","language":"{locale.language()}"}}'),
+        "send": ("/messages/send", f'{{"phoneNumber":"{phone}","message":"Chinqit"}}'),
     }
     for scope, (path, body) in calls.items():
         if scope in key.scopes:

@@ -52,6 +52,13 @@ def moment(at: datetime) -> str:
     return format_datetime(at, PATTERNS.get(locale.language, PATTERN), tzinfo=_zone(), locale=locale)
 
 
+def minute(at: datetime) -> str:
+    """Day and time to the minute: `4 Dec 2026, 14:00`."""
+    locale = get_locale()
+    pattern = PATTERNS.get(locale.language, PATTERN).removesuffix(":ss")
+    return format_datetime(at, pattern, tzinfo=_zone(), locale=locale)
+
+
 def clock(at: datetime) -> str:
     """Time of the day to the second."""
     return format_datetime(at, "HH:mm:ss", tzinfo=_zone(), locale=get_locale())

@@ -6,6 +6,7 @@ that forms do not judge it once more.
 
 from __future__ import annotations
 
+import unicodedata
 import uuid
 from collections.abc import Callable, Mapping
 from datetime import datetime
@@ -31,6 +32,9 @@ def choices(names: Mapping[str, Sentence]) -> list[SelectChoice]:
 def languages() -> list[SelectChoice]:
     """Each language under its own name."""
     return [SelectChoice(code, name, {"lang": code}) for code, name in locale.LANGUAGES.items()]
+
+
+ALIKE = str.maketrans({**dict.fromkeys("‐‑‒–—―−", "-"), **dict.fromkeys("‘’ʼ", "'"), **dict.fromkeys("“”«»„", '"')})
 
 
 class Form(FlaskForm):  # type: ignore[misc]
@@ -165,8 +169,13 @@ class ConfirmForm(Form):
         self.name.label.text = label
 
     def validate_name(self, field: BoundField) -> None:
-        if field.data != self.expected:
+        if _plain(field.data or "") != _plain(self.expected):
             raise ValidationError(self.fault)
+
+
+def _plain(name: str) -> str:
+    """A name without what is hard to type again: kinds of dashes, quotes and spaces, capitals."""
+    return " ".join(unicodedata.normalize("NFKC", name).translate(ALIKE).casefold().split())
 
 
 class NewIdField(HiddenField):  # type: ignore[misc]
@@ -187,8 +196,8 @@ def _new_id() -> str:
 
 
 def length(most: int, **more: Any) -> dict[str, Any]:
-    """Attributes of a field of people's words."""
-    return {"maxlength": most, "dir": "auto", "autocomplete": "off", **more}
+    """Attributes of a field of people's words. What is too long is refused in words, not cut while it is pasted."""
+    return {"maxlength": 4 * most, "dir": "auto", "autocomplete": "off", **more}
 
 
 PHONE = {  # attributes of a field for a number

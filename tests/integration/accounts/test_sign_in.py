@@ -33,7 +33,7 @@ def owners(services: Services) -> list[str]:
 
 def test_the_link_makes_the_owner_signs_in_and_leads_to_keys(stranger: Browser, link: str, services: Services) -> None:
     answer = stranger.post(link, NEW)
-    assert (answer.status_code, answer.headers["Location"]) == (303, "/dashboard/keys/")
+    assert (answer.status_code, answer.headers["Location"]) == (303, "/dashboard/")
     assert owners(services) == ["nadia@example.org"]
     assert "Nadia Haddad" in stranger.get("/dashboard/keys/").text
 

@@ -110,7 +110,7 @@ def test_all_fields_arrive(owner: Browser, services: Services) -> None:
     [
         ("name", "  ", "Give it a name"),
         ("name", "x" * 81, "on one line: 80"),
-        ("name", "a\x07b", "on one line: 80"),
+        ("name", "a\x01b", "on one line: 80"),
         ("scopes", [], "Choose at least one"),
         ("scopes", ["admin"], "Choose at least one"),
         ("networks", "41.138.0.0/99", "“41.138.0.0/99” is not an IP address"),
@@ -230,3 +230,23 @@ def test_readers_see_the_list_and_a_key_without_its_buttons(viewer: Browser, ope
             page = browser.get(url).text
             assert "Shop" in page
             assert not re.search(rf"/dashboard/keys/{key.id}/", page)
+
+
+def test_the_first_key_is_one_for_tests_unless_chosen_otherwise(owner: Browser, world: World) -> None:
+    chosen = re.compile(r'value="(\w+)"[^>]* checked')
+    assert chosen.findall(owner.get("/dashboard/keys/new").text)[0] == "test"
+    world.key()
+    assert chosen.findall(owner.get("/dashboard/keys/new").text)[0] == "live"
+
+
+@pytest.mark.parametrize("typed", ['Guichet - réel "été"', " guichet –  RÉEL “été” "])
+def test_a_name_is_confirmed_however_its_dashes_and_quotes_are_typed(
+    owner: Browser, world: World, services: Services, typed: str
+) -> None:
+    key = world.key("Guichet – réel “été”")
+    with services.sessions.begin() as session:
+        session.execute(update(ApiKey).where(ApiKey.id == key.id).values(last_used_at=utcnow()))
+    assert owner.post(f"/dashboard/keys/{key.id}/revoke", {"name": "Guichet"}).status_code == 422
+    assert owner.post(f"/dashboard/keys/{key.id}/revoke", {"name": typed}).status_code == 303
+    with services.sessions() as session:
+        assert session.get_one(ApiKey, key.id).revoked_at

@@ -213,3 +213,12 @@ def test_viewers_see_masked_numbers_and_no_buttons(viewer: Browser, world: World
     page = viewer.get(LIST).text
     assert "+222 38 08 93 36" not in page and PHONE not in page
     assert "/dashboard/limits/new" not in page and "/remove" not in page
+
+
+def test_the_end_of_an_override_is_a_day_and_a_time(operator: Browser, world: World) -> None:
+    key = world.key()
+    operator.post(NEW, form(key, minute="9", lasting="7d"))
+    (row,) = listed(world)
+    assert row.until
+    shown = f"{row.until.day} {row.until:%b %Y, %H:%M}"
+    assert f">{shown}</time>" in operator.get(LIST).text

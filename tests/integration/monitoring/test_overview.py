@@ -12,6 +12,8 @@ from sqlalchemy import select
 from dashboard.db import utcnow
 from dashboard.extensions import Services
 from dashboard.gateway import workers
+from dashboard.gateway.carriers import carriers
+from dashboard.gateway.carriers.carriers import NewCarrier
 from dashboard.gateway.statistics import rollup
 from dashboard.gateway.webhooks import endpoints
 from dashboard.models.api_keys import ApiKey
@@ -69,14 +71,27 @@ def test_strangers_sign_in_first(stranger: Browser) -> None:
 
 def test_a_new_gateway_is_led_to_its_first_key(owner: Browser) -> None:
     text = page(owner)
-    assert "Three steps to the first message" in text
+    assert "From the first key to the first real message" in text
     assert 'class="btn primary" href="/dashboard/keys/"' in text
 
 
 def test_the_first_step_is_done_once_there_is_a_key(owner: Browser, shop: ApiKey) -> None:
     text = page(owner)
-    assert "Three steps" in text
-    assert '<span class="vh">Done</span>' in text
+    assert text.count('<span class="vh">Done</span>') == 1
+
+
+def test_the_steps_tick_themselves_off_and_end_with_the_first_real_message(
+    owner: Browser, viewer: Browser, world: World, shop: ApiKey, services: Services
+) -> None:
+    with services.sessions.begin() as session:
+        told = {"url": "https://sms.example.org/send", "body": '{"to": "{phone}"}'}
+        carriers.add(session, carriers.cipher(services.settings), NewCarrier("http", "mauritel", told))
+    world.text(shop, status="queued")
+    text = page(owner)
+    assert text.count('<span class="vh">Done</span>') == 4  # key, test, carrier, and a second person: the viewer
+    assert "belongs to nobody" not in text  # that step is done
+    world.text(shop, **world.sent())
+    assert "From the first key" not in page(owner) and "From the first key" not in page(viewer)
 
 
 def test_it_counts_what_was_sent_in_the_last_hour(
