@@ -67,7 +67,7 @@ ERRORS = {
     "rate_limited": ErrorKind(
         429,
         "Rate limit exceeded",
-        "At most {limit} codes for one number in a {window}; try again in {retryAfter} s",
+        "At most {limit} codes for one number per {window}; try again in {retryAfter} s",
         path=("phoneNumber",),
         item_fields=("window", "limit", "retryAfter"),
         example={"window": "minute", "limit": 3, "retryAfter": 41},

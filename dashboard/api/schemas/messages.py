@@ -89,7 +89,7 @@ class SendMessage(RequestBody):
         AfterValidator(_message),
         Breaks({"blank": " ", "too_long": "a" * 1531, "invalid_characters": "\x07"}),
         Field(
-            examples=["Votre commande est prête."],
+            examples=["Votre colis est arrivé."],
             description="The text, 1 to 10 SMS segments, delivered as given, but that CR LF becomes LF: up to 1,530 "
             "characters of the GSM alphabet, or 670 UTF-16 units with any other character. No control characters but "
             "tab and line ends.",
@@ -124,7 +124,7 @@ class SendBatch(RequestBody):
                 "description": "1 to 1,000 messages. One that breaks a rule does not hold back the others.",
             }
         ),
-        Field(examples=[[{"phoneNumber": "+22238089336", "message": "Votre commande est prête."}]]),
+        Field(examples=[[{"phoneNumber": "+22238089336", "message": "Votre colis est arrivé."}]]),
     ]
 
 
