@@ -55,7 +55,7 @@ test: check
 	@$(BIN)/pytest
 
 test-fast: dev
-	@$(BIN)/pytest tests/unit tests/integration
+	@$(BIN)/pytest --numprocesses=3 tests/unit tests/integration
 
 # All that kills processes, with those whose failures are not explained yet: each says what was tried.
 chaos: dev

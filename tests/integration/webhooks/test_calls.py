@@ -349,7 +349,7 @@ def test_a_slow_endpoint_holds_up_itself_alone(office: Office, path: str) -> Non
 
 def test_endpoints_that_hang_do_not_take_all_places(office: Office, path: str) -> None:
     release = threading.Event()
-    office.receiver.answers[path] = lambda _got: Answer(200 if release.wait(20) else 500)
+    office.receiver.answers[path] = lambda _got: Answer(200 if release.wait(100) else 500)
     office.listen(f"{path}-well", events=("message.sent",))
     with office.sessions.begin() as session:
         for number in range(dispatcher.MOST_FAILING + 5):
@@ -363,8 +363,8 @@ def test_endpoints_that_hang_do_not_take_all_places(office: Office, path: str) -
     office.deliver()
     crew.wake()
     try:
-        until(lambda: office.receiver.got(f"{path}-well"), 5)
-        until(lambda: len(office.receiver.got(path)) == dispatcher.MOST_FAILING, 5)
+        until(lambda: office.receiver.got(f"{path}-well"), 20)
+        until(lambda: len(office.receiver.got(path)) == dispatcher.MOST_FAILING, 20)
     finally:
         release.set()
         crew.finish(20)

@@ -5,8 +5,6 @@ from __future__ import annotations
 import dataclasses
 import inspect
 import re
-import shutil
-import subprocess
 import tomllib
 from collections.abc import Iterator
 from pathlib import Path
@@ -204,16 +202,6 @@ def test_every_picture_is_there_small_and_shown() -> None:
 
 
 @pytest.mark.parametrize("page", PAGES, ids=lambda page: page.name)
-def test_shell_snippets_parse(page: Path) -> None:
-    for name, text in snippets(page.read_text()):
-        assert_parses(text, f"{page.name}: {name}")
-
-
-def test_the_command_of_the_units_parses() -> None:
-    assert_parses((ROOT / "deploy" / "systemd" / "chinqit").read_text(), "deploy/systemd/chinqit")
-
-
-@pytest.mark.parametrize("page", PAGES, ids=lambda page: page.name)
 def test_links_inside_the_repository_lead_somewhere(page: Path) -> None:
     for link in LINK.findall(page.read_text()):
         parts = urlsplit(link)
@@ -233,10 +221,3 @@ def anchors(text: str) -> set[str]:
     """Of headings, as GitHub makes them."""
     headings = re.findall(r"^#+ (.+)$", text, re.M)
     return {re.sub(r"[^\w\- ]", "", heading.lower()).replace(" ", "-") for heading in headings}
-
-
-def assert_parses(text: str, name: str) -> None:
-    bash = shutil.which("bash")
-    assert bash, "no bash"
-    ran = subprocess.run([bash, "-n"], input=text, capture_output=True, text=True, timeout=10, check=False)
-    assert (ran.returncode, ran.stderr) == (0, ""), name

@@ -1,4 +1,4 @@
-"""How a carrier binds: pairs, hosts of one account, what is told at the bind, and why no bind comes about."""
+"""How a carrier binds: hosts of one account, what is told at the bind, and why no bind comes about."""
 
 from __future__ import annotations
 
@@ -10,9 +10,8 @@ from typing import Any
 
 import pytest
 
-from dashboard.providers.base import Outcome, Outgoing
+from dashboard.providers.base import Outgoing
 from tests.support.smpp.host import Desk
-from tests.support.smpp.smsc import Smsc
 from tests.support.smpp.wire import ANSWER, BIND, NACK, SUBMIT, Wire, packet
 from tests.support.stack import until
 
@@ -71,26 +70,6 @@ def bind_only() -> Iterator[Callable[..., BindOnly]]:
 
 def state_is(desk: Desk, code: str) -> Callable[[], bool]:
     return lambda: desk.provider.state().code == code
-
-
-def test_a_pair_sends_by_one_session_and_hears_receipts_by_the_other(
-    start_smsc: Callable[..., Smsc], open_desk: OpenDesk, text: MakeText
-) -> None:
-    smsc = start_smsc(receipt_delay="20")
-    desk = open_desk(smsc.port, bind_as="transmitter_receiver")
-    assert isinstance(desk.results(text())[0], Outcome)
-    until(lambda: len(desk.journal.receipts) == 1, 10)
-    assert sorted(event["mode"] for event in smsc.events("bind")) == ["receiver", "transmitter"]
-    desk.provider.close()
-    assert len(smsc.events("unbind")) == 2
-
-
-def test_a_pair_ends_together_and_comes_back_together(start_smsc: Callable[..., Smsc], open_desk: OpenDesk) -> None:
-    smsc = start_smsc()
-    desk = open_desk(smsc.port, bind_as="transmitter_receiver")
-    until(lambda: desk.provider.state().is_ready, 10)
-    smsc.ask("drop")
-    until(lambda: len(smsc.events("bind")) == 4 and desk.provider.state().is_ready, 15)
 
 
 @pytest.mark.parametrize(
