@@ -72,7 +72,7 @@ format: dev
 
 # Measures pages (on 10,000 and on 1,000,000 messages), the API, and delivery over SMPP; takes some minutes, on a machine
 # that does nothing else.
-BENCHES := pages api smpp delivery
+BENCHES := pages api smpp delivery trouble
 bench: dev
 	@for name in $(BENCHES); do $(BIN)/python -m tests.bench.$$name || exit 1; done
 
