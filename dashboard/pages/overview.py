@@ -26,7 +26,7 @@ from dashboard.gateway.monitoring.alerts import Alert, AlertCode
 from dashboard.gateway.statistics import queries
 from dashboard.gateway.statistics.queries import Figures, Narrow, Period, total
 from dashboard.models.statistics import COUNTS, SEND, VERIFY
-from dashboard.pages.carriers import labels as carrier_words
+from dashboard.pages.carriers.labels import STATES
 from dashboard.pages.ui import charts, formats, timeline
 from dashboard.pages.ui.charts import Chart, Series
 from dashboard.pages.ui.formats import Change
@@ -117,7 +117,7 @@ def _figures() -> dict[str, Any]:
         "waiting": sum(lane.count for lane in lanes),
         "waits": max((lane.waits for lane in lanes if lane.waits), default=None),
         "carriers": alerts.carrier_tiles(ways),
-        "CARRIER_STATES": carrier_words.STATES,
+        "CARRIER_STATES": STATES,
         "failures": search.page(session, Filters(status="failed"), limit=FAILURES),
         **_hour(session, now),
         **_day(session, now, lately),

@@ -38,7 +38,7 @@ def find(connection: Connection, carrier: str, receipts: Sequence[Receipt], *, m
         receipt = match.receipt
         match.message_id = own.get(receipt.message_id or "")
         if match.message_id is None:
-            candidates = [found for reference in receipt.references for found in named.get(reference, [])]
+            candidates = [message for reference in receipt.references for message in named.get(reference, [])]
             # A carrier counts its references anew now and then: the number must fit, where it is said.
             ids = [
                 message_id
@@ -73,11 +73,11 @@ def _by_reference(connection: Connection, carrier: str, matches: Sequence[Match]
         .join(_MESSAGES, _MESSAGES.c.id == _PARTS.c.message_id)
         .where(_PARTS.c.carrier == carrier, _PARTS.c.reference.in_(references))
     )
-    found: dict[str, list[tuple[int, str]]] = {}
+    messages: dict[str, list[tuple[int, str]]] = {}
     rows = [*connection.execute(whole), *connection.execute(part)]
     for row in sorted(rows, key=lambda row: row.id, reverse=True):
-        found.setdefault(row.reference, []).append((row.id, row.phone))
-    return found
+        messages.setdefault(row.reference, []).append((row.id, row.phone))
+    return messages
 
 
 def _by_number(connection: Connection, carrier: str, receipt: Receipt) -> int | None:

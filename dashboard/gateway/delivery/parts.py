@@ -41,10 +41,10 @@ def states(connection: Connection, carrier: str, ids: Collection[int]) -> dict[i
     query = select(_PARTS.c.message_id, _PARTS.c.reference, _PARTS.c.state).where(
         _PARTS.c.carrier == carrier, _PARTS.c.message_id.in_(ids)
     )
-    found: dict[int, dict[str, str | None]] = {}
+    by_message: dict[int, dict[str, str | None]] = {}
     for row in connection.execute(query):
-        found.setdefault(row.message_id, {})[row.reference] = row.state
-    return found
+        by_message.setdefault(row.message_id, {})[row.reference] = row.state
+    return by_message
 
 
 def note(connection: Connection, carrier: str, message: Any, states: dict[str, str | None], receipt: Receipt) -> Status:

@@ -337,14 +337,14 @@ def _apply_kept(connection: Connection, which: Any) -> _Applied:
         mine = sorted((row for row in rows if row.carrier == carrier), key=lambda row: row.id)
         receipts = [Receipt(tuple(row.references), row.phone, row.state, row.code, row.at) for row in mine]
         applied = _apply(connection, carrier, receipts, may_guess=False)
-        found = [
+        named = [
             {"kept_id": row.id, "new_message_id": match.message_id}
             for row, match in zip(mine, applied.matches, strict=True)
             if match.is_applied
         ]
-        if found:
-            named = update(_KEPT).where(_KEPT.c.id == bindparam("kept_id"))
-            connection.execute(named.values(message_id=bindparam("new_message_id")), found)
+        if named:
+            naming = update(_KEPT).where(_KEPT.c.id == bindparam("kept_id"))
+            connection.execute(naming.values(message_id=bindparam("new_message_id")), named)
         total.matches += applied.matches
         total.lanes |= applied.lanes
     return total

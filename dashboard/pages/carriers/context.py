@@ -46,20 +46,20 @@ WATCHED_FOR = timedelta(minutes=5)  # a trial; its receipt may come later still,
 
 def alone(carrier: Carrier) -> list[str]:
     """The rules in which nobody else would take over."""
-    found = []
+    subjects = []
     for covered, routes in rules.rules(session):
         usable = [route.carrier_id for route in routes if route.carrier.enabled]
         if usable == [carrier.id]:
-            found.append(subject(covered, routes[0].key))
-    return found
+            subjects.append(subject(covered, routes[0].key))
+    return subjects
 
 
 def listing() -> dict[str, Any]:
     """Of all carriers, with a mark of what is shown."""
-    now, found = utcnow(), carrier_status.all_of(session, box())
+    now, statuses = utcnow(), carrier_status.all_of(session, box())
     hours, routes = metrics.by_hour(session, now), _routes()
-    rows = [_row(one, hours.get(one.carrier.name, []), routes.get(one.carrier.id, [])) for one in found]
-    served = {channel for one in found for channel in kind_of(one.carrier).channels}
+    rows = [_row(one, hours.get(one.carrier.name, []), routes.get(one.carrier.id, [])) for one in statuses]
+    served = {channel for one in statuses for channel in kind_of(one.carrier).channels}
     shown = [[_facts(row["standing"]), row["spark"], row["routes"]] for row in rows]
     return {
         "rows": rows,
@@ -88,14 +88,14 @@ def _facts(one: CarrierStatus) -> list[Any]:
 def detail(carrier: Carrier) -> dict[str, Any]:
     """Of one carrier, with a mark of what may change by itself."""
     now = utcnow()
-    one = next(found for found in carrier_status.all_of(session, box()) if found.carrier.id == carrier.id)
+    standing = next(each for each in carrier_status.all_of(session, box()) if each.carrier.id == carrier.id)
     hours = metrics.by_hour(session, now, carrier.name).get(carrier.name, [])
     strays, routes = receipts.unmatched(session, carrier.name, MOST_STRAYS), _routes().get(carrier.id, [])
     failures = attempts.failures_by_reason(session, carrier.name, now - carrier_status.DAY)
     answers = attempts.last_answers(session, carrier.name, now - carrier_status.DAY, MOST_ANSWERS)
-    known = stored(carrier) if current_user.may(Role.OPERATOR) else None
+    values = stored(carrier) if current_user.may(Role.OPERATOR) else None
     return {
-        "standing": one,
+        "standing": standing,
         "carrier": carrier,
         "kind": kind_of(carrier),
         "routes": routes,
@@ -105,11 +105,11 @@ def detail(carrier: Carrier) -> dict[str, Any]:
         "words_setting": _words_setting(carrier),
         "failures": failures,
         "answers": answers,
-        "settings": None if known is None else forms.shown(forms.fields(carrier.kind, known)),
+        "settings": None if values is None else forms.shown(forms.fields(carrier.kind, values)),
         "callback": f"{services().settings.address}/callbacks/{carrier.hook}" if kind_of(carrier).calls_back else None,
         "mark": htmx.mark(
             [
-                _facts(one),
+                _facts(standing),
                 [vars(hour) for hour in hours],
                 routes,
                 [vars(group) for group in failures],
@@ -134,13 +134,13 @@ def _chart(hours: list[Work], now: datetime) -> Chart:
 
 def _routes() -> dict[int, list[str]]:
     """The rules in which each carrier stands, with its place there."""
-    found: dict[int, list[str]] = {}
+    places_of: dict[int, list[str]] = {}
     for covered, routes in rules.rules(session):
         places = sorted({route.position for route in routes})
         for route in routes:
             place = {"rule": subject(covered, route.key), "place": places.index(route.position) + 1}
-            found.setdefault(route.carrier_id, []).append(_("%(rule)s: no. %(place)d", **place))
-    return found
+            places_of.setdefault(route.carrier_id, []).append(_("%(rule)s: no. %(place)d", **place))
+    return places_of
 
 
 def subject(covered: Subject, key: ApiKey | None) -> str:
@@ -164,10 +164,10 @@ def _shared() -> dict[str, Any]:
 
 def trial(form: TestForm, message: Message | None = None) -> dict[str, Any]:
     """The form of a test, and the message that was sent with it."""
-    return {"form": form, "trial": _told(message) if message else None}
+    return {"form": form, "trial": _test_result(message) if message else None}
 
 
-def _told(message: Message) -> dict[str, Any]:
+def _test_result(message: Message) -> dict[str, Any]:
     """A trial as it stands: its steps, what went wrong, and whether more may still come."""
     went_wrong = attempts.failed_attempts(session, message.id)
     again = message.due_at if message.error_code and message.due_at and message.due_at > utcnow() else None

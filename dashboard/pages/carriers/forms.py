@@ -102,7 +102,7 @@ def fields(kind: str, values: Mapping[str, Scalar | None]) -> list[FormField]:
 def groups(drawn: list[FormField]) -> list[Group]:
     """Those that are not advanced, in order, what belongs together under its title."""
     plain = (one for one in drawn if not one.setting.advanced)
-    return [Group(title, list(found)) for title, found in groupby(plain, key=_title)]
+    return [Group(title, list(members)) for title, members in groupby(plain, key=_title)]
 
 
 def advanced(drawn: Iterable[FormField]) -> list[FormField]:
@@ -115,19 +115,19 @@ def defaults(kind: str) -> dict[str, Scalar | None]:
 
 def errors(kind: str, error: InvalidSettings) -> dict[str, str]:
     """By the field of the form, in the reader's words."""
-    known = {one.name for one in registry.describe(kind)}
-    found: dict[str, str] = {}
+    names = {one.name for one in registry.describe(kind)}
+    sentences: dict[str, str] = {}
     for problem in error.errors:
         name = problem.field.partition(".")[0]
-        place = PREFIX + name if name in known else name if name == "name" else WHOLE
-        found.setdefault(place, labels.problem(kind, problem))
-    return found
+        place = PREFIX + name if name in names else name if name == "name" else WHOLE
+        sentences.setdefault(place, labels.problem(kind, problem))
+    return sentences
 
 
 def shown(drawn: list[FormField]) -> list[tuple[str, str]]:
     """Titles and values for reading; what is empty is left out."""
     ordered = sorted(drawn, key=lambda one: one.setting.advanced)
-    rows = [(one.title, _told(one)) for one in ordered]
+    rows = [(one.title, _shown_value(one)) for one in ordered]
     return [(title, value) for title, value in rows if value]
 
 
@@ -153,7 +153,7 @@ def _title(one: FormField) -> str:
     return str(_(one.setting.group)) if one.setting.group else ""
 
 
-def _told(one: FormField) -> str:
+def _shown_value(one: FormField) -> str:
     if one.setting.type == "secret":
         return str(_("set")) if one.is_set else str(_("not set"))
     if one.setting.type == "switch":

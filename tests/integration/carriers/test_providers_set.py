@@ -58,7 +58,7 @@ def test_a_change_keeps_all_other_settings_the_routes_and_the_callback_address(
     [
         (["colour=red"], "There is no such setting"),
         (["parallel=90"], "Use 32 or less"),
-        (["url="], "This is needed"),
+        (["url="], "Required field"),
         ([], "Give at least one FIELD=VALUE"),
         (["nonsense"], "Write FIELD=VALUE"),
         (["--label", "x" * 61], "at most 60"),
