@@ -7,6 +7,7 @@ Columns named in `fields` are told before and after by themselves, also when a s
 from __future__ import annotations
 
 import json
+import logging
 from collections.abc import Iterator
 from dataclasses import dataclass
 from datetime import datetime
@@ -20,6 +21,8 @@ from dashboard.db import Base, core_table, lock, utcnow
 from dashboard.gateway.audit import chain, fields
 from dashboard.gateway.audit.chain import ChainEntry, Head
 from dashboard.models.audit import AuditEntry
+
+log = logging.getLogger(__name__)
 
 PAGE = 50
 PIECE = 1_000
@@ -140,8 +143,12 @@ def _free_name(taken: dict[str, Any], name: str) -> str:
 def _note_head(session: Session) -> None:
     session.info.pop(_CHANGES, None)
     noted = session.info.pop(_HEAD, None)
-    if noted is not None:
+    if noted is None:
+        return
+    try:
         chain.note(*noted)
+    except OSError as error:  # the act is done; the older note still guards what came before
+        log.error("the newest audit entry is not noted in the home folder: %s", error.strerror)
 
 
 @event.listens_for(Session, "after_rollback")

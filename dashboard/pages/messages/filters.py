@@ -71,7 +71,7 @@ def _filters(typed: dict[str, str]) -> Filters | None:
         wanted = search.sought(typed["q"]) if "q" in typed else Sought()
     except NotSearchable:
         return None
-    if wanted.prefix and not formats.sees_numbers():  # digit by digit, a masked number would be guessed
+    if (wanted.prefix or wanted.phone) and not formats.sees_numbers():  # by asking, a masked number would be guessed
         return None
     length = periods.PERIODS.get(typed.get("period", ""))
     since, until = (fields.local_time(typed.get(name, "")) for name in ("from", "to"))

@@ -26,10 +26,12 @@ from dashboard.gateway.messages import resend, status
 from dashboard.gateway.messages.resend import NotResendable
 from dashboard.models.delivery import FailedAttempt, UnmatchedReceipt
 from dashboard.models.messages import Message
+from dashboard.models.otp import Otp
 from dashboard.pages.messages import filters
 from dashboard.pages.messages.filters import LogQuery
+from dashboard.pages.ui import formats
 from dashboard.pages.web import access, audited, htmx
-from dashboard.vocabulary import Role
+from dashboard.vocabulary import Kind, Role
 
 ROW_ID = re.compile(r"[0-9]{1,18}")
 SHOWN = re.compile(r"([0-9]{1,18})\.([a-z]{1,9})")
@@ -170,18 +172,26 @@ def _rows(rows: list[Message]) -> dict[str, Any]:
     otps = search.otps_of(session, rows)
     return {
         "rows": rows,
-        "texts": {row.id: search.shown_text(row, otps.get(row.id)) for row in rows},
+        "texts": {row.id: _text(row, otps.get(row.id)) for row in rows},
         "languages": {row_id: otp.language for row_id, otp in otps.items()},
         "reviews": {row_id for row_id, otp in otps.items() if otp.fixed_offset is not None},
         "open_states": search.OPEN,
     }
 
 
+def _text(message: Message, otp: Otp | None) -> str | None:
+    """The text as the visitor may read it: what apps write is for operators; the wording of a code is no secret."""
+    text = search.shown_text(message, otp)
+    if text is None or message.kind == Kind.OTP or current_user.may(Role.OPERATOR):
+        return text
+    return str(_("Text hidden (%(count)s characters)", count=formats.number(len(text))))
+
+
 def _detail(message: Message) -> dict[str, Any]:
     otp = search.otps_of(session, [message]).get(message.id)
     return {
         "message": message,
-        "text": search.shown_text(message, otp),
+        "text": _text(message, otp),
         "text_language": otp.language if otp else None,
         "is_review": otp is not None and otp.fixed_offset is not None,
         "entries": _entries(message),

@@ -6,6 +6,7 @@ import csv
 import io
 import json
 from collections.abc import Callable
+from typing import Any
 
 import pytest
 from click.testing import CliRunner, Result
@@ -13,6 +14,8 @@ from sqlalchemy import text
 
 from dashboard.cli.registry import main
 from dashboard.extensions import Services
+from dashboard.gateway.api_keys import keys
+from dashboard.gateway.api_keys.keys import NewKey
 from dashboard.gateway.audit import chain, trail
 from dashboard.gateway.audit.chain import ChainEntry
 from tests.support.dashboard_client import Browser, World
@@ -121,3 +124,28 @@ def test_acts_of_commands_name_the_command(chinqit: Callable[..., Result], servi
     assert (key["act"], key["subject"], key["actor"].split()[0]) == ("api_keys.create", "my-app", "command")
     assert (limit["act"], limit["subject"]) == ("limits.create", "+22238••••36")
     assert limit["changes"]["minute"] == [None, 9]
+
+
+def test_acts_of_the_api_name_the_key(owner: Browser, services: Services) -> None:
+    with services.sessions.begin() as session:
+        key, secret = keys.create(session, NewKey("Shop", ("webhooks",)))
+        key_id = key.id
+
+    def call(method: str, path: str, /, **body: Any) -> Any:
+        answer = owner.client.open(path, method=method, json=body, headers={"X-API-Key": secret, "X-Request-Id": "r-7"})
+        assert answer.status_code < 300, answer.text
+        return answer.json
+
+    made = call("POST", "/webhooks", url="https://shop.example.org/hooks?token=hush", description="Orders")
+    hook = f"/webhooks/{made['webhookId']}"
+    call("PATCH", hook, description="Returns")
+    call("POST", f"{hook}/rotate")
+    call("DELETE", hook)
+    with services.sessions() as session:
+        new = list(trail.entries(session))[4:]
+    assert [entry.act for entry in new] == [f"webhooks.{act}" for act in ("create", "change", "rotate", "delete")]
+    assert {(entry.actor, entry.request_id, entry.subject) for entry in new} == {
+        (f"key {key_id}", "r-7", made["webhookId"])
+    }
+    assert json.loads(new[1].changes) == {"description": ["Orders", "Returns"]}
+    assert "hush" not in str(new) and "whsec_" not in str(new)

@@ -71,6 +71,14 @@ def test_what_is_rolled_back_was_never_noted(sessions: Sessions, nadia: Actor, t
     assert newest(sessions).subject == "one" and chain.read_note(tmp_path) == noted
 
 
+def test_a_home_that_takes_no_note_stops_no_act(
+    sessions: Sessions, tmp_path: Path, caplog: pytest.LogCaptureFixture
+) -> None:
+    with sessions.begin() as session:
+        trail.record(session, Actor("nadia@example.mr", tmp_path / "gone"), "settings.change", "kept")
+    assert newest(sessions).subject == "kept" and "not noted" in caplog.text
+
+
 def test_acts_at_the_same_time_make_one_chain(sessions: Sessions, nadia: Actor, tmp_path: Path) -> None:
     def act(number: int) -> None:
         with sessions.begin() as session:

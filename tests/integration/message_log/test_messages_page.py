@@ -53,11 +53,22 @@ def test_numbers_are_masked_for_viewers(role: str, enter: Callable[[str], Browse
         assert role == "operator" or "38089336" not in page
 
 
-def test_viewers_cannot_guess_a_number_digit_by_digit(viewer: Browser, operator: Browser, world: World) -> None:
+@pytest.mark.parametrize("typed", ["3808", "38089336", "+222 38 08 93 36"])
+def test_viewers_cannot_guess_a_number_by_asking(viewer: Browser, operator: Browser, world: World, typed: str) -> None:
     message = world.text(world.key())
-    assert rows(viewer.get(LIST + "?q=3808").text) == []
-    assert rows(viewer.get(LIST + "?q=38089336").text) == [message.id]
-    assert rows(operator.get(LIST + "?q=3808").text) == [message.id]
+    assert rows(viewer.get(LIST, query_string={"q": typed}).text) == []
+    assert rows(viewer.get(LIST, query_string={"q": message.uuid}).text) == [message.id]
+    assert rows(operator.get(LIST, query_string={"q": typed}).text) == [message.id]
+
+
+@pytest.mark.parametrize(("role", "reads"), [("viewer", False), ("desk", False), ("operator", True)])
+def test_texts_of_apps_are_for_operators(role: str, reads: bool, enter: Callable[[str], Browser], world: World) -> None:
+    message = world.text(world.key(), body="Solde : 12 400 MRU")
+    code = world.code(world.key(), language="en")
+    browser = enter(role)
+    for page in (browser.get(LIST).text, browser.get(LIST + message.uuid).text):
+        assert ("12 400 MRU" in page) == reads and ("Text hidden (18 characters)" in page) != reads
+    assert "code is ••••••" in browser.get(LIST + code.uuid).text
 
 
 @pytest.mark.parametrize(
