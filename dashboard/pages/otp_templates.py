@@ -72,11 +72,16 @@ class WordingForm(Form):
         render_kw=forms.length(template_rules.LONGEST_BRAND),
     )
 
-    def __init__(self, subject: Subject, body: str = "", brand: str = "") -> None:
+    def __init__(self, subject: Subject, body: str = "", brand: str = "", newest: int = 0) -> None:
         super().__init__(data={"body": body, "brand": brand})
+        self.newest = newest
         looks = {"lang": subject.language, "dir": locale.direction(subject.language)}
         self.body.render_kw = {**self.body.render_kw, **looks, "maxlength": template_rules.LONGEST_BODY}
         self.body.description = _variables(subject)
+
+    def stored(self) -> dict[str, Any]:
+        """The newest version of this subject tells: a text that holds for it may be another one's."""
+        return {"newest": self.newest}
 
 
 @bp.get("/")
@@ -86,7 +91,7 @@ def index() -> ResponseReturnValue:
     branded = subject.key.brand if subject.key else None
     now = templates.current(session, subject.key_id, subject.language, branded)
     brand = now.brand or branded or formats.organisation()[: template_rules.LONGEST_BRAND]
-    return _page(subject, WordingForm(subject, now.body, brand))
+    return _page(subject, WordingForm(subject, now.body, brand, _newest(subject)[2]))
 
 
 @bp.post("/preview")
@@ -94,7 +99,7 @@ def index() -> ResponseReturnValue:
 def preview() -> ResponseReturnValue:
     """The phone and the measures for what is being written; nothing is saved."""
     subject = _subject()
-    form = WordingForm(subject)
+    form = WordingForm(subject, *_newest(subject))
     if htmx.wants_fragment():
         return render_template("otp_templates/_preview.html", **_preview(subject, form))
     return _page(subject, form)
@@ -105,7 +110,9 @@ def preview() -> ResponseReturnValue:
 def save() -> ResponseReturnValue:
     """Put a wording in force, or say which rules it breaks."""
     subject = _subject()
-    form = WordingForm(subject)
+    form = WordingForm(subject, *_newest(subject))
+    if form.conflicts:
+        return _page(subject, form, form.status)
     wording = NewWording(subject.key_id, subject.language, form.body.data, form.brand.data)
     try:
         templates.save(session, wording, current_user.email)
@@ -144,6 +151,12 @@ def reset() -> ResponseReturnValue:
     subject = _subject()
     templates.save(session, NewWording(subject.key_id, subject.language, None), current_user.email)
     return _saved(subject, _("The general text is used again"))
+
+
+def _newest(subject: Subject) -> tuple[str, str, int]:
+    """Text, brand and id of the newest version of a subject's own, as they are in the database now."""
+    row = next(iter(templates.history(session, subject.key_id, subject.language)), None)
+    return (row.body or "", row.brand, row.id) if row else ("", "", 0)
 
 
 def _saved(subject: Subject, message: str) -> ResponseReturnValue:

@@ -92,7 +92,7 @@ def change(key_id: uuid.UUID) -> ResponseReturnValue:
     key = _live_key(key_id)
     form = KeyForm(key)
     if not form.validate():
-        return _form(form, 422)
+        return _form(form, form.status)
     keys.alter(session, key, KeyFields(**form.values()))
     session.commit()
     return htmx.updated(_("Key changed"), url_for(".show", key_id=key.id), _behind(key))
