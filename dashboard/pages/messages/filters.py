@@ -3,8 +3,11 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from datetime import UTC, date, datetime, time, timedelta
+from zoneinfo import ZoneInfo
 
 from flask import request
+from flask_babel import lazy_gettext as _l
 
 from dashboard.db import utcnow
 from dashboard.extensions import session
@@ -17,12 +20,15 @@ from dashboard.sms import numbers
 from dashboard.vocabulary import Status
 
 LONGEST_SEARCH = 60
+DAY = timedelta(days=1)
+FIRST_YEAR, LAST_YEAR = 2000, 2999
+CALENDAR = {"today": _l("Today"), "yesterday": _l("Yesterday"), "month": _l("This month"), "dates": _l("From … to …")}
 CHOICES = {
     "status": tuple(Status),
     "channel": labels.CHANNELS,
     "kind": labels.KINDS,
     "operator": labels.OPERATORS,
-    "period": periods.PERIODS,
+    "period": {**periods.PERIODS, **CALENDAR},
 }
 
 
@@ -45,6 +51,8 @@ def from_request() -> LogQuery:
     key_id = request.args.get("key", "")
     if key_id and key_id != keys.OWN_ID and session.get(ApiKey, key_id) is not None:
         typed["key"] = key_id
+    if typed.get("period") == "dates":
+        typed |= {name: day.isoformat() for name in ("from", "to") if (day := _day(request.args.get(name, "")))}
     text = _printable(request.args.get("q", ""))
     if text:
         typed["q"] = text
@@ -58,7 +66,7 @@ def _filters(typed: dict[str, str]) -> Filters | None:
         return None
     if wanted.prefix and not formats.sees_numbers():  # digit by digit, a masked number would be guessed
         return None
-    length = periods.PERIODS.get(typed.get("period", ""))
+    since, before = _range(typed)
     return Filters(
         wanted,
         typed.get("status"),
@@ -66,8 +74,43 @@ def _filters(typed: dict[str, str]) -> Filters | None:
         typed.get("kind"),
         typed.get("key"),
         numbers.digit_of(typed.get("operator", "")),
-        utcnow() - length if length else None,
+        since,
+        before,
     )
+
+
+def _range(typed: dict[str, str]) -> tuple[datetime | None, datetime | None]:
+    """From when until when, exclusive; days are the gateway's."""
+    period = typed.get("period", "")
+    if period in periods.PERIODS:
+        return utcnow() - periods.PERIODS[period], None
+    zone = ZoneInfo(formats.zone_name())
+    today = utcnow().astimezone(zone).date()
+    days = {
+        "today": (today, None),
+        "yesterday": (today - DAY, today),
+        "month": (today.replace(day=1), None),
+        "dates": (_day(typed.get("from", "")), _after(_day(typed.get("to", "")))),
+    }
+    since, before = days.get(period, (None, None))
+    return _midnight(since, zone), _midnight(before, zone)
+
+
+def _after(day: date | None) -> date | None:
+    return day + DAY if day is not None else None
+
+
+def _midnight(day: date | None, zone: ZoneInfo) -> datetime | None:
+    return datetime.combine(day, time.min, zone).astimezone(UTC) if day is not None else None
+
+
+def _day(text: str) -> date | None:
+    """`2026-11-12`; None for anything else, and for years that no message is of."""
+    try:
+        day = date.fromisoformat(text)
+    except ValueError:
+        return None
+    return day if FIRST_YEAR <= day.year <= LAST_YEAR else None
 
 
 def _printable(text: str) -> str:
