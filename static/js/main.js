@@ -2,9 +2,12 @@
 // script-src 'self'; style-src 'self'; require-trusted-types-for 'script'; trusted-types htmx
 import "./security.js";
 import "./dialogs.js";
+import "./history.js";
+import "./drafts.js";
 import "./toasts.js";
 import "./polling.js";
 import "./connection.js";
 import "./buttons.js";
 import "./countdown.js";
+import "./palette.js";
 import "./relative_time.js";

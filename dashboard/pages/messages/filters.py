@@ -3,8 +3,11 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from datetime import UTC, date, datetime, time, timedelta
+from zoneinfo import ZoneInfo
 
 from flask import request
+from flask_babel import lazy_gettext as _l
 
 from dashboard.db import utcnow
 from dashboard.extensions import session
@@ -17,13 +20,16 @@ from dashboard.sms import numbers
 from dashboard.vocabulary import Status
 
 LONGEST_SEARCH = 60
-CUSTOM = "custom"
+HOURS = "custom"  # from one time to another, as a chart leads to
+DAY = timedelta(days=1)
+FIRST_YEAR, LAST_YEAR = 2000, 2999
+CALENDAR = {"today": _l("Today"), "yesterday": _l("Yesterday"), "month": _l("This month"), "dates": _l("From … to …")}
 CHOICES = {
     "status": tuple(Status),
     "channel": labels.CHANNELS,
     "kind": labels.KINDS,
     "operator": labels.OPERATORS,
-    "period": periods.PERIODS,
+    "period": {**periods.PERIODS, **CALENDAR},
 }
 
 
@@ -40,9 +46,9 @@ class LogQuery:
 
     @property
     def range(self) -> str:
-        """The times of a custom period, in words."""
+        """The times that a chart leads to, in words; nothing for other periods."""
         times = [fields.local_time(self.typed.get(name, "")) for name in ("from", "to")]
-        return " – ".join(formats.hour_of_day(at) for at in times if at)
+        return " – ".join(formats.hour_of_day(at) for at in times if at) if self.typed.get("period") == HOURS else ""
 
 
 def from_request() -> LogQuery:
@@ -52,18 +58,20 @@ def from_request() -> LogQuery:
     key_id = request.args.get("key", "")
     if key_id and key_id != keys.OWN_ID and session.get(ApiKey, key_id) is not None:
         typed["key"] = key_id
-    typed |= _custom()
+    typed |= _hours()
+    if typed.get("period") == "dates":
+        typed |= {name: day.isoformat() for name in ("from", "to") if (day := _day(request.args.get(name, "")))}
     text = _printable(request.args.get("q", ""))
     if text:
         typed["q"] = text
     return LogQuery(typed, _filters(typed))
 
 
-def _custom() -> dict[str, str]:
-    """The times of a period that is none of those with a name; nothing unless both are times."""
+def _hours() -> dict[str, str]:
+    """The times of a period that a chart leads to; nothing unless both are times."""
     given = {name: request.args.get(name, "") for name in ("from", "to")}
-    is_whole = request.args.get("period") == CUSTOM and all(fields.local_time(text) for text in given.values())
-    return {"period": CUSTOM, **given} if is_whole else {}
+    is_whole = request.args.get("period") == HOURS and all(fields.local_time(text) for text in given.values())
+    return {"period": HOURS, **given} if is_whole else {}
 
 
 def _filters(typed: dict[str, str]) -> Filters | None:
@@ -73,8 +81,7 @@ def _filters(typed: dict[str, str]) -> Filters | None:
         return None
     if (wanted.prefix or wanted.phone) and not formats.sees_numbers():  # by asking, a masked number would be guessed
         return None
-    length = periods.PERIODS.get(typed.get("period", ""))
-    since, until = (fields.local_time(typed.get(name, "")) for name in ("from", "to"))
+    since, before = _range(typed)
     return Filters(
         wanted,
         typed.get("status"),
@@ -82,9 +89,45 @@ def _filters(typed: dict[str, str]) -> Filters | None:
         typed.get("kind"),
         typed.get("key"),
         numbers.digit_of(typed.get("operator", "")),
-        utcnow() - length if length else since,
-        until,
+        since,
+        before,
     )
+
+
+def _range(typed: dict[str, str]) -> tuple[datetime | None, datetime | None]:
+    """From when until when, exclusive; days are the gateway's."""
+    period = typed.get("period", "")
+    if period in periods.PERIODS:
+        return utcnow() - periods.PERIODS[period], None
+    if period == HOURS:
+        return fields.local_time(typed["from"]), fields.local_time(typed["to"])
+    zone = ZoneInfo(formats.zone_name())
+    today = utcnow().astimezone(zone).date()
+    days = {
+        "today": (today, None),
+        "yesterday": (today - DAY, today),
+        "month": (today.replace(day=1), None),
+        "dates": (_day(typed.get("from", "")), _after(_day(typed.get("to", "")))),
+    }
+    since, before = days.get(period, (None, None))
+    return _midnight(since, zone), _midnight(before, zone)
+
+
+def _after(day: date | None) -> date | None:
+    return day + DAY if day is not None else None
+
+
+def _midnight(day: date | None, zone: ZoneInfo) -> datetime | None:
+    return datetime.combine(day, time.min, zone).astimezone(UTC) if day is not None else None
+
+
+def _day(text: str) -> date | None:
+    """`2026-11-12`; None for anything else, and for years that no message is of."""
+    try:
+        day = date.fromisoformat(text)
+    except ValueError:
+        return None
+    return day if FIRST_YEAR <= day.year <= LAST_YEAR else None
 
 
 def _printable(text: str) -> str:
