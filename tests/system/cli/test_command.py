@@ -158,7 +158,7 @@ def test_without_workers_of_a_lane_it_serves_and_says_which_is_missing(running: 
     def start_anew() -> None:
         running.signal(signal.SIGTERM)
         assert running.process
-        running.process.wait(10)
+        running.process.wait(START_SECONDS)
         running.start()
 
     running.environ["WHATSAPP_WORKERS"] = "0"
