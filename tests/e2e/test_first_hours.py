@@ -89,9 +89,7 @@ class FirstHours:
         self.fill(name="Nadia Mint Ahmed", email="nadia@example.mr", password=PASSWORD)
         expect(self.page.locator("#f-timezone")).to_have_value("Africa/Nouakchott")
         self.press("Create the account")
-        expect(self.heading("No key yet")).to_be_visible()
-        self.go("Overview")
-        expect(self.heading("Three steps to the first message")).to_be_visible()
+        expect(self.heading("From the first key to the first real message")).to_be_visible()
         self.keep("first")
 
     def make_a_test_key_and_read_a_code_on_the_sandbox_phone(self) -> None:
