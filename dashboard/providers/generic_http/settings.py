@@ -61,7 +61,7 @@ class HttpSettings(WebSettings):
     password: SecretStr = setting(_l("Password"), default=SecretStr(""), max_length=500)
     token: SecretStr = setting(_l("Token"), default=SecretStr(""), max_length=4000)
     oauth_url: str = setting(
-        _l("Token address"),
+        _l("OAuth2 address"),
         _l("OAuth2 client credentials: here user name and password get a token, for which {token} stands."),
         group=OAUTH,
         default="",
@@ -70,7 +70,7 @@ class HttpSettings(WebSettings):
     )
     oauth_scope: str = setting(_l("Scope"), group=OAUTH, default="", pattern=r"^[!#-\[\]-~ ]{0,1000}$", advanced=True)
     oauth_client: Literal["basic", "body"] = setting(
-        _l("Where user name and password stand"),
+        _l("Client credentials stand in"),
         _l("basic: in the Authorization header. body: as client_id and client_secret."),
         group=OAUTH,
         default="basic",
