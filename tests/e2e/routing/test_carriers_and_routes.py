@@ -243,7 +243,7 @@ def test_a_carrier_is_added_tried_and_heard_on_one_page(chromium: Chromium, whol
     expect(outcome).to_contain_text("It is on the phone.", timeout=10_000)
     page.get_by_role("link", name="Look at the message").click()
     drawer = page.locator("#drawer")
-    expect(drawer).to_contain_text("Not taken by loopback")
+    expect(drawer).to_contain_text("Not accepted by loopback")
     expect(drawer).to_contain_text("Delivered to the phone")
     expect(page).to_have_url(re.compile(r"/dashboard/messages/[0-9a-f-]{36}$"))
     page.context.close()
