@@ -32,7 +32,7 @@ def fuzz(
         f"--max-examples={cases}",
         "--phases=examples,coverage,fuzzing",
         "--mode=all",
-        "--workers=3",
+        "--workers=1",
         "--generation-database=none",
         "--suppress-health-check=all",
         "--request-timeout=20",

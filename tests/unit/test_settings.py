@@ -33,7 +33,7 @@ def test_a_prepared_home_is_enough(home: Path) -> None:
 
 def test_a_caller_of_whatsapp_waits_as_long_as_the_documents_say(home: Path) -> None:
     assert read(home).whatsapp_wait == 8
-    assert "the call waits at most 8 seconds" in (ROOT / "README.md").read_text()
+    assert "up to 8 seconds" in (ROOT / "templates" / "docs" / "en" / "whatsapp.html").read_text()
     assert read(home, WHATSAPP_WAIT="20").whatsapp_wait == 20
 
 

@@ -17,6 +17,8 @@ from dashboard.vocabulary import Scope
 from tests.support.phones import new_phone
 from tests.support.stack import Stack
 
+pytestmark = pytest.mark.parametrize("database", ["postgresql"], indirect=True)
+
 HOP = {"connection", "content-length", "transfer-encoding", "date", "server"}
 
 
@@ -76,24 +78,22 @@ class Liar:
 
 
 @pytest.fixture
-def liar(postgresql_stack: Stack) -> Iterator[Liar]:
-    found = Liar(f"http://127.0.0.1:{postgresql_stack.port}")
+def liar(stack: Stack) -> Iterator[Liar]:
+    found = Liar(f"http://127.0.0.1:{stack.port}")
     yield found
     found.close()
 
 
 @pytest.fixture
-def broken(
-    liar: Liar, postgresql_stack: Stack, monkeypatch: pytest.MonkeyPatch
-) -> Callable[[Lie], list[runner.RuleResult]]:
+def broken(liar: Liar, stack: Stack, monkeypatch: pytest.MonkeyPatch) -> Callable[[Lie], list[runner.RuleResult]]:
     """Tells a lie and returns the rules that noticed it."""
-    for name, value in postgresql_stack.environment.items():
+    for name, value in stack.environment.items():
         monkeypatch.setenv(name, value)
 
     def tell(lie: Lie) -> list[runner.RuleResult]:
         liar.lie = lie
-        key = postgresql_stack.key("test", scopes=tuple(Scope))
-        other = postgresql_stack.key("test", scopes=tuple(Scope))
+        key = stack.key("test", scopes=tuple(Scope))
+        other = stack.key("test", scopes=tuple(Scope))
         plan = runner.TestPlan(liar.url, key, new_phone(), new_phone(), sandbox=True, other_key=other)
         return [result for result in runner.run(plan, registry.RULES) if result.result == "failed"]
 
@@ -221,11 +221,11 @@ def test_a_lie_is_noticed(broken: Callable[[Lie], list[runner.RuleResult]], lie:
 
 
 def test_a_code_in_the_state_of_a_message_is_noticed(
-    liar: Liar, broken: Callable[[Lie], list[runner.RuleResult]], postgresql_stack: Stack
+    liar: Liar, broken: Callable[[Lie], list[runner.RuleResult]], stack: Stack
 ) -> None:
     def show_the_code(answer: Answer) -> None:
         if "statusHistory" in answer.body and answer.body["kind"] == "otp":
-            texts = postgresql_stack.inbox(answer.body["phoneNumber"])
+            texts = stack.inbox(answer.body["phoneNumber"])
             codes = {text.message_uuid: runner.SIX_DIGITS.findall(text.text)[0] for text in texts}
             answer.body["statusHistory"][0]["note"] = f"code {codes[answer.body['messageId']]}"
 
