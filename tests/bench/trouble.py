@@ -29,9 +29,9 @@ from dashboard.gateway.messages import outbox
 from dashboard.gateway.messages.outbox import Draft
 from dashboard.models.messages import Message
 from dashboard.settings import Settings, prepare_home
-from tests.integration.delivery.worker import connect, working
 from tests.support.http_carriers import Office
 from tests.support.smpp.smsc import PASSWORD, NodeMissing, Smsc, install
+from tests.support.smpp.worker import connect, working
 from tests.support.stack import in_home, migrate
 from tests.support.valkey import running
 
