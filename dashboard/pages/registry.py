@@ -17,6 +17,7 @@ from dashboard.pages import (
     otp_statistics,
     otp_templates,
     overview,
+    palette,
     person_links,
     sandbox,
     sign_in,
@@ -40,6 +41,20 @@ from dashboard.pages.webhooks import views as webhooks
 from dashboard.vocabulary import Role
 
 URL = "/dashboard"
+SHORTCUTS = {  # the letter after “g”, by blueprint
+    "overview": "o",
+    "messages": "m",
+    "otp_statistics": "c",
+    "diagnosis": "w",
+    "api_keys": "k",
+    "webhooks": "h",
+    "carriers": "f",
+    "routing": "r",
+    "limits": "l",
+    "sandbox": "s",
+    "otp_templates": "t",
+    "site_settings": "p",
+}
 MENU = {"monitor": _l("Monitor"), "control": _l("Manage"), "system": _l("System")}
 
 
@@ -57,6 +72,11 @@ class Page:
     @property
     def endpoint(self) -> str:
         return f"pages.{self.blueprint.name}.index"
+
+    @property
+    def shortcut(self) -> str:
+        """The letter that leads here after “g”; empty for none."""
+        return SHORTCUTS.get(self.blueprint.name, "")
 
     @property
     def is_current(self) -> bool:
@@ -86,6 +106,7 @@ bp = Blueprint("pages", __name__, url_prefix=URL)
 bp.register_blueprint(sign_in.bp)
 bp.register_blueprint(person_links.bp)
 bp.register_blueprint(locale.bp)
+bp.register_blueprint(palette.bp, url_prefix="/go")
 for page in PAGES:
     bp.register_blueprint(page.blueprint, url_prefix=page.url)
 bp.add_url_rule("/", "home", build_only=True)  # the way to the first page, whichever that is

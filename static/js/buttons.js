@@ -59,10 +59,3 @@ document.addEventListener("submit", (event) => {
   // A password that was shown goes out as a password, so that browsers offer to keep it.
   for (const button of event.target.querySelectorAll("[data-reveal][aria-pressed=true]")) acts.reveal(button);
 });
-document.addEventListener("keydown", (event) => {
-  if (event.key !== "/" || event.target.closest("input,select,textarea,[contenteditable]")) return;
-  const search = $("input[type=search]");
-  if (!search || $("dialog[open]")) return;
-  event.preventDefault();
-  search.focus();
-});

@@ -7,4 +7,5 @@ import "./polling.js";
 import "./connection.js";
 import "./buttons.js";
 import "./countdown.js";
+import "./palette.js";
 import "./relative_time.js";

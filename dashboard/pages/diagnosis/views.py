@@ -13,6 +13,7 @@ from flask_login import current_user
 from dashboard.db import utcnow
 from dashboard.extensions import session
 from dashboard.gateway.api_keys import keys
+from dashboard.gateway.api_keys.keys import KeyNotFound
 from dashboard.gateway.limits import lifts, overrides
 from dashboard.gateway.limits.overrides import AlreadySet
 from dashboard.gateway.message_log import search
@@ -54,11 +55,12 @@ def index() -> ResponseReturnValue:
 @access.needs(Role.DESK)
 def lift() -> ResponseReturnValue:
     """Lift the limits of a number on a key for an hour, at one press."""
-    phone, key = _phone(), keys.find(session, request.form.get("key", ""))
-    if key is None:
-        abort(404)
+    phone = _phone()
     try:
+        key = keys.find(session, request.form.get("key", ""))
         row = lifts.lift(session, key.id, phone, _("Caller on the phone"), current_user.email)
+    except KeyNotFound:
+        abort(404)
     except AlreadySet:
         return htmx.refused(_("This number has limits of its own already."), _page_of(phone))
     audited.record("limits.lift", overrides.told(phone, key.id))

@@ -120,6 +120,7 @@ def test_the_limit_is_lifted_at_one_press_and_taken_back(operator: Browser, view
     assert "Lift the limit for an hour" in operator.get(PAGE).text
     subject = {"phone": PHONE, "key": key.id}
     assert viewer.post(DESK + "lift", subject).status_code == 403
+    assert operator.post(DESK + "lift", {"phone": PHONE, "key": "none"}).status_code == 404
     changed = operator.post(DESK + "lift", subject, headers=PARTIAL).text
     undo = re.search(r'hx-post="(/dashboard/lookup/lift/\d+/end)"', changed)
     assert "Limit lifted for an hour" in changed and undo

@@ -1,0 +1,104 @@
+// The palette (Ctrl K) and the keys that lead somewhere. Every place that they lead to has a link, too.
+import { $ } from "./dom.js";
+
+const palette = $("#palette");
+const box = palette && $("[role=combobox]", palette);
+const SWITCH = "single-keys"; // where it is remembered that single letters are off
+let isGoing = false; // "g" was pressed, and a letter is to come
+
+const options = () => [...palette.querySelectorAll("[role=option]")];
+const chosen = () => $("[aria-selected=true]", palette);
+
+function choose(option) {
+  chosen()?.setAttribute("aria-selected", "false");
+  option?.setAttribute("aria-selected", "true");
+  option?.scrollIntoView({ block: "nearest" });
+  box.setAttribute("aria-expanded", String(Boolean(option)));
+  if (option) box.setAttribute("aria-activedescendant", option.id);
+  else box.removeAttribute("aria-activedescendant");
+}
+
+function openPalette() {
+  if ($("dialog[open]:modal")) return;
+  palette.showModal();
+  box.select();
+  htmx.trigger(box.form, "opened");
+}
+
+function step(by) {
+  const all = options();
+  if (all.length) choose(all.at((all.indexOf(chosen()) + by) % all.length));
+}
+
+const KEYS_OF_BOX = {
+  ArrowDown: () => step(1),
+  ArrowUp: () => step(-1),
+  Enter: () => (chosen() ?? options()[0])?.click(),
+};
+
+// The letter of a key: what it writes, or where it lies on keyboards of other scripts.
+const letterOf = (event) =>
+  /^[a-z]$/i.test(event.key) ? event.key.toLowerCase() : event.code.replace("Key", "").toLowerCase();
+
+function areSingleKeysOn() {
+  try {
+    return localStorage.getItem(SWITCH) !== "off";
+  } catch {
+    return true; // storage is off
+  }
+}
+
+function search(event) {
+  const here = $("main input[type=search]");
+  event.preventDefault();
+  if (here) here.focus();
+  else openPalette();
+}
+
+function pressSingle(event) {
+  const letter = letterOf(event);
+  const link = isGoing && $(`#nav [data-go="${letter}"]`);
+  isGoing = !isGoing && letter === "g";
+  if (link) link.click();
+  else if (event.key === "/") search(event);
+  else if (event.key === "?") $("[data-shortcuts]").click();
+}
+
+if (palette) {
+  box.addEventListener("keydown", (event) => {
+    const act = KEYS_OF_BOX[event.key];
+    if (!act || event.isComposing) return;
+    event.preventDefault();
+    act();
+  });
+  $("form", palette).addEventListener("submit", (event) => event.preventDefault());
+  document.addEventListener("htmx:after:swap", () => palette.open && choose(options()[0]));
+  document.addEventListener("keydown", (event) => {
+    if ((event.ctrlKey || event.metaKey) && !event.altKey && !event.shiftKey && letterOf(event) === "k") {
+      event.preventDefault();
+      openPalette();
+      return;
+    }
+    const isTyped = event.target.closest?.("input,select,textarea,[contenteditable]");
+    if (isTyped || event.ctrlKey || event.metaKey || event.altKey || $("dialog[open]") || !areSingleKeysOn()) return;
+    pressSingle(event);
+  });
+  document.addEventListener("click", (event) => {
+    if (event.target.closest?.("[data-palette]") && !event.ctrlKey && !event.metaKey) {
+      event.preventDefault();
+      openPalette();
+    } else if (event.target.closest?.("[data-shortcuts]")) palette.close();
+  });
+  document.addEventListener("htmx:after:swap", () => {
+    const box = $("[data-single-keys]");
+    if (box) box.checked = areSingleKeysOn();
+  });
+  document.addEventListener("change", (event) => {
+    if (!event.target.matches?.("[data-single-keys]")) return;
+    try {
+      localStorage.setItem(SWITCH, event.target.checked ? "on" : "off");
+    } catch {
+      // storage is off
+    }
+  });
+}

@@ -1,0 +1,83 @@
+"""The palette and the keys in Chromium: by keyboard alone, on a phone, accessible while it is open."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Callable
+
+import pytest
+from playwright.sync_api import expect
+
+from tests.support.browser import LOOKS, Tab
+from tests.support.dashboard_client import World
+from tests.support.furnished import LIST, furnish
+
+pytestmark = pytest.mark.timeout(240)
+
+
+def test_ctrl_k_leads_anywhere_and_gives_the_focus_back(open_tab: Callable[..., Tab], world: World) -> None:
+    furnish(world)
+    tab = open_tab()
+    page = tab.page
+    tab.open("/dashboard/keys/")
+    button = page.get_by_role("button", name="Create a key")
+    button.focus()
+    page.keyboard.press("Control+k")
+    box = page.get_by_role("combobox")
+    expect(box).to_be_focused()
+    expect(page.locator("#palette [role=option]").first).to_have_attribute("aria-selected", "true")
+    page.keyboard.press("Escape")
+    expect(button).to_be_focused()
+    page.keyboard.press("/")  # nothing is searched on this page
+    expect(box).to_be_focused()
+    page.keyboard.type("4511 2233")
+    expect(page.locator("#palette [role=option]")).to_have_count(2)
+    page.keyboard.press("ArrowDown")
+    expect(box).to_have_attribute("aria-activedescendant", "place-2")
+    page.keyboard.press("Enter")
+    expect(page).to_have_url(re.compile(rf"{LIST}\?q=%2B22245112233"))
+    assert tab.said == []
+
+
+def test_single_letters_lead_on_every_keyboard_and_can_be_switched_off(open_tab: Callable[..., Tab]) -> None:
+    tab = open_tab()
+    page = tab.page
+    tab.open("/dashboard/keys/")
+    page.keyboard.press("g")
+    page.keyboard.press("w")
+    expect(page).to_have_url(re.compile("/dashboard/lookup/$"))
+    page.locator("h1").click()
+    arabic = """code => document.activeElement.dispatchEvent(
+        new KeyboardEvent("keydown", { key: code === "KeyG" ? "ل" : "ة", code, bubbles: true }))"""
+    page.evaluate(arabic, "KeyG")
+    page.evaluate(arabic, "KeyM")
+    expect(page).to_have_url(re.compile(f"{LIST}$"))
+    page.keyboard.press("?")
+    expect(page.locator("#dialog .shortcuts")).to_be_visible()
+    assert tab.faults() == []
+    page.locator("[data-single-keys]").uncheck()
+    page.keyboard.press("Escape")
+    page.keyboard.press("?")
+    page.keyboard.press("Control+k")
+    expect(page.locator("#palette")).to_be_visible()
+    expect(page.locator("#dialog")).to_be_hidden()
+    page.keyboard.type("g")
+    expect(page.get_by_role("combobox")).to_have_value("g")
+
+
+@pytest.mark.parametrize(("locale", "scheme", "viewport"), LOOKS)
+def test_the_open_palette_is_accessible(
+    open_tab: Callable[..., Tab], world: World, locale: str, scheme: str, viewport: dict[str, int]
+) -> None:
+    furnish(world)
+    tab = open_tab("operator", locale, viewport=viewport, color_scheme=scheme)
+    page = tab.page
+    tab.open("/dashboard/")
+    page.locator("[data-palette]").click()
+    for typed in ("", "4511", "Bouti", "????"):
+        page.get_by_role("combobox").fill(typed)
+        expect(
+            page.locator("#places [role=option]") if typed != "????" else page.locator("#places .pad")
+        ).not_to_have_count(0)
+        assert tab.faults() == [], typed
+        tab.keep(f"{locale[:2]}-{scheme}-{viewport['width']}", f"palette-{len(typed)}")
