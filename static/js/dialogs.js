@@ -3,7 +3,6 @@ import { $ } from "./dom.js";
 import { isPoll } from "./polling.js";
 
 const BOXES = { "drawer-body": "drawer", "dialog-body": "dialog" };
-let back = null; // the list behind the drawer, filters included
 
 function open(dialog) {
   dialog.removeAttribute("open"); // drawn open by the server, for readers without this script
@@ -21,22 +20,14 @@ document.addEventListener("htmx:after:swap", (event) => {
   }
 });
 
-document.addEventListener("htmx:before:request", (event) => {
-  const { sourceElement, target } = event.detail.ctx;
-  if (target?.id === "drawer-body" && !isPoll(sourceElement)) back ??= location.href;
-});
-
 document.addEventListener("close-dialog", () => $("#dialog")?.close());
 
 for (const dialog of document.querySelectorAll("dialog")) {
-  const list = dialog.dataset.list;
   if (dialog.hasAttribute("data-open")) open(dialog);
   dialog.addEventListener("click", (event) => {
     if (event.target === dialog) dialog.close(); // the backdrop
   });
   dialog.addEventListener("close", () => {
-    if (list && location.pathname !== list) history.replaceState(null, "", back || list);
-    back = null;
     $(`#${dialog.id}-body`)?.replaceChildren(); // a secret does not stay behind
   });
 }

@@ -2,6 +2,8 @@
 // script-src 'self'; style-src 'self'; require-trusted-types-for 'script'; trusted-types htmx
 import "./security.js";
 import "./dialogs.js";
+import "./history.js";
+import "./drafts.js";
 import "./toasts.js";
 import "./polling.js";
 import "./connection.js";

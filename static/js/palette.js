@@ -57,7 +57,7 @@ function search(event) {
 
 function pressSingle(event) {
   const letter = letterOf(event);
-  const link = isGoing && $(`#nav [data-go="${letter}"]`);
+  const link = isGoing && $(`#nav [data-go="${letter}"] a`);
   isGoing = !isGoing && letter === "g";
   if (link) link.click();
   else if (event.key === "/") search(event);

@@ -14,7 +14,7 @@ from sqlalchemy import update
 from dashboard.db import utcnow
 from dashboard.models.accounts import UserSession
 from tests.support.browser import POLL_MS, Tab
-from tests.support.dashboard_client import World
+from tests.support.dashboard_client import PASSWORD, World
 from tests.support.furnished import LIST, furnish
 
 pytestmark = pytest.mark.timeout(240)
@@ -71,7 +71,7 @@ def test_a_direct_visit_opens_the_drawer_over_the_list(open_tab: Callable[..., T
     tab.open(LIST + failed)
     expect(tab.page.locator("#drawer")).to_have_attribute("open", "")
     assert tab.page.locator("#drawer").evaluate("dialog => dialog.matches(':modal')")
-    tab.page.get_by_label("Close").click()
+    tab.page.locator("#drawer").get_by_label("Close").click()
     expect(tab.page).to_have_url(re.compile(f"{LIST}$"))
 
 
@@ -169,10 +169,79 @@ def test_back_leads_where_one_was(open_tab: Callable[..., Tab], world: World) ->
     page.go_back()
     expect(page.locator("#drawer[open]")).to_contain_text("The carrier could not be reached")
     page.go_back()
+    expect(page).to_have_url(re.compile(r"/messages/\?status=failed$"))
+    expect(page.locator("#drawer")).to_be_hidden()
+    expect(page.locator("tr.click")).to_have_count(1)
+    page.go_back()
+    expect(page).to_have_url(re.compile("/messages/$"))
+    expect(page.locator("tr.click")).to_have_count(5)
+    page.go_back()
     expect(page).to_have_url(re.compile("/dashboard/keys/$"))
-    page.go_forward()
-    expect(page.locator("#drawer[open]")).to_be_visible()
     assert tab.said == []
+
+
+@pytest.mark.parametrize("place", [LIST, "/dashboard/"])
+def test_back_closes_the_drawer_without_loading_the_list_anew(
+    open_tab: Callable[..., Tab], world: World, place: str
+) -> None:
+    furnish(world)
+    tab = open_tab()
+    page = tab.page
+    tab.open(place)
+    page.evaluate("document.body.dataset.same = ''")
+    for close in (
+        page.go_back,
+        lambda: page.keyboard.press("Escape"),
+        lambda: page.locator("#drawer").get_by_label("Close").click(),
+    ):
+        page.locator(".row-link").first.click()
+        expect(page.locator("#drawer")).to_be_visible()
+        expect(page).to_have_url(re.compile("/messages/[0-9a-f-]{36}$"))
+        close()
+        expect(page.locator("#drawer")).to_be_hidden()
+        expect(page).to_have_url(re.compile(f"{place}$"))
+    expect(page.locator("body[data-same]")).to_have_count(1)
+    assert tab.said == []
+
+
+def test_addresses_hold_no_empty_parameters_and_letters_make_one_entry(
+    open_tab: Callable[..., Tab], world: World
+) -> None:
+    furnish(world)
+    tab = open_tab()
+    page = tab.page
+    tab.open(LIST)
+    page.locator("[name=channel]").select_option("sms")
+    expect(page).to_have_url(re.compile(rf"{LIST}\?channel=sms$"))
+    for typed in ("4511", "451122"):
+        page.locator("#q").fill(typed)
+        expect(page).to_have_url(re.compile(rf"{LIST}\?q={typed}&channel=sms$"))
+    page.go_back()
+    expect(page).to_have_url(re.compile(rf"{LIST}\?channel=sms$"))
+    expect(page.locator("#q")).to_have_value("")
+
+
+def test_what_was_typed_when_a_session_ended_is_there_after_the_sign_in(
+    open_tab: Callable[..., Tab], world: World
+) -> None:
+    tab = open_tab("operator")
+    page = tab.page
+    tab.open("/dashboard/limits/")
+    page.get_by_role("button", name="Add an override").click()
+    page.locator("#f-scope input[value=phone]").check()
+    page.locator("#f-phone").fill("38 08 93 36")
+    page.locator("#f-reason").fill("Ticket 4711")
+    with world.services.sessions.begin() as session:
+        session.execute(update(UserSession).values(seen_at=utcnow() - timedelta(hours=1)))
+    page.get_by_role("button", name="Save override").click()
+    expect(page.get_by_text("Your session has ended")).to_be_visible()
+    page.locator("[name=email]").fill("operator@example.org")
+    page.locator("[name=password]").fill(PASSWORD)
+    page.keyboard.press("Enter")
+    expect(page.locator("#dialog #f-reason")).to_have_value("Ticket 4711")
+    expect(page.locator("#dialog #f-phone")).to_have_value("38 08 93 36")
+    expect(page.locator("#f-scope input[value=phone]")).to_be_checked()
+    assert page.evaluate("sessionStorage.length") == 0
 
 
 def test_a_lost_connection_is_told_until_it_is_back(open_tab: Callable[..., Tab], world: World) -> None:
