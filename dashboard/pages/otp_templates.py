@@ -83,9 +83,10 @@ class WordingForm(Form):
         render_kw=forms.length(60, dir="ltr", autocapitalize="off", spellcheck="false", placeholder="shop.example.mr"),
     )
 
-    def __init__(self, subject: Subject, body: str = "", brand: str = "") -> None:
+    def __init__(self, subject: Subject, body: str = "", brand: str = "", newest: int = 0) -> None:
         text, host = template_rules.split_host(body)
         super().__init__(data={"body": text, "brand": brand, "host": host})
+        self.newest = newest
         looks = {"lang": subject.language, "dir": locale.direction(subject.language)}
         self.body.render_kw = {**self.body.render_kw, **looks, "maxlength": template_rules.LONGEST_BODY}
         self.body.description = _variables(subject)
@@ -95,6 +96,10 @@ class WordingForm(Form):
         """The text as it is kept, with the line of the host."""
         return template_rules.with_host(template_rules.tidy(self.body.data), self.host.data or "")
 
+    def stored(self) -> dict[str, Any]:
+        """The newest version of this subject tells: a text that holds for it may be another one's."""
+        return {"newest": self.newest}
+
 
 @bp.get("/")
 def index() -> ResponseReturnValue:
@@ -103,7 +108,7 @@ def index() -> ResponseReturnValue:
     branded = subject.key.brand if subject.key else None
     now = templates.current(session, subject.key_id, subject.language, branded)
     brand = now.brand or branded or formats.organisation()[: template_rules.LONGEST_BRAND]
-    return _page(subject, WordingForm(subject, now.body, brand))
+    return _page(subject, WordingForm(subject, now.body, brand, _newest(subject)[2]))
 
 
 @bp.post("/preview")
@@ -111,7 +116,7 @@ def index() -> ResponseReturnValue:
 def preview() -> ResponseReturnValue:
     """The phone and the measures for what is being written; nothing is saved."""
     subject = _subject()
-    form = WordingForm(subject)
+    form = WordingForm(subject, *_newest(subject))
     if htmx.wants_fragment():
         return render_template("otp_templates/_preview.html", **_preview(subject, form))
     return _page(subject, form)
@@ -122,7 +127,9 @@ def preview() -> ResponseReturnValue:
 def save() -> ResponseReturnValue:
     """Put a wording in force, or say which rules it breaks."""
     subject = _subject()
-    form = WordingForm(subject)
+    form = WordingForm(subject, *_newest(subject))
+    if form.conflicts:
+        return _page(subject, form, form.status)
     wording = NewWording(subject.key_id, subject.language, form.whole, form.brand.data)
     try:
         templates.save(session, wording, current_user.email)
@@ -161,6 +168,12 @@ def reset() -> ResponseReturnValue:
     subject = _subject()
     templates.save(session, NewWording(subject.key_id, subject.language, None), current_user.email)
     return _saved("otp_templates.reset", subject, _("The general text is used again"))
+
+
+def _newest(subject: Subject) -> tuple[str, str, int]:
+    """Text, brand and id of the newest version of a subject's own, as they are in the database now."""
+    row = next(iter(templates.history(session, subject.key_id, subject.language)), None)
+    return (row.body or "", row.brand, row.id) if row else ("", "", 0)
 
 
 def _saved(act: str, subject: Subject, message: str) -> ResponseReturnValue:

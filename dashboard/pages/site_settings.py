@@ -107,7 +107,7 @@ def save() -> ResponseReturnValue:
     """Keep the settings, or say what is wrong with them."""
     form = SettingsForm()
     if not form.validate():
-        return _page(form, 422)
+        return _page(form, form.status)
     site_settings.save(session, Preferences(**form.data), current_user.email)
     audited.record("settings.change")
     session.commit()

@@ -13,7 +13,7 @@ document.addEventListener("htmx:after:swap", (event) => {
   const { target, response, sourceElement } = event.detail.ctx;
   const id = BOXES[target?.id];
   // The event fires after a skipped 5xx swap too.
-  if (id && (response?.status < 400 || response?.status === 422) && !isPoll(sourceElement)) {
+  if (id && (response?.status < 400 || [409, 422].includes(response?.status)) && !isPoll(sourceElement)) {
     const dialog = $(`#${id}`);
     if (!dialog.open) open(dialog);
     ($("[autofocus]", dialog) || dialog).focus();

@@ -99,7 +99,7 @@ def change(key_id: uuid.UUID) -> ResponseReturnValue:
     key = _live_key(key_id)
     form = KeyForm(key)
     if not form.validate():
-        return _form(form, 422)
+        return _form(form, form.status)
     keys.alter(session, key, KeyFields(**form.values()))
     audited.record("api_keys.change", key.name)
     session.commit()

@@ -91,6 +91,9 @@ class OverrideForm(Form):
         minute, hour, day = (UNLIMITED if no.data else quota.data for quota, no in self.windows)
         return NewOverride(*self.subject(), minute, hour, day, self.reason.data or "", self._end())
 
+    def stored(self) -> dict[str, Any]:
+        return {**super().stored(), "until": self.row.until if self.row else None}
+
     def subject(self) -> tuple[str | None, str | None]:
         """The key's id and the number."""
         return (self.row.key_id, self.row.phone) if self.row else (None, None)

@@ -158,7 +158,7 @@ def reset() -> ResponseReturnValue:
 def _not_yet(form: OverrideForm) -> ResponseReturnValue | None:
     """The form once more, unless it is whole and may be saved: with its faults, or with what it would have done."""
     if not form.validate():
-        return _form(form, 422)
+        return _form(form, form.status)
     if "confirmed" in request.form:
         return None
     replay = simulation.replay(session, form.wanted())

@@ -12,12 +12,22 @@ from collections.abc import Callable, Mapping
 from datetime import datetime
 from typing import Any
 
+from flask_babel import gettext as _
 from flask_wtf import FlaskForm
-from wtforms import BooleanField, HiddenField, SelectField, SelectMultipleField, StringField, TextAreaField
-from wtforms.fields.choices import SelectChoice
+from wtforms import (
+    BooleanField,
+    HiddenField,
+    PasswordField,
+    SelectField,
+    SelectMultipleField,
+    StringField,
+    TextAreaField,
+)
+from wtforms.fields.choices import SelectChoice, SelectFieldBase
 from wtforms.validators import StopValidation, ValidationError
 
-from dashboard.pages.ui import fields
+from dashboard.pages.ui import fields, versions
+from dashboard.pages.ui.versions import Difference
 from dashboard.pages.web import locale
 
 BoundField = Any  # a field of WTForms, which has no types
@@ -53,6 +63,36 @@ class Form(FlaskForm):  # type: ignore[misc]
             tied: dict[str, Any] = {"aria-describedby": " ".join(notes)} if notes else {}
             tied |= {"aria-invalid": "true"} if field.errors else {}
             return super().render_field(field, {**tied, **render_kw})
+
+    @property
+    def version(self) -> str:
+        """Of what the form was drawn from; see versions.py."""
+        return versions.of(self.stored())
+
+    def stored(self) -> dict[str, Any]:
+        """What the version is made of: the values that the form was drawn from."""
+        return {field.name: field.object_data for field in self._compared()}
+
+    @property
+    def conflicts(self) -> list[Difference]:
+        """What somebody else has saved since this form was drawn, where it differs from what was typed."""
+        if not versions.is_outdated(self.version):
+            return []
+        compared = self._compared()
+        told = [(str(field.label.text), _told(field, field.object_data), _typed(field)) for field in compared]
+        return [Difference(*one) for one in told if one[1] != one[2]]
+
+    def _compared(self) -> list[BoundField]:
+        return [field for field in self if not isinstance(field, HiddenField | PasswordField)]
+
+    @property
+    def status(self) -> int:
+        """Of the answer that draws the form once more."""
+        return 409 if self.conflicts else 422
+
+    def validate(self, extra_validators: Any = None) -> bool:
+        """Whether every field is right, and nobody else has saved another version meanwhile."""
+        return bool(super().validate(extra_validators)) and not self.conflicts
 
     @property
     def faults(self) -> dict[str, str]:
@@ -142,6 +182,26 @@ class CheckboxesField(SelectMultipleField):  # type: ignore[misc]
     def pre_validate(self, _form: Form) -> None:
         if not self.data:
             raise ValidationError(str(self.fault))
+
+
+def _typed(field: BoundField) -> str:
+    """What was typed, also where it has a fault."""
+    if isinstance(field, TextField) and field.raw_data:
+        return str(field.raw_data[0]).strip().replace("\r\n", "\n")
+    return _told(field, field.data)
+
+
+def _told(field: BoundField, value: Any) -> str:
+    """A value of a field as its reader knows it."""
+    if isinstance(field, BooleanField):
+        return str(_("Yes") if value else _("No"))
+    if isinstance(field, SelectFieldBase):
+        chosen = [str(one) for one in (value if isinstance(value, list | tuple) else [value])]
+        named = {str(option.value): str(option.label) for option in map(SelectChoice.from_input, field.choices)}
+        return ", ".join(named.get(one, one) for one in chosen if one != "None")
+    if value is None:
+        return ""
+    return str(field.show(value)).strip() if isinstance(field, TextField) else str(value)
 
 
 def _skip_unasked(field: BoundField, form: Form) -> None:

@@ -86,7 +86,7 @@ def change(webhook_id: uuid.UUID) -> ResponseReturnValue:
     webhook = _find(webhook_id)
     form = EndpointForm(obj=webhook)
     if not form.validate():
-        return _form(form, webhook, 422)
+        return _form(form, webhook, form.status)
     form.apply(webhook)
     audited.record("webhooks.change", webhook.id)
     session.commit()

@@ -13,7 +13,8 @@ from sqlalchemy import update
 
 from dashboard.db import utcnow
 from dashboard.models.accounts import UserSession
-from tests.support.browser import POLL_MS, Tab
+from dashboard.models.api_keys import ApiKey
+from tests.support.browser import LOOKS, POLL_MS, Tab
 from tests.support.dashboard_client import PASSWORD, World
 from tests.support.furnished import LIST, furnish
 
@@ -291,3 +292,23 @@ def test_a_message_prints_alone_and_dark_on_light(open_tab: Callable[..., Tab], 
     colour = "it => getComputedStyle(it).color.match(/\\d+/g).slice(0, 3).map(Number)"
     assert max(tab.page.locator("#drawer-t").evaluate(colour)) < 100
     assert len(tab.page.pdf()) > 5_000
+
+
+@pytest.mark.parametrize(("locale", "scheme", "viewport"), LOOKS)
+def test_what_somebody_else_saved_meanwhile_stands_beside_one_s_own(
+    open_tab: Callable[..., Tab], world: World, locale: str, scheme: str, viewport: dict[str, int]
+) -> None:
+    key = world.key("Boutique")
+    tab = open_tab("owner", locale, viewport=viewport, color_scheme=scheme)
+    page = tab.page
+    tab.open(f"/dashboard/keys/{key.id}")
+    page.locator("[hx-get$='/edit']").click()
+    expect(page.locator("#f-name")).to_be_visible()
+    with world.services.sessions.begin() as session:
+        session.execute(update(ApiKey).values(name="Boutique, Android"))
+    page.locator("#f-name").fill("Boutique, iOS")
+    page.keyboard.press("Enter")
+    expect(page.locator(".conflict td")).to_have_text(["Boutique, Android", "Boutique, iOS"])
+    tab.page.locator(".conflict").scroll_into_view_if_needed()
+    assert tab.faults() == []
+    tab.keep(f"{locale[:2]}-{scheme}-{viewport['width']}", "conflict")
