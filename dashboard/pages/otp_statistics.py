@@ -60,7 +60,8 @@ def index() -> ResponseReturnValue:
     """The page; what depends on the filters alone when HTMX asks."""
     known = keys.listed(session)
     context = _statistics(_typed(known), known)
-    return htmx.page("otp_statistics/index.html", "otp_statistics/_results.html", keys=known, **context)
+    context["key_names"] = [(key.id, key.name) for key in known]
+    return htmx.page("otp_statistics/index.html", "otp_statistics/_results.html", **context)
 
 
 def _typed(known: list[ApiKey]) -> dict[str, str]:

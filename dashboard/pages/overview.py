@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass
-from datetime import datetime
+from datetime import datetime, timedelta
 from typing import Any
 
 from flask import Blueprint, render_template
@@ -118,7 +118,7 @@ def _figures() -> dict[str, Any]:
         "waits": max((lane.waits for lane in lanes if lane.waits), default=None),
         "carriers": alerts.carrier_tiles(ways),
         "CARRIER_STATES": STATES,
-        "failures": search.page(session, Filters(status="failed"), limit=FAILURES),
+        "failures": search.reasons(session, Filters(since=now - timedelta(hours=HOURS)))[:FAILURES],
         **_hour(session, now),
         **_day(session, now, lately),
     }
@@ -201,4 +201,4 @@ def _seconds_change(now: float | None, before: float | None) -> Change | None:
 
 def _mark(context: dict[str, Any]) -> str:
     """Changes when the block does; a poll brings back the one that it shows."""
-    return htmx.mark({**context, "failures": [row.uuid for row in context.get("failures", [])]})
+    return htmx.mark(context)

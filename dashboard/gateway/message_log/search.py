@@ -6,7 +6,7 @@ import re
 import unicodedata
 import uuid
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import datetime
 from functools import cache
 from itertools import product
@@ -23,6 +23,8 @@ from dashboard.vocabulary import ENDS, Channel, Kind, Operator, Status
 
 PAGE = 50
 MOST_COUNTED = 100
+MOST_TOTAL = 1_000
+MOST_REASONS = 12
 OPEN = tuple(status for status in Status if status not in ENDS)
 BETWEEN_DIGITS = re.compile(r"[\s\-.()/\u00a0\u202f\u200e\u200f\u061c\u2066-\u2069]+")
 LENGTH = len("+222") + numbers.LOCAL_DIGITS
@@ -73,7 +75,7 @@ class Filters:
         }
         conditions = [column == value for column, value in same.items() if value]
         if self.before:
-            conditions.append(Message.created_at < self.before)
+            conditions.append(Message.id < _first_since(self.before))
         if self.sought.prefix:
             conditions.append(Message.phone.between(*_range(self.sought.prefix)))
         if self.since:
@@ -84,7 +86,19 @@ class Filters:
     def has_facets(self) -> bool:
         """Whether the indexes on facets serve it: nothing is searched for, and something is filtered."""
         facets = (self.status, self.kind, self.channel, self.operator, self.key_id)
-        return self.sought == Sought() and self.before is None and any(facets)
+        return self.sought == Sought() and any(facets)
+
+
+@dataclass(frozen=True)
+class ReasonGroup:
+    """Failures with one reason at one carrier, and the newest of them."""
+
+    code: str
+    carrier: str
+    times: int
+    first_at: datetime
+    last_at: datetime
+    newest: str  # the message's uuid
 
 
 def sought(text: str) -> Sought:
@@ -121,6 +135,39 @@ def count_newer(session: Session, filters: Filters, than: int) -> int:
     return session.scalar(select(func.count()).select_from(newer)) or 0
 
 
+def count_some(session: Session, filters: Filters) -> int:
+    """How many fit; the count stops at MOST_TOTAL, so that it costs a page nothing to speak of."""
+    if filters.has_facets:
+        return len(_walk(session, filters, NONE, NO_ROW, MOST_TOTAL))
+    some = select(Message.id).where(*filters.conditions).limit(MOST_TOTAL).subquery()
+    return session.scalar(select(func.count()).select_from(some)) or 0
+
+
+def reasons(session: Session, filters: Filters) -> list[ReasonGroup]:
+    """The newest MOST_TOTAL failures that fit, by reason and carrier, the most frequent first."""
+    ids = _walk(session, replace(filters, status=Status.FAILED), NONE, NO_ROW, MOST_TOTAL)
+    grouped = (
+        select(
+            Message.error_code,
+            Message.carrier,
+            func.count(),
+            func.min(Message.created_at),
+            func.max(Message.created_at),
+            func.max(Message.id),
+        )
+        .where(Message.id.in_(ids))
+        .group_by(Message.error_code, Message.carrier)
+        .order_by(func.count().desc(), func.max(Message.id).desc())
+    )
+    rows = session.execute(grouped.limit(MOST_REASONS)).all()
+    named = select(Message.id, Message.uuid).where(Message.id.in_([row[-1] for row in rows]))
+    newest = {row.id: row.uuid for row in session.execute(named)}
+    return [
+        ReasonGroup(code or "", carrier or "", times, first_at, last_at, newest[last_id])
+        for code, carrier, times, first_at, last_at, last_id in rows
+    ]
+
+
 def count(session: Session, filters: Filters) -> int:
     """How many fit, all of them: it takes its time, for a file that takes longer."""
     return session.scalar(select(func.count()).select_from(Message).where(*filters.conditions)) or 0
@@ -134,6 +181,8 @@ def _walk(session: Session, filters: Filters, than: int, before: int, limit: int
     """
     if filters.since:
         than = max(than, (session.scalar(select(_first_since(filters.since))) or NO_ROW) - 1)
+    if filters.before:
+        before = min(before, session.scalar(select(_first_since(filters.before))) or NO_ROW)
     params: dict[str, int | str] = {"than": than, "before": before, "most": limit}
     if filters.key_id is not None:
         params["key"] = filters.key_id

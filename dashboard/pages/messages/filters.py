@@ -3,8 +3,11 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from datetime import UTC, date, datetime, time, timedelta
+from zoneinfo import ZoneInfo
 
 from flask import request
+from flask_babel import lazy_gettext as _l
 
 from dashboard.db import utcnow
 from dashboard.extensions import session
@@ -18,12 +21,15 @@ from dashboard.vocabulary import Status
 
 LONGEST_SEARCH = 60
 CUSTOM = "custom"
+DAY = timedelta(days=1)
+FIRST_YEAR, LAST_YEAR = 2000, 2999
+CALENDAR = {"today": _l("Today"), "yesterday": _l("Yesterday"), "month": _l("This month"), "dates": _l("From … to …")}
 CHOICES = {
     "status": tuple(Status),
     "channel": labels.CHANNELS,
     "kind": labels.KINDS,
     "operator": labels.OPERATORS,
-    "period": periods.PERIODS,
+    "period": {**periods.PERIODS, **CALENDAR},
 }
 
 
@@ -40,7 +46,9 @@ class LogQuery:
 
     @property
     def range(self) -> str:
-        """The times of a custom period, in words."""
+        """The times of a custom period, in words; else nothing."""
+        if self.typed.get("period") != CUSTOM:
+            return ""
         times = [fields.local_time(self.typed.get(name, "")) for name in ("from", "to")]
         return " – ".join(formats.hour_of_day(at) for at in times if at)
 
@@ -52,7 +60,10 @@ def from_request() -> LogQuery:
     key_id = request.args.get("key", "")
     if key_id and key_id != keys.OWN_ID and session.get(ApiKey, key_id) is not None:
         typed["key"] = key_id
-    typed |= _custom()
+    if typed.get("period") == "dates":
+        typed |= {name: day.isoformat() for name in ("from", "to") if (day := _day(request.args.get(name, "")))}
+    else:
+        typed |= _custom()
     text = _printable(request.args.get("q", ""))
     if text:
         typed["q"] = text
@@ -73,8 +84,7 @@ def _filters(typed: dict[str, str]) -> Filters | None:
         return None
     if (wanted.prefix or wanted.phone) and not formats.sees_numbers():  # by asking, a masked number would be guessed
         return None
-    length = periods.PERIODS.get(typed.get("period", ""))
-    since, until = (fields.local_time(typed.get(name, "")) for name in ("from", "to"))
+    since, before = _range(typed)
     return Filters(
         wanted,
         typed.get("status"),
@@ -82,9 +92,45 @@ def _filters(typed: dict[str, str]) -> Filters | None:
         typed.get("kind"),
         typed.get("key"),
         numbers.digit_of(typed.get("operator", "")),
-        utcnow() - length if length else since,
-        until,
+        since,
+        before,
     )
+
+
+def _range(typed: dict[str, str]) -> tuple[datetime | None, datetime | None]:
+    """From when until when, exclusive; days are the gateway's."""
+    period = typed.get("period", "")
+    if period in periods.PERIODS:
+        return utcnow() - periods.PERIODS[period], None
+    if period not in CALENDAR:
+        return fields.local_time(typed.get("from", "")), fields.local_time(typed.get("to", ""))
+    zone = ZoneInfo(formats.zone_name())
+    today = utcnow().astimezone(zone).date()
+    days = {
+        "today": (today, None),
+        "yesterday": (today - DAY, today),
+        "month": (today.replace(day=1), None),
+        "dates": (_day(typed.get("from", "")), _after(_day(typed.get("to", "")))),
+    }
+    since, before = days.get(period, (None, None))
+    return _midnight(since, zone), _midnight(before, zone)
+
+
+def _after(day: date | None) -> date | None:
+    return day + DAY if day is not None else None
+
+
+def _midnight(day: date | None, zone: ZoneInfo) -> datetime | None:
+    return datetime.combine(day, time.min, zone).astimezone(UTC) if day is not None else None
+
+
+def _day(text: str) -> date | None:
+    """`2026-11-12`; None for anything else, and for years that no message is of."""
+    try:
+        day = date.fromisoformat(text)
+    except ValueError:
+        return None
+    return day if FIRST_YEAR <= day.year <= LAST_YEAR else None
 
 
 def _printable(text: str) -> str:

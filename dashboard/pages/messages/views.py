@@ -22,6 +22,7 @@ from dashboard.gateway.api_keys.quotas import CapReached
 from dashboard.gateway.carriers import carriers
 from dashboard.gateway.delivery import attempts, receipts
 from dashboard.gateway.message_log import csv_export, search
+from dashboard.gateway.message_log.search import ReasonGroup
 from dashboard.gateway.messages import resend, status
 from dashboard.gateway.messages.resend import NotResendable
 from dashboard.models.delivery import FailedAttempt, UnmatchedReceipt
@@ -29,9 +30,9 @@ from dashboard.models.messages import Message
 from dashboard.models.otp import Otp
 from dashboard.pages.messages import filters
 from dashboard.pages.messages.filters import LogQuery
-from dashboard.pages.ui import formats
+from dashboard.pages.ui import formats, labels
 from dashboard.pages.web import access, audited, htmx
-from dashboard.vocabulary import Kind, Role
+from dashboard.vocabulary import Kind, Role, Status
 
 ROW_ID = re.compile(r"[0-9]{1,18}")
 SHOWN = re.compile(r"([0-9]{1,18})\.([a-z]{1,9})")
@@ -54,7 +55,7 @@ def index() -> ResponseReturnValue:
     """The list; its rows alone when HTMX asks for more of them."""
     context = _listing(filters.from_request(), _row_id("before"))
     if not htmx.wants_fragment():
-        return render_template("messages/index.html", keys=keys.listed(session), **context)
+        return render_template("messages/index.html", **_choices(), **context)
     return render_template("messages/_rows.html" if htmx.target() == "more" else "messages/_results.html", **context)
 
 
@@ -65,7 +66,7 @@ def show(reference: UUID) -> ResponseReturnValue:
     if htmx.wants_fragment():
         return render_template("messages/_detail.html", **context)
     context |= _listing(filters.from_request(), None)
-    return render_template("messages/index.html", keys=keys.listed(session), **context)
+    return render_template("messages/index.html", **_choices(), **context)
 
 
 @bp.get("/live")
@@ -127,6 +128,14 @@ def send_again(reference: UUID) -> ResponseReturnValue:
     return htmx.redirect(url_for(".show", reference=new))
 
 
+def _choices() -> dict[str, Any]:
+    """What the filters offer beside the words of the vocabulary."""
+    return {
+        "key_names": [(key.id, key.name) for key in keys.listed(session)],
+        "period_names": [*labels.PERIOD_NAMES.items(), *filters.CALENDAR.items()],
+    }
+
+
 def _refuse_resend(message: Message, code: str) -> ResponseReturnValue:
     texts = {
         "code": _("A code is never sent again. The app asks for a new one."),
@@ -158,10 +167,19 @@ def _listing(query: LogQuery, before: int | None) -> dict[str, Any]:
         "typed": query.typed,
         "range": query.range,
         "unreadable": query.filters is None,
+        "total": search.count_some(session, query.filters) if query.filters and before is None else 0,
+        "most_total": search.MOST_TOTAL,
+        "reasons": _reasons(query) if before is None else [],
         "first_use": not rows and not query.is_filtered and before is None and search.is_empty(session),
         "newest": rows[0].id if rows and before is None else 0,
         "more": _more_url(query, rows[-1]) if len(found) > search.PAGE else None,
     }
+
+
+def _reasons(query: LogQuery) -> list[ReasonGroup]:
+    """Why the failures that are shown failed; nothing among other messages, or of one number."""
+    asked = query.typed.get("status") == Status.FAILED and "q" not in query.typed
+    return search.reasons(session, query.filters) if asked and query.filters else []
 
 
 def _more_url(query: LogQuery, last: Message) -> str:

@@ -172,10 +172,10 @@ def test_back_leads_where_one_was(open_tab: Callable[..., Tab], world: World) ->
     page.go_back()
     expect(page).to_have_url(re.compile(r"/messages/\?status=failed$"))
     expect(page.locator("#drawer")).to_be_hidden()
-    expect(page.locator("tr.click")).to_have_count(1)
+    expect(page.locator(".msgs tr.click")).to_have_count(1)
     page.go_back()
     expect(page).to_have_url(re.compile("/messages/$"))
-    expect(page.locator("tr.click")).to_have_count(5)
+    expect(page.locator(".msgs tr.click")).to_have_count(5)
     page.go_back()
     expect(page).to_have_url(re.compile("/dashboard/keys/$"))
     assert tab.said == []

@@ -23,7 +23,7 @@ def rows(page: str) -> list[int]:
 def test_first_use_leads_to_the_keys(viewer: Browser) -> None:
     page = viewer.get(LIST).text
     assert "No message yet" in page
-    assert 'role="search"' not in page
+    assert 'id="filters"' not in page
 
 
 def test_the_newest_come_first_with_operator_and_fixed_line(viewer: Browser, world: World) -> None:
