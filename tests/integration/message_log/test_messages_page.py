@@ -139,7 +139,7 @@ def test_no_match_says_what_was_searched(owner: Browser, world: World) -> None:
 def test_hostile_addresses_never_break_the_page(owner: Browser, world: World, url: str, query: str) -> None:
     world.text(world.key())
     answer = owner.get(f"{url}?{query}")
-    assert answer.status_code in (200, 204)
+    assert answer.status_code in ((400,) if "%00" in query else (200, 204))  # NUL is refused at the door
     assert "<script>alert" not in answer.text
 
 
