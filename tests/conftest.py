@@ -22,6 +22,7 @@ OWN_PROCESSES = (
     "tests/resilience/database/test_crash.py",
     "tests/resilience/broken_off/",
 )
+ALONE = "tests/resilience/broken_off/everything.py"  # run by itself, to be broken off
 APART = "tests/e2e/"  # tests that share nothing but a browser: each may go to any worker
 # Begin first, so that no worker is left alone with one at the end: both gateways, then what takes long by itself.
 FIRST = ("gateway", "tests/e2e/test_first_hours.py", "tests/resilience/", "tests/e2e/", "tests/system/")
@@ -57,6 +58,8 @@ def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
     """Put the longest groups first."""
     groups = {item: group(item.nodeid) for item in items}
     for item, name in groups.items():
+        if item.nodeid.startswith(ALONE):
+            continue
         shared = SHARED & set(getattr(item, "fixturenames", ()))
         if shared and not name.startswith("gateway"):
             raise pytest.UsageError(f"{item.nodeid} uses the shared gateway: its place is in {' or '.join(GATEWAYS)}")

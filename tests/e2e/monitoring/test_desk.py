@@ -13,6 +13,7 @@ from playwright.sync_api import expect
 from sqlalchemy import update
 
 from dashboard.db import utcnow
+from dashboard.gateway import site_settings
 from dashboard.gateway.limits import rejections
 from dashboard.gateway.limits.rejections import Rejection
 from dashboard.gateway.monitoring.diagnosis import CauseCode
@@ -54,11 +55,20 @@ JARGON = re.compile(r"HTTP|SMPP|SMSC|webhook|API|clé|مفتاح|\d\d:\d\d:\d\d|
 def as_told(sentence: str) -> re.Pattern[str]:
     """A sentence word for word; HH, MM and NN stand for figures, and any space for the one that typography asks for."""
     pattern = re.escape(sentence).replace("HH", r"\d\d").replace("MM", r"\d\d").replace("NN", r"\d{1,2}")
-    return re.compile("^" + pattern.replace(r"\ ", r"\s").replace("secondes", "secondes?") + "$")
+    pattern = pattern.replace(r"\ ", r"\s").replace("secondes", "secondes?")
+    return re.compile(f"^{pattern}$")
 
 
 @pytest.fixture
-def callers(world: World) -> None:
+def noon(world: World) -> None:
+    """The gateway's clocks are of a zone where it is noon: near midnight, times are told with their day."""
+    zone = f"Etc/GMT{utcnow().hour - 12:+d}"
+    with world.services.sessions.begin() as session:
+        site_settings.save(session, site_settings.Preferences(timezone=zone))
+
+
+@pytest.fixture
+def callers(world: World, noon: None) -> None:
     shop = world.key("Boutique « été »")
     for phone, cause in CALLERS:
         key = world.key("Boutique, l’heure") if cause is CauseCode.LIMIT_HOUR else shop

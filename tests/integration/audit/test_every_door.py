@@ -22,12 +22,13 @@ from dashboard.models.limits import LimitOverride
 from dashboard.models.otp import OtpTemplate, ReviewNumber
 from dashboard.models.webhooks import WebhookEvent, WebhookSecret
 from dashboard.pages.audit import labels
-from tests.support.dashboard_client import PASSWORD, Browser, World
+from tests.support.dashboard_client import PARTIAL, PASSWORD, Browser, World
 from tests.support.doors import doors
 
 CHANGE_NOTHING = {  # forms that ask, or that choose for the one browser
     "pages.locale.choose",
     "pages.otp_templates.preview",
+    "pages.palette.find",
 }
 D = "/dashboard/"
 KEY_ID, HOOK_ID = "6f3f2dba-9bb8-4b31-9a8e-5c37af1f0e11", "6f3f2dba-9bb8-4b31-9a8e-5c37af1f0e12"
@@ -51,16 +52,23 @@ class Walk:
         self.entries: list[ChainEntry] = []
         self.adapter = app.url_map.bind("localhost")
 
-    def go(self, url: str, data: dict[str, Any] | None = None, browser: Browser | None = None) -> None:
-        """Send a form; note which door it was and which acts were recorded by it."""
+    def go(self, url: str, data: dict[str, Any] | None = None, browser: Browser | None = None, **more: Any) -> str:
+        """Send a form; note which door it was and which acts were recorded by it. Return the answer's text."""
         before = len(self.all())
-        answer = (browser or self.owner).post(url, data)
+        answer = (browser or self.owner).post(url, data, **more)
         assert answer.status_code in (200, 303), f"{url}: {answer.status_code} {answer.text[-3000:]}"
         new = self.all()[before:]
         endpoint = self.adapter.match(url.partition("?")[0], "POST")[0]
         self.passed.setdefault(endpoint, []).extend(entry.act for entry in new)
         assert len(new) == 1, f"{url} left {[entry.act for entry in new]}"
         self.entries += new
+        return answer.text
+
+    def remove_and_restore(self, url: str, restore: str) -> None:
+        """Remove something, and take that back as the toast offers."""
+        toast = re.search(r'name="before"\s+value="([^"]+)"', self.go(url, headers=PARTIAL))
+        assert toast
+        self.go(restore, {"before": toast[1]}, headers=PARTIAL)
 
     def all(self) -> list[ChainEntry]:
         with self.services.sessions() as session:
@@ -160,6 +168,7 @@ def walk_carriers(walk: Walk) -> None:
     assert was
     walk.go(narrow, {"carrier": ["mattel"], "weight": ["1"], "act": "save", "was": was[1]})
     assert '"carriers": [["1. spare (1)"], ["1. mattel (1)"]]' in walk.entries[-1].changes
+    walk.remove_and_restore(f"{routes}remove?channel=sms&operator=4", f"{routes}restore")
     walk.go(f"{routes}remove?channel=sms&operator=4")
     walk.go(f"{routes}fallback", {"key": KEY_ID, "on": "1"})
     walk.go(f"{carrier}remove", {"name": "spare"})
@@ -179,7 +188,7 @@ def walk_the_rest(walk: Walk, world: World) -> None:
     walk.go(f"{D}limits/new", {**OVERRIDE, "key": KEY_ID})
     override = f"{D}limits/{walk.newest(LimitOverride.id)}/"
     walk.go(f"{override}edit", {"minute": "8", "reason": "Ticket", "lasting": "keep"})
-    walk.go(f"{override}remove")
+    walk.remove_and_restore(f"{override}remove", f"{D}limits/restore")
     walk.go(f"{D}limits/reset", {"phone": "38089336"})
     walk.go(f"{D}texts/", TEXT)
     walk.go(f"{D}texts/", {**TEXT, "body": "Votre code : {code}"})

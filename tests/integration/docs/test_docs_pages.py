@@ -107,8 +107,8 @@ def test_french_prose_follows_its_typography() -> None:
         bare = re.sub(r"\{\{ block\('.*?'\) \}\}", "", path.read_text(), flags=re.DOTALL)
         text = re.sub(r"\{[{%].*?[}%]\}|<code>.*?</code>|<[^>]+>", "", bare, flags=re.DOTALL)
         assert "'" not in text, path.name
-        assert not re.search(r"[^\u202f\d\s][;:!?»](?=\s|$)", text), path.name
-        assert not re.search(r"«[^\u202f]", text), path.name
+        assert not re.search(r"[^\u202f\d\s][;!?](?=\s|$)", text), path.name
+        assert not re.search(r"[^\u00a0\d\s][:»](?=\s|$)|«[^\u00a0]", text), path.name
 
 
 def test_no_link_is_dead(stranger: Browser) -> None:

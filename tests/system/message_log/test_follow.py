@@ -32,6 +32,7 @@ FIELDS = {
     "expiredAt",
     "errorCode",
     "sentBy",
+    "sender",
     "confirmedBy",
     "statusHistory",
 }
