@@ -50,6 +50,7 @@ function areSingleKeysOn() {
 
 function search(event) {
   const here = $("main input[type=search]");
+  if (!here && !palette) return;
   event.preventDefault();
   if (here) here.focus();
   else openPalette();
@@ -61,7 +62,7 @@ function pressSingle(event) {
   isGoing = !isGoing && letter === "g";
   if (link) link.click();
   else if (event.key === "/") search(event);
-  else if (event.key === "?") $("[data-shortcuts]").click();
+  else if (event.key === "?") $("[data-shortcuts]")?.click();
 }
 
 if (palette) {
@@ -73,16 +74,6 @@ if (palette) {
   });
   $("form", palette).addEventListener("submit", (event) => event.preventDefault());
   document.addEventListener("htmx:after:swap", () => palette.open && choose(options()[0]));
-  document.addEventListener("keydown", (event) => {
-    if ((event.ctrlKey || event.metaKey) && !event.altKey && !event.shiftKey && letterOf(event) === "k") {
-      event.preventDefault();
-      openPalette();
-      return;
-    }
-    const isTyped = event.target.closest?.("input,select,textarea,[contenteditable]");
-    if (isTyped || event.ctrlKey || event.metaKey || event.altKey || $("dialog[open]") || !areSingleKeysOn()) return;
-    pressSingle(event);
-  });
   document.addEventListener("click", (event) => {
     if (event.target.closest?.("[data-palette]") && !event.ctrlKey && !event.metaKey) {
       event.preventDefault();
@@ -102,3 +93,16 @@ if (palette) {
     }
   });
 }
+
+// Single keys work for those who are not signed in, too: "/" leads to the search of the documentation.
+document.addEventListener("keydown", (event) => {
+  const isCommand = (event.ctrlKey || event.metaKey) && !event.altKey && !event.shiftKey;
+  if (palette && isCommand && letterOf(event) === "k") {
+    event.preventDefault();
+    openPalette();
+    return;
+  }
+  const isTyped = event.target.closest?.("input,select,textarea,[contenteditable]");
+  if (isTyped || event.ctrlKey || event.metaKey || event.altKey || $("dialog[open]") || !areSingleKeysOn()) return;
+  pressSingle(event);
+});
