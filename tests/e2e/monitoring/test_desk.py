@@ -125,7 +125,7 @@ def test_every_state_of_the_desk_is_accessible_and_one_press_lifts_the_limit(
     expect(page.locator("[data-clock]")).to_have_text(re.compile(r"0:[0-5]\d"))
     expect(page.locator(".widespread")).to_contain_text("7 num" if locale == "fr-FR" else "7 أرقام")
     is_clean("limit")
-    page.locator(".answer-acts .primary").click()
+    page.locator(".verdict-acts .primary").click()
     expect(page.locator(".side-well .lifted")).to_be_visible()
     expect(page.locator(".toast [data-undo]")).to_be_visible()
     is_clean("lifted")
