@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from contextlib import suppress
 from typing import Any
 
 from flask import Blueprint, abort, render_template, request, url_for
@@ -9,9 +10,10 @@ from flask.typing import ResponseReturnValue
 from flask_babel import gettext as _
 from flask_babel import ngettext
 from flask_login import current_user
+from sqlalchemy.exc import SQLAlchemyError
 
 from dashboard.db import utcnow
-from dashboard.extensions import session
+from dashboard.extensions import services, session
 from dashboard.gateway.api_keys import keys
 from dashboard.gateway.api_keys.keys import KeyNotFound
 from dashboard.gateway.limits import lifts, overrides
@@ -45,10 +47,15 @@ def index() -> ResponseReturnValue:
     context = _found(request.args.get("phone", "").strip()[:LONGEST_TYPED])
     found: Diagnosis | None = context["found"]
     if found is not None:
-        lookups.remember(session, current_user.email, found.phone, found.verdict.side)
-        session.commit()
+        _remember(found)
     context["recents"] = lookups.latest(session, current_user.email)
     return htmx.page("diagnosis/index.html", "diagnosis/_found.html", **context)
+
+
+def _remember(found: Diagnosis) -> None:
+    """Put the number on one's list, in a transaction that writes; a database that is busy costs the list, no more."""
+    with suppress(SQLAlchemyError), services().sessions.begin() as writer:
+        lookups.remember(writer, current_user.email, found.phone, found.verdict.side)
 
 
 @bp.post("/lift")
