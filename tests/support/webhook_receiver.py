@@ -80,7 +80,10 @@ class Receiver:
         threading.Thread(target=self.server.serve_forever, kwargs={"poll_interval": 0.05}, daemon=True).start()
 
     def handle(self, asked: BaseHTTPRequestHandler) -> None:
-        body = asked.rfile.read(int(asked.headers.get("Content-Length", 0)))
+        length = int(asked.headers.get("Content-Length", 0))
+        body = asked.rfile.read(length)
+        if len(body) < length:  # whoever called was killed meanwhile: no receiver takes half a call
+            return
         headers = {name.lower(): value for name, value in asked.headers.items()}
         got = Got(asked.path, headers, body, time.monotonic())
         with self._lock:
