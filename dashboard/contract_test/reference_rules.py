@@ -243,9 +243,18 @@ def _read_code(server: Server, message_id: str) -> str:
 
 
 def _open_inbox() -> Callable[[str], list[Any]]:
+    """Reads the sandbox phone of this home; leaves no connection open."""
     from dashboard.db import make_sessions
     from dashboard.gateway.sandbox.inbox import SandboxInbox
     from dashboard.settings import Settings
 
     settings = Settings.from_env()
-    return SandboxInbox(make_sessions(settings.database_url), settings).inbox
+    sessions = make_sessions(settings.database_url)
+
+    def read(phone: str) -> list[Any]:
+        try:
+            return SandboxInbox(sessions, settings).inbox(phone)
+        finally:
+            sessions.kw["bind"].dispose()
+
+    return read
