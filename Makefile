@@ -26,8 +26,8 @@ $(VENV)/.installed: requirements.txt | $(BIN)/python
 	@$(PIP) install --require-hashes -r requirements.txt
 	@touch $@
 
-# The gateway itself; its translations are compiled by the way (hatch_build.py).
-$(VENV)/.built: pyproject.toml hatch_build.py $(wildcard dashboard/translations/*/LC_MESSAGES/*.po) $(VENV)/.installed
+# The gateway itself; its translations are compiled by the way (deploy/hatch_build.py).
+$(VENV)/.built: pyproject.toml deploy/hatch_build.py $(wildcard dashboard/translations/*/LC_MESSAGES/*.po) $(VENV)/.installed
 	@$(PIP) install --no-deps --no-build-isolation --editable .
 	@touch $@
 
@@ -39,13 +39,14 @@ $(VENV)/.developed: requirements-dev.txt $(VENV)/.installed
 # The texts of the documentation are prose: they are wrapped by hand.
 TEMPLATES := $(wildcard templates/*.html templates/*/*.html)
 BIOME := $(if $(wildcard $(BIN)/biome),$(BIN)/biome,: biome) # its wheel is for Linux on x86-64 alone; elsewhere CI looks
+SCRIPTS := --config-path=tests/house/biome.json static/css static/js
 
 # One line a checker.
 check: dev
 	@$(BIN)/ruff check .
 	@$(BIN)/ruff format --check .
-	@$(BIOME) check --error-on-warnings >/dev/null 2>&1 || $(BIOME) check --error-on-warnings
-	@$(BIN)/djlint --quiet --lint templates
+	@$(BIOME) check --error-on-warnings $(SCRIPTS) >/dev/null 2>&1 || $(BIOME) check --error-on-warnings $(SCRIPTS)
+	@$(BIN)/djlint --quiet --lint --rules tests/house/djlint_rules.yaml templates
 	@$(BIN)/djlint --quiet --check $(TEMPLATES)
 	@$(BIN)/mypy
 	@$(BIN)/lint-imports --no-cache >/dev/null || $(BIN)/lint-imports --no-cache
@@ -67,7 +68,7 @@ fuzz: dev
 format: dev
 	@$(BIN)/ruff check --fix .
 	@$(BIN)/ruff format .
-	@$(BIOME) check --write
+	@$(BIOME) check --write $(SCRIPTS)
 	@$(BIN)/djlint --quiet --reformat $(TEMPLATES)
 
 # Measures pages (on 10,000 and on 1,000,000 messages), the API, memory, and delivery; takes some minutes, on a machine
