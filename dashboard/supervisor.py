@@ -38,7 +38,8 @@ from dashboard.vocabulary import Lane
 TICK_SECONDS = 0.1
 START_SECONDS = 60.0
 GRACE_SECONDS = 7.0  # until the parts that are still there are killed; ten seconds are promised
-PORT_SECONDS = 3.0  # a gateway that was just killed may hold the port for a moment
+LOCK_SECONDS = 3.0  # for the gateway before this one to end
+PORT_SECONDS = 15.0  # for the parts of one that was killed: its web server ends the calls that it has first
 STEADY_SECONDS = 60.0  # of running, after which a part that ends is started at once again
 LONGEST_PAUSE_SECONDS = 10.0
 PR_SET_PDEATHSIG, PR_SET_NAME = 1, 15  # Linux: prctl(2)
@@ -143,7 +144,10 @@ class Supervisor:
     def reserve(self) -> None:
         """Hold the home folder for this process and see that the port is free; raise StartFailed."""
         self.lock = _lock_home(self.settings.chinqit_home)
-        _check_port(self.settings.host, self.settings.port)
+        self.lock.seek(0)
+        was_killed = bool(self.lock.read())
+        _check_port(self.settings.host, self.settings.port, PORT_SECONDS if was_killed else 0)
+        print(os.getpid(), file=self.lock, flush=True)
 
     def run(self, on_ready: Callable[[], None]) -> int:
         """Serve until a signal ends it; return the exit code. Raise StartFailed."""
@@ -204,6 +208,8 @@ class Supervisor:
             part.signal(signal.SIGKILL)
             if part.process is not None:
                 part.process.wait()
+        if self.lock is not None:
+            self.lock.truncate(0)
 
 
 def _parts(settings: Settings) -> list[tuple[str, tuple[str, str], list[str]]]:
@@ -275,9 +281,9 @@ def _valkey_argv(settings: Settings) -> list[str]:
 
 
 def _lock_home(home: Path) -> IO[str]:
-    lock = (home / "run.lock").open("w")
+    lock = (home / "run.lock").open("a+")  # it holds the process id of a gateway that runs, or that was killed
     os.register_at_fork(after_in_child=lock.close)  # else a part that outlives this process would hold it
-    end = time.monotonic() + PORT_SECONDS
+    end = time.monotonic() + LOCK_SECONDS
     while True:
         try:
             fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
@@ -289,8 +295,9 @@ def _lock_home(home: Path) -> IO[str]:
             return lock
 
 
-def _check_port(host: str, port: int) -> None:
-    end = time.monotonic() + PORT_SECONDS
+def _check_port(host: str, port: int, seconds: float) -> None:
+    """Raise StartFailed if nobody can listen there, also after waiting so long."""
+    end = time.monotonic() + seconds
     while True:
         try:
             _bind(host, port)

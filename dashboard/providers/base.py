@@ -12,7 +12,7 @@ import time
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime
-from typing import Protocol
+from typing import Any, Protocol
 
 from dashboard.outbound.errors import NotSent, OutcomeUnknown, SendError
 from dashboard.outbound.words import storable
@@ -55,6 +55,7 @@ class Outcome:
     answer: str | None = None  # the carrier's own words for people to read, without secrets; never for a log
     pending: bool = False  # a server has it, no phone or network yet: not `sent` until a receipt or `ask` says so
     may_ask: bool = False  # the carrier knows by `ask` what becomes of it, where no callback of it gets through
+    arrival: dict[str, Any] | None = field(default=None, repr=False)  # on the sandbox: what its phone receives
     doubt: str | None = None  # a code: its rules say taken, and yet its answer speaks of an error
 
     def __post_init__(self) -> None:

@@ -2,15 +2,14 @@
 
 from __future__ import annotations
 
-import logging
-from collections.abc import Callable, Sequence
+from collections.abc import Callable
+from dataclasses import replace
+from typing import Any
 
-from dashboard.outbound.errors import NotSent, OutcomeUnknown, Refused, SendError
-from dashboard.providers.base import TOO_LATE, OnOutcome, Outcome, Outgoing, Provider, Result
+from dashboard.outbound.errors import NotSent, OutcomeUnknown, Refused
+from dashboard.providers.base import Outcome, Outgoing, Provider
 from dashboard.providers.codes import Code, CodeBook, _l
 from dashboard.vocabulary import Blame, Channel
-
-log = logging.getLogger(__name__)
 
 # Six digits, so that a sequence or a handful of real numbers does not meet one by chance.
 FAILED = "999901"
@@ -43,45 +42,18 @@ BOOK = CodeBook(
 
 
 class Sandbox(Provider):
-    """Puts texts on the sandbox phone, at once and for good; those that come together, in one step."""
+    """A phone has a text in the transaction that notes that it arrived: nothing is lost or doubled between the two."""
 
     name = "sandbox"
     capacity = 100
 
-    def __init__(self, receive: Callable[[Sequence[Outgoing]], None]) -> None:
-        self.receive = receive
+    def __init__(self, seal: Callable[[Outgoing], dict[str, Any]]) -> None:
+        self.seal = seal
 
     def send(self, outgoing: Outgoing) -> Outcome:
-        """Act as the number's ending says; with any other ending the phone has the text when this returns."""
+        """Act as the number's ending says; with any other ending the text arrives."""
         outcome = _outcome(outgoing)
-        if outcome.delivered:
-            self.receive([outgoing])
-        return outcome
-
-    def hand_over(self, outgoings: Sequence[Outgoing], on_outcome: OnOutcome) -> None:
-        results = [_result(outgoing) for outgoing in outgoings]
-        arriving = [o for o, result in zip(outgoings, results, strict=True) if _arrives(result)]
-        try:
-            if arriving:
-                self.receive(arriving)
-        except Exception as error:  # what it says may hold a text
-            log.error("the sandbox phone failed: %s", type(error).__name__)
-            results = [OutcomeUnknown("carrier_failed") if _arrives(result) else result for result in results]
-        for outgoing, result in zip(outgoings, results, strict=True):
-            on_outcome(outgoing, result)
-
-
-def _arrives(result: Result) -> bool:
-    return isinstance(result, Outcome) and result.delivered
-
-
-def _result(outgoing: Outgoing) -> Result:
-    if outgoing.is_late:
-        return TOO_LATE
-    try:
-        return _outcome(outgoing)
-    except SendError as error:
-        return error
+        return replace(outcome, arrival=self.seal(outgoing)) if outcome.delivered else outcome
 
 
 def _outcome(outgoing: Outgoing) -> Outcome:

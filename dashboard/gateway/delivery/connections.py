@@ -154,7 +154,7 @@ class Connections:
         self.cipher = carriers.cipher(settings)
         self.redis = redis.connect(settings.redis_url)
         self.routing = RoutingTable()
-        sandbox = Sandbox(SandboxInbox(sessions, settings).receive)
+        sandbox = Sandbox(SandboxInbox(sessions, settings).seal)
         self.open: dict[int, Connection] = {
             outbox.SANDBOX_ID: Connection(outbox.SANDBOX_ID, carriers.SANDBOX, 0, sandbox)
         }

@@ -27,6 +27,7 @@ from dashboard.gateway.messages import outbox
 from dashboard.gateway.messages.claimed import ClaimedMessage
 from dashboard.gateway.messages.outbox import Release
 from dashboard.gateway.otp import send
+from dashboard.gateway.sandbox import inbox
 from dashboard.outbound.errors import OutcomeUnknown, SendError
 from dashboard.providers.base import Outcome
 from dashboard.vocabulary import AttemptOutcome, Channel, Kind, Lane, Proof, Status
@@ -52,6 +53,7 @@ def apply(connection: Connection, decisions: Sequence[Decision]) -> set[Lane]:
     lanes |= {Lane(decision.message.lane) for decision in applied if isinstance(decision, NextCarrier)}
     if has_events:
         lanes.add(Lane.WEBHOOKS)
+    inbox.receive(connection, [row for decision in decisions if (row := _arrival(decision))])
     sent = [decision for decision in applied if isinstance(decision, MarkSent)]
     return lanes | receipts.expect(connection, sent)
 
@@ -109,6 +111,11 @@ def _close(message: ClaimedMessage, status: Status | None, code: str | None, **c
 
 def _untried(message: ClaimedMessage, due_at: datetime, carrier_id: int | None) -> Release:
     return Release(message, due_at, message.error_code, message.lane, carrier_id, message.priority, was_tried=False)
+
+
+def _arrival(decision: Decision) -> dict[str, Any] | None:
+    """What a sandbox phone receives, also when the claim is no longer held: the text was handed over."""
+    return decision.outcome.arrival if isinstance(decision, MarkSent) else None
 
 
 def _failed_attempt(decision: Decision) -> dict[str, Any] | None:

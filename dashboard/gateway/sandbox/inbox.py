@@ -5,9 +5,11 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import datetime
+from typing import Any
 
 from cryptography.fernet import InvalidToken
 from sqlalchemy import bindparam, delete, func, select
+from sqlalchemy.engine import Connection
 from sqlalchemy.orm import Session
 
 from dashboard.db import Sessions, core_table, execute_dml, read_session, utcnow
@@ -18,6 +20,7 @@ from dashboard.models.sandbox import SandboxMessage
 from dashboard.providers.base import Outgoing
 from dashboard.settings import Settings
 
+Row = dict[str, Any]  # of the sandbox's table, by column
 UNREADABLE = "\N{REPLACEMENT CHARACTER}"
 INSERT = BulkInsert(core_table(SandboxMessage), "phone", "channel", "message_uuid", "sealed", "received_at")
 NEWEST = select(SandboxMessage.id, SandboxMessage.received_at).order_by(SandboxMessage.id.desc()).limit(1)
@@ -40,27 +43,21 @@ class ReceivedText:
 
 
 class SandboxInbox:
-    """The texts of all sandbox phones. `receive` and `clear` commit: a text stays if its sender fails."""
+    """The texts of all sandbox phones."""
 
     def __init__(self, sessions: Sessions, settings: Settings) -> None:
         self.sessions = sessions
         self.cipher = encryption.cipher(settings, b"sandbox phone")
 
-    def receive(self, outgoings: Sequence[Outgoing]) -> None:
-        """Put texts on their phones, each once for each call, so that texts sent twice are seen twice. Commits."""
-        now = utcnow()
-        rows = [
-            {
-                "phone": outgoing.phone,
-                "channel": outgoing.channel,
-                "message_uuid": outgoing.id,
-                "sealed": self.cipher.encrypt(outgoing.text.encode()),
-                "received_at": now,
-            }
-            for outgoing in outgoings
-        ]
-        with self.sessions.kw["bind"].begin() as connection:
-            INSERT.run(connection, rows)
+    def seal(self, outgoing: Outgoing) -> Row:
+        """The row that `receive` writes, with the text encrypted."""
+        return {
+            "phone": outgoing.phone,
+            "channel": outgoing.channel,
+            "message_uuid": outgoing.id,
+            "sealed": self.cipher.encrypt(outgoing.text.encode()),
+            "received_at": utcnow(),
+        }
 
     def newest(self) -> str:
         """A mark that changes whenever a text arrives or is deleted."""
@@ -103,6 +100,12 @@ class SandboxInbox:
             return self.cipher.decrypt(sealed).decode()
         except InvalidToken:  # encrypted with another DATA_SECRET
             return UNREADABLE
+
+
+def receive(connection: Connection, rows: Sequence[Row]) -> None:
+    """Put texts on their phones, each as often as it was handed over, so that a text sent twice is seen twice."""
+    if rows:
+        INSERT.run(connection, rows)
 
 
 def sent_by(session: Session, key_id: str, message_uuids: Sequence[str]) -> set[str]:

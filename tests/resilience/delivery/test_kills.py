@@ -1,4 +1,4 @@
-"""Parts die while messages flow. The carrier's ledger judges: nothing accepted is missing, doubles are rare."""
+"""Parts die while messages flow. The carrier's ledger judges: nothing accepted is missing, nothing is doubled."""
 
 from __future__ import annotations
 
@@ -59,6 +59,11 @@ class Traffic:
         else:
             self.refused.append(answer)
 
+    def more(self, count: int = 20) -> None:
+        """Wait until so many more are accepted, however slow the machine."""
+        wanted = len(self.accepted) + count
+        until(lambda: len(self.accepted) >= wanted, 20, lambda: f"only {len(self.accepted)} of {wanted} were accepted")
+
     def copies(self) -> Counter[str]:
         """How often each accepted text is on its phone."""
         return self.client.stack.copies(self.accepted)
@@ -87,20 +92,12 @@ def traffic(stack: Stack, callers: int = 4) -> Iterator[Traffic]:
         flowing.over.set()
         for thread in threads:
             thread.join(30)
-    assert len(flowing.accepted) > 20, "too little flowed to prove anything"
-
-
-@dataclass
-class Ledger:
-    """All that flowed in this file on one database. A killed worker's rows fall due only when their lease ends."""
-
-    flowed: list[Traffic] = field(default_factory=list)
-    kills: int = 0
 
 
 @pytest.fixture(scope="module")
-def ledger(stack: Stack) -> Ledger:
-    return Ledger()
+def ledger(stack: Stack) -> list[Traffic]:
+    """What flowed while workers were killed, on one database: their rows fall due only when their leases end."""
+    return []
 
 
 def all_arrive(flowed: Traffic, within: float) -> None:
@@ -113,12 +110,12 @@ def no_server_errors(flowed: Traffic) -> None:
     assert Counter(answer.status_code for answer in flowed.refused) == {}
 
 
-def test_everything_killed_and_started_again(stack: Stack, ledger: Ledger) -> None:
+def test_everything_killed_and_started_again(stack: Stack, ledger: list[Traffic]) -> None:
     client, phone = stack.client(), new_phone()
     code = client.code(phone)
     assert client.verify(phone, other_than(code)).json()["retriesLeft"] == 2
     with traffic(stack) as flowed:
-        time.sleep(1.5)
+        flowed.more(40)
         stack.kill(*PARTS)
         flowed.over.set()
     stack.start()
@@ -126,26 +123,24 @@ def test_everything_killed_and_started_again(stack: Stack, ledger: Ledger) -> No
     assert client.verify(phone, other_than(code)).json()["retriesLeft"] == 1  # what was tried stays tried
     assert client.verify(phone, code).status_code == 200
     no_server_errors(flowed)
-    ledger.flowed.append(flowed)
-    ledger.kills += 2
+    ledger.append(flowed)
 
 
-def test_sms_workers_killed_again_and_again(stack: Stack, ledger: Ledger) -> None:
+def test_sms_workers_killed_again_and_again(stack: Stack, ledger: list[Traffic]) -> None:
     with traffic(stack) as flowed:
         for turn in range(6):
-            time.sleep(0.6)
+            flowed.more()
             stack.restart(f"sms-{turn % 2 + 1}")
-            ledger.kills += 1
     no_server_errors(flowed)
     assert (flowed.broken, flowed.turned_away) == (0, 0)
-    ledger.flowed.append(flowed)
+    ledger.append(flowed)
 
 
 def test_web_workers_killed(stack: Stack) -> None:
     with traffic(stack) as flowed:
         for _ in range(3):
             victim = until(stack.web_workers, 10)[0]
-            time.sleep(0.6)
+            flowed.more()
             with suppress(ProcessLookupError):
                 os.kill(victim, signal.SIGKILL)
     no_server_errors(flowed)
@@ -156,9 +151,10 @@ def test_web_workers_killed(stack: Stack) -> None:
 def test_a_web_server_that_is_told_to_reload_fails_nobody(stack: Stack) -> None:
     with traffic(stack) as flowed:
         for _ in range(4):
-            time.sleep(0.7)
+            flowed.more()
             stack.running["web"].send_signal(signal.SIGHUP)
-        time.sleep(1)
+            time.sleep(0.5)  # the old workers go on for a while: what is accepted now may still be theirs
+        flowed.more()
     no_server_errors(flowed)
     assert (flowed.broken, flowed.turned_away) == (0, 0)
     assert flowed.slowest < 5
@@ -168,7 +164,7 @@ def test_a_web_server_that_is_told_to_reload_fails_nobody(stack: Stack) -> None:
 @ONE_DATABASE
 def test_a_web_server_that_is_told_to_stop_breaks_no_call_off(stack: Stack) -> None:
     with traffic(stack) as flowed:
-        time.sleep(1)
+        flowed.more(40)
         assert stack.stop("web") == [0]
     no_server_errors(flowed)
     assert flowed.broken == 0
@@ -179,9 +175,9 @@ def test_a_web_server_that_is_told_to_stop_breaks_no_call_off(stack: Stack) -> N
 def test_valkey_killed_and_started_empty(stack: Stack) -> None:
     with traffic(stack) as flowed:
         for _ in range(3):
-            time.sleep(0.5)
+            flowed.more()
             stack.kill("valkey")
-            time.sleep(0.5)
+            flowed.more()
             stack.start("valkey")
     no_server_errors(flowed)
     assert (flowed.broken, flowed.turned_away) == (0, 0)
@@ -193,7 +189,7 @@ def test_valkey_killed_and_started_empty(stack: Stack) -> None:
 def test_delivery_goes_on_without_valkey(stack: Stack) -> None:
     stack.kill("valkey")
     with traffic(stack) as flowed:
-        time.sleep(1.5)
+        flowed.more(40)
     no_server_errors(flowed)
     all_arrive(flowed, 20)
     client, phone = stack.client(), new_phone()
@@ -208,7 +204,7 @@ def test_a_full_valkey_refuses_no_caller(stack: Stack) -> None:
     with redis.Redis.from_url(stack.settings.redis_url) as valkey:
         valkey.config_set("maxmemory", "1")
         with traffic(stack) as flowed:
-            time.sleep(1.5)
+            flowed.more(40)
         valkey.config_set("maxmemory", "0")
     no_server_errors(flowed)
     assert (flowed.broken, flowed.turned_away) == (0, 0)
@@ -220,7 +216,8 @@ def test_a_full_valkey_refuses_no_caller(stack: Stack) -> None:
 def test_a_hung_valkey_holds_no_caller_up(stack: Stack) -> None:
     stack.freeze("valkey")
     with traffic(stack) as flowed:
-        time.sleep(4)
+        time.sleep(4)  # longer than any time-out that a call has towards Valkey
+        flowed.more()
     no_server_errors(flowed)
     assert (flowed.broken, flowed.turned_away) == (0, 0)
     assert flowed.slowest < 2.5
@@ -231,7 +228,7 @@ def test_a_hung_valkey_holds_no_caller_up(stack: Stack) -> None:
 def test_with_nobody_to_deliver_messages_wait(stack: Stack) -> None:
     stack.stop("sms-1", "sms-2", "relay")
     with traffic(stack) as flowed:
-        time.sleep(1)
+        flowed.more(40)
     no_server_errors(flowed)
     assert len(flowed.missing()) == len(flowed.accepted)
     stack.start("sms-1", "sms-2", "relay")
@@ -247,7 +244,7 @@ def test_a_lost_ring_is_made_up_for(stack: Stack) -> None:
     stack.freeze("sms-1")
     stack.freeze("sms-2")
     with traffic(stack) as flowed:
-        time.sleep(1)
+        flowed.more(40)
     stack.restart("valkey")
     stack.thaw("sms-1")
     stack.thaw("sms-2")
@@ -256,15 +253,15 @@ def test_a_lost_ring_is_made_up_for(stack: Stack) -> None:
 
 def test_a_worker_told_to_stop_puts_its_rows_back(stack: Stack) -> None:
     with traffic(stack) as flowed:
-        time.sleep(1)
+        flowed.more(40)
         assert stack.stop("sms-1", "sms-2") == [0, 0]
         stack.start("sms-1", "sms-2")
     no_server_errors(flowed)
     all_arrive(flowed, 12)  # sooner than any lease ends, and none twice
 
 
-def test_after_all_the_kills_nothing_is_missing_and_doubles_are_few(ledger: Ledger) -> None:
-    """Last, so that the leases of the killed have ended meanwhile."""
-    for flowed in ledger.flowed:
+def test_after_all_the_kills_nothing_is_missing_and_nothing_is_doubled(ledger: list[Traffic]) -> None:
+    """Last, so that the leases of the killed have ended meanwhile. The sandbox has no text in hand at a kill."""
+    for flowed in ledger:
         flowed.arrive(45)
-    assert sum(flowed.doubles() for flowed in ledger.flowed) <= ledger.kills
+    assert sum(flowed.doubles() for flowed in ledger) == 0
