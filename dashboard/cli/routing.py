@@ -22,6 +22,7 @@ FAULTS = {
     "wrong_channel": "{name} does not serve this channel.",
     "twice": "A rule can name a carrier only once.",
     "too_many": f"A rule holds at most {rules.MOST_CHOICES} carriers.",
+    "sender": "The sender of {name} may have up to 11 letters and digits, or be a number.",
     "weight": f"The weight of {{name}} must be from 1 to {rules.HEAVIEST}.",
 }
 OPERATORS = {name.lower(): digit for digit, name in numbers.OPERATORS.items()}
@@ -37,6 +38,7 @@ def routes_group() -> None:
     epilog=example(
         "chinqit routes set sms mauritel aggregator",
         "chinqit routes set sms --operator mattel mattel:70,aggregator:30 mauritel",
+        "chinqit routes set sms --operator mattel mattel=Boutique aggregator",
         "chinqit routes set sms --operator mattel --none",
     ),
 )
@@ -48,7 +50,8 @@ def routes_group() -> None:
 def routes_set(channel: str, choices: Sequence[str], operator: str | None, key: str | None, clear: bool) -> None:
     """Route a channel by carriers, first to last: the next one serves when the first is down.
 
-    Carriers joined by a comma share the traffic; a weight stands behind a colon.
+    Carriers joined by a comma share the traffic; a weight stands behind a colon, a sender behind an equals sign: what
+    phones show where the key names none, if the carrier allows it.
     """
     if bool(choices) == clear:
         raise click.UsageError("Give carriers in order, or --none.")
@@ -106,10 +109,11 @@ def _choices(raw: Sequence[str]) -> list[NewRouteTarget]:
     targets = []
     for position, group in enumerate(raw):
         for part in group.split(","):
-            name, _, weight = part.partition(":")
+            name, _, sender = part.partition("=")
+            name, _, weight = name.partition(":")
             if weight and not (weight.isascii() and weight.isdigit() and len(weight) < 4):
                 raise click.UsageError(f"The weight of {name} must be a whole number.")
-            targets.append(NewRouteTarget(name, position, int(weight or 1)))
+            targets.append(NewRouteTarget(name, position, int(weight or 1), sender or None))
     return targets
 
 
@@ -123,4 +127,5 @@ def _subject_row(session: Session, subject: Subject) -> dict[str, Any]:
 
 
 def _leg(route: Any) -> str:
-    return f"{route.position + 1}. {route.carrier.name}" + (f" ({route.weight})" if route.weight != 1 else "")
+    weight = f" ({route.weight})" if route.weight != 1 else ""
+    return f"{route.position + 1}. {route.carrier.name}{weight}" + (f" = {route.sender}" if route.sender else "")

@@ -56,6 +56,7 @@ class Route(Base):
     carrier_id: Mapped[int] = mapped_column(ForeignKey("carriers.id"), index=True)
     position: Mapped[int]
     weight: Mapped[int] = mapped_column(default=1)
+    sender: Mapped[str | None] = mapped_column(String(16))  # for keys that name none, where the carrier allows it
 
     carrier: Mapped[Carrier] = relationship(back_populates="routes")
     key: Mapped[ApiKey | None] = relationship()

@@ -33,7 +33,7 @@ class Outgoing:
     valid_until: datetime
     code: str | None = field(default=None, repr=False)
     language: str | None = None  # a Language
-    sender: str | None = None  # what its key wants phones to show; a carrier uses it where it may
+    senders: tuple[str, ...] = ()  # what phones should show, the likeliest first; a carrier uses the first that it may
     encoding: str = "ucs2"  # gsm7, ucs2; for carriers that must be told
     start_by: float = math.inf  # on time.monotonic(): not begun by then, it is another worker's to send
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Collection
+from collections.abc import Collection, Iterable
 
 FORM = r"[0-9A-Za-z .&_-]{1,11}|\+?[0-9]{1,15}"  # 3GPP TS 23.040, 9.1.2.5: 11 characters, or a number (E.164)
 ANY = "*"  # in a carrier's list: it takes every sender
@@ -15,6 +15,6 @@ def is_sender(text: str) -> bool:
     return re.fullmatch(FORM, text) is not None
 
 
-def choose(wanted: str | None, own: str, allowed: Collection[str]) -> str:
-    """The sender that is wanted where the carrier allows it, else the carrier's own."""
-    return wanted if wanted and (ANY in allowed or wanted in allowed) else own
+def choose(wanted: Iterable[str], own: str, allowed: Collection[str]) -> str:
+    """The first of the wanted senders that the carrier allows, else the carrier's own."""
+    return next((sender for sender in wanted if ANY in allowed or sender in allowed), own)

@@ -17,8 +17,11 @@ CARRIER_TIMEOUT = timedelta(seconds=10)
 MARGIN = timedelta(seconds=2)
 
 
-def render(keyring: Keyring, claimed: Claimed, start_by: float) -> Outgoing | None:
-    """The text as it leaves; a code is derived here and kept nowhere. None when its secret is not known here."""
+def render(keyring: Keyring, claimed: Claimed, start_by: float, route_sender: str | None = None) -> Outgoing | None:
+    """The text as it leaves; a code is derived here and kept nowhere. None when its secret is not known here.
+
+    The key's sender comes before that of the route.
+    """
     message, otp = claimed.message, claimed.otp
     code, text, language = None, message.body or "", None
     if message.kind == Kind.OTP:
@@ -38,7 +41,7 @@ def render(keyring: Keyring, claimed: Claimed, start_by: float) -> Outgoing | No
         code=code,
         language=language,
         encoding=message.encoding,
-        sender=message.sender or None,
+        senders=tuple(filter(None, (message.sender, route_sender))),
         start_by=start_by,
     )
 

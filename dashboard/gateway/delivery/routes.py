@@ -42,6 +42,11 @@ def alternatives(connections: Connections, lane: str, claimed: Claimed, connecti
     return Alternatives(has_other=bool(others), is_other_free=is_other_free, may_wait=may_wait)
 
 
+def sender(connections: Connections, lane: str, claimed: Claimed, carrier_id: int) -> str | None:
+    """What the message's rule has phones show over this carrier."""
+    return rules.sender(connections.routing, _request(connections, lane, claimed), carrier_id)
+
+
 def _request(connections: Connections, lane: str, claimed: Claimed) -> RoutingRequest:
     """What the choice depends on."""
     message, history = claimed.message, claimed.history

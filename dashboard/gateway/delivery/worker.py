@@ -258,7 +258,8 @@ class _Drain:
             return LetGo(message)
         if claimed.is_blamed_by(connection.name) and not connection.spend_retry(message.segments):
             return LetGo(message, NO_RETRY_TOKEN_WAIT)
-        outgoing = render.render(self.context.keyring, claimed, start_by)
+        sender = routes.sender(self.connections, self.lane, claimed, connection.id)
+        outgoing = render.render(self.context.keyring, claimed, start_by, sender)
         if outgoing is None:  # another process knows the secret, or will soon: one is being rotated
             return RetryLater(message, outbox.backoff(message.attempts), "otp_secret_unknown")
         return outgoing

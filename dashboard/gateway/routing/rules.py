@@ -15,6 +15,7 @@ from dashboard.gateway.carriers import carriers
 from dashboard.gateway.messages import outbox
 from dashboard.models.carriers import Carrier, Route
 from dashboard.providers import registry
+from dashboard.sms import senders
 
 MOST_CHOICES = 10
 HEAVIEST = 100
@@ -23,7 +24,7 @@ Subject = tuple[str, str | None, str | None]  # channel, operator, key id
 
 
 class InvalidRoute(ValueError):
-    """`code` says why: no_choice, too_many, unknown_carrier, wrong_channel, twice, weight."""
+    """`code` says why: no_choice, too_many, unknown_carrier, wrong_channel, twice, weight, sender."""
 
     def __init__(self, code: str, name: str = "") -> None:
         super().__init__(code)
@@ -38,6 +39,7 @@ class NewRouteTarget:
     carrier: str
     position: int
     weight: int = 1
+    sender: str | None = None
 
 
 @dataclass(frozen=True)
@@ -47,6 +49,7 @@ class RouteTarget:
     carrier_id: int
     position: int
     weight: int
+    sender: str | None
 
 
 @dataclass(frozen=True)
@@ -101,7 +104,7 @@ def read(session: Session) -> RoutingTable:
     for route in session.scalars(select(Route).order_by(Route.position, Route.id)):
         targets = rules.setdefault((route.channel, route.operator, route.key_id), [])
         if route.carrier_id in snapshots:  # of a kind that this version has
-            targets.append(RouteTarget(route.carrier_id, route.position, route.weight))
+            targets.append(RouteTarget(route.carrier_id, route.position, route.weight, route.sender))
     return RoutingTable(snapshots, {subject: tuple(targets) for subject, targets in rules.items()})
 
 
@@ -131,6 +134,12 @@ def candidates(table: RoutingTable, request: RoutingRequest) -> list[int]:
     random = Random(request.seed)  # noqa: S311  a share of traffic, not a secret
     drawn = sorted(targets, key=lambda target: (target.position, -(random.random() ** (1 / target.weight))))
     return [target.carrier_id for target in drawn]
+
+
+def sender(table: RoutingTable, request: RoutingRequest, carrier_id: int) -> str | None:
+    """What the rule of a message has phones show over a carrier, where its key names no sender."""
+    rule = rule_for(table, request)
+    return next((target.sender for target in rule[1] if target.carrier_id == carrier_id), None) if rule else None
 
 
 def choose(table: RoutingTable, request: RoutingRequest, takers: Collection[int]) -> int | None:
@@ -187,6 +196,7 @@ def set_rule(session: Session, subject: Subject, choices: Sequence[NewRouteTarge
                 carrier_id=carrier.id,
                 position=choice.position,
                 weight=choice.weight,
+                sender=choice.sender,
             )
         )
     session.flush()
@@ -202,10 +212,15 @@ def _checked(session: Session, channel: str, choice: NewRouteTarget) -> Carrier:
         raise InvalidRoute("wrong_channel", choice.carrier)
     if not 1 <= choice.weight <= HEAVIEST:
         raise InvalidRoute("weight", choice.carrier)
+    if choice.sender is not None and not senders.is_sender(choice.sender):
+        raise InvalidRoute("sender", choice.carrier)
     return carrier
 
 
 def told(session: Session, subject: Subject) -> list[str]:
-    """The carriers of a rule in words, each with its position and weight; none without a rule."""
+    """The carriers of a rule in words, each with its position, weight and sender; none without a rule."""
     routes = dict(rules(session)).get(subject, [])
-    return [f"{route.position + 1}. {route.carrier.name} ({route.weight})" for route in routes]
+    return [
+        f"{route.position + 1}. {route.carrier.name} ({route.weight})" + (f" {route.sender}" if route.sender else "")
+        for route in routes
+    ]

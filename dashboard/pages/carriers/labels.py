@@ -122,6 +122,7 @@ def refusal(error: InvalidRoute) -> str:
         "unknown_carrier": _("The carrier “%(name)s” no longer exists.", name=error.name),
         "wrong_channel": _("%(name)s does not serve this channel.", name=error.name),
         "twice": _("A rule can name a carrier only once."),
+        "sender": _("The sender of %(name)s may have up to 11 letters and digits, or be a number.", name=error.name),
         "weight": _("The weight of %(name)s must be from 1 to %(most)d.", name=error.name, most=rules.HEAVIEST),
     }
     return str(texts[error.code])

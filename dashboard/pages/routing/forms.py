@@ -5,6 +5,7 @@ it works without JavaScript; nothing is kept until it is saved.
 from __future__ import annotations
 
 from dataclasses import dataclass, replace
+from itertools import islice, zip_longest
 
 from flask_babel import gettext as _
 from werkzeug.datastructures import MultiDict
@@ -13,7 +14,7 @@ from dashboard.gateway.messages import outbox
 from dashboard.gateway.routing.rules import InvalidRoute, NewRouteTarget, Subject
 from dashboard.models.api_keys import ApiKey
 from dashboard.models.carriers import Route
-from dashboard.sms import numbers
+from dashboard.sms import numbers, senders
 
 SAVE, ADD, UP, DOWN, DROP = "save", "add", "up", "down", "drop"
 LONGEST_WEIGHT = 3  # digits
@@ -26,6 +27,7 @@ class Row:
     name: str
     weight: str = "1"
     shares: bool = False
+    sender: str = ""
 
 
 class RuleForm:
@@ -53,7 +55,7 @@ class RuleForm:
         found: list[NewRouteTarget] = []
         for row in self.rows:
             place = found[-1].position + (not row.shares) if found else 0
-            found.append(NewRouteTarget(row.name, place, _weight(row)))
+            found.append(NewRouteTarget(row.name, place, _weight(row), row.sender or None))
         return found
 
     def _do(self, more: str) -> None:
@@ -79,15 +81,18 @@ class RuleForm:
 
 def rows_of(routes: list[Route]) -> list[Row]:
     """A rule as its form shows it."""
-    found = [Row(route.carrier.name, str(route.weight)) for route in routes]
+    found = [Row(route.carrier.name, str(route.weight), sender=route.sender or "") for route in routes]
     same = [i for i in range(1, len(routes)) if routes[i].position == routes[i - 1].position]
     return [replace(row, shares=i in same) for i, row in enumerate(found)]
 
 
 def _rows(form: MultiDict[str, str]) -> list[Row]:
-    names, weights, sharing = form.getlist("carrier"), form.getlist("weight"), form.getlist("share")
-    padded = [*weights, *("1" for _ in names)]
-    return [Row(name, padded[i].strip()[:10], name in sharing) for i, name in enumerate(names[:50])]
+    names, sharing = form.getlist("carrier"), form.getlist("share")
+    found = zip_longest(names[:50], form.getlist("weight"), form.getlist("sender"), fillvalue="")
+    return [
+        Row(name, weight.strip()[:10] or "1", name in sharing, sender.strip()[: senders.LONGEST + 1])
+        for name, weight, sender in islice(found, len(names[:50]))
+    ]
 
 
 def _weight(row: Row) -> int:

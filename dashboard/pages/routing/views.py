@@ -30,7 +30,7 @@ from dashboard.pages.ui.labels import CHANNELS
 from dashboard.pages.web import access, audited, htmx, undo
 from dashboard.pages.web.htmx import ChangedPart, Undo
 from dashboard.providers.registry import KINDS
-from dashboard.sms import numbers
+from dashboard.sms import numbers, senders
 from dashboard.vocabulary import CandidateState, Channel, KeyMode, KeyState, Role, Scope
 
 UNDO = "rule"
@@ -46,6 +46,7 @@ class TargetRow:
     name: str
     place: int
     share: float | None
+    sender: str | None
     state: str
     why: str
 
@@ -126,7 +127,7 @@ def ask_remove() -> ResponseReturnValue:
 def remove() -> ResponseReturnValue:
     subject, routes = _asked()
     before = rules.told(session, subject)
-    targets = [[route.carrier.name, route.position, route.weight] for route in routes]
+    targets = [[route.carrier.name, route.position, route.weight, route.sender] for route in routes]
     back = undo.undo(url_for(".restore"), UNDO, {"subject": subject, "targets": targets})
     rules.set_rule(session, subject, [])
     audited.record("routing.remove", _told(subject), carriers=(before, []))
@@ -211,6 +212,7 @@ def _editor(form: RuleForm, subject: Subject | None, was: str = "", status: int 
         "keys": _live_keys(),
         "operators": numbers.OPERATORS,
         "heaviest": rules.HEAVIEST,
+        "longest_sender": senders.LONGEST,
     }
     return htmx.page("routing/editor.html", "routing/_editor.html", status, **context)
 
@@ -244,7 +246,7 @@ def _leg(route: Route, place: int, crowds: dict[int, int], one: CarrierStatus) -
     crowd = crowds[route.position]
     share = route.weight / crowd if crowd != route.weight else None
     why = labels.why(one) if one.is_faulty else ""
-    return TargetRow(route.carrier_id, route.carrier.name, place, share, one.state, why)
+    return TargetRow(route.carrier_id, route.carrier.name, place, share, route.sender, one.state, why)
 
 
 def _breadth(subject: Subject) -> tuple[int, bool, bool, str, str]:
@@ -325,4 +327,4 @@ def _key_name(subject: Subject) -> str | None:
 
 
 def _signature(routes: list[Route]) -> str:
-    return htmx.mark([(route.carrier.name, route.position, route.weight) for route in routes])
+    return htmx.mark([(route.carrier.name, route.position, route.weight, route.sender) for route in routes])

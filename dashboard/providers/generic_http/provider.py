@@ -71,7 +71,7 @@ class Http(WebCarrier):
         return Reply(200, self.settings.callback_answer, tuple(found), over=GENUINE)
 
     def _sender_of(self, outgoing: Outgoing) -> str:
-        return senders.choose(outgoing.sender, self.settings.sender, self.settings.other_senders)
+        return senders.choose(outgoing.senders, self.settings.sender, self.settings.other_senders)
 
     def _exchange(self, outgoing: Outgoing) -> tuple[HttpAnswer, str]:
         """The carrier's answer, and the token of OAuth2 that it was asked with, if any."""

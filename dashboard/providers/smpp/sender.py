@@ -148,7 +148,7 @@ class Sender:
 
     def _sender_of(self, outgoing: Outgoing) -> str:
         """The sender of a text; its head is ready. Where any sender is allowed, few heads are kept."""
-        sender = senders.choose(outgoing.sender, self.settings.sender, self.settings.other_senders)
+        sender = senders.choose(outgoing.senders, self.settings.sender, self.settings.other_senders)
         if sender not in self._heads:
             if len(self._heads) >= MOST_HEADS:
                 self._heads.clear()

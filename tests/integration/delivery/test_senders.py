@@ -8,6 +8,8 @@ from collections.abc import Callable
 import pytest
 
 from dashboard.gateway.messages import status
+from dashboard.gateway.routing import rules
+from dashboard.gateway.routing.rules import NewRouteTarget
 from tests.support.fake_carrier import Carrier
 from tests.support.http_carriers import Office
 from tests.support.smpp.smsc import Smsc
@@ -52,3 +54,24 @@ def test_an_smsc_gets_each_sender_as_what_it_is(office: Office, start_smsc: Call
     assert sorted(submitted) == [("22236000000", 1), ("Boutique", 5), ("Chinqit", 5), ("Chinqit", 5)]
     senders = [office.message(uuid).sender for uuid in uuids]
     assert senders == ["Chinqit", "Boutique", "+22236000000", "Chinqit"]
+
+
+@pytest.mark.parametrize(
+    ("of_key", "of_route", "shown"),
+    [
+        (None, "Boutique", "Boutique"),
+        ("Boutique", "Taxi", "Boutique"),
+        ("Banque", "Taxi", "Taxi"),  # the carrier does not allow that of the key
+        (None, "Banque", "Chinqit"),
+    ],
+)
+def test_a_route_says_the_sender_where_the_key_does_not(
+    office: Office, first: Carrier, of_key: str | None, of_route: str, shown: str
+) -> None:
+    office.add("alpha", first, body=BODY, sender="Chinqit", other_senders="Taxi\nBoutique")
+    with office.sessions.begin() as session:
+        rules.set_rule(session, ("sms", None, None), [NewRouteTarget("alpha", 0, sender=of_route)])
+    uuid = office.submit(office.caller(sender=of_key))
+    office.drain(office.desk())
+    assert json.loads(first.ledger[0].body)["from"] == shown
+    assert status.described(office.message(uuid))["sender"] == shown

@@ -171,6 +171,8 @@ def test_order_weights_and_shared_places_are_kept(owner: Browser, services: Serv
         ({"carrier": ["mauritel"], "weight": ["٣"]}, "must be from 1 to 100"),
         ({"carrier": ["mauritel"], "weight": ["-1"]}, "must be from 1 to 100"),
         ({"carrier": ["<script>"]}, "no longer exists"),
+        ({"carrier": ["mauritel"], "sender": ["Ecole d\u00e9j\u00e0"]}, "up to 11 letters and digits"),
+        ({"carrier": ["mauritel"], "sender": ["douze lettres"]}, "up to 11 letters and digits"),
     ],
 )
 def test_what_cannot_be_is_refused_in_words(
@@ -181,6 +183,13 @@ def test_what_cannot_be_is_refused_in_words(
     assert said in answer.text and 'class="err-sum" role="alert" tabindex="-1" autofocus' in answer.text
     assert "<script>" not in answer.text.split("<main")[1]
     assert legs(services, "sms", None, None) == [("mauritel", 0, 1)]
+
+
+def test_each_carrier_of_a_rule_may_have_a_sender(owner: Browser, services: Services, ways: None) -> None:
+    told = {"carrier": ["mauritel", "spare"], "sender": [" Boutique ", ""], "act": "save"}
+    assert owner.post(ALL_SMS, {**told, "was": was(owner, ALL_SMS)}).status_code == 303
+    assert re.findall(r'name="sender"\s+value="(\w*)"', owner.get(ALL_SMS).text) == ["Boutique", ""]
+    assert '<bdi dir="ltr">Boutique</bdi>' in owner.get(ROUTES).text
 
 
 def test_a_rule_that_is_there_is_not_made_again(owner: Browser, services: Services, ways: None) -> None:

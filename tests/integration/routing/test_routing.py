@@ -227,6 +227,7 @@ def test_credentials_lie_encrypted(office: Office, first: Carrier) -> None:
         ([NewRouteTarget("nobody", 0)], "unknown_carrier"),
         ([NewRouteTarget("alpha", 0), NewRouteTarget("alpha", 1)], "twice"),
         ([NewRouteTarget("alpha", 0, 0)], "weight"),
+        ([NewRouteTarget("alpha", 0, sender="douze lettres")], "sender"),
         ([NewRouteTarget("meta", 0)], "wrong_channel"),
     ],
 )

@@ -15,6 +15,7 @@ from dashboard.gateway.carriers.carriers import NewCarrier
 from dashboard.gateway.limits import overrides
 from dashboard.gateway.limits.overrides import NewOverride
 from dashboard.gateway.routing import rules
+from dashboard.gateway.routing.rules import NewRouteTarget
 from dashboard.models.api_keys import ApiKey
 from tests.support.dashboard_client import PARTIAL, Browser, World
 
@@ -80,13 +81,15 @@ def test_a_removed_rule_comes_back_unless_another_has_its_place(owner: Browser, 
     told = {"url": "https://sms.example.org/send", "body": '{"to": "{phone}"}'}
     with services.sessions.begin() as session:
         carriers.add(session, carriers.cipher(services.settings), NewCarrier("http", "mauritel", told))
+    with services.sessions.begin() as session:
+        rules.set_rule(session, ("sms", None, None), [NewRouteTarget("mauritel", 0, sender="Boutique")])
     url, fields = offered(owner.post(RULE, headers=PARTIAL).text)
     with services.sessions() as session:
         assert not rules.rules(session)
     assert "Rule restored" in owner.post(url, fields, headers=PARTIAL).text
     with services.sessions() as session:
         ((subject, (route,)),) = rules.rules(session)
-        assert (subject, route.carrier.name) == (("sms", None, None), "mauritel")
+        assert (subject, route.carrier.name, route.sender) == (("sms", None, None), "mauritel", "Boutique")
     assert owner.post(url, fields, headers=PARTIAL).status_code == 409
 
 

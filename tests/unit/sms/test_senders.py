@@ -20,14 +20,16 @@ def test_what_no_phone_shows_is_no_sender(text: str) -> None:
 @pytest.mark.parametrize(
     ("wanted", "allowed", "chosen"),
     [
-        (None, ("*",), "Own"),
-        ("Shop", (), "Own"),
-        ("Shop", ("Taxi",), "Own"),
-        ("Shop", ("Taxi", "Shop"), "Shop"),
-        ("Shop", ("*",), "Shop"),
+        ((), ("*",), "Own"),
+        (("Shop",), (), "Own"),
+        (("Shop",), ("Taxi",), "Own"),
+        (("Shop",), ("Taxi", "Shop"), "Shop"),
+        (("Shop",), ("*",), "Shop"),
+        (("Shop", "Taxi"), ("Taxi", "Shop"), "Shop"),
+        (("Bank", "Taxi"), ("Taxi", "Shop"), "Taxi"),
     ],
 )
-def test_a_key_s_sender_is_used_where_the_carrier_allows_it(
-    wanted: str | None, allowed: tuple[str, ...], chosen: str
+def test_the_first_sender_that_the_carrier_allows_is_used(
+    wanted: tuple[str, ...], allowed: tuple[str, ...], chosen: str
 ) -> None:
     assert senders.choose(wanted, "Own", allowed) == chosen
