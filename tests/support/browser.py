@@ -7,9 +7,15 @@ from contextlib import suppress
 from dataclasses import dataclass, field
 from pathlib import Path
 
-from playwright.sync_api import ConsoleMessage, Locator, Page, ViewportSize, expect
+from flask import Flask
+from playwright.sync_api import BrowserContext, ConsoleMessage, Locator, Page, ViewportSize, expect
+from sqlalchemy import select
 
+from dashboard.gateway.accounts import user_sessions
+from dashboard.models.accounts import User
 from dashboard.resources import ROOT
+from tests.support.dashboard_client import session_cookie
+from tests.support.stack import Stack
 
 AXE = (Path(__file__).parent / "vendor/axe-core-4.14.1/axe.min.js").read_text()
 AXE_OPTIONS = {
@@ -32,6 +38,22 @@ TOO_WIDE = """() => document.documentElement.scrollWidth <= innerWidth ? [] : [.
     .map(it => [it, it.getBoundingClientRect()])
     .filter(([, box]) => box.right > innerWidth || box.left < 0)
     .map(([it, box]) => `scrolls sideways: ${it.tagName} .${it.className} ${box.left}–${box.right}`)"""
+
+
+def sign_in_owner(context: BrowserContext, stack: Stack) -> str:
+    """Make a browser that of an owner of a whole gateway; return the gateway's address."""
+    address = f"http://127.0.0.1:{stack.port}"
+    with stack.sessions.begin() as session:
+        user = session.scalar(select(User)) or User(
+            email="owner@example.org", name="Nadia", role="owner", password_hash="-"
+        )
+        session.add(user)
+        session.flush()
+        token = user_sessions.start_session(session, user, "127.0.0.1", "test")
+    app = Flask("cookies")
+    app.secret_key = stack.settings.secret_key
+    context.add_cookies([{"name": "chinqit_session", "value": session_cookie(app, token), "url": address}])
+    return address
 
 
 @dataclass

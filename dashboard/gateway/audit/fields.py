@@ -19,13 +19,13 @@ from dashboard.models.site_settings import Setting
 from dashboard.models.webhooks import WebhookEndpoint
 
 LONGEST = 400
-KEY = ("name", "mode", "scopes", "networks", "message_cap", "otp_cap", "brand", "sms_fallback", "expires_at")
+KEY = ("name", "mode", "scopes", "networks", "message_cap", "otp_cap", "brand", "sender", "sms_fallback", "expires_at")
 FIELDS: dict[type[Base], tuple[str, ...]] = {
     ApiKey: (*KEY, "revoked_at"),
     KeySecret: ("hint", "expires_at"),
     LimitOverride: ("minute", "hour", "day", "reason", "until"),
     Carrier: ("name", "kind", "enabled", "version"),
-    Route: ("carrier_id", "position", "weight"),
+    Route: ("carrier_id", "position", "weight", "sender"),
     WebhookEndpoint: ("url", "description", "events", "disabled_at", "deleted_at"),
     OtpTemplate: ("language", "body", "brand"),
     User: ("email", "name", "role", "language", "timezone", "password_changed_at", "disabled_at"),

@@ -83,8 +83,57 @@ ACTS = {
     "webhooks.rotate": _l("New secret of a webhook"),
     "webhooks.test": _l("Test event sent"),
 }
-
-
+# What changed: columns of the rows that the log tells of, settings, and the facts of single acts.
+FIELDS = {
+    "body": _l("Text"),
+    "brand": _l("Brand"),
+    "carrier_id": _l("Carrier"),
+    "carriers": _l("Carriers"),
+    "codes": _l("Codes"),
+    "day": _l("Codes a day"),
+    "deleted_at": _l("Deleted"),
+    "description": _l("Description"),
+    "disabled_at": _l("Disabled"),
+    "email": _l("E-mail address"),
+    "enabled": _l("Enabled"),
+    "ends_at": _l("Last day"),
+    "events": _l("Events"),
+    "expires_at": _l("Last day"),
+    "grace": _l("Seconds in which both secrets work"),
+    "hint": _l("Last digits of the secret"),
+    "hour": _l("Codes an hour"),
+    "key": _l("API key"),
+    "kind": _l("Kind"),
+    "language": _l("Language"),
+    "message": _l("Message"),
+    "message_cap": _l("Messages a day"),
+    "minute": _l("Codes a minute"),
+    "mode": _l("Kind"),
+    "name": _l("Name"),
+    "networks": _l("Allowed networks"),
+    "number": _l("Number"),
+    "numbers_days": _l("Phone numbers, in days"),
+    "organisation": _l("Organisation"),
+    "otp_cap": _l("Codes a day"),
+    "otp_language": _l("Language of codes"),
+    "password_changed_at": _l("Password changed"),
+    "position": _l("Place in the order"),
+    "reason": _l("Reason"),
+    "revoked_at": _l("Revoked"),
+    "role": _l("Role"),
+    "sandbox_days": _l("Messages on the sandbox phone, in days"),
+    "scopes": _l("Permissions"),
+    "sender": _l("Sender"),
+    "sms_fallback": _l("Send codes by SMS when WhatsApp does not accept them"),
+    "texts": _l("Messages"),
+    "texts_days": _l("Texts of messages, in days"),
+    "timezone": _l("Time zone"),
+    "until": _l("Until"),
+    "url": _l("Address"),
+    "version": _l("Version of the settings"),
+    "weight": _l("Weight"),
+    "which": _l("Sessions"),
+}
 FAULTS = {
     "changed": _l("Entry %(id)s was changed."),
     "missing": _l("Entries before %(id)s are missing."),
@@ -95,6 +144,11 @@ FAULTS = {
 
 def fault_sentence(fault: ChainFault) -> str:
     return str(FAULTS[fault.code]) % {"id": fault.id}
+
+
+def field(name: str) -> str:
+    """What changed, in words; one that is not known here, by its name."""
+    return str(FIELDS.get(name, name))
 
 
 def act(name: str) -> str:

@@ -8,6 +8,7 @@ from typing import Any
 
 from flask import Blueprint, Response, abort, render_template, request
 from flask.typing import ResponseReturnValue
+from flask_babel import gettext as _
 from flask_login import current_user
 
 from dashboard.db import Sessions, read_session, utcnow
@@ -85,11 +86,14 @@ def _choices() -> dict[str, Any]:
 
 
 def _shown(entry: ChainEntry) -> dict[str, Any]:
-    changes = {name: [_value(value) for value in pair] for name, pair in json.loads(entry.changes).items()}
+    told = json.loads(entry.changes)
+    changes = [(labels.field(name), *map(_value, pair)) for name, pair in told.items()]
     return {"entry": entry, "day": formats.day(entry.at), "changes": changes}
 
 
 def _value(value: Any) -> str:
+    if isinstance(value, bool):
+        return str(_("yes") if value else _("no"))
     if isinstance(value, list):
         return ", ".join(value)
     return "" if value is None else str(value)

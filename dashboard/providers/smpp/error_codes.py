@@ -51,7 +51,7 @@ BOOK = CodeBook(
             _l("Enter the word and its meaning under “Words of receipts”."),
         ),
         "smpp_broken": Code(_l("There is no session with the SMSC.")),
-        "smpp_unreachable": Code(_l("The SMSC cannot be reached; check address, port and the network."), _REACH),
+        "smpp_unreachable": Code(_l("The SMSC cannot be reached."), _REACH),
         "smpp_unknown_host": Code(_l("Host name not found (DNS): check the address of the SMSC.")),
         "smpp_address_not_allowed": Code(_l("The address of the SMSC is private, and its settings do not allow that.")),
         "smpp_tls_failed": Code(_l("TLS with the SMSC failed; check its certificates.")),

@@ -7,24 +7,21 @@ import re
 from collections.abc import Callable, Iterator
 
 import pytest
-from flask import Flask
 from playwright.sync_api import Browser as Chromium
 from playwright.sync_api import Page, expect
 
 from dashboard.db import utcnow
 from dashboard.extensions import Services
-from dashboard.gateway.accounts import user_sessions
 from dashboard.gateway.carriers import carriers
 from dashboard.gateway.carriers.carriers import NewCarrier
 from dashboard.gateway.messages import status
 from dashboard.gateway.routing import rules, test_message
 from dashboard.gateway.routing.rules import NewRouteTarget
-from dashboard.models.accounts import User
 from dashboard.models.carriers import CarrierConnection, CarrierMinute
 from dashboard.models.delivery import FailedAttempt, UnmatchedReceipt
 from tests.support import fake_carrier as carrier_server
-from tests.support.browser import LOOKS, Tab
-from tests.support.dashboard_client import World, session_cookie
+from tests.support.browser import LOOKS, Tab, sign_in_owner
+from tests.support.dashboard_client import World
 from tests.support.fake_carrier import Carrier, Wire
 from tests.support.stack import Stack, run_stack
 
@@ -182,19 +179,11 @@ def real() -> Iterator[Carrier]:
 
 def enter(chromium: Chromium, stack: Stack) -> Page:
     """An owner's browser."""
-    with stack.sessions.begin() as session:
-        user = User(email="owner@example.org", name="Nadia", role="owner", password_hash="-")
-        session.add(user)
-        session.flush()
-        token = user_sessions.start_session(session, user, "127.0.0.1", "test")
     context = chromium.new_context(locale="en-GB")
     context.set_default_timeout(15_000)
-    url = f"http://127.0.0.1:{stack.port}"
-    app = Flask("cookies")
-    app.secret_key = stack.settings.secret_key
-    context.add_cookies([{"name": "chinqit_session", "value": session_cookie(app, token), "url": url}])
+    address = sign_in_owner(context, stack)
     page = context.new_page()
-    page.goto(url + CARRIERS)
+    page.goto(address + CARRIERS)
     return page
 
 

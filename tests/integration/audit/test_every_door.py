@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import json
 import re
 from datetime import timedelta
+from itertools import chain
 from typing import Any
 
 import pytest
@@ -13,7 +15,7 @@ from sqlalchemy import select
 from dashboard.db import utcnow
 from dashboard.extensions import Services
 from dashboard.gateway.accounts import links, users
-from dashboard.gateway.audit import trail
+from dashboard.gateway.audit import fields, trail
 from dashboard.gateway.audit.chain import ChainEntry
 from dashboard.models.accounts import PersonLink, User, UserSession
 from dashboard.models.carriers import Carrier
@@ -92,6 +94,8 @@ def test_every_door_leaves_one_entry(app: Flask, services: Services, owner: Brow
     expected = {endpoint for endpoint, method, _ in doors(app) if method == "POST"} - CHANGE_NOTHING
     assert set(walk.passed) == expected
     assert {act for acts in walk.passed.values() for act in acts} <= set(labels.ACTS)
+    changed = {name for entry in walk.entries for name in json.loads(entry.changes)}
+    assert changed | {*chain(*fields.FIELDS.values())} <= set(labels.FIELDS)
     written = " ".join(map(str, walk.entries))
     for secret in (PASSWORD, NEW_PASSWORD, "hush", "38089336", "argon2", "cq_live_6", "whsec_"):
         assert secret not in written, secret
