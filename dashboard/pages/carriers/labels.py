@@ -77,7 +77,8 @@ RECEIPTS = {
 
 def advice(standing: CarrierStatus) -> str:
     """What its state means for messages, or what to do; empty when all is well."""
-    if standing.state == "down" and standing.until is None:
+    is_explained = standing.state == CarrierState.BROKEN and failure_reasons.advice(standing.code or "")
+    if is_explained or (standing.state == CarrierState.DOWN and standing.until is None):
         return str(RECONNECTING)
     return str(ADVICE.get(standing.state, ""))
 
