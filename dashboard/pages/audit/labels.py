@@ -8,6 +8,7 @@ from dashboard.gateway.audit.chain import ChainFault
 
 AREAS = {  # the first word of an act
     "account": _l("Own account"),
+    "alerts": _l("Alerts"),
     "api_keys": _l("API keys"),
     "audit": _l("Audit log"),
     "carriers": _l("Carriers"),
@@ -30,6 +31,11 @@ ACTS = {
     "account.join": _l("Invitation accepted"),
     "account.password": _l("Password changed"),
     "account.reset_password": _l("Password chosen with a link"),
+    "alerts.acknowledge": _l("Alert acknowledged"),
+    "alerts.change": _l("Alert channel changed"),
+    "alerts.create": _l("Alert channel added"),
+    "alerts.remove": _l("Alert channel removed"),
+    "alerts.test": _l("Alert channel tested"),
     "api_keys.add_review_number": _l("Review number added"),
     "api_keys.change": _l("Key changed"),
     "api_keys.create": _l("Key created"),
