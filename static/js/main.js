@@ -11,3 +11,4 @@ import "./buttons.js";
 import "./countdown.js";
 import "./palette.js";
 import "./relative_time.js";
+import "./selection.js";

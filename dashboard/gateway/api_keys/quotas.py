@@ -55,6 +55,12 @@ def spend_cap_upto(session: Session, caller: Caller, kind: str, wanted: int) -> 
     return allowed
 
 
+def give_back(session: Session, key_id: str, kind: str, count: int) -> None:
+    """Count sends of today no longer: they were taken back before they left."""
+    day = (KeyDay.key_id == key_id, KeyDay.day == utcnow().date(), KeyDay.kind == kind, KeyDay.used >= count)
+    session.execute(update(KeyDay).where(*day).values(used=KeyDay.used - count))
+
+
 def cap_reached(caller: Caller, kind: str) -> CapReached:
     """The refusal of a key whose day is full."""
     return CapReached(caller.cap(kind) or 0, _seconds_left(utcnow()))

@@ -1,59 +1,104 @@
-"""Send a text again, as a new message that knows which one it repeats. Codes are never sent again."""
+"""Send texts again, as new messages that know which ones they repeat. Codes are never sent again."""
 
 from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Collection, Mapping, Sequence
+from dataclasses import dataclass, field
+from enum import StrEnum
 
 from sqlalchemy import func, select
 from sqlalchemy.orm import Session
 
 from dashboard.db import lock
 from dashboard.gateway.api_keys import authentication, keys, quotas
-from dashboard.gateway.api_keys.keys import AlreadyDone
 from dashboard.gateway.messages import outbox, status
 from dashboard.models.messages import Message, Resend
 from dashboard.vocabulary import KeyState, Kind, Status
 
-
-class NotResendable(Exception):
-    """`code` says why: code, on_its_way, text_gone, key_ended."""
-
-    def __init__(self, code: str) -> None:
-        super().__init__(code)
-        self.code = code
+MOST_AT_ONCE = 200
 
 
-def obstacle(message: Message) -> str | None:
-    """Why a message cannot be sent again, by code; None when it can."""
+class Obstacle(StrEnum):
+    """Why a message is not sent again."""
+
+    CODE = "code"
+    TRIAL = "trial"  # it tested a carrier
+    ON_ITS_WAY = "on_its_way"
+    TEXT_GONE = "text_gone"
+    KEY_ENDED = "key_ended"
+    DONE = "done"  # it was sent again since the caller looked
+    CAP = "cap"  # its key has sent what it may send in a day
+
+
+@dataclass
+class Resent:
+    """The ids of the new messages by those of the old ones, and why others were left out. All are uuids."""
+
+    new: dict[str, str] = field(default_factory=dict)
+    refused: dict[str, Obstacle] = field(default_factory=dict)
+    lanes: set[str] = field(default_factory=set)  # to be woken after the commit
+
+
+def obstacle(message: Message) -> Obstacle | None:
+    """Why a message cannot be sent again; None when it can."""
     if message.kind != Kind.MESSAGE:
-        return "code"
+        return Obstacle.CODE
+    if message.key_id == keys.OWN_ID:
+        return Obstacle.TRIAL
     if message.status in (Status.QUEUED, Status.SENDING):
-        return "on_its_way"
+        return Obstacle.ON_ITS_WAY
     if message.body is None:
-        return "text_gone"
-    return "key_ended" if keys.state(message.key) is not KeyState.ACTIVE else None
+        return Obstacle.TEXT_GONE
+    return Obstacle.KEY_ENDED if keys.state(message.key) is not KeyState.ACTIVE else None
 
 
-def resend(session: Session, message: Message, times_before: int, by: str | None = None) -> str:
-    """Write the text down once more; return the new message's uuid. The caller commits, then wakes the lane.
+def resend(session: Session, wanted: Mapping[int, int], by: str | None = None) -> Resent:
+    """Write texts down once more, oldest first. The caller commits, then wakes the lanes.
 
-    `times_before` is how often it had been sent again when the caller last looked: raise AlreadyDone when that has
-    changed, as when a form is sent twice. Raise NotResendable or CapReached.
+    `wanted` tells, for each row id, how often it had been sent again when the caller last looked: what has been sent
+    again since, as when a form comes twice, is left out. Past a key's daily cap the newest are left out.
     """
-    lock(session, f"resend:{message.id}")
-    why_not = obstacle(message)
-    if why_not is not None:
-        raise NotResendable(why_not)
-    if times(session, message) != times_before:
-        raise AlreadyDone
-    caller, body = authentication.Caller.from_row(message.key), message.body or ""
-    quotas.spend_cap(session, caller, Kind.MESSAGE)
-    row_id, reference = outbox.submit(session, caller, outbox.Draft.text(message.phone, body, message.channel))
-    session.add(Resend(new_id=row_id, old_id=message.id, created_by=by))
-    return reference
+    lock(session, *(f"resend:{row_id}" for row_id in sorted(wanted)))
+    found = select(Message).where(Message.id.in_(wanted)).order_by(Message.id)
+    messages = session.scalars(found.execution_options(populate_existing=True)).all()
+    repeated = times(session, wanted)
+    resent = Resent()
+    allowed: list[Message] = []
+    for message in messages:
+        why_not = Obstacle.DONE if repeated[message.id] != wanted[message.id] else obstacle(message)
+        if why_not is None:
+            allowed.append(message)
+        else:
+            resent.refused[message.uuid] = why_not
+    left = _spend_caps(session, allowed)
+    for message in allowed:
+        left[message.key_id] -= 1
+        if left[message.key_id] < 0:
+            resent.refused[message.uuid] = Obstacle.CAP
+            continue
+        draft = outbox.Draft.text(message.phone, message.body or "", message.channel)
+        row_id, reference = outbox.submit(session, authentication.Caller.from_row(message.key), draft)
+        session.add(Resend(new_id=row_id, old_id=message.id, created_by=by))
+        resent.new[message.uuid] = reference
+        resent.lanes.add(message.channel)
+    return resent
 
 
-def times(session: Session, message: Message) -> int:
-    """How often it was sent again."""
-    return session.scalar(select(func.count()).select_from(Resend).where(Resend.old_id == message.id)) or 0
+def _spend_caps(session: Session, messages: Sequence[Message]) -> dict[str, int]:
+    """How many each key may send of what it is wanted to, counted as sent."""
+    wanted = Counter(message.key_id for message in messages)
+    callers = {message.key_id: authentication.Caller.from_row(message.key) for message in messages}
+    return {
+        key_id: quotas.spend_cap_upto(session, callers[key_id], Kind.MESSAGE, wanted[key_id])
+        for key_id in sorted(wanted)  # in one order, so that no two transactions wait for each other's keys
+    }
+
+
+def times(session: Session, ids: Collection[int]) -> Counter[int]:
+    """How often messages were sent again, by row id."""
+    counted = select(Resend.old_id, func.count()).where(Resend.old_id.in_(ids)).group_by(Resend.old_id)
+    return Counter({row[0]: row[1] for row in session.execute(counted)})
 
 
 def original(session: Session, message: Message) -> Message | None:

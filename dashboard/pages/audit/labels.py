@@ -55,6 +55,7 @@ ACTS = {
     "limits.lift": _l("Limit lifted for an hour"),
     "limits.remove": _l("Override removed"),
     "limits.reset": _l("Counted codes forgotten"),
+    "messages.cancel": _l("Message cancelled"),
     "messages.send_again": _l("Message sent again"),
     "notes.add": _l("Note added"),
     "notes.remove": _l("Note removed"),

@@ -12,29 +12,29 @@ from uuid import UUID
 from flask import Blueprint, Response, abort, flash, render_template, request, url_for
 from flask.typing import ResponseReturnValue
 from flask_babel import gettext as _
+from flask_babel import ngettext
 from flask_login import current_user
 
 from dashboard.db import utcnow
 from dashboard.extensions import services, session
 from dashboard.gateway.api_keys import keys
-from dashboard.gateway.api_keys.keys import AlreadyDone
-from dashboard.gateway.api_keys.quotas import CapReached
 from dashboard.gateway.carriers import carriers
 from dashboard.gateway.delivery import attempts, receipts
 from dashboard.gateway.message_log import csv_export, search
 from dashboard.gateway.message_log.search import ReasonGroup
-from dashboard.gateway.messages import resend, status
-from dashboard.gateway.messages.resend import NotResendable
+from dashboard.gateway.messages import cancel, resend, status
+from dashboard.gateway.messages.resend import Obstacle
 from dashboard.models.delivery import FailedAttempt, UnmatchedReceipt
 from dashboard.models.messages import Message
 from dashboard.models.otp import Otp
-from dashboard.pages.messages import filters
+from dashboard.pages.messages import filters, selection
 from dashboard.pages.messages.filters import LogQuery
+from dashboard.pages.messages.selection import OBSTACLES
 from dashboard.pages.ui import formats, labels
-from dashboard.pages.web import access, audited, htmx
-from dashboard.vocabulary import Kind, Role, Status
+from dashboard.pages.web import access, audited, htmx, undo
+from dashboard.vocabulary import Kind, Lane, Role, Status
 
-ROW_ID = re.compile(r"[0-9]{1,18}")
+UNDO = "send-again"
 SHOWN = re.compile(r"([0-9]{1,18})\.([a-z]{1,9})")
 MOST_WATCHED = 60  # open rows that one poll asks about; its address must stay under 4 KB
 bp = Blueprint("messages", __name__)
@@ -103,7 +103,7 @@ def ask_send_again(reference: UUID) -> ResponseReturnValue:
     why_not = resend.obstacle(message)
     if why_not is not None:
         return _refuse_resend(message, why_not)
-    times = resend.times(session, message)
+    times = resend.times(session, [message.id])[message.id]
     return htmx.dialog("messages/_resend.html", page_title=_("Messages"), message=message, times=times)
 
 
@@ -112,20 +112,67 @@ def ask_send_again(reference: UUID) -> ResponseReturnValue:
 def send_again(reference: UUID) -> ResponseReturnValue:
     """Send a text again as a new message, and show that one."""
     message, given = _message(reference), request.form.get("times", "")
-    times = int(given) if ROW_ID.fullmatch(given) else 0
-    try:
-        new = resend.resend(session, message, times, current_user.email)
-    except NotResendable as refusal:
-        return _refuse_resend(message, refusal.code)
-    except AlreadyDone:
-        return _refuse_resend(message, "done")
-    except CapReached:
-        return _refuse_resend(message, "cap")
+    times = int(given) if selection.ROW_ID.fullmatch(given) else 0
+    resent = resend.resend(session, {message.id: times}, current_user.email)
+    if message.uuid in resent.refused:
+        return _refuse_resend(message, resent.refused[message.uuid])
+    new = resent.new[message.uuid]
     audited.record("messages.send_again", str(reference), message=(None, new))
     session.commit()
     services().wakeup.notify(message.channel)
     flash(_("Sent again"))
     return htmx.redirect(url_for(".show", reference=new))
+
+
+@bp.get("/resend")
+@access.needs(Role.OPERATOR)
+def ask_send_selected() -> ResponseReturnValue:
+    """Tell what the selected rows would cost, and which of them cannot be sent again."""
+    ids = selection.picked()
+    if not ids:
+        return htmx.refused(_("Select messages first."), url_for(".index"))
+    if len(ids) > resend.MOST_AT_ONCE:
+        most = formats.number(resend.MOST_AT_ONCE)
+        return htmx.refused(_("At most %(num)s messages are sent again at once.", num=most), url_for(".index"))
+    chosen, title = selection.of(ids), _("Messages")
+    return htmx.dialog("messages/_resend_selected.html", page_title=title, selection=chosen, obstacles=OBSTACLES)
+
+
+@bp.post("/resend")
+@access.needs(Role.OPERATOR)
+def send_selected() -> ResponseReturnValue:
+    """Send the texts that were confirmed again; for a minute those that still wait can be taken back."""
+    wanted = selection.wanted()
+    if not 0 < len(wanted) <= resend.MOST_AT_ONCE:
+        abort(400)
+    resent = resend.resend(session, wanted, current_user.email)
+    if not resent.new:
+        return htmx.refused(selection.told(resent), url_for(".index"))
+    for old, new in resent.new.items():
+        audited.record("messages.send_again", old, message=(None, new))
+    session.commit()
+    for lane in resent.lanes:
+        services().wakeup.notify(lane)
+    back = undo.undo(url_for(".take_back"), UNDO, {"messages": list(resent.new.values())})
+    return htmx.updated(selection.told(resent), url_for(".index"), undo=back)
+
+
+@bp.post("/take-back")
+@access.needs(Role.OPERATOR)
+def take_back() -> ResponseReturnValue:
+    """Cancel texts that were sent again a moment ago, as far as they still wait."""
+    wanted: list[str] = undo.taken_back(UNDO)["messages"]
+    cancelled = cancel.cancel(session, wanted)
+    for reference in cancelled.uuids:
+        audited.record("messages.cancel", reference)
+    session.commit()
+    if cancelled.has_events:
+        services().wakeup.notify(Lane.WEBHOOKS)
+    told = ngettext("%(num)s message cancelled.", "%(num)s messages cancelled.", len(cancelled.uuids))
+    late = len(wanted) - len(cancelled.uuids)
+    if late:
+        told += " " + ngettext("%(num)s had left already.", "%(num)s had left already.", late)
+    return htmx.updated(told, url_for(".index"))
 
 
 def _choices() -> dict[str, Any]:
@@ -136,16 +183,8 @@ def _choices() -> dict[str, Any]:
     }
 
 
-def _refuse_resend(message: Message, code: str) -> ResponseReturnValue:
-    texts = {
-        "code": _("A code is never sent again. The app asks for a new one."),
-        "on_its_way": _("It is still on its way."),
-        "text_gone": _("Its text is no longer kept."),
-        "key_ended": _("Its key has ended. Make a new one and let the app send."),
-        "done": _("It was sent again already."),
-        "cap": _("Its key has sent what it may send in a day."),
-    }
-    return htmx.refused(texts[code], url_for(".show", reference=message.uuid))
+def _refuse_resend(message: Message, why_not: Obstacle) -> ResponseReturnValue:
+    return htmx.refused(str(OBSTACLES[why_not]), url_for(".show", reference=message.uuid))
 
 
 def _message(reference: UUID) -> Message:
@@ -216,9 +255,7 @@ def _detail(message: Message) -> dict[str, Any]:
         "carrier": carriers.named(session, message.carrier),
         "is_trial": message.key_id == keys.OWN_ID,  # of a carrier; its key has no page
         "is_open": message.status in search.OPEN,
-        "may_resend": message.key_id != keys.OWN_ID
-        and resend.obstacle(message) is None
-        and current_user.may(Role.OPERATOR),
+        "may_resend": resend.obstacle(message) is None and current_user.may(Role.OPERATOR),
         "original": resend.original(session, message),
         "repeats": resend.repeats(session, message),
         "retry_at": message.due_at if message.error_code and message.due_at and message.due_at > utcnow() else None,
@@ -244,4 +281,4 @@ def _watched() -> list[tuple[int, str]]:
 
 def _row_id(name: str) -> int | None:
     given = request.args.get(name, "")
-    return int(given) if ROW_ID.fullmatch(given) else None
+    return int(given) if selection.ROW_ID.fullmatch(given) else None

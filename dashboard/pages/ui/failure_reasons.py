@@ -14,6 +14,8 @@ from dashboard.providers import registry
 GATEWAY = {
     "otp_secret_gone": _l("The secret that this code was made from is gone, so the code cannot be made again."),
     "otp_secret_unknown": _l("This worker does not know the secret that the code was made from; another one may."),
+    "cancelled": _l("Cancelled before it was sent."),
+    "superseded": _l("A newer code replaced it before it was sent."),
     "no_route": _l("No carrier is set for this message (Routes page)."),
     "carrier_down": _l("All carriers of its route are down."),
     "slow": _l("Its answers took longer than 5 seconds, several times on end."),

@@ -43,7 +43,8 @@ OPERATOR = {
     *(f"pages.limits.{name}" for name in ("new", "create", "edit", "change", "ask_remove", "remove", "restore")),
     *(f"pages.limits.{name}" for name in ("ask_reset", "reset")),
     *(f"pages.sandbox.{name}" for name in ("index", "submit", "ask_clear", "clear", "go")),
-    *(f"pages.messages.{name}" for name in ("ask_send_again", "send_again", "export_csv")),
+    *(f"pages.messages.{name}" for name in ("ask_send_again", "send_again", "export_csv", "take_back")),
+    *(f"pages.messages.{name}" for name in ("ask_send_selected", "send_selected")),
     *(
         f"pages.otp_templates.{name}"
         for name in ("index", "preview", "save", "ask_restore", "restore", "ask_reset", "reset")

@@ -71,9 +71,13 @@ class Walk:
 
     def remove_and_restore(self, url: str, restore: str) -> None:
         """Remove something, and take that back as the toast offers."""
-        toast = re.search(r'name="before"\s+value="([^"]+)"', self.go(url, headers=PARTIAL))
-        assert toast
-        self.go(restore, {"before": toast[1]}, headers=PARTIAL)
+        self.take_back(self.go(url, headers=PARTIAL), restore)
+
+    def take_back(self, toast: str, restore: str) -> None:
+        """Press what a toast offers."""
+        before = re.search(r'name="before"\s+value="([^"]+)"', toast)
+        assert before
+        self.go(restore, {"before": before[1]}, headers=PARTIAL)
 
     def all(self) -> list[ChainEntry]:
         with self.services.sessions() as session:
@@ -221,6 +225,8 @@ def walk_the_rest(walk: Walk, world: World) -> None:
     walk.go(f"{D}sandbox/clear")
     failed = world.text(world.key("Other"), **world.sent(status="failed"))
     walk.go(f"{D}messages/{failed.uuid}/resend", {"times": "0"})
+    toast = walk.go(f"{D}messages/resend", {"message": f"{failed.id}.1"}, headers=PARTIAL)
+    walk.take_back(toast, f"{D}messages/take-back")
     walk.go(f"{D}keys/{KEY_ID}/revoke", {"name": "Shop"})
 
 

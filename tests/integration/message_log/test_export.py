@@ -7,13 +7,13 @@ import io
 from datetime import timedelta
 
 import pytest
-from sqlalchemy import select, update
+from sqlalchemy import update
 
 from dashboard.db import utcnow
 from dashboard.gateway import spreadsheets
 from dashboard.gateway.message_log import csv_export
-from dashboard.models.messages import Message, Resend
-from tests.support.dashboard_client import PARTIAL, Browser, World
+from dashboard.models.messages import Message
+from tests.support.dashboard_client import Browser, World
 
 LIST = "/dashboard/messages/"
 FILE = f"{LIST}export.csv"
@@ -78,34 +78,3 @@ def test_the_period_filters_by_time(operator: Browser, world: World) -> None:
     world.text(key)
     assert len(rows_of(operator, "?period=1h")) == 1
     assert len(rows_of(operator, "?period=24h")) == 2
-
-
-def test_a_text_is_sent_again_once_and_both_know_of_each_other(operator: Browser, world: World) -> None:
-    old = world.text(world.key(), **world.sent())
-    url = f"{LIST}{old.uuid}/resend"
-    asked = operator.partial(url, "div#dialog-body").text
-    assert "Send this text again?" in asked and "Bonjour" in asked and "there twice" in asked
-    answer = operator.post(url, {"times": "0"})
-    assert answer.status_code == 303
-    assert operator.post(url, {"times": "0"}, headers=PARTIAL).status_code == 409, "the same form twice"
-    with world.services.sessions() as session:
-        first, second = session.scalars(select(Message).order_by(Message.id)).all()
-        (link,) = session.scalars(select(Resend)).all()
-        assert (link.old_id, link.new_id, link.created_by) == (first.id, second.id, "operator@example.org")
-        assert (second.body, second.phone, second.key_id, second.status) == ("Bonjour", old.phone, old.key_id, "queued")
-        new = second.uuid
-    assert new in operator.get(LIST + old.uuid).text and old.uuid in operator.get(LIST + new).text
-
-
-def test_codes_and_texts_on_their_way_or_gone_are_not_sent_again(operator: Browser, world: World) -> None:
-    key = world.key()
-    code, waiting = world.code(key, **world.sent()), world.text(key)
-    gone = world.text(key, **world.sent())
-    world.settle(gone.id, body=None)
-    for message in (code, waiting, gone):
-        url = f"{LIST}{message.uuid}/resend"
-        assert operator.partial(url, "div#dialog-body").status_code == 409
-        assert operator.post(url, {"times": "0"}, headers=PARTIAL).status_code == 409
-        assert "/resend" not in operator.get(LIST + message.uuid).text
-    with world.services.sessions() as session:
-        assert len(session.scalars(select(Message)).all()) == 3
