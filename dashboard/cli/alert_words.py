@@ -99,6 +99,11 @@ WORDS = {
         N_("The key “%(subject)s” seems to be built into an app"),
         N_("Call the gateway from your server, and revoke the key."),
     ),
+    AlertCode.KEY_GUESSES: Words(
+        "guesses",
+        N_("%(subject)s: %(count)s of %(tried)s codes of the last 15 minutes were wrong"),
+        N_("Somebody may be guessing: look at who calls with this key, and rotate it if it leaked."),
+    ),
     AlertCode.DISK: Words("disk", N_("%(count)s %% of the disk are free"), N_("Make room on it.")),
     AlertCode.SECRETS: Words(
         "secrets",

@@ -166,6 +166,11 @@ def _outbox(session: Session, _settings: Settings) -> Iterable[Finding]:
     return [Finding("outbox", True, f"{sum(outbox.waiting(session).values())} waiting")]
 
 
+def _guesses(session: Session, _settings: Settings) -> Iterable[Finding]:
+    suspicious = alerts.guess_alerts(session)
+    return map(_wrong, suspicious) if suspicious else [Finding("guesses", True, "no key has too many wrong codes")]
+
+
 def _webhooks(session: Session, _settings: Settings) -> Iterable[Finding]:
     """One that fails for the moment is not the gateway's fault; one that was disabled loses all its events."""
     failing = alerts.webhook_alerts(session)
@@ -208,6 +213,7 @@ LOOKS: Mapping[str, Look] = {
     "clock": _clock,
     "workers": _workers,
     "outbox": _outbox,
+    "guesses": _guesses,
     "webhooks": _webhooks,
     "carriers": _carriers,
     "operators": _operators,

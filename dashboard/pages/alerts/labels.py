@@ -40,6 +40,7 @@ CODES: Labels = {
     AlertCode.WEBHOOK_OFF: _l("The webhook was disabled for its failures"),
     AlertCode.KEY_ENDS: _l("The key expires soon"),
     AlertCode.KEY_EMBEDDED: _l("The key seems to be built into an app"),
+    AlertCode.KEY_GUESSES: _l("Somebody may be guessing codes with the key"),
     AlertCode.DISK: _l("The disk is nearly full"),
     AlertCode.SECRETS: _l("A secret does not fit the database"),
     AlertCode.BACKUP_OLD: _l("The newest backup is too old"),

@@ -56,6 +56,7 @@ ACTS = {
     "limits.remove": _l("Override removed"),
     "limits.reset": _l("Counted codes forgotten"),
     "messages.cancel": _l("Message cancelled"),
+    "limits.unlock": _l("Wrong codes of a number forgotten"),
     "messages.send_again": _l("Message sent again"),
     "notes.add": _l("Note added"),
     "notes.remove": _l("Note removed"),
