@@ -64,6 +64,12 @@ class Settings:
     public_url: str = field(default="", metadata={"about": "Address that people open; shown in links and samples"})
     proxy_hops: int = field(default=0, metadata={"about": "Trusted reverse proxies in front (X-Forwarded-* hops)"})
     timezone: str = field(default="Africa/Nouakchott", metadata={"about": "Time zone of the dashboard"})
+    smtp_url: str = field(
+        default="",
+        repr=False,
+        metadata={"about": "Mail server for alerts: `smtp://user:password@mail.example.org:587`, or `smtps://`"},
+    )
+    mail_from: str = field(default="", metadata={"about": "Address that alerts come from"})
 
     @classmethod
     def from_env(cls, environ: Mapping[str, str] | None = None) -> Settings:
@@ -78,6 +84,7 @@ class Settings:
         values |= {name.lower(): _secret(env, home, name) for name in SECRETS}
         _refuse_equal(values)
         values["otp_secret_previous"] = env.get("OTP_SECRET_PREVIOUS") or _read("OTP_SECRET_PREVIOUS_FILE", env)
+        values["smtp_url"] = _smtp_url(env.get("SMTP_URL") or _read("SMTP_URL_FILE", env))
         for item in fields(cls):
             raw = env.get(item.name.upper(), "").strip()
             if raw and item.name not in values:
@@ -102,6 +109,11 @@ class Settings:
     def address(self) -> str:
         """The address that people open, without a closing slash."""
         return (self.public_url or f"http://{self.host}:{self.port}").rstrip("/")
+
+    @property
+    def mail_sender(self) -> str:
+        """The address that mail comes from."""
+        return self.mail_from or f"chinqit@{urlsplit(self.address).hostname}"
 
     @property
     def secure(self) -> bool:
@@ -266,6 +278,18 @@ def _redis_url(url: str) -> str:
         fits = False
     if not fits:
         raise SettingsError("REDIS_URL must be as in redis://127.0.0.1:6379, rediss://… or unix:///run/valkey.sock.")
+    return url
+
+
+def _smtp_url(url: str) -> str:
+    """Raise SettingsError unless it is one, or empty; its password may be in it, so it is not repeated."""
+    try:
+        parts = urlsplit(url)
+        fits = not url or (parts.scheme in ("smtp", "smtps") and bool(parts.hostname) and parts.port != 0)
+    except ValueError:  # the port is no number
+        fits = False
+    if not fits:
+        raise SettingsError("SMTP_URL must be as in smtp://user:password@mail.example.org:587 or smtps://….")
     return url
 
 

@@ -162,6 +162,22 @@ class ReceiptState(StrEnum):
     UNKNOWN = "unknown"  # in words that nobody has mapped yet
 
 
+class Severity(StrEnum):
+    """Of something to act on."""
+
+    GRAVE = "grave"  # messages do not arrive
+    WARNING = "warning"  # they will not, if nobody acts
+    NOTICE = "notice"  # good to know
+
+
+class AlertChannelKind(StrEnum):
+    """How alerts leave the gateway."""
+
+    EMAIL = "email"
+    WEBHOOK = "webhook"
+    SERVICE = "service"  # Telegram, Slack and their like
+
+
 class Trend(StrEnum):
     """How the last minutes went, of a carrier or of the codes to an operator."""
 

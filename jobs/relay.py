@@ -5,6 +5,7 @@ from __future__ import annotations
 import logging
 import signal
 import sys
+import threading
 import time
 from datetime import datetime
 from types import FrameType
@@ -14,6 +15,7 @@ from sqlalchemy.exc import SQLAlchemyError
 from dashboard.db import Sessions, make_sessions, read_session, utcnow
 from dashboard.gateway import workers
 from dashboard.gateway.accounts import user_sessions
+from dashboard.gateway.alerts import incidents
 from dashboard.gateway.carriers import health, notices
 from dashboard.gateway.delivery import receipts
 from dashboard.gateway.maintenance import retention
@@ -23,6 +25,7 @@ from dashboard.gateway.webhooks import queue
 from dashboard.settings import Settings, SettingsError
 from dashboard.vocabulary import Lane
 from dashboard.wakeup import Wakeup
+from jobs import alerts
 from jobs.runtime import stopping
 
 log = logging.getLogger(__name__)
@@ -43,6 +46,8 @@ def main() -> int:
     signal.signal(signal.SIGTERM, _stop)
     signal.signal(signal.SIGINT, _stop)
     sessions, wakeup = make_sessions(settings.database_url), Wakeup(settings.redis_url)
+    sender = alerts.AlertSender(sessions, settings, wakeup)
+    threading.Thread(target=sender.run, args=(stopping,), name="alerts", daemon=True).start()
     started_at, ticks, is_untidy = utcnow(), 0, False
     while not stopping.is_set():
         try:
@@ -82,6 +87,7 @@ def tick(sessions: Sessions, wakeup: Wakeup, started_at: datetime, *, sweep: boo
             health.forget_old(session)
             notices.forget_old(session)
             receipts.forget_old(session)
+            incidents.forget_old(session, utcnow())
     for lane in lanes:
         wakeup.notify_again(lane, MOST_WAKEUPS)
     rollup.fold_for(sessions, FOLD_SECONDS)

@@ -10,11 +10,12 @@ import click
 from sqlalchemy import create_engine, inspect, make_url
 
 from dashboard.cli import migrate
-from dashboard.cli.core import echo_error, example, fail
+from dashboard.cli.core import database, echo_error, example, fail
 from dashboard.db import make_sessions, read_session, utcnow
 from dashboard.gateway import workers
 from dashboard.gateway.maintenance import backup as backups
 from dashboard.gateway.messages import outbox
+from dashboard.gateway.monitoring import judge
 from dashboard.settings import Settings
 
 NAME = "chinqit-{:%Y%m%dT%H%M%SZ}.db"
@@ -49,6 +50,8 @@ def backup(place: Path, keep: int | None) -> None:
         fail(f"No backup was made: {getattr(error, 'strerror', None) or error}")
     finally:
         draft.unlink(missing_ok=True)
+    with database() as session:
+        judge.note_backup(session)
     echo_error(f"{sum(rows.values())} rows, {path.stat().st_size / 2**20:.1f} MB, checked.")
     click.echo(path)
     if keep:

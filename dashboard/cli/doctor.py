@@ -15,21 +15,19 @@ from sqlalchemy.exc import SQLAlchemyError
 from sqlalchemy.orm import Session
 
 from dashboard import wakeup
-from dashboard.cli import migrate
-from dashboard.cli.core import JSON, SECRETS_ADVICE, example
+from dashboard.cli import alert_words, migrate
+from dashboard.cli.core import JSON, example
 from dashboard.db import Sessions, error_reason, iso, make_sessions, read_session, utcnow
 from dashboard.gateway import workers
 from dashboard.gateway.carriers import carriers, recent
-from dashboard.gateway.maintenance import secret_keys
 from dashboard.gateway.messages import outbox
-from dashboard.gateway.monitoring import alerts, carrier_status
+from dashboard.gateway.monitoring import alerts, carrier_status, judge
 from dashboard.gateway.monitoring.alerts import Alert, AlertCode
 from dashboard.gateway.monitoring.carrier_status import CarrierStatus
-from dashboard.providers import registry
 from dashboard.settings import Settings, SettingsError, open_to_others
 from dashboard.vocabulary import CarrierState, Lane
 
-LEAST_FREE = 0.05  # of the disk
+BESIDE_STATES = (AlertCode.CARRIER_NOTICE, AlertCode.UNMATCHED_RECEIPTS, AlertCode.NO_ROUTE)
 
 
 @dataclass(frozen=True)
@@ -92,10 +90,9 @@ def _files(settings: Settings) -> Finding:
 
 
 def _disk(settings: Settings) -> Finding:
-    """Of the home folder: SQLite's database lies there, and what a PostgreSQL server has left only itself knows."""
     usage = shutil.disk_usage(settings.chinqit_home)
     message = f"{usage.free / 2**30:.1f} GB of {usage.total / 2**30:.1f} GB are free"
-    if usage.free < LEAST_FREE * usage.total:
+    if judge.disk_alerts(settings.chinqit_home):
         return Finding("disk", False, message, f"Make room on the disk of {settings.chinqit_home}.")
     return Finding("disk", True, message)
 
@@ -186,21 +183,24 @@ def _carriers(session: Session, settings: Settings) -> Iterable[Finding]:
     wrong = alerts.carrier_alerts(statuses) + alerts.route_alerts(session)
     return [
         *map(_carrier, statuses),
-        *(_wrong(alert) for alert in wrong if alert.code in WORDS),
+        *(_wrong(alert) for alert in wrong if alert.code in BESIDE_STATES),
     ]
 
 
 def _operators(session: Session, _settings: Settings) -> Iterable[Finding]:
-    cut_off = alerts.operator_alerts(recent.of_operators(session))
-    return map(_wrong, cut_off) if cut_off else [Finding("operators", True, "none is cut off")]
+    lately = recent.of_operators(session)
+    wrong = alerts.operator_alerts(lately) + judge.conversion_alerts(session, lately)
+    return map(_wrong, wrong) if wrong else [Finding("operators", True, "none is cut off or weak")]
 
 
 def _secrets(session: Session, settings: Settings) -> Iterable[Finding]:
-    wrong = secret_keys.unfit(session, settings)
-    if not wrong:
-        return [Finding("secrets", True, "fit the database")]
-    message = "{} is not the one this database was written with"
-    return [Finding("secrets", False, message.format(name), SECRETS_ADVICE) for name in wrong]
+    wrong = judge.secret_alerts(session, settings)
+    return map(_wrong, wrong) if wrong else [Finding("secrets", True, "fit the database")]
+
+
+def _backup(session: Session, _settings: Settings) -> Iterable[Finding]:
+    wrong = judge.backup_alerts(session)
+    return map(_wrong, wrong) if wrong else [Finding("backup", True, "the newest one is not too old")]
 
 
 LOOKS: Mapping[str, Look] = {
@@ -211,6 +211,7 @@ LOOKS: Mapping[str, Look] = {
     "webhooks": _webhooks,
     "carriers": _carriers,
     "operators": _operators,
+    "backup": _backup,
 }
 
 
@@ -235,58 +236,10 @@ CARRIER_ADVICE = {
     CarrierState.CREDENTIALS: "Enter the right credentials under Carriers.",
     CarrierState.UNREADABLE: "DATA_SECRET has changed: restore it, or enter the settings again under Carriers.",
 }
-WORDS = {  # an alert's subject, message and advice
-    AlertCode.CLOCK: ("clock", "{seconds:.0f} s from the database's", "Run an NTP client on both."),
-    AlertCode.CLOCK_BACK: ("clock", "messages are dated in the future: it was set back", "Run an NTP client."),
-    AlertCode.NO_WORKER: ("workers", "{subject}: 0 running", "Start one: chinqit worker {subject}"),
-    AlertCode.NO_RELAY: ("workers", "relay: 0 running", "Start it: chinqit relay"),
-    AlertCode.BACKLOG: (
-        "outbox",
-        "{subject}: the oldest message waits for {seconds:.0f} s",
-        "See that workers run and that the carrier answers.",
-    ),
-    AlertCode.WEBHOOK_OFF: (
-        "webhooks",
-        "the one to {subject} was disabled because it failed",
-        "Mend the endpoint, enable it under Webhooks, then replay what it missed.",
-    ),
-    AlertCode.CARRIER_NOTICE: ("carriers", "{subject}: {reason}", "{advice}"),
-    AlertCode.UNMATCHED_RECEIPTS: (
-        "receipts",
-        "{subject}: {count} in the last hour fit no message",
-        "Its references are read wrongly, or another system uses the same account.",
-    ),
-    AlertCode.OPERATOR_CUT_OFF: (
-        "operators",
-        "{subject}: no code sent {since}, {count} of {tried} failed in the last ten minutes",
-        "Look at the carriers of its route and at what they answer: chinqit providers list",
-    ),
-    AlertCode.NO_ROUTE: (
-        "routes",
-        "{count} {subject} messages wait, no route leads to a carrier",
-        "Make a rule: chinqit routes set {subject} CARRIER",
-    ),
-}
 
 
 def _wrong(alert: Alert) -> Finding:
-    subject, message, advice = WORDS[alert.code]
-    params = {
-        "subject": alert.subject,
-        "count": alert.count,
-        "tried": alert.tried,
-        "since": _since(alert.since),
-        "seconds": alert.length.total_seconds(),
-        "reason": _reason(alert.reason),
-        "advice": registry.code_advice(alert.reason),
-    }
-    return Finding(subject, False, message.format(**params), advice.format(**params))
-
-
-def _reason(code: str) -> str:
-    """A carrier's code as a sentence."""
-    sentence, detail = registry.code_sentence(code) or (code, "")
-    return sentence % {"detail": detail} if detail else sentence
+    return Finding(alert_words.WORDS[alert.code].subject, False, alert_words.message(alert), alert_words.advice(alert))
 
 
 def _since(at: datetime | None) -> str:

@@ -11,6 +11,7 @@ import click
 
 from dashboard.cli import (
     accounts,
+    alerts,
     api_keys,
     audit,
     backup,
@@ -40,6 +41,7 @@ COMMANDS: tuple[click.Command, ...] = (
     backup.restore,
     secret_keys.secrets_group,
     doctor.doctor,
+    alerts.alerts_group,
     accounts.users_group,
     audit.audit_group,
     api_keys.keys_group,

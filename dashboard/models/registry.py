@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dashboard.models.accounts import PersonLink, SetupLink, SignInFailure, User, UserSession
+from dashboard.models.alerts import AlertChannel, AlertIncident, AlertNotice
 from dashboard.models.api_keys import ApiKey, KeyCaller, KeyDay, KeySecret
 from dashboard.models.audit import AuditEntry
 from dashboard.models.carriers import Carrier, CarrierConnection, CarrierMinute, Route
@@ -20,6 +21,9 @@ from dashboard.models.statistics import StatisticsBucket, StatisticsReason
 from dashboard.models.webhooks import WebhookAttempt, WebhookDelivery, WebhookEndpoint, WebhookEvent, WebhookSecret
 
 MODELS = (
+    AlertChannel,
+    AlertIncident,
+    AlertNotice,
     ApiKey,
     AuditEntry,
     Carrier,

@@ -16,13 +16,13 @@ from dashboard.db import utcnow
 from dashboard.extensions import services, session
 from dashboard.gateway import workers
 from dashboard.gateway.accounts import users
+from dashboard.gateway.alerts import incidents
 from dashboard.gateway.api_keys import keys
 from dashboard.gateway.carriers import carriers, recent
 from dashboard.gateway.carriers.recent import Recent
 from dashboard.gateway.message_log import search
 from dashboard.gateway.message_log.search import Filters
-from dashboard.gateway.monitoring import alerts, carrier_status
-from dashboard.gateway.monitoring.alerts import Alert, AlertCode
+from dashboard.gateway.monitoring import alerts, carrier_status, judge
 from dashboard.gateway.statistics import queries
 from dashboard.gateway.statistics.queries import Figures, Narrow, Period, total
 from dashboard.models.statistics import COUNTS, SEND, VERIFY
@@ -102,17 +102,17 @@ def _has_sent(key_id: str) -> bool:
 def _figures() -> dict[str, Any]:
     now = utcnow()
     alive, lanes = workers.alive(session), alerts.lanes(session)
-    rings = services().wakeup.is_reachable()
+    fault = services().wakeup.fault()
     ways = carrier_status.all_of(session, carriers.cipher(services().settings))
     lately = recent.of_operators(session)
     troubles = alerts.alerts(session, lanes, alive, ways, lately)
-    if not rings:
-        troubles.append(Alert(AlertCode.NO_VALKEY))
+    troubles += judge.around(session, services().settings, lately, fault)
     return {
         "first_use": False,
-        "troubles": troubles,
+        "troubles": sorted(troubles, key=lambda alert: not alert.is_grave),
+        "incidents": incidents.by_cause(session),
         "alive": alive,
-        "rings": rings,
+        "rings": fault is None,
         "lanes": lanes,
         "waiting": sum(lane.count for lane in lanes),
         "waits": max((lane.waits for lane in lanes if lane.waits), default=None),
@@ -201,4 +201,5 @@ def _seconds_change(now: float | None, before: float | None) -> Change | None:
 
 def _mark(context: dict[str, Any]) -> str:
     """Changes when the block does; a poll brings back the one that it shows."""
-    return htmx.mark(context)
+    seen = {cause: one.acknowledged_by for cause, one in context.get("incidents", {}).items()}
+    return htmx.mark(context | {"incidents": seen})

@@ -25,6 +25,7 @@ from dashboard.pages import (
     template_globals,
 )
 from dashboard.pages.account import views as account
+from dashboard.pages.alerts import views as alerts
 from dashboard.pages.api_keys import views as api_keys
 from dashboard.pages.audit import views as audit
 from dashboard.pages.carriers import views as carriers
@@ -97,6 +98,7 @@ PAGES = (
     Page(_l("Texts of codes"), "/texts", "languages", "control", Role.OPERATOR, otp_templates.bp),
     Page(_l("Team"), "/team", "users", "system", Role.VIEWER, team.bp),
     Page(_l("Audit log"), "/audit", "scroll-text", "system", Role.OPERATOR, audit.bp),
+    Page(_l("Alerts"), "/alerts", "bell", "system", Role.VIEWER, alerts.bp),
     Page(_l("Settings"), "/settings", "settings", "system", Role.OWNER, site_settings.bp),
     Page(_l("Docs"), "/docs", "book-open", "system", Role.VIEWER, docs.menu),
     Page(_l("Your account"), "/account", "users", "person", Role.VIEWER, account.bp),  # in the menu of the name

@@ -16,7 +16,7 @@ from tests.house.source import ROOT
 
 CATALOGUES = ROOT / "dashboard" / "translations"
 LANGUAGES = ("fr", "ar")
-WORDED = ("pages", "providers", "gateway")  # packages whose sentences reach a page
+WORDED = ("pages", "providers", "gateway", "cli")  # packages whose sentences reach a page
 CONTEXT = ((1, "c"), 2)
 KEYWORDS: dict[str, tuple[int | tuple[int, str], ...] | None] = {
     "_": None,

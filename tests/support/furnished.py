@@ -5,16 +5,21 @@ from __future__ import annotations
 from datetime import timedelta
 
 from sqlalchemy import update
+from sqlalchemy.orm import Session
 
 from dashboard.db import utcnow
 from dashboard.gateway.accounts import links, users
+from dashboard.gateway.alerts import channels, incidents
+from dashboard.gateway.alerts.channels import NewChannel
 from dashboard.gateway.api_keys import usage
 from dashboard.gateway.api_keys.usage import KeyUse
 from dashboard.gateway.audit import trail
+from dashboard.gateway.monitoring.alerts import Alert, AlertCode
 from dashboard.gateway.statistics import rollup
 from dashboard.gateway.webhooks import endpoints
 from dashboard.models.accounts import User
 from dashboard.models.api_keys import ApiKey
+from dashboard.vocabulary import AlertChannelKind, Language
 from tests.support.dashboard_client import World
 
 LIST = "/dashboard/messages/"
@@ -41,7 +46,21 @@ def furnish_more(world: World, key: ApiKey) -> tuple[str, str]:
             usage.record(session, KeyUse.of(loose.id, f"41.138.0.{n}", "okhttp/4.12.0"))
         wanted = endpoints.NewEndpoint(key.id, "https://hooks.example.org/chinqit?token=abcdef")
         made, _secret = endpoints.create(session, endpoints.cipher(world.services.settings), wanted)
+        told(session, world)
         return made.id, loose.id
+
+
+def told(session: Session, world: World) -> None:
+    """A channel of alerts that was refused, what is wrong, and what is over."""
+    address = "https://garde.exemple-de-la-banque.mr/alertes"
+    wanted = NewChannel(AlertChannelKind.WEBHOOK, address, Language.ARABIC, quiet_from="22:00", quiet_until="06:30")
+    channel, _secret = channels.create(session, channels.cipher(world.services.settings), wanted)
+    channel.last_at, channel.last_error = utcnow(), "HTTP 401"
+    over = [Alert(AlertCode.CARRIER_REFUSING, "mauritel", id="7"), Alert(AlertCode.DISK, count=3)]
+    incidents.observe(session, over, utcnow() - timedelta(hours=2))
+    incidents.observe(session, [Alert(AlertCode.NO_RELAY)], utcnow() - timedelta(hours=1))
+    incidents.acknowledge(session, incidents.open_now(session)[0].id, "محمد ولد أحمد", utcnow())
+    incidents.observe(session, [Alert(AlertCode.NO_RELAY), Alert(AlertCode.NO_WORKER, "sms")], utcnow())
 
 
 def invitation(world: World) -> str:

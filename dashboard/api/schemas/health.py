@@ -1,4 +1,4 @@
-"""Responses of /healthz and /readyz."""
+"""Responses of /healthz, /readyz and /alarm."""
 
 from __future__ import annotations
 
@@ -28,4 +28,14 @@ class Ready(ResponseBody):
     workers: Annotated[
         dict[str, int],
         Field(examples=[{"sms": 2, "whatsapp": 1}], description="How many workers of each lane gave a sign lately."),
+    ]
+
+
+class Alarm(ResponseBody):
+    """What is wrong, by code."""
+
+    ok: Annotated[bool, Field(examples=[True], description="Whether nothing is wrong.")]
+    causes: Annotated[
+        list[str],
+        Field(examples=[[]], description="What is wrong, such as no_worker, backlog, carrier_down, disk or database."),
     ]

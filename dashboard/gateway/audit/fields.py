@@ -11,6 +11,7 @@ from sqlalchemy import inspect
 
 from dashboard.db import Base, iso
 from dashboard.models.accounts import PersonLink, User
+from dashboard.models.alerts import AlertChannel
 from dashboard.models.api_keys import ApiKey, KeySecret
 from dashboard.models.carriers import Carrier, Route
 from dashboard.models.limits import LimitOverride
@@ -29,6 +30,7 @@ FIELDS: dict[type[Base], tuple[str, ...]] = {
     WebhookEndpoint: ("url", "description", "events", "disabled_at", "deleted_at"),
     OtpTemplate: ("language", "body", "brand"),
     User: ("email", "name", "role", "language", "timezone", "password_changed_at", "disabled_at"),
+    AlertChannel: ("kind", "label", "severity", "language", "quiet_from", "quiet_until", "repeat_minutes"),
     PersonLink: ("kind", "email", "role", "expires_at"),
 }
 Change = tuple[str, Any, Any]  # field, before, after

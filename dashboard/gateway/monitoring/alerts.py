@@ -22,7 +22,7 @@ from dashboard.gateway.webhooks import endpoints
 from dashboard.models.api_keys import ApiKey
 from dashboard.models.messages import Message
 from dashboard.sms import numbers
-from dashboard.vocabulary import CarrierState, Lane, Operator, Trend
+from dashboard.vocabulary import CarrierState, Lane, Operator, Severity, Trend
 
 LONG_WAIT = timedelta(minutes=1)  # of the oldest message that is due
 KEY_ENDS_SOON = timedelta(days=7)
@@ -54,6 +54,11 @@ class AlertCode(StrEnum):
     WEBHOOK_OFF = "webhook_off"
     KEY_ENDS = "key_ends"
     KEY_EMBEDDED = "key_embedded"
+    OPERATOR_WEAK = "operator_weak"  # far fewer of its codes are typed in right than usual
+    DISK = "disk"
+    SECRETS = "secrets"  # they are not those that the database was written with
+    BACKUP_OLD = "backup_old"
+    DATABASE = "database"  # it does not answer
 
 
 GRAVE = frozenset(  # messages do not arrive
@@ -67,8 +72,13 @@ GRAVE = frozenset(  # messages do not arrive
         AlertCode.CARRIER_UNREADABLE,
         AlertCode.CARRIER_REFUSING,
         AlertCode.OPERATOR_CUT_OFF,
+        AlertCode.SECRETS,
+        AlertCode.DATABASE,
     }
 )
+TOLERABLE = frozenset(
+    {AlertCode.KEY_ENDS, AlertCode.KEY_EMBEDDED, AlertCode.WEBHOOK_FAILING}
+)  # not the gateway's fault
 OF_CARRIER_STATE = {
     CarrierState.CREDENTIALS: AlertCode.CARRIER_CREDENTIALS,
     CarrierState.UNREADABLE: AlertCode.CARRIER_UNREADABLE,
@@ -114,8 +124,23 @@ class Alert:
     detail: str = field(default="", repr=False)
 
     @property
+    def severity(self) -> Severity:
+        if self.code in GRAVE:
+            return Severity.GRAVE
+        return Severity.NOTICE if self.code in TOLERABLE else Severity.WARNING
+
+    @property
     def is_grave(self) -> bool:
-        return self.code in GRAVE
+        return self.severity is Severity.GRAVE
+
+    @property
+    def cause(self) -> str:
+        """Tells one cause from another, however long it lasts."""
+        return ":".join(part for part in (self.code, self.id or self.subject, self._kind()) if part)
+
+    def _kind(self) -> str:
+        """A carrier may say several things of itself at a time."""
+        return self.reason if self.code is AlertCode.CARRIER_NOTICE else ""
 
 
 def lanes(session: Session) -> list[QueueDepth]:

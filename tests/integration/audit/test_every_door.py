@@ -15,9 +15,12 @@ from sqlalchemy import select
 from dashboard.db import utcnow
 from dashboard.extensions import Services
 from dashboard.gateway.accounts import links, users
+from dashboard.gateway.alerts import incidents
 from dashboard.gateway.audit import fields, trail
 from dashboard.gateway.audit.chain import ChainEntry
+from dashboard.gateway.monitoring.alerts import Alert, AlertCode
 from dashboard.models.accounts import PersonLink, User, UserSession
+from dashboard.models.alerts import AlertChannel, AlertIncident
 from dashboard.models.carriers import Carrier
 from dashboard.models.diagnosis import NumberNote
 from dashboard.models.limits import LimitOverride
@@ -87,6 +90,7 @@ def test_every_door_leaves_one_entry(app: Flask, services: Services, owner: Brow
     walk_keys(walk)
     walk_review_numbers(walk)
     walk_webhooks(walk)
+    walk_alerts(walk)
     walk_carriers(walk)
     walk_desk(walk)
     walk_the_rest(walk, world)
@@ -155,6 +159,19 @@ def walk_webhooks(walk: Walk) -> None:
     walk.go(f"{hook}disable")
     walk.go(f"{hook}enable")
     walk.go(f"{hook}delete")
+
+
+def walk_alerts(walk: Walk) -> None:
+    alerts = f"{D}alerts/"
+    typed = {"severity": "grave", "language": "fr", "repeat_minutes": "0"}
+    walk.go(f"{alerts}new", {**typed, "kind": "webhook", "address": "https://example.org/alerts"})
+    channel = f"{alerts}channels/{walk.newest(AlertChannel.id)}/"
+    walk.go(f"{channel}edit", {**typed, "quiet_from": "22:00", "quiet_until": "06:30"})
+    walk.go(f"{channel}test")
+    walk.go(f"{channel}remove")
+    with walk.services.sessions.begin() as session:
+        incidents.observe(session, [Alert(AlertCode.NO_RELAY)], utcnow())
+    walk.go(f"{alerts}{walk.newest(AlertIncident.id)}/acknowledge")
 
 
 def walk_carriers(walk: Walk) -> None:

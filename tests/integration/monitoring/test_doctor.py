@@ -22,8 +22,9 @@ from dashboard.gateway.api_keys.authentication import Caller
 from dashboard.gateway.api_keys.keys import NewKey
 from dashboard.gateway.maintenance import secret_keys
 from dashboard.gateway.messages import outbox
-from dashboard.gateway.monitoring import alerts
+from dashboard.gateway.monitoring import alerts, judge
 from dashboard.models.messages import Message
+from dashboard.models.site_settings import Setting
 from dashboard.settings import Settings, prepare_home
 
 OTHER = "0123456789abcdefghijklmnopqrstuvwxyz"
@@ -126,7 +127,7 @@ def test_what_was_found_is_kept_when_a_later_look_fails(home: Settings, sessions
             "webhooks",
             "carriers",
         ),
-        *("operators", "secrets"),
+        *("operators", "secrets", "backup"),
     }
     assert by_subject["database"].ok and by_subject["carriers"].ok
     assert not by_subject["webhooks"].ok and "webhook_endpoints" in by_subject["webhooks"].message
@@ -146,9 +147,22 @@ def test_files_that_others_can_read_are_named(home: Settings) -> None:
 
 def test_a_disk_that_is_nearly_full_is_told(home: Settings, monkeypatch: pytest.MonkeyPatch) -> None:
     assert [finding.ok for finding in of("disk")] == [True]
-    monkeypatch.setattr(doctor, "LEAST_FREE", 1.0)
+    monkeypatch.setattr(judge, "LEAST_FREE", 1.0)
+    monkeypatch.setattr(judge, "ENOUGH_FREE", 2**60)
     (finding,) = of("disk")
     assert (finding.ok, finding.advice) == (False, f"Make room on the disk of {home.chinqit_home}.")
+
+
+def test_backups_that_stopped_are_told(home: Settings, sessions: Sessions) -> None:
+    assert [finding.ok for finding in of("backup")] == [True]  # who never made one may have another way
+    with sessions.begin() as session:
+        judge.note_backup(session)
+    assert [finding.ok for finding in of("backup")] == [True]
+    with sessions.begin() as session:
+        long_ago = (utcnow() - 2 * judge.OLDEST_BACKUP).isoformat()
+        session.execute(update(Setting).where(Setting.name == judge.BACKUP_ROW).values(value=long_ago))
+    (finding,) = of("backup")
+    assert (finding.ok, finding.message) == (False, "The newest backup is 72 hours old")
 
 
 def test_a_secret_that_is_not_the_database_s_is_told(
