@@ -69,6 +69,9 @@ class Settings:
         repr=False,
         metadata={"about": "Mail server for alerts: `smtp://user:password@mail.example.org:587`, or `smtps://`"},
     )
+    metrics_token: str = field(
+        default="", repr=False, metadata={"about": "Opens `/metrics` to others than this machine, as a Bearer token"}
+    )
     mail_from: str = field(default="", metadata={"about": "Address that alerts come from"})
 
     @classmethod
@@ -84,6 +87,7 @@ class Settings:
         values |= {name.lower(): _secret(env, home, name) for name in SECRETS}
         _refuse_equal(values)
         values["otp_secret_previous"] = env.get("OTP_SECRET_PREVIOUS") or _read("OTP_SECRET_PREVIOUS_FILE", env)
+        values["metrics_token"] = env.get("METRICS_TOKEN") or _read("METRICS_TOKEN_FILE", env)
         values["smtp_url"] = _smtp_url(env.get("SMTP_URL") or _read("SMTP_URL_FILE", env))
         for item in fields(cls):
             raw = env.get(item.name.upper(), "").strip()

@@ -5,10 +5,10 @@ from __future__ import annotations
 from flask import Flask
 
 from dashboard.api.blueprint import MessageIdConverter, bp
-from dashboard.api.views import account, callbacks, health, messages, openapi, otp, sandbox, webhooks
+from dashboard.api.views import account, callbacks, health, messages, metrics, openapi, otp, sandbox, webhooks
 
 VIEWS = (account, messages, otp, sandbox, webhooks)  # their routes are on the blueprint that asks for a key
-OPEN = (health.bp, openapi.bp, callbacks.bp)  # these ask for none
+OPEN = (health.bp, metrics.bp, openapi.bp, callbacks.bp)  # these ask for none
 
 
 def register(app: Flask) -> None:

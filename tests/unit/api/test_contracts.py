@@ -16,7 +16,7 @@ from dashboard.cli import openapi
 from dashboard.resources import resource
 from dashboard.settings import Settings, prepare_home
 
-OPEN_TO_ALL = {"health.alarm", "health.healthz", "health.readyz", "openapi.openapi", "root", "static"}
+OPEN_TO_ALL = {"health.alarm", "health.healthz", "health.readyz", "metrics.show", "openapi.openapi", "root", "static"}
 SIGNED = {"callbacks.call_back"}  # its address is a secret, and carriers sign what they send there
 
 
