@@ -92,6 +92,17 @@ class Scope(StrEnum):
     WEBHOOKS = "webhooks"
 
 
+class LogColumn(StrEnum):
+    """Of the message log, as each person chooses; state, recipient and time are always there."""
+
+    TEXT = "text"
+    CHANNEL = "channel"
+    CARRIER = "carrier"
+    SEGMENTS = "segments"
+    KEY = "key"
+    REASON = "reason"
+
+
 class EndpointState(StrEnum):
     """Of a webhook endpoint."""
 

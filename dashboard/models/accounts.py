@@ -26,6 +26,7 @@ class User(Base):
     timezone: Mapped[str] = mapped_column(String(60), default="", server_default="")  # empty: the gateway's
     password_changed_at: Mapped[datetime | None] = mapped_column(UtcDateTime, default=utcnow)
     seen_at: Mapped[datetime | None] = mapped_column(UtcDateTime)  # to the minute
+    log_columns: Mapped[str] = mapped_column(String(80), default="", server_default="")  # LogColumn; empty: the usual
     failed_tries: Mapped[int] = mapped_column(default=0, server_default="0")  # since the last sign-in
 
 

@@ -12,6 +12,7 @@ from dashboard.models.diagnosis import NumberLookup, NumberNote
 from dashboard.models.idempotency import IdempotencyRecord
 from dashboard.models.limits import LimitOverride, LimitRejection, WrongGuess
 from dashboard.models.maintenance import RetentionProgress
+from dashboard.models.message_log import SavedView
 from dashboard.models.messages import Message, Resend
 from dashboard.models.monitoring import Process
 from dashboard.models.otp import Otp, OtpTemplate, ReviewNumber
@@ -29,11 +30,13 @@ MODELS = (
     Carrier,
     CarrierConnection,
     CarrierMinute,
+    FailedAttempt,
     IdempotencyRecord,
     KeyCaller,
     KeyDay,
     KeySecret,
     LimitOverride,
+    LimitRejection,
     Message,
     MessagePart,
     NumberLookup,
@@ -42,19 +45,18 @@ MODELS = (
     OtpTemplate,
     PersonLink,
     Process,
-    LimitRejection,
     Resend,
+    RetentionProgress,
     ReviewNumber,
     Route,
     SandboxMessage,
-    FailedAttempt,
+    SavedView,
     Setting,
     SetupLink,
     SignInFailure,
-    UnmatchedReceipt,
     StatisticsBucket,
     StatisticsReason,
-    RetentionProgress,
+    UnmatchedReceipt,
     User,
     UserSession,
     WebhookAttempt,

@@ -32,6 +32,7 @@ from dashboard.pages.carriers import views as carriers
 from dashboard.pages.diagnosis import views as diagnosis
 from dashboard.pages.docs import views as docs
 from dashboard.pages.limits import views as limits
+from dashboard.pages.messages import saved_views
 from dashboard.pages.messages import views as messages
 from dashboard.pages.routing import views as routing
 from dashboard.pages.team import views as team
@@ -109,6 +110,7 @@ bp.register_blueprint(sign_in.bp)
 bp.register_blueprint(person_links.bp)
 bp.register_blueprint(locale.bp)
 bp.register_blueprint(palette.bp, url_prefix="/go")
+bp.register_blueprint(saved_views.bp, url_prefix="/messages/views")
 for page in PAGES:
     bp.register_blueprint(page.blueprint, url_prefix=page.url)
 bp.add_url_rule("/", "home", build_only=True)  # the way to the first page, whichever that is

@@ -69,6 +69,8 @@ ACTS = {
     "routing.save": _l("Rule saved"),
     "sandbox.clear": _l("Sandbox phone cleared"),
     "sandbox.send": _l("Sent to the sandbox phone"),
+    "saved_views.create": _l("View of the log saved"),
+    "saved_views.remove": _l("View of the log removed"),
     "settings.change": _l("Settings changed"),
     "sign_in.enter": _l("Signed in"),
     "sign_in.leave": _l("Signed out"),

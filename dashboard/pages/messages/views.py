@@ -27,7 +27,7 @@ from dashboard.gateway.messages.resend import Obstacle
 from dashboard.models.delivery import FailedAttempt, UnmatchedReceipt
 from dashboard.models.messages import Message
 from dashboard.models.otp import Otp
-from dashboard.pages.messages import filters, selection
+from dashboard.pages.messages import columns, filters, saved_views, selection
 from dashboard.pages.messages.filters import LogQuery
 from dashboard.pages.messages.selection import OBSTACLES
 from dashboard.pages.ui import formats, labels
@@ -203,7 +203,7 @@ def _listing(query: LogQuery, before: int | None) -> dict[str, Any]:
     rows = found[: search.PAGE]
     return {
         **_rows(rows),
-        "typed": query.typed,
+        **saved_views.context(query.typed),
         "range": query.range,
         "unreadable": query.filters is None,
         "total": search.count_some(session, query.filters) if query.filters and before is None else 0,
@@ -233,6 +233,8 @@ def _rows(rows: list[Message]) -> dict[str, Any]:
         "languages": {row_id: otp.language for row_id, otp in otps.items()},
         "reviews": {row_id for row_id, otp in otps.items() if otp.fixed_offset is not None},
         "open_states": search.OPEN,
+        "columns": columns.shown(),
+        "COLUMNS": columns.COLUMNS,
     }
 
 

@@ -41,6 +41,7 @@ class Visitor(UserMixin):  # type: ignore[misc]
     role: str
     id: int
     timezone: str  # empty: the gateway's
+    log_columns: str
 
     def get_id(self) -> str:
         return self.token
@@ -188,7 +189,7 @@ def _to_sign_in() -> ResponseReturnValue:
 
 
 def _visitor_of(user: User, token: str) -> Visitor:
-    return Visitor(token, user.name, user.email, user.role, user.id, user.timezone)
+    return Visitor(token, user.name, user.email, user.role, user.id, user.timezone, user.log_columns)
 
 
 def _end_session() -> None:

@@ -49,6 +49,8 @@ def test_every_page_is_accessible_in_both_directions(
     look_at(tab, hooks, f"{hooks}new", hooks + webhook, "/dashboard/otp/")
     desk = ["limits/?phone=38089336", "limits/new", "sandbox/", "lookup/?phone=38089336", "texts/", "settings/"]
     look_at(tab, *(f"/dashboard/{page}" for page in desk))
+    log = ["resend?pick=1&pick=2", "views/", "views/new?status=failed", "views/columns"]
+    look_at(tab, *(LIST + page for page in log))
     people = [
         "audit/",
         "audit/verify",

@@ -24,16 +24,18 @@ from dashboard.models.alerts import AlertChannel, AlertIncident
 from dashboard.models.carriers import Carrier
 from dashboard.models.diagnosis import NumberNote
 from dashboard.models.limits import LimitOverride
+from dashboard.models.message_log import SavedView
 from dashboard.models.otp import OtpTemplate, ReviewNumber
 from dashboard.models.webhooks import WebhookEvent, WebhookSecret
 from dashboard.pages.audit import labels
 from tests.support.dashboard_client import PARTIAL, PASSWORD, Browser, World
 from tests.support.doors import doors
 
-CHANGE_NOTHING = {  # forms that ask, or that choose for the one browser
+CHANGE_NOTHING = {  # forms that ask, or that choose how pages look for one person
     "pages.locale.choose",
     "pages.otp_templates.preview",
     "pages.palette.find",
+    "pages.saved_views.choose_columns",
 }
 D = "/dashboard/"
 KEY_ID, HOOK_ID = "6f3f2dba-9bb8-4b31-9a8e-5c37af1f0e11", "6f3f2dba-9bb8-4b31-9a8e-5c37af1f0e12"
@@ -227,6 +229,9 @@ def walk_the_rest(walk: Walk, world: World) -> None:
     walk.go(f"{D}messages/{failed.uuid}/resend", {"times": "0"})
     toast = walk.go(f"{D}messages/resend", {"message": f"{failed.id}.1"}, headers=PARTIAL)
     walk.take_back(toast, f"{D}messages/take-back")
+    walk.go(f"{D}messages/views/new?status=failed", {"name": "Failures"})
+    view = f"{D}messages/views/{walk.newest(SavedView.id)}/remove"
+    walk.remove_and_restore(view, f"{D}messages/views/restore")
     walk.go(f"{D}keys/{KEY_ID}/revoke", {"name": "Shop"})
 
 
