@@ -22,6 +22,8 @@ from sqlalchemy import (
     Table,
     create_engine,
     event,
+    literal,
+    select,
     text,
 )
 from sqlalchemy.dialects import postgresql, sqlite
@@ -54,10 +56,13 @@ PRAGMAS = (
 )
 
 
-_LOCK = text(
-    "SELECT pg_advisory_xact_lock(name) FROM (SELECT DISTINCT hashtextextended(lock_name, 0) AS name"
-    " FROM unnest(CAST(:names AS text[])) AS lock_name ORDER BY name) AS ordered"
+# Waits for its turn, and is true then. As a condition of a SELECT it saves a round trip; that SELECT may have looked
+# before it waited, and the statements after it see what those before it in the queue have committed.
+LOCK_CONDITION = text(
+    "(SELECT count(pg_advisory_xact_lock(name)::text) FROM (SELECT DISTINCT hashtextextended(lock_name, 0) AS name"
+    " FROM unnest(CAST(:lock_names AS text[])) AS lock_name ORDER BY name) AS ordered) >= 0"
 )
+_LOCK = select(literal(1)).where(LOCK_CONDITION)
 BigId = BigInteger().with_variant(Integer, "sqlite")  # SQLite counts up INTEGER keys only, and they are 64 bits anyway
 
 
@@ -167,7 +172,7 @@ def lock(session: Session, *names: str) -> None:
     Whoever needs several locks them in one call: all do it in the same order then, and nobody waits in a circle.
     """
     if session.get_bind().dialect.name == "postgresql":
-        session.execute(_LOCK, {"names": list(names)})
+        session.execute(_LOCK, {"lock_names": list(names)})
 
 
 @event.listens_for(Engine, "connect")

@@ -19,6 +19,7 @@ from dashboard.gateway.api_keys.authentication import UnknownKey
 from dashboard.gateway.api_keys.quotas import CapReached
 from dashboard.gateway.limits import rate_limit
 from dashboard.gateway.limits.rate_limit import RateLimited, WindowState
+from dashboard.gateway.limits.wrong_codes import TooManyWrongCodes
 from dashboard.gateway.messages.idempotency import AnsweredBefore, Mismatch
 from dashboard.gateway.otp.verify import NoLiveOtp, TooManyAttempts, WrongCode
 from dashboard.gateway.webhooks.endpoints import EndpointNotFound, EndpointOff, EventNotFound, TooManyEndpoints
@@ -87,6 +88,16 @@ ERRORS = {
         path=("otp",),
         body_fields=("retriesLeft",),
         example={"retriesLeft": 0},
+    ),
+    "too_many_wrong_codes": ErrorKind(
+        400,
+        EXHAUSTED,
+        "Too many wrong codes for this number, over all API keys: at most {limit} per {window} is judged now;"
+        " try again in {retryAfter} s",
+        path=("otp",),
+        item_fields=("window", "limit", "retryAfter"),
+        body_fields=("retriesLeft",),
+        example={"retriesLeft": 0, "window": "hour", "limit": 10, "retryAfter": 1_380},
     ),
     "otp_not_found": ErrorKind(
         404,
@@ -186,6 +197,10 @@ def described(error: Exception) -> ApiError:
             return ApiError("invalid_otp", retriesLeft=error.retries_left)
         case TooManyAttempts():
             return ApiError("otp_exhausted", retriesLeft=0)
+        case TooManyWrongCodes(count=full):
+            return ApiError(
+                "too_many_wrong_codes", retriesLeft=0, window=full.window, limit=full.quota, retryAfter=full.reset
+            )
         case NoLiveOtp():
             return ApiError(error.code)
         case EndpointNotFound():
@@ -252,6 +267,7 @@ DESCRIBED: tuple[type[Exception], ...] = (
     CapReached,
     WrongCode,
     TooManyAttempts,
+    TooManyWrongCodes,
     NoLiveOtp,
     EndpointNotFound,
     EventNotFound,

@@ -169,6 +169,11 @@ def _outbox(session: Session, _settings: Settings) -> Iterable[Finding]:
     return [Finding("outbox", True, f"{sum(outbox.waiting(session).values())} waiting")]
 
 
+def _guesses(session: Session, _settings: Settings) -> Iterable[Finding]:
+    suspicious = alerts.guess_alerts(session)
+    return map(_wrong, suspicious) if suspicious else [Finding("guesses", True, "no key has too many wrong codes")]
+
+
 def _webhooks(session: Session, _settings: Settings) -> Iterable[Finding]:
     """One that fails for the moment is not the gateway's fault; one that was disabled loses all its events."""
     failing = alerts.webhook_alerts(session)
@@ -208,6 +213,7 @@ LOOKS: Mapping[str, Look] = {
     "clock": _clock,
     "workers": _workers,
     "outbox": _outbox,
+    "guesses": _guesses,
     "webhooks": _webhooks,
     "carriers": _carriers,
     "operators": _operators,
@@ -249,6 +255,11 @@ WORDS = {  # an alert's subject, message and advice
         "webhooks",
         "the one to {subject} was disabled because it failed",
         "Mend the endpoint, enable it under Webhooks, then replay what it missed.",
+    ),
+    AlertCode.KEY_GUESSES: (
+        "guesses",
+        "{subject}: {count} of {tried} codes of the last 15 minutes were wrong",
+        "Somebody may be guessing: look at who calls with this key, and rotate it if it leaked.",
     ),
     AlertCode.CARRIER_NOTICE: ("carriers", "{subject}: {reason}", "{advice}"),
     AlertCode.UNMATCHED_RECEIPTS: (

@@ -14,7 +14,7 @@ from dashboard import db
 from dashboard.cli import api_keys
 from dashboard.cli.core import JSON, database, example, fail, phone_type, print_rows, record
 from dashboard.db import utcnow
-from dashboard.gateway.limits import overrides
+from dashboard.gateway.limits import overrides, wrong_codes
 from dashboard.models.limits import UNLIMITED, LimitOverride
 from dashboard.vocabulary import Window
 
@@ -95,6 +95,17 @@ def limits_clear(session: Session, key_id: str | None, phone_number: str | None)
         fail("There is no such override; `chinqit limits list` shows them.")
     record(session, "limits.remove", overrides.told(phone_number, key_id))
     click.echo("The override is gone.")
+
+
+@limits_group.command("unlock", epilog=example("chinqit limits unlock 38089336"))
+@click.argument("phone", callback=phone_type)
+def limits_unlock(phone: str) -> None:
+    """Forget the wrong codes of PHONE: codes for it are judged again."""
+    with database() as session:
+        count = wrong_codes.lift(session, phone)
+        if count:
+            record(session, "limits.unlock", overrides.told(phone, None), wrong_codes=(count, 0))
+    click.echo(f"{count} wrong codes no longer count." if count else "No wrong code counts for this number.")
 
 
 def _override_row(row: LimitOverride) -> dict[str, Any]:

@@ -1,4 +1,4 @@
-"""Overrides of the rate limits, and what the limits refused."""
+"""Overrides of the rate limits, what the limits refused, and wrong codes."""
 
 from __future__ import annotations
 
@@ -7,7 +7,7 @@ from datetime import datetime
 from sqlalchemy import CheckConstraint, ForeignKey, Index, String
 from sqlalchemy.orm import Mapped, mapped_column, relationship
 
-from dashboard.db import Base, BigId, UtcDateTime, utcnow
+from dashboard.db import Base, BigId, UtcDateTime, partial, utcnow
 from dashboard.models.api_keys import ApiKey
 
 UNLIMITED = -1
@@ -57,3 +57,23 @@ class LimitRejection(Base):
     at: Mapped[datetime] = mapped_column(UtcDateTime)  # the last one
 
     key: Mapped[ApiKey] = relationship()
+
+
+class WrongGuess(Base):
+    """A wrong code that was typed in for a live key.
+
+    It counts in a row until a right one, or somebody of the team, clears it. `phone` is empty once it was lifted.
+    """
+
+    __tablename__ = "wrong_guesses"
+    __table_args__ = (
+        Index("ix_wrong_guesses_phone", "phone", "at"),
+        Index("ix_wrong_guesses_uncleared", "phone", **partial("cleared_at IS NULL")),
+        Index("ix_wrong_guesses_at", "at"),
+    )
+
+    id: Mapped[int] = mapped_column(BigId, primary_key=True)
+    phone: Mapped[str] = mapped_column(String(12))
+    key_id: Mapped[str] = mapped_column(ForeignKey("api_keys.id"))
+    at: Mapped[datetime] = mapped_column(UtcDateTime)
+    cleared_at: Mapped[datetime | None] = mapped_column(UtcDateTime)

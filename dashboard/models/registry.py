@@ -9,7 +9,7 @@ from dashboard.models.carriers import Carrier, CarrierConnection, CarrierMinute,
 from dashboard.models.delivery import FailedAttempt, MessagePart, UnmatchedReceipt
 from dashboard.models.diagnosis import NumberLookup, NumberNote
 from dashboard.models.idempotency import IdempotencyRecord
-from dashboard.models.limits import LimitOverride, LimitRejection
+from dashboard.models.limits import LimitOverride, LimitRejection, WrongGuess
 from dashboard.models.maintenance import RetentionProgress
 from dashboard.models.messages import Message, Resend
 from dashboard.models.monitoring import Process
@@ -58,5 +58,6 @@ MODELS = (
     WebhookEndpoint,
     WebhookEvent,
     WebhookSecret,
+    WrongGuess,
 )
 (metadata,) = {model.metadata for model in MODELS}  # one: all have the same base

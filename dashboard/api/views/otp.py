@@ -70,6 +70,7 @@ def send_otp(body: SendOtp) -> OtpSent:
         errors=(
             "invalid_otp",
             "otp_exhausted",
+            "too_many_wrong_codes",
             "otp_not_found",
             "otp_not_sent",
             "otp_used",
@@ -82,7 +83,10 @@ def send_otp(body: SendOtp) -> OtpSent:
     )
 )
 def verify_otp(body: VerifyOtp) -> OtpVerified:
-    """A right code is used up. A wrong one costs one of three tries; after the third, only a new code helps."""
+    """A right code is used up. A wrong one costs one of three tries; after the third, only a new code helps. Of one
+    number, ten wrong codes an hour are judged over all live keys; after a hundred in a row, one a day until it is
+    right.
+    """
     guess = Guess(body.phone, body.otp, body.channel)
     request = VerifyRequest(services().keyring, caller(), guess, idempotent_call())
     verdict = services().group_commit.run(verify.verify_codes, request)

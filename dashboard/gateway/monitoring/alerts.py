@@ -16,6 +16,7 @@ from dashboard.gateway import workers
 from dashboard.gateway.api_keys import usage
 from dashboard.gateway.carriers import carriers
 from dashboard.gateway.carriers.recent import Recent
+from dashboard.gateway.limits import wrong_codes
 from dashboard.gateway.messages import outbox
 from dashboard.gateway.monitoring.carrier_status import CarrierStatus
 from dashboard.gateway.webhooks import endpoints
@@ -54,6 +55,7 @@ class AlertCode(StrEnum):
     WEBHOOK_OFF = "webhook_off"
     KEY_ENDS = "key_ends"
     KEY_EMBEDDED = "key_embedded"
+    KEY_GUESSES = "key_guesses"  # more of its guesses were wrong than people make
 
 
 GRAVE = frozenset(  # messages do not arrive
@@ -146,6 +148,7 @@ def alerts(
         *backlog_alerts(depths),
         *clock_alerts(session),
         *key_alerts(session),
+        *guess_alerts(session),
         *webhook_alerts(session),
         *carrier_alerts(statuses),
         *operator_alerts(lately),
@@ -194,6 +197,14 @@ def key_alerts(session: Session) -> list[Alert]:
     )
     rows = session.execute(ending.order_by(ApiKey.expires_at))
     return embedded + [Alert(AlertCode.KEY_ENDS, name, at - now, key_id) for key_id, name, at in rows if at]
+
+
+def guess_alerts(session: Session) -> list[Alert]:
+    """Keys by which somebody may be guessing: `count` of `tried` codes of the last 15 minutes were wrong."""
+    return [
+        Alert(AlertCode.KEY_GUESSES, key.name, id=key.key_id, count=key.wrong, tried=key.guesses)
+        for key in wrong_codes.suspicious_keys(session)
+    ]
 
 
 def webhook_alerts(session: Session) -> list[Alert]:

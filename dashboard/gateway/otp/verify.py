@@ -10,9 +10,11 @@ from typing import Any, cast
 from sqlalchemy import Row, bindparam, func, select, update
 from sqlalchemy.orm import Session
 
-from dashboard.db import UtcDateTime, core_table, utcnow
+from dashboard.db import LOCK_CONDITION, UtcDateTime, core_table, utcnow
 from dashboard.gateway.api_keys import authentication
 from dashboard.gateway.api_keys.authentication import Caller, UnknownKey
+from dashboard.gateway.limits import wrong_codes
+from dashboard.gateway.limits.wrong_codes import TooManyWrongCodes
 from dashboard.gateway.messages import idempotency
 from dashboard.gateway.messages.idempotency import IdempotentCall, Mismatch, StoredResult
 from dashboard.gateway.otp.codes import Keyring
@@ -20,13 +22,14 @@ from dashboard.gateway.webhooks import events
 from dashboard.group_commit import by_turns
 from dashboard.models.messages import Message
 from dashboard.models.otp import Otp
-from dashboard.vocabulary import Channel, Proof, Status
+from dashboard.vocabulary import Channel, KeyMode, Proof, Status
 
 MAX_ATTEMPTS = 3
 # Built once: building them costs more than running them.
 _OTPS, _MESSAGES = core_table(Otp), core_table(Message)
 _COLUMNS = _OTPS.c
 _NOW = bindparam("now", type_=UtcDateTime)
+_HAD_WRONG_CODES = wrong_codes.has_uncleared(_COLUMNS.phone).label("had_wrong_codes")
 
 
 @dataclass(frozen=True)
@@ -54,7 +57,7 @@ class VerifyRequest:
     @property
     def subjects(self) -> list[object]:
         """What no other request of a turn may be about."""
-        return [self.pair, *([self.call.token] if self.call else [])]
+        return [self.guess.phone, *([self.call.token] if self.call else [])]
 
 
 class WrongCode(Exception):
@@ -77,11 +80,14 @@ class NoLiveOtp(Exception):
         self.code = code
 
 
+Refusal = WrongCode | TooManyAttempts | TooManyWrongCodes | NoLiveOtp
+
+
 @dataclass(frozen=True)
 class VerifyResult:
     """What came of a guess: nothing, which is right, or a refusal."""
 
-    refusal: WrongCode | TooManyAttempts | NoLiveOtp | None
+    refusal: Refusal | None
     has_events: bool = False  # for webhooks: their lane is to be woken
     is_replay: bool = False
 
@@ -98,7 +104,7 @@ class _VerifyAttempt:
 
 
 CURRENT = (
-    select(_OTPS, _MESSAGES.c.uuid, _MESSAGES.c.lane)
+    select(_OTPS, _MESSAGES.c.uuid, _MESSAGES.c.lane, _HAD_WRONG_CODES)
     .join(_MESSAGES, _MESSAGES.c.id == _COLUMNS.message_id)
     .where(
         _COLUMNS.key_id.in_(bindparam("keys", expanding=True)),
@@ -107,6 +113,7 @@ CURRENT = (
     )
     .order_by(_COLUMNS.id)
 )
+CURRENT_AND_LOCK = CURRENT.where(LOCK_CONDITION)  # PostgreSQL; on SQLite the transaction has the write lock
 SPEND = (
     update(_OTPS)
     .where(
@@ -116,6 +123,7 @@ SPEND = (
         _COLUMNS.superseded_at.is_(None),
         _COLUMNS.void_at.is_(None),
         _COLUMNS.expires_at > _NOW,
+        wrong_codes.is_open(_COLUMNS.phone),
     )
     .values(attempts=_COLUMNS.attempts + 1, verified_at=bindparam("closed", type_=UtcDateTime))
     .returning(_COLUMNS.id, _COLUMNS.attempts)
@@ -181,6 +189,7 @@ def _judge(session: Session, attempts: list[_VerifyAttempt]) -> None:
         else:
             attempt.is_right = hmac.compare_digest(code, attempt.request.guess.code)
     _spend(session, [attempt for attempt in attempts if attempt.row])
+    _count_wrong_codes(session, [attempt for attempt in attempts if attempt.spent is not None])
     has_events = _record_events(session, [attempt for attempt in attempts if attempt.spent is not None])
     for attempt in attempts:
         if attempt.row is None:
@@ -195,7 +204,11 @@ def _judge(session: Session, attempts: list[_VerifyAttempt]) -> None:
 def _find_codes(session: Session, attempts: list[_VerifyAttempt]) -> None:
     """The newest code of the guess's channel. One asked for by WhatsApp that went by SMS is of both."""
     key_ids, phones = (set(part) for part in zip(*(attempt.request.pair for attempt in attempts), strict=True))
-    rows = session.connection().execute(CURRENT, {"keys": list(key_ids), "phones": list(phones)})
+    params = {"keys": list(key_ids), "phones": list(phones)}
+    if session.get_bind().dialect.name == "postgresql":
+        rows = session.connection().execute(CURRENT_AND_LOCK, {**params, "lock_names": wrong_codes.lock_names(phones)})
+    else:
+        rows = session.connection().execute(CURRENT, params)
     newest: dict[tuple[str, str, str], Row[Any]] = {}
     for row in rows:
         for channel in {row.channel, row.lane}:
@@ -213,9 +226,21 @@ def _spend(session: Session, attempts: list[_VerifyAttempt]) -> None:
     for is_right in (True, False):
         by_id = {cast("Row[Any]", each.row).id: each for each in attempts if each.is_right is is_right}
         if by_id:
-            params = {"otp_ids": list(by_id), "now": now, "closed": now if is_right else None}
+            params = {"otp_ids": list(by_id), "now": now, "closed": now if is_right else None, **wrong_codes.since(now)}
             for row in session.connection().execute(SPEND, params):
                 by_id[row.id].spent = row.attempts
+
+
+def _count_wrong_codes(session: Session, judged: list[_VerifyAttempt]) -> None:
+    """Wrong guesses count against their number, a right one begins the row anew. Test keys' codes protect nothing."""
+    live = [attempt for attempt in judged if attempt.request.caller.mode == KeyMode.LIVE]
+    wrong = [(attempt.request.guess.phone, attempt.request.caller.id) for attempt in live if not attempt.is_right]
+    if wrong:
+        wrong_codes.record(session, wrong, utcnow())
+    right = [cast("Row[Any]", attempt.row) for attempt in live if attempt.is_right]
+    proven = {row.phone for row in right if row.had_wrong_codes}
+    if proven:
+        wrong_codes.clear(session, *proven)
 
 
 def _record_events(session: Session, judged: list[_VerifyAttempt]) -> bool:
@@ -242,7 +267,7 @@ def _record_events(session: Session, judged: list[_VerifyAttempt]) -> bool:
     return recorded
 
 
-def _why_not_judged(session: Session, otp_id: int) -> TooManyAttempts | NoLiveOtp:
+def _why_not_judged(session: Session, otp_id: int) -> Refusal:
     otp = session.scalars(select(Otp).where(Otp.id == otp_id).execution_options(populate_existing=True)).one()
     if otp.verified_at is not None:
         return NoLiveOtp("otp_used")
@@ -252,6 +277,8 @@ def _why_not_judged(session: Session, otp_id: int) -> TooManyAttempts | NoLiveOt
         return NoLiveOtp("otp_not_found")
     if otp.expires_at <= utcnow():
         return NoLiveOtp("otp_expired")
+    if otp.attempts < MAX_ATTEMPTS:
+        return TooManyWrongCodes(wrong_codes.look(session, otp.phone))
     return TooManyAttempts()
 
 

@@ -49,6 +49,7 @@ ACTS = {
     "limits.lift": _l("Limit lifted for an hour"),
     "limits.remove": _l("Override removed"),
     "limits.reset": _l("Counted codes forgotten"),
+    "limits.unlock": _l("Wrong codes of a number forgotten"),
     "messages.send_again": _l("Message sent again"),
     "notes.add": _l("Note added"),
     "notes.remove": _l("Note removed"),

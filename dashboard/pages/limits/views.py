@@ -15,7 +15,7 @@ from werkzeug.datastructures import MultiDict
 from dashboard.db import utcnow
 from dashboard.extensions import session
 from dashboard.gateway.api_keys import keys
-from dashboard.gateway.limits import overrides, rate_limit, rejections, simulation
+from dashboard.gateway.limits import overrides, rate_limit, rejections, simulation, wrong_codes
 from dashboard.gateway.limits.overrides import AlreadySet, NewOverride
 from dashboard.models.limits import LimitOverride
 from dashboard.pages.limits.forms import KEY, PAIR, PHONE, NewOverrideForm, OverrideForm
@@ -144,10 +144,12 @@ def ask_reset() -> ResponseReturnValue:
 @bp.post("/reset")
 @access.needs(Role.OPERATOR)
 def reset() -> ResponseReturnValue:
-    """Stop counting what a number was sent so far."""
+    """Stop counting what a number was sent so far, and the wrong codes that were typed in for it."""
     subject = _subject(request.form)
     count = rate_limit.reset(session, subject["phone"], subject["key"].id if subject["key"] else None)
-    audited.record("limits.reset", overrides.told(subject["phone"], None), codes=(count, 0))
+    wrong = wrong_codes.lift(session, subject["phone"])
+    told = overrides.told(subject["phone"], None)
+    audited.record("limits.reset", told, codes=(count, 0), wrong_codes=(wrong, 0))
     session.commit()
     told = ngettext("%(num)s code no longer counts", "%(num)s codes no longer count", count)
     usage = {"typed": {"phone": subject["phone"], "key": subject["key"].id if subject["key"] else ""}}
@@ -225,6 +227,7 @@ def _usage(typed: dict[str, str] | None = None) -> dict[str, Any]:
     found: list[dict[str, Any]] = [{"key": key, "windows": rate_limit.look(session, key.id, number)} for key in shown]
     if not asked:
         found = [item for item in found if any(window.left < window.quota for window in item["windows"])]
+    context["wrong"] = wrong_codes.look(session, number)
     return {**context, "subject": number, "asked": asked[0] if asked else None, "standings": found}
 
 

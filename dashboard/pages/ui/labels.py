@@ -31,6 +31,7 @@ TIDIED = {
     "numbers": _l("Phone numbers, truncated"),
     "sandbox": _l("Messages on the sandbox phone"),
     "refusals": _l("Records of refused codes"),
+    "guesses": _l("Records of wrong codes"),
     "callers": _l("Addresses that used a key"),
     "notes": _l("Notes on numbers"),
     "lookups": _l("Numbers that were looked up"),

@@ -10,7 +10,7 @@ from sqlalchemy import select, update
 
 from dashboard.db import utcnow
 from dashboard.gateway.api_keys import authentication, keys
-from dashboard.gateway.limits import overrides, rate_limit
+from dashboard.gateway.limits import overrides, rate_limit, wrong_codes
 from dashboard.gateway.limits.rate_limit import RateLimited
 from dashboard.gateway.otp import send
 from dashboard.models.api_keys import ApiKey
@@ -222,3 +222,13 @@ def test_the_end_of_an_override_is_a_day_and_a_time(operator: Browser, world: Wo
     assert row.until
     shown = f"{row.until.day} {row.until:%b %Y, %H:%M}"
     assert f">{shown}</time>" in operator.get(LIST).text
+
+
+def test_wrong_codes_of_a_number_are_shown_and_forgotten_by_a_reset(operator: Browser, world: World) -> None:
+    key = world.key()
+    with world.services.sessions.begin() as session:
+        wrong_codes.record(session, [(PHONE, key.id)] * 10, utcnow())
+    assert "Blocked after 10 wrong codes in an hour" in operator.get(f"{LIST}?phone=38089336").text
+    assert "Wrong codes typed in for this number" in operator.get(f"{LIST}reset?phone=38089336").text
+    assert operator.post(f"{LIST}reset", {"phone": "38089336"}).status_code == 303
+    assert "Blocked" not in operator.get(f"{LIST}?phone=38089336").text

@@ -123,6 +123,7 @@ def test_what_was_found_is_kept_when_a_later_look_fails(home: Settings, sessions
             "clock",
             "workers",
             "outbox",
+            "guesses",
             "webhooks",
             "carriers",
         ),
