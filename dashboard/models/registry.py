@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dashboard.models.accounts import PersonLink, SetupLink, SignInFailure, User, UserSession
+from dashboard.models.accounts import PersonLink, RecoveryCode, SetupLink, SignInFailure, User, UserSession
 from dashboard.models.api_keys import ApiKey, KeyCaller, KeyDay, KeySecret
 from dashboard.models.audit import AuditEntry
 from dashboard.models.carriers import Carrier, CarrierConnection, CarrierMinute, Route
@@ -39,6 +39,7 @@ MODELS = (
     PersonLink,
     Process,
     LimitRejection,
+    RecoveryCode,
     Resend,
     ReviewNumber,
     Route,

@@ -24,6 +24,7 @@ from dashboard.pages import (
     site_settings,
     template_globals,
 )
+from dashboard.pages.account import second_factor
 from dashboard.pages.account import views as account
 from dashboard.pages.api_keys import views as api_keys
 from dashboard.pages.audit import views as audit
@@ -107,6 +108,7 @@ bp.register_blueprint(sign_in.bp)
 bp.register_blueprint(person_links.bp)
 bp.register_blueprint(locale.bp)
 bp.register_blueprint(palette.bp, url_prefix="/go")
+bp.register_blueprint(second_factor.bp, url_prefix="/account/second-factor")
 for page in PAGES:
     bp.register_blueprint(page.blueprint, url_prefix=page.url)
 bp.add_url_rule("/", "home", build_only=True)  # the way to the first page, whichever that is

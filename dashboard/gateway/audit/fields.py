@@ -28,7 +28,7 @@ FIELDS: dict[type[Base], tuple[str, ...]] = {
     Route: ("carrier_id", "position", "weight", "sender"),
     WebhookEndpoint: ("url", "description", "events", "disabled_at", "deleted_at"),
     OtpTemplate: ("language", "body", "brand"),
-    User: ("email", "name", "role", "language", "timezone", "password_changed_at", "disabled_at"),
+    User: ("email", "name", "role", "language", "timezone", "password_changed_at", "totp_at", "disabled_at"),
     PersonLink: ("kind", "email", "role", "expires_at"),
 }
 Change = tuple[str, Any, Any]  # field, before, after
