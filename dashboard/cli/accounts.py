@@ -12,7 +12,7 @@ from sqlalchemy.orm import Session
 from dashboard.cli.core import JSON, choice_of, database, echo_error, example, fail, print_rows, record
 from dashboard.db import iso
 from dashboard.gateway import site_settings
-from dashboard.gateway.accounts import links, passwords, user_sessions, users
+from dashboard.gateway.accounts import links, passwords, second_factor, user_sessions, users
 from dashboard.models.accounts import User
 from dashboard.settings import Settings
 from dashboard.vocabulary import Role
@@ -116,6 +116,18 @@ def users_unlock(email: str) -> None:
         user_sessions.unlock(session, user)
         record(session, "team.unlock", user.email)
         click.echo(f"{user.email} is unlocked.")
+
+
+@users_group.command("reset-2fa", epilog=example("chinqit users reset-2fa nadia@example.mr"))
+@EMAIL
+def users_reset_second_factor(email: str) -> None:
+    """Let EMAIL in with the password alone, who lost phone and recovery codes; every session ends."""
+    with _person(email) as (session, user):
+        if not second_factor.is_on(user):
+            fail(f"{user.email} has no second factor.")
+        second_factor.reset(session, user)
+        record(session, "team.reset_second_factor", user.email)
+        click.echo(f"{user.email} signs in with the password alone.")
 
 
 @users_group.command("role", epilog=example("chinqit users role nadia@example.mr operator"))

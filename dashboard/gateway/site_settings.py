@@ -30,6 +30,7 @@ class Preferences:
     texts_days: int = 7  # then the texts of messages are deleted
     numbers_days: int = 90  # then phone numbers are cut to their first two digits
     sandbox_days: int = 7  # then texts leave the sandbox phone
+    second_factor_required: bool = False  # of everyone who signs in
 
 
 LEAST_DAYS = {"texts_days": 2, "numbers_days": 8, "sandbox_days": 1}  # texts may wait a day; a week is rehearsed

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from datetime import datetime
 
-from sqlalchemy import ForeignKey, Index, String
+from sqlalchemy import BigInteger, ForeignKey, Index, LargeBinary, String
 from sqlalchemy.orm import Mapped, mapped_column, relationship
 
 from dashboard.db import Base, UtcDateTime, utcnow
@@ -28,6 +28,20 @@ class User(Base):
     seen_at: Mapped[datetime | None] = mapped_column(UtcDateTime)  # to the minute
     log_columns: Mapped[str] = mapped_column(String(80), default="", server_default="")  # LogColumn; empty: the usual
     failed_tries: Mapped[int] = mapped_column(default=0, server_default="0")  # since the last sign-in
+    totp_sealed: Mapped[bytes | None] = mapped_column(LargeBinary)  # the seed of the app, encrypted
+    totp_step: Mapped[int | None] = mapped_column(BigInteger)  # of the last code that was used
+    totp_at: Mapped[datetime | None] = mapped_column(UtcDateTime)  # since when it is asked for
+
+
+class RecoveryCode(Base):
+    """What somebody signs in with who lost the phone, once; the row holds its SHA-256."""
+
+    __tablename__ = "recovery_codes"
+
+    id: Mapped[int] = mapped_column(primary_key=True)
+    user_id: Mapped[int] = mapped_column(ForeignKey("users.id"), index=True)
+    digest: Mapped[str] = mapped_column(String(64))
+    used_at: Mapped[datetime | None] = mapped_column(UtcDateTime)
 
 
 class UserSession(Base):

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dashboard.models.accounts import PersonLink, SetupLink, SignInFailure, User, UserSession
+from dashboard.models.accounts import PersonLink, RecoveryCode, SetupLink, SignInFailure, User, UserSession
 from dashboard.models.alerts import AlertChannel, AlertIncident, AlertNotice
 from dashboard.models.api_keys import ApiKey, KeyCaller, KeyDay, KeySecret
 from dashboard.models.audit import AuditEntry
@@ -45,6 +45,7 @@ MODELS = (
     OtpTemplate,
     PersonLink,
     Process,
+    RecoveryCode,
     Resend,
     RetentionProgress,
     ReviewNumber,

@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
+import time
 from dataclasses import replace
-from math import ceil
 
 from flask import Blueprint, flash, make_response, redirect, render_template, request, url_for
+from flask import session as browser_session
 from flask.typing import ResponseReturnValue
 from flask_babel import gettext as _
 from flask_babel import lazy_gettext as _l
@@ -15,8 +16,9 @@ from wtforms import HiddenField, PasswordField
 
 from dashboard.extensions import services, session
 from dashboard.gateway import site_settings
-from dashboard.gateway.accounts import passwords, user_sessions, users
+from dashboard.gateway.accounts import passwords, second_factor, user_sessions, users
 from dashboard.gateway.accounts.passwords import WeakPassword
+from dashboard.gateway.accounts.second_factor import WrongFactor
 from dashboard.gateway.accounts.user_sessions import BadCredentials, LockedOut
 from dashboard.gateway.accounts.users import DeadLink, InvalidPerson, NewPerson
 from dashboard.models.accounts import User
@@ -25,6 +27,9 @@ from dashboard.pages.ui import formats, forms, people
 from dashboard.pages.ui.forms import Form, TextField
 from dashboard.pages.web import access, audited, known_device, locale
 from dashboard.vocabulary import Role
+
+HALF = "half_way"  # whose password was right, and when: in the signed cookie of the browser
+HALF_WAY_SECONDS = 5 * 60
 
 bp = Blueprint("sign_in", __name__)
 
@@ -35,6 +40,20 @@ class SignInForm(Form):
     next = HiddenField()
     email = TextField(_l("E-mail address"), str, render_kw=people.EMAIL)
     password = PasswordField(_l("Password"), render_kw={"autocomplete": "current-password"})
+
+
+class CodeForm(Form):
+    """The second step; `next` is the page to come back to."""
+
+    next = HiddenField()
+    code = TextField(
+        _l("Code from the app"),
+        str,
+        description=_l("Six digits. Without your phone: one of your recovery codes."),
+        render_kw=forms.length(
+            60, autocomplete="one-time-code", dir="ltr", spellcheck="false", autocapitalize="none", required=True
+        ),
+    )
 
 
 class SetUpForm(Form):
@@ -86,7 +105,46 @@ def enter() -> ResponseReturnValue:
         return _locked_out(form, error.retry_after)
     except passwords.Busy:
         return _busy(form)
+    if second_factor.is_on(user):
+        session.commit()
+        browser_session[HALF] = [user.id, int(time.time())]
+        return redirect(url_for(".ask_code", next=form.next.data or None), 303)
     return _enter(user)
+
+
+@bp.get("/sign-in/code")
+@access.public
+def ask_code() -> ResponseReturnValue:
+    """The second step, for whoever has passed the first a moment ago."""
+    if _half_way() is None:
+        return redirect(url_for(".sign_in"))
+    return _code_form(CodeForm(data={"next": request.args.get("next", "")}))
+
+
+@bp.post("/sign-in/code")
+@access.public
+def enter_code() -> ResponseReturnValue:
+    """Judge a code of the app, or a recovery code, which is used up."""
+    form, user_id = CodeForm(), _half_way()
+    if user_id is None:
+        flash(_("That took too long. Sign in again."))
+        return redirect(url_for(".sign_in", next=form.next.data or None), 303)
+    try:
+        is_recovery = second_factor.prove(
+            session, second_factor.cipher(services().settings), user_id, form.code.data or ""
+        )
+    except WrongFactor:
+        return _code_form(form, people.wrong_code(), 422)
+    except LockedOut as error:
+        locked = make_response(_code_form(form, people.too_many_tries(error.retry_after), 429))
+        locked.headers["Retry-After"] = str(error.retry_after)
+        return locked
+    user = session.get_one(User, user_id)
+    response = _enter(user)
+    if is_recovery:
+        left = second_factor.recovery_codes_left(session, user)
+        flash(ngettext("%(num)d recovery code is left.", "%(num)d recovery codes are left.", left))
+    return response
 
 
 @bp.post("/sign-out")
@@ -152,6 +210,16 @@ def _enter(user: User) -> ResponseReturnValue:
     return response
 
 
+def _half_way() -> int | None:
+    """Whose password was right in this browser during the last five minutes."""
+    user_id, at = browser_session.get(HALF, (None, 0))
+    return user_id if 0 <= time.time() - at < HALF_WAY_SECONDS else None
+
+
+def _code_form(form: CodeForm, fault: str = "", status: int = 200) -> ResponseReturnValue:
+    return render_template("sign_in/code.html", form=form, fault=fault), status
+
+
 def _setup_form(token: str, form: SetUpForm, status: int = 200) -> ResponseReturnValue:
     return render_template("sign_in/setup.html", token=token, form=form), status
 
@@ -167,11 +235,7 @@ def _sign_in_form(form: SignInForm, fault: str = "", status: int = 200) -> Respo
 
 
 def _locked_out(form: SignInForm, seconds: int) -> ResponseReturnValue:
-    minutes = ceil(seconds / 60)
-    fault = ngettext(
-        "Too many tries. Try again in %(num)d minute.", "Too many tries. Try again in %(num)d minutes.", minutes
-    )
-    response = make_response(_sign_in_form(form, fault, 429))
+    response = make_response(_sign_in_form(form, people.too_many_tries(seconds), 429))
     response.headers["Retry-After"] = str(seconds)
     return response
 

@@ -11,6 +11,7 @@ from flask.typing import ResponseReturnValue
 from flask_babel import gettext as _
 from flask_babel import lazy_gettext as _l
 from flask_login import current_user
+from wtforms.validators import ValidationError
 
 from dashboard.extensions import services, session
 from dashboard.gateway import site_settings
@@ -18,7 +19,7 @@ from dashboard.gateway.maintenance import retention
 from dashboard.gateway.site_settings import LEAST_DAYS, MOST_DAYS, Preferences
 from dashboard.pages.ui import fields, formats, forms, labels
 from dashboard.pages.ui.fields import Fault
-from dashboard.pages.ui.forms import ChoiceField, Form, TextField
+from dashboard.pages.ui.forms import BoundField, ChoiceField, Form, SwitchField, TextField
 from dashboard.pages.web import access, audited, htmx
 from dashboard.vocabulary import Role
 
@@ -88,12 +89,21 @@ class SettingsForm(Form):
         _l("Then the number is cut to its first two digits, permanently; statistics stay correct."),
     )
     sandbox_days = _days_field("sandbox_days", _l("Messages on the sandbox phone, in days"))
+    second_factor_required = SwitchField(
+        _l("Everyone needs a second factor"),
+        _l("Signing in"),
+        description=_l("Whoever has none sets it up at the next page, and can do nothing else before."),
+    )
 
     def __init__(self) -> None:
         super().__init__(obj=site_settings.read(session))
         machine_zone = services().settings.timezone
         self.timezone.description = _("Leave empty to use %(zone)s, the time zone of the machine.", zone=machine_zone)
         self.timezone.render_kw["placeholder"] = machine_zone
+
+    def validate_second_factor_required(self, field: BoundField) -> None:
+        if field.data and not current_user.has_second_factor:
+            raise ValidationError(_("Set up a second factor for yourself first, under your account."))
 
 
 @bp.get("/")

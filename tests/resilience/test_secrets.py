@@ -1,4 +1,4 @@
-"""A code, a key and a password are found nowhere: not in files, not in Valkey, not in what processes print."""
+"""Codes, keys, passwords, seeds and recovery codes are found nowhere: not in files, in Valkey or in what is printed."""
 
 from __future__ import annotations
 
@@ -6,10 +6,11 @@ import time
 from contextlib import suppress
 from pathlib import Path
 
+import pyotp
 import pytest
 import redis
 
-from dashboard.gateway.accounts import users
+from dashboard.gateway.accounts import second_factor, users
 from dashboard.gateway.accounts.users import NewPerson
 from tests.support.phones import new_phone
 from tests.support.stack import Client, Stack, digits, other_than, until
@@ -38,7 +39,10 @@ def live_through(client: Client) -> tuple[list[str], list[str]]:
     """Use the gateway in every way; return the secrets, and the texts that may rest in the database alone."""
     stack, secrets = client.stack, [client.key, PASSWORD]
     with stack.sessions.begin() as session:
-        users.add(session, NewPerson("canary@example.test", "owner", PASSWORD))
+        user = users.add(session, NewPerson("canary@example.test", "owner", PASSWORD))
+        box, seed = second_factor.cipher(stack.settings), pyotp.random_base32()
+        recovery = second_factor.turn_on(session, box, user, seed, pyotp.TOTP(seed).now())
+        secrets += [seed, *recovery, *(code.replace("-", "") for code in recovery)]
     for channel in ("sms", "whatsapp"):
         phone = new_phone()
         sent = client.otp(phone, channel=channel)

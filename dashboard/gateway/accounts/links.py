@@ -94,7 +94,7 @@ def _make(session: Session, kind: LinkKind, email: str, by: str | None, role: st
     session.execute(delete(PersonLink).where(*earlier))
     token = secrets.token_urlsafe(32)
     expires_at = utcnow() + LIFETIME
-    digest = users._digest(token)
+    digest = users.digest(token)
     session.add(PersonLink(digest=digest, kind=kind, email=email, role=role, created_by=by, expires_at=expires_at))
     return token
 
@@ -109,5 +109,5 @@ def _use(session: Session, kind: LinkKind, token: str) -> PersonLink:
 
 
 def _live(kind: LinkKind, token: str) -> tuple[Any, ...]:
-    is_token = PersonLink.digest == users._digest(token)
+    is_token = PersonLink.digest == users.digest(token)
     return is_token, PersonLink.kind == kind, PersonLink.used_at.is_(None), PersonLink.expires_at > utcnow()

@@ -11,7 +11,7 @@ from sqlalchemy.orm import Session
 
 from dashboard.db import lock, utcnow
 from dashboard.gateway.accounts import passwords
-from dashboard.gateway.accounts.users import EMAIL, _by_email, _digest, normal_email
+from dashboard.gateway.accounts.users import EMAIL, _by_email, digest, normal_email
 from dashboard.models.accounts import SignInFailure, User, UserSession
 
 IDLE = timedelta(minutes=30)
@@ -72,14 +72,13 @@ def prove(session: Session, user_id: int, password: str) -> User:
 
     Raise BadCredentials, LockedOut or passwords.Busy. Commits, as `sign_in` does; failures here lock no sign-in.
     """
-    subject = _subject("proof", str(user_id))
-    _spend_try(session, (subject,))
+    subject = spend_try(session, "proof", user_id)
     session.commit()
     stored = session.scalar(select(User.password_hash).where(User.id == user_id))
     session.commit()  # the hash takes long: hold no transaction meanwhile
     if not _judge(session, stored, password, subject):
         raise BadCredentials
-    session.execute(delete(SignInFailure).where(SignInFailure.subject == subject))
+    forget_tries(session, subject)
     return session.get_one(User, user_id)
 
 
@@ -87,7 +86,7 @@ def start_session(session: Session, user: User, address: str, agent: str) -> str
     """Begin a session; return the token for the cookie."""
     token = secrets.token_urlsafe(32)
     user.seen_at = utcnow()
-    session.add(UserSession(digest=_digest(token), user_id=user.id, address=address[:45], agent=agent[:200]))
+    session.add(UserSession(digest=digest(token), user_id=user.id, address=address[:45], agent=agent[:200]))
     return token
 
 
@@ -96,7 +95,7 @@ def session_of(session: Session, token: str) -> UserSession | None:
     return session.scalar(
         select(UserSession)
         .join(User)
-        .where(UserSession.digest == _digest(token), *_is_live(utcnow()), User.disabled_at.is_(None))
+        .where(UserSession.digest == digest(token), *_is_live(utcnow()), User.disabled_at.is_(None))
     )
 
 
@@ -111,13 +110,13 @@ def needs_touch(seen: UserSession) -> bool:
 def touch(session: Session, token: str) -> None:
     """Note that the session is in use, and its user with it."""
     now = utcnow()
-    used = update(UserSession).where(UserSession.digest == _digest(token)).values(seen_at=now)
+    used = update(UserSession).where(UserSession.digest == digest(token)).values(seen_at=now)
     user_id = session.scalar(used.returning(UserSession.user_id))
     session.execute(update(User).where(User.id == user_id).values(seen_at=now))
 
 
 def end_session(session: Session, token: str) -> None:
-    session.execute(delete(UserSession).where(UserSession.digest == _digest(token)))
+    session.execute(delete(UserSession).where(UserSession.digest == digest(token)))
 
 
 def sessions_of(session: Session, user_id: int) -> list[UserSession]:
@@ -139,7 +138,7 @@ def end_session_of(session: Session, user_id: int, digest: str) -> bool:
 
 def is_of(row: UserSession, token: str) -> bool:
     """Whether it is the session of this cookie."""
-    return row.digest == _digest(token)
+    return row.digest == digest(token)
 
 
 def is_locked(session: Session, user: User) -> bool:
@@ -149,7 +148,7 @@ def is_locked(session: Session, user: User) -> bool:
 
 def unlock(session: Session, user: User) -> None:
     """Forget the failures that lock somebody's sign-in; those of an address stay."""
-    subjects = [_subject("account", user.email), _subject("proof", str(user.id))]
+    subjects = [_subject("account", user.email), *(_subject(kind, str(user.id)) for kind in ("proof", "second"))]
     session.execute(delete(SignInFailure).where(SignInFailure.subject.in_(subjects)))
 
 
@@ -159,6 +158,18 @@ def forget_old_tries(session: Session) -> None:
     session.execute(delete(SignInFailure).where(SignInFailure.at < now - FAILURE_WINDOW))
     dead = (UserSession.seen_at < now - IDLE) | (UserSession.created_at < now - LONGEST_SESSION)
     session.execute(delete(UserSession).where(dead))
+
+
+def spend_try(session: Session, kind: str, user_id: int) -> str:
+    """Count a try of a person's before it is judged; return what `forget_tries` takes. Raise LockedOut."""
+    subject = _subject(kind, str(user_id))
+    _spend_try(session, (subject,))
+    return subject
+
+
+def forget_tries(session: Session, subject: str) -> None:
+    """The last try was right."""
+    session.execute(delete(SignInFailure).where(SignInFailure.subject == subject))
 
 
 def _spend_try(session: Session, subjects: tuple[str, ...]) -> None:

@@ -130,7 +130,7 @@ def change_role(session: Session, user: User, role: str) -> None:
 def end_sessions(session: Session, user: User, kept: str | None = None) -> None:
     """Sign somebody out everywhere; `kept` is the token of a session that stays."""
     others = delete(UserSession).where(UserSession.user_id == user.id)
-    session.execute(others.where(UserSession.digest != _digest(kept)) if kept else others)
+    session.execute(others.where(UserSession.digest != digest(kept)) if kept else others)
 
 
 def _change_unless_last_owner(session: Session, user: User, **values: object) -> None:
@@ -156,13 +156,13 @@ def make_setup_link(session: Session) -> str:
     """A token with which the first owner can be made for half an hour; older links die."""
     session.execute(delete(SetupLink).where(SetupLink.used_at.is_(None)))
     token = secrets.token_urlsafe(32)
-    session.add(SetupLink(digest=_digest(token), expires_at=utcnow() + SETUP_LIFETIME))
+    session.add(SetupLink(digest=digest(token), expires_at=utcnow() + SETUP_LIFETIME))
     return token
 
 
 def check_setup_link(session: Session, token: str) -> None:
     """Raise DeadLink unless the link can still be used."""
-    link = session.get(SetupLink, _digest(token))
+    link = session.get(SetupLink, digest(token))
     if link is None or link.used_at is not None or link.expires_at <= utcnow():
         raise DeadLink
 
@@ -171,7 +171,7 @@ def set_up(session: Session, token: str, wanted: NewPerson) -> User:
     """Make the first owner; the link dies with it. Raise DeadLink, InvalidPerson or WeakPassword."""
     valid_email(wanted.email)
     password_hash = wanted.password_hash()
-    live = (SetupLink.digest == _digest(token), SetupLink.used_at.is_(None), SetupLink.expires_at > utcnow())
+    live = (SetupLink.digest == digest(token), SetupLink.used_at.is_(None), SetupLink.expires_at > utcnow())
     used = update(SetupLink).where(*live).values(used_at=utcnow()).returning(SetupLink.digest)
     if session.scalar(used) is None or any_exist(session):
         raise DeadLink
@@ -196,5 +196,5 @@ def _by_email(session: Session, email: str) -> User | None:
     return session.scalar(select(User).where(User.email == email, User.disabled_at.is_(None)))
 
 
-def _digest(token: str) -> str:
+def digest(token: str) -> str:
     return hashlib.sha256(token.encode("utf-8", "surrogatepass")).hexdigest()

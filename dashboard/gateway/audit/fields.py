@@ -29,7 +29,7 @@ FIELDS: dict[type[Base], tuple[str, ...]] = {
     Route: ("carrier_id", "position", "weight", "sender"),
     WebhookEndpoint: ("url", "description", "events", "disabled_at", "deleted_at"),
     OtpTemplate: ("language", "body", "brand"),
-    User: ("email", "name", "role", "language", "timezone", "password_changed_at", "disabled_at"),
+    User: ("email", "name", "role", "language", "timezone", "password_changed_at", "totp_at", "disabled_at"),
     AlertChannel: ("kind", "label", "severity", "language", "quiet_from", "quiet_until", "repeat_minutes"),
     PersonLink: ("kind", "email", "role", "expires_at"),
 }

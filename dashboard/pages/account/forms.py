@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
+from typing import Any
 from zoneinfo import available_timezones
 
 from flask_babel import gettext as _
 from flask_babel import lazy_gettext as _l
-from wtforms import PasswordField
+from wtforms import HiddenField, PasswordField
 
 from dashboard.models.accounts import User
 from dashboard.pages.ui import formats, forms, people
@@ -23,6 +24,32 @@ def _time_zone(text: str) -> str:
 
 def _current_password() -> PasswordField:
     return PasswordField(_l("Current password"), render_kw={"autocomplete": "current-password"})
+
+
+def _code(description: Any = "") -> TextField:
+    attributes = forms.length(60, autocomplete="one-time-code", dir="ltr", spellcheck="false", autocapitalize="none")
+    return TextField(_l("Code from the app"), str, description=description, render_kw=attributes)
+
+
+class SetUpFactorForm(Form):
+    """The first code of an app, after it has read the seed. `sealed` brings the seed back."""
+
+    sealed = HiddenField()
+    code = _code()
+    current = _current_password()
+
+
+class RemoveFactorForm(Form):
+    """A code, and the password."""
+
+    code = _code(_l("Or one of your recovery codes."))
+    current = _current_password()
+
+
+class NewRecoveryCodesForm(Form):
+    """The password."""
+
+    current = _current_password()
 
 
 class ProfileForm(Form):

@@ -2,17 +2,15 @@
 
 from __future__ import annotations
 
-from math import ceil
 from typing import Any
 
 from flask import Blueprint, abort, flash, request, url_for
 from flask.typing import ResponseReturnValue
 from flask_babel import gettext as _
-from flask_babel import ngettext
 from flask_login import current_user
 
 from dashboard.extensions import session
-from dashboard.gateway.accounts import password_words, user_sessions, users
+from dashboard.gateway.accounts import password_words, second_factor, user_sessions, users
 from dashboard.gateway.accounts.passwords import WeakPassword
 from dashboard.gateway.accounts.user_sessions import BadCredentials, LockedOut
 from dashboard.gateway.accounts.users import InvalidPerson
@@ -61,7 +59,7 @@ def ask_email() -> ResponseReturnValue:
 def change_email() -> ResponseReturnValue:
     """Sign in with another address from now on, after the password was given."""
     form = EmailForm()
-    user = _proven(form)
+    user = proven(form)
     if user is not None:
         try:
             users.change_email(session, user, form.email.data)
@@ -86,7 +84,7 @@ def ask_password() -> ResponseReturnValue:
 def change_password() -> ResponseReturnValue:
     """Choose another password; every other session ends, and this one gets a new token."""
     form = PasswordForm()
-    user = _proven(form)
+    user = proven(form)
     if user is not None:
         own = (user.email, user.name, formats.organisation())
         session.commit()  # the hash takes long: hold no transaction meanwhile
@@ -136,21 +134,18 @@ def _sessions() -> dict[str, Any]:
         }
         for row in rows
     ]
-    return {"user": user, "sessions": shown, "PHONES": devices.PHONES}
+    left = second_factor.recovery_codes_left(session, user)
+    return {"user": user, "sessions": shown, "PHONES": devices.PHONES, "recovery_codes": left}
 
 
-def _proven(form: Form) -> User | None:
+def proven(form: Form) -> User | None:
     """The visitor, when the current password in the form is theirs; else the form has the fault."""
     try:
         return user_sessions.prove(session, current_user.id, form.current.data or "")
     except BadCredentials:
         form.blame("current", _("This is not your current password."))
     except LockedOut as error:
-        minutes = ceil(error.retry_after / 60)
-        fault = ngettext(
-            "Too many tries. Try again in %(num)d minute.", "Too many tries. Try again in %(num)d minutes.", minutes
-        )
-        form.blame("current", fault)
+        form.blame("current", people.too_many_tries(error.retry_after))
     return None
 
 

@@ -12,7 +12,7 @@ from flask_login import current_user
 
 from dashboard.db import utcnow
 from dashboard.extensions import services, session
-from dashboard.gateway.accounts import links, user_sessions, users
+from dashboard.gateway.accounts import links, second_factor, user_sessions, users
 from dashboard.gateway.accounts.users import InvalidPerson, LastOwner
 from dashboard.models.accounts import PersonLink, User
 from dashboard.pages.team.forms import CAN, RIGHTS, InviteForm, RoleForm
@@ -147,6 +147,19 @@ def reset(user_id: int) -> ResponseReturnValue:
     audited.record("team.reset", email)
     session.commit()
     return _link(_("Link for another password"), email, url_for("pages.person_links.reset", token=token))
+
+
+@bp.post("/<int:user_id>/second-factor/reset")
+@access.needs(Role.OWNER)
+def reset_second_factor(user_id: int) -> ResponseReturnValue:
+    """Let somebody in with the password alone who lost phone and recovery codes; every session of theirs ends."""
+    user = _find(user_id)
+    if not second_factor.is_on(user):
+        abort(404)
+    second_factor.reset(session, user)
+    audited.record("team.reset_second_factor", user.email)
+    session.commit()
+    return _done(_("Second factor removed"))
 
 
 def _listing() -> dict[str, Any]:

@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+from math import ceil
 from typing import Any
 
 from flask_babel import gettext as _
 from flask_babel import lazy_gettext as _l
+from flask_babel import ngettext
 from wtforms import PasswordField
 
 from dashboard.gateway.accounts import passwords
@@ -49,6 +51,21 @@ def password_hint() -> str:
             "Least number of characters: %(least)d. A sentence is easier to remember than a string of "
             "signs; common passwords are refused.",
             least=passwords.SHORTEST,
+        )
+    )
+
+
+def wrong_code() -> str:
+    """Of a second factor."""
+    return str(_("This code is wrong, or was used already. Wait for the next one in your app."))
+
+
+def too_many_tries(seconds: int) -> str:
+    """After too many wrong passwords or codes."""
+    minutes = ceil(seconds / 60)
+    return str(
+        ngettext(
+            "Too many tries. Try again in %(num)d minute.", "Too many tries. Try again in %(num)d minutes.", minutes
         )
     )
 

@@ -20,7 +20,8 @@ from flask_login import AnonymousUserMixin, UserMixin, current_user, login_user,
 
 from dashboard.db import read_session
 from dashboard.extensions import login, services, session
-from dashboard.gateway.accounts import user_sessions, users
+from dashboard.gateway import site_settings
+from dashboard.gateway.accounts import second_factor, user_sessions, users
 from dashboard.models.accounts import User
 from dashboard.pages.web import htmx, known_device
 
@@ -28,6 +29,7 @@ View = TypeVar("View", bound=Callable[..., ResponseReturnValue])
 READING = ("GET", "HEAD", "OPTIONS")
 ELSEWHERE = ("cross-site", "same-site")  # where a form may come from, and must not: also other names of this site
 HOMES = ("/dashboard/", "/docs/")  # where pages lie
+SETTING_UP = "pages.second_factor"  # the one part that is open as long as somebody lacks what an owner requires
 TOKEN = "_user_id"  # noqa: S105  where Flask-Login keeps what get_id() returned
 
 
@@ -42,6 +44,7 @@ class Visitor(UserMixin):  # type: ignore[misc]
     id: int
     timezone: str  # empty: the gateway's
     log_columns: str
+    has_second_factor: bool
 
     def get_id(self) -> str:
         return self.token
@@ -110,7 +113,15 @@ def check(least: str) -> ResponseReturnValue | None:
     role = needed_role(view, request.method, least)
     if role is None or not current_user.may(role):
         abort(403)
+    if not current_user.has_second_factor and request.blueprint != SETTING_UP and _requires_second_factor():
+        return htmx.redirect(url_for("pages.second_factor.ask"))
     return None
+
+
+def _requires_second_factor() -> bool:
+    """Whether an owner requires one of all; asked of the database once a second."""
+    with read_session(services().sessions) as reader:
+        return site_settings.current(reader).second_factor_required
 
 
 def needed_role(view: object, method: str, least: str) -> str | None:
@@ -189,7 +200,8 @@ def _to_sign_in() -> ResponseReturnValue:
 
 
 def _visitor_of(user: User, token: str) -> Visitor:
-    return Visitor(token, user.name, user.email, user.role, user.id, user.timezone, user.log_columns)
+    is_on = second_factor.is_on(user)
+    return Visitor(token, user.name, user.email, user.role, user.id, user.timezone, user.log_columns, is_on)
 
 
 def _end_session() -> None:

@@ -63,6 +63,9 @@ def test_every_page_is_accessible_in_both_directions(
         "account/email",
         "alerts/",
         "alerts/new",
+        "account/second-factor/",
+        "account/second-factor/recovery-codes",
+        "account/second-factor/remove",
     ]
     look_at(tab, *(f"/dashboard/{page}" for page in people))
     assert {url: faults for url, faults in found.items() if faults} == {}

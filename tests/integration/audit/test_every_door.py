@@ -8,6 +8,7 @@ from datetime import timedelta
 from itertools import chain
 from typing import Any
 
+import pyotp
 import pytest
 from flask import Flask
 from sqlalchemy import select
@@ -57,6 +58,7 @@ class Walk:
         self.app, self.services, self.owner = app, services, owner
         self.passed: dict[str, list[str]] = {}
         self.entries: list[ChainEntry] = []
+        self.secrets: list[str] = []
         self.adapter = app.url_map.bind("localhost")
 
     def go(self, url: str, data: dict[str, Any] | None = None, browser: Browser | None = None, **more: Any) -> str:
@@ -107,7 +109,7 @@ def test_every_door_leaves_one_entry(app: Flask, services: Services, owner: Brow
     changed = {name for entry in walk.entries for name in json.loads(entry.changes)}
     assert changed | {*chain(*fields.FIELDS.values())} <= set(labels.FIELDS)
     written = " ".join(map(str, walk.entries))
-    for secret in (PASSWORD, NEW_PASSWORD, "hush", "38089336", "argon2", "cq_live_6", "whsec_"):
+    for secret in (PASSWORD, NEW_PASSWORD, "hush", "38089336", "argon2", "cq_live_6", "whsec_", *walk.secrets):
         assert secret not in written, secret
     assert all(entry.actor.count("@") == 1 and entry.request_id for entry in walk.entries)
     with services.sessions() as session:
@@ -235,6 +237,24 @@ def walk_the_rest(walk: Walk, world: World) -> None:
     walk.go(f"{D}keys/{KEY_ID}/revoke", {"name": "Shop"})
 
 
+def walk_second_factor(walk: Walk, app: Flask) -> None:
+    factor, proof = f"{D}account/second-factor/", {"current": NEW_PASSWORD}
+    page = walk.owner.get(factor).text
+    seed = re.findall(r'<code dir="ltr">([A-Z2-7]{32})</code>', page)[0]
+    sealed = re.findall(r'name="sealed"[^>]*value="([^"]+)"', page)[0]
+    walk.go(factor, {**proof, "sealed": sealed, "code": pyotp.TOTP(seed).now()})
+    codes = re.findall(r"<code>([a-z2-7-]{29})</code>", walk.go(f"{factor}recovery-codes", proof))
+    phoneless = Browser(app)
+    phoneless.sign_in("me@example.org", NEW_PASSWORD)
+    walk.go(f"{D}sign-in/code", {"code": codes[0]}, phoneless)
+    walk.go(f"{factor}remove", {**proof, "code": codes[1]})
+    with walk.services.sessions.begin() as session:
+        walk.secrets += [seed, *codes, *(code.replace("-", "") for code in codes)]
+        person = session.query(User).filter(User.email != "me@example.org").one()
+        person.totp_sealed, person_id = b"sealed", person.id
+    walk.go(f"{D}team/{person_id}/second-factor/reset")
+
+
 def walk_account(walk: Walk, app: Flask) -> None:
     account = f"{D}account/"
     walk.go(account, {"name": "Nadia", "language": "en", "timezone": ""})
@@ -242,6 +262,7 @@ def walk_account(walk: Walk, app: Flask) -> None:
     walk.go(f"{account}password", {"current": PASSWORD, "password": NEW_PASSWORD})
     other = Browser(app)
     walk.go(f"{D}sign-in", {"email": "me@example.org", "password": NEW_PASSWORD}, other)
+    walk_second_factor(walk, app)
     ends = re.findall(rf'action="({account}sessions/[0-9a-f]+/end)"', walk.owner.get(account).text)
     walk.go(ends[0])
     walk.go(f"{account}sessions/end", {"which": "others"})
