@@ -39,6 +39,7 @@ OWNER |= {f"pages.webhooks.{name}" for name in (*HOOKS, "delete")}
 TEAM = ("manage", "change_role", "disable", "enable", "unlock", "reset", "reset_second_factor")
 OWNER |= {f"pages.team.{name}" for name in ("ask_invite", "invite", "renew", "withdraw", *TEAM)}
 OWNER |= {"pages.audit.export_as"}
+OWNER |= {f"pages.alerts.{name}" for name in ("new", "create", "edit", "change", "ask_remove", "remove")}
 OPERATOR = {
     *(f"pages.audit.{name}" for name in ("index", "verify")),
     *(f"pages.limits.{name}" for name in ("new", "create", "edit", "change", "ask_remove", "remove", "restore")),
@@ -52,6 +53,7 @@ OPERATOR = {
     ),
     *(f"pages.webhooks.{name}" for name in ("send_test", "ask_replay", "replay")),
     *(f"pages.carriers.{name}" for name in ("test", "outcome")),
+    *(f"pages.alerts.{name}" for name in ("acknowledge", "send_test")),
 }
 DESK = {f"pages.diagnosis.{name}" for name in ("lift", "end_lift", "add_note", "remove_note", "restore_note")}
 REFUSED = {"owner": set(), "operator": OWNER, "desk": OWNER | OPERATOR, "viewer": OWNER | OPERATOR | DESK}
