@@ -29,7 +29,7 @@ from sqlalchemy import (
 from sqlalchemy.dialects import postgresql, sqlite
 from sqlalchemy.engine import Connection, Dialect, make_url
 from sqlalchemy.engine.interfaces import DBAPIConnection
-from sqlalchemy.exc import SQLAlchemyError
+from sqlalchemy.exc import DataError
 from sqlalchemy.orm import DeclarativeBase, Session, sessionmaker
 from sqlalchemy.pool import ConnectionPoolEntry, Pool
 from sqlalchemy.types import TypeDecorator
@@ -115,9 +115,14 @@ def utcnow() -> datetime:
     return datetime.now(UTC)
 
 
-def error_reason(error: SQLAlchemyError) -> str:
-    """The driver's own first line, such as `database or disk is full`; it holds no value of a statement."""
+def error_reason(error: BaseException) -> str:
+    """The driver's own first line, such as `database or disk is full`; it holds no value of a statement.
+
+    Of errors of data, which may hold one, and of those that come from no driver, the name.
+    """
     original = getattr(error, "orig", None)
+    if isinstance(error, DataError):
+        return type(original).__name__
     lines = str(original or "").strip().splitlines()
     return lines[0] if lines else type(original or error).__name__
 

@@ -64,6 +64,7 @@ class Settings:
     public_url: str = field(default="", metadata={"about": "Address that people open; shown in links and samples"})
     proxy_hops: int = field(default=0, metadata={"about": "Trusted reverse proxies in front (X-Forwarded-* hops)"})
     timezone: str = field(default="Africa/Nouakchott", metadata={"about": "Time zone of the dashboard"})
+    log_format: str = field(default="text", metadata={"about": "How lines of the log are written: `text` or `json`"})
     smtp_url: str = field(
         default="",
         repr=False,
@@ -87,6 +88,7 @@ class Settings:
         values |= {name.lower(): _secret(env, home, name) for name in SECRETS}
         _refuse_equal(values)
         values["otp_secret_previous"] = env.get("OTP_SECRET_PREVIOUS") or _read("OTP_SECRET_PREVIOUS_FILE", env)
+        values["log_format"] = log_format(env)
         values["metrics_token"] = env.get("METRICS_TOKEN") or _read("METRICS_TOKEN_FILE", env)
         values["smtp_url"] = _smtp_url(env.get("SMTP_URL") or _read("SMTP_URL_FILE", env))
         for item in fields(cls):
@@ -176,6 +178,15 @@ def replace_environ(environ: Mapping[str, str]) -> None:
     """Give this process another environment, as a program gets one when it is started."""
     os.environ.clear()
     os.environ.update(environ)
+
+
+def log_format(environ: Mapping[str, str] | None = None) -> str:
+    """How lines of the log are written; raise SettingsError. Asked for before there are settings."""
+    env = os.environ if environ is None else environ
+    form = env.get("LOG_FORMAT", "").strip() or "text"
+    if form not in ("text", "json"):
+        raise SettingsError(f"LOG_FORMAT must be text or json, not {form!r}.")
+    return form
 
 
 def home_from_env(environ: Mapping[str, str] | None = None) -> Path:
