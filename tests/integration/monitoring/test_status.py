@@ -1,4 +1,4 @@
-"""`chinqit status` and `chinqit messages list`."""
+"""`chinqit status`, and `chinqit messages` list, cancel and resend."""
 
 from __future__ import annotations
 
@@ -60,3 +60,23 @@ def test_messages_are_listed_without_texts_and_whole_numbers(chinqit: Command, w
     (row,) = json.loads(chinqit("messages", "list", "--json", "--status", "failed", "--since", "1").output)
     assert row["id"] == failed.uuid
     assert "No message fits." in chinqit("messages", "list", "--kind", "otp").output
+
+
+def test_texts_that_wait_are_taken_back_and_others_named(chinqit: Command, world: World) -> None:
+    key = world.key()
+    waiting, done = world.text(key), world.text(key, **world.sent())
+    answer = chinqit("messages", "cancel", waiting.uuid, done.uuid)
+    assert answer.exit_code == 1 and waiting.uuid in answer.output and "1 not cancelled" in answer.output
+    assert json.loads(chinqit("messages", "show", waiting.uuid, "--json").output)["status"] == "expired"
+    assert json.loads(chinqit("messages", "show", done.uuid, "--json").output)["status"] == "delivered"
+
+
+def test_a_text_is_sent_again_and_a_code_never(chinqit: Command, world: World) -> None:
+    key = world.key()
+    failed, code = world.text(key, **world.sent(status="failed")), world.code(key, **world.sent(status="failed"))
+    answer = chinqit("messages", "resend", failed.uuid)
+    assert answer.exit_code == 0
+    assert json.loads(chinqit("messages", "show", answer.output.strip(), "--json").output)["status"] == "queued"
+    refused = chinqit("messages", "resend", code.uuid, "no-such-id")
+    assert refused.exit_code == 1
+    assert "a code is never sent again" in refused.output and "no-such-id: no such message" in refused.output
