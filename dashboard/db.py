@@ -180,6 +180,16 @@ def lock(session: Session, *names: str) -> None:
         session.execute(_LOCK, {"lock_names": list(names)})
 
 
+@event.listens_for(Engine, "do_connect")
+def _read_prepare_threshold(_dialect: Dialect, _entry: Any, _args: Any, params: dict[str, Any]) -> None:
+    """`?prepare_threshold=none` of an address: no prepared statements, which a pooler that hands out a connection for a
+    transaction does not know (psycopg, "PgBouncer"). Whatever is no number counts as none.
+    """
+    asked = params.get("prepare_threshold")
+    if isinstance(asked, str):
+        params["prepare_threshold"] = int(asked) if asked.isdigit() else None
+
+
 @event.listens_for(Engine, "connect")
 def _set_up_sqlite(connection: DBAPIConnection, _entry: ConnectionPoolEntry) -> None:
     if not hasattr(connection, "isolation_level") or not type(connection).__module__.startswith("sqlite3"):

@@ -22,6 +22,10 @@ AUTHORITY = re.compile(r"((?:[^:/@]*(?::[^@]*)?@)?)([^/?]*)(.*)", re.DOTALL)  # 
 PORT = re.compile(r":([^:\]]*)$")  # of a host; an IPv6 address stands in brackets
 POSTGRESQL = ("postgresql", "postgres", "postgresql+psycopg")
 WAKEUP_SCHEMES = ("redis", "rediss", "unix")
+SENTINELS = re.compile(  # user and password of the servers, the sentinels, the name of the master, the database
+    r"redis\+sentinel://(?:(?P<user>[^:@/]*)(?::(?P<password>[^@/]*))?@)?"
+    r"(?P<hosts>[\w.-]+(?::\d{1,5})?(?:,[\w.-]+(?::\d{1,5})?)*)/(?P<master>[\w.-]+)(?:/(?P<number>\d+))?"
+)
 LONGEST_SOCKET_PATH = 103  # sun_path holds 104 bytes on macOS, 108 on Linux, the closing NUL included
 
 
@@ -287,6 +291,10 @@ def _hosts_as_query(rest: str) -> str:
 
 def _redis_url(url: str) -> str:
     """Raise SettingsError unless it is one; its password may be in it, so it is not repeated."""
+    if url.startswith("redis+sentinel:"):
+        if SENTINELS.fullmatch(url):
+            return url
+        raise SettingsError("REDIS_URL must be as in redis+sentinel://:password@host:26379,other:26379/mymaster/0.")
     try:
         fits = urlsplit(url).scheme in WAKEUP_SCHEMES and urlsplit(url).port != 0
     except ValueError:  # the port is no number

@@ -9,7 +9,6 @@ import threading
 from types import FrameType
 from typing import Any
 
-from redis import Redis
 from redis.exceptions import RedisError
 from rq import Queue, SimpleWorker
 from rq.exceptions import StopRequested
@@ -85,7 +84,7 @@ def main(lane: str) -> int:
 
 def _work(lane: str, settings: Settings) -> None:
     """Wait to be woken until Redis fails or a stop is asked for."""
-    connection = Redis.from_url(settings.redis_url, socket_connect_timeout=1)
+    connection = redis.client(settings.redis_url, socket_connect_timeout=1)
     try:
         queue = Queue(lane, connection=connection, serializer="json")
         rq_worker = LaneWorker([queue], connection=connection, serializer="json", worker_ttl=WORKER_TTL)
