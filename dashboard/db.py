@@ -30,7 +30,7 @@ from sqlalchemy import (
 from sqlalchemy.dialects import postgresql, sqlite
 from sqlalchemy.engine import Connection, Dialect, make_url
 from sqlalchemy.engine.interfaces import DBAPIConnection
-from sqlalchemy.exc import InvalidatePoolError, SQLAlchemyError
+from sqlalchemy.exc import DataError, InvalidatePoolError
 from sqlalchemy.orm import DeclarativeBase, Session, sessionmaker
 from sqlalchemy.pool import ConnectionPoolEntry, Pool, PoolProxiedConnection
 from sqlalchemy.types import TypeDecorator
@@ -117,9 +117,14 @@ def utcnow() -> datetime:
     return datetime.now(UTC)
 
 
-def error_reason(error: SQLAlchemyError) -> str:
-    """The driver's own first line, such as `database or disk is full`; it holds no value of a statement."""
+def error_reason(error: BaseException) -> str:
+    """The driver's own first line, such as `database or disk is full`; it holds no value of a statement.
+
+    Of errors of data, which may hold one, and of those that come from no driver, the name.
+    """
     original = getattr(error, "orig", None)
+    if isinstance(error, DataError):
+        return type(original).__name__
     lines = str(original or "").strip().splitlines()
     return lines[0] if lines else type(original or error).__name__
 
@@ -198,6 +203,16 @@ def lock(session: Session, *names: str) -> None:
     """
     if session.get_bind().dialect.name == "postgresql":
         session.execute(_LOCK, {"lock_names": list(names)})
+
+
+@event.listens_for(Engine, "do_connect")
+def _read_prepare_threshold(_dialect: Dialect, _entry: Any, _args: Any, params: dict[str, Any]) -> None:
+    """`?prepare_threshold=none` of an address: no prepared statements, which a pooler that hands out a connection for a
+    transaction does not know (psycopg, "PgBouncer"). Whatever is no number counts as none.
+    """
+    asked = params.get("prepare_threshold")
+    if isinstance(asked, str):
+        params["prepare_threshold"] = int(asked) if asked.isdigit() else None
 
 
 @event.listens_for(Engine, "connect")

@@ -11,12 +11,26 @@ from contextlib import suppress
 from http import HTTPStatus
 from typing import Any
 
-from gunicorn import util
+from gunicorn import glogging, util
 from gunicorn.http import errors
 from gunicorn.workers.gthread import ThreadWorker
 
+from dashboard import logs
+from dashboard.settings import SettingsError, log_format
+
 TOO_LONG = (errors.LimitRequestLine, errors.LimitRequestHeaders)
 OURS = (errors.InvalidResponseHeader, errors.InvalidResponseHeaderName, errors.ConfigurationProblem)
+
+
+class Logger(glogging.Logger):  # type: ignore[misc]
+    """gunicorn's lines are those of the whole house."""
+
+    def setup(self, cfg: Any) -> None:
+        super().setup(cfg)
+        self.error_log.handlers.clear()
+        self.error_log.propagate = True
+        with suppress(SettingsError):  # told when the application is loaded
+            logs.set_up(log_format(), "web")
 
 
 class Worker(ThreadWorker):  # type: ignore[misc]  # gunicorn has no types

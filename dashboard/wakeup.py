@@ -14,7 +14,7 @@ from queue import SimpleQueue
 from redis.exceptions import RedisError
 from rq import Queue
 
-from dashboard.redis import connect
+from dashboard.redis import connect, error_reason
 
 log = logging.getLogger(__name__)
 
@@ -59,7 +59,7 @@ class Wakeup:
                 self._notify(lane)
                 time.sleep(TOGETHER_SECONDS)
             except RedisError as error:
-                log.warning("the workers are not woken: %s", type(error).__name__)
+                log.warning("the workers are not woken: %s", error_reason(error))
                 time.sleep(QUIET_SECONDS)
 
     def _notify(self, lane: str) -> None:
@@ -85,7 +85,7 @@ class Wakeup:
         try:
             self.redis.set(PROBE_KEY, 1, px=1_000)
         except RedisError as error:
-            return str(error).rstrip(".") or type(error).__name__
+            return error_reason(error)
         return None
 
     def _queue(self, lane: str) -> Queue:

@@ -13,6 +13,7 @@ def when_ready(_server: Arbiter) -> None:
 
 
 worker_class = "dashboard.gunicorn_worker.Worker"
+logger_class = "dashboard.gunicorn_worker.Logger"
 preload_app = True  # loaded once for all workers: half the memory, and one that ends is replaced in no time
 workers = int(os.environ.get("WEB_WORKERS") or 2)
 threads = int(os.environ.get("WEB_THREADS") or 64)

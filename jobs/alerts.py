@@ -36,6 +36,7 @@ from jobs import alert_messages
 from jobs.alert_messages import AlertMessage, Speaker
 
 log = logging.getLogger(__name__)
+logging.getLogger("apprise").setLevel(logging.ERROR)  # its lower levels tell what was sent, and where
 
 START_SECONDS = 20.0  # after the relay began: the other parts of the gateway start beside it
 LOOK_SECONDS = 5.0
@@ -71,7 +72,7 @@ class AlertSender:
             try:
                 self.turn(utcnow())
             except Exception as error:  # the next look may fare better
-                log.error("alerts: a look failed: %s", type(error).__name__)
+                log.error("alerts: a look failed: %s", error_reason(error))
 
     def turn(self, now: datetime) -> None:
         """Judge, keep what was found, and tell each channel what changed."""

@@ -9,6 +9,7 @@ from redis.exceptions import RedisError
 from sqlalchemy.exc import SQLAlchemyError
 
 from dashboard import redis, wakeup
+from dashboard.db import error_reason
 from dashboard.gateway.delivery import worker
 from dashboard.vocabulary import Lane
 from jobs import runtime
@@ -28,9 +29,9 @@ def drain(lane: str) -> None:
         else:
             deliver(lane)
     except SQLAlchemyError as error:
-        log.error("lane %s: the database failed: %s", lane, type(error).__name__)
+        log.error("lane %s: the database failed: %s", lane, error_reason(error))
     except Exception as error:
-        log.error("lane %s: drain failed: %s", lane, type(error).__name__)
+        log.error("lane %s: drain failed: %s", lane, error_reason(error))
 
 
 def deliver(lane: str) -> None:

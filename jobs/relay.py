@@ -12,7 +12,8 @@ from types import FrameType
 
 from sqlalchemy.exc import SQLAlchemyError
 
-from dashboard.db import Sessions, make_sessions, read_session, utcnow
+from dashboard import logs
+from dashboard.db import Sessions, error_reason, make_sessions, read_session, utcnow
 from dashboard.gateway import workers
 from dashboard.gateway.accounts import user_sessions
 from dashboard.gateway.alerts import incidents
@@ -37,12 +38,12 @@ FOLD_SECONDS = TIDY_SECONDS = 0.25  # of each turn: wake-ups come first
 
 
 def main() -> int:
-    logging.basicConfig(level=logging.INFO, format="%(levelname)s %(name)s: %(message)s")
     try:
         settings = Settings.from_env()
     except SettingsError as error:
         print(error, file=sys.stderr)
         return 2
+    logs.set_up(settings.log_format, "relay")
     signal.signal(signal.SIGTERM, _stop)
     signal.signal(signal.SIGINT, _stop)
     sessions, wakeup = make_sessions(settings.database_url), Wakeup(settings.redis_url)
@@ -53,7 +54,7 @@ def main() -> int:
         try:
             tick(sessions, wakeup, started_at, sweep=ticks % SWEEP_TICKS == 0)
         except SQLAlchemyError as error:
-            log.warning("the relay skips a turn: %s", type(error).__name__)
+            log.warning("the relay skips a turn: %s", error_reason(error))
         if is_untidy or ticks % SWEEP_TICKS == 0:
             is_untidy = tidy(sessions)
         ticks += 1
@@ -107,7 +108,7 @@ def tidy(sessions: Sessions) -> bool:
         with sessions.begin() as session:
             retention.thin_refusals(session)
     except SQLAlchemyError as error:
-        log.warning("nothing is deleted this turn: %s", type(error).__name__)
+        log.warning("nothing is deleted this turn: %s", error_reason(error))
         return False
     return bool(left)
 

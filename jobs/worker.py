@@ -9,12 +9,12 @@ import threading
 from types import FrameType
 from typing import Any
 
-from redis import Redis
 from redis.exceptions import RedisError
 from rq import Queue, SimpleWorker
 from rq.exceptions import StopRequested
 
-from dashboard.db import utcnow
+from dashboard import logs, redis
+from dashboard.db import error_reason, utcnow
 from dashboard.gateway import workers
 from dashboard.gateway.delivery import polling, worker
 from dashboard.gateway.delivery.subscriptions import CallbackSubscriptions
@@ -60,7 +60,6 @@ class LaneWorker(SimpleWorker):
 
 def main(lane: str) -> int:
     """Work until told to stop. While Redis is gone, look for work every second instead of waiting to be woken."""
-    logging.basicConfig(level=logging.INFO, format="%(levelname)s %(name)s: %(message)s")
     if lane not in tuple(Lane):
         print(f"There is no lane {lane!r}; lanes are {', '.join(Lane)}.", file=sys.stderr)
         return 2
@@ -69,6 +68,7 @@ def main(lane: str) -> int:
     except SettingsError as error:
         print(error, file=sys.stderr)
         return 2
+    logs.set_up(settings.log_format, f"worker {lane}")
     threading.Thread(target=_beat, args=(lane,), daemon=True).start()
     if lane in outbox.LANES:
         threading.Thread(target=_keep_connections, args=(lane,), daemon=True).start()
@@ -84,17 +84,17 @@ def main(lane: str) -> int:
 
 def _work(lane: str, settings: Settings) -> None:
     """Wait to be woken until Redis fails or a stop is asked for."""
-    redis = Redis.from_url(settings.redis_url, socket_connect_timeout=1)
+    connection = redis.client(settings.redis_url, socket_connect_timeout=1)
     try:
-        queue = Queue(lane, connection=redis, serializer="json")
-        rq_worker = LaneWorker([queue], connection=redis, serializer="json", worker_ttl=WORKER_TTL)
+        queue = Queue(lane, connection=connection, serializer="json")
+        rq_worker = LaneWorker([queue], connection=connection, serializer="json", worker_ttl=WORKER_TTL)
         rq_worker.max_connection_wait_time = WITHOUT_REDIS_SECONDS
         rq_worker.work(logging_level="ERROR")
     except (RedisError, StopRequested) as error:
-        log.warning("lane %s works without Redis: %s", lane, type(error).__name__)
+        log.warning("lane %s works without Redis: %s", lane, redis.error_reason(error))
     finally:
         _handle_signals()  # RQ put its own in place, which raise
-        redis.close()
+        connection.close()
 
 
 def _beat(role: str) -> None:
@@ -106,7 +106,7 @@ def _beat(role: str) -> None:
             if role in outbox.LANES:
                 runtime.context(role).connections.beat()
         except Exception as error:
-            log.warning("no sign of life written: %s", type(error).__name__)
+            log.warning("no sign of life written: %s", error_reason(error))
         stopping.wait(workers.BEAT_SECONDS)
 
 
@@ -125,7 +125,7 @@ def _keep_connections(lane: str) -> None:
             if worker.has_work(context, lane):
                 deliver.deliver(lane)
         except Exception as error:
-            log.warning("lane %s: its carriers are not looked after: %s", lane, type(error).__name__)
+            log.warning("lane %s: its carriers are not looked after: %s", lane, error_reason(error))
 
 
 def _ask_carriers(lane: str) -> None:
@@ -139,7 +139,7 @@ def _ask_carriers(lane: str) -> None:
             for woken in polling.ask_due(context.sessions, context.connections):
                 context.notify(woken)
         except Exception as error:
-            log.warning("lane %s: its carriers are not asked: %s", lane, type(error).__name__)
+            log.warning("lane %s: its carriers are not asked: %s", lane, error_reason(error))
 
 
 def _close(lane: str) -> None:
@@ -150,7 +150,7 @@ def _close(lane: str) -> None:
     try:
         runtime.context(lane).connections.close()
     except Exception as error:
-        log.warning("lane %s: its carriers are not closed: %s", lane, type(error).__name__)
+        log.warning("lane %s: its carriers are not closed: %s", lane, error_reason(error))
 
 
 def _handle_signals() -> None:

@@ -13,7 +13,9 @@ from flask import Response, g, jsonify, request
 from sqlalchemy.exc import SQLAlchemyError
 from werkzeug.exceptions import HTTPException
 
+from dashboard import logs
 from dashboard.api.blueprint import bp
+from dashboard.db import error_reason
 from dashboard.extensions import session
 from dashboard.gateway.api_keys.authentication import UnknownKey
 from dashboard.gateway.api_keys.quotas import CapReached
@@ -291,7 +293,7 @@ def _answered_before(error: AnsweredBefore) -> Response:
 
 @bp.errorhandler(SQLAlchemyError)
 def _database_down(error: SQLAlchemyError) -> Response:
-    log.error("the database failed: %s", type(error).__name__)
+    log.error("the database failed: %s", error_reason(error))
     session.rollback()
     return answer(error)
 
@@ -314,6 +316,7 @@ def http_error(error: HTTPException) -> Response:
 def _name_request() -> None:
     request_id = request.headers.get("X-Request-Id", "")
     g.request_id = request_id if REQUEST_ID.fullmatch(request_id) else str(uuid.uuid4())
+    logs.request_id.set(g.request_id)
 
 
 @bp.after_app_request

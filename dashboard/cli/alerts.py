@@ -66,7 +66,7 @@ def acknowledge(incident_id: int, name: str) -> None:
         record(session, "alerts.acknowledge", str(incident_id))
 
 
-@alerts_group.command("channels")
+@alerts_group.command("channels", epilog=example("chinqit alerts channels"))
 @JSON
 def list_channels(as_json: bool) -> None:
     """Who is told."""
@@ -113,7 +113,7 @@ def add(kind: str, address: str | None, severity: str, language: str, quiet: str
         click.echo(secret)
 
 
-@alerts_group.command()
+@alerts_group.command(epilog=example("chinqit alerts remove 1"))
 @click.argument("channel_id", metavar="CHANNEL", type=int)
 def remove(channel_id: int) -> None:
     """Tell by this channel no more."""
@@ -125,7 +125,7 @@ def remove(channel_id: int) -> None:
         record(session, "alerts.remove", channel.label)
 
 
-@alerts_group.command()
+@alerts_group.command(epilog=example("chinqit alerts test 1"))
 @click.argument("channel_id", metavar="CHANNEL", type=int)
 @click.option("--wait", type=click.FloatRange(0), default=TEST_SECONDS, help="Seconds to wait for the relay.")
 def test(channel_id: int, wait: float) -> None:

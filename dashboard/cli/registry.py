@@ -27,6 +27,7 @@ from dashboard.cli import (
     sandbox,
     secret_keys,
     service,
+    status,
 )
 from dashboard.cli.core import CommandGroup
 
@@ -41,6 +42,7 @@ COMMANDS: tuple[click.Command, ...] = (
     backup.restore,
     secret_keys.secrets_group,
     doctor.doctor,
+    status.status,
     alerts.alerts_group,
     accounts.users_group,
     audit.audit_group,

@@ -31,6 +31,7 @@ OVERRIDDEN = {  # each with the parameters that it is called with
     "rq.worker.base.BaseWorker.set_shutdown_requested_date": "self",
     "gunicorn.workers.gthread.ThreadWorker.set_accept_enabled": "self, enabled",
     "gunicorn.workers.base.Worker.handle_error": "self, req, client, addr, exc",
+    "gunicorn.glogging.Logger.setup": "self, cfg",
 }
 USED = {
     "rq.worker.base.BaseWorker.dequeue_timeout": "how long it waits for work; a hung Redis gets a little longer",
@@ -41,6 +42,8 @@ USED = {
     "gunicorn.workers.base.Worker.alive": "false from the moment it is to stop",
     "gunicorn.workers.base.Worker.log": "gunicorn's own log",
     "gunicorn.workers.base.Worker.sockets": "the listeners that are let go",
+    "gunicorn.glogging.Logger": "the class of the log; it has handlers of its own otherwise",
+    "gunicorn.glogging.Logger.error_log": "where gunicorn's own lines come from",
     "gunicorn.app.wsgiapp.run": "what the command gunicorn runs",
     "gunicorn.arbiter.Arbiter": "the type of what when_ready gets",
     "gunicorn.util.write_nonblock": "answers what is not HTTP",

@@ -11,7 +11,7 @@ from sqlalchemy.exc import SQLAlchemyError
 
 from dashboard.api.errors import ApiError, answer, finish
 from dashboard.cache import TimedCache
-from dashboard.db import read_session
+from dashboard.db import error_reason, read_session
 from dashboard.extensions import services
 from dashboard.gateway.carriers import carriers, notices
 from dashboard.gateway.delivery import receipts
@@ -40,7 +40,7 @@ def call_back(hook: str) -> Response:
             return answer(ApiError("not_found"))
         return _answer(carrier, _listener(carrier))
     except (SQLAlchemyError, carriers.UnreadableSettings, InvalidSettings) as error:
-        log.error("a callback could not be taken: %s", type(error).__name__)
+        log.error("a callback could not be taken: %s", error_reason(error))
         return answer(error)
 
 

@@ -17,7 +17,7 @@ from queue import Empty, SimpleQueue
 
 from sqlalchemy.exc import SQLAlchemyError
 
-from dashboard.db import Sessions, read_connection, read_session, utcnow
+from dashboard.db import Sessions, error_reason, read_connection, read_session, utcnow
 from dashboard.gateway import workers
 from dashboard.gateway.carriers import health
 from dashboard.gateway.delivery import claim, decisions, render, routes, settle
@@ -326,7 +326,7 @@ class _Drain:
                     health.mark_down(session, connection.id, down_code)
             self.connections.refresh(now=True)
         except SQLAlchemyError as error:
-            log.warning("carrier %s: its state is not written: %s", connection.name, type(error).__name__)
+            log.warning("carrier %s: its state is not written: %s", connection.name, error_reason(error))
 
     # Settle
 
@@ -348,7 +348,7 @@ class _Drain:
             except SQLAlchemyError as error:
                 if time.monotonic() > end:
                     raise
-                log.warning("lane %s: outcomes are not written yet: %s", self.lane, type(error).__name__)
+                log.warning("lane %s: outcomes are not written yet: %s", self.lane, error_reason(error))
                 time.sleep(SETTLE_AGAIN_SECONDS)
         for lane in lanes:
             self.context.notify(lane)

@@ -14,7 +14,7 @@ from queue import Empty, SimpleQueue
 from cryptography.fernet import Fernet, InvalidToken
 from sqlalchemy.exc import SQLAlchemyError
 
-from dashboard.db import Sessions, read_session, utcnow
+from dashboard.db import Sessions, error_reason, read_session, utcnow
 from dashboard.gateway.webhooks import endpoints, queue, signing
 from dashboard.gateway.webhooks.queue import AttemptResult, EndpointLease, PendingDelivery
 from dashboard.outbound.client import HttpAnswer, HttpCall, HttpClient
@@ -90,9 +90,9 @@ class WebhookDispatcher:
                 serve(self.context, leases[0], self.go_on)
                 leases = self._claim(1, failing)
         except SQLAlchemyError as error:  # the lease ends by itself
-            log.error("webhooks: the database failed: %s", type(error).__name__)
+            log.error("webhooks: the database failed: %s", error_reason(error))
         except Exception as error:
-            log.error("webhooks: an endpoint could not be served: %s", type(error).__name__)
+            log.error("webhooks: an endpoint could not be served: %s", error_reason(error))
         finally:
             self._count(failing, -1)
 
@@ -167,7 +167,7 @@ def _call_into(
     try:
         result = call(context, delivery)
     except Exception as error:
-        log.error("webhooks: a call failed: %s", type(error).__name__)
+        log.error("webhooks: a call failed: %s", error_reason(error))
         result = AttemptResult(at, utcnow() - at, error="internal")
     results.put((delivery, result))
 

@@ -11,6 +11,7 @@ from flask_wtf.csrf import CSRFError
 from sqlalchemy.exc import SQLAlchemyError
 from werkzeug.exceptions import HTTPException, InternalServerError, TooManyRequests
 
+from dashboard.db import error_reason
 from dashboard.gateway.accounts import passwords
 from dashboard.pages.web import htmx
 
@@ -37,7 +38,7 @@ def http_error(error: HTTPException) -> Response:
         if name in ("Allow", "Retry-After"):
             response.headers[name] = value
     if isinstance(error, InternalServerError) and isinstance(error.original_exception, SQLAlchemyError):
-        log.error("the database failed: %s", type(error.original_exception).__name__)
+        log.error("the database failed: %s", error_reason(error.original_exception))
         response.headers["Retry-After"] = DATABASE_RETRY_SECONDS
     return response
 

@@ -163,7 +163,7 @@ def test_without_workers_of_a_lane_it_serves_and_says_which_is_missing(running: 
 
     running.environ["WHATSAPP_WORKERS"] = "0"
     start_anew()
-    assert "No worker serves the lane whatsapp" in running.told()
+    assert "no worker serves the lane whatsapp" in running.told()
     until(lambda: not running.ready(), 60, running.told)  # once the sign of life of the one before is old
     del running.environ["WHATSAPP_WORKERS"]
     start_anew()
