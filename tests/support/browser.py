@@ -31,9 +31,15 @@ POLL_MS = 5_000  # the longest that a page waits before it asks anew
 NARROW, WIDE = ViewportSize(width=390, height=844), ViewportSize(width=1280, height=900)
 LOOKS = [("fr-FR", "light", WIDE), ("ar-MR", "dark", NARROW)]  # both directions, schemes and widths in two walks
 PICTURES = ROOT / "tests" / "artefacts" / "screenshots"  # not in the repository; kept by the build
-# Dialogs slide in; a light that pulses never ends.
-SETTLED = """() => Promise.all(document.getAnimations()
-    .filter(one => one.effect.getTiming().iterations !== Infinity).map(one => one.finished.catch(() => null)))"""
+# The shell is the same on every page: it is judged once a tab. Dialogs slide in; a light that pulses never ends.
+FAULTS = """async ([options, without]) => {
+    await Promise.all(document.getAnimations().filter(one => one.effect.getTiming().iterations !== Infinity)
+        .map(one => one.finished.catch(() => null)));
+    const shell = [...document.querySelectorAll("body > .top, body > #nav")];
+    const found = await axe.run(without && shell.length ? { exclude: shell } : document, options);
+    const broken = found.violations.map(rule => `${rule.id}: ${rule.nodes[0].html.slice(0, 160)}`);
+    return [broken, shell.length > 0];
+}"""
 TOO_WIDE = """() => document.documentElement.scrollWidth <= innerWidth ? [] : [...document.querySelectorAll("main *")]
     .map(it => [it, it.getBoundingClientRect()])
     .filter(([, box]) => box.right > innerWidth || box.left < 0)
@@ -63,6 +69,8 @@ class Tab:
     page: Page
     address: str
     said: list[str] = field(default_factory=list)
+    judges: bool = False  # axe is in the page, and in those to come
+    knows_shell: bool = False
 
     def __post_init__(self) -> None:
         self.page.on("console", self._hear)
@@ -85,12 +93,14 @@ class Tab:
 
     def faults(self) -> list[str]:
         """Broken accessibility rules, sideways scroll, and what the console said."""
-        self.page.evaluate(SETTLED)
-        self.page.evaluate(AXE)  # over the debugger, which the page's policy does not touch
-        found = self.page.evaluate("options => axe.run(document, options)", AXE_OPTIONS)
-        rules = [f"{rule['id']}: {rule['nodes'][0]['html'][:160]}" for rule in found["violations"]]
+        if not self.judges:
+            self.page.add_init_script(AXE)  # over the debugger, which the page's policy does not touch
+            self.page.evaluate(AXE)
+            self.judges = True
+        broken, has_shell = self.page.evaluate(FAULTS, [AXE_OPTIONS, self.knows_shell])
+        self.knows_shell |= has_shell
         too_wide: list[str] = self.page.evaluate(TOO_WIDE)
-        return rules + self.said + too_wide
+        return [*broken, *self.said, *too_wide]
 
     def keep(self, look: str, name: str) -> None:
         """A picture of the page as it is, under PICTURES."""
