@@ -7,7 +7,7 @@ import os
 import shutil
 import subprocess
 import sys
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from pathlib import Path
 
 import pytest
@@ -47,6 +47,21 @@ def run(language: str, text: str, folder: Path, **environment: str) -> str:
     )
     assert done.returncode == 0, f"{text}\n{done.stderr}"
     return done.stdout
+
+
+MARK = "-" * 40
+EACH = {
+    "curl": f"{{}}\necho {MARK}\n",
+    "python": f"{{}}\nprint('{MARK}')\n",
+    "javascript": f"{{{{\n{{}}\n}}}}\nconsole.log('{MARK}');\n",
+    "php": f"{{}}\necho '{MARK}';\n",
+}
+
+
+def run_all(language: str, texts: Iterable[str], folder: Path, **environment: str) -> list[str]:
+    """What each of these samples prints, one after another in one process."""
+    whole = "".join(EACH[language].format(text.removeprefix("<?php\n")) for text in texts)
+    return run(language, whole, folder, **environment).split(MARK)[:-1]
 
 
 def shown(page: str, name: str, language: str) -> str:

@@ -193,7 +193,7 @@ def no_allow(answer: Answer) -> None:
 
 BATCH = "a batch is taken, and a bad message in it holds no other back"
 # Which rule notices it: held alone, or with all others where it builds on what they sent.
-ALONE = {
+ALONE: dict[Lie, str] = {
     html_for_refusals: "a call without a key is 401",
     html_for_all: "a text is taken: success, messageId, queued",
     a_fraction: "a code is sent: success, messageId, expiresIn 600",
@@ -209,7 +209,7 @@ ALONE = {
     another_message_for_a_malformed_id: "an unknown or malformed id is 404, told alike",
     no_allow: "another method is 405",
 }
-WITH_ALL = {
+WITH_ALL: dict[Lie, str] = {
     a_day_to_wait: "a 429 says which limit, and when to come back",
     other_words_for_a_used_code: "a right code is verified, once",
     no_words_for_the_limit: "the fourth code for a number in a minute is 429, in whatever form the number is",

@@ -157,7 +157,7 @@ def test_a_call_that_comes_again_costs_nothing_of_the_daily_cap(client: Client, 
     same(first, call(capped, "/messages/send", name, body))
 
 
-@PATHS
+@pytest.mark.parametrize("path", ["/messages/send", "/messages/batch", "/otp/send"])  # the others are their aliases
 def test_a_hundred_at_once_make_one_message_and_get_equal_answers(client: Client, phone: str, path: str) -> None:
     name, body = new_name(), BODIES[path](phone)
     with ThreadPoolExecutor(100) as pool:
@@ -170,7 +170,7 @@ def test_a_hundred_at_once_make_one_message_and_get_equal_answers(client: Client
 
 def test_many_names_from_many_callers_at_once_make_one_message_each(client: Client) -> None:
     """Groups of two processes meet the same names in different orders."""
-    names = [(new_name(), new_phone()) for _ in range(40)]
+    names = [(new_name(), new_phone()) for _ in range(25)]
 
     def crowd(seed: int) -> list[tuple[str, bytes]]:
         mixed = random.Random(seed).sample(names, len(names))
@@ -180,8 +180,8 @@ def test_many_names_from_many_callers_at_once_make_one_message_each(client: Clie
         assert {answer.status_code for _, answer in answers} == {200}
         return [(phone, answer.content) for phone, answer in answers]
 
-    with ThreadPoolExecutor(16) as pool:
-        found = [told for crowd_told in pool.map(crowd, range(16)) for told in crowd_told]
+    with ThreadPoolExecutor(8) as pool:
+        found = [told for crowd_told in pool.map(crowd, range(8)) for told in crowd_told]
     assert len(set(found)) == len(names)
     assert [rows(client, phone) for _, phone in names] == [1] * len(names)
 
