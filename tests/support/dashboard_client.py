@@ -55,6 +55,7 @@ class Browser:
     def __init__(self, app: Flask) -> None:
         self.client: FlaskClient = app.test_client()
         self.headers = {"Accept-Language": "en"}
+        self._token: tuple[str, str] | None = None  # and the session that it belongs to
 
     def get(self, url: str, **more: Any) -> TestResponse:
         return self.client.get(url, headers={**self.headers, **more.pop("headers", {})}, **more)
@@ -68,11 +69,17 @@ class Browser:
         return self.get(url, headers={**PARTIAL, "HX-Target": target}, **more)
 
     def token(self) -> str:
-        """The form token of this browser, taken from a page that everyone may see."""
-        page = self.get("/dashboard/no-such-page").get_data(as_text=True)
-        found = re.search(r'name="csrf_token" value="([^"]+)"', page)
-        assert found
-        return found[1]
+        """The form token of this browser, taken from a page that everyone may see; it holds as long as the session."""
+        if not self._token or self._token[0] != self._session():
+            page = self.get("/dashboard/no-such-page").get_data(as_text=True)
+            found = re.search(r'name="csrf_token" value="([^"]+)"', page)
+            assert found
+            self._token = (self._session(), found[1])
+        return self._token[1]
+
+    def _session(self) -> str:
+        cookie = self.client.get_cookie("chinqit_session")
+        return cookie.value if cookie else ""
 
     def sign_in(self, email: str, password: str = PASSWORD, **more: Any) -> TestResponse:
         return self.post("/dashboard/sign-in", {"email": email, "password": password, **more})

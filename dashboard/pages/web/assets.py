@@ -12,7 +12,7 @@ from functools import cache as remember
 from pathlib import Path
 from typing import Any
 
-from flask import Flask, Response, abort, current_app, request, url_for
+from flask import Flask, Response, abort, current_app, g, request, url_for
 from flask.typing import ResponseReturnValue
 
 from dashboard.pages.web import compression
@@ -36,8 +36,11 @@ def register(app: Flask) -> None:
 
 
 def asset(name: str) -> str:
-    """The address of a file under static/."""
-    return url_for("static", filename=name, v=_hash_of(_static(name)))
+    """The address of a file under static/. Looked up once a request: a page names its icons' file dozens of times."""
+    known: dict[str, str] = g.setdefault("assets", {})
+    if name not in known:
+        known[name] = url_for("static", filename=name, v=_hash_of(_static(name)))
+    return known[name]
 
 
 def style_sheet(name: str) -> str:

@@ -3,8 +3,6 @@
 from __future__ import annotations
 
 import json
-import subprocess
-import sys
 import time
 from collections.abc import Callable, Iterator
 from pathlib import Path
@@ -17,21 +15,20 @@ from dashboard.gateway.routing.rules import NewRouteTarget, set_rule
 from tests.support import fake_carrier as ledgers
 from tests.support.http_carriers import Office, taken, takes
 from tests.support.phones import new_phone
+from tests.support.processes import run_forked
 from tests.support.smpp.smsc import Smsc
 from tests.support.stack import Client, Stack, digits, until
 
 ONE_DATABASE = pytest.mark.parametrize("database", ["postgresql"], indirect=True)  # test_carriers.py has the other
 pytestmark = [pytest.mark.timeout(240), ONE_DATABASE]
-CHINQIT = Path(sys.executable).with_name("chinqit")
 
 
 @pytest.fixture
-def add(stack: Stack) -> Iterator[Callable[..., dict[str, Any]]]:
+def add(stack: Stack, tmp_path: Path) -> Iterator[Callable[..., dict[str, Any]]]:
     """Sets carriers up from the command line; they are gone after the test."""
 
     def run(*words: str) -> dict[str, Any]:
-        command = [str(CHINQIT), "providers", "add", *words, "--json"]
-        done = subprocess.run(command, env=stack.environment, capture_output=True, text=True, timeout=30)
+        done = run_forked(["chinqit", "providers", "add", *words, "--json"], stack.environment, tmp_path)
         assert done.returncode == 0, done.stderr
         added: dict[str, Any] = json.loads(done.stdout)
         return added
@@ -70,10 +67,9 @@ def test_an_smsc_that_dies_in_the_middle_loses_nothing(
     add("smpp", "mauritel", *smpp(smsc))
     until(lambda: _ready(stack), 5)
     client = stack.client()
-    phones = [new_phone() for _ in range(2_000)]
-    for start in range(0, 2_000, 1_000):
-        batch = [{"phoneNumber": phone, "message": "Bonjour"} for phone in phones[start : start + 1_000]]
-        assert client.post("/messages/batch", messages=batch).status_code == 200
+    phones = [new_phone() for _ in range(1_000)]
+    batch = [{"phoneNumber": phone, "message": "Bonjour"} for phone in phones]
+    assert client.post("/messages/batch", messages=batch).status_code == 200
     until(lambda: len(smsc.taken()) > 300, 30)
     smsc.kill()
     time.sleep(1)

@@ -154,22 +154,6 @@ def test_a_killed_supervisor_takes_its_parts_along_and_can_be_started_at_once(ru
     assert len(running.processes("relay:")) == 1
 
 
-def test_without_workers_of_a_lane_it_serves_and_says_which_is_missing(running: Run) -> None:
-    def start_anew() -> None:
-        running.signal(signal.SIGTERM)
-        assert running.process
-        running.process.wait(START_SECONDS)
-        running.start()
-
-    running.environ["WHATSAPP_WORKERS"] = "0"
-    start_anew()
-    assert "no worker serves the lane whatsapp" in running.told()
-    until(lambda: not running.ready(), 60, running.told)  # once the sign of life of the one before is old
-    del running.environ["WHATSAPP_WORKERS"]
-    start_anew()
-    assert running.ready()
-
-
 def test_a_second_one_in_the_same_home_is_refused_in_one_line(running: Run) -> None:
     second = running.invoke("run", PORT=str(free_port()))
     assert (second.returncode, second.stdout) == (1, "")
@@ -202,6 +186,17 @@ def test_the_doctor_is_content_with_a_gateway_that_runs(running: Run) -> None:
     done = running.chinqit("doctor")
     assert done.returncode == 0, done.stdout
     assert "WRONG" not in done.stdout
+
+
+def test_without_workers_of_a_lane_it_serves_and_says_which_is_missing(running: Run) -> None:
+    """The last of those that use this one: it is left so."""
+    running.signal(signal.SIGTERM)
+    assert running.process
+    running.process.wait(START_SECONDS)
+    running.environ["WHATSAPP_WORKERS"] = "0"
+    running.start()
+    assert "no worker serves the lane whatsapp" in running.told()
+    until(lambda: not running.ready(), 60, running.told)  # once the sign of life of the one before is old
 
 
 def test_the_doctor_says_what_does_not_run_and_how_to_start_it(prepared: Run) -> None:
