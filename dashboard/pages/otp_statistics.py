@@ -161,8 +161,8 @@ def _funnel(all_of_it: Figures) -> list[tuple[str, str, int, float]]:
     return [(code, name, all_of_it[code], all_of_it.share(code) or 0.0) for code, name in names.items()]
 
 
-def _losses(all_of_it: Figures) -> list[tuple[str, float, str]]:
-    """Where codes end: what became of each, as shares of all, with the colour of each."""
+def _losses(all_of_it: Figures) -> list[tuple[str, str, float, str]]:
+    """Where codes end: what became of each, as shares of all, with its colour; an empty code for the rest."""
     asked = all_of_it["requested"]
     if not asked:
         return []
@@ -172,9 +172,9 @@ def _losses(all_of_it: Figures) -> list[tuple[str, float, str]]:
         "expired": (_("Expired before it could be sent"), "k5"),
         "exhausted": (_("Three wrong tries"), "k4"),
     }
-    shares = [(name, all_of_it[code] / asked, colour) for code, (name, colour) in ends.items()]
-    rest = max(0.0, 1 - sum(share for _name, share, _colour in shares))
-    return [*shares, (_("Never typed in, or still open"), rest, "k2")]
+    shares = [(code, name, all_of_it[code] / asked, colour) for code, (name, colour) in ends.items()]
+    rest = max(0.0, 1 - sum(share for _code, _name, share, _colour in shares))
+    return [*shares, ("", _("Never typed in, or still open"), rest, "k2")]
 
 
 def _tables(found: dict[tuple[str, ...], Figures], known: list[ApiKey]) -> list[Table]:

@@ -37,7 +37,7 @@ from dashboard.pages.messages import saved_views
 from dashboard.pages.messages import views as messages
 from dashboard.pages.routing import views as routing
 from dashboard.pages.team import views as team
-from dashboard.pages.ui import formats
+from dashboard.pages.ui import formats, versions
 from dashboard.pages.web import access, assets, compression, errors, headers, input_guard, locale
 from dashboard.pages.web.line_breaks import LineBreaks
 from dashboard.pages.webhooks import views as webhooks
@@ -172,3 +172,6 @@ bp.before_request(csrf.protect)  # with WTF_CSRF_CHECK_DEFAULT off: no call of t
 @bp.before_request
 def _guard() -> ResponseReturnValue | None:
     return access.check(LEAST_ROLES.get(request.blueprint or "", Role.VIEWER))
+
+
+bp.before_request(versions.wait_for_turn)  # after the guard: strangers lock nothing

@@ -220,7 +220,8 @@ def _checked(session: Session, channel: str, choice: NewRouteTarget) -> Carrier:
 def told(session: Session, subject: Subject) -> list[str]:
     """The carriers of a rule in words, each with its position, weight and sender; none without a rule."""
     routes = dict(rules(session)).get(subject, [])
-    return [
-        f"{route.position + 1}. {route.carrier.name} ({route.weight})" + (f" {route.sender}" if route.sender else "")
-        for route in routes
-    ]
+    return [target_told(route.position, route.carrier.name, str(route.weight), route.sender) for route in routes]
+
+
+def target_told(position: int, carrier: str, weight: str, sender: str | None) -> str:
+    return f"{position + 1}. {carrier} ({weight})" + (f" {sender}" if sender else "")

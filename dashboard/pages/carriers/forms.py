@@ -12,9 +12,12 @@ from flask_babel import gettext as _
 from flask_babel import lazy_gettext as _l
 from werkzeug.datastructures import MultiDict
 
+from dashboard.models.carriers import Carrier
 from dashboard.pages.carriers import labels
 from dashboard.pages.ui import fields as page_fields
+from dashboard.pages.ui import versions
 from dashboard.pages.ui.forms import Form, TextField, length, phone_field
+from dashboard.pages.ui.versions import Difference
 from dashboard.providers import registry
 from dashboard.providers.settings import InvalidSettings, Scalar, SettingField
 
@@ -34,7 +37,10 @@ def _label(text: str) -> str | None:
 
 
 class CarrierForm(Form):
-    """What people call a carrier; its settings are drawn from what its kind says of them."""
+    """What people call a carrier; its settings are drawn from what its kind says of them.
+
+    Its version is the carrier's own, which grows with every change, of a secret too.
+    """
 
     label = TextField(
         _l("Label"),
@@ -43,6 +49,19 @@ class CarrierForm(Form):
         description=_l("What people call it, such as “Mauritel, main line”. It may be changed."),
         render_kw=length(LONGEST_LABEL),
     )
+
+    def __init__(self, carrier: Carrier | None = None) -> None:
+        super().__init__(obj=carrier)
+        self.drawn_from = str(carrier.version) if carrier else ""
+        self.differences: list[Difference] = []  # between settings that are stored and those that were typed
+
+    @property
+    def version(self) -> str:
+        return self.drawn_from
+
+    @property
+    def conflicts(self) -> list[Difference]:
+        return [*super().conflicts, *self.differences] if versions.is_outdated(self.version) else []
 
 
 class NewCarrierForm(CarrierForm):
@@ -129,6 +148,21 @@ def shown(drawn: list[FormField]) -> list[tuple[str, str]]:
     ordered = sorted(drawn, key=lambda one: one.setting.advanced)
     rows = [(one.title, _shown_value(one)) for one in ordered]
     return [(title, value) for title, value in rows if value]
+
+
+def differences(kind: str, stored: Mapping[str, Any], typed: Mapping[str, Any]) -> list[Difference]:
+    """Settings that are not what was typed; a secret is one as soon as another is typed, and neither is shown."""
+    found = []
+    for saved, wanted in zip(fields(kind, stored), fields(kind, typed), strict=True):
+        if saved.setting.type == "secret" and wanted.is_set:
+            found.append(Difference(saved.title, _shown_value(saved), str(_("another one"))))
+        elif saved.setting.type != "secret" and _plain(saved) != _plain(wanted):
+            found.append(Difference(saved.title, _shown_value(saved), _shown_value(wanted)))
+    return found
+
+
+def _plain(one: FormField) -> tuple[str, bool]:
+    return one.value.strip().replace("\r\n", "\n"), one.is_on
 
 
 def _field(one: SettingField, value: Scalar | None, is_double: bool) -> FormField:

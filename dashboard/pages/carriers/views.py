@@ -92,26 +92,20 @@ def create() -> ResponseReturnValue:
 def edit(carrier_id: int) -> ResponseReturnValue:
     carrier = _find(carrier_id)
     drawn = forms.fields(carrier.kind, context.stored(carrier) or forms.defaults(carrier.kind))
-    form = CarrierForm(obj=carrier)
+    form = CarrierForm(carrier)
     return render_template("carriers/form.html", **_form(context.kind_of(carrier), drawn, form, carrier=carrier))
 
 
 @bp.post("/<int:carrier_id>/edit")
 @access.needs(Role.OWNER)
 def change(carrier_id: int) -> ResponseReturnValue:
-    """Change settings; a secret that was left empty stays."""
+    """Change settings, unless somebody else did meanwhile; a secret that was left empty stays."""
     carrier = _find(carrier_id)
-    form, typed, stored = CarrierForm(), forms.given(carrier.kind, request.form), context.stored(carrier)
+    form, typed, stored = CarrierForm(carrier), forms.given(carrier.kind, request.form), context.stored(carrier)
+    form.differences = forms.differences(carrier.kind, stored, typed) if stored else []
     form.validate()
-    faults: dict[str, str] = {}
-    try:
-        if stored is None:  # nobody can read what is there, so that nothing of it stays
-            carriers.replace(session, context.box(), carrier, typed)
-        else:
-            carriers.revise(session, context.box(), carrier, typed)
-    except InvalidSettings as error:
-        faults = forms.errors(carrier.kind, error)
-    if faults or form.faults:
+    faults = {} if form.conflicts else _revise(carrier, stored, typed)
+    if faults or form.faults or form.conflicts:
         known = {**_unkept(carrier.kind, typed), **_secrets(carrier.kind, stored or {})}
         return _refused(context.kind_of(carrier), forms.fields(carrier.kind, known), form, faults, carrier)
     carrier.label = form.label.data
@@ -242,6 +236,18 @@ def _is_in_use(carrier: Carrier) -> bool:
     return bool(carrier.routes) or metrics.used_lately(session, carrier.name)
 
 
+def _revise(carrier: Carrier, stored: dict[str, Any] | None, typed: dict[str, Any]) -> dict[str, str]:
+    """Change its settings; return what is wrong with them, by field."""
+    try:
+        if stored is None:  # nobody can read what is there, so that nothing of it stays
+            carriers.replace(session, context.box(), carrier, typed)
+        else:
+            carriers.revise(session, context.box(), carrier, typed)
+    except InvalidSettings as error:
+        return forms.errors(carrier.kind, error)
+    return {}
+
+
 def _refused(
     kind: CarrierKind,
     drawn: list[forms.FormField],
@@ -251,7 +257,8 @@ def _refused(
 ) -> ResponseReturnValue:
     """The form again, with what was typed and what is wrong with it; nothing is kept."""
     session.rollback()
-    return render_template("carriers/form.html", **_form(kind, drawn, form, errors, carrier)), 422
+    status = form.status if carrier else 422
+    return render_template("carriers/form.html", **_form(kind, drawn, form, errors, carrier)), status
 
 
 def _form(

@@ -11,9 +11,12 @@ from flask_babel import gettext as _
 from werkzeug.datastructures import MultiDict
 
 from dashboard.gateway.messages import outbox
+from dashboard.gateway.routing import rules
 from dashboard.gateway.routing.rules import InvalidRoute, NewRouteTarget, Subject
 from dashboard.models.api_keys import ApiKey
 from dashboard.models.carriers import Route
+from dashboard.pages.ui import versions
+from dashboard.pages.ui.versions import Difference
 from dashboard.sms import numbers, senders
 
 SAVE, ADD, UP, DOWN, DROP = "save", "add", "up", "down", "drop"
@@ -36,6 +39,8 @@ class RuleForm:
     def __init__(self, form: MultiDict[str, str], known: list[ApiKey]) -> None:
         self.errors: dict[str, str] = {}
         self.said = ""
+        self.version = form.get(versions.FIELD, "")  # of the rule that it was drawn from
+        self.conflicts: list[Difference] = []
         self.channel = _one_of(form.get("channel", ""), outbox.LANES) or outbox.LANES[0]
         self.operator = _one_of(form.get("operator", ""), tuple(numbers.OPERATORS))
         self.key_id = _one_of(form.get("key", ""), tuple(key.id for key in known))
@@ -57,6 +62,21 @@ class RuleForm:
             place = found[-1].position + (not row.shares) if found else 0
             found.append(NewRouteTarget(row.name, place, _weight(row), row.sender or None))
         return found
+
+    @property
+    def told(self) -> list[str]:
+        """The carriers that were typed, as `rules.told` tells those of a rule; what is wrong with them stands too."""
+        found, place = [], -1
+        for row in self.rows:
+            place += not row.shares or place < 0
+            found.append(rules.target_told(place, row.name, row.weight, row.sender))
+        return found
+
+    def compare(self, saved: list[str], version: str) -> None:
+        """Note what somebody else saved meanwhile beside what was typed, when the form was drawn from another rule."""
+        if versions.is_outdated(version) and saved != self.told:
+            self.conflicts = [Difference(_("Carriers, in order"), "\n".join(saved), "\n".join(self.told))]
+        self.version = version
 
     def _do(self, more: str) -> None:
         if more and self.act in (ADD, SAVE) and all(row.name != more for row in self.rows):

@@ -94,7 +94,8 @@ def edit() -> ResponseReturnValue:
     subject, routes = _asked()
     form = RuleForm(_values(subject), keys.listed(session))
     form.rows = forms.rows_of(routes)
-    return _editor(form, subject, _signature(routes))
+    form.version = _signature(routes)
+    return _editor(form, subject)
 
 
 @bp.post("/rule")
@@ -104,11 +105,9 @@ def change() -> ResponseReturnValue:
     subject, routes = _asked()
     form = RuleForm(MultiDict([*request.form.items(multi=True), *_values(subject).items()]), keys.listed(session))
     form.channel, form.operator, form.key_id = subject
-    was = request.form.get("was", "")
-    if form.act == SAVE and was != _signature(routes):
-        form.errors["more"] = _("Somebody changed this rule meanwhile. Look at it once more, then save.")
-        was = _signature(routes)
-    return _save(form, subject, was)
+    if form.act == SAVE:
+        form.compare(rules.told(session, subject), _signature(routes))
+    return _save(form, subject)
 
 
 @bp.get("/remove")
@@ -173,9 +172,11 @@ def fall_back() -> ResponseReturnValue:
     return htmx.updated(told % {"name": key.name}, url_for(".index"), part, back)
 
 
-def _save(form: RuleForm, subject: Subject | None, was: str = "") -> ResponseReturnValue:
+def _save(form: RuleForm, subject: Subject | None) -> ResponseReturnValue:
     if form.act != SAVE:
-        return _editor(form, subject, was)
+        return _editor(form, subject)
+    if form.conflicts:
+        return _editor(form, subject, 409)
     before = rules.told(session, form.subject)
     if not form.errors:
         try:
@@ -183,7 +184,7 @@ def _save(form: RuleForm, subject: Subject | None, was: str = "") -> ResponseRet
         except InvalidRoute as error:
             form.errors["more"] = labels.refusal(error)
     if form.errors:
-        return _editor(form, subject, was, 422)
+        return _editor(form, subject, 422)
     audited.record("routing.save", _told(form.subject), carriers=(before, rules.told(session, form.subject)))
     session.commit()
     flash(_("Rule saved. It also applies to messages that are waiting."))
@@ -194,7 +195,7 @@ def _told(subject: Subject) -> str:
     return " ".join(part for part in subject if part)
 
 
-def _editor(form: RuleForm, subject: Subject | None, was: str = "", status: int = 200) -> ResponseReturnValue:
+def _editor(form: RuleForm, subject: Subject | None, status: int = 200) -> ResponseReturnValue:
     taken = {row.name for row in form.rows}
     everyone = [(carrier, KINDS[carrier.kind].channels) for carrier in carriers.listed(session)]
     serving = [
@@ -207,7 +208,6 @@ def _editor(form: RuleForm, subject: Subject | None, was: str = "", status: int 
         "subject": subject,
         "sentence": labels.subject(subject, _key_name(subject)) if subject else "",
         "args": _values(subject) if subject else {},
-        "was": was,
         "free": serving,
         "keys": _live_keys(),
         "operators": numbers.OPERATORS,

@@ -2,7 +2,8 @@
 
 A form carries the version of what it was drawn from, a hash of the stored values. When it comes back and something
 else is stored, it is answered with 409 and drawn once more, with what was typed, the new version, and both values of
-each field that differs. Sent again, it replaces what is there.
+each field that differs. Sent again, it replaces what is there. Of two that come at the same time one waits for the
+other: no clock tells them apart.
 """
 
 from __future__ import annotations
@@ -15,6 +16,9 @@ from typing import Any
 
 from flask import request
 
+from dashboard.db import lock
+from dashboard.extensions import session
+
 FIELD = "version"
 LENGTH = 16
 
@@ -26,6 +30,12 @@ class Difference:
     label: str
     saved: str
     typed: str
+
+
+def wait_for_turn() -> None:
+    """Hold a form back while the same one is under way, before anything that it changes is read."""
+    if request.method == "POST" and FIELD in request.form:
+        lock(session, f"form:{request.full_path}")
 
 
 def of(stored: Mapping[str, Any]) -> str:

@@ -193,9 +193,9 @@ def walk_carriers(walk: Walk) -> None:
     routes = f"{D}routes/"
     walk.go(f"{routes}new", {"channel": "sms", "operator": "4", "carrier": ["spare"], "weight": ["1"], "act": "save"})
     narrow = f"{routes}rule?channel=sms&operator=4"
-    was = re.search(r'name="was" value="(\w+)"', walk.owner.get(narrow).text)
-    assert was
-    walk.go(narrow, {"carrier": ["mattel"], "weight": ["1"], "act": "save", "was": was[1]})
+    version = re.search(r'name="version" value="(\w+)"', walk.owner.get(narrow).text)
+    assert version
+    walk.go(narrow, {"carrier": ["mattel"], "weight": ["1"], "act": "save", "version": version[1]})
     assert '"carriers": [["1. spare (1)"], ["1. mattel (1)"]]' in walk.entries[-1].changes
     walk.remove_and_restore(f"{routes}remove?channel=sms&operator=4", f"{routes}restore")
     walk.go(f"{routes}remove?channel=sms&operator=4")

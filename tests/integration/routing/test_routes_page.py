@@ -54,7 +54,7 @@ def down(services: Services, name: str, code: str = "unreachable") -> None:
 
 
 def was(browser: Browser, address: str) -> str:
-    found = re.search(r'name="was" value="(\w+)"', browser.get(address).text)
+    found = re.search(r'name="version" value="(\w+)"', browser.get(address).text)
     assert found
     return found[1]
 
@@ -154,7 +154,7 @@ def test_buttons_move_add_and_take_out_without_keeping_anything(owner: Browser, 
 
 def test_order_weights_and_shared_places_are_kept(owner: Browser, services: Services, ways: None) -> None:
     told = {"carrier": ["mattel", "mauritel", "spare"], "weight": ["70", "30", ""], "share": "mauritel", "act": "save"}
-    assert owner.post(ALL_SMS, {**told, "was": was(owner, ALL_SMS)}).status_code == 303
+    assert owner.post(ALL_SMS, {**told, "version": was(owner, ALL_SMS)}).status_code == 303
     assert legs(services, "sms", None, None) == [("mattel", 0, 70), ("mauritel", 0, 30), ("spare", 1, 1)]
     assert re.findall(r'value="(\w+)" checked', owner.get(ALL_SMS).text) == ["mauritel"]
 
@@ -178,7 +178,7 @@ def test_order_weights_and_shared_places_are_kept(owner: Browser, services: Serv
 def test_what_cannot_be_is_refused_in_words(
     owner: Browser, services: Services, ways: None, told: dict[str, Any], said: str
 ) -> None:
-    answer = owner.post(ALL_SMS, {**told, "act": "save", "was": was(owner, ALL_SMS)})
+    answer = owner.post(ALL_SMS, {**told, "act": "save", "version": was(owner, ALL_SMS)})
     assert answer.status_code == 422
     assert said in answer.text and 'class="err-sum" role="alert" tabindex="-1" autofocus' in answer.text
     assert "<script>" not in answer.text.split("<main")[1]
@@ -187,7 +187,7 @@ def test_what_cannot_be_is_refused_in_words(
 
 def test_each_carrier_of_a_rule_may_have_a_sender(owner: Browser, services: Services, ways: None) -> None:
     told = {"carrier": ["mauritel", "spare"], "sender": [" Boutique ", ""], "act": "save"}
-    assert owner.post(ALL_SMS, {**told, "was": was(owner, ALL_SMS)}).status_code == 303
+    assert owner.post(ALL_SMS, {**told, "version": was(owner, ALL_SMS)}).status_code == 303
     assert re.findall(r'name="sender"\s+value="(\w*)"', owner.get(ALL_SMS).text) == ["Boutique", ""]
     assert '<bdi dir="ltr">Boutique</bdi>' in owner.get(ROUTES).text
 
@@ -203,11 +203,12 @@ def test_two_who_change_a_rule_at_once_are_told(owner: Browser, services: Servic
     before = was(owner, ALL_SMS)
     set_rule(services, ("sms", None, None), NewRouteTarget("spare", 0))
     told = {"carrier": ["mattel"], "act": "save"}
-    answer = owner.post(ALL_SMS, {**told, "was": before})
-    assert answer.status_code == 422 and "Somebody changed this rule meanwhile" in answer.text
+    answer = owner.post(ALL_SMS, {**told, "version": before})
+    assert answer.status_code == 409 and "Somebody else has saved this meanwhile" in answer.text
+    assert '1. spare (1)</bdi></td><td><bdi dir="auto">1. mattel (1)' in answer.text
     assert legs(services, "sms", None, None) == [("spare", 0, 1)]
-    again = re.search(r'name="was" value="(\w+)"', answer.text)
-    assert again and owner.post(ALL_SMS, {**told, "was": again[1]}).status_code == 303
+    again = re.search(r'name="version" value="(\w+)"', answer.text)
+    assert again and owner.post(ALL_SMS, {**told, "version": again[1]}).status_code == 303
 
 
 def test_removing_a_rule_says_what_comes_of_its_messages(owner: Browser, services: Services, ways: None) -> None:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import re
 from datetime import timedelta
+from html import unescape
 from urllib.parse import parse_qs, urlsplit
 
 import pytest
@@ -60,6 +61,14 @@ def traffic(world: World, services: Services, shop: ApiKey) -> None:
     failed = {"status": "failed", "failed_at": utcnow(), "error_code": "barred", "due_at": None}
     world.code(shop, MATTEL, "ar", channel="whatsapp", **failed)
     rollup.fold_for(services.sessions, 5)
+
+
+def test_what_became_of_codes_leads_to_them_in_the_log(owner: Browser, traffic: None) -> None:
+    lost = page(owner).split('aria-labelledby="loss-t"')[1].split("</section>")[0]
+    [(address, name)] = re.findall(r'<a href="([^"]+)">\s*([^<]+?)\s*</a>', lost)
+    assert name == "Failed", "of what did not happen there is nothing to show"
+    assert owner.get(unescape(address)).text.count('<tr class="click" id="m-') == 1
+    assert "<a " not in page(owner, "?language=ar").split('aria-labelledby="loss-t"')[1].split("</section>")[0]
 
 
 def test_the_funnel_counts_each_stage(owner: Browser, traffic: None) -> None:
