@@ -24,7 +24,7 @@ from dashboard.pages import (
     site_settings,
     template_globals,
 )
-from dashboard.pages.account import second_factor
+from dashboard.pages.account import proof, second_factor
 from dashboard.pages.account import views as account
 from dashboard.pages.alerts import views as alerts
 from dashboard.pages.api_keys import views as api_keys
@@ -112,6 +112,7 @@ bp.register_blueprint(person_links.bp)
 bp.register_blueprint(locale.bp)
 bp.register_blueprint(palette.bp, url_prefix="/go")
 bp.register_blueprint(saved_views.bp, url_prefix="/messages/views")
+bp.register_blueprint(proof.bp, url_prefix="/account/proof")
 bp.register_blueprint(second_factor.bp, url_prefix="/account/second-factor")
 for page in PAGES:
     bp.register_blueprint(page.blueprint, url_prefix=page.url)

@@ -112,7 +112,7 @@ def index() -> ResponseReturnValue:
 
 
 @bp.post("/")
-@access.needs(Role.OWNER)
+@access.needs(Role.OWNER, proof=True)
 def save() -> ResponseReturnValue:
     """Keep the settings, or say what is wrong with them."""
     form = SettingsForm()

@@ -31,7 +31,7 @@ export async function download(link) {
   try {
     const answer = await fetch(link.href, { headers: { "X-Progress": "1" }, signal: stop.signal });
     if (!answer.ok) throw new Error(answer.status);
-    if (answer.redirected) return location.reload(); // signed out meanwhile
+    if (answer.redirected) return location.assign(answer.url); // signed out meanwhile, or asked for the password
     const parts = [];
     let rows = 0;
     progress.max = Number(answer.headers.get("X-Rows")) || 1;

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import hashlib
 import re
+import time
 from dataclasses import dataclass, replace
 from datetime import timedelta
 from pathlib import Path
@@ -94,11 +95,11 @@ class Browser:
         self.client.set_cookie("chinqit_session", session_cookie(self.client.application, token))
 
 
-def session_cookie(app: Flask, token: str) -> str:
+def session_cookie(app: Flask, token: str, proven_at: int | None = None) -> str:
     """The cookie of someone whom Flask-Login knows by the token of a session; only the secret key of `app` matters."""
     serializer = SecureCookieSessionInterface().get_signing_serializer(app)
     assert serializer
-    return str(serializer.dumps({"_user_id": token, "_fresh": True}))
+    return str(serializer.dumps({"_user_id": token, "_fresh": True, "proven_at": proven_at or int(time.time())}))
 
 
 @dataclass

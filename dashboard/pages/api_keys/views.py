@@ -55,7 +55,7 @@ def index() -> ResponseReturnValue:
 
 
 @bp.get("/new")
-@access.needs(Role.OWNER)
+@access.needs(Role.OWNER, proof=True)
 def new() -> ResponseReturnValue:
     """The form; the first key is one for tests, unless somebody chooses otherwise."""
     form = NewKeyForm()
@@ -65,7 +65,7 @@ def new() -> ResponseReturnValue:
 
 
 @bp.post("/new")
-@access.needs(Role.OWNER)
+@access.needs(Role.OWNER, proof=True)
 def create() -> ResponseReturnValue:
     """Make a key and show its secret. The form bears the key's id, so that a reload makes no second one."""
     form = NewKeyForm()
@@ -87,13 +87,13 @@ def show(key_id: uuid.UUID) -> ResponseReturnValue:
 
 
 @bp.get("/<uuid:key_id>/edit")
-@access.needs(Role.OWNER)
+@access.needs(Role.OWNER, proof=True)
 def edit(key_id: uuid.UUID) -> ResponseReturnValue:
     return _form(KeyForm(_live_key(key_id)))
 
 
 @bp.post("/<uuid:key_id>/edit")
-@access.needs(Role.OWNER)
+@access.needs(Role.OWNER, proof=True)
 def change(key_id: uuid.UUID) -> ResponseReturnValue:
     """Change what a key is called, may do, and until when; its mode and its secrets stay."""
     key = _live_key(key_id)
@@ -107,13 +107,13 @@ def change(key_id: uuid.UUID) -> ResponseReturnValue:
 
 
 @bp.get("/<uuid:key_id>/rotate")
-@access.needs(Role.OWNER)
+@access.needs(Role.OWNER, proof=True)
 def ask_rotate(key_id: uuid.UUID) -> ResponseReturnValue:
     return _dialog("api_keys/_rotate.html", key=_live_key(key_id), graces=GRACES, usual=USUAL_GRACE)
 
 
 @bp.post("/<uuid:key_id>/rotate")
-@access.needs(Role.OWNER)
+@access.needs(Role.OWNER, proof=True)
 def rotate(key_id: uuid.UUID) -> ResponseReturnValue:
     """Give the key a new secret and show it; the form bears the newest one it knew, so that a reload makes no third."""
     key, grace = _live_key(key_id), request.form.get("grace", USUAL_GRACE)
@@ -129,14 +129,14 @@ def rotate(key_id: uuid.UUID) -> ResponseReturnValue:
 
 
 @bp.get("/<uuid:key_id>/revoke")
-@access.needs(Role.OWNER)
+@access.needs(Role.OWNER, proof=True)
 def ask_revoke(key_id: uuid.UUID) -> ResponseReturnValue:
     key = _live_key(key_id)
     return _dialog("api_keys/_revoke.html", key=key, form=_revoke_form(key))
 
 
 @bp.post("/<uuid:key_id>/revoke")
-@access.needs(Role.OWNER)
+@access.needs(Role.OWNER, proof=True)
 def revoke(key_id: uuid.UUID) -> ResponseReturnValue:
     """End a key; one that is in use asks for its name."""
     key = _live_key(key_id)
@@ -150,13 +150,13 @@ def revoke(key_id: uuid.UUID) -> ResponseReturnValue:
 
 
 @bp.get("/<uuid:key_id>/review-numbers/new")
-@access.needs(Role.OWNER)
+@access.needs(Role.OWNER, proof=True)
 def new_review_number(key_id: uuid.UUID) -> ResponseReturnValue:
     return _review_form(_reviewable_key(key_id), ReviewNumberForm())
 
 
 @bp.post("/<uuid:key_id>/review-numbers/new")
-@access.needs(Role.OWNER)
+@access.needs(Role.OWNER, proof=True)
 def add_review_number(key_id: uuid.UUID) -> ResponseReturnValue:
     """Give the key a number with a fixed code; it holds from the next request on."""
     key, form = _reviewable_key(key_id), ReviewNumberForm()
@@ -174,14 +174,14 @@ def add_review_number(key_id: uuid.UUID) -> ResponseReturnValue:
 
 
 @bp.get("/<uuid:key_id>/review-numbers/<int:row_id>/remove")
-@access.needs(Role.OWNER)
+@access.needs(Role.OWNER, proof=True)
 def ask_remove_review_number(key_id: uuid.UUID, row_id: int) -> ResponseReturnValue:
     key = _key(key_id)
     return _dialog("api_keys/_remove_review_number.html", key=key, row=_review_number(key, row_id))
 
 
 @bp.post("/<uuid:key_id>/review-numbers/<int:row_id>/remove")
-@access.needs(Role.OWNER)
+@access.needs(Role.OWNER, proof=True)
 def remove_review_number(key_id: uuid.UUID, row_id: int) -> ResponseReturnValue:
     """End a review number at once: the next code is sent to it."""
     key = _key(key_id)

@@ -30,6 +30,7 @@ ACTS = {
     "account.end_sessions": _l("Sessions ended"),
     "account.join": _l("Invitation accepted"),
     "account.password": _l("Password changed"),
+    "account.proof": _l("Password given again"),
     "account.recovery_codes": _l("New recovery codes"),
     "account.remove_second_factor": _l("Second factor removed"),
     "account.reset_password": _l("Password chosen with a link"),

@@ -46,7 +46,7 @@ def verify() -> ResponseReturnValue:
 
 
 @bp.get("/export.<kind>")
-@access.needs(Role.OWNER)
+@access.needs(Role.OWNER, proof=True)
 def export_as(kind: str) -> Response:
     """What is filtered, the oldest first, with what is needed to hash it anew."""
     if kind not in FORMATS:

@@ -52,7 +52,7 @@ def show(carrier_id: int) -> ResponseReturnValue:
 
 
 @bp.get("/new")
-@access.needs(Role.OWNER)
+@access.needs(Role.OWNER, proof=True)
 def new() -> ResponseReturnValue:
     """The kinds, or the form of one."""
     kind = request.args.get("kind", "")
@@ -63,7 +63,7 @@ def new() -> ResponseReturnValue:
 
 
 @bp.post("/new")
-@access.needs(Role.OWNER)
+@access.needs(Role.OWNER, proof=True)
 def create() -> ResponseReturnValue:
     """Set one up, and show it, where it can be tried."""
     kind, form = request.form.get("kind", ""), NewCarrierForm()
@@ -88,7 +88,7 @@ def create() -> ResponseReturnValue:
 
 
 @bp.get("/<int:carrier_id>/edit")
-@access.needs(Role.OWNER)
+@access.needs(Role.OWNER, proof=True)
 def edit(carrier_id: int) -> ResponseReturnValue:
     carrier = _find(carrier_id)
     drawn = forms.fields(carrier.kind, context.stored(carrier) or forms.defaults(carrier.kind))
@@ -97,7 +97,7 @@ def edit(carrier_id: int) -> ResponseReturnValue:
 
 
 @bp.post("/<int:carrier_id>/edit")
-@access.needs(Role.OWNER)
+@access.needs(Role.OWNER, proof=True)
 def change(carrier_id: int) -> ResponseReturnValue:
     """Change settings, unless somebody else did meanwhile; a secret that was left empty stays."""
     carrier = _find(carrier_id)
@@ -135,14 +135,14 @@ def enable(carrier_id: int) -> ResponseReturnValue:
 
 
 @bp.get("/<int:carrier_id>/remove")
-@access.needs(Role.OWNER)
+@access.needs(Role.OWNER, proof=True)
 def ask_remove(carrier_id: int) -> ResponseReturnValue:
     carrier = _find(carrier_id)
     return _removal(carrier, _confirm_form(carrier))
 
 
 @bp.post("/<int:carrier_id>/remove")
-@access.needs(Role.OWNER)
+@access.needs(Role.OWNER, proof=True)
 def remove(carrier_id: int) -> ResponseReturnValue:
     """Forget it; one that is in a route or in use asks for its name. Leads to the list: its page is no more."""
     carrier = _find(carrier_id)

@@ -84,7 +84,7 @@ def live() -> ResponseReturnValue:
 
 
 @bp.get("/export.csv")
-@access.needs(Role.OPERATOR)
+@access.needs(Role.OPERATOR, proof=True)
 def export_csv() -> Response:
     """Just what is filtered, as a file that is written while it is read."""
     query = filters.from_request()

@@ -30,13 +30,13 @@ def index() -> ResponseReturnValue:
 
 
 @bp.get("/invite")
-@access.needs(Role.OWNER)
+@access.needs(Role.OWNER, proof=True)
 def ask_invite() -> ResponseReturnValue:
     return _dialog("team/_invite.html", form=InviteForm(), CAN=CAN)
 
 
 @bp.post("/invite")
-@access.needs(Role.OWNER)
+@access.needs(Role.OWNER, proof=True)
 def invite() -> ResponseReturnValue:
     """Make an invitation and show its link, once."""
     form = InviteForm()
@@ -54,7 +54,7 @@ def invite() -> ResponseReturnValue:
 
 
 @bp.post("/invitations/<int:link_id>/renew")
-@access.needs(Role.OWNER)
+@access.needs(Role.OWNER, proof=True)
 def renew(link_id: int) -> ResponseReturnValue:
     """A new link for somebody who did not come in time; the old one dies."""
     link = _unused(link_id)
@@ -69,7 +69,7 @@ def renew(link_id: int) -> ResponseReturnValue:
 
 
 @bp.post("/invitations/<int:link_id>/withdraw")
-@access.needs(Role.OWNER)
+@access.needs(Role.OWNER, proof=True)
 def withdraw(link_id: int) -> ResponseReturnValue:
     link = _unused(link_id)
     email = link.email
@@ -80,14 +80,14 @@ def withdraw(link_id: int) -> ResponseReturnValue:
 
 
 @bp.get("/<int:user_id>")
-@access.needs(Role.OWNER)
+@access.needs(Role.OWNER, proof=True)
 def manage(user_id: int) -> ResponseReturnValue:
     """What can be done with somebody's access."""
     return _person(_find(user_id))
 
 
 @bp.post("/<int:user_id>/role")
-@access.needs(Role.OWNER)
+@access.needs(Role.OWNER, proof=True)
 def change_role(user_id: int) -> ResponseReturnValue:
     user, form = _find(user_id), RoleForm()
     if not form.validate():
@@ -103,7 +103,7 @@ def change_role(user_id: int) -> ResponseReturnValue:
 
 
 @bp.post("/<int:user_id>/disable")
-@access.needs(Role.OWNER)
+@access.needs(Role.OWNER, proof=True)
 def disable(user_id: int) -> ResponseReturnValue:
     user = _find(user_id)
     try:
@@ -116,7 +116,7 @@ def disable(user_id: int) -> ResponseReturnValue:
 
 
 @bp.post("/<int:user_id>/enable")
-@access.needs(Role.OWNER)
+@access.needs(Role.OWNER, proof=True)
 def enable(user_id: int) -> ResponseReturnValue:
     user = _find(user_id)
     users.enable(session, user)
@@ -126,7 +126,7 @@ def enable(user_id: int) -> ResponseReturnValue:
 
 
 @bp.post("/<int:user_id>/unlock")
-@access.needs(Role.OWNER)
+@access.needs(Role.OWNER, proof=True)
 def unlock(user_id: int) -> ResponseReturnValue:
     """Let somebody try again who is locked out after too many wrong passwords."""
     user = _find(user_id)
@@ -137,7 +137,7 @@ def unlock(user_id: int) -> ResponseReturnValue:
 
 
 @bp.post("/<int:user_id>/reset")
-@access.needs(Role.OWNER)
+@access.needs(Role.OWNER, proof=True)
 def reset(user_id: int) -> ResponseReturnValue:
     """A link with which somebody chooses another password."""
     user = _find(user_id)
@@ -150,7 +150,7 @@ def reset(user_id: int) -> ResponseReturnValue:
 
 
 @bp.post("/<int:user_id>/second-factor/reset")
-@access.needs(Role.OWNER)
+@access.needs(Role.OWNER, proof=True)
 def reset_second_factor(user_id: int) -> ResponseReturnValue:
     """Let somebody in with the password alone who lost phone and recovery codes; every session of theirs ends."""
     user = _find(user_id)

@@ -7,8 +7,10 @@ server, by signing out, by age, or when the user is disabled, whatever cookies a
 
 from __future__ import annotations
 
+import time
 from collections.abc import Callable
 from dataclasses import dataclass
+from pathlib import PurePosixPath
 from typing import TypeVar, cast
 from urllib.parse import urlsplit
 
@@ -30,6 +32,8 @@ READING = ("GET", "HEAD", "OPTIONS")
 ELSEWHERE = ("cross-site", "same-site")  # where a form may come from, and must not: also other names of this site
 HOMES = ("/dashboard/", "/docs/")  # where pages lie
 SETTING_UP = "pages.second_factor"  # the one part that is open as long as somebody lacks what an owner requires
+PROVEN = "proven_at"
+PROVEN_SECONDS = 15 * 60
 TOKEN = "_user_id"  # noqa: S105  where Flask-Login keeps what get_id() returned
 
 
@@ -75,11 +79,12 @@ def public(view: View) -> View:
     return view
 
 
-def needs(role: str) -> Callable[[View], View]:
-    """Open to this role and those above it."""
+def needs(role: str, *, proof: bool = False) -> Callable[[View], View]:
+    """Open to this role and those above it; with `proof`, to who typed a password or a code a moment ago."""
 
     def mark(view: View) -> View:
         view.needs = role  # type: ignore[attr-defined]
+        view.proof = proof  # type: ignore[attr-defined]
         return view
 
     return mark
@@ -115,7 +120,35 @@ def check(least: str) -> ResponseReturnValue | None:
         abort(403)
     if not current_user.has_second_factor and request.blueprint != SETTING_UP and _requires_second_factor():
         return htmx.redirect(url_for("pages.second_factor.ask"))
+    if getattr(view, "proof", False) and not _is_proven():
+        return _to_proof()
     return None
+
+
+def note_proof() -> None:
+    """The visitor has just typed the password or a code of the second factor."""
+    browser_session[PROVEN] = int(time.time())
+
+
+def _is_proven() -> bool:
+    """Whether that was during the last fifteen minutes; the time stands in the signed cookie, beside the token."""
+    seconds: float = time.time() - browser_session.get(PROVEN, 0)
+    return 0 <= seconds < PROVEN_SECONDS
+
+
+def _to_proof() -> ResponseReturnValue:
+    """Ask for the password, and lead back from there to the form; under 401 the browser keeps what was typed.
+
+    A file leads back to the page that has its link: who has given the password would see no other page.
+    """
+    if PurePosixPath(request.path).suffix:
+        wanted = urlsplit(request.referrer or "").path
+    elif request.method in READING:
+        wanted = request.full_path.removesuffix("?")
+    else:
+        wanted = htmx.current_page() or request.path
+    target = url_for("pages.proof.ask", next=wanted if is_local(wanted) else None)
+    return htmx.redirect(target, 401) if htmx.is_htmx() else redirect(target, 303)
 
 
 def _requires_second_factor() -> bool:
@@ -138,6 +171,7 @@ def sign_in(user: User, where: str | None = None) -> ResponseReturnValue:
     token = user_sessions.start_session(session, user, request.remote_addr or "", request.user_agent.string)
     session.commit()
     browser_session.clear()  # a form token from before belongs to nobody now
+    note_proof()
     login_user(_visitor_of(user, token))
     response = make_response(redirect(where or safe_next(), 303))
     known_device.remember(response, user.email)

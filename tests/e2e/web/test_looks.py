@@ -63,6 +63,7 @@ def test_every_page_is_accessible_in_both_directions(
         "account/email",
         "alerts/",
         "alerts/new",
+        "account/proof/",
         "account/second-factor/",
         "account/second-factor/recovery-codes",
         "account/second-factor/remove",

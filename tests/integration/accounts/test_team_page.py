@@ -164,3 +164,14 @@ def test_a_locked_person_is_let_in_again(
     assert stranger.sign_in("owner@example.org").status_code == 303
     assert "10 wrong passwords were tried" in stranger.get("/dashboard/").text
     assert "wrong passwords were tried" not in stranger.get("/dashboard/").text
+
+
+def test_the_command_removes_a_second_factor_and_ends_the_sessions(
+    owner: Browser, services: Services, chinqit: Callable[..., Result]
+) -> None:
+    assert chinqit("reset-2fa", "owner@example.org").exit_code == 1
+    with services.sessions.begin() as session:
+        session.query(User).one().totp_sealed = b"sealed"
+    assert chinqit("reset-2fa", "owner@example.org").exit_code == 0
+    assert users_by_email(services)["owner@example.org"].totp_sealed is None
+    assert owner.get(TEAM).status_code == 302

@@ -263,6 +263,7 @@ def walk_account(walk: Walk, app: Flask) -> None:
     other = Browser(app)
     walk.go(f"{D}sign-in", {"email": "me@example.org", "password": NEW_PASSWORD}, other)
     walk_second_factor(walk, app)
+    walk.go(f"{account}proof/", {"proof": NEW_PASSWORD})
     ends = re.findall(rf'action="({account}sessions/[0-9a-f]+/end)"', walk.owner.get(account).text)
     walk.go(ends[0])
     walk.go(f"{account}sessions/end", {"which": "others"})

@@ -6,8 +6,10 @@ from datetime import timedelta
 from typing import Any
 
 import pytest
+from click.testing import CliRunner
 from sqlalchemy import select, update
 
+from dashboard.cli.registry import main
 from dashboard.db import utcnow
 from dashboard.gateway.api_keys import authentication, keys
 from dashboard.gateway.limits import overrides, rate_limit, wrong_codes
@@ -232,3 +234,15 @@ def test_wrong_codes_of_a_number_are_shown_and_forgotten_by_a_reset(operator: Br
     assert "Wrong codes typed in for this number" in operator.get(f"{LIST}reset?phone=38089336").text
     assert operator.post(f"{LIST}reset", {"phone": "38089336"}).status_code == 303
     assert "Blocked" not in operator.get(f"{LIST}?phone=38089336").text
+
+
+def test_the_command_forgets_wrong_codes_too(world: World, monkeypatch: pytest.MonkeyPatch) -> None:
+    settings, key = world.services.settings, world.key()
+    for name in ("chinqit_home", "database_url", "redis_url", "secret_key", "otp_secret", "data_secret"):
+        monkeypatch.setenv(name.upper(), str(getattr(settings, name)))
+    with world.services.sessions.begin() as session:
+        wrong_codes.record(session, [(PHONE, key.id)] * 10, utcnow())
+    told = [CliRunner().invoke(main, ["limits", "unlock", "38089336"]).stdout for _ in range(2)]
+    assert told == ["10 wrong codes no longer count.\n", "No wrong code counts for this number.\n"]
+    with world.services.sessions() as session:
+        assert wrong_codes.look(session, PHONE).window is None

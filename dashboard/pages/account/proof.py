@@ -1,0 +1,66 @@
+"""The password or a code once more, before what a stolen session must not do: keys, people, carriers, exports."""
+
+from __future__ import annotations
+
+from flask import Blueprint, redirect, render_template, request
+from flask.typing import ResponseReturnValue
+from flask_babel import gettext as _
+from flask_babel import lazy_gettext as _l
+from flask_login import current_user
+from wtforms import HiddenField, PasswordField
+
+from dashboard.extensions import services, session
+from dashboard.gateway.accounts import second_factor, user_sessions
+from dashboard.gateway.accounts.second_factor import WrongFactor
+from dashboard.gateway.accounts.user_sessions import BadCredentials, LockedOut
+from dashboard.pages.ui import people
+from dashboard.pages.ui.forms import Form
+from dashboard.pages.web import access, audited
+from dashboard.vocabulary import Role
+
+CODE_DIGITS = 6
+
+bp = Blueprint("proof", __name__)
+
+
+class ProofForm(Form):
+    """The password, or six digits of the app; `next` is the page to come back to."""
+
+    next = HiddenField()
+    proof = PasswordField(_l("Password"), render_kw={"autocomplete": "current-password"})
+
+
+@bp.get("/")
+def ask() -> ResponseReturnValue:
+    return _page(ProofForm(data={"next": request.args.get("next", "")}))
+
+
+@bp.post("/")
+@access.needs(Role.VIEWER)
+def prove() -> ResponseReturnValue:
+    """Open the doors that ask for it for fifteen minutes, in this browser."""
+    form = ProofForm()
+    try:
+        _judge("".join((form.proof.data or "").split()), form.proof.data or "")
+    except (BadCredentials, WrongFactor):
+        return _page(form, _("That is not right."), 422)
+    except LockedOut as error:
+        return _page(form, people.too_many_tries(error.retry_after), 429)
+    audited.record("account.proof", current_user.email)
+    session.commit()
+    access.note_proof()
+    return redirect(access.safe_next(), 303)
+
+
+def _judge(code: str, password: str) -> None:
+    """Raise BadCredentials, WrongFactor or LockedOut."""
+    if current_user.has_second_factor and len(code) == CODE_DIGITS and code.isdigit():
+        second_factor.prove(session, second_factor.cipher(services().settings), current_user.id, code)
+    else:
+        user_sessions.prove(session, current_user.id, password)
+
+
+def _page(form: ProofForm, fault: str = "", status: int = 200) -> ResponseReturnValue:
+    if current_user.has_second_factor:
+        form.proof.description = _("Or the six digits of your app.")
+    return render_template("account/proof.html", form=form, fault=fault), status
