@@ -68,6 +68,10 @@ class Settings:
     public_url: str = field(default="", metadata={"about": "Address that people open; shown in links and samples"})
     proxy_hops: int = field(default=0, metadata={"about": "Trusted reverse proxies in front (X-Forwarded-* hops)"})
     timezone: str = field(default="Africa/Nouakchott", metadata={"about": "Time zone of the dashboard"})
+    backup_folder: str = field(
+        default="", metadata={"about": "Folder in which the relay keeps a backup of each day; empty: none"}
+    )
+    backup_keep: int = field(default=14, metadata={"about": "How many backups stay in it"})
     log_format: str = field(default="text", metadata={"about": "How lines of the log are written: `text` or `json`"})
     smtp_url: str = field(
         default="",

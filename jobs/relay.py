@@ -26,7 +26,7 @@ from dashboard.gateway.webhooks import queue
 from dashboard.settings import Settings, SettingsError
 from dashboard.vocabulary import Lane
 from dashboard.wakeup import Wakeup
-from jobs import alerts
+from jobs import alerts, backups
 from jobs.runtime import stopping
 
 log = logging.getLogger(__name__)
@@ -49,6 +49,8 @@ def main() -> int:
     sessions, wakeup = make_sessions(settings.database_url), Wakeup(settings.redis_url)
     sender = alerts.AlertSender(sessions, settings, wakeup)
     threading.Thread(target=sender.run, args=(stopping,), name="alerts", daemon=True).start()
+    if settings.backup_folder:
+        threading.Thread(target=backups.run, args=(settings, stopping), name="backups", daemon=True).start()
     started_at, ticks, is_untidy = utcnow(), 0, False
     while not stopping.is_set():
         try:

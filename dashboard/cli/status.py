@@ -12,7 +12,7 @@ from sqlalchemy.orm import Session
 from dashboard.cli import alert_words
 from dashboard.cli.core import JSON, example
 from dashboard.db import make_sessions, read_session, utcnow
-from dashboard.gateway import workers
+from dashboard.gateway import pauses, workers
 from dashboard.gateway.carriers import carriers
 from dashboard.gateway.monitoring import alerts, carrier_status, judge
 from dashboard.gateway.statistics import queries
@@ -68,6 +68,7 @@ def _look(session: Session, settings: Settings, valkey_fault: str | None) -> dic
             }
             for one in carrier_status.all_of(session, carriers.cipher(settings))
         ],
+        "paused": list(pauses.paused(session)),
         "running": {role: alive.get(role, 0) for role in (*Lane, workers.RELAY)},
         "wrong": [
             {"severity": alert.severity, "message": alert_words.message(alert)}
@@ -87,10 +88,11 @@ def _screen(found: dict[str, Any]) -> list[tuple[str, list[str]]]:
         f" {one['accepted']} accepted, {one['notAccepted']} not"
         for one in found["carriers"]
     ]
+    paused = [f"paused: {', '.join(found['paused'])}"] if found["paused"] else []
     running = "  ".join(f"{role} {count}" for role, count in found["running"].items())
     wrong = [f"{one['severity']:<8} {one['message']}" for one in found["wrong"]]
     return [
-        ("Waiting", waiting),
+        ("Waiting", waiting + paused),
         (f"Last {MINUTES} minutes", [rates, *([speed] if speed else [])]),
         ("Carriers", known or ["none: messages land on the sandbox phone"]),
         ("Running", [running]),

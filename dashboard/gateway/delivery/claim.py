@@ -8,6 +8,7 @@ from sqlalchemy import select
 from sqlalchemy.orm import Session
 
 from dashboard.db import Sessions, read_session
+from dashboard.gateway import pauses
 from dashboard.gateway.delivery import attempts
 from dashboard.gateway.delivery.decisions import Claimed
 from dashboard.gateway.messages import outbox
@@ -28,8 +29,13 @@ def claim(
     retries: int | None = None,
     priorities: Collection[int] = outbox.PRIORITIES,
 ) -> list[Claimed]:
-    """As `outbox.claim`; codes come with their rows, messages that were tried before with what was tried in vain."""
+    """As `outbox.claim`; codes come with their rows, messages that were tried before with what was tried in vain.
+
+    Nothing is taken from a lane that is paused.
+    """
     with sessions() as session:
+        if lane in pauses.paused(session):
+            return []
         limit = min(limit, LARGEST_BATCH)
         messages = outbox.claim(session, lane, limit, carrier_id=carrier_id, retries=retries, priorities=priorities)
     codes = [message.id for message in messages if message.kind == Kind.OTP]

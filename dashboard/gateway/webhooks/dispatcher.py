@@ -15,11 +15,13 @@ from cryptography.fernet import Fernet, InvalidToken
 from sqlalchemy.exc import SQLAlchemyError
 
 from dashboard.db import Sessions, error_reason, read_session, utcnow
+from dashboard.gateway import pauses
 from dashboard.gateway.webhooks import endpoints, queue, signing
 from dashboard.gateway.webhooks.queue import AttemptResult, EndpointLease, PendingDelivery
 from dashboard.outbound.client import HttpAnswer, HttpCall, HttpClient
 from dashboard.outbound.errors import SendError
 from dashboard.settings import Settings
+from dashboard.vocabulary import Lane
 
 log = logging.getLogger(__name__)
 
@@ -62,7 +64,7 @@ class WebhookDispatcher:
     def wake(self) -> None:
         """Begin to serve endpoints that have something due, as far as there are places; does not wait for them."""
         with read_session(self.context.sessions) as session:
-            if not queue.waiting(session):
+            if Lane.WEBHOOKS in pauses.paused(session) or not queue.waiting(session):
                 return
         for failing, places in ((False, MOST_ENDPOINTS - MOST_FAILING), (True, MOST_FAILING)):
             for lease in self._claim(places - self._serving[failing], failing):
