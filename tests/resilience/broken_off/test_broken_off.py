@@ -29,6 +29,8 @@ class Inner:
     def __init__(self, folder: Path, test: str, *options: str) -> None:
         self.told, self.printed = folder / "told.json", folder / "printed"
         command = [sys.executable, "-m", "pytest", "-n1", "-p", "no:cacheprovider", f"--basetemp={folder / 'b'}"]
+        # Where this run is a shell's background job it ignores SIGINT, and so would the inner one.
+        before = signal.signal(signal.SIGINT, signal.default_int_handler)
         with self.printed.open("wb") as out:
             self.process = subprocess.Popen(
                 [*command, *options, str(Path(__file__).with_name(test))],
@@ -37,6 +39,7 @@ class Inner:
                 stdout=out,
                 stderr=out,
             )
+        signal.signal(signal.SIGINT, before)
 
     def where(self) -> dict[str, int]:
         """Where it is, once it says so."""

@@ -336,8 +336,8 @@ def test_a_gateway_that_is_slow_to_answer_holds_up_no_outcome(
     smsc = start_smsc()
     desk = open_desk(smsc.port)
     until(is_bound(desk), 10)
-    desk.journal.slot_seconds = 4
-    time.sleep(2.5)  # by now it is asked
+    desk.journal.slot_seconds, asked = 4, desk.journal.slots_asked
+    until(lambda: desk.journal.slots_asked > asked, 10)
     smsc.kill()
     until(lambda: desk.provider.state().name != "ready", 1)
 
