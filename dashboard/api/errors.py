@@ -319,6 +319,12 @@ def _name_request() -> None:
     logs.request_id.set(g.request_id)
 
 
+@bp.teardown_app_request
+def _forget_request(_error: BaseException | None) -> None:
+    """What a thread logs between two requests is of neither."""
+    logs.request_id.set("")
+
+
 @bp.after_app_request
 def _tell_request_id(response: Response) -> Response:
     response.headers["X-Request-Id"] = g.get("request_id") or str(uuid.uuid4())

@@ -12,6 +12,7 @@ import pytest
 from click.testing import CliRunner, Result
 from sqlalchemy import text
 
+from dashboard import logs
 from dashboard.cli.registry import main
 from dashboard.extensions import Services
 from dashboard.gateway.api_keys import keys
@@ -133,6 +134,7 @@ def test_acts_of_the_api_name_the_key(owner: Browser, services: Services) -> Non
 
     def call(method: str, path: str, /, **body: Any) -> Any:
         answer = owner.client.open(path, method=method, json=body, headers={"X-API-Key": secret, "X-Request-Id": "r-7"})
+        assert logs.request_id.get() == ""  # what a thread logs between two requests is of neither
         assert answer.status_code < 300, answer.text
         return answer.json
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, field
 from threading import Barrier
@@ -14,6 +15,7 @@ from sqlalchemy.orm import Session
 
 from dashboard.app import create_app
 from dashboard.db import Sessions
+from dashboard.extensions import db
 from dashboard.gateway.carriers import carriers
 from dashboard.gateway.carriers.carriers import NewCarrier
 from dashboard.gateway.limits import overrides
@@ -142,6 +144,14 @@ def test_of_two_who_save_in_the_same_moment_one_is_asked(sessions: Sessions, set
         together.wait()
         return client.post(url, data=form).status_code
 
+    try:
+        save_together(people, url, save)
+    finally:
+        with app.app_context():
+            db.engine.dispose()
+
+
+def save_together(people: list[Browser], url: str, save: Callable[[FlaskClient, dict[str, Any]], int]) -> None:
     for turn in range(5):
         version = version_in(people[0].get(url).text)
         typed = [
