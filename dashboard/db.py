@@ -6,7 +6,6 @@ deferred BEGIN, two writers that both read first fail on the spot or overwrite e
 
 from __future__ import annotations
 
-import math
 import random
 import sqlite3
 import time
@@ -30,15 +29,14 @@ from sqlalchemy import (
 from sqlalchemy.dialects import postgresql, sqlite
 from sqlalchemy.engine import Connection, Dialect, make_url
 from sqlalchemy.engine.interfaces import DBAPIConnection
-from sqlalchemy.exc import DataError, InvalidatePoolError
+from sqlalchemy.exc import DataError
 from sqlalchemy.orm import DeclarativeBase, Session, sessionmaker
-from sqlalchemy.pool import ConnectionPoolEntry, Pool, PoolProxiedConnection
+from sqlalchemy.pool import ConnectionPoolEntry, Pool
 from sqlalchemy.types import TypeDecorator
 
 Sessions = sessionmaker[Session]
 Executor = Session | Connection  # whatever executes a statement
 BUSY_SECONDS = 5
-PING_AFTER_SECONDS = 1.0  # of lying in the pool, until a connection is tried before it is used
 # A server that vanishes, by power or cable, sends no reset. Linux alone would wait for it for a quarter of an hour.
 NETWORK = {
     "connect_timeout": BUSY_SECONDS,
@@ -145,32 +143,9 @@ def engine_options(url: str) -> dict[str, Any]:
     if make_url(url).get_backend_name() == "postgresql":
         # Every step that decides is one conditional statement: it needs no more, and under a stricter level, which a
         # server may have as its default, parallel calls would be broken off.
-        options |= {"isolation_level": "READ COMMITTED", "pool_events": [(_note_use, "checkin"), (_ping, "checkout")]}
+        options |= {"pool_pre_ping": True, "isolation_level": "READ COMMITTED"}
         options["connect_args"] = {name: value for name, value in NETWORK.items() if name not in make_url(url).query}
     return options
-
-
-def _note_use(_connection: DBAPIConnection, entry: ConnectionPoolEntry) -> None:
-    entry.info["used_at"] = time.monotonic()
-
-
-def _ping(connection: DBAPIConnection, entry: ConnectionPoolEntry, _proxy: PoolProxiedConnection) -> None:
-    """Try a connection that has lain for a while; when its server is gone, the whole pool begins anew.
-
-    SQLAlchemy's own `pool_pre_ping` asks before each transaction, also a millisecond after the last one: a round trip
-    in four.
-    """
-    if time.monotonic() - entry.info.get("used_at", math.inf) < PING_AFTER_SECONDS:
-        return
-    import psycopg  # who uses SQLite does without its memory
-
-    driver = cast("psycopg.Connection[Any]", connection)
-    try:
-        driver.autocommit = True
-        driver.execute("")
-        driver.autocommit = False
-    except psycopg.Error:
-        raise InvalidatePoolError from None
 
 
 def make_sessions(url: str) -> Sessions:
