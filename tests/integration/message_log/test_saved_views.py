@@ -117,3 +117,7 @@ def test_a_person_has_names_of_their_own_and_no_more_than_the_most(sessions: Ses
         seen = saved_views.listed(session, second)
         assert [(view.user_id, view.name) for view in seen] == [(first, "View 0"), (second, "View 0")]
         assert seen[1].params == {"period": "dates", "from": "2026-11-01"}
+
+
+def test_who_has_no_view_is_told(operator: Browser) -> None:
+    assert "You have no view yet." in operator.get("/dashboard/messages/views/").text
