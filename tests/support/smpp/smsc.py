@@ -1,4 +1,7 @@
-"""An SMSC that nobody here wrote (node-smpp), told what to do by `smsc/smsc.js`. Its log is the carrier's ledger."""
+"""SMSCs that nobody here wrote, told what to do by `node/smsc.js` or `twisted/smsc.py`.
+
+The log of one is the carrier's ledger.
+"""
 
 from __future__ import annotations
 
@@ -7,8 +10,10 @@ import os
 import shutil
 import signal
 import subprocess
+import sys
 import threading
 from collections import Counter
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
@@ -19,28 +24,37 @@ from tests.support.stack import until
 PASSWORD = "secret08"
 CONTROL = httpx.Client(timeout=10, verify=False, limits=httpx.Limits(max_keepalive_connections=0))
 SOURCE = Path(__file__).parent / "node"
+TWISTED = Path(__file__).parent / "twisted"
 
 
 class NodeMissing(Exception):
     """There is no node, or no npm."""
 
 
-def install(folder: Path) -> Path:
-    """Put the SMSC with its packages, in the versions and with the checksums of its lock, into a folder."""
+def install(folder: Path) -> tuple[str, str]:
+    """Put node-smpp, in the versions and with the checksums of its lock, into a folder; the command that starts it."""
     if not (shutil.which("node") and shutil.which("npm")):
         raise NodeMissing
     shutil.copytree(SOURCE, folder, dirs_exist_ok=True)
     (folder / "checksums.json").rename(folder / "package-lock.json")  # kept apart: npm would write registries into it
     command = ["npm", "ci", "--ignore-scripts", "--no-audit", "--no-fund", "--prefer-offline", "--loglevel=error"]
     subprocess.run(command, cwd=folder, check=True, timeout=120, stdout=subprocess.DEVNULL)
-    return folder / "smsc.js"
+    return "node", str(folder / "smsc.js")
+
+
+def install_twisted(folder: Path) -> tuple[str, ...]:
+    """Put smpp.twisted, which has no wheels and so is not in the lock, into a folder; the command that starts it."""
+    command = [sys.executable, "-m", "pip", "--disable-pip-version-check", "--quiet", "install", "--no-compile"]
+    told = ["--require-hashes", "--target", str(folder), "--requirement", str(TWISTED / "requirements.txt")]
+    subprocess.run([*command, *told], check=True, timeout=240, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
+    return "env", f"PYTHONPATH={folder}", sys.executable, str(TWISTED / "smsc.py")
 
 
 class Smsc:
-    """A running SMSC; `options` as in `smsc.js --help`, with underscores."""
+    """A running SMSC; `options` as in its --help, with underscores."""
 
-    def __init__(self, script: Path, log: Path, port: int = 0, **options: Any) -> None:
-        self.script, self.log, self.options = script, log, options
+    def __init__(self, command: Sequence[str], log: Path, port: int = 0, **options: Any) -> None:
+        self.command, self.log, self.options = command, log, options
         self._reading = threading.Lock()
         self._read: list[dict[str, Any]] = []
         self._offset = 0
@@ -53,9 +67,8 @@ class Smsc:
         ]
         fixed = ["--port", str(port), "--control-port", "0"]
         before = len(self.events())
-        with self.log.open("ab") as log:  # node writes to a file before it goes on: no answer precedes its line
-            command = ["node", str(self.script), *fixed, *told]
-            self.process = subprocess.Popen(command, stdout=log, stderr=subprocess.PIPE)
+        with self.log.open("ab") as log:  # both write a line before they go on: no answer precedes it
+            self.process = subprocess.Popen([*self.command, *fixed, *told], stdout=log, stderr=subprocess.PIPE)
         until(lambda: self._is_up(before), 20)
 
     def _is_up(self, before: int) -> bool:

@@ -14,6 +14,7 @@ import pytest
 from dashboard.gateway.carriers.rate import LocalRateLimiter
 from dashboard.outbound.errors import NotSent, OutcomeUnknown, Refused
 from dashboard.providers.base import TOO_LATE, Outcome, Outgoing
+from tests.support.fixtures.smpp import both_smscs
 from tests.support.smpp.host import Desk
 from tests.support.smpp.smsc import Smsc
 from tests.support.stack import until
@@ -62,6 +63,7 @@ def test_nothing_is_lost_or_doubled_by_an_smsc_that_has_moods(
     assert smsc.ask("stats")["errors"] == 0
 
 
+@both_smscs
 def test_long_texts_survive_throttling_without_a_torn_one(
     start_smsc: Callable[..., Smsc], open_desk: Callable[..., Desk], text: Callable[..., Outgoing]
 ) -> None:
@@ -86,6 +88,7 @@ def test_a_dropped_connection_loses_nothing_and_doubles_only_what_it_took(
     assert doubles(smsc) <= ended["OutcomeUnknown"]
 
 
+@both_smscs
 def test_an_smsc_that_unbinds_is_left_in_peace_and_bound_again(
     start_smsc: Callable[..., Smsc], open_desk: Callable[..., Desk], text: Callable[..., Outgoing]
 ) -> None:
@@ -97,6 +100,7 @@ def test_an_smsc_that_unbinds_is_left_in_peace_and_bound_again(
     assert len(smsc.events("unbind_out")) >= 2
 
 
+@both_smscs
 def test_what_is_under_way_when_the_smsc_unbinds_is_still_answered(
     start_smsc: Callable[..., Smsc], open_desk: Callable[..., Desk], text: Callable[..., Outgoing]
 ) -> None:
@@ -110,6 +114,7 @@ def test_what_is_under_way_when_the_smsc_unbinds_is_still_answered(
     assert all(isinstance(result, Outcome) for _, result in desk.told)
 
 
+@both_smscs
 def test_an_outage_is_survived_and_the_bind_is_back_soon(
     start_smsc: Callable[..., Smsc], open_desk: Callable[..., Desk], text: Callable[..., Outgoing]
 ) -> None:
@@ -123,6 +128,7 @@ def test_an_outage_is_survived_and_the_bind_is_back_soon(
     assert not lost(smsc, outgoings) and back["status"] == 0
 
 
+@both_smscs
 def test_killing_and_restarting_the_smsc_amid_two_thousand_texts_loses_none(
     start_smsc: Callable[..., Smsc], open_desk: Callable[..., Desk], text: Callable[..., Outgoing]
 ) -> None:
@@ -183,6 +189,7 @@ def test_a_silent_smsc_is_noticed_and_bound_again_within_thirty_seconds(
     assert time.monotonic() - began < 2 + 2 + 3
 
 
+@both_smscs
 def test_a_frozen_smsc_is_noticed_without_any_traffic(
     start_smsc: Callable[..., Smsc], open_desk: Callable[..., Desk]
 ) -> None:
@@ -272,6 +279,7 @@ def seconds(stamp: str) -> float:
     return float(stamp[17:-1]) + 60 * int(stamp[14:16])
 
 
+@both_smscs
 def test_a_wrong_password_is_told_and_not_tried_again_soon(
     start_smsc: Callable[..., Smsc],
     open_desk: Callable[..., Desk],
@@ -351,6 +359,7 @@ def test_a_name_that_no_resolver_takes_does_not_end_the_trying(
     assert desk.provider.state().name == "broken"
 
 
+@both_smscs
 def test_closing_answers_what_is_under_way_hands_back_the_rest_and_unbinds(
     start_smsc: Callable[..., Smsc], open_desk: Callable[..., Desk], text: Callable[..., Outgoing]
 ) -> None:
@@ -383,6 +392,7 @@ def test_a_text_that_waited_too_long_is_handed_back(
     assert len(smsc.events("submit_sm")) == 1
 
 
+@both_smscs
 def test_the_window_is_kept_and_filled(
     start_smsc: Callable[..., Smsc], open_desk: Callable[..., Desk], text: Callable[..., Outgoing]
 ) -> None:

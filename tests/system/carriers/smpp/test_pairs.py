@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable
 
 from dashboard.providers.base import Outcome, Outgoing
+from tests.support.fixtures.smpp import both_smscs
 from tests.support.smpp.host import Desk
 from tests.support.smpp.smsc import Smsc
 from tests.support.stack import until
@@ -13,6 +14,7 @@ OpenDesk = Callable[..., Desk]
 MakeText = Callable[..., Outgoing]
 
 
+@both_smscs
 def test_a_pair_sends_by_one_session_and_hears_receipts_by_the_other(
     start_smsc: Callable[..., Smsc], open_desk: OpenDesk, text: MakeText
 ) -> None:
@@ -25,6 +27,7 @@ def test_a_pair_sends_by_one_session_and_hears_receipts_by_the_other(
     assert len(smsc.events("unbind")) == 2
 
 
+@both_smscs
 def test_a_pair_ends_together_and_comes_back_together(start_smsc: Callable[..., Smsc], open_desk: OpenDesk) -> None:
     smsc = start_smsc()
     desk = open_desk(smsc.port, bind_as="transmitter_receiver")

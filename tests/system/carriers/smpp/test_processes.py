@@ -7,7 +7,6 @@ import multiprocessing
 import signal
 import time
 from collections.abc import Iterator, Sequence
-from pathlib import Path
 
 import pytest
 
@@ -21,9 +20,9 @@ from tests.support.stack import until
 
 
 @pytest.fixture(scope="module")
-def smsc(smsc_script: Path, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Smsc]:
+def smsc(node_smpp: Sequence[str], tmp_path_factory: pytest.TempPathFactory) -> Iterator[Smsc]:
     log = tmp_path_factory.mktemp("smsc") / "log"
-    smsc = Smsc(smsc_script, log, password=PASSWORD, tps=90, max_binds=2, receipts="off")
+    smsc = Smsc(node_smpp, log, password=PASSWORD, tps=90, max_binds=2, receipts="off")
     yield smsc
     smsc.kill()
 

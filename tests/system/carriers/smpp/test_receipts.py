@@ -8,6 +8,7 @@ from typing import Any
 import pytest
 
 from dashboard.providers.base import Outgoing
+from tests.support.fixtures.smpp import both_smscs
 from tests.support.smpp.host import Desk
 from tests.support.smpp.smsc import Smsc
 from tests.support.stack import until
@@ -34,10 +35,11 @@ def test_a_receipt_finds_its_text_whatever_the_form_of_its_id(
     assert [by_phone[outgoing.phone][0] for outgoing in outgoings] == references_given
 
 
+@both_smscs
 def test_a_receipt_for_each_part_names_it(
     start_smsc: Callable[..., Smsc], open_desk: Callable[..., Desk], text: Callable[..., Outgoing]
 ) -> None:
-    smsc = start_smsc(receipt_delay="20", receipt_id="dec")
+    smsc = start_smsc(receipt_delay="20")
     desk = open_desk(smsc.port)
     (result,) = desk.outcomes(text("€" * 200))
     until(lambda: len(desk.journal.receipts) == 3, 10)
@@ -45,6 +47,7 @@ def test_a_receipt_for_each_part_names_it(
     assert {receipt.references[0] for receipt in desk.journal.receipts} == set(result.parts)
 
 
+@both_smscs
 @pytest.mark.parametrize(
     ("stat", "state", "code", "error"),
     [
@@ -75,6 +78,7 @@ def test_a_state_says_what_became_of_it(
     assert (found.state, found.code, (found.error or "").lstrip("0") or None) == (state, code, error)
 
 
+@both_smscs
 def test_receipts_survive_a_gateway_that_cannot_store_for_a_while(
     start_smsc: Callable[..., Smsc], open_desk: Callable[..., Desk], text: Callable[..., Outgoing]
 ) -> None:

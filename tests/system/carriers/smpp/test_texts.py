@@ -10,6 +10,7 @@ import pytest
 from dashboard.outbound.errors import Refused
 from dashboard.providers.base import Outcome, Outgoing
 from dashboard.sms import encoding as gateway_text
+from tests.support.fixtures.smpp import both_smscs
 from tests.support.smpp.host import Desk
 from tests.support.smpp.smsc import Smsc
 
@@ -70,6 +71,7 @@ def deliver_all(
     return [taken[outgoing.phone.removeprefix("+")] for outgoing in outgoings], results
 
 
+@both_smscs
 def test_thirty_texts_arrive_character_by_character(
     start_smsc: Callable[..., Smsc], open_desk: Callable[..., Desk], text: Callable[..., Outgoing]
 ) -> None:
@@ -81,6 +83,7 @@ def test_thirty_texts_arrive_character_by_character(
     assert not [event["warn"] for event in smsc.events("submit_sm") if "warn" in event]
 
 
+@both_smscs
 @pytest.mark.parametrize("alphabet", ["gsm7", "latin1", "ascii", "ucs2"])
 @pytest.mark.parametrize("long_texts", ["udh", "sar", "payload"])
 def test_every_way_to_join_parts_and_every_alphabet_arrives_whole(
@@ -100,6 +103,7 @@ def test_every_way_to_join_parts_and_every_alphabet_arrives_whole(
     assert how == ({"udh": {"udh8"}, "sar": {"sar"}, "payload": set()}[long_texts])
 
 
+@both_smscs
 def test_a_repeat_bears_the_same_reference_so_that_phones_join_its_parts(
     start_smsc: Callable[..., Smsc], open_desk: Callable[..., Desk], text: Callable[..., Outgoing]
 ) -> None:
