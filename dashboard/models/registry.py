@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from sqlalchemy.orm import configure_mappers
+
 from dashboard.models.accounts import PersonLink, RecoveryCode, SetupLink, SignInFailure, User, UserSession
 from dashboard.models.alerts import AlertChannel, AlertIncident, AlertNotice
 from dashboard.models.api_keys import ApiKey, KeyCaller, KeyDay, KeySecret
@@ -68,3 +70,4 @@ MODELS = (
     WrongGuess,
 )
 (metadata,) = {model.metadata for model in MODELS}  # one: all have the same base
+configure_mappers()  # now, and not in each of the processes that are forked later: 8 MB each
