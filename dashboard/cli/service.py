@@ -48,6 +48,13 @@ def run() -> None:
     sys.exit(parts.run(lambda: click.echo(_banner(settings, token))))
 
 
+@click.command(epilog=example("chinqit restart", "SMS_WORKERS=4 chinqit restart"))
+def restart() -> None:
+    """Start `chinqit run` anew, with the code on the disk and the settings of this command. No call is refused."""
+    supervisor.restart(Settings.from_env())
+    click.echo("The gateway runs with the present code and settings.")
+
+
 @click.command(epilog=example("chinqit init"))
 def init() -> None:
     """Make the home folder, its secrets and the database; run again it changes nothing."""

@@ -7,81 +7,21 @@ import os
 import signal
 import socket
 import sqlite3
-import subprocess
-import sys
 import time
 from collections.abc import Iterator
-from contextlib import suppress
 from functools import partial
 from pathlib import Path
 
 import click
-import httpx
 import pytest
 from click.testing import CliRunner
 
 from dashboard.cli.registry import main
-from tests.support.processes import Done, run_forked
-from tests.support.stack import KEPT, free_port, until
+from tests.support.command import START_SECONDS, Run, made
+from tests.support.stack import free_port, until
 
 pytestmark = pytest.mark.timeout(180)
-COMMAND = Path(sys.executable).with_name("chinqit")
-START_SECONDS = 60
 DEAD_PORT = "1"
-
-
-class Run:
-    """`chinqit run` in a home of its own."""
-
-    def __init__(self, home: Path, port: int) -> None:
-        self.home, self.port = home, port
-        self.environ = {name: os.environ[name] for name in KEPT if name in os.environ} | {
-            "CHINQIT_HOME": str(home),
-            "PORT": str(port),
-        }
-        self.printed = home.with_name(f"{home.name}.out")
-        self.process: subprocess.Popen[bytes] | None = None
-
-    def start(self) -> None:
-        with self.printed.open("wb") as out:
-            self.process = subprocess.Popen(
-                [COMMAND, "run"], env=self.environ, stdout=out, stderr=out, cwd=self.home.parent, start_new_session=True
-            )
-        until(lambda: "Ctrl-C" in self.told(), START_SECONDS, self.told)
-
-    def told(self) -> str:
-        return self.printed.read_text()
-
-    def ready(self) -> bool:
-        with suppress(httpx.TransportError):
-            return httpx.get(f"http://127.0.0.1:{self.port}/readyz", timeout=5).status_code == 200
-        return False
-
-    def signal(self, number: signal.Signals) -> None:
-        assert self.process
-        self.process.send_signal(number)
-
-    def processes(self, of: str = "") -> dict[int, str]:
-        """Those that were started with this home, by what they run; the supervisor too."""
-        mark, found = str(self.home), {}
-        for folder in Path("/proc").glob("[0-9]*"):
-            with suppress(OSError):
-                name = (folder / "comm").read_text().strip()
-                line = f"{name}: " + (folder / "cmdline").read_bytes().replace(b"\0", b" ").decode()
-                if mark in line or f"CHINQIT_HOME={mark}\0" in (folder / "environ").read_text(errors="replace"):
-                    found[int(folder.name)] = line  # Valkey writes over its environment
-        return {pid: line for pid, line in found.items() if of in line}
-
-    def invoke(self, *words: str, **environ: str) -> Done:
-        """Another command in the same home, without a start of Python of its own."""
-        return run_forked(["chinqit", *words], {**self.environ, **environ}, self.home.parent)
-
-    def chinqit(self, *words: str, **environ: str) -> subprocess.CompletedProcess[str]:
-        """Another command in the same home, as a person gives it."""
-        told = {**self.environ, **environ}
-        return subprocess.run(
-            [COMMAND, *words], env=told, capture_output=True, text=True, cwd=self.home.parent, check=False, timeout=60
-        )
 
 
 @pytest.fixture
@@ -103,16 +43,6 @@ def prepared(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Run]:
     for found in made(tmp_path_factory.mktemp("p")):
         assert found.invoke("init").returncode == 0
         yield found
-
-
-def made(folder: Path) -> Iterator[Run]:
-    found = Run(folder / "home", free_port())
-    yield found
-    for pid in found.processes():
-        with suppress(ProcessLookupError):
-            os.kill(pid, signal.SIGKILL)
-    if found.process:
-        found.process.wait(10)
 
 
 def test_one_command_serves_and_ends_with_no_process_left(run: Run) -> None:
