@@ -26,7 +26,7 @@ from dashboard.gateway.webhooks import queue
 from dashboard.settings import Settings, SettingsError
 from dashboard.vocabulary import Lane
 from dashboard.wakeup import Wakeup
-from jobs import alerts, backups
+from jobs import alerts, backups, outages, runtime
 from jobs.runtime import stopping
 
 log = logging.getLogger(__name__)
@@ -47,8 +47,10 @@ def main() -> int:
     signal.signal(signal.SIGTERM, _stop)
     signal.signal(signal.SIGINT, _stop)
     sessions, wakeup = make_sessions(settings.database_url), Wakeup(settings.redis_url)
+    runtime.say_hello(sessions, workers.RELAY)
     sender = alerts.AlertSender(sessions, settings, wakeup)
     threading.Thread(target=sender.run, args=(stopping,), name="alerts", daemon=True).start()
+    threading.Thread(target=outages.run, args=(sessions, stopping), name="outages", daemon=True).start()
     if settings.backup_folder:
         threading.Thread(target=backups.run, args=(settings, stopping), name="backups", daemon=True).start()
     started_at, ticks, is_untidy = utcnow(), 0, False
@@ -61,6 +63,7 @@ def main() -> int:
             is_untidy = tidy(sessions)
         ticks += 1
         stopping.wait(TICK_SECONDS)
+    runtime.say_goodbye(sessions)
     return 0
 
 

@@ -69,16 +69,20 @@ def main(lane: str) -> int:
         print(error, file=sys.stderr)
         return 2
     logs.set_up(settings.log_format, f"worker {lane}")
-    threading.Thread(target=_beat, args=(lane,), daemon=True).start()
+    _handle_signals()
+    runtime.say_hello(runtime.sessions(), lane)
+    beating = threading.Thread(target=_beat, args=(lane,), daemon=True)
+    beating.start()
     if lane in outbox.LANES:
         threading.Thread(target=_keep_connections, args=(lane,), daemon=True).start()
         threading.Thread(target=_ask_carriers, args=(lane,), daemon=True).start()
-    _handle_signals()
     while not stopping.is_set():
         deliver.drain(lane)
         _work(lane, settings)
         stopping.wait(WITHOUT_REDIS_SECONDS)
     _close(lane)
+    beating.join(workers.BEAT_SECONDS)  # a sign of life after the goodbye would belie it
+    runtime.say_goodbye(runtime.sessions())
     return 0
 
 

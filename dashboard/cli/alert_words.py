@@ -113,6 +113,14 @@ WORDS = {
     AlertCode.BACKUP_OLD: Words(
         "backup", N_("The newest backup is %(hours)s hours old"), N_("See why the backups stopped: chinqit backup")
     ),
+    AlertCode.AFTER_OUTAGE: Words(
+        "outage",
+        N_(
+            "Nothing ran for %(seconds)s s, %(since)s: %(count)s codes expired unsent, %(tried)s texts may be doubled, "
+            "database: %(reason)s"
+        ),
+        N_("Read its report under Alerts, and see why the machine or the gateway ended."),
+    ),
     AlertCode.DATABASE: Words(
         "database", N_("The database does not answer: %(reason)s"), N_("Look at its server and its disk.")
     ),

@@ -11,10 +11,10 @@ from sqlalchemy.orm import Session
 
 from dashboard.cli import alert_words
 from dashboard.cli.core import JSON, example
-from dashboard.db import make_sessions, read_session, utcnow
+from dashboard.db import iso, make_sessions, read_session, utcnow
 from dashboard.gateway import pauses, workers
 from dashboard.gateway.carriers import carriers
-from dashboard.gateway.monitoring import alerts, carrier_status, judge
+from dashboard.gateway.monitoring import alerts, carrier_status, judge, outages
 from dashboard.gateway.statistics import queries
 from dashboard.gateway.statistics.queries import Narrow, Period, total
 from dashboard.gateway.webhooks import queue
@@ -24,6 +24,7 @@ from dashboard.vocabulary import Lane
 from dashboard.wakeup import Wakeup
 
 MINUTES = 10
+OUTAGE_SHOWN = timedelta(days=7)
 RATES = ("requested", "sent", "delivered", "failed", "expired", "verified")
 
 
@@ -69,6 +70,7 @@ def _look(session: Session, settings: Settings, valkey_fault: str | None) -> dic
             for one in carrier_status.all_of(session, carriers.cipher(settings))
         ],
         "paused": list(pauses.paused(session)),
+        "outage": _outage(session),
         "running": {role: alive.get(role, 0) for role in (*Lane, workers.RELAY)},
         "wrong": [
             {"severity": alert.severity, "message": alert_words.message(alert)}
@@ -96,8 +98,32 @@ def _screen(found: dict[str, Any]) -> list[tuple[str, list[str]]]:
         (f"Last {MINUTES} minutes", [rates, *([speed] if speed else [])]),
         ("Carriers", known or ["none: messages land on the sandbox phone"]),
         ("Running", [running]),
+        *([("Last outage", [_outage_line(found["outage"])])] if found["outage"] else []),
         ("Wrong", wrong or ["nothing"]),
     ]
+
+
+def _outage(session: Session) -> dict[str, Any] | None:
+    """The last one, for as long as people may ask what became of it."""
+    found = outages.latest(session)
+    if found is None or abs(utcnow() - found.ended_at) > OUTAGE_SHOWN:
+        return None
+    return {
+        "from": iso(found.began_at),
+        "to": iso(found.ended_at),
+        "lost": found.lost,
+        "codesExpired": outages.count_expired(session, found),
+        "maybeDoubled": found.in_hand_count,
+        "clockOff": found.clock_off,
+        "database": (found.fault or "ok") if found.checked_at else None,
+    }
+
+
+def _outage_line(one: dict[str, Any]) -> str:
+    checked = f"lost {one['lost']}, database {one['database']}" if one["database"] else "the database is being checked"
+    clock = f", the clock was {one['clockOff']} s off" if one["clockOff"] else ""
+    doubled = f"codes expired unsent {one['codesExpired']}, texts maybe doubled {one['maybeDoubled']}"
+    return f"off {one['from']} to {one['to']}: {checked}, {doubled}{clock}"
 
 
 def _seconds(length: timedelta | None) -> float | None:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 import socket
 from datetime import datetime, timedelta
+from pathlib import Path
 
 from sqlalchemy import delete, func, insert, select
 from sqlalchemy.orm import Session
@@ -23,7 +24,40 @@ def name() -> str:
 
 
 def beat(session: Session, role: str, started_at: datetime) -> None:
-    session.merge(Process(name=name(), role=role, started_at=started_at, beat_at=utcnow()))
+    row = Process(name=name(), role=role, started_at=started_at, beat_at=utcnow(), pid_space=_pid_space())
+    session.merge(row)
+
+
+def leave(session: Session) -> None:
+    """Say goodbye: what ends without it was cut off."""
+    session.execute(delete(Process).where(Process.name == name()))
+
+
+def is_gone(process: Process, now: datetime) -> bool:
+    """Whether it runs no more: its signs are old, or dated in the future, or it is of this machine and not there."""
+    if abs(now - process.beat_at) > ALIVE:
+        return True
+    host, _, pid = process.name.rpartition(":")
+    is_ours = host == socket.gethostname() and process.pid_space is not None and process.pid_space == _pid_space()
+    return is_ours and not _exists(int(pid))
+
+
+def _pid_space() -> str | None:
+    """Tells whether two processes number processes alike: containers do not. None where it cannot be told."""
+    try:
+        return str(Path("/proc/self/ns/pid").readlink())
+    except OSError:
+        return None
+
+
+def _exists(pid: int) -> bool:
+    try:
+        os.kill(pid, 0)
+    except ProcessLookupError:
+        return False
+    except PermissionError:
+        return True
+    return True
 
 
 def prove_writable(session: Session) -> None:

@@ -16,7 +16,7 @@ from dashboard.models.limits import LimitOverride, LimitRejection, WrongGuess
 from dashboard.models.maintenance import RetentionProgress
 from dashboard.models.message_log import SavedView
 from dashboard.models.messages import Message, Resend
-from dashboard.models.monitoring import Process
+from dashboard.models.monitoring import Outage, Process
 from dashboard.models.otp import Otp, OtpTemplate, ReviewNumber
 from dashboard.models.sandbox import SandboxMessage
 from dashboard.models.site_settings import Setting
@@ -45,6 +45,7 @@ MODELS = (
     NumberNote,
     Otp,
     OtpTemplate,
+    Outage,
     PersonLink,
     Process,
     RecoveryCode,

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from datetime import timedelta
 
-from sqlalchemy import update
+from sqlalchemy import select, update
 from sqlalchemy.orm import Session
 
 from dashboard.db import utcnow
@@ -19,6 +19,8 @@ from dashboard.gateway.statistics import rollup
 from dashboard.gateway.webhooks import endpoints
 from dashboard.models.accounts import User
 from dashboard.models.api_keys import ApiKey
+from dashboard.models.messages import Message
+from dashboard.models.monitoring import Outage
 from dashboard.vocabulary import AlertChannelKind, Language
 from tests.support.dashboard_client import World
 
@@ -51,7 +53,11 @@ def furnish_more(world: World, key: ApiKey) -> tuple[str, str]:
 
 
 def told(session: Session, world: World) -> None:
-    """A channel of alerts that was refused, what is wrong, and what is over."""
+    """A channel of alerts that was refused, what is wrong, what is over, and an outage."""
+    held = list(session.scalars(select(Message.id).limit(3)))
+    end = utcnow() - timedelta(minutes=2)
+    times = {"began_at": end - timedelta(minutes=40), "ended_at": end, "checked_at": end}
+    session.add(Outage(**times, clock_off=3, waiting=12, in_hand=held, in_hand_count=5, lost=0))
     address = "https://garde.exemple-de-la-banque.mr/alertes"
     wanted = NewChannel(AlertChannelKind.WEBHOOK, address, Language.ARABIC, quiet_from="22:00", quiet_until="06:30")
     channel, _secret = channels.create(session, channels.cipher(world.services.settings), wanted)

@@ -60,6 +60,7 @@ class AlertCode(StrEnum):
     SECRETS = "secrets"  # they are not those that the database was written with
     BACKUP_OLD = "backup_old"
     DATABASE = "database"  # it does not answer
+    AFTER_OUTAGE = "after_outage"  # nothing ran for a while, and does again
     KEY_GUESSES = "key_guesses"  # more of its guesses were wrong than people make
 
 

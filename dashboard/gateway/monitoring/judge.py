@@ -14,7 +14,7 @@ from dashboard.gateway import workers
 from dashboard.gateway.carriers import carriers, recent
 from dashboard.gateway.carriers.recent import Recent
 from dashboard.gateway.maintenance import secret_keys
-from dashboard.gateway.monitoring import alerts, carrier_status
+from dashboard.gateway.monitoring import alerts, carrier_status, outages
 from dashboard.gateway.monitoring.alerts import Alert, AlertCode
 from dashboard.gateway.statistics import queries
 from dashboard.gateway.statistics.queries import Narrow, Period, total
@@ -25,6 +25,7 @@ from dashboard.vocabulary import Operator, Severity, Trend
 
 LEAST_FREE = 0.1  # of the disk
 ENOUGH_FREE = 20 * 2**30  # bytes, of which any disk has enough
+OUTAGE_TOLD = timedelta(days=1)  # after its end
 BACKUP_ROW = "last_backup"  # of table settings
 OLDEST_BACKUP = timedelta(hours=36)  # one a night, and one that was late
 
@@ -47,6 +48,7 @@ def around(
         *secret_alerts(session, settings),
         *backup_alerts(session),
         *conversion_alerts(session, lately),
+        *outage_alerts(session),
     ]
 
 
@@ -92,9 +94,29 @@ def conversion_alerts(session: Session, lately: Mapping[Operator, Recent]) -> li
     return found
 
 
+def outage_alerts(session: Session) -> list[Alert]:
+    """The outage that ended within a day, once its damage is known: `count` codes expired in it, `tried` texts may be
+    doubled, `reason` is what the check of the database found."""
+    outage = outages.latest(session)
+    if outage is None or outage.checked_at is None or abs(utcnow() - outage.ended_at) > OUTAGE_TOLD:
+        return []
+    found = [outage.fault or "", f"{outage.lost} lost" if outage.lost else ""]
+    return [
+        Alert(
+            AlertCode.AFTER_OUTAGE,
+            length=outage.length,
+            id=str(outage.id),
+            since=outage.began_at,
+            count=outages.count_expired(session, outage),
+            tried=outage.in_hand_count,
+            reason=", ".join(filter(None, found)) or "ok",
+        )
+    ]
+
+
 def is_wrong(alert: Alert) -> bool:
-    """Whether `chinqit doctor` calls it wrong."""
-    return alert.severity is not Severity.NOTICE
+    """Whether `chinqit doctor` calls it wrong; an outage that is over is only told."""
+    return alert.severity is not Severity.NOTICE and alert.code is not AlertCode.AFTER_OUTAGE
 
 
 def _rank(alert: Alert) -> int:

@@ -44,5 +44,6 @@ CODES: Labels = {
     AlertCode.DISK: _l("The disk is nearly full"),
     AlertCode.SECRETS: _l("A secret does not fit the database"),
     AlertCode.BACKUP_OLD: _l("The newest backup is too old"),
+    AlertCode.AFTER_OUTAGE: _l("Nothing ran for a while"),
     AlertCode.DATABASE: _l("The database does not answer"),
 }

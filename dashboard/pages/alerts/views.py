@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Any
 
-from flask import Blueprint, abort, flash, url_for
+from flask import Blueprint, abort, flash, render_template, url_for
 from flask.typing import ResponseReturnValue
 from flask_babel import gettext as _
 from flask_login import current_user
@@ -13,7 +13,9 @@ from dashboard.db import utcnow
 from dashboard.extensions import services, session
 from dashboard.gateway.alerts import channels, incidents
 from dashboard.gateway.alerts.channels import TooManyChannels
+from dashboard.gateway.monitoring import outages
 from dashboard.models.alerts import AlertChannel
+from dashboard.models.monitoring import Outage
 from dashboard.pages.alerts import labels
 from dashboard.pages.alerts.forms import ChannelForm, NewChannelForm
 from dashboard.pages.web import access, audited, htmx, locale
@@ -21,6 +23,8 @@ from dashboard.pages.web.htmx import ChangedPart
 from dashboard.vocabulary import Role
 
 MOST_PAST = 50
+MOST_LISTED = 200
+MOST_OUTAGES = 10
 
 bp = Blueprint("alerts", __name__)
 
@@ -32,6 +36,21 @@ def index() -> ResponseReturnValue:
     if not htmx.wants_fragment():
         return htmx.page("alerts/index.html", "alerts/_live.html", **context)
     return htmx.live("alerts/_live.html", **context)
+
+
+@bp.get("/outages/<int:outage_id>")
+def outage(outage_id: int) -> ResponseReturnValue:
+    """What became of the messages while nothing ran."""
+    found = session.get(Outage, outage_id)
+    if found is None:
+        abort(404)
+    return render_template(
+        "alerts/outage.html",
+        outage=found,
+        expired=outages.expired_codes(session, found, MOST_LISTED),
+        expired_count=outages.count_expired(session, found),
+        held=outages.held_messages(session, found, MOST_LISTED),
+    )
 
 
 @bp.post("/<int:incident_id>/acknowledge")
@@ -128,6 +147,7 @@ def _context() -> dict[str, Any]:
         "troubles": [incidents.alert_of(incident) for incident in open_now],
         "incidents": {incident.cause: incident for incident in open_now},
         "past": past,
+        "outages": outages.listed(session, MOST_OUTAGES),
         "channels": known,
         "is_owner": current_user.may(Role.OWNER),
         "may_test": current_user.may(Role.OPERATOR),

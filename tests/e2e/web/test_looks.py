@@ -63,6 +63,7 @@ def test_every_page_is_accessible_in_both_directions(
         "account/email",
         "alerts/",
         "alerts/new",
+        "alerts/outages/1",
         "account/proof/",
         "account/second-factor/",
         "account/second-factor/recovery-codes",
@@ -90,7 +91,7 @@ def test_nothing_scrolls_sideways_or_is_cut_off_at_any_width(
     found = {}
     pages = ["", "messages/", f"messages/{failed}", "otp/", "lookup/?phone=38089336", "keys/", f"keys/{loose}"]
     pages += ["limits/?phone=38089336", "sandbox/", "texts/", "settings/", "webhooks/", f"webhooks/{webhook}"]
-    pages += ["alerts/"]
+    pages += ["alerts/", "alerts/outages/1"]
     for name in pages:
         tab.open(f"/dashboard/{name}")
         for width in (320, 861, 1000):  # the narrowest that is promised, and beside where the menu folds

@@ -14,7 +14,10 @@ from dashboard.cli.registry import main
 from dashboard.db import utcnow
 from dashboard.extensions import Services
 from dashboard.gateway import workers
+from dashboard.gateway.monitoring import outages
 from dashboard.gateway.statistics import rollup
+from dashboard.models.monitoring import Process
+from jobs.outages import check
 from tests.support.dashboard_client import World
 
 Command = Callable[..., Result]
@@ -80,3 +83,18 @@ def test_a_text_is_sent_again_and_a_code_never(chinqit: Command, world: World) -
     refused = chinqit("messages", "resend", code.uuid, "no-such-id")
     assert refused.exit_code == 1
     assert "a code is never sent again" in refused.output and "no-such-id: no such message" in refused.output
+
+
+def test_status_tells_of_the_last_outage(chinqit: Command, services: Services) -> None:
+    assert "Last outage" not in chinqit("status").output
+    at = utcnow() - timedelta(minutes=2)
+    with services.sessions.begin() as session:
+        session.add(Process(name="elsewhere:1", role=workers.RELAY, started_at=at, beat_at=at))
+    with services.sessions.begin() as session:
+        outages.note_start(session, workers.RELAY, utcnow())
+    assert "the database is being checked" in chinqit("status").output
+    check(services.sessions)
+    screen = chinqit("status").output
+    assert "lost 0, database ok, codes expired unsent 0, texts maybe doubled 0" in screen
+    found = json.loads(chinqit("status", "--json").output)["outage"]
+    assert (found["lost"], found["database"], found["clockOff"]) == (0, "ok", 0)

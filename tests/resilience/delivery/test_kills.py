@@ -15,6 +15,8 @@ import httpx
 import pytest
 import redis
 
+from dashboard.gateway.monitoring import outages
+from dashboard.models.monitoring import Outage
 from tests.support.phones import new_phone
 from tests.support.stack import Client, Stack, other_than, until
 
@@ -123,7 +125,16 @@ def test_everything_killed_and_started_again(stack: Stack, ledger: list[Traffic]
     assert client.verify(phone, other_than(code)).json()["retriesLeft"] == 1  # what was tried stays tried
     assert client.verify(phone, code).status_code == 200
     no_server_errors(flowed)
+    outage = until(lambda: checked_outage(stack), 20)
+    assert (outage.lost, outage.fault, outage.clock_off) == (0, None, 0)
+    assert outage.began_at < outage.ended_at
     ledger.append(flowed)
+
+
+def checked_outage(stack: Stack) -> Outage | None:
+    with stack.sessions() as session:
+        found = outages.latest(session)
+    return found if found is not None and found.checked_at is not None else None
 
 
 def test_sms_workers_killed_again_and_again(stack: Stack, ledger: list[Traffic]) -> None:
