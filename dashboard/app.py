@@ -12,7 +12,7 @@ from werkzeug.middleware.proxy_fix import ProxyFix
 from dashboard.api import errors as api_errors
 from dashboard.api import registry as api
 from dashboard.db import engine_options
-from dashboard.extensions import db, migrate, open_services
+from dashboard.extensions import db, open_services
 from dashboard.pages import registry as pages
 from dashboard.pages.web import errors as page_errors
 from dashboard.pages.web import headers
@@ -40,7 +40,6 @@ def create_app(settings: Settings) -> Flask:
         hops = settings.proxy_hops
         app.wsgi_app = ProxyFix(app.wsgi_app, x_for=hops, x_proto=hops, x_host=hops)  # type: ignore[method-assign]
     db.init_app(app)
-    migrate.init_app(app, db, directory=str(resource("migrations")), render_as_batch=True)
     with app.app_context():
         app.extensions["chinqit"] = open_services(settings)
     api.register(app)

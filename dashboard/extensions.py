@@ -8,7 +8,6 @@ from typing import Any, cast
 from flask import current_app, has_request_context, request
 from flask_babel import Babel
 from flask_login import LoginManager
-from flask_migrate import Migrate
 from flask_sqlalchemy import SQLAlchemy
 from flask_sqlalchemy.session import Session as FlaskSession
 from flask_wtf import CSRFProtect
@@ -54,7 +53,6 @@ session = cast(Session, db.session)  # the proxy of the request's session, typed
 babel = Babel()
 csrf = CSRFProtect()
 login = LoginManager()
-migrate = Migrate()
 
 
 def services() -> Services:

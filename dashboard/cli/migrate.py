@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from typing import Any
 
 import click
 from sqlalchemy import inspect, text
@@ -55,16 +57,31 @@ def upgrade_if_needed(settings: Settings, echo: Callable[[str], None]) -> None:
         upgrade(settings)
 
 
-def upgrade(settings: Settings) -> None:
-    """Run the migrations that are missing."""
-    from flask_migrate import upgrade  # Flask is slow to import and most commands do without it
+def upgrade(settings: Settings, revision: str = "head") -> None:
+    """Run the migrations that are missing, up to a revision."""
+    with _alembic(settings) as (command, config):
+        command.upgrade(config, revision)
 
-    from dashboard.app import create_app
-    from dashboard.extensions import db
 
-    with create_app(settings).app_context():
-        upgrade()
-        db.engine.dispose()
+def downgrade(settings: Settings, revision: str) -> None:
+    """Take the migrations after a revision back; for tests."""
+    with _alembic(settings) as (command, config):
+        command.downgrade(config, revision)
+
+
+@contextmanager
+def _alembic(settings: Settings) -> Iterator[tuple[Any, Any]]:
+    """Alembic's commands, and what they take for this database."""
+    from alembic import command  # 7 MB, for what most processes never do
+    from alembic.config import Config
+
+    config = Config()
+    config.set_main_option("script_location", str(resource("migrations")).replace("%", "%%"))
+    config.attributes["engine"] = engine = make_sessions(settings.database_url).kw["bind"]
+    try:
+        yield command, config
+    finally:
+        engine.dispose()
 
 
 def database_name(settings: Settings) -> str:

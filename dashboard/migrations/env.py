@@ -1,9 +1,10 @@
-"""Runs migrations on the application's own engine, so that its hooks hold here too."""
+"""Runs migrations on an engine of the gateway's own making, so that its hooks hold here too."""
 
 from alembic import context
-from flask import current_app
 
-db = current_app.extensions["migrate"].db
+from dashboard.db import make_sessions
+from dashboard.models.registry import metadata
+from dashboard.settings import Settings
 
 
 def render_item(kind, item, _autogen):
@@ -13,10 +14,12 @@ def render_item(kind, item, _autogen):
     return False
 
 
-with db.engine.connect() as connection:
+# The command `alembic` has none to give: it works on the database of the environment's settings.
+engine = context.config.attributes.get("engine") or make_sessions(Settings.from_env().database_url).kw["bind"]
+with engine.connect() as connection:
     context.configure(
         connection=connection,
-        target_metadata=db.metadata,
+        target_metadata=metadata,
         render_as_batch=True,
         compare_type=True,
         render_item=render_item,

@@ -9,9 +9,8 @@ import sys
 import tempfile
 from pathlib import Path
 
-import flask_migrate
-
 from dashboard.app import create_app
+from dashboard.cli import migrate
 from dashboard.extensions import db
 from dashboard.pages.registry import PAGES
 from dashboard.settings import Settings, prepare_home
@@ -27,9 +26,8 @@ def main(rows: int) -> None:
         home = Path(folder) / "home"
         prepare_home(home)
         settings = Settings.from_env({"CHINQIT_HOME": str(home)})
+        migrate.upgrade(settings)
         app = create_app(settings)
-        with app.app_context():
-            flask_migrate.upgrade()
         fill(settings, rows)
         client = app.test_client()
         print(f"{'first load, kB (of it the page itself)':42}" + "".join(f"{language:>16}" for language in DEMAND_KB))

@@ -18,11 +18,11 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-import flask_migrate
 from flask.testing import FlaskClient
 from sqlalchemy import func, select
 
 from dashboard.app import create_app
+from dashboard.cli import migrate
 from dashboard.db import make_sessions
 from dashboard.dev import seed
 from dashboard.extensions import db
@@ -94,9 +94,8 @@ def measure(rows: int) -> Iterator[tuple[str, Times]]:
         home = Path(folder) / "home"
         prepare_home(home)
         settings = Settings.from_env({"CHINQIT_HOME": str(home)})
+        migrate.upgrade(settings)
         app = create_app(settings)
-        with app.app_context():
-            flask_migrate.upgrade()
         known = fill(settings, rows)
         client = app.test_client()
         sign_in(client)

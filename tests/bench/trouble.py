@@ -24,6 +24,7 @@ from typing import Any
 
 from sqlalchemy import func, select
 
+from dashboard.cli import migrate
 from dashboard.db import make_sessions
 from dashboard.gateway.messages import outbox
 from dashboard.gateway.messages.outbox import Draft
@@ -32,7 +33,7 @@ from dashboard.settings import Settings, prepare_home
 from tests.support.http_carriers import Office
 from tests.support.smpp.smsc import PASSWORD, NodeMissing, Smsc, install
 from tests.support.smpp.worker import connect, working
-from tests.support.stack import in_home, migrate
+from tests.support.stack import in_home
 from tests.support.valkey import running
 
 RATE = 100  # segments a second, of the first part
@@ -59,7 +60,7 @@ def office() -> Iterator[Office]:
         home = Path(folder) / "home"
         prepare_home(home)
         settings = Settings.from_env({"CHINQIT_HOME": str(home), "DATABASE_URL": in_home(home), "REDIS_URL": address})
-        migrate(settings)
+        migrate.upgrade(settings)
         made = Office(make_sessions(settings.database_url), settings)
         yield made
         for desk in made.desks:

@@ -9,7 +9,7 @@ from functools import cache
 from tests.house.source import CODE, Source
 
 NO_WEB = ("dashboard.gateway", "dashboard.models", "dashboard.providers", "dashboard.db", "jobs")
-WEB = {"flask", "werkzeug", "flask_login", "flask_sqlalchemy", "flask_wtf", "flask_babel", "flask_migrate", "wtforms"}
+WEB = {"flask", "werkzeug", "flask_login", "flask_sqlalchemy", "flask_wtf", "flask_babel", "wtforms"}
 OURS = {source.module for source in CODE}
 
 

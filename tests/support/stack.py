@@ -20,13 +20,11 @@ from datetime import timedelta
 from pathlib import Path
 from typing import Any, TypeVar
 
-import flask_migrate
 import httpx
 from sqlalchemy import func, select, update
 
-from dashboard.app import create_app
+from dashboard.cli import migrate
 from dashboard.db import make_sessions, utcnow
-from dashboard.extensions import db
 from dashboard.gateway.api_keys import authentication
 from dashboard.gateway.sandbox.inbox import ReceivedText, SandboxInbox
 from dashboard.models.messages import Message
@@ -68,7 +66,7 @@ class Stack(Api):
             "WHATSAPP_WAIT": "3",  # nothing here depends on how long it is
         }
         self.settings = Settings.from_env(self.environment)
-        migrate(self.settings)
+        migrate.upgrade(self.settings)
         http = httpx.Client(
             base_url=f"http://127.0.0.1:{self.port}",
             timeout=20,
@@ -276,14 +274,6 @@ def digits(text: str) -> str:
 def other_than(code: str) -> str:
     """A well-formed code that is not this one."""
     return f"{(int(code) + 1) % 1_000_000:06d}"
-
-
-def migrate(settings: Settings, revision: str = "head") -> None:
-    """Bring the database to a revision of the schema, as a deployment does; to the newest one, if none is named."""
-    app = create_app(settings)
-    with app.app_context():
-        flask_migrate.upgrade(revision=revision)
-        db.engine.dispose()
 
 
 def in_home(home: Path) -> str:

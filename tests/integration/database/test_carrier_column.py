@@ -9,9 +9,9 @@ from pathlib import Path
 import pytest
 from sqlalchemy import Engine, create_engine, text
 
+from dashboard.cli import migrate
 from dashboard.db import engine_options, utcnow
 from dashboard.settings import Settings, prepare_home
-from tests.support.stack import migrate
 
 ROWS = {"sms": None, "sms@7": 7, "sms@0": 0, "whatsapp@12": 12, "whatsapp": None}
 
@@ -22,7 +22,7 @@ def old(new_database: Callable[[Path], str], tmp_path: Path) -> Settings:
     prepare_home(tmp_path / "home")
     address = new_database(tmp_path / "home")
     settings = Settings.from_env({"CHINQIT_HOME": str(tmp_path / "home"), "DATABASE_URL": address})
-    migrate(settings, "0008")
+    migrate.upgrade(settings, "0008")
     engine = engine_of(settings)
     with engine.begin() as connection:
         connection.execute(
@@ -66,7 +66,7 @@ def lanes(settings: Settings) -> set[tuple[str, int | None]]:
 
 
 def test_what_waited_for_a_carrier_waits_for_it_still(old: Settings) -> None:
-    migrate(old)
+    migrate.upgrade(old)
     assert lanes(old) == {(lane.partition("@")[0], carrier_id) for lane, carrier_id in ROWS.items()}
 
 
@@ -75,5 +75,5 @@ def test_a_run_that_was_cut_off_is_run_again(old: Settings) -> None:
     with engine.begin() as connection:
         connection.execute(text("ALTER TABLE messages ADD COLUMN carrier_id INTEGER"))
     engine.dispose()
-    migrate(old)
+    migrate.upgrade(old)
     assert lanes(old) == {(lane.partition("@")[0], carrier_id) for lane, carrier_id in ROWS.items()}

@@ -12,10 +12,10 @@ from alembic.migration import MigrationContext
 from alembic.script import ScriptDirectory
 from sqlalchemy import Engine, create_engine, inspect
 
+from dashboard.cli import migrate
 from dashboard.db import Base, engine_options
 from dashboard.resources import ROOT
 from dashboard.settings import Settings, prepare_home
-from tests.support.stack import migrate
 
 FOLDER = ROOT / "dashboard" / "migrations"
 FILES = sorted((FOLDER / "versions").glob("*.py"))
@@ -60,8 +60,8 @@ def test_migrating_again_changes_nothing(new_database: Callable[[Path], str], tm
     prepare_home(tmp_path / "home")
     address = new_database(tmp_path / "home")
     settings = Settings.from_env({"CHINQIT_HOME": str(tmp_path / "home"), "DATABASE_URL": address})
-    migrate(settings)
-    migrate(settings)
+    migrate.upgrade(settings)
+    migrate.upgrade(settings)
     engine = create_engine(settings.database_url)
     assert set(Base.metadata.tables) <= set(inspect(engine).get_table_names())
     engine.dispose()

@@ -10,6 +10,7 @@ import pytest
 from rq import Queue
 
 from dashboard import redis
+from dashboard.cli import migrate
 from dashboard.db import make_sessions
 from dashboard.gateway.api_keys import authentication, keys
 from dashboard.gateway.api_keys.keys import NewKey
@@ -20,7 +21,7 @@ from dashboard.vocabulary import Lane
 from dashboard.wakeup import Wakeup
 from tests.support import poolers
 from tests.support.postgres import Server
-from tests.support.stack import migrate, until
+from tests.support.stack import until
 
 
 @pytest.fixture
@@ -33,7 +34,7 @@ def pooled(postgres: Server, tmp_path: Path) -> Iterator[Settings]:
             url = f"{address}?prepare_threshold=none"
             settings = Settings.from_env({"CHINQIT_HOME": str(home), "DATABASE_URL": url})
             until(lambda: "listening on" in (tmp_path / "log").read_text(), 10)
-            migrate(settings)
+            migrate.upgrade(settings)
             yield settings
     except poolers.BouncerMissing:
         pytest.skip("NO PGBOUNCER: install Debian's pgbouncer")

@@ -5,11 +5,9 @@ from __future__ import annotations
 from collections.abc import Callable
 from pathlib import Path
 
-from flask_migrate import downgrade, upgrade
 from sqlalchemy import create_engine, text
 
-from dashboard.app import create_app
-from dashboard.extensions import db
+from dashboard.cli import migrate
 from dashboard.settings import Settings, prepare_home
 
 BEFORE = {  # uuid → what was counted, as 0004 to 0007 wrote it
@@ -51,25 +49,23 @@ def test_what_was_counted_is_carried_over_and_back(new_database: Callable[[Path]
     settings = Settings.from_env({"CHINQIT_HOME": str(tmp_path / "home"), "DATABASE_URL": address})
     engine = create_engine(settings.database_url)
     try:
-        with create_app(settings).app_context():
-            upgrade(revision="0007")
-            with engine.begin() as connection:
-                connection.execute(KEY)
-                for uuid, (status, tallied, more) in BEFORE.items():
-                    params = {"uuid": uuid, "status": status, "tallied_status": tallied, "tallied_more": more}
-                    connection.execute(INSERT, params)
-            upgrade(revision="0008")
-            with engine.begin() as connection:  # as if it had been killed before its number was written
-                connection.execute(text("UPDATE alembic_version SET version_num = '0007'"))
-            upgrade(revision="0008")
-            with engine.connect() as connection:
-                rows = connection.execute(text("SELECT uuid, tallied_sent, tallied_error FROM messages")).all()
-            found = {row.uuid: (None if row[1] is None else bool(row[1]), row[2]) for row in rows}
-            assert found == AFTER
-            downgrade(revision="0007")
-            with engine.connect() as connection:
-                rows = connection.execute(text("SELECT uuid, tallied_more FROM messages")).all()
-            assert {row.uuid: row[1] or "" for row in rows} == {uuid: row[2] or "" for uuid, row in BEFORE.items()}
-            db.engine.dispose()
+        migrate.upgrade(settings, revision="0007")
+        with engine.begin() as connection:
+            connection.execute(KEY)
+            for uuid, (status, tallied, more) in BEFORE.items():
+                params = {"uuid": uuid, "status": status, "tallied_status": tallied, "tallied_more": more}
+                connection.execute(INSERT, params)
+        migrate.upgrade(settings, revision="0008")
+        with engine.begin() as connection:  # as if it had been killed before its number was written
+            connection.execute(text("UPDATE alembic_version SET version_num = '0007'"))
+        migrate.upgrade(settings, revision="0008")
+        with engine.connect() as connection:
+            rows = connection.execute(text("SELECT uuid, tallied_sent, tallied_error FROM messages")).all()
+        found = {row.uuid: (None if row[1] is None else bool(row[1]), row[2]) for row in rows}
+        assert found == AFTER
+        migrate.downgrade(settings, revision="0007")
+        with engine.connect() as connection:
+            rows = connection.execute(text("SELECT uuid, tallied_more FROM messages")).all()
+        assert {row.uuid: row[1] or "" for row in rows} == {uuid: row[2] or "" for uuid, row in BEFORE.items()}
     finally:
         engine.dispose()

@@ -8,15 +8,12 @@ from datetime import timedelta
 from pathlib import Path
 
 import pytest
-from flask_migrate import upgrade
 from sqlalchemy import text, update
 
 from dashboard import db as databases
-from dashboard.app import create_app
 from dashboard.cli import doctor, migrate
 from dashboard.cli.doctor import Finding
 from dashboard.db import Sessions, utcnow
-from dashboard.extensions import db
 from dashboard.gateway.api_keys import keys
 from dashboard.gateway.api_keys.authentication import Caller
 from dashboard.gateway.api_keys.keys import NewKey
@@ -47,9 +44,7 @@ def test_a_database_of_an_older_version_is_to_be_migrated(
     new_database: Callable[[Path], str], tmp_path: Path, monkeypatch: pytest.MonkeyPatch, home: Settings, version: str
 ) -> None:
     monkeypatch.setenv("DATABASE_URL", new_database(tmp_path))
-    with create_app(Settings.from_env()).app_context():
-        upgrade(revision=version)
-        db.engine.dispose()
+    migrate.upgrade(Settings.from_env(), version)
     (finding,) = of("database")
     needed = f"version {version}, this gateway needs {migrate.newest_version()}"
     assert (finding.ok, finding.message, finding.advice) == (False, needed, "Run: chinqit migrate")
