@@ -44,6 +44,7 @@ GROUPS = {
     "codes": _l("One-time codes"),
     "build": _l("Integrate"),
     "look-up": _l("Look up"),
+    "run": _l("Run the gateway"),
 }
 
 
@@ -71,6 +72,9 @@ DOCS = (
     Doc("errors", _l("Errors by code"), "look-up"),
     Doc("troubleshooting", _l("Troubleshooting"), "look-up"),
     Doc("migration", _l("Moving from the hosted service"), "look-up"),
+    Doc("install", _l("Install"), "run"),
+    Doc("operate", _l("Secure, watch, back up, upgrade, scale"), "run"),
+    Doc("night", _l("What to do at 3 a.m."), "run"),
 )
 BY_NAME = {doc.name: doc for doc in DOCS}
 DOCTOR = ("package", "certificate", "hash")

@@ -12,7 +12,8 @@ import pytest
 from dashboard.resources import ROOT
 
 FENCE = re.compile(r"^```bash(?: [\w-]+)?\n(.*?)^```$", re.MULTILINE | re.DOTALL)
-TEXTS = [*sorted(ROOT.glob("*.md")), ROOT / "deploy" / "systemd" / "chinqit"]
+SCRIPTS = sorted((ROOT / "templates" / "docs" / "code").glob("*.sh"))
+TEXTS = [*sorted(ROOT.glob("*.md")), ROOT / "deploy" / "README.md", ROOT / "deploy" / "systemd" / "chinqit", *SCRIPTS]
 
 
 @pytest.mark.parametrize("path", TEXTS, ids=lambda path: path.name)

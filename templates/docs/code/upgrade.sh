@@ -1,0 +1,8 @@
+chinqit backup /var/lib/chinqit/before-upgrade.db
+git clone REPOSITORY /opt/chinqit-NEW                 # NEW: the version
+make -C /opt/chinqit-NEW install
+ln -sfn /opt/chinqit-NEW /opt/chinqit                 # /opt/chinqit is a link to the version that runs
+install -m 0644 /opt/chinqit/deploy/systemd/chinqit*.{service,socket,target,timer} /etc/systemd/system/
+chinqit migrate
+systemctl daemon-reload
+systemctl restart 'chinqit-*.service'
