@@ -1,25 +1,42 @@
-"""gunicorn's worker: it refuses connections while it stops, and answers what is not HTTP in the API's shape.
+"""gunicorn's worker: threads get whole requests only, connections are refused while it stops, and what is not HTTP is
+answered in the API's shape.
 
-It overrides `set_accept_enabled` and `handle_error` of gunicorn 27's ThreadWorker."""
+It overrides methods of gunicorn 27's ThreadWorker; tests/unit/test_private_names.py lists them."""
 
 from __future__ import annotations
 
+import errno
 import json
 import logging
+import selectors
+import socket
+import struct
+import time
 import uuid
+from collections import deque
 from contextlib import suppress
+from functools import partial
 from http import HTTPStatus
 from typing import Any
 
-from gunicorn import glogging, util
+from gunicorn import glogging, http, util
 from gunicorn.http import errors
 from gunicorn.workers.gthread import ThreadWorker
 
-from dashboard import logs
+from dashboard import logs, request_arrival
+from dashboard.request_arrival import Arrival
 from dashboard.settings import SettingsError, log_format
 
 TOO_LONG = (errors.LimitRequestLine, errors.LimitRequestHeaders)
 OURS = (errors.InvalidResponseHeader, errors.InvalidResponseHeaderName, errors.ConfigurationProblem)
+PIECE = 256 * 1024  # bytes that are received at a time
+ROOM = 64 * 1024 * 1024  # bytes of long bodies that a process holds at a time
+LOOK_SECONDS = 0.5  # between two looks for who is late
+LINGER_SECONDS = 2.0  # without a byte, for a client to close a connection that is over
+LINGER_BYTES = 16 * 1024 * 1024  # of a refused body that are read and thrown away, so that the client reads its answer
+UNSENT = 1024 * 1024  # bytes of an answer that are held for a client who reads slowly; a thread waits with the rest
+STALLED_SECONDS = 30  # for a client to read anything of its answer
+CONTINUE = b"HTTP/1.1 100 Continue\r\n\r\n"
 
 
 class Logger(glogging.Logger):  # type: ignore[misc]
@@ -33,13 +50,251 @@ class Logger(glogging.Logger):  # type: ignore[misc]
             logs.set_up(log_format(), "web")
 
 
+class ClientSocket(socket.socket):
+    """A connection that holds what its client does not read yet, for the main thread to send."""
+
+    def __init__(self, accepted: socket.socket) -> None:
+        super().__init__(accepted.family, accepted.type, accepted.proto, fileno=accepted.detach())
+        self.setsockopt(socket.SOL_SOCKET, socket.SO_SNDTIMEO, struct.pack("ll", STALLED_SECONDS, 0))
+        self.unsent = bytearray()
+        self.stalled_at = 0.0
+
+    def sendall(self, data: Any, flags: int = 0, /) -> None:
+        """Send what can be sent, and hold the rest; wait only with more than UNSENT bytes of it."""
+        self.unsent += data
+        self.send_on()
+        if len(self.unsent) > UNSENT:
+            super().sendall(self.unsent, flags)
+            self.unsent.clear()
+
+    def send_on(self) -> None:
+        """Send what is held, as much as the system takes now; raise OSError when the client has gone."""
+        with suppress(BlockingIOError):
+            while self.unsent:
+                del self.unsent[: self.send(self.unsent, socket.MSG_DONTWAIT)]
+        self.stalled_at = time.monotonic() + STALLED_SECONDS
+
+
+class Closing:
+    """A connection that is over, until its client has closed it too."""
+
+    def __init__(self) -> None:
+        self.ends_at = time.monotonic() + request_arrival.SECONDS
+        self.left = LINGER_BYTES
+        self.wait()
+
+    def wait(self) -> None:
+        self.silent_at = min(self.ends_at, time.monotonic() + LINGER_SECONDS)
+
+
 class Worker(ThreadWorker):  # type: ignore[misc]  # gunicorn has no types
-    """Serves with threads. It never logs what a request holds: a malformed one may hold a key, a number or a text.
+    """Serves with threads. The main thread receives requests and hands them to a thread when they are whole, so that
+    no thread waits for a client. Who takes too long is answered 408 and closed.
+
+    Long bodies share a room in memory; those that find none wait unread, and then whoever holds room is hurried.
+
+    It never logs what a request holds: a malformed one may hold a key, a number or a text.
 
     When it stops, it accepts the connections that wait and closes the socket at once. Whoever connects later is refused
     and knows that nothing was done. gunicorn alone would leave them in the socket's queue until the last request is
     answered, and then break them off.
     """
+
+    def __init__(self, *args: Any, **kwargs: Any) -> None:
+        super().__init__(*args, **kwargs)
+        self.arriving: dict[Any, Arrival] = {}
+        self.waiting: deque[Any] = deque()  # those of them whose body needs room
+        self.in_hand: dict[Any, Arrival] = {}  # requests that threads have
+        self.sending: dict[Any, Any] = {}  # those whose answer is not read yet, with what is to be done then
+        self.closing: dict[Any, Closing] = {}
+        self.room = ROOM
+        self.look_at = 0.0
+
+    def enqueue_req(self, conn: Any) -> None:
+        """Begin to receive a request. This and all that follows but `handle_request` runs in the main thread."""
+        if self.cfg.is_ssl:  # gunicorn's threads do the handshake and read; TLS is a proxy's work in front of this
+            super().enqueue_req(conn)
+            return
+        if conn.parser is None:
+            conn.parser = http.get_parser(self.cfg, iter(()), conn.client)  # it has what it is given, and no more
+            conn.sock = ClientSocket(conn.sock)
+        conn.sock.setblocking(False)
+        arrival = self.arriving[conn] = Arrival()
+        arrival.add(conn.parser.unreader.take_buffered())  # what came with the request before it
+        if arrival.is_whole:
+            self._hand_over(conn)
+        else:
+            self._receive(conn, None)
+
+    def _receive(self, conn: Any, _file: Any) -> None:
+        arrival = self.arriving[conn]
+        try:
+            data = conn.sock.recv(PIECE)
+        except BlockingIOError:
+            self._await(conn, self._receive)
+            return
+        except OSError:
+            data = b""
+        if data:
+            arrival.add(data)
+        if arrival.is_whole or (arrival.data and not data):  # a half is for the parser to refuse
+            self._hand_over(conn)
+        elif not data:
+            self._stop_receiving(conn)
+            self._close(conn)
+        elif self._takes_room(arrival, is_first=not self.waiting):
+            self._go_on(conn, arrival)
+        else:  # the rest stays unread, and so its client has to wait
+            self._ignore(conn)
+            self.waiting.append(conn)
+
+    def _go_on(self, conn: Any, arrival: Arrival) -> None:
+        if arrival.expects_continue and not arrival.was_told:
+            arrival.was_told = True
+            with suppress(OSError):
+                conn.sock.send(CONTINUE)
+        self._await(conn, self._receive)
+
+    def _takes_room(self, arrival: Arrival, *, is_first: bool) -> bool:
+        """Take the room that a body still needs, unless it is not there or others wait for it."""
+        wanted = arrival.wanted_room() - arrival.room
+        if wanted > 0 and (wanted > self.room or not is_first):
+            return False
+        if wanted > 0:
+            self.room -= wanted
+            arrival.room += wanted
+        return True
+
+    def _hand_over(self, conn: Any) -> None:
+        arrival = self._stop_receiving(conn)
+        if arrival.is_too_long:
+            self.handle_error(None, conn.sock, conn.client, errors.LimitRequestHeaders("no end of the head"))
+            self._close(conn)
+            return
+        self.in_hand[conn] = arrival
+        conn.parser.unreader.unread(bytes(arrival.data))
+        arrival.data.clear()
+        conn.data_ready = True
+        super().enqueue_req(conn)
+
+    def _stop_receiving(self, conn: Any) -> Arrival:
+        self._ignore(conn)
+        if conn in self.waiting:
+            self.waiting.remove(conn)
+        return self.arriving.pop(conn)
+
+    def handle_request(self, req: Any, conn: Any) -> Any:
+        """In a thread. Raise ConnectionResetError for a client who reads nothing."""
+        arrival = self.in_hand.get(conn)
+        if arrival and arrival.was_told:
+            req._expected_100_continue = False
+        if arrival and (arrival.is_cut or getattr(req.body.reader, "length", None) != arrival.length):
+            req.force_close()  # the next request would begin in the middle of this one
+        try:
+            return super().handle_request(req, conn)
+        except BlockingIOError:
+            raise ConnectionResetError(errno.ECONNRESET, "the client does not read its answer") from None
+
+    def finish_request(self, conn: Any, fs: Any) -> None:
+        arrival = self.in_hand.pop(conn, None)
+        if arrival is None:
+            super().finish_request(conn, fs)
+            return
+        self._free(arrival)
+        is_kept = not fs.cancelled() and not fs.exception() and fs.result() and not arrival.is_cut
+        after = partial(super().finish_request, conn, fs) if is_kept else partial(self._close, conn)
+        if conn.sock.unsent:
+            conn.sock.setblocking(False)
+            self.sending[conn] = after
+            self.poller.register(conn.sock, selectors.EVENT_WRITE, partial(self._send_on, conn))
+        else:
+            after()
+
+    def _send_on(self, conn: Any, _file: Any) -> None:
+        try:
+            conn.sock.send_on()
+        except OSError:
+            conn.sock.unsent.clear()
+            self.sending[conn] = partial(self._close, conn)
+        if not conn.sock.unsent:
+            self._ignore(conn)
+            self.sending.pop(conn)()
+
+    def _free(self, arrival: Arrival) -> None:
+        self.room += arrival.room
+        arrival.room = 0
+        while self.waiting and self._takes_room(self.arriving[self.waiting[0]], is_first=True):
+            conn = self.waiting.popleft()
+            self._go_on(conn, self.arriving[conn])
+
+    def murder_pending(self) -> None:
+        """Answer and close what takes too long to come."""
+        super().murder_pending()
+        now = time.monotonic()
+        if now < self.look_at:
+            return
+        self.look_at = now + LOOK_SECONDS
+        is_full = self.nr_conns >= self.worker_connections
+        for conn, arrival in list(self.arriving.items()):
+            if arrival.is_late(now, hurried=is_full or bool(self.waiting and arrival.room)):
+                self._stop_receiving(conn)
+                self._free(arrival)
+                if arrival.data:  # a browser opens connections in advance, and needs no word
+                    with suppress(OSError):
+                        conn.sock.send(_answer(HTTPStatus.REQUEST_TIMEOUT, "The request did not arrive in time"))
+                self._close(conn)
+        for conn in [conn for conn in self.sending if now >= conn.sock.stalled_at]:
+            del self.sending[conn]
+            self._ignore(conn)
+            self._close(conn)
+        for conn, closing in list(self.closing.items()):
+            if now >= closing.silent_at:
+                self._drop(conn)
+
+    def _cap_keepalive(self, deadline: float) -> None:
+        super()._cap_keepalive(deadline)
+        for arrival in self.arriving.values():
+            if not arrival.data:
+                arrival.began_at = min(arrival.began_at, deadline - request_arrival.SECONDS)
+
+    def _close(self, conn: Any) -> None:
+        """End a connection so that its client can read the answer first (RFC 9112, 9.6).
+
+        gunicorn waits here for each client by itself, up to two seconds, and serves nobody meanwhile.
+        """
+        self.closing[conn] = Closing()
+        try:
+            conn.sock.setblocking(False)
+            conn.sock.shutdown(socket.SHUT_WR)
+            self._await(conn, self._drain)
+        except OSError:  # it has gone
+            self.method_queue.defer(self._drop, conn)  # not now: `_take_all` counts connections
+
+    def _drain(self, conn: Any, _file: Any) -> None:
+        closing = self.closing[conn]
+        with suppress(BlockingIOError):
+            try:
+                count = len(conn.sock.recv(PIECE))
+            except ConnectionError:
+                count = 0
+            closing.left -= count
+            closing.wait()
+            if count == 0 or closing.left <= 0:
+                self._drop(conn)
+
+    def _drop(self, conn: Any) -> None:
+        if self.closing.pop(conn, None):
+            self._ignore(conn)
+            self.nr_conns -= 1
+            conn.close()
+
+    def _await(self, conn: Any, callback: Any) -> None:
+        if conn.sock.fileno() not in self.poller.get_map():
+            self.poller.register(conn.sock, selectors.EVENT_READ, partial(callback, conn))
+
+    def _ignore(self, conn: Any) -> None:
+        with suppress(OSError, KeyError, ValueError):
+            self.poller.unregister(conn.sock)
 
     def set_accept_enabled(self, enabled: bool) -> None:
         super().set_accept_enabled(enabled)

@@ -20,6 +20,7 @@ threads = int(os.environ.get("WEB_THREADS") or 64)
 timeout = 60
 graceful_timeout = 5
 keepalive = 30
+sendfile = False  # it waits for a client who reads slowly
 backlog = 1024
 loglevel = "warning"
 accesslog = None  # addresses of the log hold the numbers that people searched for

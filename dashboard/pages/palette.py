@@ -68,7 +68,7 @@ def _answer(typed: str) -> ResponseReturnValue:
 
 
 def _last_numbers() -> Group:
-    rows = lookups.latest(session, current_user.email)[:MOST]
+    rows = lookups.latest(session, current_user.email)[:MOST] if formats.sees_numbers() else []
     return _("Your last numbers"), [_desk(row.phone) for row in rows]
 
 
@@ -81,9 +81,11 @@ def _numbers_and_messages(typed: str) -> list[Group]:
 
 
 def _numbers(sought: Sought) -> list[Place]:
+    if not formats.sees_numbers():  # digit by digit, a masked number would be guessed
+        return []
     if sought.phone is not None:
         return [_desk(sought.phone), _log(sought.phone)]
-    if sought.prefix is None or not formats.sees_numbers():  # digit by digit, a masked number would be guessed
+    if sought.prefix is None:
         return []
     return [_desk(phone) for phone in search.numbers_beginning(session, sought.prefix, MOST)]
 

@@ -90,7 +90,7 @@ PAGES = (
     Page(_l("Overview"), "", "layout-dashboard", "monitor", Role.VIEWER, overview.bp),
     Page(_l("Messages"), "/messages", "message-square", "monitor", Role.VIEWER, messages.bp),
     Page(_l("One-time codes"), "/otp", "shield-check", "monitor", Role.VIEWER, otp_statistics.bp),
-    Page(_l("Why no code?"), "/lookup", "phone", "monitor", Role.VIEWER, diagnosis.bp),
+    Page(_l("Why no code?"), "/lookup", "phone", "monitor", Role.DESK, diagnosis.bp),
     Page(_l("API keys"), "/keys", "key-round", "control", Role.VIEWER, api_keys.bp),
     Page(_l("Webhooks"), "/webhooks", "link", "control", Role.VIEWER, webhooks.bp),
     Page(_l("Carriers"), "/carriers", "radio-tower", "control", Role.VIEWER, carriers.bp),

@@ -14,7 +14,7 @@ from datetime import datetime
 from pathlib import Path
 from typing import Any, cast
 
-from sqlalchemy import Select, event, insert, select
+from sqlalchemy import Select, event, func, insert, select
 from sqlalchemy.orm import Session, UOWTransaction
 
 from dashboard.db import Base, core_table, lock, utcnow
@@ -74,6 +74,12 @@ def page(session: Session, wanted: AuditFilters, before: int | None = None, size
     if before is not None:
         query = query.where(_ENTRIES.c.id < before)
     return [ChainEntry(*row) for row in session.execute(query)]
+
+
+def count(session: Session, actor: str, act: str, since: datetime) -> int:
+    """How often somebody did something since then."""
+    wanted = (_ENTRIES.c.actor == actor, _ENTRIES.c.act == act, _ENTRIES.c.at >= since)
+    return session.scalar(select(func.count()).select_from(_ENTRIES).where(*wanted)) or 0
 
 
 def actors(session: Session) -> list[str]:

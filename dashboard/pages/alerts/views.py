@@ -67,13 +67,13 @@ def acknowledge(incident_id: int) -> ResponseReturnValue:
 
 
 @bp.get("/new")
-@access.needs(Role.OWNER)
+@access.needs(Role.OWNER, proof=True)
 def new() -> ResponseReturnValue:
     return _form(NewChannelForm(language=locale.language()))
 
 
 @bp.post("/new")
-@access.needs(Role.OWNER)
+@access.needs(Role.OWNER, proof=True)
 def create() -> ResponseReturnValue:
     """Add a channel; that of a webhook shows its secret."""
     form = NewChannelForm()
@@ -93,14 +93,14 @@ def create() -> ResponseReturnValue:
 
 
 @bp.get("/channels/<int:channel_id>/edit")
-@access.needs(Role.OWNER)
+@access.needs(Role.OWNER, proof=True)
 def edit(channel_id: int) -> ResponseReturnValue:
     channel = _find(channel_id)
     return _form(ChannelForm(obj=channel), channel)
 
 
 @bp.post("/channels/<int:channel_id>/edit")
-@access.needs(Role.OWNER)
+@access.needs(Role.OWNER, proof=True)
 def change(channel_id: int) -> ResponseReturnValue:
     channel = _find(channel_id)
     form = ChannelForm(obj=channel)
@@ -113,13 +113,13 @@ def change(channel_id: int) -> ResponseReturnValue:
 
 
 @bp.get("/channels/<int:channel_id>/remove")
-@access.needs(Role.OWNER)
+@access.needs(Role.OWNER, proof=True)
 def ask_remove(channel_id: int) -> ResponseReturnValue:
     return _dialog("alerts/_remove.html", channel=_find(channel_id))
 
 
 @bp.post("/channels/<int:channel_id>/remove")
-@access.needs(Role.OWNER)
+@access.needs(Role.OWNER, proof=True)
 def remove(channel_id: int) -> ResponseReturnValue:
     channel = _find(channel_id)
     session.delete(channel)

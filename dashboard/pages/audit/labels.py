@@ -64,6 +64,7 @@ ACTS = {
     "limits.reset": _l("Counted codes forgotten"),
     "messages.cancel": _l("Message cancelled"),
     "limits.unlock": _l("Wrong codes of a number forgotten"),
+    "messages.reveal": _l("Number and text of a message revealed"),
     "messages.send_again": _l("Message sent again"),
     "notes.add": _l("Note added"),
     "notes.remove": _l("Note removed"),

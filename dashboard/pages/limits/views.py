@@ -19,7 +19,7 @@ from dashboard.gateway.limits import overrides, rate_limit, rejections, simulati
 from dashboard.gateway.limits.overrides import AlreadySet, NewOverride
 from dashboard.models.limits import LimitOverride
 from dashboard.pages.limits.forms import KEY, PAIR, PHONE, NewOverrideForm, OverrideForm
-from dashboard.pages.ui import fields
+from dashboard.pages.ui import fields, formats
 from dashboard.pages.ui.fields import Fault
 from dashboard.pages.web import access, audited, htmx, undo
 from dashboard.pages.web.htmx import ChangedPart, Undo
@@ -37,7 +37,7 @@ bp = Blueprint("limits", __name__)
 def index() -> ResponseReturnValue:
     """The page; the list or the usage of one number alone when HTMX asks for it."""
     if htmx.wants_fragment():
-        if htmx.target() == "usage":
+        if htmx.target() == "usage" and formats.sees_numbers():
             return render_template("limits/_usage.html", **_usage())
         return render_template("limits/_list.html", **_listing())
     return render_template("limits/index.html", **{**_listing(), **_usage()})
@@ -207,7 +207,8 @@ def _state(row: LimitOverride) -> KeyState:
 
 def _usage(typed: dict[str, str] | None = None) -> dict[str, Any]:
     """Where a number stands on one key, or on every key that sent to it in the last day."""
-    typed = typed or {name: request.args.get(name, "").strip()[:40] for name in ("phone", "key")}
+    asked_for = request.args if formats.sees_numbers() else {}  # by asking, a masked number would be guessed
+    typed = typed or {name: asked_for.get(name, "").strip()[:40] for name in ("phone", "key")}
     known = keys.listed(session)
     context: dict[str, Any] = {
         "typed": typed,

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import re
 from dataclasses import dataclass
-from datetime import datetime
+from datetime import datetime, timedelta
 from typing import Any
 from urllib.parse import urlencode
 from uuid import UUID
@@ -18,6 +18,7 @@ from flask_login import current_user
 from dashboard.db import utcnow
 from dashboard.extensions import services, session
 from dashboard.gateway.api_keys import keys
+from dashboard.gateway.audit import trail
 from dashboard.gateway.carriers import carriers
 from dashboard.gateway.delivery import attempts, receipts
 from dashboard.gateway.message_log import csv_export, search
@@ -32,9 +33,13 @@ from dashboard.pages.messages.filters import LogQuery
 from dashboard.pages.messages.selection import OBSTACLES
 from dashboard.pages.ui import formats, labels
 from dashboard.pages.web import access, audited, htmx, undo
+from dashboard.sms import numbers
 from dashboard.vocabulary import Kind, Lane, Role, Status
 
 UNDO = "send-again"
+REVEAL = "messages.reveal"
+MOST_REVEALED = 50  # messages that a person reveals in a day
+DAY = timedelta(days=1)
 SHOWN = re.compile(r"([0-9]{1,18})\.([a-z]{1,9})")
 MOST_WATCHED = 60  # open rows that one poll asks about; its address must stay under 4 KB
 bp = Blueprint("messages", __name__)
@@ -63,6 +68,24 @@ def index() -> ResponseReturnValue:
 def show(reference: UUID) -> ResponseReturnValue:
     """One message; on a direct visit in a drawer over the list."""
     context = _detail(_message(reference))
+    if htmx.wants_fragment():
+        return render_template("messages/_detail.html", **context)
+    context |= _listing(filters.from_request(), None)
+    return render_template("messages/index.html", **_choices(), **context)
+
+
+@bp.post("/<uuid:reference>/reveal")
+@access.needs(Role.VIEWER, proof=True)
+def reveal(reference: UUID) -> ResponseReturnValue:
+    """One message with its number and its text, for who sees them masked; the audit log tells who looked."""
+    message, since = _message(reference), utcnow() - DAY
+    if trail.count(session, current_user.email, REVEAL, since) >= MOST_REVEALED:
+        most = formats.number(MOST_REVEALED)
+        told = _("You have revealed %(num)s messages in a day, which is the most.", num=most)
+        return htmx.refused(told, url_for(".show", reference=reference))
+    audited.record(REVEAL, str(reference))
+    session.commit()
+    context = _detail(message, is_revealed=True)
     if htmx.wants_fragment():
         return render_template("messages/_detail.html", **context)
     context |= _listing(filters.from_request(), None)
@@ -246,17 +269,21 @@ def _text(message: Message, otp: Otp | None) -> str | None:
     return str(_("Text hidden (%(count)s characters)", count=formats.number(len(text))))
 
 
-def _detail(message: Message) -> dict[str, Any]:
+def _detail(message: Message, *, is_revealed: bool = False) -> dict[str, Any]:
     otp = search.otps_of(session, [message]).get(message.id)
+    whole, text = search.shown_text(message, otp), _text(message, otp)
+    is_masked = not formats.sees_numbers() or text != whole
     return {
         "message": message,
-        "text": _text(message, otp),
+        "text": whole if is_revealed else text,
+        "phone_number": numbers.spaced(message.phone) if is_revealed else formats.phone(message.phone),
+        "is_masked": is_masked and not is_revealed,
         "text_language": otp.language if otp else None,
         "is_review": otp is not None and otp.fixed_offset is not None,
         "entries": _entries(message),
         "carrier": carriers.named(session, message.carrier),
         "is_trial": message.key_id == keys.OWN_ID,  # of a carrier; its key has no page
-        "is_open": message.status in search.OPEN,
+        "is_open": message.status in search.OPEN and not is_revealed,  # a poll would mask it again
         "may_resend": resend.obstacle(message) is None and current_user.may(Role.OPERATOR),
         "original": resend.original(session, message),
         "repeats": resend.repeats(session, message),

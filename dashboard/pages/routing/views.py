@@ -73,13 +73,13 @@ def index() -> ResponseReturnValue:
 
 
 @bp.get("/new")
-@access.needs(Role.OWNER)
+@access.needs(Role.OWNER, proof=True)
 def new() -> ResponseReturnValue:
     return _editor(RuleForm(request.args, _live_keys()), None)
 
 
 @bp.post("/new")
-@access.needs(Role.OWNER)
+@access.needs(Role.OWNER, proof=True)
 def create() -> ResponseReturnValue:
     """Make a rule, unless there is one for this already; other buttons than “save” only move carriers about."""
     form = RuleForm(request.form, _live_keys())
@@ -89,7 +89,7 @@ def create() -> ResponseReturnValue:
 
 
 @bp.get("/rule")
-@access.needs(Role.OWNER)
+@access.needs(Role.OWNER, proof=True)
 def edit() -> ResponseReturnValue:
     subject, routes = _asked()
     form = RuleForm(_values(subject), keys.listed(session))
@@ -99,7 +99,7 @@ def edit() -> ResponseReturnValue:
 
 
 @bp.post("/rule")
-@access.needs(Role.OWNER)
+@access.needs(Role.OWNER, proof=True)
 def change() -> ResponseReturnValue:
     """Change the carriers of a rule, unless somebody else did meanwhile; what it covers stays."""
     subject, routes = _asked()
@@ -111,7 +111,7 @@ def change() -> ResponseReturnValue:
 
 
 @bp.get("/remove")
-@access.needs(Role.OWNER)
+@access.needs(Role.OWNER, proof=True)
 def ask_remove() -> ResponseReturnValue:
     subject, routes = _asked()
     heir = _heir(subject)
@@ -122,7 +122,7 @@ def ask_remove() -> ResponseReturnValue:
 
 
 @bp.post("/remove")
-@access.needs(Role.OWNER)
+@access.needs(Role.OWNER, proof=True)
 def remove() -> ResponseReturnValue:
     subject, routes = _asked()
     before = rules.told(session, subject)
@@ -135,7 +135,7 @@ def remove() -> ResponseReturnValue:
 
 
 @bp.post("/restore")
-@access.needs(Role.OWNER)
+@access.needs(Role.OWNER, proof=True)
 def restore() -> ResponseReturnValue:
     """Bring back a rule that was removed a moment ago, unless there is another one for it, or its carrier is gone."""
     before = undo.taken_back(UNDO)
@@ -157,7 +157,7 @@ def _changed(message: str, back: Undo | None = None) -> ResponseReturnValue:
 
 
 @bp.post("/fallback")
-@access.needs(Role.OWNER)
+@access.needs(Role.OWNER, proof=True)
 def fall_back() -> ResponseReturnValue:
     """Let a key's codes go by SMS when WhatsApp does not take them, or no longer."""
     key = session.get(ApiKey, request.form.get("key", ""))

@@ -44,13 +44,13 @@ def show(webhook_id: uuid.UUID) -> ResponseReturnValue:
 
 
 @bp.get("/new")
-@access.needs(Role.OWNER)
+@access.needs(Role.OWNER, proof=True)
 def new() -> ResponseReturnValue:
     return _form(NewEndpointForm(keys.listed(session)))
 
 
 @bp.post("/new")
-@access.needs(Role.OWNER)
+@access.needs(Role.OWNER, proof=True)
 def create() -> ResponseReturnValue:
     """Make an endpoint and show its secret. The form bears the endpoint's id, so that a reload makes no second one."""
     form = NewEndpointForm(keys.listed(session))
@@ -74,14 +74,14 @@ def create() -> ResponseReturnValue:
 
 
 @bp.get("/<uuid:webhook_id>/edit")
-@access.needs(Role.OWNER)
+@access.needs(Role.OWNER, proof=True)
 def edit(webhook_id: uuid.UUID) -> ResponseReturnValue:
     webhook = _find(webhook_id)
     return _form(EndpointForm(obj=webhook), webhook)
 
 
 @bp.post("/<uuid:webhook_id>/edit")
-@access.needs(Role.OWNER)
+@access.needs(Role.OWNER, proof=True)
 def change(webhook_id: uuid.UUID) -> ResponseReturnValue:
     webhook = _find(webhook_id)
     form = EndpointForm(obj=webhook)
@@ -95,13 +95,13 @@ def change(webhook_id: uuid.UUID) -> ResponseReturnValue:
 
 
 @bp.get("/<uuid:webhook_id>/rotate")
-@access.needs(Role.OWNER)
+@access.needs(Role.OWNER, proof=True)
 def ask_rotate(webhook_id: uuid.UUID) -> ResponseReturnValue:
     return _dialog("webhooks/_rotate.html", webhook=_find(webhook_id))
 
 
 @bp.post("/<uuid:webhook_id>/rotate")
-@access.needs(Role.OWNER)
+@access.needs(Role.OWNER, proof=True)
 def rotate(webhook_id: uuid.UUID) -> ResponseReturnValue:
     """Make a new secret and show it; the form bears the newest one it knew, so that a reload makes no third."""
     webhook, newest = _find(webhook_id), request.form.get("newest", "")
@@ -115,14 +115,14 @@ def rotate(webhook_id: uuid.UUID) -> ResponseReturnValue:
 
 
 @bp.get("/<uuid:webhook_id>/disable")
-@access.needs(Role.OWNER)
+@access.needs(Role.OWNER, proof=True)
 def ask_disable(webhook_id: uuid.UUID) -> ResponseReturnValue:
     webhook = _find(webhook_id)
     return _dialog("webhooks/_disable.html", webhook=webhook, backlog=endpoints.backlog(session, webhook))
 
 
 @bp.post("/<uuid:webhook_id>/disable")
-@access.needs(Role.OWNER)
+@access.needs(Role.OWNER, proof=True)
 def disable(webhook_id: uuid.UUID) -> ResponseReturnValue:
     webhook = _find(webhook_id)
     endpoints.disable(session, webhook)
@@ -132,7 +132,7 @@ def disable(webhook_id: uuid.UUID) -> ResponseReturnValue:
 
 
 @bp.post("/<uuid:webhook_id>/enable")
-@access.needs(Role.OWNER)
+@access.needs(Role.OWNER, proof=True)
 def enable(webhook_id: uuid.UUID) -> ResponseReturnValue:
     webhook = _find(webhook_id)
     endpoints.enable(session, webhook)
@@ -142,13 +142,13 @@ def enable(webhook_id: uuid.UUID) -> ResponseReturnValue:
 
 
 @bp.get("/<uuid:webhook_id>/delete")
-@access.needs(Role.OWNER)
+@access.needs(Role.OWNER, proof=True)
 def ask_delete(webhook_id: uuid.UUID) -> ResponseReturnValue:
     return _dialog("webhooks/_delete.html", webhook=_find(webhook_id))
 
 
 @bp.post("/<uuid:webhook_id>/delete")
-@access.needs(Role.OWNER)
+@access.needs(Role.OWNER, proof=True)
 def delete(webhook_id: uuid.UUID) -> ResponseReturnValue:
     """End it, and lead to the list: the page it was asked on is no more."""
     endpoints.remove(session, _find(webhook_id))

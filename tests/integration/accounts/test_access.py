@@ -55,7 +55,7 @@ OPERATOR = {
     *(f"pages.carriers.{name}" for name in ("test", "outcome")),
     *(f"pages.alerts.{name}" for name in ("acknowledge", "send_test")),
 }
-DESK = {f"pages.diagnosis.{name}" for name in ("lift", "end_lift", "add_note", "remove_note", "restore_note")}
+DESK = {f"pages.diagnosis.{name}" for name in ("index", "lift", "end_lift", "add_note", "remove_note", "restore_note")}
 REFUSED = {"owner": set(), "operator": OWNER, "desk": OWNER | OPERATOR, "viewer": OWNER | OPERATOR | DESK}
 
 

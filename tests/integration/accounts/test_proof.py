@@ -47,7 +47,10 @@ def test_every_door_to_keys_people_carriers_and_exports_asks(app: Flask, stale: 
         *(f"pages.api_keys.{name}" for name in keys),
         *(f"pages.team.{name}" for name in (*team, "reset_second_factor")),
         *(f"pages.carriers.{name}" for name in ("new", "create", "edit", "change", "ask_remove", "remove")),
-        *("pages.messages.export_csv", "pages.audit.export_as", "pages.site_settings.save"),
+        *(f"pages.alerts.{name}" for name in ("new", "create", "edit", "change", "remove")),
+        *(f"pages.webhooks.{name}" for name in ("new", "create", "edit", "change", "rotate", "disable", "delete")),
+        *(f"pages.routing.{name}" for name in ("new", "create", "edit", "change", "remove", "fall_back")),
+        *("pages.messages.export_csv", "pages.messages.reveal", "pages.audit.export_as", "pages.site_settings.save"),
     }
     assert expected <= asking
     assert "pages.team.index" not in asking and "pages.messages.index" not in asking

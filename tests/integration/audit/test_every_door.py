@@ -228,6 +228,7 @@ def walk_the_rest(walk: Walk, world: World) -> None:
     walk.go(f"{D}sandbox/send", {**SANDBOX, "key": test_key.id})
     walk.go(f"{D}sandbox/clear")
     failed = world.text(world.key("Other"), **world.sent(status="failed"))
+    walk.go(f"{D}messages/{failed.uuid}/reveal")
     walk.go(f"{D}messages/{failed.uuid}/resend", {"times": "0"})
     toast = walk.go(f"{D}messages/resend", {"message": f"{failed.id}.1"}, headers=PARTIAL)
     walk.take_back(toast, f"{D}messages/take-back")

@@ -217,6 +217,17 @@ def test_viewers_see_masked_numbers_and_no_buttons(viewer: Browser, world: World
     assert "/dashboard/limits/new" not in page and "/remove" not in page
 
 
+@pytest.mark.parametrize("headers", [{}, {**PARTIAL, "HX-Target": "usage"}])
+def test_viewers_cannot_ask_where_a_number_stands(
+    headers: dict[str, str], viewer: Browser, desk: Browser, world: World
+) -> None:
+    world.code(world.key("Shop"))
+    asked = f"{LIST}?phone=38089336"
+    assert "Usage of a number" in desk.get(asked, headers=headers).text
+    page = viewer.get(asked, headers=headers).text
+    assert "Usage of a number" not in page and "standing" not in page
+
+
 def test_the_end_of_an_override_is_a_day_and_a_time(operator: Browser, world: World) -> None:
     key = world.key()
     operator.post(NEW, form(key, minute="9", lasting="7d"))

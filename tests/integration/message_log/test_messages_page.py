@@ -10,7 +10,10 @@ import pytest
 from flask import Flask
 
 from dashboard.db import utcnow
+from dashboard.gateway.audit import trail
+from dashboard.gateway.audit.trail import AuditFilters
 from dashboard.gateway.message_log import search
+from dashboard.pages.messages import views
 from tests.support.dashboard_client import PARTIAL, Browser, World
 
 LIST = "/dashboard/messages/"
@@ -69,6 +72,32 @@ def test_texts_of_apps_are_for_operators(role: str, reads: bool, enter: Callable
     for page in (browser.get(LIST).text, browser.get(LIST + message.uuid).text):
         assert ("12 400 MRU" in page) == reads and ("Text hidden (18 characters)" in page) != reads
     assert "code is ••••••" in browser.get(LIST + code.uuid).text
+
+
+@pytest.mark.parametrize("role", ["viewer", "desk"])
+def test_a_message_is_revealed_one_at_a_time_and_the_audit_log_tells_who_looked(
+    role: str, enter: Callable[[str], Browser], world: World, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(views, "MOST_REVEALED", 2)
+    message, browser = world.text(world.key(), body="Solde : 12 400 MRU", status="queued"), enter(role)
+    assert "Reveal number and text" in browser.get(LIST + message.uuid).text
+    for headers in ({}, PARTIAL):
+        page = browser.post(f"{LIST}{message.uuid}/reveal", headers=headers).text
+        assert "12 400 MRU" in page and "+222 38 08 93 36" in page
+        assert "every 3s" not in page, "a poll would mask it again"
+    assert browser.get(LIST + message.uuid).text.count("12 400 MRU") == 0
+    refused = browser.post(f"{LIST}{message.uuid}/reveal", headers=PARTIAL)
+    assert "12 400 MRU" not in refused.text and "which is the most" in refused.text
+    with world.services.sessions() as session:
+        found = trail.page(session, AuditFilters(area="messages"))
+    assert [(one.act, one.subject, one.actor) for one in found] == [
+        ("messages.reveal", message.uuid, f"{role}@example.org")
+    ] * 2
+
+
+def test_who_sees_all_has_nothing_to_reveal(operator: Browser, world: World) -> None:
+    message = world.text(world.key())
+    assert "Reveal number and text" not in operator.get(LIST + message.uuid).text
 
 
 @pytest.mark.parametrize(

@@ -52,12 +52,12 @@ def said(page: str) -> dict[str, str]:
 
 @pytest.mark.parametrize("cause", CAUSES)
 def test_each_cause_is_told_in_plain_words_that_begin_with_whose_turn_it_is(
-    viewer: Browser, world: World, cause: CauseCode
+    desk: Browser, world: World, cause: CauseCode
 ) -> None:
     phone = "+22225112233" if cause is CauseCode.FIXED_LINE else PHONE
     CAUSES[cause](world, world.key("Guichet – réel « été », x"), phone)
     assert verdict(world, phone) == cause
-    page = viewer.get(DESK, query_string={"phone": phone}).text
+    page = desk.get(DESK, query_string={"phone": phone}).text
     told = said(page)
     assert set(told) == {"fr", "ar", "en"}
     assert told["en"].startswith(OPENINGS[diagnosis.SIDES.get(cause, Side.US)])
@@ -88,35 +88,35 @@ def test_a_route_that_refuses_everything_is_told_before_a_limit_that_could_be_li
     assert verdict(world) == CauseCode.CUT_OFF
 
 
-def test_more_than_five_others_with_the_same_cause_are_counted_with_the_time(viewer: Browser, world: World) -> None:
+def test_more_than_five_others_with_the_same_cause_are_counted_with_the_time(desk: Browser, world: World) -> None:
     key = world.key()
     for n in range(5):
         callers.failed(world, key, "absent_subscriber", f"+2223800000{n}")
         callers.failed(world, key, "http_500", f"+2223800001{n}")
     callers.failed(world, key, "http_500")
-    page = viewer.get(PAGE).text
+    page = desk.get(PAGE).text
     assert re.search(r"<b>\s*6 numbers touched since \d\d:\d\d", page)
     assert "status=failed" in page and "operator=mattel" in page
     callers.failed(world, key, "http_502")
-    assert "numbers touched since" not in viewer.get(PAGE).text
+    assert "numbers touched since" not in desk.get(PAGE).text
 
 
-def test_a_wait_counts_down_to_what_the_server_says(viewer: Browser, world: World) -> None:
+def test_a_wait_counts_down_to_what_the_server_says(desk: Browser, world: World) -> None:
     callers.limited("minute")(world, world.key())
-    page = viewer.get(PAGE).text
+    page = desk.get(PAGE).text
     assert 'role="timer"' in page and "data-until=" in page and 'hx-trigger="due"' in page
     assert re.search(r"Wait <b data-left>(60|5\d) seconds</b>: too many codes", page)
 
 
-def test_the_sentence_is_read_in_the_language_of_the_last_code(viewer: Browser, world: World) -> None:
+def test_the_sentence_is_read_in_the_language_of_the_last_code(desk: Browser, world: World) -> None:
     world.code(world.key(), language="ar", **world.sent(carrier="smsc"))
-    assert re.search(r'id="say-ar" name="say" value="ar" checked', viewer.get(PAGE).text)
+    assert re.search(r'id="say-ar" name="say" value="ar" checked', desk.get(PAGE).text)
 
 
 def test_the_limit_is_lifted_at_one_press_and_taken_back(operator: Browser, viewer: Browser, world: World) -> None:
     key = world.key()
     callers.limited("minute")(world, key)
-    assert "Lift the limit for an hour" not in viewer.get(PAGE).text
+    assert viewer.get(PAGE).status_code == 403
     assert "Lift the limit for an hour" in operator.get(PAGE).text
     subject = {"phone": PHONE, "key": key.id}
     assert viewer.post(DESK + "lift", subject).status_code == 403
@@ -150,14 +150,14 @@ def test_a_lift_never_lowers_what_a_key_allows_and_opens_no_block(operator: Brow
     assert "Lift the limit for an hour" not in operator.get(PAGE).text
 
 
-def test_the_last_ten_numbers_are_one_s_own(operator: Browser, viewer: Browser, world: World) -> None:
+def test_the_last_ten_numbers_are_one_s_own(operator: Browser, desk: Browser, world: World) -> None:
     for n in range(12):
         operator.get(f"{DESK}?phone=380893{n:02}")
     operator.get(f"{DESK}?phone=38089305")
-    viewer.get(PAGE)
+    desk.get(PAGE)
     with world.services.sessions() as session:
         mine = [row.phone[-2:] for row in lookups.latest(session, "operator@example.org")]
-        assert [row.phone for row in lookups.latest(session, "viewer@example.org")] == [PHONE]
+        assert [row.phone for row in lookups.latest(session, "desk@example.org")] == [PHONE]
     assert mine == ["05", "11", "10", "09", "08", "07", "06", "04", "03", "02"]
     page = operator.get(DESK).text
     assert page.count("nothing asked") == 10 and "+222 38 08 93 11" in page
@@ -179,19 +179,19 @@ def test_a_note_that_may_hold_a_code_is_refused_and_not_lost(operator: Browser, 
     assert text.strip() in answer.text
 
 
-def test_a_note_is_shown_to_all_removed_and_brought_back(operator: Browser, viewer: Browser) -> None:
+def test_a_note_is_shown_to_all_removed_and_brought_back(operator: Browser, desk: Browser) -> None:
     added = operator.post(
         DESK + "notes", {"phone": PHONE, "note": "Trader <b>,\ncalls from 38 08 93 36"}, headers=PARTIAL
     )
-    assert "Trader &lt;b&gt;, calls from 38 08 93 36" in viewer.get(PAGE).text
-    assert "Trader" not in viewer.get(DESK + "?phone=38089337").text
+    assert "Trader &lt;b&gt;, calls from 38 08 93 36" in desk.get(PAGE).text
+    assert "Trader" not in desk.get(DESK + "?phone=38089337").text
     remove = re.search(r'hx-post="(/dashboard/lookup/notes/\d+/remove)"', added.text)
-    assert remove and viewer.post(remove[1], {"phone": PHONE}).status_code == 403
+    assert remove
     removed = operator.post(remove[1], {"phone": PHONE}, headers=PARTIAL).text
     restore = re.search(r'hx-post="(/dashboard/lookup/notes/\d+/restore)"', removed)
-    assert restore and "Trader" not in viewer.get(PAGE).text
+    assert restore and "Trader" not in desk.get(PAGE).text
     operator.post(restore[1], {"phone": PHONE})
-    assert "Trader" in viewer.get(PAGE).text
+    assert "Trader" in desk.get(PAGE).text
     assert operator.post(restore[1], {"phone": PHONE}).status_code == 404
 
 
@@ -214,7 +214,7 @@ def test_the_story_spans_all_keys(operator: Browser, world: World) -> None:
     assert "Shop" in page and "Bank" in page and "3 / 3" in page
 
 
-def test_four_digits_list_the_numbers_that_begin_so(operator: Browser, viewer: Browser, world: World) -> None:
+def test_four_digits_list_the_numbers_that_begin_so(operator: Browser, world: World) -> None:
     key = world.key()
     for phone in ("+22238089336", "+22238080000", "+22238089336", "+22247000000"):
         world.text(key, phone)
@@ -223,11 +223,8 @@ def test_four_digits_list_the_numbers_that_begin_so(operator: Browser, viewer: B
     page = operator.get(DESK + "?phone=3808").text
     assert re.findall(r"lookup/\?phone=%2B(\d+)", page) == ["22238080000", "22238085555", "22238089336"]
     assert "No number that begins so" in operator.get(DESK + "?phone=4999").text
-    assert "38 08" not in viewer.get(DESK + "?phone=3808").text.replace('placeholder="38 08 93 36"', "").replace(
-        "such as 38 08 93 36", ""
-    )
 
 
-def test_a_number_that_is_none_is_refused_politely(viewer: Browser) -> None:
-    answer = viewer.get("/dashboard/lookup/?phone=12")
+def test_a_number_that_is_none_is_refused_politely(desk: Browser) -> None:
+    answer = desk.get("/dashboard/lookup/?phone=12")
     assert answer.status_code == 200 and "eight digits" in answer.text
