@@ -47,6 +47,7 @@ def test_every_door_to_keys_people_carriers_and_exports_asks(app: Flask, stale: 
         *(f"pages.api_keys.{name}" for name in keys),
         *(f"pages.team.{name}" for name in (*team, "reset_second_factor")),
         *(f"pages.carriers.{name}" for name in ("new", "create", "edit", "change", "ask_remove", "remove")),
+        *(f"pages.limits.{name}_usual" for name in ("edit", "change", "restore")),
         *("pages.messages.export_csv", "pages.audit.export_as", "pages.site_settings.save"),
     }
     assert expected <= asking

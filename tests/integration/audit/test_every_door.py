@@ -161,12 +161,14 @@ def walk_webhooks(walk: Walk) -> None:
     hook = f"{D}webhooks/{HOOK_ID}/"
     walk.go(f"{D}webhooks/new", {**HOOK, "key": KEY_ID})
     walk.go(f"{hook}edit", {**HOOK, "description": "Orders"})
-    walk.go(f"{hook}rotate", {"newest": str(walk.newest(WebhookSecret.id))})
+    rotated = walk.go(f"{hook}rotate", {"newest": str(walk.newest(WebhookSecret.id))}, headers=PARTIAL)
+    walk.take_back(rotated, f"{hook}rotate/undo")
     walk.go(f"{hook}test")
     walk.go(f"{hook}replay", {"event": walk.newest(WebhookEvent.reference)})
     walk.go(f"{hook}disable")
     walk.go(f"{hook}enable")
     walk.go(f"{hook}delete")
+    walk.take_back(walk.owner.get(f"{D}webhooks/").text, f"{D}webhooks/restore")
 
 
 def walk_alerts(walk: Walk) -> None:
@@ -219,16 +221,21 @@ def walk_the_rest(walk: Walk, world: World) -> None:
     walk.go(f"{override}edit", {"minute": "8", "reason": "Ticket", "lasting": "keep"})
     walk.remove_and_restore(f"{override}remove", f"{D}limits/restore")
     walk.go(f"{D}limits/reset", {"phone": "38089336"})
+    walk.go(f"{D}limits/usual", {"minute": "4", "hour": "10", "day": "20"})
+    assert '"codes_per_minute": [null, 4]' in walk.entries[-1].changes
+    walk.take_back(walk.owner.get(f"{D}limits/").text, f"{D}limits/usual/restore")
     walk.go(f"{D}texts/", TEXT)
     walk.go(f"{D}texts/", {**TEXT, "body": "Votre code : {code}"})
     walk.go(f"{D}texts/{walk.newest(OtpTemplate.id)}/restore")
     walk.go(f"{D}texts/reset", {"key": "", "language": "fr"})
     walk.go(f"{D}settings/", SETTINGS)
+    walk.take_back(walk.owner.get(f"{D}settings/").text, f"{D}settings/restore")
     test_key = world.key("Test", mode="test")
     walk.go(f"{D}sandbox/send", {**SANDBOX, "key": test_key.id})
-    walk.go(f"{D}sandbox/clear")
+    walk.remove_and_restore(f"{D}sandbox/clear", f"{D}sandbox/restore")
     failed = world.text(world.key("Other"), **world.sent(status="failed"))
     walk.go(f"{D}messages/{failed.uuid}/resend", {"times": "0"})
+    walk.go(f"{D}messages/{world.text(world.key('Late')).uuid}/cancel")
     toast = walk.go(f"{D}messages/resend", {"message": f"{failed.id}.1"}, headers=PARTIAL)
     walk.take_back(toast, f"{D}messages/take-back")
     walk.go(f"{D}messages/views/new?status=failed", {"name": "Failures"})
