@@ -7,7 +7,7 @@ import signal
 import sys
 import threading
 import time
-from datetime import datetime
+from datetime import datetime, timedelta
 from types import FrameType
 
 from sqlalchemy.exc import SQLAlchemyError
@@ -21,8 +21,9 @@ from dashboard.gateway.carriers import health, notices
 from dashboard.gateway.delivery import receipts
 from dashboard.gateway.maintenance import retention
 from dashboard.gateway.messages import idempotency, outbox
+from dashboard.gateway.sandbox import inbox
 from dashboard.gateway.statistics import rollup
-from dashboard.gateway.webhooks import queue
+from dashboard.gateway.webhooks import endpoints, queue
 from dashboard.settings import Settings, SettingsError
 from dashboard.vocabulary import Lane
 from dashboard.wakeup import Wakeup
@@ -34,6 +35,7 @@ log = logging.getLogger(__name__)
 TICK_SECONDS = 1.0
 MOST_WAKEUPS = 4  # in a lane's queue: enough for its workers to share a backlog
 SWEEP_TICKS = 30
+UNDO_TIME = timedelta(minutes=2)  # a page lets nothing be taken back that is older
 FOLD_SECONDS = TIDY_SECONDS = 0.25  # of each turn: wake-ups come first
 
 
@@ -89,6 +91,8 @@ def tick(sessions: Sessions, wakeup: Wakeup, started_at: datetime, *, sweep: boo
             idempotency.sweep(session)
             queue.mend_clock(session)
             queue.forget_old(session)
+            endpoints.forget_secrets(session, utcnow() - UNDO_TIME)
+            inbox.forget_cleared(session, utcnow() - UNDO_TIME)
             rollup.forget_old(session)
             health.forget_old(session)
             notices.forget_old(session)

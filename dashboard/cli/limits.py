@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import functools
+import json
 from collections.abc import Callable
 from datetime import timedelta
 from typing import Any
@@ -14,14 +15,17 @@ from dashboard import db
 from dashboard.cli import api_keys
 from dashboard.cli.core import JSON, database, example, fail, phone_type, print_rows, record
 from dashboard.db import utcnow
-from dashboard.gateway.limits import overrides, wrong_codes
+from dashboard.gateway import site_settings
+from dashboard.gateway.limits import overrides, rate_limit, wrong_codes
 from dashboard.models.limits import UNLIMITED, LimitOverride
 from dashboard.vocabulary import Window
+
+LIMIT = click.IntRange(1, rate_limit.LARGEST)
 
 
 @click.group("limits")
 def limits_group() -> None:
-    """Override how many codes a number may be sent (3 a minute, 10 an hour, 20 a day)."""
+    """How many codes a number may be sent: the usual limits, and overrides of them."""
 
 
 def window(_ctx: click.Context, _param: click.Parameter, raw: str | None) -> int | None:
@@ -30,9 +34,9 @@ def window(_ctx: click.Context, _param: click.Parameter, raw: str | None) -> int
         return None
     if raw == "unlimited":
         return UNLIMITED
-    if raw.isascii() and raw.isdigit() and int(raw) <= overrides.LARGEST:
+    if raw.isascii() and raw.isdigit() and int(raw) <= rate_limit.LARGEST:
         return int(raw)
-    raise click.BadParameter(f"give a whole number up to {overrides.LARGEST}, 'unlimited' or 'inherit'")
+    raise click.BadParameter(f"give a whole number up to {rate_limit.LARGEST}, 'unlimited' or 'inherit'")
 
 
 def subject_options(command: Callable[..., None]) -> Callable[..., None]:
@@ -83,8 +87,24 @@ def limits_set(
 def limits_list(as_json: bool) -> None:
     """List all overrides."""
     with database() as session:
-        rows = [_override_row(row) for row in overrides.listed(session)]
-    print_rows(rows, as_json, "No override. The limits are 3 a minute, 10 an hour and 20 a day.")
+        rows, told = [_override_row(row) for row in overrides.listed(session)], _told(rate_limit.usual(session))
+    print_rows(rows, as_json, f"No override. The usual limits are {told}.")
+
+
+@limits_group.command("usual", epilog=example("chinqit limits usual --minute 5"))
+@click.option("--minute", type=LIMIT, help="Codes in 60 s.")
+@click.option("--hour", type=LIMIT, help="Codes in 3,600 s.")
+@click.option("--day", type=LIMIT, help="Codes in 86,400 s.")
+@JSON
+def limits_usual(as_json: bool, **windows: int | None) -> None:
+    """Show the limits of every number and key without an override, or set those that are given."""
+    wanted = {Window(name): most for name, most in windows.items() if most is not None}
+    with database() as session:
+        if wanted:
+            rate_limit.set_usual(session, wanted, "command line")
+            record(session, "limits.usual")
+        usual = rate_limit.usual_of(site_settings.read(session))
+    click.echo(json.dumps(usual) if as_json else f"The usual limits are {_told(usual)}.")
 
 
 @limits_group.command("clear", epilog=example("chinqit limits clear --phone 38089336"))
@@ -106,6 +126,10 @@ def limits_unlock(phone: str) -> None:
         if count:
             record(session, "limits.unlock", overrides.told(phone, None), wrong_codes=(count, 0))
     click.echo(f"{count} wrong codes no longer count." if count else "No wrong code counts for this number.")
+
+
+def _told(usual: rate_limit.Quotas) -> str:
+    return f"{usual[Window.MINUTE]} a minute, {usual[Window.HOUR]} an hour and {usual[Window.DAY]} a day"
 
 
 def _override_row(row: LimitOverride) -> dict[str, Any]:

@@ -31,6 +31,9 @@ class Preferences:
     numbers_days: int = 90  # then phone numbers are cut to their first two digits
     sandbox_days: int = 7  # then texts leave the sandbox phone
     second_factor_required: bool = False  # of everyone who signs in
+    codes_per_minute: int = 3  # to one number by one key, where no override says otherwise
+    codes_per_hour: int = 10
+    codes_per_day: int = 20
 
 
 LEAST_DAYS = {"texts_days": 2, "numbers_days": 8, "sandbox_days": 1}  # texts may wait a day; a week is rehearsed

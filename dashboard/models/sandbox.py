@@ -22,3 +22,4 @@ class SandboxMessage(Base):
     message_uuid: Mapped[str] = mapped_column(String(36))
     sealed: Mapped[bytes] = mapped_column(LargeBinary)
     received_at: Mapped[datetime] = mapped_column(UtcDateTime, default=utcnow)
+    cleared_at: Mapped[datetime | None] = mapped_column(UtcDateTime)  # no phone shows it any more; deleted soon

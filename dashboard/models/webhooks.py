@@ -14,8 +14,8 @@ from dashboard.models.api_keys import ApiKey
 class WebhookEndpoint(Base):
     """An address that hears of what a key's messages and codes go through.
 
-    Whoever holds `claim` until `lease_until` makes its calls, one after the other. A deleted endpoint stays as a row
-    without secrets, so that no event that is being written trips over it.
+    Whoever holds `claim` until `lease_until` makes its calls, one after the other. A deleted endpoint stays as a row,
+    soon without secrets, so that no event that is being written trips over it.
     """
 
     __tablename__ = "webhook_endpoints"

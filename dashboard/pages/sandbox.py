@@ -6,6 +6,7 @@ It shows codes, so it is for operators; everything else in the dashboard masks t
 from __future__ import annotations
 
 import re
+from datetime import datetime
 from typing import Any
 
 from flask import Blueprint, abort, make_response, redirect, render_template, request, url_for
@@ -27,12 +28,13 @@ from dashboard.gateway.otp.template_rules import LONE_NUMBER
 from dashboard.pages.ui import fields, formats, forms, labels
 from dashboard.pages.ui.fields import Fault
 from dashboard.pages.ui.forms import BoundField, ChoiceField, Form, LinesField
-from dashboard.pages.web import access, audited, htmx
-from dashboard.pages.web.htmx import ChangedPart
+from dashboard.pages.web import access, audited, htmx, undo
+from dashboard.pages.web.htmx import ChangedPart, Undo
 from dashboard.providers.sandbox import ENDINGS
 from dashboard.sms import encoding, numbers
 from dashboard.vocabulary import Channel, KeyMode, KeyState, Kind, Language, Role, Scope
 
+UNDO = "sandbox"
 MOST_PHONES = 6
 MOST_TEXTS = 20  # on one phone's screen
 MOST_SEGMENTS = 10
@@ -111,11 +113,21 @@ def ask_clear() -> ResponseReturnValue:
 def clear() -> ResponseReturnValue:
     """Throw away the texts of one number or of all; their messages stay in the log."""
     number = _shown_number(request.form)
-    count = services().sandbox_inbox.clear(number)
-    audited.record("sandbox.clear", numbers.masked(number) if number else "", texts=(count, 0))
+    cleared = services().sandbox_inbox.clear(number)
+    audited.record("sandbox.clear", numbers.masked(number) if number else "", texts=(cleared.count, 0))
     session.commit()
-    message = ngettext("%(num)s message deleted", "%(num)s messages deleted", count)
-    return _updated(message)
+    message = ngettext("%(num)s message deleted", "%(num)s messages deleted", cleared.count)
+    return _updated(message, undo.undo(url_for(".restore"), UNDO, {"at": cleared.at.isoformat()}))
+
+
+@bp.post("/restore")
+@access.needs(Role.OPERATOR)
+def restore() -> ResponseReturnValue:
+    """Bring back the texts that were cleared a moment ago."""
+    count = services().sandbox_inbox.restore(datetime.fromisoformat(undo.taken_back(UNDO)["at"]))
+    audited.record("sandbox.restore", texts=(0, count))
+    session.commit()
+    return _updated(ngettext("%(num)s message restored", "%(num)s messages restored", count))
 
 
 @bp.get("/number")
@@ -124,8 +136,8 @@ def go() -> ResponseReturnValue:
     return redirect(url_for(".index", phone=request.args.get("phone", "")))
 
 
-def _updated(message: str) -> ResponseReturnValue:
-    return htmx.updated(message, url_for(".index"), ChangedPart("phones", "sandbox/_phones.html", _phones()))
+def _updated(message: str, back: Undo | None = None) -> ResponseReturnValue:
+    return htmx.updated(message, url_for(".index"), ChangedPart("phones", "sandbox/_phones.html", _phones()), back)
 
 
 def _send(form: SandboxForm) -> bool:

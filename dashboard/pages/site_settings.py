@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from dataclasses import asdict, replace
 from typing import Any
 from zoneinfo import available_timezones
 
-from flask import Blueprint, flash, url_for
+from flask import Blueprint, url_for
 from flask.typing import ResponseReturnValue
 from flask_babel import gettext as _
 from flask_babel import lazy_gettext as _l
@@ -16,14 +17,15 @@ from wtforms.validators import ValidationError
 from dashboard.extensions import services, session
 from dashboard.gateway import site_settings
 from dashboard.gateway.maintenance import retention
-from dashboard.gateway.site_settings import LEAST_DAYS, MOST_DAYS, Preferences
+from dashboard.gateway.site_settings import LEAST_DAYS, MOST_DAYS
 from dashboard.pages.ui import fields, formats, forms, labels
 from dashboard.pages.ui.fields import Fault
 from dashboard.pages.ui.forms import BoundField, ChoiceField, Form, SwitchField, TextField
-from dashboard.pages.web import access, audited, htmx
+from dashboard.pages.web import access, audited, htmx, undo
 from dashboard.vocabulary import Role
 
 LONGEST_NAME = 60
+UNDO = "settings"
 
 bp = Blueprint("site_settings", __name__)
 
@@ -118,11 +120,26 @@ def save() -> ResponseReturnValue:
     form = SettingsForm()
     if not form.validate():
         return _page(form, form.status)
-    site_settings.save(session, Preferences(**form.data), current_user.email)
+    before = asdict(site_settings.read(session))
+    _keep(form.data)
+    changed = {name: before[name] for name, value in form.data.items() if value != before[name]}
+    htmx.tell(_("Settings saved"), undo.undo(url_for(".restore"), UNDO, changed) if changed else None)
+    return htmx.redirect(url_for(".index"))
+
+
+@bp.post("/restore")
+@access.needs(Role.OWNER, proof=True)
+def restore() -> ResponseReturnValue:
+    """Bring back what the settings of a moment ago changed."""
+    _keep(undo.taken_back(UNDO))
+    htmx.tell(_("Settings restored"))
+    return htmx.redirect(url_for(".index"))
+
+
+def _keep(wanted: dict[str, Any]) -> None:
+    site_settings.save(session, replace(site_settings.read(session), **wanted), current_user.email)
     audited.record("settings.change")
     session.commit()
-    flash(_("Settings saved"))
-    return htmx.redirect(url_for(".index"))
 
 
 def _page(form: SettingsForm, status: int = 200) -> ResponseReturnValue:

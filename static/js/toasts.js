@@ -15,8 +15,8 @@ export function showToasts() {
 }
 
 // Not while somebody reads it with the pointer or the keyboard on it.
-function leave(toast, wait) {
-  setTimeout(() => (toast.matches(":hover, :focus-within") ? leave(toast, 2000) : toast.remove()), wait);
+function leave(element, wait) {
+  setTimeout(() => (element.matches(":hover, :focus-within") ? leave(element, 2000) : element.remove()), wait);
 }
 
 // Say that the server did not answer, until it does.
@@ -44,4 +44,5 @@ document.addEventListener("htmx:finally:request", (event) => {
   event.detail.ctx.sourceElement?.closest?.("[data-undo]")?.closest(".toast")?.remove();
 });
 host.showPopover?.();
+for (const undo of document.querySelectorAll(".flashes [data-undo]")) leave(undo, 10000);
 document.addEventListener("htmx:after:swap", showToasts);

@@ -24,7 +24,7 @@ def lift(session: Session, key_id: str, phone: str, reason: str, by: str) -> Lim
     Raise AlreadySet when this number and key have an override in force: that is somebody's decision.
     """
     quotas = rate_limit.rule_for(session, key_id, phone).quotas
-    lifted = {window: _lifted(window, quota) for window, quota in quotas.items()}
+    lifted = {window: UNLIMITED if quota is None else more(window, quota) for window, quota in quotas.items()}
     wanted = NewOverride(key_id, phone, **lifted, reason=reason, until=utcnow() + LIFTED_FOR)
     return overrides.add(session, wanted, by)
 
@@ -47,5 +47,6 @@ def in_force(session: Session, key_id: str, phone: str) -> LimitOverride | None:
     return row if row is not None and overrides.is_in_force(row) else None
 
 
-def _lifted(window: Window, quota: int | None) -> int:
-    return UNLIMITED if quota is None else min(max(quota * FACTOR, LEAST[window]), overrides.LARGEST)
+def more(window: Window, quota: int) -> int:
+    """What a window that allows `quota` codes allows while it is lifted."""
+    return min(max(quota * FACTOR, LEAST[window]), rate_limit.LARGEST)

@@ -13,8 +13,6 @@ from dashboard.models.limits import LimitOverride
 from dashboard.sms import numbers
 from dashboard.vocabulary import Window
 
-LARGEST = 10_000
-
 
 class AlreadySet(Exception):
     """This subject has an override already: change that one."""

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
 from typing import Any
 
@@ -16,12 +16,15 @@ from sqlalchemy import BindParameter, bindparam, func, or_, select, update
 from sqlalchemy.orm import Session
 
 from dashboard.db import UtcDateTime, core_table, execute_dml, lock, utcnow
+from dashboard.gateway import site_settings
+from dashboard.gateway.site_settings import Preferences
 from dashboard.models.limits import UNLIMITED, LimitOverride
 from dashboard.models.otp import Otp
 from dashboard.vocabulary import Window
 
 WINDOWS = {Window.MINUTE: 60, Window.HOUR: 3_600, Window.DAY: 86_400}  # seconds
-DEFAULTS = {Window.MINUTE: 3, Window.HOUR: 10, Window.DAY: 20}
+LARGEST = 10_000  # of a limit
+SETTINGS = {Window.MINUTE: "codes_per_minute", Window.HOUR: "codes_per_hour", Window.DAY: "codes_per_day"}
 
 
 @dataclass(frozen=True)
@@ -42,6 +45,7 @@ class WindowState:
     reset: int  # seconds until one more is allowed than now
 
 
+Quotas = Mapping[Window, int]
 Pair = tuple[str, str]
 """A key's id and a phone."""
 
@@ -106,8 +110,23 @@ def tightest(standings: list[WindowState]) -> WindowState:
     return min(standings, key=lambda standing: (standing.left, -standing.reset))
 
 
+def usual(session: Session) -> Quotas:
+    """The limits that owners chose for every number and key, in force where no override says otherwise."""
+    return usual_of(site_settings.current(session))
+
+
+def usual_of(preferences: Preferences) -> Quotas:
+    return {window: getattr(preferences, name) for window, name in SETTINGS.items()}
+
+
+def set_usual(session: Session, wanted: Quotas, by: str) -> None:
+    """Change the usual limits of the windows that are given. The caller commits."""
+    changed: dict[str, Any] = {SETTINGS[window]: most for window, most in wanted.items()}
+    site_settings.save(session, replace(site_settings.read(session), **changed), by)
+
+
 def rule_for(session: Session, key_id: str, phone: str) -> LimitRule:
-    """Per window the most specific number: key and phone, phone, key, default."""
+    """Per window the most specific number: key and phone, phone, key, usual."""
     return rules_for(session, [(key_id, phone)], utcnow())[key_id, phone]
 
 
@@ -115,11 +134,11 @@ def rules_for(session: Session, pairs: Sequence[Pair], now: datetime) -> dict[Pa
     """The rule of each pair."""
     keys, phones = {key_id for key_id, _ in pairs}, {phone for _, phone in pairs}
     params = {"keys": list(keys), "phones": list(phones), "now": now}
-    rows = session.connection().execute(IN_FORCE, params).all()
-    return {pair: combined(row for row in rows if _concerns(row, pair)) for pair in pairs}
+    rows, quotas = session.connection().execute(IN_FORCE, params).all(), usual(session)
+    return {pair: combined((row for row in rows if _concerns(row, pair)), quotas) for pair in pairs}
 
 
-def combined(overrides: Iterable[Any]) -> LimitRule:
+def combined(overrides: Iterable[Any], usual: Quotas) -> LimitRule:
     """The rule that overrides of one pair make together; each has an id, key_id, phone and the windows."""
     quotas: dict[Window, int | None] = {}
     used: list[int] = []
@@ -129,7 +148,7 @@ def combined(overrides: Iterable[Any]) -> LimitRule:
             if value is not None and window not in quotas:
                 quotas[window] = None if value == UNLIMITED else value
                 used.append(override.id)
-    return LimitRule({window: quotas.get(window, DEFAULTS[window]) for window in Window}, tuple(dict.fromkeys(used)))
+    return LimitRule({window: quotas.get(window, usual[window]) for window in Window}, tuple(dict.fromkeys(used)))
 
 
 def reset(session: Session, phone: str, key_id: str | None = None) -> int:

@@ -1,9 +1,10 @@
-"""What a rule would have done: the last seven days replayed under an override that is not yet in force."""
+"""What a rule would have done: the last seven days replayed under limits that are not yet in force."""
 
 from __future__ import annotations
 
 from bisect import bisect_right, insort
 from collections import defaultdict
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 
@@ -13,14 +14,14 @@ from sqlalchemy.orm import Session
 from dashboard.db import utcnow
 from dashboard.gateway.limits import overrides, rate_limit, rejections
 from dashboard.gateway.limits.overrides import NewOverride
-from dashboard.gateway.limits.rate_limit import LimitRule
+from dashboard.gateway.limits.rate_limit import LimitRule, Pair, Quotas
 from dashboard.models.limits import LimitOverride
 from dashboard.models.otp import Otp
 
 PERIOD = timedelta(days=7)
 MOST_LOOKED_AT = 100_000  # requests; with more, the newest of them
 
-Pair = tuple[str, str]  # key, phone
+Subject = tuple[str | None, str | None]  # key, phone; one of them may be any
 
 
 @dataclass(frozen=True)
@@ -45,16 +46,39 @@ class SimulationResult:
 
 
 def replay(session: Session, wanted: NewOverride) -> SimulationResult:
-    """Run the subject's requests of the last seven days against the rules as they would be. Reads, writes nothing."""
+    """Run the subject's requests of the last seven days against an override. Reads, writes nothing."""
+    there, usual = _by_subject(session), rate_limit.usual(session)
+    there[wanted.key_id, wanted.phone] = [_Candidate(wanted)]
+
+    def rule_of(pair: Pair) -> LimitRule | None:
+        rule = rate_limit.combined(_fitting(there, pair), usual)
+        return rule if _Candidate.id in rule.overrides else None  # None: a more specific one holds there already
+
+    return _replay(session, wanted.key_id, wanted.phone, rule_of)
+
+
+def replay_usual(session: Session, wanted: Quotas) -> SimulationResult:
+    """Run all requests of the last seven days against other usual limits. Reads, writes nothing."""
+    there, usual = _by_subject(session), rate_limit.usual(session)
+
+    def rule_of(pair: Pair) -> LimitRule | None:
+        fitting = _fitting(there, pair)
+        rule = rate_limit.combined(fitting, wanted)
+        return rule if rule.quotas != rate_limit.combined(fitting, usual).quotas else None
+
+    return _replay(session, None, None, rule_of)
+
+
+def _replay(
+    session: Session, key_id: str | None, phone: str | None, rule_of: Callable[[Pair], LimitRule | None]
+) -> SimulationResult:
+    """Judge the requests of a subject, or all; where there is no rule for a pair, nothing changes."""
     since, result = utcnow() - PERIOD, SimulationResult()
-    candidates: list[LimitOverride | _Candidate] = [*_others(session, wanted), _Candidate(wanted)]
     users = set()
-    for (key_id, phone), requests in _requests(session, wanted, since, result).items():
-        rule = rate_limit.combined(row for row in candidates if _fits(row, key_id, phone))
-        if _Candidate.id not in rule.overrides:  # a more specific one holds there already: nothing changes
-            continue
-        if _replay_pair(rule, sorted(requests, key=lambda request: request.at), result):
-            users.add(phone)
+    for pair, requests in _requests(session, key_id, phone, since, result).items():
+        rule = rule_of(pair)
+        if rule and _replay_pair(rule, sorted(requests, key=lambda request: request.at), result):
+            users.add(pair[1])
     result.refused_users = len(users)
     return result
 
@@ -69,30 +93,33 @@ class _Candidate:
         self.minute, self.hour, self.day = wanted.minute, wanted.hour, wanted.day
 
 
-def _others(session: Session, wanted: NewOverride) -> list[LimitOverride]:
+def _by_subject(session: Session) -> dict[Subject, list[LimitOverride | _Candidate]]:
+    """The overrides in force."""
     now = utcnow()
-    return [
-        row
-        for row in overrides.listed(session)
-        if overrides.is_in_force(row, now) and (row.key_id, row.phone) != (wanted.key_id, wanted.phone)
-    ]
+    found: dict[Subject, list[LimitOverride | _Candidate]] = defaultdict(list)
+    for row in overrides.listed(session):
+        if overrides.is_in_force(row, now):
+            found[row.key_id, row.phone].append(row)
+    return found
 
 
-def _fits(row: LimitOverride | _Candidate, key_id: str, phone: str) -> bool:
-    return row.key_id in (None, key_id) and row.phone in (None, phone)
+def _fitting(there: Mapping[Subject, list[LimitOverride | _Candidate]], pair: Pair) -> list[LimitOverride | _Candidate]:
+    key_id, phone = pair
+    subjects: tuple[Subject, ...] = ((key_id, phone), (None, phone), (key_id, None))
+    return [row for subject in subjects for row in there.get(subject, ())]
 
 
 def _requests(
-    session: Session, wanted: NewOverride, since: datetime, result: SimulationResult
+    session: Session, key_id: str | None, phone: str | None, since: datetime, result: SimulationResult
 ) -> dict[Pair, list[Request]]:
     columns = (Otp.key_id, Otp.phone, Otp.created_at, Otp.verified_at)
     query = select(*columns).where(Otp.created_at > since, Otp.void_at.is_(None))
-    if wanted.key_id is not None:
-        query = query.where(Otp.key_id == wanted.key_id)
-    if wanted.phone is not None:
-        query = query.where(Otp.phone == wanted.phone)
+    if key_id is not None:
+        query = query.where(Otp.key_id == key_id)
+    if phone is not None:
+        query = query.where(Otp.phone == phone)
     sent = session.execute(query.order_by(Otp.id.desc()).limit(MOST_LOOKED_AT)).all()
-    refused = rejections.since(session, since, wanted.phone, wanted.key_id, MOST_LOOKED_AT)
+    refused = rejections.since(session, since, phone, key_id, MOST_LOOKED_AT)
     requests: dict[Pair, list[Request]] = defaultdict(list)
     for row in sent:
         requests[row.key_id, row.phone].append(Request(row.created_at, verified=row.verified_at is not None))
@@ -110,7 +137,7 @@ def _replay_pair(rule: LimitRule, requests: list[Request], result: SimulationRes
     for request in requests:
         room = _room(rule, sent, request.at)
         let_through = request.times if room is None else min(room, request.times)
-        for _ in range(min(let_through, overrides.LARGEST)):  # no quota is larger, so more need not be remembered
+        for _ in range(min(let_through, rate_limit.LARGEST)):  # no quota is larger, so more need not be remembered
             insort(sent, request.at)
         if request.refused:
             result.allowed += let_through

@@ -27,6 +27,12 @@ class Cancelled:
     has_events: bool
 
 
+def is_possible(message: Message) -> bool:
+    """Whether `cancel` would close it, as it stands."""
+    waits = message.due_at is not None and message.claim is None
+    return waits and message.kind == Kind.MESSAGE and message.key_id != keys.OWN_ID
+
+
 def cancel(session: Session, uuids: Collection[str]) -> Cancelled:
     """Close texts that wait and that nobody has claimed: they are `expired`, and say that they were cancelled.
 

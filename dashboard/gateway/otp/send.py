@@ -32,8 +32,6 @@ from dashboard.sms import encoding
 from dashboard.vocabulary import Channel, KeyMode, Kind, Language, Window
 
 LIFETIME = timedelta(seconds=600)
-# Of numbers that rehearse a 429.
-ALWAYS_FULL = WindowState(Window.MINUTE, rate_limit.DEFAULTS[Window.MINUTE], 0, rate_limit.WINDOWS[Window.MINUTE])
 
 
 @dataclass(frozen=True)
@@ -218,13 +216,20 @@ def _take_limits(session: Session, attempts: list[_SendAttempt]) -> None:
     taken = dict(zip(pairs, rate_limit.take(session, pairs), strict=True)) if pairs else {}
     for attempt in attempts:
         if attempt.request.rehearses_a_limit:
-            attempt.result = RateLimited(ALWAYS_FULL, [ALWAYS_FULL])
+            attempt.result = _always_full(session)
             continue
         outcome = taken[attempt.request.pair]
         if isinstance(outcome, RateLimited):
             attempt.result = outcome
         else:
             attempt.limits = outcome
+
+
+def _always_full(session: Session) -> RateLimited:
+    """The refusal of numbers that rehearse a 429."""
+    quota = rate_limit.usual(session)[Window.MINUTE]
+    full = WindowState(Window.MINUTE, quota, 0, rate_limit.WINDOWS[Window.MINUTE])
+    return RateLimited(full, [full])
 
 
 def _take_caps(session: Session, attempts: list[_SendAttempt]) -> None:

@@ -8,7 +8,7 @@ from datetime import datetime
 from typing import Any
 
 from cryptography.fernet import InvalidToken
-from sqlalchemy import bindparam, delete, func, select
+from sqlalchemy import bindparam, delete, func, select, update
 from sqlalchemy.engine import Connection
 from sqlalchemy.orm import Session
 
@@ -23,9 +23,11 @@ from dashboard.settings import Settings
 Row = dict[str, Any]  # of the sandbox's table, by column
 UNREADABLE = "\N{REPLACEMENT CHARACTER}"
 INSERT = BulkInsert(core_table(SandboxMessage), "phone", "channel", "message_uuid", "sealed", "received_at")
-NEWEST = select(SandboxMessage.id, SandboxMessage.received_at).order_by(SandboxMessage.id.desc()).limit(1)
+SHOWN = SandboxMessage.cleared_at.is_(None)
+NEWEST = select(SandboxMessage.id, SandboxMessage.received_at).where(SHOWN).order_by(SandboxMessage.id.desc()).limit(1)
 NUMBERS = (
     select(SandboxMessage.phone)
+    .where(SHOWN)
     .group_by(SandboxMessage.phone)
     .order_by(func.max(SandboxMessage.id).desc())
     .limit(bindparam("most"))
@@ -40,6 +42,14 @@ class ReceivedText:
     channel: str
     message_uuid: str
     received_at: datetime
+
+
+@dataclass(frozen=True)
+class Cleared:
+    """When texts were cleared, and how many."""
+
+    at: datetime
+    count: int
 
 
 class SandboxInbox:
@@ -74,19 +84,27 @@ class SandboxInbox:
         """The newest `limit` texts of each number, oldest first."""
         return {phone: self.inbox(phone, limit) for phone in phones}
 
-    def clear(self, phone: str | None = None) -> int:
-        """Delete what a number, or all, received; return how many texts that were. Commits."""
-        rows = core_table(SandboxMessage)
-        texts = delete(rows) if phone is None else delete(rows).where(rows.c.phone == phone)
-        with self.sessions.kw["bind"].begin() as connection:
-            return execute_dml(connection, texts)
+    def clear(self, phone: str | None = None) -> Cleared:
+        """Show no more what a number, or all, received. The relay deletes it minutes later. Commits."""
+        now = utcnow()
+        texts = update(SandboxMessage).where(SHOWN)
+        if phone is not None:
+            texts = texts.where(SandboxMessage.phone == phone)
+        with self.sessions.begin() as session:
+            return Cleared(now, execute_dml(session, texts.values(cleared_at=now)))
+
+    def restore(self, cleared_at: datetime) -> int:
+        """Show again what was cleared at just this moment, as far as it is there; return how many texts. Commits."""
+        texts = update(SandboxMessage).where(SandboxMessage.cleared_at == cleared_at)
+        with self.sessions.begin() as session:
+            return execute_dml(session, texts.values(cleared_at=None))
 
     def inbox(self, phone: str, limit: int | None = None) -> list[ReceivedText]:
         """What a number received, oldest first; the newest `limit` of it."""
         with read_session(self.sessions) as session:
             query = (
                 select(SandboxMessage)
-                .where(SandboxMessage.phone == phone)
+                .where(SandboxMessage.phone == phone, SHOWN)
                 .order_by(SandboxMessage.id.desc())
                 .limit(limit)
             )
@@ -106,6 +124,11 @@ def receive(connection: Connection, rows: Sequence[Row]) -> None:
     """Put texts on their phones, each as often as it was handed over, so that a text sent twice is seen twice."""
     if rows:
         INSERT.run(connection, rows)
+
+
+def forget_cleared(session: Session, before: datetime) -> int:
+    """Delete what was cleared before a time; return how many texts."""
+    return execute_dml(session, delete(SandboxMessage).where(SandboxMessage.cleared_at < before))
 
 
 def sent_by(session: Session, key_id: str, message_uuids: Sequence[str]) -> set[str]:

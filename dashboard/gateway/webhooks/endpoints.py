@@ -14,7 +14,7 @@ from cryptography.fernet import Fernet
 from sqlalchemy import ColumnElement, and_, delete, exists, func, literal, or_, select, update
 from sqlalchemy.orm import Session, joinedload, selectinload
 
-from dashboard.db import UtcDateTime, core_table, insert, lock, utcnow
+from dashboard.db import UtcDateTime, core_table, execute_dml, insert, lock, utcnow
 from dashboard.gateway import encryption
 from dashboard.gateway.webhooks import events, queue, signing
 from dashboard.models.webhooks import WebhookAttempt, WebhookDelivery, WebhookEndpoint, WebhookEvent, WebhookSecret
@@ -182,12 +182,51 @@ def enable(session: Session, endpoint: WebhookEndpoint) -> None:
 
 
 def remove(session: Session, endpoint: WebhookEndpoint) -> None:
-    """End it for good, and forget its secrets."""
+    """End it. Its secrets sign nothing any more; the relay forgets them once no `restore` can come."""
     queue.disable(session, endpoint.id, DisabledReason.ASKED)
-    session.execute(delete(WebhookSecret).where(WebhookSecret.endpoint_id == endpoint.id))
     gone = update(WebhookEndpoint).where(WebhookEndpoint.id == endpoint.id)
     session.execute(gone.values(deleted_at=utcnow()), execution_options={"synchronize_session": False})
     session.expire_all()
+
+
+def restore(session: Session, endpoint_id: str, *, was_on: bool) -> WebhookEndpoint:
+    """Bring back an endpoint that was removed a moment ago, with its secrets; it calls again if it did.
+
+    Events of the time between are not sent by themselves. Raise EndpointNotFound when its secrets are gone, and
+    TooManyEndpoints.
+    """
+    removed = session.get(WebhookEndpoint, endpoint_id)
+    if removed is None or not removed.secrets:
+        raise EndpointNotFound(endpoint_id)
+    lock(session, f"webhooks:{removed.key_id}")
+    if removed.deleted_at is not None:
+        if len(of_key(session, removed.key_id)) >= MOST_ENDPOINTS:
+            raise TooManyEndpoints
+        removed.deleted_at = None
+        if was_on:
+            enable(session, removed)
+    return removed
+
+
+def take_back_secret(session: Session, endpoint: WebhookEndpoint, secret_id: int) -> None:
+    """Forget a new secret; the one before it signs without an end again. Raise AlreadyRotated unless it is the newest.
+
+    Those before that one end as they were told to.
+    """
+    lock(session, f"webhooks:{endpoint.key_id}")
+    session.refresh(endpoint, ["secrets"])
+    if len(endpoint.secrets) < 2 or endpoint.secrets[-1].id != secret_id:
+        raise AlreadyRotated
+    session.delete(endpoint.secrets[-1])
+    endpoint.secrets[-2].expires_at = None
+    session.flush()
+    session.refresh(endpoint, ["secrets"])
+
+
+def forget_secrets(session: Session, before: datetime) -> int:
+    """Delete the secrets of endpoints that were removed before a time; return how many."""
+    gone = select(WebhookEndpoint.id).where(WebhookEndpoint.deleted_at < before)
+    return execute_dml(session, delete(WebhookSecret).where(WebhookSecret.endpoint_id.in_(gone)))
 
 
 def send_test(session: Session, endpoint: WebhookEndpoint) -> str:

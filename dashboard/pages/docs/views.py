@@ -15,7 +15,7 @@ from flask_login import current_user
 
 from dashboard.cache import TimedCache
 from dashboard.extensions import services, session
-from dashboard.gateway.limits.rate_limit import WINDOWS
+from dashboard.gateway.limits import rate_limit
 from dashboard.gateway.otp import retriever_hash, template_rules
 from dashboard.pages.docs import code_samples, reference, search
 from dashboard.pages.docs.reference import Reference
@@ -188,7 +188,8 @@ def _helpers() -> dict[str, Any]:
         "wording": {
             language: template_rules.render(language, template_rules.SAMPLE_CODE) for language in template_rules.TEXTS
         },
-        "windows": WINDOWS,
+        "windows": rate_limit.WINDOWS,
+        "usual_limits": lambda: rate_limit.usual(session),
         "endings": ENDINGS,
         "reasons": failure_reasons.REASONS,
         "call_reasons": labels.REASONS,

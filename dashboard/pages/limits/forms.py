@@ -1,4 +1,4 @@
-"""The form of an override: for whom, which windows, why, until when."""
+"""The forms of an override (for whom, which windows, why, until when) and of the usual limits."""
 
 from __future__ import annotations
 
@@ -12,8 +12,10 @@ from wtforms import BooleanField, RadioField
 from wtforms.validators import ValidationError
 
 from dashboard.db import utcnow
+from dashboard.extensions import session
 from dashboard.gateway.limits import overrides, rate_limit
 from dashboard.gateway.limits.overrides import NewOverride
+from dashboard.gateway.limits.rate_limit import Quotas
 from dashboard.models.api_keys import ApiKey
 from dashboard.models.limits import UNLIMITED, LimitOverride
 from dashboard.pages.ui import fields, formats, forms, labels, periods
@@ -33,8 +35,8 @@ def _most(text: str) -> int | None:
     if not plain:
         return None
     number = fields.whole(plain)
-    if number is None or number > overrides.LARGEST:
-        most = formats.number(overrides.LARGEST)
+    if number is None or number > rate_limit.LARGEST:
+        most = formats.number(rate_limit.LARGEST)
         raise Fault(_("Enter a whole number from 0 to %(most)s, or leave it empty.", most=most))
     return number
 
@@ -49,17 +51,16 @@ def _reason(text: str) -> str:
 class QuotaField(TextField):
     """How many codes a window lets through; the usual number stands in it as long as it is empty."""
 
-    def __init__(self, label: Any, window: Window, **more: Any) -> None:
-        attributes = {**forms.NUMBER, "maxlength": 6, "placeholder": rate_limit.DEFAULTS[window]}
-        super().__init__(label, _most, render_kw=attributes, **more)
+    def __init__(self, label: Any, **more: Any) -> None:
+        super().__init__(label, _most, render_kw={**forms.NUMBER, "maxlength": 6}, **more)
 
 
 class OverrideForm(Form):
     """The form of an override. Whom one that is there is for stays: NewOverrideForm chooses that, too."""
 
-    minute = QuotaField(labels.PER_WINDOW[Window.MINUTE], Window.MINUTE)
-    hour = QuotaField(labels.PER_WINDOW[Window.HOUR], Window.HOUR)
-    day = QuotaField(labels.PER_WINDOW[Window.DAY], Window.DAY)
+    minute = QuotaField(labels.PER_WINDOW[Window.MINUTE])
+    hour = QuotaField(labels.PER_WINDOW[Window.HOUR])
+    day = QuotaField(labels.PER_WINDOW[Window.DAY])
     no_minute = BooleanField(_l("No limit"))
     no_hour = BooleanField(_l("No limit"))
     no_day = BooleanField(_l("No limit"))
@@ -77,6 +78,8 @@ class OverrideForm(Form):
         super().__init__(data={**stored, **values})
         self.row = row
         self.is_tried = "rehearse" in request.form and "confirmed" not in request.form
+        for window, most in rate_limit.usual(session).items():
+            self[window].render_kw["placeholder"] = most
         kept = {KEEP: _("unchanged")} if row else {}
         ends = {**kept, **labels.LASTING, DAY: _("until a date"), EVER: _("no end date")}
         self.lasting.choices = forms.choices(ends)
@@ -141,6 +144,36 @@ class NewOverrideForm(OverrideForm):
     def asks(self, name: str) -> bool:
         """Not for what the chosen scope does not name."""
         return {PHONE: "key", KEY: "phone"}.get(self.scope.data) != name and super().asks(name)
+
+
+def _usual_limit(text: str) -> int:
+    number = fields.whole(text.strip())
+    if number is None or not 0 < number <= rate_limit.LARGEST:
+        raise Fault(_("Enter a whole number from 1 to %(most)s.", most=formats.number(rate_limit.LARGEST)))
+    return number
+
+
+def _usual_field(window: Window) -> Any:
+    return TextField(labels.PER_WINDOW[window], _usual_limit, render_kw={**forms.NUMBER, "maxlength": 6})
+
+
+class UsualLimitsForm(Form):
+    """The limits of every number and key that have no override."""
+
+    minute = _usual_field(Window.MINUTE)
+    hour = _usual_field(Window.HOUR)
+    day = _usual_field(Window.DAY)
+
+    def __init__(self, usual: Quotas) -> None:
+        super().__init__(data={str(window): most for window, most in usual.items()})
+
+    @property
+    def windows(self) -> list[BoundField]:
+        return [self[window] for window in Window]
+
+    def wanted(self) -> Quotas:
+        """What was typed; to be asked of a form without faults."""
+        return {window: self[window].data for window in Window}
 
 
 def _values_of(row: LimitOverride) -> dict[str, Any]:

@@ -14,11 +14,12 @@ from werkzeug.datastructures import MultiDict
 
 from dashboard.db import utcnow
 from dashboard.extensions import session
+from dashboard.gateway import site_settings
 from dashboard.gateway.api_keys import keys
-from dashboard.gateway.limits import overrides, rate_limit, rejections, simulation, wrong_codes
+from dashboard.gateway.limits import lifts, overrides, rate_limit, rejections, simulation, wrong_codes
 from dashboard.gateway.limits.overrides import AlreadySet, NewOverride
 from dashboard.models.limits import LimitOverride
-from dashboard.pages.limits.forms import KEY, PAIR, PHONE, NewOverrideForm, OverrideForm
+from dashboard.pages.limits.forms import KEY, PAIR, PHONE, NewOverrideForm, OverrideForm, UsualLimitsForm
 from dashboard.pages.ui import fields, formats
 from dashboard.pages.ui.fields import Fault
 from dashboard.pages.web import access, audited, htmx, undo
@@ -26,9 +27,8 @@ from dashboard.pages.web.htmx import ChangedPart, Undo
 from dashboard.vocabulary import KeyState, Role, Window
 
 MOST_REFUSALS = 20
-LIFTED = {"minute": 10, "hour": 30, "day": 60}
 LIFTED_FOR = "1h"
-UNDO = "override"
+UNDO, UNDO_USUAL = "override", "usual-limits"
 
 bp = Blueprint("limits", __name__)
 
@@ -135,6 +135,58 @@ def _before(row: LimitOverride) -> dict[str, Any]:
     return {str(name): getattr(row, name) for name in names} | {"until": row.until.isoformat() if row.until else ""}
 
 
+@bp.get("/usual")
+@access.needs(Role.OWNER, proof=True)
+def edit_usual() -> ResponseReturnValue:
+    return _usual_form(UsualLimitsForm(_usual_now()))
+
+
+@bp.post("/usual")
+@access.needs(Role.OWNER, proof=True)
+def change_usual() -> ResponseReturnValue:
+    """Set the usual limits. Limits that would have kept real people out show their week first."""
+    before = _usual_now()
+    form = UsualLimitsForm(before)
+    if not form.validate():
+        return _usual_form(form, form.status)
+    wanted = form.wanted()
+    if "confirmed" not in request.form:
+        replay = simulation.replay_usual(session, wanted)
+        if "rehearse" in request.form or replay.refused_users:
+            return _usual_form(form, replay=replay, must_confirm=replay.refused_users > 0)
+    _set_usual(wanted)
+    htmx.tell(
+        _("Usual limits saved"),
+        undo.undo(url_for(".restore_usual"), UNDO_USUAL, {str(window): most for window, most in before.items()}),
+    )
+    return htmx.redirect(url_for(".index"))
+
+
+@bp.post("/usual/restore")
+@access.needs(Role.OWNER, proof=True)
+def restore_usual() -> ResponseReturnValue:
+    """Bring back the usual limits of a moment ago."""
+    before = undo.taken_back(UNDO_USUAL)
+    _set_usual({window: before[window] for window in Window})
+    htmx.tell(_("Usual limits restored"))
+    return htmx.redirect(url_for(".index"))
+
+
+def _usual_now() -> rate_limit.Quotas:
+    """Not as they were a second ago."""
+    return rate_limit.usual_of(site_settings.read(session))
+
+
+def _set_usual(wanted: rate_limit.Quotas) -> None:
+    rate_limit.set_usual(session, wanted, current_user.email)
+    audited.record("limits.usual")
+    session.commit()
+
+
+def _usual_form(form: UsualLimitsForm, status: int = 200, **more: Any) -> ResponseReturnValue:
+    return _dialog("limits/_usual.html", status, form=form, **more)
+
+
 @bp.get("/reset")
 @access.needs(Role.OPERATOR)
 def ask_reset() -> ResponseReturnValue:
@@ -191,7 +243,8 @@ def _listing() -> dict[str, Any]:
     rows = [{"row": row, "state": _state(row)} for row in overrides.listed(session)]
     return {
         "rows": sorted(rows, key=lambda item: item["state"] != KeyState.ACTIVE),
-        "defaults": rate_limit.DEFAULTS,
+        "usual": _usual_now(),
+        "is_owner": current_user.may(Role.OWNER),
         "refused": rejections.latest(session, MOST_REFUSALS),
         "may_change": current_user.may(Role.OPERATOR),
         "now": now,
@@ -244,9 +297,10 @@ def _subject(given: MultiDict[str, str]) -> dict[str, Any]:
 
 
 def _lifted() -> dict[str, Any]:
-    """About three times the usual limits, for an hour: what one press gives to a number on a key."""
+    """Three times the usual limits, for an hour: what one press gives to a number on a key."""
     unmarked = {f"no_{window}": False for window in Window}
-    return {**LIFTED, **unmarked, "lasting": LIFTED_FOR, "reason": _("Support call")}
+    lifted = {str(window): lifts.more(window, most) for window, most in rate_limit.usual(session).items()}
+    return {**lifted, **unmarked, "lasting": LIFTED_FOR, "reason": _("Support call")}
 
 
 def _stored_phone(text: str) -> str | None:

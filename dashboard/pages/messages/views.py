@@ -33,6 +33,7 @@ from dashboard.pages.messages.filters import LogQuery
 from dashboard.pages.messages.selection import OBSTACLES
 from dashboard.pages.ui import formats, labels
 from dashboard.pages.web import access, audited, htmx, undo
+from dashboard.pages.web.htmx import ChangedPart
 from dashboard.sms import numbers
 from dashboard.vocabulary import Kind, Lane, Role, Status
 
@@ -147,6 +148,32 @@ def send_again(reference: UUID) -> ResponseReturnValue:
     return htmx.redirect(url_for(".show", reference=new))
 
 
+@bp.get("/<uuid:reference>/cancel")
+@access.needs(Role.OPERATOR)
+def ask_cancel(reference: UUID) -> ResponseReturnValue:
+    message = _message(reference)
+    if not cancel.is_possible(message):
+        return _too_late(message)
+    return htmx.dialog("messages/_cancel.html", page_title=_("Messages"), message=message)
+
+
+@bp.post("/<uuid:reference>/cancel")
+@access.needs(Role.OPERATOR)
+def cancel_one(reference: UUID) -> ResponseReturnValue:
+    """Take a text back that still waits."""
+    message = _message(reference)
+    cancelled = cancel.cancel(session, [message.uuid])
+    if not cancelled.uuids:
+        return _too_late(message)
+    audited.record("messages.cancel", message.uuid)
+    session.commit()
+    if cancelled.has_events:
+        services().wakeup.notify(Lane.WEBHOOKS)
+    session.refresh(message)
+    part = ChangedPart("message", "messages/_detail.html", _detail(message))
+    return htmx.updated(_("Message cancelled"), url_for(".show", reference=message.uuid), part)
+
+
 @bp.get("/resend")
 @access.needs(Role.OPERATOR)
 def ask_send_selected() -> ResponseReturnValue:
@@ -208,6 +235,10 @@ def _choices() -> dict[str, Any]:
 
 def _refuse_resend(message: Message, why_not: Obstacle) -> ResponseReturnValue:
     return htmx.refused(str(OBSTACLES[why_not]), url_for(".show", reference=message.uuid))
+
+
+def _too_late(message: Message) -> ResponseReturnValue:
+    return htmx.refused(_("This message does not wait any more."), url_for(".show", reference=message.uuid))
 
 
 def _message(reference: UUID) -> Message:
@@ -285,6 +316,7 @@ def _detail(message: Message, *, is_revealed: bool = False) -> dict[str, Any]:
         "is_trial": message.key_id == keys.OWN_ID,  # of a carrier; its key has no page
         "is_open": message.status in search.OPEN and not is_revealed,  # a poll would mask it again
         "may_resend": resend.obstacle(message) is None and current_user.may(Role.OPERATOR),
+        "may_cancel": cancel.is_possible(message) and current_user.may(Role.OPERATOR),
         "original": resend.original(session, message),
         "repeats": resend.repeats(session, message),
         "retry_at": message.due_at if message.error_code and message.due_at and message.due_at > utcnow() else None,

@@ -84,16 +84,22 @@ def redirect(url: str, status: int = 200) -> ResponseReturnValue:
     return ("", status, {"HX-Redirect": url}) if is_htmx() else see_other(url, 303)
 
 
+def tell(message: str, undo: Undo | None = None) -> None:
+    """Say something on the next page, which offers to take the act back when `undo` is given."""
+    said: Any = {"message": message, "undo": asdict(undo)} if undo else message
+    flash(said)  # keeps whatever JSON can hold
+
+
 def updated(message: str, url: str, part: ChangedPart | None = None, undo: Undo | None = None) -> ResponseReturnValue:
     """An act succeeded: close the dialog, show a toast and what changed; without HTMX, go back to the page `url`.
 
     The toast offers to take the act back as long as it is there, when `undo` is given.
     """
     if not wants_fragment():
-        flash(message)
+        tell(message, undo)
         return see_other(url, 303)
     context = {"part": part, **part.context} if part else {}
-    response = make_response(render_template("_changed.html", message=message, undo=undo, **context))
+    response = make_response(render_template("_changed.html", told=message, undo=undo, **context))
     response.headers["HX-Trigger"] = "close-dialog"
     return response
 
@@ -118,7 +124,7 @@ def unchanged() -> ResponseReturnValue:
 
 def toast(status: int, message: str) -> Response:
     """A problem that belongs to no element of the page."""
-    response = make_response(render_template("_toast.html", kind="bad", message=message), status)
+    response = make_response(render_template("_toast.html", kind="bad", told=message), status)
     response.headers["HX-Reswap"] = "none"
     return response
 

@@ -6,7 +6,7 @@ import uuid
 from datetime import timedelta
 from typing import Any
 
-from flask import Blueprint, abort, flash, request, url_for
+from flask import Blueprint, abort, request, url_for
 from flask.typing import ResponseReturnValue
 from flask_babel import gettext as _
 from flask_babel import lazy_gettext as _l
@@ -19,11 +19,13 @@ from dashboard.gateway.webhooks import endpoints, events, queue
 from dashboard.gateway.webhooks.endpoints import AlreadyRotated, EndpointNotFound, TooManyEndpoints
 from dashboard.models.webhooks import WebhookAttempt, WebhookEndpoint
 from dashboard.pages.ui import fields
-from dashboard.pages.web import access, audited, htmx
-from dashboard.pages.web.htmx import ChangedPart
+from dashboard.pages.web import access, audited, htmx, undo
+from dashboard.pages.web.htmx import ChangedPart, Undo
 from dashboard.pages.webhooks import labels
 from dashboard.pages.webhooks.forms import EndpointForm, NewEndpointForm, ReplayForm
 from dashboard.vocabulary import DisabledReason, Lane, Role
+
+UNDO = "webhook"
 
 bp = Blueprint("webhooks", __name__)
 
@@ -111,7 +113,22 @@ def rotate(webhook_id: uuid.UUID) -> ResponseReturnValue:
         return htmx.refused(str(SHOWN_BEFORE), url_for(".index"))
     audited.record("webhooks.rotate", webhook.id)
     session.commit()
-    return _secret(webhook, secret, _("New secret created"), _detail_part(webhook))
+    back = undo.undo(url_for(".take_back_secret", webhook_id=webhook.id), UNDO, {"id": webhook.secrets[-1].id})
+    return _secret(webhook, secret, _("New secret created"), _detail_part(webhook), back)
+
+
+@bp.post("/<uuid:webhook_id>/rotate/undo")
+@access.needs(Role.OWNER)
+def take_back_secret(webhook_id: uuid.UUID) -> ResponseReturnValue:
+    """Forget a secret that was made a moment ago; the one before it signs without an end again."""
+    webhook, before = _find(webhook_id), undo.taken_back(UNDO)
+    try:
+        endpoints.take_back_secret(session, webhook, before["id"])
+    except AlreadyRotated:
+        return htmx.refused(_("There is a newer secret, or this one was taken back."), url_for(".index"))
+    audited.record("webhooks.take_back_secret", webhook.id)
+    session.commit()
+    return _changed(webhook, _("New secret deleted. The secret before it signs again."))
 
 
 @bp.get("/<uuid:webhook_id>/disable")
@@ -128,7 +145,7 @@ def disable(webhook_id: uuid.UUID) -> ResponseReturnValue:
     endpoints.disable(session, webhook)
     audited.record("webhooks.disable", webhook.id)
     session.commit()
-    return _changed(webhook, _("Webhook disabled"))
+    return _changed(webhook, _("Webhook disabled"), Undo(url_for(".enable", webhook_id=webhook.id), {}))
 
 
 @bp.post("/<uuid:webhook_id>/enable")
@@ -151,11 +168,31 @@ def ask_delete(webhook_id: uuid.UUID) -> ResponseReturnValue:
 @access.needs(Role.OWNER, proof=True)
 def delete(webhook_id: uuid.UUID) -> ResponseReturnValue:
     """End it, and lead to the list: the page it was asked on is no more."""
-    endpoints.remove(session, _find(webhook_id))
+    webhook = _find(webhook_id)
+    before = {"id": webhook.id, "was_on": webhook.disabled_at is None}
+    endpoints.remove(session, webhook)
     audited.record("webhooks.delete", str(webhook_id))
     session.commit()
-    flash(_("Webhook deleted"))
+    htmx.tell(_("Webhook deleted"), undo.undo(url_for(".restore"), UNDO, before))
     return htmx.redirect(url_for(".index"))
+
+
+@bp.post("/restore")
+@access.needs(Role.OWNER)
+def restore() -> ResponseReturnValue:
+    """Bring back a webhook that was deleted a moment ago."""
+    before = undo.taken_back(UNDO)
+    try:
+        webhook = endpoints.restore(session, before["id"], was_on=before["was_on"])
+    except EndpointNotFound:
+        abort(404)
+    except TooManyEndpoints:
+        return htmx.refused(_("This key has as many webhooks as it may have."), url_for(".index"))
+    audited.record("webhooks.restore", webhook.id)
+    session.commit()
+    events.wait_until_known()
+    htmx.tell(_("Webhook restored. Events of the moment between can be replayed."))
+    return htmx.redirect(url_for(".show", webhook_id=webhook.id))
 
 
 @bp.post("/<uuid:webhook_id>/test")
@@ -241,9 +278,11 @@ def _form(form: EndpointForm, webhook: WebhookEndpoint | None = None, status: in
     return _dialog("webhooks/_form.html", status, form=form, webhook=webhook)
 
 
-def _secret(webhook: WebhookEndpoint, secret: str, heading: str, part: ChangedPart) -> ResponseReturnValue:
+def _secret(
+    webhook: WebhookEndpoint, secret: str, heading: str, part: ChangedPart, back: Undo | None = None
+) -> ResponseReturnValue:
     """The one answer that shows a secret."""
-    return _dialog("webhooks/_secret.html", part=part, made=webhook, secret=secret, title=heading)
+    return _dialog("webhooks/_secret.html", part=part, made=webhook, secret=secret, title=heading, undo=back)
 
 
 def _dialog(fragment: str, status: int = 200, **context: Any) -> ResponseReturnValue:
@@ -254,8 +293,8 @@ def _detail_part(webhook: WebhookEndpoint) -> ChangedPart:
     return ChangedPart("webhook", "webhooks/_detail.html", _detail(webhook))
 
 
-def _changed(webhook: WebhookEndpoint, message: str) -> ResponseReturnValue:
-    return htmx.updated(message, url_for(".show", webhook_id=webhook.id), _detail_part(webhook))
+def _changed(webhook: WebhookEndpoint, message: str, back: Undo | None = None) -> ResponseReturnValue:
+    return htmx.updated(message, url_for(".show", webhook_id=webhook.id), _detail_part(webhook), back)
 
 
 def _sent(webhook: WebhookEndpoint, message: str) -> ResponseReturnValue:

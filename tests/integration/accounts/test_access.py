@@ -32,10 +32,11 @@ HOOKS = ("new", "create", "edit", "change", "ask_rotate", "rotate", "ask_disable
 KEYS = ("new", "create", "edit", "change", "ask_rotate", "rotate", "ask_revoke", "revoke")
 OWNER = {f"pages.api_keys.{name}" for name in KEYS}
 OWNER |= {f"pages.api_keys.{name}_review_number" for name in ("new", "add", "ask_remove", "remove")}
-OWNER |= {"pages.site_settings.index", "pages.site_settings.save"}
+OWNER |= {"pages.site_settings.index", "pages.site_settings.save", "pages.site_settings.restore"}
+OWNER |= {f"pages.limits.{name}_usual" for name in ("edit", "change", "restore")}
 OWNER |= {f"pages.carriers.{name}" for name in (*HOOKS[:4], "ask_disable", "disable", "enable", "ask_remove", "remove")}
 OWNER |= {f"pages.routing.{name}" for name in (*HOOKS[:4], "ask_remove", "remove", "restore", "fall_back")}
-OWNER |= {f"pages.webhooks.{name}" for name in (*HOOKS, "delete")}
+OWNER |= {f"pages.webhooks.{name}" for name in (*HOOKS, "delete", "restore", "take_back_secret")}
 TEAM = ("manage", "change_role", "disable", "enable", "unlock", "reset", "reset_second_factor")
 OWNER |= {f"pages.team.{name}" for name in ("ask_invite", "invite", "renew", "withdraw", *TEAM)}
 OWNER |= {"pages.audit.export_as"}
@@ -44,8 +45,11 @@ OPERATOR = {
     *(f"pages.audit.{name}" for name in ("index", "verify")),
     *(f"pages.limits.{name}" for name in ("new", "create", "edit", "change", "ask_remove", "remove", "restore")),
     *(f"pages.limits.{name}" for name in ("ask_reset", "reset")),
-    *(f"pages.sandbox.{name}" for name in ("index", "submit", "ask_clear", "clear", "go")),
-    *(f"pages.messages.{name}" for name in ("ask_send_again", "send_again", "export_csv", "take_back")),
+    *(f"pages.sandbox.{name}" for name in ("index", "submit", "ask_clear", "clear", "restore", "go")),
+    *(
+        f"pages.messages.{name}"
+        for name in ("ask_send_again", "send_again", "ask_cancel", "cancel_one", "export_csv", "take_back")
+    ),
     *(f"pages.messages.{name}" for name in ("ask_send_selected", "send_selected")),
     *(
         f"pages.otp_templates.{name}"

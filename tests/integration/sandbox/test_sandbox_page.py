@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 import re
+from datetime import timedelta
 
 from sqlalchemy import func, select
 
 from dashboard.db import utcnow
 from dashboard.gateway.delivery import worker
 from dashboard.gateway.delivery.worker import WorkerContext
+from dashboard.gateway.sandbox import inbox
 from dashboard.models.limits import LimitRejection
 from dashboard.models.messages import Message
 from dashboard.models.sandbox import SandboxMessage
@@ -111,6 +113,11 @@ def test_clearing_asks_first_and_leaves_other_phones(operator: Browser, world: W
     deliver(world)
     assert "Clear this phone?" in operator.partial(f"{PAGE}clear?phone=38089336", "div#dialog-body").text
     operator.post(f"{PAGE}clear", {"phone": "38089336"})
+    with world.services.sessions() as session:
+        assert session.scalars(select(SandboxMessage.phone).where(inbox.SHOWN)).all() == ["+22246112233"]
+    with world.services.sessions.begin() as session:
+        assert inbox.forget_cleared(session, utcnow() - timedelta(minutes=2)) == 0  # it may still come back
+        assert inbox.forget_cleared(session, utcnow() + timedelta(seconds=1)) == 1
     with world.services.sessions() as session:
         assert session.scalars(select(SandboxMessage.phone)).all() == ["+22246112233"]
         assert session.scalar(select(func.count()).select_from(Message)) == 2
