@@ -73,6 +73,7 @@ DOCS = (
     Doc("troubleshooting", _l("Troubleshooting"), "look-up"),
     Doc("migration", _l("Moving from the hosted service"), "look-up"),
     Doc("install", _l("Install"), "run"),
+    Doc("carriers", _l("Connect an operator"), "run"),
     Doc("operate", _l("Secure, watch, back up, upgrade, scale"), "run"),
     Doc("night", _l("What to do at 3 a.m."), "run"),
 )
