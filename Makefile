@@ -8,7 +8,7 @@ PIP := $(BIN)/pip --disable-pip-version-check -qq
 export PYTHONDONTWRITEBYTECODE := # however the machine is set: many processes load the same files
 
 .DEFAULT_GOAL := run
-.PHONY: run install dev check test test-fast chaos fuzz format lock openapi translations bench bench-short clean
+.PHONY: run install dev check test test-fast chaos fuzz format lock audit openapi translations bench bench-short clean
 
 run: install
 	@exec $(BIN)/chinqit run
@@ -94,6 +94,13 @@ lock: dev
 	@for python in $(PYTHONS); do for platform in $(PLATFORMS); do for file in requirements.txt requirements-dev.txt; do \
 		$(PROVE) --python-version $$python --python-platform $$platform -r $$file || { echo "$$file does not install on Python $$python, $$platform" >&2; exit 1; }; \
 	done; done; done
+
+# What the gateway is made of, as CycloneDX, and whether a weakness of it is known. Silence is no proof: it fails when it
+# could not look.
+audit: dev
+	@PYTHONWARNINGS=ignore $(BIN)/uv tool run --quiet --from cyclonedx-bom==7.5.0 cyclonedx-py requirements requirements.txt --pyproject pyproject.toml --output-reproducible --output-format JSON --output-file $(VENV)/sbom.cdx.json
+	@echo "Written: $(VENV)/sbom.cdx.json"
+	@$(BIN)/uv tool run --quiet pip-audit@2.10.1 --strict --require-hashes --disable-pip --progress-spinner off -r requirements.txt || { echo "NOT CLEAN: a package has a known weakness, or the advisories could not be asked; the line above says which" >&2; exit 1; }
 
 openapi: dev
 	$(BIN)/chinqit openapi

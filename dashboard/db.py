@@ -52,6 +52,7 @@ PRAGMAS = (
     "synchronous=FULL",
     "busy_timeout=0",
     "foreign_keys=ON",
+    "secure_delete=ON",  # what is erased is overwritten in the file, too
     f"mmap_size={MAPPED_BYTES}",
 )
 

@@ -76,6 +76,11 @@ def thin_refusals(session: Session) -> int:
     return deleted
 
 
+def cut(phone: Any) -> Any:
+    """A column of numbers, each without its last six digits."""
+    return func.substr(phone, 1, KEPT_DIGITS) + BLANK
+
+
 def done(session: Session) -> dict[str, RetentionProgress]:
     """What was deleted so far, by kind."""
     return {row.name: row for row in session.scalars(select(RetentionProgress))}
@@ -105,9 +110,9 @@ def _cut_numbers(session: Session, first: int, last: int) -> int:
     """Cut numbers can no longer tell codes apart, so codes that were still current are closed."""
     otps = update(Otp).where(Otp.message_id.between(first, last))
     superseded_at = func.coalesce(Otp.superseded_at, utcnow())
-    session.execute(otps.values(phone=func.substr(Otp.phone, 1, KEPT_DIGITS) + BLANK, superseded_at=superseded_at))
+    session.execute(otps.values(phone=cut(Otp.phone), superseded_at=superseded_at))
     messages = update(Message).where(Message.id.between(first, last))
-    return execute_dml(session, messages.values(phone=func.substr(Message.phone, 1, KEPT_DIGITS) + BLANK))
+    return execute_dml(session, messages.values(phone=cut(Message.phone)))
 
 
 def _delete(model: Any, session: Session, first: int, last: int) -> int:

@@ -54,6 +54,8 @@ def test_every_page_is_accessible_in_both_directions(
     people = [
         "audit/",
         "audit/verify",
+        "privacy/",
+        "privacy/register",
         "audit/?q=nothing-at-all",
         "team/",
         "team/invite",

@@ -39,7 +39,7 @@ OWNER |= {f"pages.routing.{name}" for name in (*HOOKS[:4], "ask_remove", "remove
 OWNER |= {f"pages.webhooks.{name}" for name in (*HOOKS, "delete", "restore", "take_back_secret")}
 TEAM = ("manage", "change_role", "disable", "enable", "unlock", "reset", "reset_second_factor")
 OWNER |= {f"pages.team.{name}" for name in ("ask_invite", "invite", "renew", "withdraw", *TEAM)}
-OWNER |= {"pages.audit.export_as"}
+OWNER |= {"pages.audit.export_as", *(f"pages.privacy.{name}" for name in ("index", "answer", "register"))}
 OWNER |= {f"pages.alerts.{name}" for name in ("new", "create", "edit", "change", "ask_remove", "remove")}
 OPERATOR = {
     *(f"pages.audit.{name}" for name in ("index", "verify")),

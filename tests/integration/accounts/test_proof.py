@@ -52,6 +52,7 @@ def test_every_door_to_keys_people_carriers_and_exports_asks(app: Flask, stale: 
         *(f"pages.routing.{name}" for name in ("new", "create", "edit", "change", "remove", "fall_back")),
         *("pages.messages.export_csv", "pages.messages.reveal", "pages.audit.export_as", "pages.site_settings.save"),
         *(f"pages.limits.{name}_usual" for name in ("edit", "change", "restore")),
+        "pages.privacy.answer",
     }
     assert expected <= asking
     assert "pages.team.index" not in asking and "pages.messages.index" not in asking

@@ -235,6 +235,8 @@ def walk_the_rest(walk: Walk, world: World) -> None:
     walk.remove_and_restore(f"{D}sandbox/clear", f"{D}sandbox/restore")
     failed = world.text(world.key("Other"), **world.sent(status="failed"))
     walk.go(f"{D}messages/{failed.uuid}/reveal")
+    walk.go(f"{D}privacy/", {"phone": "49999999", "act": "copy"})
+    walk.go(f"{D}privacy/", {"phone": "49999999", "act": "erase", "is_sure": "on"})
     walk.go(f"{D}messages/{failed.uuid}/resend", {"times": "0"})
     walk.go(f"{D}messages/{world.text(world.key('Late')).uuid}/cancel")
     toast = walk.go(f"{D}messages/resend", {"message": f"{failed.id}.1"}, headers=PARTIAL)

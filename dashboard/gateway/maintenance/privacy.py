@@ -1,0 +1,122 @@
+"""What is kept of a phone number: a copy of it, and its erasure (law 2017-020, articles on access and on erasure).
+
+Counts in the statistics stay, and so do the rows that they come from, with the number cut as retention cuts it.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+from typing import Any
+
+from sqlalchemy import ColumnElement, delete, func, select, update
+from sqlalchemy.orm import Session
+
+from dashboard.db import execute_dml, iso, utcnow
+from dashboard.gateway.maintenance.retention import BLANK, KEPT_DIGITS, cut
+from dashboard.gateway.messages import cancel
+from dashboard.models.api_keys import ApiKey
+from dashboard.models.delivery import FailedAttempt, UnmatchedReceipt
+from dashboard.models.diagnosis import NumberLookup, NumberNote
+from dashboard.models.limits import LimitOverride, LimitRejection, WrongGuess
+from dashboard.models.messages import Message
+from dashboard.models.otp import Otp, ReviewNumber
+from dashboard.models.sandbox import SandboxMessage
+from dashboard.models.webhooks import WebhookAttempt, WebhookEvent
+
+LOCAL = len("+222")  # where a number begins
+DELETED: dict[str, Any] = {
+    "sandboxMessages": SandboxMessage,
+    "limitOverrides": LimitOverride,
+    "refusals": LimitRejection,
+    "wrongCodes": WrongGuess,
+    "notes": NumberNote,
+    "lookups": NumberLookup,
+    "receipts": UnmatchedReceipt,
+}
+
+
+@dataclass(frozen=True)
+class Erased:
+    """How many rows of each kind, and how many messages are on their way and were left as they are."""
+
+    counts: dict[str, int]
+    on_their_way: int
+    has_events: bool
+
+    @property
+    def rows(self) -> int:
+        return sum(self.counts.values())
+
+
+def export(session: Session, phone: str) -> dict[str, Any]:
+    """All that is kept of a number, in plain values. Codes are kept nowhere; texts of the sandbox phone stay sealed."""
+    return {
+        "phoneNumber": phone,
+        "at": iso(utcnow()),
+        "messages": list(_messages(session, phone)),
+        **{name: _rows(session, model, phone) for name, model in (*DELETED.items(), ("reviewNumbers", ReviewNumber))},
+        "webhookEvents": [
+            {"id": row.reference, "at": iso(row.created_at), "kind": row.kind}
+            for row in session.scalars(select(WebhookEvent).where(_holds(WebhookEvent.body, phone)))
+        ],
+    }
+
+
+def erase(session: Session, phone: str) -> Erased:
+    """Cut the number everywhere, and delete the texts that were sent to it. The caller commits, then wakes webhooks.
+
+    Texts that wait are taken back; what a worker holds goes its way, and is erased by another call after it.
+    """
+    waiting = select(Message.uuid).where(Message.phone == phone, Message.due_at.is_not(None))
+    cancelled = cancel.cancel(session, list(session.scalars(waiting)))
+    settled = (Message.phone == phone, Message.due_at.is_(None))
+    ids = select(Message.id).where(*settled).scalar_subquery()
+    attempts = update(FailedAttempt).where(FailedAttempt.message_id.in_(ids), FailedAttempt.answer.is_not(None))
+    counts = {"attempts": execute_dml(session, attempts.values(answer=None))}
+    superseded_at = func.coalesce(Otp.superseded_at, utcnow())
+    codes = update(Otp).where(Otp.message_id.in_(ids)).values(phone=cut(Otp.phone), superseded_at=superseded_at)
+    counts["codes"] = execute_dml(session, codes)
+    counts["messages"] = execute_dml(
+        session, update(Message).where(*settled).values(phone=cut(Message.phone), body=None)
+    )
+    for name, model in DELETED.items():
+        counts[name] = execute_dml(session, delete(model).where(model.phone == phone))
+    removed_at = func.coalesce(ReviewNumber.removed_at, utcnow())
+    reviews = update(ReviewNumber).where(ReviewNumber.phone == phone)
+    counts["reviewNumbers"] = execute_dml(session, reviews.values(phone=cut(ReviewNumber.phone), removed_at=removed_at))
+    counts["webhookEvents"] = _blank(session, WebhookEvent.body, phone)
+    counts["webhookAttempts"] = _blank(session, WebhookAttempt.answer, phone)
+    left = session.scalar(select(func.count()).select_from(Message).where(Message.phone == phone)) or 0
+    return Erased(counts, left, cancelled.has_events)
+
+
+def _messages(session: Session, phone: str) -> Iterator[dict[str, Any]]:
+    found = select(Message, ApiKey.name).join(ApiKey, ApiKey.id == Message.key_id).where(Message.phone == phone)
+    for row, key in session.execute(found.order_by(Message.id)):
+        told = {name: getattr(row, name) for name in ("kind", "channel", "status", "carrier", "sender")}
+        times = {name: iso(getattr(row, f"{name}_at")) for name in ("created", "sent", "delivered")}
+        yield {"id": row.uuid, "key": key, **told, **times, "text": row.body}
+
+
+def _rows(session: Session, model: Any, phone: str) -> list[dict[str, Any]]:
+    """The columns of each row but those that are sealed or ids of ours."""
+    names = [column.key for column in model.__table__.columns if column.key not in ("id", "phone", "sealed")]
+    rows = session.scalars(select(model).where(model.phone == phone).order_by(model.id))
+    return [{name: _plain(getattr(row, name)) for name in names} for row in rows]
+
+
+def _plain(value: Any) -> Any:
+    return iso(value) if hasattr(value, "isoformat") else value
+
+
+def _blank(session: Session, column: Any, phone: str) -> int:
+    """Cut the number wherever a text holds it, with its country code and without."""
+    replaced = func.replace(column, phone[LOCAL:], phone[LOCAL:KEPT_DIGITS] + BLANK)
+    statement = update(column.class_).where(_holds(column, phone)).values({column.key: replaced})
+    return execute_dml(session, statement)
+
+
+def _holds(column: Any, phone: str) -> ColumnElement[bool]:
+    found: ColumnElement[bool] = column.contains(phone[LOCAL:], autoescape=True)
+    return found
