@@ -9,13 +9,12 @@ import sys
 import time
 import traceback
 
-from tests.chaos import clock, drills, suites, vanishing
+from tests.chaos import clock, disk, drills, suites, vanishing
 from tests.chaos.drill import Drill, Skipped
 
-DRILLS: tuple[Drill, ...] = (*drills.DRILLS, *clock.DRILLS, *vanishing.DRILLS)
+DRILLS: tuple[Drill, ...] = (*drills.DRILLS, *clock.DRILLS, *disk.DRILLS, *vanishing.DRILLS)
 NOT_COVERED = (
     "F1 with 10,000 texts, F3 hung for 60 s, F13 with 100,000 waiting: shorter here",
-    "F6: a disk that is full",
     "F14: a million rows migrated (python -m tests.bench pages makes them), a backup restored 25 hours later",
     "F15: 60 minutes at 50 texts a second",
     "F16: 20,000 requests of each kind: make fuzz",

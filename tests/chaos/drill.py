@@ -36,10 +36,12 @@ class Drill:
 
 
 @contextmanager
-def gateway(database_url: str | None = None, run: Callable[..., Part] = fork, **environ: str) -> Iterator[Stack]:
+def gateway(
+    database_url: str | None = None, run: Callable[..., Part] = fork, folder: Path | None = None, **environ: str
+) -> Iterator[Stack]:
     """A gateway of its own, which serves; on SQLite, unless another database is named."""
-    with tempfile.TemporaryDirectory(prefix="chinqit-chaos-") as folder:
-        home = Path(folder) / "home"
+    with tempfile.TemporaryDirectory(prefix="chinqit-chaos-", dir=folder) as place:
+        home = Path(place) / "home"
         stack = Stack(home, database_url or in_home(home), run=run)
         stack.environment |= environ
         try:
