@@ -85,6 +85,9 @@ class Settings:
         default="", repr=False, metadata={"about": "Opens `/metrics` to others than this machine, as a Bearer token"}
     )
     mail_from: str = field(default="", metadata={"about": "Address that alerts come from"})
+    report_to: str = field(
+        default="", metadata={"about": "E-mail address that a report of the week goes to on Mondays; empty: none"}
+    )
 
     @classmethod
     def from_env(cls, environ: Mapping[str, str] | None = None) -> Settings:

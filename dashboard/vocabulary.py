@@ -187,6 +187,7 @@ class AlertChannelKind(StrEnum):
     EMAIL = "email"
     WEBHOOK = "webhook"
     SERVICE = "service"  # Telegram, Slack and their like
+    SMS = "sms"  # by a carrier of the gateway
 
 
 class Trend(StrEnum):

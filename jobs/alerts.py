@@ -10,6 +10,7 @@ import json
 import logging
 import threading
 import uuid
+from collections.abc import Collection
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 
@@ -19,9 +20,10 @@ from sqlalchemy.orm import Session
 
 from dashboard.db import Sessions, error_reason, read_session, utcnow
 from dashboard.gateway import site_settings
-from dashboard.gateway.alerts import channels, digest, incidents
+from dashboard.gateway.alerts import channels, digest, incidents, text_messages
 from dashboard.gateway.alerts.channels import Target
 from dashboard.gateway.alerts.digest import Digest
+from dashboard.gateway.carriers import carriers
 from dashboard.gateway.monitoring import judge
 from dashboard.gateway.monitoring.alerts import Alert, AlertCode
 from dashboard.gateway.webhooks import endpoints, signing
@@ -30,7 +32,7 @@ from dashboard.outbound.client import HttpCall, HttpClient
 from dashboard.outbound.errors import SendError
 from dashboard.outbound.mail import MailNotSent, MailServer
 from dashboard.settings import Settings
-from dashboard.vocabulary import AlertChannelKind
+from dashboard.vocabulary import AlertChannelKind, Lane
 from dashboard.wakeup import Wakeup
 from jobs import alert_messages
 from jobs.alert_messages import AlertMessage, Speaker
@@ -117,7 +119,7 @@ class AlertSender:
         if is_test:
             faults.append(self._send(addressee.target, alert_messages.test(addressee.speaker, now), now))
         if message is not None:
-            faults.append(self._send(addressee.target, message, now))
+            faults.append(self._send(addressee.target, message, now, {incident.subject for incident in told.told}))
         with self.sessions.begin() as session:
             self._settle(session, addressee, told, faults, now)
 
@@ -144,12 +146,27 @@ class AlertSender:
             session.execute(update(AlertChannel).where(AlertChannel.id == addressee.channel_id).values(values))
         channels.release(session, addressee.channel_id, next_at=now + channels.GAP if told else None)
 
-    def _send(self, target: Target, message: AlertMessage, now: datetime) -> str | None:
-        """Why it was not sent; None when it was."""
-        fault = send(self.settings, self.http, target, message, now)
+    def _send(self, target: Target, message: AlertMessage, now: datetime, about: Collection[str] = ()) -> str | None:
+        """Why it was not sent; None when it was. `about`: what is in trouble, and so should not carry it."""
+        if target.kind == AlertChannelKind.SMS:
+            fault = self._send_text(target.address, message.title, about)
+        else:
+            fault = send(self.settings, self.http, target, message, now)
         if fault is not None:
             log.warning("alerts: a channel of kind %s takes nothing: %s", target.kind, fault)
         return fault
+
+    def _send_text(self, phone: str, text: str, about: Collection[str]) -> str | None:
+        """By a carrier of the gateway. None: it was written down, and a worker sends it."""
+        try:
+            with self.sessions.begin() as session:
+                text_messages.submit(session, carriers.cipher(self.settings), phone, text, about)
+        except text_messages.NoCarrier:
+            return "no carrier could take it"
+        except SQLAlchemyError as error:
+            return error_reason(error)[:200]
+        self.wakeup.notify_again(Lane.SMS, 1)
+        return None
 
     def _database_fails(self, reason: str, now: datetime) -> None:
         """Tell by what is remembered of the channels."""

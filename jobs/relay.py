@@ -27,7 +27,7 @@ from dashboard.gateway.webhooks import endpoints, queue
 from dashboard.settings import Settings, SettingsError
 from dashboard.vocabulary import Lane
 from dashboard.wakeup import Wakeup
-from jobs import alerts, backups, outages, runtime
+from jobs import alerts, backups, outages, runtime, weekly_report
 from jobs.runtime import stopping
 
 log = logging.getLogger(__name__)
@@ -55,6 +55,9 @@ def main() -> int:
     threading.Thread(target=outages.run, args=(sessions, stopping), name="outages", daemon=True).start()
     if settings.backup_folder:
         threading.Thread(target=backups.run, args=(settings, stopping), name="backups", daemon=True).start()
+    if settings.report_to and settings.smtp_url:
+        told = (sessions, settings, stopping)
+        threading.Thread(target=weekly_report.run, args=told, name="weekly report", daemon=True).start()
     started_at, ticks, is_untidy = utcnow(), 0, False
     while not stopping.is_set():
         try:

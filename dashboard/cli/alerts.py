@@ -31,6 +31,7 @@ MOST_SHOWN = 50
 TEST_SECONDS = 60.0
 FAULTS = {
     "email": "That is no e-mail address.",
+    "phone": "That is no number of a mobile phone.",
     "no_mail_server": "Set SMTP_URL first, for all processes.",
     "service": f"Use an address of Apprise for {', '.join(sorted(channels.SERVICES))}, without a query.",
     "url_format": "That is no address.",
@@ -80,6 +81,7 @@ def list_channels(as_json: bool) -> None:
         "chinqit alerts add email me@example.org --language fr --quiet 22:00-06:30",
         "chinqit alerts add webhook https://example.org/alerts --severity grave --repeat 30",
         "chinqit alerts add service tgram://BOT_TOKEN/CHAT_ID",
+        "chinqit alerts add sms 38089336 --severity grave",
     )
 )
 @click.argument("kind", type=choice_of(AlertChannelKind))

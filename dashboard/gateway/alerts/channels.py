@@ -1,4 +1,4 @@
-"""Who is told of alerts: mailboxes, webhooks, and services such as Telegram or Slack."""
+"""Who is told of alerts: mailboxes, webhooks, phones, and services such as Telegram or Slack."""
 
 from __future__ import annotations
 
@@ -18,6 +18,7 @@ from dashboard.gateway import encryption
 from dashboard.gateway.webhooks import endpoints, signing
 from dashboard.models.alerts import AlertChannel
 from dashboard.settings import Settings
+from dashboard.sms import numbers
 from dashboard.vocabulary import AlertChannelKind, Language, Severity
 
 MOST_CHANNELS = 20
@@ -67,13 +68,15 @@ def cipher(settings: Settings) -> Fernet:
 
 
 def fault(kind: str, address: str, settings: Settings) -> str | None:
-    """What is wrong with an address, as a code: `email`, `no_mail_server`, `service`, or of `endpoints.url_fault`."""
+    """A code for what is wrong: `email`, `no_mail_server`, `service`, `phone`, or one of `endpoints.url_fault`."""
     if kind == AlertChannelKind.WEBHOOK:
         return endpoints.url_fault(address, endpoints.guard(settings))
     if kind == AlertChannelKind.EMAIL:
         if not settings.smtp_url:
             return "no_mail_server"
         return None if EMAIL.fullmatch(address) else "email"
+    if kind == AlertChannelKind.SMS:
+        return None if _phone(address) else "phone"
     scheme, mark, rest = address.partition("://")
     # A query could name files and hosts of this machine.
     known = scheme in SERVICES and mark and rest and "?" not in rest and address.isprintable()
@@ -85,10 +88,11 @@ def create(session: Session, box: Fernet, wanted: NewChannel, by: str | None = N
     if len(listed(session)) >= MOST_CHANNELS:
         raise TooManyChannels
     secret = signing.new_secret() if wanted.kind is AlertChannelKind.WEBHOOK else ""
-    sealed = box.encrypt(json.dumps({"address": wanted.address, "secret": secret}).encode())
+    address = (_phone(wanted.address) or "") if wanted.kind is AlertChannelKind.SMS else wanted.address
+    sealed = box.encrypt(json.dumps({"address": address, "secret": secret}).encode())
     channel = AlertChannel(
         kind=wanted.kind,
-        label=_label(wanted.kind, wanted.address),
+        label=_label(wanted.kind, address),
         sealed=sealed,
         severity=wanted.severity,
         language=wanted.language,
@@ -158,6 +162,17 @@ def _label(kind: str, address: str) -> str:
     """What everybody may see of an address: of a webhook's the host, of a service its name; both hold secrets."""
     if kind == AlertChannelKind.EMAIL:
         return address
+    if kind == AlertChannelKind.SMS:
+        return numbers.masked(address)
     if kind == AlertChannelKind.WEBHOOK:
         return urlsplit(address).netloc[:254]
     return SERVICES[address.partition("://")[0]]
+
+
+def _phone(address: str) -> str | None:
+    """The number of a mobile phone as +222XXXXXXXX; None when it is none."""
+    try:
+        found = numbers.parse(address.replace(" ", ""))
+    except numbers.InvalidPhone:
+        return None
+    return None if numbers.is_fixed(found) else found

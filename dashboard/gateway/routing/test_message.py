@@ -24,14 +24,23 @@ def submit(session: Session, keyring: Keyring, carrier: Carrier, phone: str) -> 
     """Write a message for this carrier down; return its uuid and channel. Raise RateLimited. The caller commits and
     wakes the lane. A carrier that takes codes alone is sent one.
     """
-    channel, caller = registry.KINDS[carrier.kind].channels[0], _caller(session)
-    if channel == Channel.WHATSAPP:
-        reference = send(session, keyring, caller, Order(phone, channel)).message_id
-    else:
-        text = TEXT.format(name=carrier.name)
-        reference = outbox.submit(session, caller, Draft.text(phone, text, channel))[1]
-    session.connection().execute(update(Message).where(Message.uuid == reference).values(carrier_id=carrier.id))
+    channel = registry.KINDS[carrier.kind].channels[0]
+    if channel != Channel.WHATSAPP:
+        return submit_text(session, carrier, phone, TEXT.format(name=carrier.name), channel), channel
+    reference = send(session, keyring, _caller(session), Order(phone, channel)).message_id
+    _bind_to(session, carrier, reference)
     return reference, channel
+
+
+def submit_text(session: Session, carrier: Carrier, phone: str, text: str, channel: str) -> str:
+    """Write a text of the gateway's own for this carrier down; return its uuid. The caller commits and wakes."""
+    reference = outbox.submit(session, _caller(session), Draft.text(phone, text, channel))[1]
+    _bind_to(session, carrier, reference)
+    return reference
+
+
+def _bind_to(session: Session, carrier: Carrier, reference: str) -> None:
+    session.connection().execute(update(Message).where(Message.uuid == reference).values(carrier_id=carrier.id))
 
 
 def _caller(session: Session) -> Caller:

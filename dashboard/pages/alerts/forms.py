@@ -77,7 +77,8 @@ class NewChannelForm(ChannelForm):
     address = TextField(
         _l("Address"),
         description=_l(
-            "An e-mail address, an https address, or an address of Apprise such as tgram://BOT_TOKEN/CHAT_ID."
+            "An e-mail address, an https address, a phone number, or an address of Apprise such as "
+            "tgram://BOT_TOKEN/CHAT_ID."
         ),
         render_kw=forms.length(channels.LONGEST_ADDRESS, dir="ltr", spellcheck="false", required=True),
     )
@@ -95,6 +96,8 @@ class NewChannelForm(ChannelForm):
 def _fault(code: str) -> str:
     if code == "email":
         return str(_("Enter an e-mail address."))
+    if code == "phone":
+        return str(_("Enter the number of a mobile phone."))
     if code == "no_mail_server":
         return str(_("This gateway has no mail server yet: set SMTP_URL."))
     if code == "service":

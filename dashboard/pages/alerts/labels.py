@@ -12,8 +12,14 @@ KINDS: Labels = {
     AlertChannelKind.EMAIL: _l("E-mail"),
     AlertChannelKind.WEBHOOK: _l("Webhook"),
     AlertChannelKind.SERVICE: _l("Messaging service"),
+    AlertChannelKind.SMS: _l("SMS"),
 }
-KIND_ICONS = {AlertChannelKind.EMAIL: "mail", AlertChannelKind.WEBHOOK: "link", AlertChannelKind.SERVICE: "send"}
+KIND_ICONS = {
+    AlertChannelKind.EMAIL: "mail",
+    AlertChannelKind.WEBHOOK: "link",
+    AlertChannelKind.SERVICE: "send",
+    AlertChannelKind.SMS: "smartphone",
+}
 SEVERITIES: Labels = {
     Severity.GRAVE: _l("Only what is grave"),
     Severity.WARNING: _l("What is grave, and warnings"),

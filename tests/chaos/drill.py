@@ -1,0 +1,61 @@
+"""What a drill is: a fault of the bar, what is demanded when it happens, and what came."""
+
+from __future__ import annotations
+
+import tempfile
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager, suppress
+from dataclasses import dataclass
+from pathlib import Path
+
+from tests.support.processes import Part, fork
+from tests.support.stack import Stack, in_home
+from tests.support.traffic import Traffic
+
+
+class Skipped(Exception):
+    """This machine cannot do it; says what is missing."""
+
+
+@dataclass(frozen=True)
+class Outcome:
+    """What came, in figures, and whether it is what is demanded."""
+
+    figure: str
+    is_met: bool
+
+
+@dataclass(frozen=True)
+class Drill:
+    """One fault, done to a gateway with all its processes."""
+
+    id: str
+    fault: str
+    demand: str
+    run: Callable[[], Outcome]
+
+
+@contextmanager
+def gateway(
+    database_url: str | None = None, run: Callable[..., Part] = fork, folder: Path | None = None, **environ: str
+) -> Iterator[Stack]:
+    """A gateway of its own, which serves; on SQLite, unless another database is named."""
+    with tempfile.TemporaryDirectory(prefix="chinqit-chaos-", dir=folder) as place:
+        home = Path(place) / "home"
+        stack = Stack(home, database_url or in_home(home), run=run)
+        stack.environment |= environ
+        try:
+            stack.start()
+            stack.wait_ready()
+            yield stack
+        finally:
+            stack.close()
+
+
+def of(flowed: Traffic, seconds: float, most_doubles: int = 0) -> Outcome:
+    """What became of messages that flowed: waits until all are there, or the time is over. The phone is the judge."""
+    with suppress(AssertionError):
+        flowed.arrive(seconds)
+    lost, doubles, failed = len(flowed.missing()), flowed.doubles(), len(flowed.refused)
+    figure = f"{len(flowed.accepted)} accepted, {lost} lost, {doubles} doubled, {failed} answered with an error"
+    return Outcome(figure, lost == 0 and doubles <= most_doubles and failed == 0 and len(flowed.accepted) > 0)
