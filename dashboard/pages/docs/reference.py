@@ -118,19 +118,19 @@ def translated(document: Json, language: str) -> dict[str, str]:
 
 def places(document: Json) -> dict[str, str]:
     """Each text of the description, by where it stands: `sendOtp.summary`, `sendOtp.responses.502`, `Me.scopes`."""
-    found = {f"tags.{tag['name']}": tag["description"] for tag in document["tags"]}
+    by_place = {f"tags.{tag['name']}": tag["description"] for tag in document["tags"]}
     for operation in (one for methods in document["paths"].values() for one in methods.values()):
         name = operation["operationId"]
-        found |= {f"{name}.{part}": operation[part] for part in ("summary", "description")}
-        found |= {f"{name}.parameters.{one['name']}": one["description"] for one in operation["parameters"]}
-        found |= {f"{name}.responses.{code}": one["description"] for code, one in operation["responses"].items()}
+        by_place |= {f"{name}.{part}": operation[part] for part in ("summary", "description")}
+        by_place |= {f"{name}.parameters.{one['name']}": one["description"] for one in operation["parameters"]}
+        by_place |= {f"{name}.responses.{code}": one["description"] for code, one in operation["responses"].items()}
     components = document["components"]
-    found |= {f"headers.{name}": header["description"] for name, header in components["headers"].items()}
+    by_place |= {f"headers.{name}": header["description"] for name, header in components["headers"].items()}
     for name, schema in components["schemas"].items():
-        found |= {name: schema["description"]} if "description" in schema else {}
+        by_place |= {name: schema["description"]} if "description" in schema else {}
         fields = schema.get("properties", {}).items()
-        found |= {f"{name}.{field}": one["description"] for field, one in fields if "description" in one}
-    return found
+        by_place |= {f"{name}.{field}": one["description"] for field, one in fields if "description" in one}
+    return by_place
 
 
 def document() -> Json:
