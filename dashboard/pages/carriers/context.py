@@ -105,7 +105,7 @@ def detail(carrier: Carrier) -> dict[str, Any]:
         "words_setting": _words_setting(carrier),
         "failures": failures,
         "answers": answers,
-        "settings": None if values is None else forms.shown(forms.fields(carrier.kind, values)),
+        "settings": None if values is None else forms.shown(forms.setting_fields(carrier.kind, values)),
         "callback": f"{services().settings.address}/callbacks/{carrier.hook}" if kind_of(carrier).calls_back else None,
         "mark": htmx.mark(
             [

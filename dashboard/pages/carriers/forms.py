@@ -14,8 +14,7 @@ from werkzeug.datastructures import MultiDict
 
 from dashboard.models.carriers import Carrier
 from dashboard.pages.carriers import labels
-from dashboard.pages.ui import fields as page_fields
-from dashboard.pages.ui import versions
+from dashboard.pages.ui import fields, versions
 from dashboard.pages.ui.forms import Form, TextField, length, phone_field
 from dashboard.pages.ui.versions import Difference
 from dashboard.providers import registry
@@ -33,7 +32,7 @@ class TestForm(Form):
 
 
 def _label(text: str) -> str | None:
-    return page_fields.words(text, LONGEST_LABEL) or None
+    return fields.words(text, LONGEST_LABEL) or None
 
 
 class CarrierForm(Form):
@@ -111,7 +110,7 @@ def given(kind: str, form: MultiDict[str, str]) -> dict[str, Any]:
     }
 
 
-def fields(kind: str, values: Mapping[str, Scalar | None]) -> list[FormField]:
+def setting_fields(kind: str, values: Mapping[str, Scalar | None]) -> list[FormField]:
     """All fields with these values; of a secret only whether there is one is looked at."""
     described = registry.describe(kind)
     titles = Counter(one.title for one in described)
@@ -153,7 +152,7 @@ def shown(drawn: list[FormField]) -> list[tuple[str, str]]:
 def differences(kind: str, stored: Mapping[str, Any], typed: Mapping[str, Any]) -> list[Difference]:
     """Settings that are not what was typed; a secret is one as soon as another is typed, and neither is shown."""
     found = []
-    for saved, wanted in zip(fields(kind, stored), fields(kind, typed), strict=True):
+    for saved, wanted in zip(setting_fields(kind, stored), setting_fields(kind, typed), strict=True):
         if saved.setting.type == "secret" and wanted.is_set:
             found.append(Difference(saved.title, _shown_value(saved), str(_("another one"))))
         elif saved.setting.type != "secret" and _plain(saved) != _plain(wanted):

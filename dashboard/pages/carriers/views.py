@@ -16,7 +16,7 @@ from dashboard.gateway.api_keys import keys
 from dashboard.gateway.carriers import carriers, metrics
 from dashboard.gateway.carriers.carriers import NewCarrier
 from dashboard.gateway.limits.rate_limit import RateLimited
-from dashboard.gateway.messages import status as history
+from dashboard.gateway.messages import status
 from dashboard.gateway.routing import test_message
 from dashboard.models.carriers import Carrier
 from dashboard.models.messages import Message
@@ -58,7 +58,7 @@ def new() -> ResponseReturnValue:
     kind = request.args.get("kind", "")
     if kind not in registry.KINDS:
         return render_template("carriers/kinds.html", kinds=registry.KINDS.values())
-    drawn = forms.fields(kind, forms.defaults(kind))
+    drawn = forms.setting_fields(kind, forms.defaults(kind))
     return render_template("carriers/form.html", **_form(registry.KINDS[kind], drawn, NewCarrierForm()))
 
 
@@ -78,9 +78,9 @@ def create() -> ResponseReturnValue:
         faults = forms.errors(kind, error)
         if "name" in faults:
             form.blame("name", faults.pop("name"))
-        return _refused(registry.KINDS[kind], forms.fields(kind, _unkept(kind, typed)), form, faults)
+        return _refused(registry.KINDS[kind], forms.setting_fields(kind, _unkept(kind, typed)), form, faults)
     if form.faults:
-        return _refused(registry.KINDS[kind], forms.fields(kind, _unkept(kind, typed)), form, {})
+        return _refused(registry.KINDS[kind], forms.setting_fields(kind, _unkept(kind, typed)), form, {})
     audited.record("carriers.create", carrier.name)
     session.commit()
     flash(_("Carrier %(name)s is set up. Try it with a message to your own phone.", name=carrier.name))
@@ -91,7 +91,7 @@ def create() -> ResponseReturnValue:
 @access.needs(Role.OWNER, proof=True)
 def edit(carrier_id: int) -> ResponseReturnValue:
     carrier = _find(carrier_id)
-    drawn = forms.fields(carrier.kind, context.stored(carrier) or forms.defaults(carrier.kind))
+    drawn = forms.setting_fields(carrier.kind, context.stored(carrier) or forms.defaults(carrier.kind))
     form = CarrierForm(carrier)
     return render_template("carriers/form.html", **_form(context.kind_of(carrier), drawn, form, carrier=carrier))
 
@@ -107,7 +107,7 @@ def change(carrier_id: int) -> ResponseReturnValue:
     faults = {} if form.conflicts else _revise(carrier, stored, typed)
     if faults or form.faults or form.conflicts:
         known = {**_unkept(carrier.kind, typed), **_secrets(carrier.kind, stored or {})}
-        return _refused(context.kind_of(carrier), forms.fields(carrier.kind, known), form, faults, carrier)
+        return _refused(context.kind_of(carrier), forms.setting_fields(carrier.kind, known), form, faults, carrier)
     carrier.label = form.label.data
     audited.record("carriers.change", carrier.name)
     session.commit()
@@ -205,7 +205,7 @@ def _outcome(carrier: Carrier, form: TestForm, reference: str) -> dict[str, Any]
 
 def _trial(reference: str) -> Message:
     """A message of the gateway's own key."""
-    message = history.find(session, reference)
+    message = status.find(session, reference)
     if message is None or message.key_id != keys.OWN_ID:
         abort(404)
     return message
@@ -220,8 +220,8 @@ def _switch(carrier: Carrier, *, on: bool) -> ResponseReturnValue:
     return htmx.redirect(url_for(".show", carrier_id=carrier.id))
 
 
-def _removal(carrier: Carrier, form: ConfirmForm | None, status: int = 200) -> ResponseReturnValue:
-    return _dialog("carriers/_remove.html", status, alone=context.alone(carrier), carrier=carrier, form=form)
+def _removal(carrier: Carrier, form: ConfirmForm | None, http_status: int = 200) -> ResponseReturnValue:
+    return _dialog("carriers/_remove.html", http_status, alone=context.alone(carrier), carrier=carrier, form=form)
 
 
 def _confirm_form(carrier: Carrier) -> ConfirmForm | None:
@@ -257,8 +257,8 @@ def _refused(
 ) -> ResponseReturnValue:
     """The form again, with what was typed and what is wrong with it; nothing is kept."""
     session.rollback()
-    status = form.status if carrier else 422
-    return render_template("carriers/form.html", **_form(kind, drawn, form, errors, carrier)), status
+    http_status = form.status if carrier else 422
+    return render_template("carriers/form.html", **_form(kind, drawn, form, errors, carrier)), http_status
 
 
 def _form(
@@ -290,8 +290,8 @@ def _secrets(kind: str, stored: dict[str, Any]) -> dict[str, Any]:
     return {name: value for name, value in stored.items() if name in hidden}
 
 
-def _dialog(fragment: str, status: int = 200, **shown: Any) -> ResponseReturnValue:
-    return htmx.dialog(fragment, status, page_title=_("Carriers"), **shown)
+def _dialog(fragment: str, http_status: int = 200, **shown: Any) -> ResponseReturnValue:
+    return htmx.dialog(fragment, http_status, page_title=_("Carriers"), **shown)
 
 
 def _find(carrier_id: int) -> Carrier:

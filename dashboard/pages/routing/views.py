@@ -23,14 +23,14 @@ from dashboard.models.api_keys import ApiKey
 from dashboard.models.carriers import Route
 from dashboard.pages.carriers import context, labels
 from dashboard.pages.routing import forms
-from dashboard.pages.routing.forms import SAVE, RuleForm
+from dashboard.pages.routing.forms import SAVE, NewRuleForm, RuleForm
 from dashboard.pages.ui import fields
 from dashboard.pages.ui.fields import Fault
 from dashboard.pages.ui.labels import CHANNELS
 from dashboard.pages.web import access, audited, htmx, undo
 from dashboard.pages.web.htmx import ChangedPart, Undo
 from dashboard.providers.registry import KINDS
-from dashboard.sms import numbers, senders
+from dashboard.sms import senders
 from dashboard.vocabulary import CandidateState, Channel, KeyMode, KeyState, Role, Scope
 
 UNDO = "rule"
@@ -75,27 +75,27 @@ def index() -> ResponseReturnValue:
 @bp.get("/new")
 @access.needs(Role.OWNER, proof=True)
 def new() -> ResponseReturnValue:
-    return _editor(RuleForm(request.args, _live_keys()), None)
+    return _editor(NewRuleForm(_live_keys(), formdata=request.args), None)
 
 
 @bp.post("/new")
 @access.needs(Role.OWNER, proof=True)
 def create() -> ResponseReturnValue:
     """Make a rule, unless there is one for this already; other buttons than “save” only move carriers about."""
-    form = RuleForm(request.form, _live_keys())
-    if form.act == SAVE and _routes_of(form.subject):
-        form.errors["channel"] = _("There is a rule for this already. Change that one.")
-    return _save(form, None)
+    form = NewRuleForm(_live_keys())
+    if form.act != SAVE or not form.validate():
+        return _editor(form, None)
+    if _routes_of(form.subject):
+        form.blame("channel", _("There is a rule for this already. Change that one."))
+        return _editor(form, None)
+    return _save(form, form.subject, None)
 
 
 @bp.get("/rule")
 @access.needs(Role.OWNER, proof=True)
 def edit() -> ResponseReturnValue:
     subject, routes = _asked()
-    form = RuleForm(_values(subject), keys.listed(session))
-    form.rows = forms.rows_of(routes)
-    form.version = _signature(routes)
-    return _editor(form, subject)
+    return _editor(RuleForm(forms.rows_of(routes)), subject)
 
 
 @bp.post("/rule")
@@ -103,11 +103,10 @@ def edit() -> ResponseReturnValue:
 def change() -> ResponseReturnValue:
     """Change the carriers of a rule, unless somebody else did meanwhile; what it covers stays."""
     subject, routes = _asked()
-    form = RuleForm(MultiDict([*request.form.items(multi=True), *_values(subject).items()]), keys.listed(session))
-    form.channel, form.operator, form.key_id = subject
-    if form.act == SAVE:
-        form.compare(rules.told(session, subject), _signature(routes))
-    return _save(form, subject)
+    form = RuleForm(forms.rows_of(routes))
+    if form.act != SAVE or not form.validate():
+        return _editor(form, subject)
+    return _save(form, subject, subject)
 
 
 @bp.get("/remove")
@@ -172,20 +171,15 @@ def fall_back() -> ResponseReturnValue:
     return htmx.updated(told % {"name": key.name}, url_for(".index"), part, back)
 
 
-def _save(form: RuleForm, subject: Subject | None) -> ResponseReturnValue:
-    if form.act != SAVE:
-        return _editor(form, subject)
-    if form.conflicts:
-        return _editor(form, subject, 409)
-    before = rules.told(session, form.subject)
-    if not form.errors:
-        try:
-            rules.set_rule(session, form.subject, form.choices)
-        except InvalidRoute as error:
-            form.errors["more"] = labels.refusal(error)
-    if form.errors:
-        return _editor(form, subject, 422)
-    audited.record("routing.save", _told(form.subject), carriers=(before, rules.told(session, form.subject)))
+def _save(form: RuleForm, subject: Subject, drawn: Subject | None) -> ResponseReturnValue:
+    """Store the rule of a form without faults. `drawn`: the rule that the form was drawn of, if there was one."""
+    before = rules.told(session, subject)
+    try:
+        rules.set_rule(session, subject, form.choices)
+    except InvalidRoute as error:
+        form.blame("more", labels.refusal(error))
+        return _editor(form, drawn)
+    audited.record("routing.save", _told(subject), carriers=(before, rules.told(session, subject)))
     session.commit()
     flash(_("Rule saved. It also applies to messages that are waiting."))
     return htmx.redirect(url_for(".index"))
@@ -195,25 +189,25 @@ def _told(subject: Subject) -> str:
     return " ".join(part for part in subject if part)
 
 
-def _editor(form: RuleForm, subject: Subject | None, status: int = 200) -> ResponseReturnValue:
-    taken = {row.name for row in form.rows}
-    everyone = [(carrier, KINDS[carrier.kind].channels) for carrier in carriers.listed(session)]
-    serving = [
-        (carrier, channels)
-        for carrier, channels in everyone
-        if carrier.name not in taken and (subject is None or subject[0] in channels)
-    ]
+def _editor(form: RuleForm, subject: Subject | None) -> ResponseReturnValue:
+    """The form, of a rule that is there or of a new one; an error's status when a rule was not saved."""
+    everyone = [(carrier.name, KINDS[carrier.kind].channels) for carrier in carriers.listed(session)]
+    form.offer(
+        {
+            name: f"{name} ({', '.join(str(CHANNELS[channel]) for channel in channels)})"
+            for name, channels in everyone
+            if subject is None or subject[0] in channels
+        }
+    )
     context: dict[str, Any] = {
         "form": form,
         "subject": subject,
         "sentence": labels.subject(subject, _key_name(subject)) if subject else "",
         "args": _values(subject) if subject else {},
-        "free": serving,
-        "keys": _live_keys(),
-        "operators": numbers.OPERATORS,
         "heaviest": rules.HEAVIEST,
         "longest_sender": senders.LONGEST,
     }
+    status = form.status if form.faults or form.conflicts else 200
     return htmx.page("routing/editor.html", "routing/_editor.html", status, **context)
 
 
@@ -324,7 +318,3 @@ def _heir(subject: Subject) -> Subject | None:
 def _key_name(subject: Subject) -> str | None:
     key = session.get(ApiKey, subject[2]) if subject[2] else None
     return key.name if key else None
-
-
-def _signature(routes: list[Route]) -> str:
-    return htmx.mark([(route.carrier.name, route.position, route.weight, route.sender) for route in routes])

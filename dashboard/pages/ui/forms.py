@@ -201,7 +201,7 @@ def _told(field: BoundField, value: Any) -> str:
         return ", ".join(named.get(one, one) for one in chosen if one != "None")
     if value is None:
         return ""
-    return str(field.show(value)).strip() if isinstance(field, TextField) else str(value)
+    return str(field.show(value)).strip() if hasattr(field, "show") else str(value)
 
 
 def _skip_unasked(field: BoundField, form: Form) -> None:

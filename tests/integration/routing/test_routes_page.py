@@ -211,6 +211,30 @@ def test_two_who_change_a_rule_at_once_are_told(owner: Browser, services: Servic
     assert again and owner.post(ALL_SMS, {**told, "version": again[1]}).status_code == 303
 
 
+def test_moving_carriers_does_not_hide_what_somebody_saved_meanwhile(
+    owner: Browser, services: Services, ways: None
+) -> None:
+    told = {"carrier": ["mauritel", "mattel"], "version": was(owner, ALL_SMS)}
+    set_rule(services, ("sms", None, None), NewRouteTarget("spare", 0))
+    moved = owner.post(ALL_SMS, {**told, "act": "up:mattel"})
+    assert moved.status_code == 200
+    kept = re.search(r'name="version" value="(\w+)"', moved.text)
+    assert kept and kept[1] == told["version"]
+    assert owner.post(ALL_SMS, {**told, "version": kept[1], "act": "save"}).status_code == 409
+
+
+@pytest.mark.parametrize(
+    ("chosen", "said"),
+    [({"key": "gone"}, "Choose a key."), ({"operator": "9"}, "Choose one of the list"), ({"channel": "fax"}, "Choose")],
+)
+def test_a_choice_that_is_gone_does_not_become_a_rule_for_all(
+    owner: Browser, services: Services, ways: None, chosen: dict[str, str], said: str
+) -> None:
+    answer = owner.post(f"{ROUTES}new", {"channel": "sms", "operator": "3", "more": "mattel", "act": "save", **chosen})
+    assert answer.status_code == 422 and said in answer.text
+    assert legs(services, "sms", "3", None) == [] and legs(services, "sms", None, None) == [("mauritel", 0, 1)]
+
+
 def test_removing_a_rule_says_what_comes_of_its_messages(owner: Browser, services: Services, ways: None) -> None:
     set_rule(services, ("sms", "4", None), NewRouteTarget("spare", 0))
     narrow, wide = f"{ROUTES}remove?channel=sms&operator=4", f"{ROUTES}remove?channel=sms"

@@ -67,7 +67,7 @@ def carrier_edit(session: Session, world: World, name: str, first: str, second: 
     url, body = "https://sms.example.org/send", '{"to": "{phone}", "text": "{text}"}'
     wanted = {"url": url, "body": body, "username": "me", "password": "hush"}
     made = carriers.add(session, cipher, NewCarrier("http", "mattel", wanted))
-    drawn = forms.fields("http", carriers.shown(cipher, made))
+    drawn = forms.setting_fields("http", carriers.shown(cipher, made))
     others = {one.name: "1" if one.is_on else one.value for one in drawn if one.is_on or one.setting.type != "switch"}
     return Edit(f"/dashboard/carriers/{made.id}/edit", name, first, second, {**others, "label": ""})
 
