@@ -19,6 +19,7 @@ from dashboard.gateway.monitoring.diagnosis import CauseCode
 from dashboard.pages.diagnosis.sentences import SENTENCES
 from dashboard.pages.web.locale import CATALOGUES
 from dashboard.sms.numbers import is_fixed
+from tests.support import tables
 from tests.support.browser import WIDE, Tab
 from tests.support.phones import new_phone
 from tests.support.stack import Client, Stack, digits, other_than, run_stack, until
@@ -33,7 +34,7 @@ SLOW = 20_000  # ms: what comes by itself, on a machine that has much else to do
 @pytest.fixture
 def gateway(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Stack]:
     """As it is after `chinqit run`, with nobody and nothing in it."""
-    yield from run_stack(lambda home: f"sqlite:///{home / 'chinqit.db'}", tmp_path_factory.mktemp("s") / "home")
+    yield from run_stack(tables.sqlite, tmp_path_factory.mktemp("s") / "home")
 
 
 @pytest.fixture

@@ -38,11 +38,11 @@ class Server:
     def __init__(self, folder: Path) -> None:
         self.folder = folder
 
-    def create(self) -> str:
-        """A new, empty database; return its address."""
+    def create(self, template: str = "template1") -> str:
+        """A new database, empty or a copy of one that nobody is connected to; return its address."""
         name = f"gateway_{os.getpid()}_{next(_numbers)}"
         with psycopg.connect(self._dsn("postgres"), autocommit=True) as connection:
-            connection.execute(f"CREATE DATABASE {name}")
+            connection.execute(f"CREATE DATABASE {name} TEMPLATE {template}")
         return f"postgresql://{USER}@/{name}?host={self.folder}"
 
     def _dsn(self, name: str) -> str:

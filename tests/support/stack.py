@@ -283,6 +283,7 @@ def in_home(home: Path) -> str:
 
 def run_stack(new_database: Callable[[Path], str], home: Path) -> Iterator[Stack]:
     """A gateway that serves; it is closed after the yield. For fixtures."""
+    prepare_home(home)
     stack = Stack(home, new_database(home), run=fork)
     try:
         stack.start()

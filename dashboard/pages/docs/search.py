@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import functools
 import re
 import unicodedata
 from collections.abc import Iterable, Iterator
@@ -64,6 +65,7 @@ def plain(text: str) -> str:
     return "".join(_plain(char) for char in text)
 
 
+@functools.lru_cache(4096)  # every query reads every character of the pages; they have a few hundred different ones
 def _plain(char: str) -> str:
     kept = "".join(c for c in unicodedata.normalize("NFKD", char) if not unicodedata.combining(c))
     return kept.casefold().translate(ARABIC)

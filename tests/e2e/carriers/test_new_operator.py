@@ -12,6 +12,7 @@ import pytest
 from playwright.sync_api import Browser as Chromium
 from playwright.sync_api import Page, expect
 
+from tests.support import tables
 from tests.support.browser import NARROW, WIDE, Tab, sign_in_owner
 from tests.support.smpp.smsc import PASSWORD, Smsc
 from tests.support.stack import Stack, run_stack
@@ -22,7 +23,7 @@ LOOKS = {"fr-FR": WIDE, "en-GB": WIDE, "ar-MR": NARROW}
 
 @pytest.fixture
 def whole(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Stack]:
-    yield from run_stack(lambda home: f"sqlite:///{home / 'chinqit.db'}", tmp_path_factory.mktemp("s") / "home")
+    yield from run_stack(tables.sqlite, tmp_path_factory.mktemp("s") / "home")
 
 
 @pytest.fixture

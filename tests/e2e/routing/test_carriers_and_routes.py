@@ -20,6 +20,7 @@ from dashboard.gateway.routing.rules import NewRouteTarget
 from dashboard.models.carriers import CarrierConnection, CarrierMinute
 from dashboard.models.delivery import FailedAttempt, UnmatchedReceipt
 from tests.support import fake_carrier as carrier_server
+from tests.support import tables
 from tests.support.browser import LOOKS, Tab, sign_in_owner
 from tests.support.dashboard_client import World
 from tests.support.fake_carrier import Carrier, Wire
@@ -168,7 +169,7 @@ def test_rules_and_carriers_are_made_without_javascript(open_tab: Callable[..., 
 
 @pytest.fixture(scope="module")
 def whole(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Stack]:
-    yield from run_stack(lambda home: f"sqlite:///{home / 'chinqit.db'}", tmp_path_factory.mktemp("s") / "home")
+    yield from run_stack(tables.sqlite, tmp_path_factory.mktemp("s") / "home")
 
 
 @pytest.fixture

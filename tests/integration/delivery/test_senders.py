@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Callable
+from dataclasses import replace
 
 import pytest
 
@@ -45,7 +46,8 @@ def test_a_carrier_without_senders_leaves_none_in_the_message(office: Office, fi
     assert status.described(office.message(uuid))["sender"] is None
 
 
-def test_an_smsc_gets_each_sender_as_what_it_is(office: Office, start_smsc: Callable[..., Smsc]) -> None:
+def test_an_smsc_gets_each_sender_as_what_it_is(office: Office, valkey: str, start_smsc: Callable[..., Smsc]) -> None:
+    office.settings = replace(office.settings, redis_url=valkey)  # without one it binds when others' leases are over
     smsc = start_smsc(receipts="off")
     context = connect(office, smsc, sender="Chinqit", other_senders="Boutique\n+22236000000")
     uuids = [office.submit(office.caller(sender=sender)) for sender in (None, "Boutique", "+22236000000", "Taxi")]
