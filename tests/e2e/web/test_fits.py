@@ -1,0 +1,69 @@
+"""Pages whose full content has to fit: the log with every column, the sandbox and the overview on a phone."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from datetime import timedelta
+
+import pytest
+from playwright.sync_api import expect
+from sqlalchemy import update
+
+from dashboard.db import utcnow
+from dashboard.gateway.alerts import incidents
+from dashboard.gateway.delivery import worker
+from dashboard.gateway.delivery.worker import WorkerContext
+from dashboard.gateway.monitoring.alerts import Alert, AlertCode
+from dashboard.models.accounts import User
+from dashboard.vocabulary import LogColumn
+from tests.support.browser import NARROW, WIDE, Tab
+from tests.support.dashboard_client import World
+
+LOG = "/dashboard/messages/"
+
+
+@pytest.mark.parametrize("locale", ["fr-FR", "ar-MR", "en-GB"])
+def test_the_log_with_every_column_does_not_scroll_sideways(
+    open_tab: Callable[..., Tab], world: World, locale: str
+) -> None:
+    key = world.key("Une application au nom plutôt long")
+    failed = world.sent(status="failed", error_code="address_refused", carrier="un-fournisseur-lointain")
+    world.text(key, body="Un message qui dit beaucoup de choses " * 3, **failed)
+    world.text(key, status="sending", claim="worker")
+    tab = open_tab("operator", locale=locale, viewport=WIDE)
+    with world.services.sessions.begin() as session:
+        session.execute(update(User).values(log_columns=",".join(LogColumn)))
+    tab.open(LOG)
+    table = tab.page.locator(".scroll")
+    expect(table.locator("th[scope=col]")).to_have_count(len(LogColumn) + 3)
+    assert table.evaluate("element => element.scrollWidth - element.clientWidth") == 0
+
+
+def test_on_a_phone_the_send_form_is_in_reach_and_handsets_are_as_long_as_their_texts(
+    open_tab: Callable[..., Tab], world: World
+) -> None:
+    key = world.key(mode="test")
+    for number in range(4):
+        world.text(key, f"+2223808933{number}")
+    worker.drain(WorkerContext.open(world.services.sessions, world.services.settings), "sms", lambda: True)
+    tab = open_tab("operator", viewport=NARROW)
+    tab.open("/dashboard/sandbox/")
+    expect(tab.page.locator("#composer .primary")).to_be_in_viewport()
+    heights = tab.page.locator(".handset").evaluate_all("all => all.map(one => one.offsetHeight)")
+    assert len(heights) == 4 and max(heights) < 300
+
+
+def test_several_alerts_are_a_line_each_with_since_when(open_tab: Callable[..., Tab], world: World) -> None:
+    world.text(world.key(), **world.sent())
+    with world.services.sessions.begin() as session:
+        incidents.observe(session, [Alert(AlertCode.NO_RELAY)], utcnow() - timedelta(minutes=5))
+    tab = open_tab("operator", viewport=NARROW)
+    tab.open("/dashboard/")
+    notices = tab.page.locator("#attention .notice")
+    relay = notices.filter(has_text="The relay does not run")
+    assert notices.count() > 1
+    expect(relay.locator(".since time")).to_be_visible()
+    expect(relay.get_by_text("chinqit relay")).to_be_hidden()
+    relay.locator("summary").click()
+    expect(relay.get_by_text("chinqit relay")).to_be_visible()
+    assert tab.faults() == []
