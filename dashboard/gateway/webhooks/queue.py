@@ -57,6 +57,7 @@ class PendingDelivery:
     delivery_id: int
     event_id: int
     message_id: int | None
+    due_at: datetime  # when it was taken; a replay that is asked for during the call makes it due anew
     tries: int  # before this one
     reference: str
     body: bytes = field(repr=False)
@@ -125,7 +126,15 @@ def take(
     sealed = tuple(session.scalars(secrets_of_it.order_by(WebhookSecret.id.desc())))
     return [
         PendingDelivery(
-            row.id, row.event_id, row.message_id, row.tries, row.reference, row.body.encode(), url=url, sealed=sealed
+            row.id,
+            row.event_id,
+            row.message_id,
+            row.due_at,
+            row.tries,
+            row.reference,
+            row.body.encode(),
+            url=url,
+            sealed=sealed,
         )
         for row in rows
     ]
@@ -211,7 +220,15 @@ def _next(
     connection = session.connection()
     due = and_(_Delivery.endpoint_id == lease.endpoint_id, _Delivery.due_at <= now)
     chosen = (
-        select(_Delivery.id, _Delivery.event_id, _Delivery.message_id, _Delivery.tries, _Event.reference, _Event.body)
+        select(
+            _Delivery.id,
+            _Delivery.event_id,
+            _Delivery.message_id,
+            _Delivery.due_at,
+            _Delivery.tries,
+            _Event.reference,
+            _Event.body,
+        )
         .join(core_table(WebhookEvent), _Event.id == _Delivery.event_id)
         .where(due, _Delivery.id.not_in([delivery.delivery_id for delivery in under_way]), ~exists().where(_EARLIER))
         .order_by(_Delivery.due_at, _Delivery.event_id)
@@ -243,11 +260,12 @@ def _try_again(session: Session, lease: EndpointLease, delivery: PendingDelivery
 
 
 def _close(session: Session, delivery: PendingDelivery, delivered_at: datetime | None = None) -> None:
-    """It has arrived; or, without a time, it is given up."""
-    values: dict[str, Any] = {"due_at": None, "tries": delivery.tries + 1}
+    """It has arrived; or, without a time, it is given up. A replay that was asked for meanwhile is still to be made."""
+    mine = update(core_table(WebhookDelivery)).where(_Delivery.id == delivery.delivery_id)
     if delivered_at is not None:
-        values["delivered_at"] = delivered_at
-    session.execute(update(core_table(WebhookDelivery)).where(_Delivery.id == delivery.delivery_id).values(**values))
+        session.execute(mine.values(delivered_at=delivered_at))
+    no_replay = or_(_Delivery.due_at == delivery.due_at, _Delivery.tries > 0)  # which sets both anew
+    session.execute(mine.where(no_replay).values(due_at=None, tries=delivery.tries + 1))
 
 
 def _retry_later(session: Session, delivery: PendingDelivery, wait: timedelta) -> None:

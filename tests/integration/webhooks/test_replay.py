@@ -43,6 +43,24 @@ def test_one_event_is_replayed_under_its_id(office: Office, path: str) -> None:
     assert again[2].verify(secret) and again[2].body == first.body
 
 
+def test_a_replay_that_is_asked_for_while_the_event_is_under_way_is_made(office: Office, path: str) -> None:
+    endpoint_id, _ = office.listen(path, events=("message.sent",))
+
+    def replay_once(got: Got) -> Answer:
+        if len(office.receiver.got(path)) == 1:
+            with office.sessions.begin() as session:
+                endpoints.replay(session, endpoints.find(session, endpoint_id), got.id)
+        return Answer()
+
+    office.receiver.answers[path] = replay_once
+    office.deliver()
+    while office.serve():
+        pass
+    first, again = office.receiver.got(path)
+    assert first.id == again.id
+    assert office.waits() == []
+
+
 def test_a_period_is_replayed_in_the_order_of_each_message(office: Office, path: str) -> None:
     endpoint_id, _ = office.listen(path)
     for _ in range(3):
