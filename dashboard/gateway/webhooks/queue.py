@@ -264,13 +264,17 @@ def _close(session: Session, delivery: PendingDelivery, delivered_at: datetime |
     mine = update(core_table(WebhookDelivery)).where(_Delivery.id == delivery.delivery_id)
     if delivered_at is not None:
         session.execute(mine.values(delivered_at=delivered_at))
-    no_replay = or_(_Delivery.due_at == delivery.due_at, _Delivery.tries > 0)  # which sets both anew
-    session.execute(mine.where(no_replay).values(due_at=None, tries=delivery.tries + 1))
+    session.execute(mine.where(_not_replayed(delivery)).values(due_at=None, tries=delivery.tries + 1))
+
+
+def _not_replayed(delivery: PendingDelivery) -> ColumnElement[bool]:
+    """Nobody asked for a replay during the call, which sets the time anew and the tries to none."""
+    return or_(_Delivery.due_at == delivery.due_at, _Delivery.tries > 0)
 
 
 def _retry_later(session: Session, delivery: PendingDelivery, wait: timedelta) -> None:
-    """Due again after `wait`, unless it was called off meanwhile."""
-    mine = and_(_Delivery.id == delivery.delivery_id, _Delivery.due_at.is_not(None))
+    """Due again after `wait`, unless it was called off meanwhile or is to be replayed."""
+    mine = and_(_Delivery.id == delivery.delivery_id, _Delivery.due_at.is_not(None), _not_replayed(delivery))
     later = update(core_table(WebhookDelivery)).where(mine)
     session.execute(later.values(due_at=utcnow() + wait, tries=delivery.tries + 1))
 

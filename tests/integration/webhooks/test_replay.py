@@ -43,13 +43,17 @@ def test_one_event_is_replayed_under_its_id(office: Office, path: str) -> None:
     assert again[2].verify(secret) and again[2].body == first.body
 
 
-def test_a_replay_that_is_asked_for_while_the_event_is_under_way_is_made(office: Office, path: str) -> None:
+@pytest.mark.parametrize("status", [200, 500])
+def test_a_replay_that_is_asked_for_while_the_event_is_under_way_is_made(
+    office: Office, path: str, status: int
+) -> None:
     endpoint_id, _ = office.listen(path, events=("message.sent",))
 
     def replay_once(got: Got) -> Answer:
         if len(office.receiver.got(path)) == 1:
             with office.sessions.begin() as session:
                 endpoints.replay(session, endpoints.find(session, endpoint_id), got.id)
+            return Answer(status)
         return Answer()
 
     office.receiver.answers[path] = replay_once
