@@ -42,10 +42,12 @@ _DUE = (
     .where(_MESSAGES.c.carrier == bindparam("of_carrier"), _MESSAGES.c.ask_at <= bindparam("now", type_=UtcDateTime))
     .order_by(_MESSAGES.c.status, _MESSAGES.c.ask_at)  # `sending` before `sent`
     .limit(MOST)
+    .with_for_update(skip_locked=True)
+    .cte("due")  # which runs once; a subquery with a limit need not
 )
 CLAIM = (
     update(_MESSAGES)
-    .where(_MESSAGES.c.id.in_(_DUE.with_for_update(skip_locked=True).scalar_subquery()))
+    .where(_MESSAGES.c.id.in_(select(_DUE.c.id)))
     .values(ask_at=bindparam("again_at", type_=UtcDateTime))
     .returning(*(_MESSAGES.c[name] for name in ("id", "status", "carrier_ref", "phone", "sending_at", "valid_until")))
 )

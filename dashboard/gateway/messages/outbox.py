@@ -80,11 +80,13 @@ _ONE_CARRIER = Message.carrier_id == bindparam("for_carrier")
 
 
 def _claiming(for_carrier: ColumnElement[bool]) -> Update:
+    # A CTE, which runs once: of a subquery with a limit PostgreSQL may take that many rows anew for every row.
     due = select(Message.id).where(for_carrier, *_IN_QUEUE).order_by(Message.due_at).limit(bindparam("most"))
+    taken = due.with_for_update(skip_locked=True).cte("due")
     columns = _MESSAGES.c
     return (
         update(_MESSAGES)
-        .where(columns.id.in_(due.with_for_update(skip_locked=True).scalar_subquery()))
+        .where(columns.id.in_(select(taken.c.id)))
         .values(
             claim=bindparam("token"),
             due_at=bindparam("lease_end", type_=UtcDateTime),

@@ -94,10 +94,11 @@ def claim(session: Session, limit: int, *, failing: bool) -> list[EndpointLease]
         .order_by(WebhookEndpoint.served_at.asc().nulls_first())
         .limit(limit)
         .with_for_update(skip_locked=True)
+        .cte("due")  # which runs once; a subquery with a limit need not
     )
     taking = (
         update(core_table(WebhookEndpoint))
-        .where(_Endpoint.id.in_(due.scalar_subquery()))
+        .where(_Endpoint.id.in_(select(due.c.id)))
         .values(claim=token, lease_until=now + LEASE, served_at=now)
         .returning(_Endpoint.id)
     )

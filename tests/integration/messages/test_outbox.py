@@ -7,7 +7,7 @@ from concurrent.futures import ThreadPoolExecutor
 from datetime import timedelta
 
 import pytest
-from sqlalchemy import select, update
+from sqlalchemy import select, text, update
 from sqlalchemy.orm import Session
 
 from dashboard.db import Sessions, utcnow
@@ -73,6 +73,19 @@ def test_codes_go_before_messages_and_the_oldest_first(sessions: Sessions, calle
     codes = [submit(sessions, caller, "otp") for _ in range(3)]
     assert [row.uuid for row in claim(sessions, limit=4)] == [*codes, messages[0]]
     assert [row.uuid for row in claim(sessions)] == messages[1:]
+
+
+PLANS = ("hashjoin", "mergejoin", "hashagg", "material", "sort")
+
+
+def test_no_more_than_asked_for_are_claimed_however_the_database_plans_it(sessions: Sessions, caller: Caller) -> None:
+    for _ in range(5):
+        submit(sessions, caller)
+    with sessions() as session:
+        if session.connection().dialect.name == "postgresql":  # a nested loop: its inner side may run for every row
+            for name in PLANS:
+                session.execute(text(f"SET LOCAL enable_{name} = off"))
+        assert len(outbox.claim(session, "sms", 2)) == 2
 
 
 def test_a_lane_sees_its_own_rows_alone(sessions: Sessions, caller: Caller) -> None:
