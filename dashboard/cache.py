@@ -5,8 +5,11 @@ from __future__ import annotations
 import threading
 import time
 from collections.abc import Callable, MutableMapping
+from functools import partial
 from typing import Generic, TypeVar
 from weakref import WeakKeyDictionary
+
+from dashboard import main_thread
 
 K = TypeVar("K")
 V = TypeVar("V")
@@ -36,18 +39,22 @@ class TimedCache(Generic[K, V]):
     def find(self, key: K, ask: Callable[[], V]) -> V:
         """What is remembered of a key, else what `ask` answers. An error of `ask` is raised and not remembered."""
         value = self.get(key)
-        if value is not None:
-            return value
+        return main_thread.aside(partial(self._ask_together, key, ask)) if value is None else value
+
+    def _ask_together(self, key: K, ask: Callable[[], V]) -> V:
         held = self._asking.acquire(timeout=WAIT_SECONDS)
         try:
             value = self.get(key)
-            return self.renew(key, ask) if value is None else value
+            return self._renew(key, ask) if value is None else value
         finally:
             if held:
                 self._asking.release()
 
     def renew(self, key: K, ask: Callable[[], V]) -> V:
         """Ask in any case, and remember the answer."""
+        return main_thread.aside(partial(self._renew, key, ask))
+
+    def _renew(self, key: K, ask: Callable[[], V]) -> V:
         asked_at = time.monotonic()
         value = ask()
         if len(self._kept) >= self.most:

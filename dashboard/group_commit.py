@@ -18,6 +18,7 @@ from typing import Any, TypeVar, cast
 from sqlalchemy.exc import OperationalError, SQLAlchemyError
 from sqlalchemy.orm import Session
 
+from dashboard import main_thread
 from dashboard.db import Sessions
 
 T = TypeVar("T")
@@ -36,8 +37,26 @@ class _Task:
         self.order = order
         self.result: Any = None
         self.error: BaseException | None = None
-        self.done = threading.Lock()  # held until the result is there; an Event costs twice as much
-        self.done.acquire()
+        self.call = main_thread.current()
+        if self.call is None:
+            self._done = threading.Lock()  # held until the result is there; an Event costs twice as much
+            self._done.acquire()
+
+    def wait(self) -> None:
+        if self.call is None:
+            self._done.acquire()
+        else:
+            self.call.pause()
+
+    @staticmethod
+    def finish(tasks: Sequence[_Task]) -> None:
+        """Their results are there: those who wait go on."""
+        calls = [task.call for task in tasks if task.call is not None]
+        if calls:
+            calls[0].loop.go_on(calls)
+        for task in tasks:
+            if task.call is None:
+                task._done.release()
 
 
 class GroupCommit:
@@ -59,7 +78,7 @@ class GroupCommit:
         task = _Task(handler, order)
         self._ensure_thread()
         self._waiting.put(task)
-        task.done.acquire()
+        task.wait()
         if task.error is not None:
             raise task.error
         return cast(T, task.result)
@@ -110,8 +129,7 @@ class GroupCommit:
             # Handlers hold locks to the end: in one order, or two groups of two processes wait for each other.
             for handler in sorted(tasks, key=attrgetter("__module__", "__qualname__")):
                 self._handle(session, handler, tasks[handler])
-        for task in group:
-            task.done.release()
+        _Task.finish(group)
 
     def _handle(self, session: Session, handler: Handler, tasks: list[_Task]) -> None:
         try:
@@ -137,7 +155,7 @@ class GroupCommit:
     def _fail(self, tasks: list[_Task], error: BaseException) -> None:
         for task in tasks:
             task.error = error
-            task.done.release()
+        _Task.finish(tasks)
 
 
 def by_turns(

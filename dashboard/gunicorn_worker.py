@@ -11,9 +11,11 @@ import logging
 import selectors
 import socket
 import struct
+import sys
 import time
 import uuid
 from collections import deque
+from collections.abc import Sequence
 from contextlib import suppress
 from functools import partial
 from http import HTTPStatus
@@ -24,6 +26,8 @@ from gunicorn.http import errors
 from gunicorn.workers.gthread import ThreadWorker
 
 from dashboard import logs, request_arrival
+from dashboard.api import registry as api
+from dashboard.main_thread import Call
 from dashboard.request_arrival import Arrival
 from dashboard.settings import SettingsError, log_format
 
@@ -36,6 +40,7 @@ LINGER_SECONDS = 2.0  # without a byte, for a client to close a connection that 
 LINGER_BYTES = 16 * 1024 * 1024  # of a refused body that are read and thrown away, so that the client reads its answer
 UNSENT = 1024 * 1024  # bytes of an answer that are held for a client who reads slowly; a thread waits with the rest
 STALLED_SECONDS = 30  # for a client to read anything of its answer
+SWITCH_SECONDS = 0.001  # the longest that a thread keeps the interpreter from the main thread
 CONTINUE = b"HTTP/1.1 100 Continue\r\n\r\n"
 
 
@@ -87,9 +92,27 @@ class Closing:
         self.silent_at = min(self.ends_at, time.monotonic() + LINGER_SECONDS)
 
 
+class _Served:
+    """How a call of the main thread ended, with the face of the future that gunicorn knows."""
+
+    def __init__(self, is_kept: bool) -> None:
+        self.is_kept = is_kept
+
+    def cancelled(self) -> bool:
+        return False
+
+    def exception(self) -> None:
+        return None
+
+    def result(self) -> bool:
+        """Whether its connection may be used again."""
+        return self.is_kept
+
+
 class Worker(ThreadWorker):  # type: ignore[misc]  # gunicorn has no types
     """Serves with threads. The main thread receives requests and hands them to a thread when they are whole, so that
-    no thread waits for a client. Who takes too long is answered 408 and closed.
+    no thread waits for a client. Who takes too long is answered 408 and closed. Brief operations of the API get no
+    thread: the main thread serves them by itself.
 
     Long bodies share a room in memory; those that find none wait unread, and then whoever holds room is hurried.
 
@@ -109,6 +132,14 @@ class Worker(ThreadWorker):  # type: ignore[misc]  # gunicorn has no types
         self.closing: dict[Any, Closing] = {}
         self.room = ROOM
         self.look_at = 0.0
+        self.brief_operations: frozenset[bytes] = frozenset()
+        self.calls: dict[Call, Any] = {}  # that the main thread serves, with their connections
+        self.is_serving = False
+
+    def load_wsgi(self) -> None:
+        super().load_wsgi()
+        self.brief_operations = api.brief_operations(self.wsgi)
+        sys.setswitchinterval(SWITCH_SECONDS)
 
     def enqueue_req(self, conn: Any) -> None:
         """Begin to receive a request. This and all that follows but `handle_request` runs in the main thread."""
@@ -143,12 +174,12 @@ class Worker(ThreadWorker):  # type: ignore[misc]  # gunicorn has no types
             self._stop_receiving(conn)
             self._close(conn)
         elif self._takes_room(arrival, is_first=not self.waiting):
-            self._go_on(conn, arrival)
+            self._receive_more(conn, arrival)
         else:  # the rest stays unread, and so its client has to wait
             self._ignore(conn)
             self.waiting.append(conn)
 
-    def _go_on(self, conn: Any, arrival: Arrival) -> None:
+    def _receive_more(self, conn: Any, arrival: Arrival) -> None:
         if arrival.expects_continue and not arrival.was_told:
             arrival.was_told = True
             with suppress(OSError):
@@ -175,7 +206,32 @@ class Worker(ThreadWorker):  # type: ignore[misc]  # gunicorn has no types
         conn.parser.unreader.unread(bytes(arrival.data))
         arrival.data.clear()
         conn.data_ready = True
-        super().enqueue_req(conn)
+        if arrival.operation in self.brief_operations and not arrival.is_cut:
+            self._serve_here(conn)
+        else:
+            super().enqueue_req(conn)
+
+    def _serve_here(self, conn: Any) -> None:
+        if self.is_serving:  # one call has just ended, and the next one lay behind it: others come first
+            self.method_queue.defer(self._serve_here, conn)
+            return
+        call = Call(partial(self.handle, conn), self)
+        self.calls[call] = conn
+        self._go_on_with([call])
+
+    def go_on(self, calls: Sequence[Call]) -> None:
+        """Have the main thread go on with calls that pause. Any thread may ask for it."""
+        self.method_queue.defer(self._go_on_with, calls)
+
+    def _go_on_with(self, calls: Sequence[Call]) -> None:
+        self.is_serving = True
+        try:
+            for call in calls:
+                is_kept = call.switch()
+                if call.dead:
+                    self.finish_request(self.calls.pop(call), _Served(is_kept))
+        finally:
+            self.is_serving = False
 
     def _stop_receiving(self, conn: Any) -> Arrival:
         self._ignore(conn)
@@ -225,7 +281,7 @@ class Worker(ThreadWorker):  # type: ignore[misc]  # gunicorn has no types
         arrival.room = 0
         while self.waiting and self._takes_room(self.arriving[self.waiting[0]], is_first=True):
             conn = self.waiting.popleft()
-            self._go_on(conn, self.arriving[conn])
+            self._receive_more(conn, self.arriving[conn])
 
     def murder_pending(self) -> None:
         """Answer and close what takes too long to come."""
@@ -293,7 +349,7 @@ class Worker(ThreadWorker):  # type: ignore[misc]  # gunicorn has no types
             self.poller.register(conn.sock, selectors.EVENT_READ, partial(callback, conn))
 
     def _ignore(self, conn: Any) -> None:
-        with suppress(OSError, KeyError, ValueError):
+        if conn.sock.fileno() in self.poller.get_map():  # else it would be an error, which costs more than a call
             self.poller.unregister(conn.sock)
 
     def set_accept_enabled(self, enabled: bool) -> None:

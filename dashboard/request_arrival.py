@@ -17,7 +17,7 @@ SHORT_BODY = 64 * 1024  # is held whatever else is held
 LONGEST_BODY = 4 * 1024 * 1024  # nothing here takes a longer one; it is refused by its length or its first bytes
 
 HEAD_END = b"\r\n\r\n"
-REQUEST_LINE = re.compile(rb"(?:\r\n)?[!#$%&'*+.^_`|~0-9A-Za-z-]{1,64} [^ \r\n]{1,8192} HTTP/1\.[01]\r\n")
+REQUEST_LINE = re.compile(rb"(?:\r\n)?([!#$%&'*+.^_`|~0-9A-Za-z-]{1,64} [^ \r\n]{1,8192}) HTTP/1\.[01]\r\n")
 START = re.compile(rb"(?:\r|\r\n)?(?:[!#$%&'*+.^_`|~0-9A-Za-z-][^\n]{0,8300})?")
 CONTENT_LENGTH = re.compile(rb"\r\ncontent-length:[ \t]*(\d{1,15})[ \t]*\r\n", re.IGNORECASE)
 CHUNKED = re.compile(rb"\r\ntransfer-encoding:", re.IGNORECASE)
@@ -38,6 +38,7 @@ class Arrival:
         self.expects_continue = self.was_told = False
         self.room = 0  # bytes of the worker's that are held for it
         self.length: int | None = 0  # of the body; None where chunks tell its end
+        self.operation = b""  # method and address, such as `POST /otp/send`, once the head is whole
         self._body_at = 0  # where the body begins; 0 as long as the head is not whole
         self._chunk_at = 0  # where the next chunk's size stands
         self._in_trailers = False
@@ -75,9 +76,11 @@ class Arrival:
             self.is_whole = not is_http or self.is_too_long
             return
         head = bytes(self.data[: end + 2])
-        if not REQUEST_LINE.match(head):
+        request_line = REQUEST_LINE.match(head)
+        if not request_line:
             self.is_whole = True
             return
+        self.operation = request_line[1]
         self._body_at = end + len(HEAD_END)
         self.expects_continue = EXPECTS_CONTINUE.search(head) is not None
         length = CONTENT_LENGTH.search(head)

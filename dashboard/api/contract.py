@@ -46,6 +46,7 @@ class Contract:
     query: type[BaseModel] | None = None
     errors: tuple[str, ...] = ()
     idempotent: bool = False
+    is_brief: bool = False  # it waits for nothing but a commit; what else may block, it does aside (main_thread)
     shows_limits: bool = False  # its answers bear the limits on codes as they stand
     max_bytes: int = request_body.LIMIT
     extra_responses: dict[int, tuple[str, dict[str, Any]]] = field(default_factory=dict)

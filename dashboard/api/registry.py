@@ -16,3 +16,10 @@ def register(app: Flask) -> None:
     app.url_map.converters["message"] = MessageIdConverter
     for blueprint in (*OPEN, bp):
         app.register_blueprint(blueprint)
+
+
+def brief_operations(app: Flask) -> frozenset[bytes]:
+    """Method and address of each call that its contract says to be brief."""
+    declared = {name: getattr(view, "contract", None) for name, view in app.view_functions.items()}
+    rules = [rule for rule in app.url_map.iter_rules() if (each := declared.get(rule.endpoint)) and each.is_brief]
+    return frozenset(f"{method} {rule.rule}".encode() for rule in rules for method in rule.methods or ())

@@ -35,6 +35,7 @@ OVERRIDDEN = {  # each with the parameters that it is called with
     "gunicorn.workers.gthread.ThreadWorker.handle_request": "self, req, conn",
     "gunicorn.workers.gthread.ThreadWorker.murder_pending": "self",
     "gunicorn.workers.gthread.ThreadWorker._cap_keepalive": "self, deadline",
+    "gunicorn.workers.base.Worker.load_wsgi": "self",
     "gunicorn.workers.base.Worker.handle_error": "self, req, client, addr, exc",
     "gunicorn.glogging.Logger.setup": "self, cfg",
 }
@@ -46,6 +47,9 @@ USED = {
     "gunicorn.workers.gthread.ThreadWorker.nr_conns": "tells whether accept took somebody",
     "gunicorn.workers.gthread.ThreadWorker.method_queue": "has the main thread do something when its turn comes",
     "gunicorn.workers.gthread.ThreadWorker.poller": "tells of connections that can be read or written",
+    "gunicorn.workers.gthread.ThreadWorker.handle": "serves a request, wherever it is called",
+    "gunicorn.workers.gthread.ThreadWorker.tpool": "its threads",
+    "gunicorn.workers.base.Worker.wsgi": "the application",
     "gunicorn.workers.gthread.ThreadWorker.worker_connections": "how many connections a process takes",
     "gunicorn.workers.gthread.TConn.data_ready": "set, so that no thread waits for the first byte",
     "gunicorn.workers.gthread.TConn.parser": "given what was received, and no socket",

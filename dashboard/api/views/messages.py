@@ -40,6 +40,7 @@ BATCH_BYTES = 2 * 1024 * 1024
         scope=Scope.SEND,
         errors=("daily_cap", "idempotency_mismatch"),
         idempotent=True,
+        is_brief=True,
         summary="Send a text",
         tag="Messages",
     )

@@ -5,7 +5,9 @@ from __future__ import annotations
 import threading
 from collections.abc import Iterator
 from contextlib import contextmanager, nullcontext
+from functools import partial
 
+from dashboard import main_thread
 from dashboard.api import errors
 from dashboard.api.auth import caller
 from dashboard.api.blueprint import bp
@@ -37,6 +39,7 @@ _places = threading.BoundedSemaphore(MOST_WAITING)
         scope=Scope.OTP,
         errors=("rate_limited", "daily_cap", "provider_error", "provider_timeout", "idempotency_mismatch"),
         idempotent=True,
+        is_brief=True,
         shows_limits=True,
         summary="Send a code",
         tag="Codes",
@@ -56,7 +59,7 @@ def send_otp(body: SendOtp) -> OtpSent:
         errors.note_replay(sent.is_replay)
         services().wakeup.notify(order.channel)
         if order.waits:
-            return _answer_of_provider(sent, body.phone)
+            return main_thread.aside(partial(_answer_of_provider, sent, body.phone))
     return OtpSent(message_id=sent.message_id, expires_in=int(LIFETIME.total_seconds()))
 
 
@@ -78,6 +81,7 @@ def send_otp(body: SendOtp) -> OtpSent:
             "idempotency_mismatch",
         ),
         idempotent=True,
+        is_brief=True,
         summary="Check a code",
         tag="Codes",
     )

@@ -2,30 +2,15 @@
 
 from __future__ import annotations
 
-import sqlite3
 import time
-from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
-from contextlib import contextmanager
 
 import pytest
 
-from tests.support.outages import is_documented, send
+from tests.support.outages import is_documented, locked, send
 from tests.support.stack import Client, Stack
 
 CALLERS = 6
-
-
-@contextmanager
-def locked(stack: Stack) -> Iterator[None]:
-    """Someone else holds SQLite's write lock."""
-    other = sqlite3.connect(stack.home / "chinqit.db", isolation_level=None, timeout=20)
-    other.execute("BEGIN IMMEDIATE")
-    try:
-        yield
-    finally:
-        other.execute("ROLLBACK")
-        other.close()
 
 
 @pytest.fixture
