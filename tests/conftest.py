@@ -9,6 +9,8 @@ import pytest
 from xdist.remote import Producer
 from xdist.scheduler import LoadScopeScheduling
 
+from tests.support import stack
+
 PLUGINS = ("databases", "gateways", "dashboard", "carriers", "smpp", "webhooks")
 pytest_plugins = ["tests.support.run_hooks", *(f"tests.support.fixtures.{name}" for name in PLUGINS)]
 
@@ -67,6 +69,19 @@ def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
         if "postgresql_stack" in shared and name != "gateway on postgresql":
             raise pytest.UsageError(f"{item.nodeid} names no database: take `stack` with the parameter `database`")
     items.sort(key=lambda item: next((n for n, name in enumerate(FIRST) if groups[item].startswith(name)), len(FIRST)))
+
+
+@pytest.hookimpl(trylast=True)
+def pytest_runtest_teardown(item: pytest.Item, nextitem: pytest.Item | None) -> None:
+    """End a shared gateway with the last of its group: it would look for work to the end of the run. Only a worker is
+    given a group as a whole.
+    """
+    name = group(item.nodeid)
+    if not (name.startswith("gateway") and hasattr(item.config, "workerinput")):
+        return
+    if nextitem is None or group(nextitem.nodeid) != name:
+        for running in stack.SHARED:
+            running.close()
 
 
 def pytest_collection_finish() -> None:

@@ -13,7 +13,7 @@ from sqlalchemy.orm import Session
 
 from dashboard import db
 from dashboard.cache import TimedCache
-from dashboard.db import core_table, utcnow
+from dashboard.db import Sessions, core_table, read_session, utcnow
 from dashboard.models.site_settings import Setting
 from dashboard.vocabulary import Language
 
@@ -46,6 +46,16 @@ REMEMBERED = TimedCache[Any, Preferences](LOOK_EVERY, weak_keys=True)  # by conn
 def current(session: Session) -> Preferences:
     """As they are, or were a second ago."""
     return REMEMBERED.find(db.pool_of(session), lambda: read(session))
+
+
+def current_of(sessions: Sessions) -> Preferences:
+    """The same, for whoever asks often: a session is opened only to look."""
+    return REMEMBERED.find(sessions.kw["bind"].pool, lambda: _look(sessions))
+
+
+def _look(sessions: Sessions) -> Preferences:
+    with read_session(sessions) as session:
+        return read(session)
 
 
 def read(session: Session) -> Preferences:

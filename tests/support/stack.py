@@ -41,6 +41,7 @@ KEPT = ("PATH", "HOME", "LANG", "TMPDIR", "LD_LIBRARY_PATH", MARK)  # of the env
 READY_SECONDS = 30
 PATIENCE = 2  # times what a machine needs that does nothing else
 T = TypeVar("T")
+SHARED: list[Stack] = []  # by the tests of this process
 
 
 class Stack(Api):

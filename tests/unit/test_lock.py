@@ -8,8 +8,8 @@ from __future__ import annotations
 
 import re
 import tomllib
-from collections.abc import Iterator
-from importlib.metadata import PackageNotFoundError, distribution
+from functools import cache
+from importlib.metadata import PackageMetadata, PackageNotFoundError, distribution
 
 import pytest
 from packaging.markers import default_environment
@@ -41,12 +41,11 @@ def environment(python: str, system: str, machine: str) -> Environment:
     return {**default_environment(), **told}  # type: ignore[dict-item]  # a TypedDict of strings
 
 
-def locked(text: str) -> Iterator[tuple[Requirement, list[str]]]:
+@cache
+def locked(text: str) -> list[tuple[Requirement, list[str]]]:
     """Each line of a lock, with its hashes."""
-    for line in re.sub(r"#.*|\\\n", "", text).splitlines():
-        if line.strip():
-            requirement, *hashes = line.split("--hash=")
-            yield Requirement(requirement.strip()), [each.strip() for each in hashes]
+    lines = [line.split("--hash=") for line in re.sub(r"#.*|\\\n", "", text).splitlines() if line.strip()]
+    return [(Requirement(pin.strip()), [each.strip() for each in hashes]) for pin, *hashes in lines]
 
 
 def applies(requirement: Requirement, where: Environment, extra: str = "") -> bool:
@@ -77,9 +76,8 @@ def faults(text: str, wanted: list[str], where: Environment) -> list[str]:
 
 def unfit(name: str, version: str, where: Environment) -> list[str]:
     """Whether the locked version is the one that was looked into, and runs on that Python."""
-    try:
-        metadata = distribution(name).metadata
-    except PackageNotFoundError:  # not for this machine; its own needs stay unseen here
+    metadata = metadata_of(name)
+    if metadata is None:  # not for this machine; its own needs stay unseen here
         return []
     if metadata["Version"] != version:
         return [f"{name} {version} is locked, {metadata['Version']} is installed: run make dev"]
@@ -89,11 +87,18 @@ def unfit(name: str, version: str, where: Environment) -> list[str]:
     return []
 
 
-def requirements_of(name: str) -> list[Requirement]:
+@cache
+def metadata_of(name: str) -> PackageMetadata | None:
     try:
-        return [Requirement(line) for line in distribution(name).requires or []]
+        return distribution(name).metadata
     except PackageNotFoundError:
-        return []
+        return None
+
+
+@cache
+def requirements_of(name: str) -> list[Requirement]:
+    metadata = metadata_of(name)
+    return [Requirement(line) for line in (metadata.get_all("Requires-Dist") if metadata else None) or []]
 
 
 @pytest.mark.parametrize("lock", LOCKS)

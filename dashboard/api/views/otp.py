@@ -14,7 +14,6 @@ from dashboard.api.blueprint import bp
 from dashboard.api.contract import Contract, contract, idempotent_call
 from dashboard.api.errors import RETRY_SECONDS, ApiError
 from dashboard.api.schemas.otp import OtpSent, OtpVerified, SendOtp, VerifyOtp
-from dashboard.db import read_session
 from dashboard.extensions import services, session
 from dashboard.gateway import site_settings
 from dashboard.gateway.delivery import wait
@@ -104,8 +103,7 @@ def verify_otp(body: VerifyOtp) -> OtpVerified:
 
 def _usual_language() -> str:
     """The owner's choice for codes that name none."""
-    with read_session(services().sessions) as reader:
-        return site_settings.current(reader).otp_language
+    return site_settings.current_of(services().sessions).otp_language
 
 
 def _answer_of_provider(sent: Sent, phone: str) -> OtpSent:

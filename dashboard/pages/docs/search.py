@@ -5,7 +5,7 @@ from __future__ import annotations
 import functools
 import re
 import unicodedata
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass, field
 from html.parser import HTMLParser
 
@@ -30,6 +30,15 @@ class Section:
     text: str = ""
     words: str = ""  # others by which people look for it
 
+    # Every query reads every section, and a section stays: it is made plain once, when it is whole.
+    @functools.cached_property
+    def plain_names(self) -> str:
+        return f"{plain(self.title)} {plain(self.words)}"
+
+    @functools.cached_property
+    def plain_text(self) -> str:
+        return plain(self.text)
+
 
 @dataclass(frozen=True)
 class SearchHit:
@@ -38,7 +47,6 @@ class SearchHit:
     page: str
     section: Section
     pieces: list[tuple[str, bool]]
-    score: int
 
 
 def split(html: str) -> list[Section]:
@@ -56,8 +64,11 @@ def find(pages: Iterable[tuple[str, list[Section]]], query: str) -> list[SearchH
     words = list(dict.fromkeys(re.findall(r"\w+", plain(query[:LONGEST_QUERY]))))[:MOST_WORDS]
     if not words:
         return []
-    hits = (_judge(page, section, words) for page, sections in pages for section in sections)
-    return sorted((hit for hit in hits if hit), key=lambda hit: -hit.score)[:MOST_HITS]
+    beginnings = [(word, _beginning(word)) for word in words]
+    judged = [(_score(page, section, beginnings), page, section) for page, sections in pages for section in sections]
+    best = sorted((hit for hit in judged if hit[0]), key=lambda hit: -hit[0])[:MOST_HITS]
+    patterns = [beginning for _, beginning in beginnings]
+    return [SearchHit(page, section, list(_excerpt(section.text, patterns))) for _, page, section in best]
 
 
 def plain(text: str) -> str:
@@ -65,26 +76,22 @@ def plain(text: str) -> str:
     return "".join(_plain(char) for char in text)
 
 
-@functools.lru_cache(4096)  # every query reads every character of the pages; they have a few hundred different ones
+@functools.lru_cache(4096)  # the pages have a few hundred different characters
 def _plain(char: str) -> str:
     kept = "".join(c for c in unicodedata.normalize("NFKD", char) if not unicodedata.combining(c))
     return kept.casefold().translate(ARABIC)
 
 
-def _judge(page: str, section: Section, words: list[str]) -> SearchHit | None:
-    title, text = plain(section.title), plain(section.text)
-    names = f"{title} {plain(section.words)}"
+def _score(page: str, section: Section, beginnings: Sequence[tuple[str, re.Pattern[str]]]) -> int:
+    """How well a section fits; 0 when it lacks one of the words."""
     score = 0
-    for word in words:
-        named, used = _count(word, names), _count(word, text)
+    for word, beginning in beginnings:
+        named = beginning.search(section.plain_names) is not None
+        used = len(beginning.findall(section.plain_text))
         if not named and not used:
-            return None
-        score += PAGE_WEIGHT * (word in page) + TITLE_WEIGHT * bool(named) + min(used, 4)
-    return SearchHit(page, section, list(_excerpt(section.text, words)), score)
-
-
-def _count(word: str, text: str) -> int:
-    return len(_beginning(word).findall(text))
+            return 0
+        score += PAGE_WEIGHT * (word in page) + TITLE_WEIGHT * named + min(used, 4)
+    return score
 
 
 def _beginning(word: str) -> re.Pattern[str]:
@@ -92,13 +99,13 @@ def _beginning(word: str) -> re.Pattern[str]:
     return re.compile((r"(?<![a-z0-9])" if word.isascii() else "") + re.escape(word))
 
 
-def _excerpt(text: str, words: list[str]) -> Iterator[tuple[str, bool]]:
+def _excerpt(text: str, beginnings: Sequence[re.Pattern[str]]) -> Iterator[tuple[str, bool]]:
     shown, places = "", []
     for place, char in enumerate(text):
         kept = _plain(char)
         shown += kept
         places += [place] * len(kept)
-    marks = sorted((at.start(), at.end()) for word in words for at in _beginning(word).finditer(shown))
+    marks = sorted((at.start(), at.end()) for beginning in beginnings for at in beginning.finditer(shown))
     spots = [(places[start], places[end - 1] + 1) for start, end in marks]
     begin = max(0, spots[0][0] - AROUND) if spots else 0
     end = min(len(text), (spots[0][1] if spots else 0) + 2 * AROUND)

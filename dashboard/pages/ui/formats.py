@@ -13,7 +13,7 @@ from flask_babel import get_locale
 from flask_babel import gettext as _
 from flask_login import current_user
 
-from dashboard.db import read_session, utcnow
+from dashboard.db import utcnow
 from dashboard.extensions import services
 from dashboard.gateway import site_settings
 from dashboard.gateway.site_settings import Preferences
@@ -195,8 +195,7 @@ def site_zone_name() -> str:
 
 
 def current_preferences() -> Preferences:
-    with read_session(services().sessions) as reader:
-        return site_settings.current(reader)
+    return site_settings.current_of(services().sessions)
 
 
 def organisation() -> str:

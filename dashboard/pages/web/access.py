@@ -153,8 +153,7 @@ def _to_proof() -> ResponseReturnValue:
 
 def _requires_second_factor() -> bool:
     """Whether an owner requires one of all; asked of the database once a second."""
-    with read_session(services().sessions) as reader:
-        return site_settings.current(reader).second_factor_required
+    return site_settings.current_of(services().sessions).second_factor_required
 
 
 def needed_role(view: object, method: str, least: str) -> str | None:

@@ -41,7 +41,7 @@ class Installed:
 
     @property
     def environ(self) -> dict[str, str]:
-        home = {"CHINQIT_HOME": str(self.folder / "home"), "PYTHONDONTWRITEBYTECODE": "1"}
+        home = {"CHINQIT_HOME": str(self.folder / "home")}
         return {name: os.environ[name] for name in KEPT if name in os.environ} | home
 
     def call(self, command: str, *words: str) -> str:
