@@ -118,8 +118,8 @@ def serve(context: DispatcherContext, lease: EndpointLease, go_on: Callable[[], 
     while True:
         begin: list[PendingDelivery] = []
         with context.sessions.begin() as session:
+            queue.settle(session, lease, finished)
             for delivery, result in finished:
-                queue.settle(session, lease, delivery, result)
                 del under_way[delivery.delivery_id]
                 is_well = is_well and result.error is None
             free = min(places - len(under_way), left)
