@@ -45,10 +45,12 @@ def contract_test(
         raise click.UsageError("--phone and --code-phone must differ: the limits are tested on the second.")
     sandbox, whatsapp, current = (chosen[name] for name in ("sandbox", "whatsapp", "current"))
     plan = runner.TestPlan(url.rstrip("/"), key, *phones, sandbox, whatsapp, current, other_key)
+    try:
+        codes = runner.codes_to_send(plan)
+    except runner.Unusable as reason:
+        fail(str(reason))
     by_whatsapp = f" and 1 by WhatsApp to {phones[0]}" if plan.whatsapp else ""
-    echo_error(
-        f"This sends up to {runner.TEXTS} texts to {phones[0]} and {runner.CODES} codes to {phones[1]}{by_whatsapp}."
-    )
+    echo_error(f"This sends up to {runner.TEXTS} texts to {phones[0]} and {codes} codes to {phones[1]}{by_whatsapp}.")
     if not chosen["yes"] and not key.startswith("cq_test_"):
         click.confirm("Go on?", abort=True, err=True)
     try:

@@ -12,7 +12,10 @@ from typing import Any
 import httpx
 
 TEXTS = 8
-CODES = 3
+CODES = 3  # where the server does not say how many it allows
+MOST_CODES = 10  # that are sent to reach a limit
+WINDOWS = {"minute": 60, "hour": 3_600, "day": 86_400}  # seconds
+USUAL = {"minute": 3, "hour": 10, "day": 20}  # of the reference, for servers that do not tell
 ARRIVES_SECONDS = 20.0
 TIMEOUT_SECONDS = 20.0
 EXHAUSTED = "Maximum verification attempts exceeded"
@@ -79,6 +82,7 @@ class Server:
     message_id: str = ""
     seen: dict[str, Any] = field(default_factory=dict)
     codes: dict[str, str] = field(default_factory=dict, repr=False)  # read from the sandbox phone, by message id
+    sent: list[str] = field(default_factory=list)  # codes, by message id
 
     def call(self, method: str, path: str, body: Any = None, *, key: str | None = "", **headers: str) -> Answer:
         """Ask with the key of the plan, or with another, or with none; `body` is bytes, or becomes JSON."""
@@ -101,6 +105,13 @@ class Server:
     def verify(self, otp: Any) -> Answer:
         return self.post("/otp/verify", {"phoneNumber": self.plan.code_phone, "otp": otp})
 
+    def send_code(self, phone: str, **more: str) -> str:
+        """One more code to the number for codes; return its id. Skip where the limits leave no room for it."""
+        if self.limits and len(self.sent) >= min(self.limits.values()):
+            raise Skipped(f"this server allows {len(self.sent)} codes to one number")
+        self.sent.append(str(expect(self.post("/otp/send", {"phoneNumber": phone, **more}), 200)["messageId"]))
+        return self.sent[-1]
+
     def send_first_code(self) -> Answer:
         """Under one name, so that it may be asked for again; a server without Idempotency-Key ignores that."""
         name = self.seen.setdefault("name of the first code", f"contract-test {uuid.uuid4()}")
@@ -121,6 +132,18 @@ class Server:
         me: dict[str, Any] | None = self.seen["me"]
         return me
 
+    @property
+    def limits(self) -> dict[str, int]:
+        """How many codes a number may have in a window, of the windows that have a limit, as the server says."""
+        if self.me is None:
+            return USUAL
+        return {window: self.me["limits"][window] for window in WINDOWS if self.me["limits"][window] is not None}
+
+    @property
+    def tightest(self) -> list[str]:
+        """The windows that refuse first."""
+        return [window for window, quota in self.limits.items() if quota == min(self.limits.values())]
+
     def invalid(self, answer: Answer) -> list[dict[str, Any]]:
         """The `errors` of a 400 for what was sent; a server that has more than the reference names each fault."""
         errors = refusal(answer, 400)
@@ -139,6 +162,22 @@ def run(plan: TestPlan, rules: Sequence[ContractRule]) -> list[RuleResult]:
         return [_result(server, rule) for rule in rules]
 
 
+def codes_to_send(plan: TestPlan) -> int:
+    """How many codes a run sends: as many as one number is allowed, if they are few. Raise Unusable."""
+    with httpx.Client(base_url=plan.url, timeout=TIMEOUT_SECONDS) as http:
+        try:
+            most = min(Server(plan, http).limits.values(), default=CODES)
+        except httpx.HTTPError as error:
+            raise _nothing_answers(plan, error) from None
+        except (Broken, ValueError, KeyError, TypeError):  # which the rule about GET /me names
+            return CODES
+    return most if most <= MOST_CODES else CODES
+
+
+def _nothing_answers(plan: TestPlan, error: httpx.HTTPError) -> Unusable:
+    return Unusable(f"Nothing answers at {plan.url}: {type(error).__name__}")
+
+
 def _prepare(server: Server) -> None:
     """See that somebody answers, that the key is good, and that the number for codes is free; send the first code."""
     try:
@@ -147,13 +186,23 @@ def _prepare(server: Server) -> None:
             raise Unusable(f"The server refuses this key: {answer.status_code} {_message(answer)}")
         first = server.send_first_code()
     except httpx.HTTPError as error:
-        raise Unusable(f"Nothing answers at {server.plan.url}: {type(error).__name__}") from None
+        raise _nothing_answers(server.plan, error) from None
     if first.status_code == 429:
         wait = first.headers.get("Retry-After", "60")
         raise Unusable(
             f"{server.plan.code_phone} was sent codes lately: wait {wait} s, or give another number with --code-phone."
         )
     server.seen["first answer"] = first
+    if first.status_code == 200:
+        server.sent.append(_message_id(first))
+
+
+def _message_id(answer: Answer) -> str:
+    """Empty where it cannot be read; the rule about codes says so."""
+    try:
+        return str(answer.json()["messageId"])
+    except (ValueError, KeyError, TypeError):
+        return ""
 
 
 def _message(answer: Answer) -> str:

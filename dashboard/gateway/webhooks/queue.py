@@ -14,10 +14,10 @@ from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 from typing import Any
 
-from sqlalchemy import ColumnElement, and_, delete, exists, func, insert, or_, select, update
+from sqlalchemy import ColumnElement, and_, bindparam, case, delete, exists, func, insert, or_, select, update
 from sqlalchemy.orm import Session
 
-from dashboard.db import core_table, execute_dml, utcnow
+from dashboard.db import UtcDateTime, core_table, execute_dml, utcnow
 from dashboard.models.webhooks import WebhookAttempt, WebhookDelivery, WebhookEndpoint, WebhookEvent, WebhookSecret
 from dashboard.vocabulary import DisabledReason
 
@@ -38,6 +38,30 @@ _EARLIER = and_(  # a delivery of the same message to the same endpoint that has
     _Earlier.message_id == _Delivery.message_id,
     _Earlier.event_id < _Delivery.event_id,
     _Earlier.due_at.is_not(None),
+)
+
+_WAS_DUE = bindparam("was_due", type_=UtcDateTime)
+_NOT_REPLAYED = or_(_Delivery.due_at == _WAS_DUE, _Delivery.tries > 0)  # as `_not_replayed` says it
+ARRIVED = (
+    update(core_table(WebhookDelivery))
+    .where(_Delivery.id == bindparam("one"))
+    .values(
+        delivered_at=bindparam("at", type_=UtcDateTime),
+        due_at=case((_NOT_REPLAYED, None), else_=_Delivery.due_at),
+        tries=case((_NOT_REPLAYED, bindparam("done")), else_=_Delivery.tries),
+    )
+)
+_NOW = bindparam("now", type_=UtcDateTime)
+RELEASE_NEXT = (
+    update(core_table(WebhookDelivery))
+    .where(
+        _Delivery.endpoint_id == bindparam("to"),
+        _Delivery.message_id == bindparam("of"),
+        _Delivery.event_id > bindparam("after"),
+        _Delivery.due_at > _NOW,
+        _Delivery.tries == 0,
+    )
+    .values(due_at=_NOW)
 )
 
 
@@ -141,30 +165,25 @@ def take(
     ]
 
 
-def settle(session: Session, lease: EndpointLease, delivery: PendingDelivery, result: AttemptResult) -> None:
-    """Write down what came of a call. That an event arrived is true in any case; the rest is the lease holder's."""
-    attempt = {
-        "endpoint_id": lease.endpoint_id,
-        "event_id": delivery.event_id,
-        "number": delivery.tries + 1,
-        "at": result.at,
-        "status": result.status,
-        "error": result.error,
-        "milliseconds": round(result.length.total_seconds() * 1000),
-        "answer": result.answer,
-    }
-    session.execute(insert(core_table(WebhookAttempt)), attempt)
-    held = _update_endpoint(session, lease, result)
-    if result.error is None:
-        _close(session, delivery, delivered_at=result.at)
+def settle(session: Session, lease: EndpointLease, ended: Sequence[tuple[PendingDelivery, AttemptResult]]) -> None:
+    """Write down what came of calls, in the order in which they ended, with as many statements for eight as for one.
+
+    That events arrived is true in any case; the rest is the lease holder's.
+    """
+    if not ended:
+        return
+    session.execute(insert(core_table(WebhookAttempt)), [_attempt(lease, *each) for each in ended])
+    held = _update_endpoint(session, lease, [result for _, result in ended])
+    taken = [(delivery, result) for delivery, result in ended if result.error is None]
+    _note_arrivals(session, taken)
     if not held:
         return
-    if result.status == GONE:
-        disable(session, lease.endpoint_id, DisabledReason.GONE)
-    elif result.error is not None:
-        _try_again(session, lease, delivery, result)
-    else:
-        _release_next(session, lease, delivery)
+    _release_next(session, lease, [delivery for delivery, _ in taken])
+    for delivery, result in ended:
+        if result.status == GONE:
+            disable(session, lease.endpoint_id, DisabledReason.GONE)
+        elif result.error is not None:
+            _try_again(session, lease, delivery, result)
 
 
 def release_lease(session: Session, lease: EndpointLease) -> None:
@@ -243,29 +262,58 @@ def _next(
     return rows
 
 
-def _update_endpoint(session: Session, lease: EndpointLease, result: AttemptResult) -> bool:
-    """Write down how the endpoint does; return False when the lease was lost."""
-    since = None if result.error is None else func.coalesce(_Endpoint.failing_since, result.at)
-    values = {"last_at": result.at, "last_status": result.status, "last_error": result.error, "failing_since": since}
+def _attempt(lease: EndpointLease, delivery: PendingDelivery, result: AttemptResult) -> dict[str, Any]:
+    return {
+        "endpoint_id": lease.endpoint_id,
+        "event_id": delivery.event_id,
+        "number": delivery.tries + 1,
+        "at": result.at,
+        "status": result.status,
+        "error": result.error,
+        "milliseconds": round(result.length.total_seconds() * 1000),
+        "answer": result.answer,
+    }
+
+
+def _update_endpoint(session: Session, lease: EndpointLease, results: Sequence[AttemptResult]) -> bool:
+    """Write down how the endpoint does after these calls; return False when the lease was lost."""
+    last = results[-1]
+    since: ColumnElement[Any] | datetime | None = _Endpoint.failing_since
+    for result in results:
+        if result.error is None:
+            since = None
+        elif since is None:
+            since = result.at
+        elif since is _Endpoint.failing_since:
+            since = func.coalesce(_Endpoint.failing_since, result.at)
+    values = {"last_at": last.at, "last_status": last.status, "last_error": last.error, "failing_since": since}
     return bool(execute_dml(session, update(core_table(WebhookEndpoint)).where(*_held(lease)).values(**values)))
 
 
 def _try_again(session: Session, lease: EndpointLease, delivery: PendingDelivery, result: AttemptResult) -> None:
     if delivery.tries + 1 >= MOST_TRIES:
-        _close(session, delivery)
-        _release_next(session, lease, delivery)
+        _give_up(session, delivery)
+        _release_next(session, lease, [delivery])
     else:
         _retry_later(session, delivery, max(_wait(delivery.tries), min(result.retry_after, max(WAITS))))
     if delivery.tries > 0:
         _disable_if_worn_out(session, lease)
 
 
-def _close(session: Session, delivery: PendingDelivery, delivered_at: datetime | None = None) -> None:
-    """It has arrived; or, without a time, it is given up. A replay that was asked for meanwhile is still to be made."""
-    mine = update(core_table(WebhookDelivery)).where(_Delivery.id == delivery.delivery_id)
-    if delivered_at is not None:
-        session.execute(mine.values(delivered_at=delivered_at))
-    session.execute(mine.where(_not_replayed(delivery)).values(due_at=None, tries=delivery.tries + 1))
+def _note_arrivals(session: Session, taken: Sequence[tuple[PendingDelivery, AttemptResult]]) -> None:
+    """They have arrived. A replay that was asked for meanwhile is still to be made."""
+    rows = [
+        {"one": delivery.delivery_id, "at": result.at, "was_due": delivery.due_at, "done": delivery.tries + 1}
+        for delivery, result in taken
+    ]
+    if rows:
+        session.connection().execute(ARRIVED, rows)
+
+
+def _give_up(session: Session, delivery: PendingDelivery) -> None:
+    """No more calls, unless a replay was asked for meanwhile."""
+    mine = update(core_table(WebhookDelivery)).where(_Delivery.id == delivery.delivery_id, _not_replayed(delivery))
+    session.execute(mine.values(due_at=None, tries=delivery.tries + 1))
 
 
 def _not_replayed(delivery: PendingDelivery) -> ColumnElement[bool]:
@@ -280,19 +328,16 @@ def _retry_later(session: Session, delivery: PendingDelivery, wait: timedelta) -
     session.execute(later.values(due_at=utcnow() + wait, tries=delivery.tries + 1))
 
 
-def _release_next(session: Session, lease: EndpointLease, delivery: PendingDelivery) -> None:
-    """What was pushed behind an event need not wait any longer, now that it is closed."""
-    if delivery.message_id is None:
-        return
+def _release_next(session: Session, lease: EndpointLease, closed: Sequence[PendingDelivery]) -> None:
+    """What was pushed behind events need not wait any longer, now that they are closed."""
     now = utcnow()
-    behind = and_(
-        _Delivery.endpoint_id == lease.endpoint_id,
-        _Delivery.message_id == delivery.message_id,
-        _Delivery.event_id > delivery.event_id,
-        _Delivery.due_at > now,
-        _Delivery.tries == 0,
-    )
-    session.execute(update(core_table(WebhookDelivery)).where(behind).values(due_at=now))
+    rows = [
+        {"to": lease.endpoint_id, "of": delivery.message_id, "after": delivery.event_id, "now": now}
+        for delivery in closed
+        if delivery.message_id is not None
+    ]
+    if rows:
+        session.connection().execute(RELEASE_NEXT, rows)
 
 
 def _wait(tries: int) -> timedelta:

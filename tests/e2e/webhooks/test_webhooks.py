@@ -50,7 +50,7 @@ def furnish(world: World) -> str:
             turns = [turn for failing in (False, True) for turn in queue.claim(session, 1, failing=failing)]
         with services.sessions.begin() as session:
             (errand,) = queue.take(session, turns[0], 1)
-            queue.settle(session, turns[0], errand, told)
+            queue.settle(session, turns[0], [(errand, told)])
             queue.release_lease(session, turns[0])
     return made
 
@@ -95,6 +95,6 @@ def test_a_test_event_shows_among_the_calls_without_a_reload(
         turns = [turn for failing in (False, True) for turn in queue.claim(session, 1, failing=failing)]
     with services.sessions.begin() as session:
         (errand,) = queue.take(session, turns[0], 1)
-        queue.settle(session, turns[0], errand, AttemptResult(utcnow(), timedelta(milliseconds=1), 200))
+        queue.settle(session, turns[0], [(errand, AttemptResult(utcnow(), timedelta(milliseconds=1), 200))])
     expect(tab.page.locator(".calls tbody tr")).to_have_count(before + 1)
     assert tab.said == []

@@ -5,10 +5,14 @@ from __future__ import annotations
 import random
 import threading
 from collections.abc import Callable
+from datetime import timedelta
 
 import pytest
+from sqlalchemy import event
 
-from dashboard.gateway.webhooks import dispatcher
+from dashboard.db import utcnow
+from dashboard.gateway.webhooks import dispatcher, queue
+from dashboard.gateway.webhooks.queue import AttemptResult
 from tests.support.webhook_endpoints import Office
 from tests.support.webhook_receiver import Answer, Got
 
@@ -93,3 +97,55 @@ def test_a_turn_ends_so_that_others_get_the_place(office: Office, path: str, mon
         office.deliver()
     office.serve()
     assert len(office.receiver.got(path)) == 3
+
+
+def test_eight_calls_that_end_together_are_written_down_with_as_many_statements_as_one(
+    office: Office, path: str
+) -> None:
+    """Else the time between two calls to a busy endpoint goes into the database."""
+
+    def statements_of(events: int) -> int:
+        for _ in range(events):
+            office.deliver()
+        with office.sessions() as session:
+            (lease,) = queue.claim(session, 1, failing=False)
+        with office.sessions.begin() as session:
+            taken = queue.take(session, lease, events)
+        assert len(taken) == events
+        ended = [(delivery, AttemptResult(utcnow(), timedelta(0), 200)) for delivery in taken]
+        counted: list[str] = []
+
+        def note(_connection: object, _cursor: object, sql: str, *_rest: object) -> None:
+            counted.append(sql)
+
+        engine = office.sessions.kw["bind"]
+        event.listen(engine, "before_cursor_execute", note)
+        with office.sessions.begin() as session:
+            queue.settle(session, lease, ended)
+        event.remove(engine, "before_cursor_execute", note)
+        with office.sessions.begin() as session:
+            queue.release_lease(session, lease)
+        return len(counted)
+
+    office.listen(path, events=("message.sent",))
+    assert statements_of(8) == statements_of(1)
+
+
+def test_calls_that_end_together_leave_the_endpoint_as_the_last_of_them_says(office: Office, path: str) -> None:
+    endpoint_id, _ = office.listen(path, events=("message.sent",))
+    for _ in range(3):
+        office.deliver()
+    with office.sessions() as session:
+        (lease,) = queue.claim(session, 1, failing=False)
+    with office.sessions.begin() as session:
+        taken = queue.take(session, lease, 3)
+    began = utcnow()
+    results = [
+        AttemptResult(began + timedelta(seconds=number), timedelta(0), status, error)
+        for number, (status, error) in enumerate([(500, "refused"), (200, None), (503, "refused")])
+    ]
+    with office.sessions.begin() as session:
+        queue.settle(session, lease, list(zip(taken, results, strict=True)))
+    endpoint = office.endpoint(endpoint_id)
+    assert (endpoint.last_status, endpoint.failing_since) == (503, results[2].at)
+    assert sorted(tries for _, tries in office.waits()) == [1, 1]  # the one in the middle has arrived

@@ -54,7 +54,7 @@ def fail_once(services: Services, answer: str, status: int = 500) -> None:
         (errand,) = queue.take(session, turn, 1)
         assert isinstance(errand, PendingDelivery)
         told = AttemptResult(errand_time(), timedelta(milliseconds=84), status, "refused", answer)
-        queue.settle(session, turn, errand, told)
+        queue.settle(session, turn, [(errand, told)])
         queue.release_lease(session, turn)
 
 

@@ -16,6 +16,9 @@ from click.testing import CliRunner, Result
 
 from dashboard.cli.registry import main
 from dashboard.contract_test import registry, runner
+from dashboard.gateway.limits import overrides
+from dashboard.gateway.limits.overrides import NewOverride
+from dashboard.models.limits import UNLIMITED
 from dashboard.vocabulary import Scope
 from tests.support.phones import new_phone
 from tests.support.reference_server import FIRST, KEY, SECOND, Hosted
@@ -94,6 +97,41 @@ def test_a_number_that_had_codes_lately_is_one_line_that_says_how_long_to_wait(s
     again = contract_test(sqlite_stack, key, *given)
     assert (again.exit_code, again.stdout) == (1, "")
     assert re.search(rf"Error: \{given[3]} was sent codes lately: wait [0-9]+ s, or give another number", again.stderr)
+
+
+LIMITED = "a code past the limit is 429, in whatever form the number is"
+
+
+@pytest.mark.parametrize(
+    ("limits", "codes", "said"),
+    [
+        ({"minute": 5}, 5, ("ok", "5 in each minute")),
+        ({"minute": None, "hour": 4}, 4, ("ok", "4 in each hour")),
+        ({"hour": 2}, 2, ("ok", "2 in each hour")),
+        ({"minute": 1}, 1, ("ok", "1 in each minute")),
+        (
+            {"minute": 50, "hour": 50, "day": 50},
+            3,
+            ("skipped", "this server allows 50 codes to one number: that many are not sent for a test"),
+        ),
+        ({"minute": None, "hour": None, "day": None}, 3, ("skipped", "this server has no limit")),
+    ],
+)
+def test_the_limits_that_an_owner_chose_are_those_that_are_held(
+    sqlite_stack: Stack, limits: dict[str, int | None], codes: int, said: tuple[str, str]
+) -> None:
+    caller = sqlite_stack.client("test", scopes=tuple(Scope))
+    with sqlite_stack.sessions.begin() as session:
+        unlimited: dict[str, Any] = {window: UNLIMITED if quota is None else quota for window, quota in limits.items()}
+        overrides.save(session, NewOverride(caller.key_id, None, **unlimited))
+    given = numbers()
+    ran = contract_test(sqlite_stack, caller.key, "--sandbox", "--json", *given)
+    found = {finding["rule"]: finding for finding in json.loads(ran.stdout)}
+    assert {rule: finding for rule, finding in found.items() if finding["result"] == "failed"} == {}
+    assert f"{codes} codes to {given[3]}." in ran.stderr
+    assert (found[LIMITED]["result"], found[LIMITED]["detail"]) == said
+    made = sqlite_stack.call("GET", "/messages?kind=otp", key=caller.key).json()["messages"]
+    assert len(made) == codes
 
 
 def judge(hosted: Hosted, *, current: bool = False) -> dict[str, dict[str, str]]:
