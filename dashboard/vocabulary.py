@@ -7,6 +7,8 @@ from __future__ import annotations
 
 from enum import StrEnum
 
+COMMAND_LINE = "command line"  # who did it, when nobody was signed in
+
 
 class Status(StrEnum):
     """Of a message. It never goes back: `queued → sending → sent → delivered`, or `failed`, or `expired`."""

@@ -23,7 +23,7 @@ from dashboard.models.api_keys import ApiKey
 from dashboard.models.otp import ReviewNumber
 from dashboard.settings import Settings
 from dashboard.sms import numbers, senders
-from dashboard.vocabulary import KeyMode, KeyState, Scope
+from dashboard.vocabulary import COMMAND_LINE, KeyMode, KeyState, Scope
 
 REVIEW_FAULTS = {
     "live_keys_only": "Only a live key has review numbers: the sandbox shows the codes of a test key.",
@@ -111,7 +111,7 @@ def keys_create(
     with database() as session:
         if brand and templates.broken_by(session, brand):
             fail("With this brand a text of codes no longer fits one SMS; `Texts of codes` in the dashboard shows it.")
-        key, secret = keys.create(session, new, created_by="command line")
+        key, secret = keys.create(session, new, created_by=COMMAND_LINE)
         record(session, "api_keys.create", key.name)
         _show_secret(key, secret, as_json)
 
@@ -165,7 +165,7 @@ def review_add(session: Session, key: ApiKey, phone: str, days: int, code: str) 
     ends_at = utcnow() + timedelta(days=days)
     keyring = Keyring.of(Settings.from_env())
     try:
-        review_numbers.add(session, keyring, key, NewReviewNumber(phone, code, ends_at), "command line")
+        review_numbers.add(session, keyring, key, NewReviewNumber(phone, code, ends_at), COMMAND_LINE)
     except BadReviewNumber as fault:
         fail(REVIEW_FAULTS[fault.code])
     facts = {"number": (None, numbers.masked(phone)), "ends_at": (None, ends_at)}
@@ -187,7 +187,7 @@ def review_list(session: Session, key: ApiKey, as_json: bool) -> None:
 @click.argument("phone", callback=phone_type)
 def review_remove(session: Session, key: ApiKey, phone: str) -> None:
     """End the fixed code of PHONE now."""
-    if not review_numbers.remove(session, key, phone, "command line"):
+    if not review_numbers.remove(session, key, phone, COMMAND_LINE):
         fail(f"{key.name} has no review number {phone}; `chinqit keys review list` shows them.")
     record(session, "api_keys.remove_review_number", key.name, number=(numbers.masked(phone), None))
     click.echo(f"{phone} has no fixed code now.")

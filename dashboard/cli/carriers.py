@@ -27,7 +27,7 @@ from dashboard.providers import presets, registry
 from dashboard.providers.presets import Preset
 from dashboard.providers.settings import InvalidSettings, SettingField
 from dashboard.settings import Settings
-from dashboard.vocabulary import AttemptOutcome, CarrierState, Status
+from dashboard.vocabulary import COMMAND_LINE, AttemptOutcome, CarrierState, Status
 from dashboard.wakeup import Wakeup
 
 TRIAL_SECONDS = 20.0
@@ -92,7 +92,7 @@ def providers_add(
             if preset:
                 values = _preset(kind, preset).filled(values)
             wanted = carriers.NewCarrier(kind, name, values, label=label or None)
-            carriers.add(session, carriers.cipher(settings), wanted, created_by="command line")
+            carriers.add(session, carriers.cipher(settings), wanted, created_by=COMMAND_LINE)
             record(session, "carriers.create", name)
         except InvalidSettings as error:
             fail(_wrong_fields(kind, error))
@@ -220,7 +220,8 @@ def providers_enable(name: str) -> None:
 def _print_field(field: SettingField) -> None:
     default = f", usually {field.default!r}" if field.default not in (None, "", False) else ""
     needed = ", needed" if field.required else default
-    choices = f" ({', '.join(field.choices)})" if field.choices else ""
+    named = [f"{one}: {field.names[one]}" if one in field.names else one for one in field.choices]
+    choices = f" ({'; '.join(named)})" if named else ""
     click.echo(f"{field.name}: {field.type}{choices}{needed}")
     click.echo(f"    {field.title}. {field.help}".rstrip())
 

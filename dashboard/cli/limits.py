@@ -18,7 +18,7 @@ from dashboard.db import utcnow
 from dashboard.gateway import site_settings
 from dashboard.gateway.limits import overrides, rate_limit, wrong_codes
 from dashboard.models.limits import UNLIMITED, LimitOverride
-from dashboard.vocabulary import Window
+from dashboard.vocabulary import COMMAND_LINE, Window
 
 LIMIT = click.IntRange(1, rate_limit.LARGEST)
 
@@ -77,7 +77,7 @@ def limits_set(
         raise click.UsageError("Give at least one of --minute, --hour and --day.")
     until = utcnow() + _lasting(lasting) if lasting else None
     wanted = overrides.NewOverride(key_id, phone_number, reason=reason[:200], until=until, **windows)
-    overrides.save(session, wanted, created_by="command line")
+    overrides.save(session, wanted, created_by=COMMAND_LINE)
     record(session, "limits.create", overrides.told(phone_number, key_id))
     click.echo("The override holds.")
 
@@ -101,7 +101,7 @@ def limits_usual(as_json: bool, **windows: int | None) -> None:
     wanted = {Window(name): most for name, most in windows.items() if most is not None}
     with database() as session:
         if wanted:
-            rate_limit.set_usual(session, wanted, "command line")
+            rate_limit.set_usual(session, wanted, COMMAND_LINE)
             record(session, "limits.usual")
         usual = rate_limit.usual_of(site_settings.read(session))
     click.echo(json.dumps(usual) if as_json else f"The usual limits are {_told(usual)}.")

@@ -128,6 +128,7 @@ def _keys(session: Session, since: datetime) -> list[str]:
         if session.get(ApiKey, key_id) is None:
             key, _secret = keys.create(session, NewKey(name, mode=mode, id=key_id), created_by=SIGN)
             key.created_at = since
+            key.last_used_at = utcnow()
         ids.append(key_id)
     return ids
 

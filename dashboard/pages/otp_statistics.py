@@ -11,6 +11,7 @@ from typing import Any
 from flask import Blueprint, request
 from flask.typing import ResponseReturnValue
 from flask_babel import gettext as _
+from flask_babel import pgettext
 
 from dashboard.db import utcnow
 from dashboard.extensions import session
@@ -95,6 +96,7 @@ def _statistics(typed: dict[str, str], known: list[ApiKey]) -> dict[str, Any]:
         "period": chosen,
         "periods": list(periods.CHARTED),
         "all": all_of_it,
+        "first_use": not all_of_it["requested"] and not queries.has_codes(session),
         "changes": _changes(all_of_it, then, period.passed(now)),
         "over_time": _over_time(period.by("hour", now) if chosen == "7d" else period, narrow, now, typed),
         "histogram": _histogram(all_of_it),
@@ -154,7 +156,7 @@ def _funnel(all_of_it: Figures) -> list[tuple[str, str, int, float]]:
     """Stages with their counts and shares of the first."""
     names = {
         "requested": _("Requested"),
-        "sent": _("Sent"),
+        "sent": pgettext("codes", "Sent"),
         "delivered": _("Delivered"),
         "verified": _("Verified"),
     }
@@ -168,7 +170,7 @@ def _losses(all_of_it: Figures) -> list[tuple[str, str, float, str]]:
         return []
     ends = {
         "verified": (_("Typed in correctly"), "k1"),
-        "failed": (_("Failed"), "k3"),
+        "failed": (pgettext("codes", "Failed"), "k3"),
         "expired": (_("Expired before it could be sent"), "k5"),
         "exhausted": (_("Three wrong tries"), "k4"),
     }

@@ -143,7 +143,6 @@ def _hour(session: Session, now: datetime) -> dict[str, Any]:
         "verified_change": formats.points(now_codes.share("verified"), then_codes.share("verified")),
         "p95": now_all.send_time(0.95),
         "p95_change": _seconds_change(now_all.send_time(0.95), then_all.send_time(0.95)),
-        "spark": charts.spark([of_minute["requested"] for of_minute in everything[MINUTES:]]),
         "minutes": _traffic(everything[MINUTES:], period, now),
     }
 

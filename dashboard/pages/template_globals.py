@@ -39,6 +39,7 @@ GLOBALS: dict[str, Any] = {
     "operator_of": numbers.operator,
     "is_fixed": numbers.is_fixed,
     # words
+    "author": labels.author,
     "reason": failure_reasons.reason,
     "reason_advice": failure_reasons.advice,
     "LANGUAGES": locale.LANGUAGES,
@@ -57,6 +58,5 @@ GLOBALS: dict[str, Any] = {
     "GRACES": labels.GRACES,
     "WINDOWS": labels.WINDOWS,
     "PER_WINDOW": labels.PER_WINDOW,
-    "WINDOWS_FULL": labels.WINDOWS_FULL,
     "LASTING": labels.LASTING,
 }

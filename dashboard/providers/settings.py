@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import types
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Annotated, Any, ClassVar, Literal, NamedTuple, Self, Union, get_args, get_origin
 
 from pydantic import (
@@ -63,7 +63,10 @@ class BadSetting(ValueError):
 
 @dataclass(frozen=True)
 class SettingField:
-    """A field of a form. `type` is text, lines, secret, switch, choice or number; a secret is only ever written."""
+    """A field of a form. `type` is text, lines, secret, switch, choice or number; a secret is only ever written.
+
+    `names` says to people what a choice means; one without a name is a word of the trade, such as POST.
+    """
 
     name: str
     title: str
@@ -72,19 +75,27 @@ class SettingField:
     required: bool
     default: Scalar | None
     choices: tuple[str, ...] = ()
+    names: Mapping[str, str] = field(default_factory=dict)
     rows: int = 0
     advanced: bool = False
     group: str = ""  # the title under which fields of one matter stand together
 
 
 def setting(
-    title: str, about: str = "", *, rows: int = 0, advanced: bool = False, group: str = "", **limits: Any
+    title: str,
+    about: str = "",
+    *,
+    rows: int = 0,
+    advanced: bool = False,
+    group: str = "",
+    names: Mapping[str, str] | None = None,
+    **limits: Any,
 ) -> Any:
     """Declare a field. `default` and pydantic's own limits are keywords; without a default it is required.
 
-    Neighbours of one `group` (a title) are drawn together.
+    Neighbours of one `group` (a title) are drawn together. `names` are the choices' names for people.
     """
-    extra: JsonDict = {"rows": rows, "advanced": advanced, "group": group}
+    extra: JsonDict = {"rows": rows, "advanced": advanced, "group": group, "names": dict(names or {})}
     return Field(title=title, description=about, json_schema_extra=extra, **limits)
 
 
@@ -209,7 +220,7 @@ def lines(text: str) -> list[tuple[int, str]]:
 def _described(name: str, info: FieldInfo) -> SettingField:
     extra = info.json_schema_extra if isinstance(info.json_schema_extra, dict) else {}
     kind, choices = _type(info.annotation)
-    rows = int(str(extra.get("rows", 0)))
+    rows, names = int(str(extra.get("rows", 0))), extra.get("names")
     default = None if info.default in (PydanticUndefined, None) or kind == "secret" else _plain(info.default)
     return SettingField(
         name=name,
@@ -219,6 +230,7 @@ def _described(name: str, info: FieldInfo) -> SettingField:
         required=info.is_required(),
         default=default,
         choices=choices,
+        names={value: str(name) for value, name in names.items()} if isinstance(names, dict) else {},
         rows=rows,
         advanced=bool(extra.get("advanced")),
         group=str(extra.get("group", "")),

@@ -59,3 +59,6 @@ document.addEventListener("submit", (event) => {
   // A password that was shown goes out as a password, so that browsers offer to keep it.
   for (const button of event.target.querySelectorAll("[data-reveal][aria-pressed=true]")) acts.reveal(button);
 });
+document.addEventListener("change", (event) => {
+  event.target.closest("form[data-submits]")?.requestSubmit();
+});

@@ -15,6 +15,7 @@ from dashboard.vocabulary import Channel, Kind, Operator, Status, Trend
 
 RECENT = timedelta(minutes=10)
 LOOKED_BACK = timedelta(days=1)  # for the last success
+WHOLE_DAY = timedelta(hours=23)  # a first try longer ago than this is one of a day without success
 LEAST = 5  # ends in RECENT; fewer say nothing
 WEAK_SHARE = 0.25  # of them not getting through
 MOST_COUNTED = 1_000  # of each kind
@@ -31,7 +32,7 @@ class Recent:
 
     tried: int
     lost: int
-    last_success_at: datetime | None  # within the last day
+    since: datetime | None  # the last success, without one in a day the first try; None: nothing for a whole day
 
     @property
     def trend(self) -> Trend:
@@ -49,7 +50,7 @@ def of_carriers(session: Session) -> dict[str, Recent]:
     sums = select(_MINUTES.carrier, func.sum(_MINUTES.taken), func.sum(lost))
     rows = session.execute(sums.where(_MINUTES.at > now - RECENT).group_by(_MINUTES.carrier)).all()
     return {
-        carrier: Recent(int(taken) + int(lost), int(lost), _last_taken(session, carrier, now))
+        carrier: Recent(int(taken) + int(lost), int(lost), _since(session, carrier, now))
         for carrier, taken, lost in rows
     }
 
@@ -61,18 +62,26 @@ def of_operators(session: Session) -> dict[Operator, Recent]:
     return {operator: _of_operator(session, operator, first) for operator in Operator}
 
 
-def _last_taken(session: Session, carrier: str, now: datetime) -> datetime | None:
-    query = select(_MINUTES.at).where(_MINUTES.carrier == carrier, _MINUTES.at > now - LOOKED_BACK, _MINUTES.taken > 0)
-    return session.scalar(query.order_by(_MINUTES.at.desc()).limit(1))
+def _since(session: Session, carrier: str, now: datetime) -> datetime | None:
+    minutes = select(_MINUTES.at).where(_MINUTES.carrier == carrier, _MINUTES.at > now - LOOKED_BACK)
+    last_taken = session.scalar(minutes.where(_MINUTES.taken > 0).order_by(_MINUTES.at.desc()).limit(1))
+    return last_taken or _unless_a_day_ago(session.scalar(minutes.order_by(_MINUTES.at).limit(1)), now)
+
+
+def _unless_a_day_ago(first: datetime | None, now: datetime) -> datetime | None:
+    return first if first is not None and first > now - WHOLE_DAY else None
 
 
 def _of_operator(session: Session, operator: Operator, first_id: int | None) -> Recent:
+    now = utcnow()
     successes = [_newest_sent(session, operator, status, channel) for status in GOT_THROUGH for channel in Channel]
-    last = max((at for at in successes if at is not None and at > utcnow() - LOOKED_BACK), default=None)
+    last = max((at for at in successes if at is not None and at > now - LOOKED_BACK), default=None)
     if first_id is None:
         return Recent(0, 0, last)
     lost = sum(_count(session, operator, status, channel, first_id) for status in GAVE_UP for channel in Channel)
     got = sum(_count(session, operator, status, channel, first_id) for status in GOT_THROUGH for channel in Channel)
+    if lost and last is None:
+        last = _unless_a_day_ago(_first_lost(session, operator, now), now)
     return Recent(lost + got, lost, last)
 
 
@@ -95,3 +104,19 @@ def _count(session: Session, operator: Operator, status: Status, channel: Channe
 def _newest_sent(session: Session, operator: Operator, status: Status, channel: Channel) -> datetime | None:
     query = select(_MESSAGES.sent_at).where(*_facets(operator, status, channel))
     return session.scalar(query.order_by(_MESSAGES.id.desc()).limit(1))
+
+
+def _first_lost(session: Session, operator: Operator, now: datetime) -> datetime | None:
+    """When the first code of the last day that did not get through was asked for."""
+    first_id = session.scalar(select(func.min(_MESSAGES.id)).where(_MESSAGES.created_at > now - LOOKED_BACK))
+    if first_id is None:
+        return None
+    ids = [
+        session.scalar(
+            select(func.min(_MESSAGES.id)).where(*_facets(operator, status, channel), _MESSAGES.id >= first_id)
+        )
+        for status in GAVE_UP
+        for channel in Channel
+    ]
+    found = min((one for one in ids if one is not None), default=None)
+    return None if found is None else session.scalar(select(_MESSAGES.created_at).where(_MESSAGES.id == found))

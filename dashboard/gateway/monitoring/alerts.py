@@ -113,7 +113,7 @@ class Alert:
 
     `subject` is the lane, carrier, key or webhook that it is about, `detail` what is not for all eyes, `id` that of its
     page, `length` how long it lasts or by how much a clock is wrong, and `reason` a carrier's or a webhook's code. Of
-    `tried` texts, `count` did not get through; the last one that did got through at `since`, None: none in a day.
+    `tried` texts, `count` did not get through; nothing has since `since`, None: for a day.
     """
 
     code: AlertCode
@@ -274,7 +274,7 @@ def operator_alerts(lately: Mapping[Operator, Recent]) -> list[Alert]:
             id=operator,
             count=minutes.lost,
             tried=minutes.tried,
-            since=minutes.last_success_at,
+            since=minutes.since,
         )
         for operator, minutes in lately.items()
         if minutes.trend == Trend.CUT_OFF

@@ -56,7 +56,7 @@ class CarrierStatus:
     def since(self) -> datetime | None:
         """Since when it is faulty; None where that is not known."""
         if self.state == CarrierState.REFUSING:
-            return self.recent.last_success_at
+            return self.recent.since
         return self.carrier.down_since if self.is_faulty else None
 
     @property

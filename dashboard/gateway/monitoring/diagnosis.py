@@ -323,5 +323,5 @@ def _cut_off(session: Session, event: Event) -> Cause | None:
         return None
     others = [minutes for minutes in lately.values() if minutes.tried]
     is_ours = bool(others) and all(minutes.lost == minutes.tried for minutes in others)
-    facts = {"since": mine.last_success_at} if mine.last_success_at else {}
+    facts = {"since": mine.since} if mine.since else {}
     return Cause(CauseCode.NOTHING_LEAVES if is_ours else CauseCode.CUT_OFF, event, facts=facts)

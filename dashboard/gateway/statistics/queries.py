@@ -14,6 +14,7 @@ from sqlalchemy.orm import Session
 
 from dashboard.db import core_table, utcnow
 from dashboard.gateway.statistics.rollup import GRAINS, NOTHING, start_of
+from dashboard.models.otp import Otp
 from dashboard.models.statistics import (
     COUNTS,
     MEASURES,
@@ -135,6 +136,11 @@ def by_subject(session: Session, period: Period, narrow: Narrow) -> dict[tuple[A
 def summed(session: Session, period: Period, narrow: Narrow, measures: Measures) -> Figures:
     """All of a period in one."""
     return _grouped(session, (), period, narrow, measures).get((), Figures())
+
+
+def has_codes(session: Session) -> bool:
+    """Whether any code was ever asked for."""
+    return session.scalar(select(Otp.id).limit(1)) is not None
 
 
 def by(subjects: dict[tuple[Any, ...], Figures], name: str) -> dict[str, Figures]:

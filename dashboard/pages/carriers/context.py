@@ -60,7 +60,7 @@ def listing() -> dict[str, Any]:
     hours, routes = metrics.by_hour(session, now), _routes()
     rows = [_row(one, hours.get(one.carrier.name, []), routes.get(one.carrier.id, [])) for one in statuses]
     served = {channel for one in statuses for channel in kind_of(one.carrier).channels}
-    shown = [[_facts(row["standing"]), row["spark"], row["routes"]] for row in rows]
+    shown = [[_facts(row["standing"]), row["bars"], row["routes"]] for row in rows]
     return {
         "rows": rows,
         "unserved": [CHANNELS[channel] for channel in Channel if channel not in served],
@@ -71,8 +71,8 @@ def listing() -> dict[str, Any]:
 
 
 def _row(one: CarrierStatus, hours: list[Work], routes: list[str]) -> dict[str, Any]:
-    spark = charts.spark([hour.answers for hour in hours]) if hours else ""
-    return {"standing": one, "kind": kind_of(one.carrier), "spark": spark, "routes": routes}
+    bars = charts.stacks([(hour.taken, hour.lost) for hour in hours])
+    return {"standing": one, "kind": kind_of(one.carrier), "bars": bars, "routes": routes}
 
 
 def _facts(one: CarrierStatus) -> list[Any]:
@@ -94,6 +94,7 @@ def detail(carrier: Carrier) -> dict[str, Any]:
     failures = attempts.failures_by_reason(session, carrier.name, now - carrier_status.DAY)
     answers = attempts.last_answers(session, carrier.name, now - carrier_status.DAY, MOST_ANSWERS)
     values = stored(carrier) if current_user.may(Role.OPERATOR) else None
+    drawn = None if values is None else forms.setting_fields(carrier.kind, values)
     return {
         "standing": standing,
         "carrier": carrier,
@@ -105,7 +106,8 @@ def detail(carrier: Carrier) -> dict[str, Any]:
         "words_setting": _words_setting(carrier),
         "failures": failures,
         "answers": answers,
-        "settings": None if values is None else forms.shown(forms.setting_fields(carrier.kind, values)),
+        "settings": None if drawn is None else forms.shown(drawn, usual=False),
+        "usual_settings": drawn and forms.shown(drawn, usual=True),
         "callback": f"{services().settings.address}/callbacks/{carrier.hook}" if kind_of(carrier).calls_back else None,
         "mark": htmx.mark(
             [

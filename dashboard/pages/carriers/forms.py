@@ -93,6 +93,24 @@ class FormField:
     def help(self) -> str:
         return str(_(self.setting.help)) if self.setting.help else ""
 
+    @property
+    def is_usual(self) -> bool:
+        """Whether it is as it would be if nobody had looked at it."""
+        if self.setting.type == "secret":
+            return not self.is_set
+        usual = self.setting.default
+        return self.is_on == bool(usual) if self.setting.type == "switch" else self.value == _typed(usual)
+
+    @property
+    def choices(self) -> list[tuple[str, str]]:
+        """Values with their names."""
+        return [(value, self.named(value)) for value in self.setting.choices]
+
+    def named(self, value: str) -> str:
+        """What people call this choice."""
+        name = self.setting.names.get(value)
+        return str(_(name)) if name else value
+
 
 @dataclass(frozen=True)
 class Group:
@@ -142,10 +160,10 @@ def errors(kind: str, error: InvalidSettings) -> dict[str, str]:
     return sentences
 
 
-def shown(drawn: list[FormField]) -> list[tuple[str, str]]:
-    """Titles and values for reading; what is empty is left out."""
+def shown(drawn: list[FormField], *, usual: bool) -> list[tuple[str, str]]:
+    """Titles and values for reading, of those that were set or of the usual ones; what is empty is left out."""
     ordered = sorted(drawn, key=lambda one: one.setting.advanced)
-    rows = [(one.title, _shown_value(one)) for one in ordered]
+    rows = [(one.title, _shown_value(one)) for one in ordered if one.is_usual == usual]
     return [(title, value) for title, value in rows if value]
 
 
@@ -191,4 +209,4 @@ def _shown_value(one: FormField) -> str:
         return str(_("set")) if one.is_set else str(_("not set"))
     if one.setting.type == "switch":
         return str(_("yes")) if one.is_on else str(_("no"))
-    return one.value
+    return one.named(one.value) if one.setting.type == "choice" else one.value

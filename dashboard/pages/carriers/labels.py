@@ -96,9 +96,9 @@ def _last_minutes(recent: Recent) -> str:
     facts = {"lost": formats.number(recent.lost), "tried": formats.number(recent.tried)}
     if recent.lost < recent.tried:
         return str(_("%(lost)s of %(tried)s messages not accepted in the last ten minutes.", **facts))
-    if recent.last_success_at is None:
+    if recent.since is None:
         return str(_("No message accepted for a day, %(lost)s of %(tried)s refused in the last ten minutes.", **facts))
-    since = formats.hour_minute(recent.last_success_at)
+    since = formats.hour_minute(recent.since)
     return str(_("No message accepted since %(time)s, %(lost)s of %(tried)s refused.", time=since, **facts))
 
 

@@ -71,7 +71,7 @@ class OverrideForm(Form):
         render_kw=forms.length(LONGEST_REASON),
     )
     lasting = ChoiceField(_l("Duration"))
-    until = DayField(_l("Last day"), optional=True)
+    until = DayField(_l("Last day"))
 
     def __init__(self, row: LimitOverride | None = None, **values: Any) -> None:
         stored = _values_of(row) if row else {}

@@ -43,6 +43,8 @@ MOST_REVEALED = 50  # messages that a person reveals in a day
 DAY = timedelta(days=1)
 SHOWN = re.compile(r"([0-9]{1,18})\.([a-z]{1,9})")
 MOST_WATCHED = 60  # open rows that one poll asks about; its address must stay under 4 KB
+INSTANT = timedelta(microseconds=1)
+
 bp = Blueprint("messages", __name__)
 
 
@@ -324,9 +326,13 @@ def _detail(message: Message, *, is_revealed: bool = False) -> dict[str, Any]:
 
 
 def _entries(message: Message) -> list[Entry]:
-    """Steps in their order, and between them, by their times, what carriers said."""
+    """Steps in their order, and between them, by their times, what carriers said; a refusal is before what it ended."""
     found = [Entry(at, state=state) for state, at in status.steps(message)]
-    said = [Entry(one.at, setback=one) for one in attempts.failed_attempts(session, message.id)]
+    ended_at = found[-1].at if message.status in (Status.FAILED, Status.EXPIRED) else None
+    said = [
+        Entry(min(one.at, ended_at - INSTANT) if ended_at else one.at, setback=one)
+        for one in attempts.failed_attempts(session, message.id)
+    ]
     said += [Entry(one.received_at, receipt=one) for one in receipts.unread_of(session, message.id)]
     for new in said:
         place = next((i for i, entry in enumerate(found) if i and entry.at > new.at), len(found))

@@ -145,3 +145,18 @@ def path(values: Sequence[float | None], top: float) -> str:
 def spark(values: Sequence[float | None], top: float | None = None) -> str:
     """A line without an axis, as high as its highest value."""
     return path(values, top or max((value or 0 for value in values), default=1) or 1)
+
+
+def stacks(pairs: Sequence[tuple[int, int]]) -> dict[str, str]:
+    """Columns without an axis, as high as the highest: what went well from the ground up, what did not on top of it.
+
+    A path by its colour, of all columns' parts.
+    """
+    top, width = max((well + badly for well, badly in pairs), default=0) or 1, 100 / max(len(pairs), 1)
+    paths = {"c1": "", "c3": ""}
+    for i, (well, badly) in enumerate(pairs):
+        left, right = round((i + 0.1) * width, 2), round((i + 0.9) * width, 2)
+        for colour, below, value in (("c1", 0, well), ("c3", well, badly)):
+            low, high = (round(100 - 100 * at / top, 2) for at in (below, below + value))
+            paths[colour] += f"M{left} {low}V{high}H{right}V{low}Z" if value else ""
+    return {colour: found for colour, found in paths.items() if found}

@@ -8,7 +8,7 @@ from flask_babel import lazy_gettext as _l
 from flask_babel import lazy_pgettext
 
 from dashboard.sms import numbers
-from dashboard.vocabulary import Channel, KeyMode, KeyState, Kind, Role, Scope, Status, Window
+from dashboard.vocabulary import COMMAND_LINE, Channel, KeyMode, KeyState, Kind, Role, Scope, Status, Window
 
 Labels = dict[str, Any]  # by the value that stands in databases and addresses: a name, or a lazy translation of it
 
@@ -61,16 +61,15 @@ SCOPES: Labels = {
 SCOPE_TAGS: Labels = {
     Scope.SEND: _l("Messages"),
     Scope.OTP: _l("Codes"),
-    Scope.READ: _l("Status"),
+    Scope.READ: _l("Read states"),
     Scope.WEBHOOKS: _l("Webhooks"),
 }
 WINDOWS: Labels = {Window.MINUTE: _l("minute"), Window.HOUR: _l("hour"), Window.DAY: _l("day")}
 PER_WINDOW: Labels = {Window.MINUTE: _l("per minute"), Window.HOUR: _l("per hour"), Window.DAY: _l("per day")}
-WINDOWS_FULL: Labels = {
-    Window.MINUTE: _l("the limit of a minute"),
-    Window.HOUR: _l("the limit of an hour"),
-    Window.DAY: _l("the limit of a day"),
-    "cap": _l("the key’s own cap of a day"),
-}
 LASTING = {"1h": _l("1 hour"), "24h": _l("24 hours"), "7d": _l("7 days")}
 GRACES = {"now": _l("Stop it now"), "1h": _l("1 hour"), "24h": _l("24 hours"), "7d": _l("7 days")}
+
+
+def author(name: str | None) -> str:
+    """Who did something: a person, the command line, or a dash where nobody knows."""
+    return str(_l("command line")) if name == COMMAND_LINE else name or "—"

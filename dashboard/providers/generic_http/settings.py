@@ -47,7 +47,9 @@ class HttpSettings(WebSettings):
         _l("Address"), _l("With placeholders in path and query, as in ?to={phone_digits}."), max_length=2000
     )
     headers: str = setting(_l("Headers"), _l("One Name: value a line."), default="", rows=4, max_length=4000)
-    body_format: Literal["json", "form", "xml", "none"] = setting(_l("Body"), default="json")
+    body_format: Literal["json", "form", "xml", "none"] = setting(
+        _l("Body"), names={"json": "JSON", "form": _l("Form"), "xml": "XML", "none": _l("No body")}, default="json"
+    )
     body: str = setting(
         _l("Template of the body"),
         _l('form: one name = value a line. JSON: placeholders in quotes, as in {"to": "{phone}", "text": "{text}"}.'),
@@ -71,8 +73,8 @@ class HttpSettings(WebSettings):
     oauth_scope: str = setting(_l("Scope"), group=OAUTH, default="", pattern=r"^[!#-\[\]-~ ]{0,1000}$", advanced=True)
     oauth_client: Literal["basic", "body"] = setting(
         _l("Client credentials stand in"),
-        _l("basic: in the Authorization header. body: as client_id and client_secret."),
         group=OAUTH,
+        names={"basic": _l("The Authorization header"), "body": _l("The body: client_id and client_secret")},
         default="basic",
         advanced=True,
     )
@@ -111,6 +113,12 @@ class HttpSettings(WebSettings):
         _l("Delivery reports"),
         _l("How they come: in a JSON body, a form body or the address."),
         group=REPORTS,
+        names={
+            "none": _l("There are none"),
+            "json": _l("In a JSON body"),
+            "form": _l("In a form body"),
+            "query": _l("In the address"),
+        },
         default="none",
     )
     callback_list: str = setting(
@@ -124,7 +132,10 @@ class HttpSettings(WebSettings):
         _l("Reference in the report"), _l("Path or field."), group=REPORTS, default="", max_length=200
     )
     callback_names: Literal["reference", "id"] = setting(
-        _l("It is"), _l("reference: the carrier's own. id: the {id} that we sent."), group=REPORTS, default="reference"
+        _l("It is"),
+        group=REPORTS,
+        names={"reference": _l("The carrier's own reference"), "id": _l("The {id} that we sent")},
+        default="reference",
     )
     callback_state: str = setting(
         _l("State in the report"), _l("Path or field."), group=REPORTS, default="", max_length=200
@@ -142,11 +153,13 @@ class HttpSettings(WebSettings):
     )
     callback_check: Literal["header", "query", "hmac", "jwt"] = setting(
         _l("How a report proves itself"),
-        _l(
-            "header, query: the secret stands there. hmac: the header signs the body (hexadecimal HMAC-SHA256). jwt:"
-            " the header holds a JWT that the secret signs (HS256), as in Authorization: Bearer."
-        ),
         group=REPORTS,
+        names={
+            "header": _l("The secret in a header"),
+            "query": _l("The secret in the address"),
+            "hmac": _l("A header signs the body (hexadecimal HMAC-SHA256)"),
+            "jwt": _l("A header holds a JWT signed by the secret (HS256)"),
+        },
         default="header",
     )
     callback_field: str = setting(_l("Its header or argument"), group=REPORTS, default="X-Secret", max_length=100)

@@ -90,13 +90,19 @@ class SmppSettings(CarrierSettings):
     service_type: str = setting(_l("Service type"), default="", pattern=r"^[!-~]{0,5}$", advanced=True)
     alphabet: Literal["gsm7", "latin1", "ascii", "ucs2"] = setting(
         _l("Default alphabet"),
-        _l("What data_coding 0 means to the SMSC. With ucs2 every text is sent as UCS-2."),
+        _l("What data_coding 0 means to the SMSC. With UCS-2 every text is sent as UCS-2."),
+        names={"gsm7": "GSM-7", "latin1": "Latin-1", "ascii": "ASCII", "ucs2": "UCS-2"},
         default="gsm7",
         advanced=True,
     )
     long_texts: Literal["udh", "sar", "payload"] = setting(
         _l("Long texts"),
-        _l("How parts are joined: a header in the text, SAR parameters, or one message_payload."),
+        _l("How parts are joined."),
+        names={
+            "udh": _l("A header in the text (UDH)"),
+            "sar": _l("SAR parameters"),
+            "payload": _l("One message_payload"),
+        },
         default="udh",
         advanced=True,
     )
@@ -108,7 +114,11 @@ class SmppSettings(CarrierSettings):
     )
     bind_as: Literal["transceiver", "transmitter_receiver"] = setting(
         _l("Bind as"),
-        _l("transmitter_receiver: two sessions, where the SMSC takes no transceiver; a pair counts as one bind."),
+        _l("Two sessions where the SMSC takes no transceiver; a pair counts as one bind."),
+        names={
+            "transceiver": _l("One session (transceiver)"),
+            "transmitter_receiver": _l("Two sessions (transmitter and receiver)"),
+        },
         default="transceiver",
         group=BINDING,
         advanced=True,
@@ -155,7 +165,8 @@ class SmppSettings(CarrierSettings):
     )
     number_form: Literal["international", "plus", "local"] = setting(
         _l("Form of numbers"),
-        _l("How phones are written: 22238089336, +22238089336 or 38089336."),
+        _l("How phones are written."),
+        names={"international": "22238089336", "plus": "+22238089336", "local": "38089336"},
         default="international",
         group=ADDRESSES,
         advanced=True,
@@ -167,7 +178,10 @@ class SmppSettings(CarrierSettings):
         _l("Numbering plan of phones"), default=1, ge=0, le=18, group=ADDRESSES, advanced=True
     )
     short_code_ton: Literal["0", "3"] = setting(
-        _l("Type of number of a short code"), _l("0 unknown, 3 network specific."), default="0", advanced=True
+        _l("Type of number of a short code"),
+        names={"0": _l("0: unknown"), "3": _l("3: network specific")},
+        default="0",
+        advanced=True,
     )
     receipts: bool = setting(_l("Ask for receipts"), default=True, group=REPORTS, advanced=True)
     one_receipt: bool = setting(

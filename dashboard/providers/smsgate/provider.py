@@ -68,10 +68,16 @@ class SmsGateSettings(WebSettings):
     problems: ClassVar[Mapping[str, str]] = {"address_needed": _l("In local mode the phone's address is needed")}
 
     mode: Literal["local", "cloud"] = setting(
-        _l("Mode"), _l("local: the gateway calls the phone itself. cloud: by way of SMSGate's server, or your own.")
+        _l("Mode"),
+        names={
+            "local": _l("The gateway calls the phone itself"),
+            "cloud": _l("By way of SMSGate's server, or your own"),
+        },
     )
     address: str = setting(
-        _l("Address"), _l("local: such as http://192.168.1.20:8080. cloud: leave empty for SMSGate's."), default=""
+        _l("Address"),
+        _l("Of the phone, such as http://192.168.1.20:8080. Of a server: leave empty for SMSGate's."),
+        default="",
     )
     username: str = setting(_l("User name"), _l("As the app shows it."), max_length=200)
     password: SecretStr = setting(_l("Password"), max_length=200)
@@ -82,7 +88,11 @@ class SmsGateSettings(WebSettings):
     )
     sim: int | None = setting(_l("SIM"), _l("Empty: as the app decides."), default=None, ge=1, le=3)
     device_id: str = setting(
-        _l("Device ID"), _l("cloud, with several phones: this one alone."), default="", max_length=64, advanced=True
+        _l("Device ID"),
+        _l("By way of a server, with several phones: this one alone."),
+        default="",
+        max_length=64,
+        advanced=True,
     )
 
     @model_validator(mode="after")

@@ -39,6 +39,24 @@ def test_the_log_with_every_column_does_not_scroll_sideways(
     assert table.evaluate("element => element.scrollWidth - element.clientWidth") == 0
 
 
+@pytest.mark.parametrize("locale", ["fr-FR", "ar-MR"])
+def test_the_form_of_an_override_shows_what_its_choices_ask_for_and_fits_a_phone(
+    open_tab: Callable[..., Tab], locale: str
+) -> None:
+    tab = open_tab("operator", locale=locale, viewport=NARROW)
+    page = tab.page
+    tab.open("/dashboard/limits/new")
+    page.locator("#f-scope input[value=phone]").check()
+    expect(page.locator("#f-key")).to_be_hidden()
+    expect(page.locator("#f-until")).to_be_hidden()
+    page.locator("#f-scope input[value=key]").check()
+    expect(page.locator("#f-phone")).to_be_hidden()
+    page.locator("#f-lasting").select_option("day")
+    day, reason = page.locator("#f-until").bounding_box(), page.locator("#f-reason").bounding_box()
+    assert day and reason and (day["x"], day["width"]) == (reason["x"], reason["width"])
+    assert tab.faults() == []
+
+
 def test_on_a_phone_the_send_form_is_in_reach_and_handsets_are_as_long_as_their_texts(
     open_tab: Callable[..., Tab], world: World
 ) -> None:

@@ -47,7 +47,15 @@ def test_every_page_is_accessible_in_both_directions(
     forms = [f"{keys}new", keys + loose, *(f"{keys}{key.id}/{act}" for act in ("edit", "rotate", "revoke"))]
     look_at(tab, "/dashboard/", LIST, LIST + failed, f"{LIST}?q=47000000", keys, *forms, "/dashboard/nothing")
     look_at(tab, hooks, f"{hooks}new", hooks + webhook, "/dashboard/otp/")
-    desk = ["limits/?phone=38089336", "limits/new", "sandbox/", "lookup/?phone=38089336", "texts/", "settings/"]
+    desk = [
+        "limits/?phone=38089336",
+        "limits/new",
+        "limits/usual",
+        "sandbox/",
+        "lookup/?phone=38089336",
+        "texts/",
+        "settings/",
+    ]
     look_at(tab, *(f"/dashboard/{page}" for page in desk))
     log = ["resend?pick=1&pick=2", "views/", "views/new?status=failed", "views/columns"]
     look_at(tab, *(LIST + page for page in log))

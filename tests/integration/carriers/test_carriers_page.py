@@ -18,6 +18,7 @@ from dashboard.models.delivery import UnmatchedReceipt
 from dashboard.models.messages import Message
 from dashboard.models.monitoring import Process
 from dashboard.providers import registry
+from dashboard.vocabulary import COMMAND_LINE
 from tests.support.dashboard_client import Browser, World
 
 CARRIERS = "/dashboard/carriers/"
@@ -454,3 +455,28 @@ def test_every_page_is_there_in_every_language(owner: Browser, page: str, servic
     for address in pages + [f"{CARRIERS}new?kind={kind}" for kind in registry.KINDS]:
         for get in (owner.get, owner.partial):
             assert get(address).status_code == 200, address
+
+
+WORDS_OF_THE_TRADE = {"POST", "GET", "PUT", "3.3", "3.4", "5.0", "8", "16"}
+
+
+def test_every_choice_of_every_kind_has_a_name_for_people() -> None:
+    unnamed = {
+        (kind, one.name, choice)
+        for kind in registry.KINDS
+        for one in registry.describe(kind)
+        for choice in one.choices
+        if choice not in one.names and choice not in WORDS_OF_THE_TRADE
+    }
+    assert unnamed == set()
+
+
+@pytest.mark.parametrize(("language", "named"), [("fr", "Le secret dans un en-tête"), ("ar", "السر في ترويسة")])
+def test_the_settings_of_a_carrier_hold_no_english_and_what_was_left_alone_is_folded(
+    owner: Browser, services: Services, page: str, language: str, named: str
+) -> None:
+    change(services, created_by=COMMAND_LINE)
+    text = owner.get(page, headers={"Accept-Language": language}).text
+    assert not re.search(r">\s*(none|header|reference|basic|json|command line|yes|no)\s*<", text)
+    folded = text.split('<details class="more-fields">')[1].split("</details>")[0]
+    assert named in folded and "gateway" not in folded and "sms.example.org" not in folded

@@ -33,8 +33,16 @@ def test_a_carrier_that_refuses_everything_is_cut_off_since_its_last_text(office
     minute(office, timedelta(minutes=1), again=7)
     found = office.write(recent.of_carriers)["smsc"]
     assert (found.trend, found.tried, found.lost) == (Trend.CUT_OFF, 57, 57)
-    assert found.last_success_at is not None
-    assert timedelta(minutes=59) < utcnow() - found.last_success_at < timedelta(minutes=61)
+    assert found.since is not None
+    assert timedelta(minutes=59) < utcnow() - found.since < timedelta(minutes=61)
+
+
+def test_without_a_success_it_is_cut_off_since_its_first_try_or_for_a_day(office: Office) -> None:
+    minute(office, timedelta(minutes=5), refused=50)
+    since = office.write(recent.of_carriers)["smsc"].since
+    assert since is not None and utcnow() - since < timedelta(minutes=6)
+    minute(office, timedelta(hours=23, minutes=30), refused=1)
+    assert office.write(recent.of_carriers)["smsc"].since is None
 
 
 def test_a_carrier_is_judged_by_its_last_minutes(office: Office) -> None:
@@ -52,7 +60,7 @@ def test_an_operator_that_gets_no_code_is_cut_off_and_another_is_not(office: Off
         end(office, office.send_code(caller, phone=f"+2223300000{number}"), "sent")
     found = office.write(recent.of_operators)
     assert (found[Operator.CHINGUITEL].trend, found[Operator.CHINGUITEL].lost) == (Trend.CUT_OFF, 6)
-    assert found[Operator.CHINGUITEL].last_success_at is None
+    assert found[Operator.CHINGUITEL].since is not None, "it is cut off since its first code, not since a day"
     assert (found[Operator.MATTEL].trend, found[Operator.MATTEL].tried) == (Trend.AS_USUAL, 6)
-    assert found[Operator.MATTEL].last_success_at is not None
+    assert found[Operator.MATTEL].since is not None
     assert found[Operator.MAURITEL].trend == Trend.QUIET

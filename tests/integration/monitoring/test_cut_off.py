@@ -66,6 +66,8 @@ def test_it_is_told_since_when_and_how_many(owner: Browser, world: World, enviro
 
 
 def test_without_any_success_in_a_day_it_says_so(owner: Browser, world: World) -> None:
+    lost = world.code(world.key(), "+22222999999", **world.sent(status="failed", carrier="smsc", sent_at=None))
+    world.settle(lost.id, created_at=utcnow() - timedelta(hours=23, minutes=30))
     fail(world, 5)
     assert "Chinguitel: no code sent for a day, 5 of 5 failed in the last ten minutes" in overview(owner)
 

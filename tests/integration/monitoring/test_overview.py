@@ -102,9 +102,9 @@ def test_it_counts_what_was_sent_in_the_last_hour(
     world.text(shop, status="failed", failed_at=utcnow(), error_code="unreachable", due_at=None)
     fold(services)
     text = page(owner)
-    assert kpi(text, "Messages a minute, last hour") == "0.1"  # 4 in 60 minutes
-    assert kpi(text, "Delivered") == "75%"
-    assert kpi(text, "Codes verified") == "–"
+    assert kpi(text, "Messages a minute") == "0.1"  # 4 in 60 minutes
+    assert kpi(text, "Delivered, of all messages") == "75%"
+    assert kpi(text, "Verified, of all codes") == "–"
     assert "The carrier could not be reached." in text
 
 
@@ -116,7 +116,7 @@ def test_a_tile_shows_an_operators_verified_share(
     world.guess_right(shop, first)
     fold(services)
     text = page(owner)
-    assert kpi(text, "Codes verified") == "50%"
+    assert kpi(text, "Verified, of all codes") == "50%"
     tile = text.split(">Chinguitel</a>")[1].split("</li>")[0]
     assert "<b>50%</b>" in tile
     assert "<b>–</b>" in text.split(">Mauritel</a>")[1].split("</li>")[0]

@@ -157,8 +157,10 @@ def test_every_chart_has_its_table(owner: Browser, traffic: None) -> None:
     assert rows == [30, 7]
 
 
-def test_an_empty_gateway_is_told_so(owner: Browser) -> None:
-    assert "No code was asked for in this period" in page(owner)
+def test_an_empty_gateway_is_told_so_and_an_empty_period_too(owner: Browser, world: World) -> None:
+    assert "No code yet" in page(owner) and "longer period" not in page(owner)
+    world.code(world.key())
+    assert "No code was asked for in this period" in page(owner, "?operator=mattel")
 
 
 @pytest.mark.parametrize(("language", "title"), [("fr", "Codes à usage unique"), ("ar", "رموز التحقق")])

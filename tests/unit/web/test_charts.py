@@ -48,3 +48,8 @@ def test_what_is_usual_is_a_surface_and_fits_the_axis() -> None:
 def test_points_of_a_line_reach_its_edges_and_columns_stand_in_the_middle() -> None:
     assert [charts.point(0, 24), charts.point(23, 24)] == [0, 100]
     assert [charts.point(0, 4), charts.point(3, 4)] == [12.5, 87.5]
+
+
+def test_stacks_are_as_high_as_the_highest_and_leave_out_what_is_nothing() -> None:
+    assert charts.stacks([(1, 1), (0, 0)]) == {"c1": "M5.0 100.0V50.0H45.0V100.0Z", "c3": "M5.0 50.0V0.0H45.0V50.0Z"}
+    assert charts.stacks([]) == {} == charts.stacks([(0, 0)])

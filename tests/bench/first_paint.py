@@ -1,0 +1,75 @@
+"""When the largest part of a page stands there, for a browser that comes for the first time: a processor four times
+slower than this one, and slow 4G (1.6 Mb/s down, 750 kb/s up, 150 ms there and back).
+
+python -m tests.bench.first_paint [ROWS]      (messages; 2000)
+"""
+
+from __future__ import annotations
+
+import sys
+import tempfile
+from pathlib import Path
+from statistics import median
+
+from playwright.sync_api import Browser, sync_playwright
+
+from dashboard.dev import seed
+from dashboard.gateway.otp.codes import Keyring
+from dashboard.pages.registry import PAGES
+from tests.support.browser import CHROMIUM, FLAGS, NARROW, sign_in_owner
+from tests.support.stack import Stack
+
+DEMAND_MS = 1_500
+ROUNDS = 3
+SLOWER = 4
+SLOW_4G = {"offline": False, "latency": 150, "downloadThroughput": 1.6e6 / 8, "uploadThroughput": 750e3 / 8}
+LOCALES = ("fr-FR", "ar-MR", "en-GB")
+SIGN_IN = "/dashboard/sign-in"
+URLS = [SIGN_IN, *(f"/dashboard{page.url}/" for page in PAGES if page.blueprint.name != "manual")]
+LARGEST = """() => new Promise(done => new PerformanceObserver(list => done(list.getEntries().at(-1).startTime))
+    .observe({ type: "largest-contentful-paint", buffered: true }))"""
+
+
+def main(rows: int) -> None:
+    with tempfile.TemporaryDirectory(prefix="chinqit-") as folder:
+        stack = Stack(Path(folder) / "home", f"sqlite:///{Path(folder) / 'home' / 'chinqit.db'}")
+        try:
+            seed.seed(stack.sessions, Keyring.of(stack.settings), rows, days=7)
+            stack.start()
+            stack.wait_ready()
+            with sync_playwright() as playwright:
+                browser = playwright.chromium.launch(executable_path=CHROMIUM, args=FLAGS)
+                measure(browser, stack)
+                browser.close()
+        finally:
+            stack.close()
+
+
+def measure(browser: Browser, stack: Stack) -> None:
+    print(f"{'largest contentful paint, ms':30}" + "".join(f"{locale:>12}" for locale in LOCALES))
+    for url in URLS:
+        times = [median(largest_paint(browser, stack, url, locale) for _ in range(ROUNDS)) for locale in LOCALES]
+        print(f"{url:30}" + "".join(f"{time:10.0f}{' !' if time > DEMAND_MS else '  '}" for time in times))
+    print(f"\nDemand: {DEMAND_MS}")
+
+
+def largest_paint(browser: Browser, stack: Stack, url: str, locale: str) -> float:
+    """In ms from the start of the navigation; with nothing in the browser's cache."""
+    context = browser.new_context(locale=locale, viewport=NARROW)
+    address = f"http://127.0.0.1:{stack.port}"
+    if url != SIGN_IN:
+        address = sign_in_owner(context, stack)
+    page = context.new_page()
+    devtools = context.new_cdp_session(page)
+    devtools.send("Network.enable")
+    devtools.send("Network.emulateNetworkConditions", SLOW_4G)
+    devtools.send("Emulation.setCPUThrottlingRate", {"rate": SLOWER})
+    page.goto(address + url, wait_until="load")
+    page.wait_for_timeout(500)  # what is painted after the load
+    time = float(page.evaluate(LARGEST))
+    context.close()
+    return time
+
+
+if __name__ == "__main__":
+    main(int(sys.argv[1]) if len(sys.argv) > 1 else 2_000)
