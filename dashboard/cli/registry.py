@@ -30,6 +30,7 @@ from dashboard.cli import (
     secret_keys,
     service,
     status,
+    upgrade,
 )
 from dashboard.cli.core import CommandGroup
 
@@ -41,6 +42,7 @@ COMMANDS: tuple[click.Command, ...] = (
     service.relay,
     service.setup_link,
     migrate.migrate,
+    upgrade.upgrade,
     backup.backup,
     backup.restore,
     secret_keys.secrets_group,

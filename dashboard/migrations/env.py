@@ -23,6 +23,7 @@ with engine.connect() as connection:
         render_as_batch=True,
         compare_type=True,
         render_item=render_item,
+        transaction_per_migration=True,  # tables are not locked for longer than one of them takes
     )
     with context.begin_transaction():
         context.run_migrations()

@@ -34,7 +34,7 @@ def small_disk() -> Iterator[Path]:
             subprocess.run(["umount", "--lazy", folder], check=False)
 
 
-def disk_is_full() -> Outcome:
+def disk_is_full(_length: float) -> Outcome:
     with small_disk() as folder, gateway(folder=folder) as stack:
         with traffic(stack) as flowed:
             flowed.more()

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import tempfile
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 from pathlib import Path
@@ -11,6 +11,8 @@ from pathlib import Path
 from tests.support.processes import Part, fork
 from tests.support.stack import Stack, in_home
 from tests.support.traffic import Traffic
+
+SQLITE, POSTGRESQL = "SQLite", "PostgreSQL"
 
 
 class Skipped(Exception):
@@ -27,23 +29,28 @@ class Outcome:
 
 @dataclass(frozen=True)
 class Drill:
-    """One fault, done to a gateway with all its processes."""
+    """One fault, done to a gateway with all its processes.
+
+    `run` takes the length: 1 does what the bar asks for, less does as much less. Demands stay the same.
+    """
 
     id: str
     fault: str
     demand: str
-    run: Callable[[], Outcome]
+    run: Callable[[float], Outcome]
 
 
 @contextmanager
 def gateway(
-    database_url: str | None = None, run: Callable[..., Part] = fork, folder: Path | None = None, **environ: str
+    database_url: str | None = None,
+    run: Callable[..., Part] = fork,
+    folder: Path | None = None,
+    environ: Mapping[str, str] | None = None,
 ) -> Iterator[Stack]:
     """A gateway of its own, which serves; on SQLite, unless another database is named."""
     with tempfile.TemporaryDirectory(prefix="chinqit-chaos-", dir=folder) as place:
         home = Path(place) / "home"
-        stack = Stack(home, database_url or in_home(home), run=run)
-        stack.environment |= environ
+        stack = Stack(home, database_url or in_home(home), run, environ=environ)
         try:
             stack.start()
             stack.wait_ready()
@@ -59,3 +66,14 @@ def of(flowed: Traffic, seconds: float, most_doubles: int = 0) -> Outcome:
     lost, doubles, failed = len(flowed.missing()), flowed.doubles(), len(flowed.refused)
     figure = f"{len(flowed.accepted)} accepted, {lost} lost, {doubles} doubled, {failed} answered with an error"
     return Outcome(figure, lost == 0 and doubles <= most_doubles and failed == 0 and len(flowed.accepted) > 0)
+
+
+def together(outcomes: dict[str, Outcome]) -> Outcome:
+    """One outcome of several, each under its name."""
+    figure = "; ".join(f"{name}: {outcome.figure}" for name, outcome in outcomes.items())
+    return Outcome(figure, all(outcome.is_met for outcome in outcomes.values()))
+
+
+def at_least(length: float, full: int, least: int) -> int:
+    """So many of `full`, and never fewer than still show something."""
+    return max(round(length * full), least)

@@ -50,6 +50,7 @@ def bouncer(server: Server, name: str, folder: Path) -> Iterator[str]:
         process = subprocess.Popen([program, str(ini)], stdout=log, stderr=log, user=user)
     run.watch(process.pid)
     try:
+        until(lambda: "listening on" in (folder / "log").read_text(), 10)
         yield f"postgresql+psycopg://{USER}@127.0.0.1:{port}/{name}"
     finally:
         process.kill()
@@ -87,7 +88,7 @@ def watched_by_sentinel(folder: Path) -> Iterator[Watched]:
             run.watch(processes[-1].pid)
     try:
         asked = Redis(port=sentinel)
-        until(lambda: _replicas(asked) == 1, 20)
+        until(lambda: replicas_in_step(asked) == 1, 20)
         asked.close()
         yield Watched(f"redis+sentinel://127.0.0.1:{sentinel}/mymaster", processes[0], replica)
     finally:
@@ -96,7 +97,7 @@ def watched_by_sentinel(folder: Path) -> Iterator[Watched]:
             process.wait(10)
 
 
-def _replicas(sentinel: Redis) -> int:
+def replicas_in_step(sentinel: Redis) -> int:
     """How many replicas the sentinel knows that are in step."""
     try:
         rows = sentinel.sentinel_slaves("mymaster")

@@ -90,7 +90,7 @@ class Postgres(Server):
         try:
             self.programs = self._reachable(programs)
             self._own(self.folder)
-            self._run("initdb", "--auth=trust", "--encoding=UTF8", "--locale=C", "-U", USER, "-D", str(self.data))
+            self._make_data()
             self.process = self._start()
             self._wait()
         except BaseException:
@@ -115,6 +115,9 @@ class Postgres(Server):
         self.process.send_signal(signal.SIGQUIT)
         self.process.wait(15)
         self.process = self._start()
+
+    def _make_data(self) -> None:
+        self._run("initdb", "--auth=trust", "--encoding=UTF8", "--locale=C", "-U", USER, "-D", str(self.data))
 
     def _start(self) -> subprocess.Popen[bytes]:
         options = [f"unix_socket_directories={self.folder}", "listen_addresses=", *self.options]

@@ -13,7 +13,7 @@ import subprocess
 import sys
 import time
 from collections import Counter
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from contextlib import suppress
 from dataclasses import dataclass
 from datetime import timedelta
@@ -49,13 +49,22 @@ class Stack(Api):
 
     NAMES = ("valkey", "web", "sms-1", "sms-2", "whatsapp", "webhooks", "relay")
 
-    def __init__(self, home: Path, database_url: str, run: Callable[..., Part] = execute) -> None:
+    def __init__(
+        self,
+        home: Path,
+        database_url: str,
+        run: Callable[..., Part] = execute,
+        address: str = "127.0.0.1",
+        environ: Mapping[str, str] | None = None,
+    ) -> None:
+        """`environ` goes before what is usual here; with a REDIS_URL it has no Valkey of its own."""
         prepare_home(home)
         self.run = run
+        self.names = tuple(name for name in self.NAMES if name != "valkey" or "REDIS_URL" not in (environ or {}))
         self.home = home
         self.output = home.parent / f"{home.name}-output"
         self.output.mkdir()
-        self.port = free_port()
+        self.address, self.port = address, free_port()
         self.environment = {name: os.environ[name] for name in KEPT if name in os.environ} | {
             "CHINQIT_HOME": str(home),
             "DATABASE_URL": database_url,
@@ -65,11 +74,12 @@ class Stack(Api):
             "WEBHOOKS_ALLOW_HTTP": "1",  # receivers are on the loopback
             "WEBHOOKS_ALLOW_PRIVATE": "1",
             "WHATSAPP_WAIT": "3",  # nothing here depends on how long it is
+            **(environ or {}),
         }
         self.settings = Settings.from_env(self.environment)
-        migrate.upgrade(self.settings)
+        self.migrate()
         http = httpx.Client(
-            base_url=f"http://127.0.0.1:{self.port}",
+            base_url=f"http://{address}:{self.port}",
             timeout=20,
             limits=httpx.Limits(max_connections=None, max_keepalive_connections=None),
         )
@@ -77,11 +87,15 @@ class Stack(Api):
         self.handset = SandboxInbox(self.sessions, self.settings)
         self.running: dict[str, Part] = {}
 
+    def migrate(self) -> None:
+        """Bring the database to the newest version."""
+        migrate.upgrade(self.settings)
+
     # Processes
 
     def start(self, *names: str) -> None:
         """Start parts by name, all of them when none is named."""
-        for name in names or self.NAMES:
+        for name in names or self.names:
             assert name not in self.running, f"{name} runs already"
             self.running[name] = self.run(self._command(name), self.environment, self.output / f"{name}.log")
 
@@ -128,7 +142,7 @@ class Stack(Api):
             self.thaw(name)
             if process.poll() is not None:
                 self.running.pop(name)
-        gone = [name for name in self.NAMES if name not in self.running]
+        gone = [name for name in self.names if name not in self.running]
         if gone:
             self.start(*gone)
         self.wait_ready()
@@ -156,7 +170,7 @@ class Stack(Api):
             return valkey_command(self.settings.valkey_socket)
         if name == "web":
             config = f"--config={ROOT / 'deploy' / 'gunicorn.conf.py'}"
-            return [PYTHON, "-m", "gunicorn", "wsgi:app", config, f"--bind=127.0.0.1:{self.port}"]
+            return [PYTHON, "-m", "gunicorn", "wsgi:app", config, f"--bind={self.address}:{self.port}"]
         if name == "relay":
             return [PYTHON, "-m", "jobs.relay"]
         return [PYTHON, "-m", "jobs.worker", name.partition("-")[0]]

@@ -24,13 +24,25 @@ class Traffic:
     refused: list[httpx.Response] = field(default_factory=list)
     broken: int = 0  # connections that died under a call: the caller knows nothing
     turned_away: int = 0  # connections that were refused: the caller knows that nothing was done
-    slowest: float = 0.0
+    took: list[float] = field(default_factory=list)  # seconds of each call that was answered
+    last_failed: float = 0.0  # when a call failed last, by time.monotonic
     over: threading.Event = field(default_factory=threading.Event)
+
+    pause: float = 0.04  # of each caller, after a call
+
+    @property
+    def slowest(self) -> float:
+        return max(self.took, default=0.0)
+
+    def percentile(self, share: float) -> float:
+        """Seconds within which this share of the calls was answered."""
+        took = sorted(self.took)
+        return took[min(int(share * len(took)), len(took) - 1)] if took else 0.0
 
     def flow(self) -> None:
         while not self.over.is_set():
             self.send_one()
-            self.over.wait(0.04)  # 80 texts a second in all: kills are what takes long here, not the texts
+            self.over.wait(self.pause)
 
     def send_one(self) -> None:
         phone, start = new_phone(), time.monotonic()
@@ -38,17 +50,20 @@ class Traffic:
             answer = self.client.send(phone, "Bonjour")
         except httpx.ConnectError:
             self.turned_away += 1
+            self.last_failed = time.monotonic()
             self.over.wait(0.1)
             return
         except httpx.TransportError:
             self.broken += 1
+            self.last_failed = time.monotonic()
             self.over.wait(0.1)
             return
-        self.slowest = max(self.slowest, time.monotonic() - start)
+        self.took.append(time.monotonic() - start)
         if answer.status_code == 200:
             self.accepted[phone] = answer.json()["messageId"]
         else:
             self.refused.append(answer)
+            self.last_failed = time.monotonic()
 
     def more(self, count: int = 20) -> None:
         """Wait until so many more are accepted, however slow the machine."""
@@ -71,15 +86,21 @@ class Traffic:
 
 
 @contextmanager
-def traffic(stack: Stack, callers: int = 4) -> Iterator[Traffic]:
-    """Messages flow for as long as the block runs; `ledger` has them for the last test."""
-    flowing = Traffic(stack.client())
-    threads = [threading.Thread(target=flowing.flow) for _ in range(callers)]
+def traffic(stack: Stack, callers: int = 4, pause: float = 0.04) -> Iterator[Traffic]:
+    """Messages flow for as long as the block runs: at most 100 a second, as kills take long here, not the texts."""
+    with flowing(Traffic(stack.client(), pause=pause), callers) as flowed:
+        yield flowed
+
+
+@contextmanager
+def flowing(flow: Traffic, callers: int = 4) -> Iterator[Traffic]:
+    """The same with a caller of one's own."""
+    threads = [threading.Thread(target=flow.flow) for _ in range(callers)]
     for thread in threads:
         thread.start()
     try:
-        yield flowing
+        yield flow
     finally:
-        flowing.over.set()
+        flow.over.set()
         for thread in threads:
             thread.join(30)

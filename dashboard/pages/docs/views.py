@@ -75,6 +75,7 @@ DOCS = (
     Doc("install", _l("Install"), "run"),
     Doc("carriers", _l("Connect an operator"), "run"),
     Doc("operate", _l("Secure, watch, back up, upgrade, scale"), "run"),
+    Doc("machines", _l("Several machines"), "run"),
     Doc("night", _l("What to do at 3 a.m."), "run"),
 )
 BY_NAME = {doc.name: doc for doc in DOCS}

@@ -33,7 +33,6 @@ def pooled(postgres: Server, tmp_path: Path) -> Iterator[Settings]:
         with poolers.bouncer(postgres, name, tmp_path) as address:
             url = f"{address}?prepare_threshold=none"
             settings = Settings.from_env({"CHINQIT_HOME": str(home), "DATABASE_URL": url})
-            until(lambda: "listening on" in (tmp_path / "log").read_text(), 10)
             migrate.upgrade(settings)
             yield settings
     except poolers.BouncerMissing:
