@@ -24,6 +24,7 @@ from dashboard.gateway.message_log.search import Filters, Sought
 from dashboard.gateway.messages import cancel, resend, status
 from dashboard.gateway.messages.resend import Obstacle
 from dashboard.settings import Settings
+from dashboard.sms import numbers
 from dashboard.vocabulary import Channel, Kind, Lane, Status
 from dashboard.wakeup import Wakeup
 
@@ -79,7 +80,7 @@ def messages_list(
                 "at": iso(row.created_at),
                 "kind": row.kind,
                 "channel": row.channel,
-                "number": f"{row.phone[:6]}••••{row.phone[-2:]}",
+                "number": numbers.masked(row.phone),
                 "status": row.status,
                 "error": row.error_code,
                 "carrier": row.carrier,

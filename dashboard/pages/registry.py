@@ -14,6 +14,7 @@ from flask_wtf.csrf import CSRFError
 from dashboard.extensions import babel, csrf, login
 from dashboard.gateway.accounts import passwords
 from dashboard.pages import (
+    inbound,
     otp_statistics,
     otp_templates,
     overview,
@@ -90,6 +91,7 @@ class Page:
 PAGES = (
     Page(_l("Overview"), "", "layout-dashboard", "monitor", Role.VIEWER, overview.bp),
     Page(_l("Messages"), "/messages", "message-square", "monitor", Role.VIEWER, messages.bp),
+    Page(_l("Texts received"), "/incoming", "inbox", "monitor", Role.VIEWER, inbound.bp),
     Page(_l("One-time codes"), "/otp", "shield-check", "monitor", Role.VIEWER, otp_statistics.bp),
     Page(_l("Why no code?"), "/lookup", "phone", "monitor", Role.DESK, diagnosis.bp),
     Page(_l("API keys"), "/keys", "key-round", "control", Role.VIEWER, api_keys.bp),
