@@ -36,6 +36,7 @@ OBSTACLES = {
     Obstacle.TEXT_GONE: "its text is gone",
     Obstacle.KEY_ENDED: "its key has ended",
     Obstacle.DONE: "somebody sent it again just now",
+    Obstacle.OPTED_OUT: "its number wants no texts",
     Obstacle.CAP: "its key has reached the cap of the day",
 }
 

@@ -33,6 +33,7 @@ class IncomingMessage(Base):
     parts: Mapped[int]
     concat_ref: Mapped[str] = mapped_column(String(8))  # what the parts of a long text share
     received_at: Mapped[datetime] = mapped_column(UtcDateTime, default=utcnow)  # its first part
+    keyword: Mapped[str | None] = mapped_column(String(5))  # a Keyword, where it was understood as one
     completed_at: Mapped[datetime | None] = mapped_column(UtcDateTime)
 
 

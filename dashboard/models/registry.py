@@ -18,6 +18,7 @@ from dashboard.models.maintenance import RetentionProgress
 from dashboard.models.message_log import SavedView
 from dashboard.models.messages import Message, Resend
 from dashboard.models.monitoring import Outage, Process
+from dashboard.models.opt_outs import OptOut
 from dashboard.models.otp import Otp, OtpTemplate, ReviewNumber
 from dashboard.models.sandbox import SandboxMessage
 from dashboard.models.site_settings import Setting
@@ -46,6 +47,7 @@ MODELS = (
     MessagePart,
     NumberLookup,
     NumberNote,
+    OptOut,
     Otp,
     OtpTemplate,
     Outage,

@@ -15,6 +15,7 @@ from dashboard.extensions import babel, csrf, login
 from dashboard.gateway.accounts import passwords
 from dashboard.pages import (
     inbound,
+    opt_outs,
     otp_statistics,
     otp_templates,
     overview,
@@ -99,6 +100,7 @@ PAGES = (
     Page(_l("Carriers"), "/carriers", "radio-tower", "control", Role.VIEWER, carriers.bp),
     Page(_l("Routes"), "/routes", "route", "control", Role.VIEWER, routing.bp),
     Page(_l("Limits"), "/limits", "gauge", "control", Role.VIEWER, limits.bp),
+    Page(_l("Opt-outs"), "/opt-outs", "ban", "control", Role.VIEWER, opt_outs.bp),
     Page(_l("Sandbox phone"), "/sandbox", "smartphone", "control", Role.OPERATOR, sandbox.bp),
     Page(_l("Texts of codes"), "/texts", "languages", "control", Role.OPERATOR, otp_templates.bp),
     Page(_l("Team"), "/team", "users", "system", Role.VIEWER, team.bp),

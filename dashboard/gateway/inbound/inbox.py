@@ -12,9 +12,13 @@ from sqlalchemy.orm import Session
 
 from dashboard.db import Sessions, lock, utcnow
 from dashboard.gateway.api_keys.keys import OWN_ID
+from dashboard.gateway.messages import cancel
+from dashboard.gateway.opt_outs import keywords, opt_outs
 from dashboard.models.inbound import IncomingMessage, IncomingPart
 from dashboard.models.messages import Message
 from dashboard.providers.base import Incoming
+from dashboard.sms import numbers
+from dashboard.vocabulary import Keyword, Kind
 
 BATCH = 500
 REPEATED_WITHIN = timedelta(minutes=10)  # the same words from the same phone, where the carrier gives no id
@@ -113,6 +117,23 @@ def _complete(session: Session, message: IncomingMessage) -> None:
     message.body = "".join(bodies.get(part, MISSING) for part in range(1, message.parts + 1))
     message.completed_at = utcnow()
     session.execute(update(IncomingPart).where(IncomingPart.message_id == message.id).values(body=None))
+    _obey(session, message)
+
+
+def _obey(session: Session, message: IncomingMessage) -> None:
+    """Do what the text asks for, where it is a known word: STOP holds for all keys, since they share our numbers."""
+    found = keywords.meaning(message.body or "") if numbers.of_carrier(message.sender) else None
+    if found is None:
+        return
+    message.keyword, word = found
+    if message.keyword == Keyword.STOP:
+        opt_outs.add(session, [message.sender], word=word)
+        waiting = select(Message.uuid).where(
+            Message.phone == message.sender, Message.kind == Kind.MESSAGE, Message.due_at.is_not(None)
+        )
+        cancel.cancel(session, list(session.scalars(waiting)))
+    else:
+        opt_outs.come_back(session, message.sender, message.key_id)
 
 
 def _key_of(session: Session, phone: str) -> str | None:

@@ -1,5 +1,7 @@
 """What is kept of a phone number: a copy of it, and its erasure (law 2017-020, articles on access and on erasure).
 
+That a number wants no texts outlives its erasure: without it, texts would go there again.
+
 Counts in the statistics stay, and so do the rows that they come from, with the number cut as retention cuts it.
 """
 
@@ -21,6 +23,7 @@ from dashboard.models.diagnosis import NumberLookup, NumberNote
 from dashboard.models.inbound import IncomingMessage, IncomingPart
 from dashboard.models.limits import LimitOverride, LimitRejection, WrongGuess
 from dashboard.models.messages import Message
+from dashboard.models.opt_outs import OptOut
 from dashboard.models.otp import Otp, ReviewNumber
 from dashboard.models.sandbox import SandboxMessage
 from dashboard.models.webhooks import WebhookAttempt, WebhookEvent
@@ -56,6 +59,7 @@ def export(session: Session, phone: str) -> dict[str, Any]:
         "phoneNumber": phone,
         "at": iso(utcnow()),
         "messages": list(_messages(session, phone)),
+        "optOuts": _rows(session, OptOut, phone),
         "incomingMessages": _rows(session, IncomingMessage, phone, IncomingMessage.sender),
         **{name: _rows(session, model, phone) for name, model in (*DELETED.items(), ("reviewNumbers", ReviewNumber))},
         "webhookEvents": [

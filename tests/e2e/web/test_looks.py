@@ -53,6 +53,8 @@ def test_every_page_is_accessible_in_both_directions(
     look_at(tab, *(LIST + page for page in log))
     people = [
         "incoming/",
+        "opt-outs/",
+        "opt-outs/new",
         "audit/",
         "audit/verify",
         "privacy/",
