@@ -38,6 +38,13 @@ class Channel(StrEnum):
     WHATSAPP = "whatsapp"
 
 
+class Keyword(StrEnum):
+    """What a word means that a phone sends alone."""
+
+    STOP = "stop"  # no texts any more
+    START = "start"  # texts again
+
+
 class Lane(StrEnum):
     """A queue with workers of its own."""
 

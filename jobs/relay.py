@@ -19,6 +19,7 @@ from dashboard.gateway.accounts import user_sessions
 from dashboard.gateway.alerts import incidents
 from dashboard.gateway.carriers import health, notices
 from dashboard.gateway.delivery import receipts
+from dashboard.gateway.inbound import inbox as inbound
 from dashboard.gateway.maintenance import retention
 from dashboard.gateway.messages import idempotency, outbox
 from dashboard.gateway.sandbox import inbox
@@ -89,6 +90,7 @@ def tick(sessions: Sessions, wakeup: Wakeup, started_at: datetime, *, sweep: boo
             if outbox.expire_stale(session):
                 lanes.add(Lane.WEBHOOKS)
             health.reroute(session)
+            inbound.complete_late(session)
             workers.forget_silent(session)
             user_sessions.forget_old_tries(session)
             idempotency.sweep(session)

@@ -23,6 +23,7 @@ from dashboard.gateway.limits import rate_limit
 from dashboard.gateway.limits.rate_limit import RateLimited, WindowState
 from dashboard.gateway.limits.wrong_codes import TooManyWrongCodes
 from dashboard.gateway.messages.idempotency import AnsweredBefore, Mismatch
+from dashboard.gateway.opt_outs.opt_outs import OptedOut
 from dashboard.gateway.otp.verify import NoLiveOtp, TooManyAttempts, WrongCode
 from dashboard.gateway.webhooks.endpoints import EndpointNotFound, EndpointOff, EventNotFound, TooManyEndpoints
 
@@ -81,6 +82,12 @@ ERRORS = {
         "This API key has reached its cap of {limit} a day; it opens again at midnight UTC",
         item_fields=("limit", "retryAfter"),
         example={"limit": 1_000, "retryAfter": 21_600},
+    ),
+    "opted_out": ErrorKind(
+        400,
+        "Recipient opted out",
+        "This number wants no texts any more; codes still reach it",
+        path=("phoneNumber",),
     ),
     "invalid_otp": ErrorKind(400, "Invalid OTP", None, body_fields=("retriesLeft",), example={"retriesLeft": 2}),
     "otp_exhausted": ErrorKind(
@@ -199,6 +206,8 @@ def described(error: Exception) -> ApiError:
             return ApiError("rate_limited", window=full.window, limit=full.quota, retryAfter=full.reset)
         case CapReached():
             return ApiError("daily_cap", limit=error.cap, retryAfter=error.retry_after)
+        case OptedOut():
+            return ApiError("opted_out")
         case WrongCode():
             return ApiError("invalid_otp", retriesLeft=error.retries_left)
         case TooManyAttempts():
@@ -278,6 +287,7 @@ DESCRIBED: tuple[type[Exception], ...] = (
     EndpointNotFound,
     EventNotFound,
     EndpointOff,
+    OptedOut,
     TooManyEndpoints,
 )
 for kind in DESCRIBED:

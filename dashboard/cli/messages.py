@@ -24,6 +24,7 @@ from dashboard.gateway.message_log.search import Filters, Sought
 from dashboard.gateway.messages import cancel, resend, status
 from dashboard.gateway.messages.resend import Obstacle
 from dashboard.settings import Settings
+from dashboard.sms import numbers
 from dashboard.vocabulary import Channel, Kind, Lane, Status
 from dashboard.wakeup import Wakeup
 
@@ -35,6 +36,7 @@ OBSTACLES = {
     Obstacle.TEXT_GONE: "its text is gone",
     Obstacle.KEY_ENDED: "its key has ended",
     Obstacle.DONE: "somebody sent it again just now",
+    Obstacle.OPTED_OUT: "its number wants no texts",
     Obstacle.CAP: "its key has reached the cap of the day",
 }
 
@@ -79,7 +81,7 @@ def messages_list(
                 "at": iso(row.created_at),
                 "kind": row.kind,
                 "channel": row.channel,
-                "number": f"{row.phone[:6]}••••{row.phone[-2:]}",
+                "number": numbers.masked(row.phone),
                 "status": row.status,
                 "error": row.error_code,
                 "carrier": row.carrier,

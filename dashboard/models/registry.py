@@ -12,11 +12,13 @@ from dashboard.models.carriers import Carrier, CarrierConnection, CarrierMinute,
 from dashboard.models.delivery import FailedAttempt, MessagePart, UnmatchedReceipt
 from dashboard.models.diagnosis import NumberLookup, NumberNote
 from dashboard.models.idempotency import IdempotencyRecord
+from dashboard.models.inbound import IncomingMessage, IncomingPart
 from dashboard.models.limits import LimitOverride, LimitRejection, WrongGuess
 from dashboard.models.maintenance import RetentionProgress
 from dashboard.models.message_log import SavedView
 from dashboard.models.messages import Message, Resend
 from dashboard.models.monitoring import Outage, Process
+from dashboard.models.opt_outs import OptOut
 from dashboard.models.otp import Otp, OtpTemplate, ReviewNumber
 from dashboard.models.sandbox import SandboxMessage
 from dashboard.models.site_settings import Setting
@@ -34,6 +36,8 @@ MODELS = (
     CarrierMinute,
     FailedAttempt,
     IdempotencyRecord,
+    IncomingMessage,
+    IncomingPart,
     KeyCaller,
     KeyDay,
     KeySecret,
@@ -43,6 +47,7 @@ MODELS = (
     MessagePart,
     NumberLookup,
     NumberNote,
+    OptOut,
     Otp,
     OtpTemplate,
     Outage,

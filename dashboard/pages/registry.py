@@ -14,6 +14,8 @@ from flask_wtf.csrf import CSRFError
 from dashboard.extensions import babel, csrf, login
 from dashboard.gateway.accounts import passwords
 from dashboard.pages import (
+    inbound,
+    opt_outs,
     otp_statistics,
     otp_templates,
     overview,
@@ -90,6 +92,7 @@ class Page:
 PAGES = (
     Page(_l("Overview"), "", "layout-dashboard", "monitor", Role.VIEWER, overview.bp),
     Page(_l("Messages"), "/messages", "message-square", "monitor", Role.VIEWER, messages.bp),
+    Page(_l("Texts received"), "/incoming", "inbox", "monitor", Role.VIEWER, inbound.bp),
     Page(_l("One-time codes"), "/otp", "shield-check", "monitor", Role.VIEWER, otp_statistics.bp),
     Page(_l("Why no code?"), "/lookup", "phone", "monitor", Role.DESK, diagnosis.bp),
     Page(_l("API keys"), "/keys", "key-round", "control", Role.VIEWER, api_keys.bp),
@@ -97,6 +100,7 @@ PAGES = (
     Page(_l("Carriers"), "/carriers", "radio-tower", "control", Role.VIEWER, carriers.bp),
     Page(_l("Routes"), "/routes", "route", "control", Role.VIEWER, routing.bp),
     Page(_l("Limits"), "/limits", "gauge", "control", Role.VIEWER, limits.bp),
+    Page(_l("Opt-outs"), "/opt-outs", "ban", "control", Role.VIEWER, opt_outs.bp),
     Page(_l("Sandbox phone"), "/sandbox", "smartphone", "control", Role.OPERATOR, sandbox.bp),
     Page(_l("Texts of codes"), "/texts", "languages", "control", Role.OPERATOR, otp_templates.bp),
     Page(_l("Team"), "/team", "users", "system", Role.VIEWER, team.bp),

@@ -20,6 +20,8 @@ from dashboard.vocabulary import ConnectionState
 
 log = logging.getLogger(__name__)
 
+LONGEST_ADDRESS = 21  # characters of a sender or a recipient: SMPP 3.4, 4.6.1
+
 
 @dataclass(frozen=True)
 class Outgoing:
@@ -91,6 +93,26 @@ class Receipt:
             object.__setattr__(self, name, value and storable(value))
 
 
+@dataclass(frozen=True)
+class Incoming:
+    """A text that a phone sent to us, or one part of a long one."""
+
+    sender: str  # +222XXXXXXXX where it is such a number, else as the carrier writes it
+    recipient: str  # our number; empty where the carrier does not say
+    text: str = field(repr=False)
+    at: datetime
+    reference: str = ""  # the carrier's own name for it, the same when it comes again; empty: it has none
+    part: int = 1
+    parts: int = 1
+    concat_ref: str = ""  # what the parts of a long text share
+
+    def __post_init__(self) -> None:
+        """Whatever comes, it can be stored."""
+        for name in ("sender", "recipient"):
+            object.__setattr__(self, name, storable(getattr(self, name))[:LONGEST_ADDRESS])
+        object.__setattr__(self, "text", storable(self.text))
+
+
 TOO_LATE = NotSent("not_begun")  # said of a text whose `start_by` passed while it waited
 OnOutcome = Callable[[Outgoing, Result], None]
 
@@ -125,6 +147,10 @@ class Host(Protocol):
         """Write receipts down for good. When it raises, they are not: do not acknowledge them."""
         ...
 
+    def store_incoming(self, texts: Sequence[Incoming]) -> None:
+        """Write texts from phones down for good. When it raises, they are not: do not acknowledge them."""
+        ...
+
     def acquire_bind(self, most: int) -> bool:
         """Take or keep one of the carrier's `most` binds, which all processes share; ask at least every 5 s."""
         ...
@@ -143,9 +169,12 @@ class Host(Protocol):
 
 
 class Alone:
-    """A host for a carrier with nothing around it, as in a trial: no receipts are kept, nothing is shared."""
+    """A host for a carrier with nothing around it, as in a trial: nothing that comes is kept, nothing is shared."""
 
     def store(self, _receipts: Sequence[Receipt]) -> None:
+        return
+
+    def store_incoming(self, _texts: Sequence[Incoming]) -> None:
         return
 
     def acquire_bind(self, _most: int) -> bool:

@@ -9,7 +9,7 @@ from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from typing import Any, Protocol
 
-from dashboard.providers.base import Receipt
+from dashboard.providers.base import Incoming, Receipt
 
 LONGEST_REFERENCE = 120  # characters; longer ones are cut alike when sent and when called back
 EARLIEST = 1_000_000_000  # Unix seconds: 2001
@@ -32,6 +32,7 @@ class Reply:
     status: int
     text: str = ""  # as text/plain
     receipts: tuple[Receipt, ...] = ()
+    texts: tuple[Incoming, ...] = ()  # that phones sent
     code: str | None = None  # what an administrator must know: why it was refused, or what it says of the account
     over: tuple[str, ...] = ()  # codes of what was wrong before, and is not any more
 

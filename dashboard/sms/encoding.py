@@ -22,6 +22,7 @@ EXTENSION = {  # 3GPP TS 23.038, 6.2.1.1: an escape and this code, so two septet
     "|": 0x40,
     "€": 0x65,
 }
+EXTENSION_BY_CODE = {code: character for character, code in EXTENSION.items()}
 SEPTETS = {ord(c): chr(code) for code, c in enumerate(BASIC) if c != ESCAPE} | {
     ord(c): ESCAPE + chr(code) for c, code in EXTENSION.items()
 }
@@ -77,6 +78,24 @@ def encode(text: str, alphabet: str) -> bytes:
     if alphabet == "gsm7":
         return text.translate(SEPTETS).encode("latin-1")
     return text.encode("utf-16-be" if alphabet == "ucs2" else "latin-1")
+
+
+def decode(octets: bytes, alphabet: str) -> str:
+    """A text from its octets; gsm7 is one septet an octet. What stands for nothing becomes U+FFFD."""
+    if alphabet != "gsm7":
+        return octets.decode("utf-16-be" if alphabet == "ucs2" else "latin-1", "replace")
+    characters, is_escaped = [], False
+    for octet in octets:
+        if is_escaped:  # 3GPP TS 23.038, 6.2.1.1: a code that the extension lacks is read in the basic table
+            characters.append(EXTENSION_BY_CODE.get(octet) or _basic(octet))
+        elif octet != ord(ESCAPE):
+            characters.append(_basic(octet))
+        is_escaped = octet == ord(ESCAPE) and not is_escaped
+    return "".join(characters)
+
+
+def _basic(code: int) -> str:
+    return BASIC[code] if code < len(BASIC) and BASIC[code] != ESCAPE else "\N{REPLACEMENT CHARACTER}"
 
 
 def cut(text: str, encoding: str, units: int) -> list[str]:

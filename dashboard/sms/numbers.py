@@ -9,6 +9,7 @@ from dashboard.vocabulary import Operator
 
 # ASCII digits only: \d takes Arabic-Indic ones, and $ takes a newline at the end.
 ACCEPTED = re.compile(r"(?:\+?222)?([234][0-9]{7})")
+WRITTEN_BY_CARRIERS = re.compile(r"(?:\+|00)?(?:222)?([234][0-9]{7})")
 OPERATORS: dict[str, str] = {operator: operator.name.title() for operator in Operator}  # first digit → name
 FIXED = ("25", "35", "45")
 LOCAL_DIGITS = 8
@@ -28,6 +29,12 @@ def parse(raw: str) -> str:
     if match is None:
         raise _fault(raw)
     return "+222" + match[1]
+
+
+def of_carrier(address: str) -> str:
+    """+222XXXXXXXX from what a carrier writes, also with 00; empty where it is no number of this country."""
+    found = WRITTEN_BY_CARRIERS.fullmatch(address.strip())
+    return f"+222{found[1]}" if found else ""
 
 
 def operator(phone: str) -> str:

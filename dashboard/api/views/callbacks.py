@@ -1,4 +1,7 @@
-"""Where carriers call back: receipts, and Meta's handshake. The address is secret, and the carrier signs besides."""
+"""Where carriers call back: receipts, texts from phones, and Meta's handshake.
+
+The address is secret, and the carrier signs besides.
+"""
 
 from __future__ import annotations
 
@@ -15,6 +18,7 @@ from dashboard.db import error_reason, read_session
 from dashboard.extensions import services
 from dashboard.gateway.carriers import carriers, notices
 from dashboard.gateway.delivery import receipts
+from dashboard.gateway.inbound import inbox
 from dashboard.models.carriers import Carrier
 from dashboard.providers import registry
 from dashboard.providers.base import Alone
@@ -57,6 +61,8 @@ def _answer(carrier: Carrier, listener: ReportListener) -> Response:
     if reply.receipts:
         for lane in receipts.store_receipts(services().sessions, carrier.name, reply.receipts):
             services().wakeup.notify(lane)
+    if reply.texts:
+        inbox.receive(services().sessions, carrier.name, reply.texts)
     begun, over = notices.of_receipts(reply.receipts)
     begun |= {reply.code} if reply.code else set()
     notices.change(services().sessions, carrier.name, begun=begun, over=over | set(reply.over))

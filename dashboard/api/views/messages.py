@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from typing import Any
 
 from dashboard.api import errors
@@ -25,7 +26,8 @@ from dashboard.extensions import services, session
 from dashboard.gateway.message_log import search
 from dashboard.gateway.messages import status, submit
 from dashboard.gateway.messages.outbox import Draft
-from dashboard.gateway.messages.submit import SubmitOrder
+from dashboard.gateway.messages.submit import SubmitOrder, Submitted
+from dashboard.gateway.opt_outs.opt_outs import OptedOut
 from dashboard.vocabulary import Lane, Scope
 
 BATCH_BYTES = 2 * 1024 * 1024
@@ -38,7 +40,7 @@ BATCH_BYTES = 2 * 1024 * 1024
         body=SendMessage,
         response=Queued,
         scope=Scope.SEND,
-        errors=("daily_cap", "idempotency_mismatch"),
+        errors=("daily_cap", "opted_out", "idempotency_mismatch"),
         idempotent=True,
         is_brief=True,
         summary="Send a text",
@@ -70,6 +72,7 @@ def send_message(body: SendMessage) -> Queued:
 def send_batch(body: SendBatch) -> BatchTaken:
     """All messages are written down in one step. The answer is 200 also when some of them are refused: look at each
     of the `results`. Messages past the key's daily cap are refused with `daily_cap`; the ones before them are sent.
+    Those to numbers that want no texts are refused with `opted_out`.
     """
     items = [_judge(item) for item in body.messages]
     drafts = tuple(item for item in items if isinstance(item, Draft))
@@ -77,11 +80,7 @@ def send_batch(body: SendBatch) -> BatchTaken:
     submitted = services().group_commit.run(submit.submit, order)
     services().wakeup.notify(Lane.SMS)
     errors.note_replay(submitted.is_replay)
-    results: list[Queued | NotQueued] = [Queued(message_id=each) for each in submitted.message_ids]
-    if submitted.cap:
-        full = NotQueued(errors=[Problem.model_validate(errors.item(errors.described(submitted.cap)))])
-        results += [full] * (len(drafts) - len(results))
-    following = iter(results)
+    following = iter(_results(submitted, len(drafts)))
     return BatchTaken(results=[next(following) if isinstance(item, Draft) else item for item in items])
 
 
@@ -126,6 +125,18 @@ def follow_message(message_id: str) -> Followed:
     if message is None or message.key_id != caller().id:
         raise ApiError("message_not_found")
     return Followed.model_validate(status.described(message))
+
+
+def _results(submitted: Submitted, count: int) -> Iterator[Queued | NotQueued]:
+    """What became of each of `count` texts, in order."""
+    ids, out = iter(submitted.message_ids), set(submitted.opted_out)
+    for place in range(count):
+        message_id = None if place in out else next(ids, None)
+        if message_id is not None:
+            yield Queued(message_id=message_id)
+        else:
+            refusal = OptedOut() if place in out or submitted.cap is None else submitted.cap
+            yield NotQueued(errors=[Problem.model_validate(errors.item(errors.described(refusal)))])
 
 
 def _judge(item: Any) -> Draft | NotQueued:

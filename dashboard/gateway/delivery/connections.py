@@ -22,6 +22,7 @@ from dashboard.db import Sessions, core_table, read_session, utcnow
 from dashboard.gateway import workers
 from dashboard.gateway.carriers import carriers, health, leases
 from dashboard.gateway.delivery import receipts
+from dashboard.gateway.inbound import inbox
 from dashboard.gateway.messages import outbox
 from dashboard.gateway.routing import rules
 from dashboard.gateway.routing.rules import CarrierSnapshot, RoutingTable
@@ -29,7 +30,7 @@ from dashboard.gateway.sandbox.inbox import SandboxInbox
 from dashboard.models.carriers import CARRIER_BOUNDS, Carrier, CarrierConnection, CarrierMinute
 from dashboard.outbound.errors import NotSent, OutcomeUnknown, Refused, SendError
 from dashboard.providers import registry
-from dashboard.providers.base import Provider, Receipt, Result, State
+from dashboard.providers.base import Incoming, Provider, Receipt, Result, State
 from dashboard.providers.sandbox import Sandbox
 from dashboard.providers.settings import InvalidSettings
 from dashboard.settings import Settings
@@ -254,7 +255,7 @@ class Connections:
 
 
 class ConnectionHost(leases.CarrierCoordinator):
-    """What a carrier may ask of the gateway: binds and rate that all processes share, and receipts kept."""
+    """What a carrier may ask of the gateway: binds and rate that all processes share, and what comes in kept."""
 
     def __init__(self, carrier: CarrierSnapshot, connections: Connections) -> None:
         super().__init__(connections.redis, str(carrier.id))
@@ -265,6 +266,10 @@ class ConnectionHost(leases.CarrierCoordinator):
         """Write receipts down for good; commits. Raises when the database fails."""
         for lane in receipts.store_receipts(self.connections.sessions, self.name, received):
             self.connections.notify(lane)
+
+    def store_incoming(self, texts: Sequence[Incoming]) -> None:
+        """Write texts from phones down for good; commits. Raises when the database fails."""
+        inbox.receive(self.connections.sessions, self.name, texts)
 
 
 def _close(connections: list[Connection]) -> None:

@@ -1,5 +1,7 @@
 """What is kept of a phone number: a copy of it, and its erasure (law 2017-020, articles on access and on erasure).
 
+That a number wants no texts outlives its erasure: without it, texts would go there again.
+
 Counts in the statistics stay, and so do the rows that they come from, with the number cut as retention cuts it.
 """
 
@@ -18,8 +20,10 @@ from dashboard.gateway.messages import cancel
 from dashboard.models.api_keys import ApiKey
 from dashboard.models.delivery import FailedAttempt, UnmatchedReceipt
 from dashboard.models.diagnosis import NumberLookup, NumberNote
+from dashboard.models.inbound import IncomingMessage, IncomingPart
 from dashboard.models.limits import LimitOverride, LimitRejection, WrongGuess
 from dashboard.models.messages import Message
+from dashboard.models.opt_outs import OptOut
 from dashboard.models.otp import Otp, ReviewNumber
 from dashboard.models.sandbox import SandboxMessage
 from dashboard.models.webhooks import WebhookAttempt, WebhookEvent
@@ -55,6 +59,8 @@ def export(session: Session, phone: str) -> dict[str, Any]:
         "phoneNumber": phone,
         "at": iso(utcnow()),
         "messages": list(_messages(session, phone)),
+        "optOuts": _rows(session, OptOut, phone),
+        "incomingMessages": _rows(session, IncomingMessage, phone, IncomingMessage.sender),
         **{name: _rows(session, model, phone) for name, model in (*DELETED.items(), ("reviewNumbers", ReviewNumber))},
         "webhookEvents": [
             {"id": row.reference, "at": iso(row.created_at), "kind": row.kind}
@@ -80,6 +86,9 @@ def erase(session: Session, phone: str) -> Erased:
     counts["messages"] = execute_dml(
         session, update(Message).where(*settled).values(phone=cut(Message.phone), body=None)
     )
+    came = select(IncomingMessage.id).where(IncomingMessage.sender == phone).scalar_subquery()
+    session.execute(delete(IncomingPart).where(IncomingPart.message_id.in_(came)))
+    counts["incomingMessages"] = execute_dml(session, delete(IncomingMessage).where(IncomingMessage.sender == phone))
     for name, model in DELETED.items():
         counts[name] = execute_dml(session, delete(model).where(model.phone == phone))
     removed_at = func.coalesce(ReviewNumber.removed_at, utcnow())
@@ -99,10 +108,11 @@ def _messages(session: Session, phone: str) -> Iterator[dict[str, Any]]:
         yield {"id": row.uuid, "key": key, **told, **times, "text": row.body}
 
 
-def _rows(session: Session, model: Any, phone: str) -> list[dict[str, Any]]:
+def _rows(session: Session, model: Any, phone: str, column: Any = None) -> list[dict[str, Any]]:
     """The columns of each row but those that are sealed or ids of ours."""
-    names = [column.key for column in model.__table__.columns if column.key not in ("id", "phone", "sealed")]
-    rows = session.scalars(select(model).where(model.phone == phone).order_by(model.id))
+    names = [each.key for each in model.__table__.columns if each.key not in ("id", "phone", "sealed")]
+    of_phone = (model.phone if column is None else column) == phone
+    rows = session.scalars(select(model).where(of_phone).order_by(model.id))
     return [{name: _plain(getattr(row, name)) for name in names} for row in rows]
 
 

@@ -21,6 +21,7 @@ from dashboard.gateway.api_keys import usage
 from dashboard.gateway.site_settings import Preferences
 from dashboard.models.api_keys import KeyCaller
 from dashboard.models.diagnosis import NumberLookup, NumberNote
+from dashboard.models.inbound import IncomingMessage, IncomingPart
 from dashboard.models.limits import LimitRejection, WrongGuess
 from dashboard.models.maintenance import RetentionProgress
 from dashboard.models.messages import Message
@@ -115,6 +116,18 @@ def _cut_numbers(session: Session, first: int, last: int) -> int:
     return execute_dml(session, messages.values(phone=cut(Message.phone)))
 
 
+def _erase_incoming_texts(session: Session, first: int, last: int) -> int:
+    """What tells repeats goes, too: from a digest a short text is soon guessed."""
+    session.execute(delete(IncomingPart).where(IncomingPart.message_id.between(first, last)))
+    texts = update(IncomingMessage).where(IncomingMessage.id.between(first, last), IncomingMessage.body.is_not(None))
+    return execute_dml(session, texts.values(body=None))
+
+
+def _delete_incoming(session: Session, first: int, last: int) -> int:
+    session.execute(delete(IncomingPart).where(IncomingPart.message_id.between(first, last)))
+    return _delete(IncomingMessage, session, first, last)
+
+
 def _delete(model: Any, session: Session, first: int, last: int) -> int:
     return execute_dml(session, delete(model).where(model.id.between(first, last)))
 
@@ -122,6 +135,8 @@ def _delete(model: Any, session: Session, first: int, last: int) -> int:
 KINDS = {
     "texts": RetentionRule(Message, "created_at", "texts_days", _erase_texts),
     "numbers": RetentionRule(Message, "created_at", "numbers_days", _cut_numbers),
+    "incoming_texts": RetentionRule(IncomingMessage, "received_at", "texts_days", _erase_incoming_texts),
+    "incoming": RetentionRule(IncomingMessage, "received_at", "numbers_days", _delete_incoming),
     "sandbox": RetentionRule(SandboxMessage, "received_at", "sandbox_days", partial(_delete, SandboxMessage)),
     "refusals": RetentionRule(LimitRejection, "at", "numbers_days", partial(_delete, LimitRejection), REFUSALS_DAYS),
     "guesses": RetentionRule(WrongGuess, "at", "numbers_days", partial(_delete, WrongGuess)),

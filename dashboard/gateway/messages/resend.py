@@ -13,6 +13,7 @@ from sqlalchemy.orm import Session
 from dashboard.db import lock
 from dashboard.gateway.api_keys import authentication, keys, quotas
 from dashboard.gateway.messages import outbox, status
+from dashboard.gateway.opt_outs import opt_outs
 from dashboard.models.messages import Message, Resend
 from dashboard.vocabulary import KeyState, Kind, Status
 
@@ -28,6 +29,7 @@ class Obstacle(StrEnum):
     TEXT_GONE = "text_gone"
     KEY_ENDED = "key_ended"
     DONE = "done"  # it was sent again since the caller looked
+    OPTED_OUT = "opted_out"  # the number wants no texts
     CAP = "cap"  # its key has sent what it may send in a day
 
 
@@ -65,8 +67,11 @@ def resend(session: Session, wanted: Mapping[int, int], by: str | None = None) -
     repeated = times(session, wanted)
     resent = Resent()
     allowed: list[Message] = []
+    listed = opt_outs.among(session, {(message.key_id, message.phone) for message in messages})
     for message in messages:
         why_not = Obstacle.DONE if repeated[message.id] != wanted[message.id] else obstacle(message)
+        if why_not is None and (message.key_id, message.phone) in listed:
+            why_not = Obstacle.OPTED_OUT
         if why_not is None:
             allowed.append(message)
         else:

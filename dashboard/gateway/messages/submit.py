@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import partial
 from itertools import islice
 from operator import attrgetter
@@ -17,13 +17,17 @@ from dashboard.gateway.api_keys.quotas import CapReached
 from dashboard.gateway.messages import idempotency, outbox
 from dashboard.gateway.messages.idempotency import AnsweredBefore, IdempotentCall, Mismatch, StoredResult
 from dashboard.gateway.messages.outbox import Draft
+from dashboard.gateway.opt_outs import opt_outs
+from dashboard.gateway.opt_outs.opt_outs import OptedOut
 from dashboard.group_commit import by_turns
 from dashboard.vocabulary import Kind
 
 
 @dataclass(frozen=True)
 class SubmitOrder:
-    """Texts of one call. Those past the key's daily cap are left out of a batch; a single one is refused."""
+    """Texts of one call. Those past the key's daily cap, and those to numbers that want none, are left out of a
+    batch; a single one is refused.
+    """
 
     caller: Caller
     drafts: tuple[Draft, ...]
@@ -33,16 +37,20 @@ class SubmitOrder:
 
 @dataclass(frozen=True)
 class Submitted:
-    """The ids of the texts that were written down, in order, and the cap that the ones after them are past."""
+    """The ids of the texts that were written down, in order, and the cap that the ones after them are past.
+
+    `opted_out` are the places of texts that were left out because their numbers want none.
+    """
 
     message_ids: list[str]
     cap: CapReached | None = None
+    opted_out: tuple[int, ...] = ()
     is_replay: bool = False
 
 
 def submit(session: Session, orders: list[SubmitOrder]) -> Sequence[Submitted | Exception]:
-    """Handler of GroupCommit. For each order what was written down, or UnknownKey, Mismatch, AnsweredBefore or
-    CapReached.
+    """Handler of GroupCommit. For each order what was written down, or UnknownKey, Mismatch, AnsweredBefore,
+    OptedOut or CapReached.
     """
     if not any(order.call for order in orders):
         return _submit_turn(session, orders)
@@ -64,7 +72,7 @@ def _submit_turn(session: Session, orders: list[SubmitOrder]) -> Sequence[Submit
         result = results[place]
         if order.call and isinstance(result, Submitted):
             cap = [result.cap.cap, result.cap.retry_after] if result.cap else None
-            kept = StoredResult.of({"message_ids": result.message_ids, "cap": cap})
+            kept = StoredResult.of({"message_ids": result.message_ids, "cap": cap, "opted_out": result.opted_out})
             idempotency.keep(session, order.call, kept)
     return [results[place] for place in range(len(orders))]
 
@@ -76,10 +84,32 @@ def _replay(stored: StoredResult | Mismatch) -> Submitted | Exception:
         result = stored.result
     except AnsweredBefore as answered:
         return answered
-    return Submitted(result["message_ids"], CapReached(*result["cap"]) if result["cap"] else None, is_replay=True)
+    cap = CapReached(*result["cap"]) if result["cap"] else None
+    return Submitted(result["message_ids"], cap, tuple(result.get("opted_out", ())), is_replay=True)
 
 
-def _write(session: Session, orders: list[SubmitOrder]) -> list[Submitted | CapReached]:
+def _write(session: Session, orders: list[SubmitOrder]) -> list[Submitted | OptedOut | CapReached]:
+    """Write the texts down, but for those to numbers that want none."""
+    listed = opt_outs.among(session, {(order.caller.id, draft.phone) for order in orders for draft in order.drafts})
+    if not listed:
+        return list(_write_allowed(session, orders))
+    is_out = [[(order.caller.id, draft.phone) in listed for draft in order.drafts] for order in orders]
+    kept = [
+        replace(order, drafts=tuple(draft for draft, out in zip(order.drafts, outs, strict=True) if not out))
+        for order, outs in zip(orders, is_out, strict=True)
+    ]
+    results: list[Submitted | OptedOut | CapReached] = []
+    for result, order, outs in zip(_write_allowed(session, kept), orders, is_out, strict=True):
+        if any(outs) and not order.is_batch:
+            results.append(OptedOut())
+        elif any(outs) and isinstance(result, Submitted):
+            results.append(replace(result, opted_out=tuple(place for place, out in enumerate(outs) if out)))
+        else:
+            results.append(result)
+    return results
+
+
+def _write_allowed(session: Session, orders: list[SubmitOrder]) -> list[Submitted | CapReached]:
     """Write the texts down, as many as the keys' caps allow."""
     callers = {order.caller.digest: order.caller for order in orders}
     wanted: Counter[str] = Counter()

@@ -27,6 +27,7 @@ OBSTACLES: Labels = {
     Obstacle.TEXT_GONE: _l("The text is no longer kept."),
     Obstacle.KEY_ENDED: _l("The key has expired or was revoked. Make a new one and let the app send."),
     Obstacle.DONE: _l("Sent again already."),
+    Obstacle.OPTED_OUT: _l("The person wants no texts any more."),
     Obstacle.CAP: _l("The key has sent what it may send in a day."),
 }
 

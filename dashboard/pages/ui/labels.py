@@ -29,6 +29,8 @@ CHANNELS: Labels = {Channel.SMS: "SMS", Channel.WHATSAPP: "WhatsApp"}
 TIDIED = {
     "texts": _l("Texts of messages"),
     "numbers": _l("Phone numbers, truncated"),
+    "incoming_texts": _l("Texts that phones sent"),
+    "incoming": _l("Messages that phones sent"),
     "sandbox": _l("Messages on the sandbox phone"),
     "refusals": _l("Records of refused codes"),
     "guesses": _l("Records of wrong codes"),

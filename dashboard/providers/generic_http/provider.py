@@ -64,11 +64,12 @@ class Http(WebCarrier):
         return HttpCall(self.settings.method, self.url(values), headers, self.body(values).encode())
 
     def called_back(self, callback: Callback) -> Reply:
-        """Delivery reports, if they prove where they come from."""
+        """Delivery reports and texts from phones, if they prove where they come from."""
         if not reports.is_genuine(self.settings, callback):
             return FORGED
         found = reports.receipts(self.settings, callback)
-        return Reply(200, self.settings.callback_answer, tuple(found), over=GENUINE)
+        texts = reports.texts(self.settings, callback)
+        return Reply(200, self.settings.callback_answer, tuple(found), tuple(texts), over=GENUINE)
 
     def _sender_of(self, outgoing: Outgoing) -> str:
         return senders.choose(outgoing.senders, self.settings.sender, self.settings.other_senders)

@@ -1,4 +1,4 @@
-"""Delivery reports of a carrier behind HTTP: whether one proves where it comes from, and what it says."""
+"""Callbacks of a carrier behind HTTP: whether one proves where it comes from, and what it says."""
 
 from __future__ import annotations
 
@@ -10,10 +10,11 @@ from urllib.parse import parse_qsl
 import jwt
 
 from dashboard.outbound import client
-from dashboard.providers.base import Receipt
+from dashboard.providers.base import Incoming, Receipt
 from dashboard.providers.delivery_reports import Callback, dig, is_signed, reference, same
 from dashboard.providers.generic_http import report_rules
 from dashboard.providers.generic_http.settings import HttpSettings
+from dashboard.sms import numbers
 from dashboard.vocabulary import ReceiptState
 
 MOST_FIELDS = 200
@@ -53,6 +54,14 @@ def receipts(settings: HttpSettings, callback: Callback) -> list[Receipt]:
     return [item for item in found if item is not None]
 
 
+def texts(settings: HttpSettings, callback: Callback) -> list[Incoming]:
+    """The texts from phones: what has both a sender and a text where the settings say."""
+    if not settings.incoming_sender:
+        return []
+    found = (_incoming(settings, item) for item in _reports(settings, callback)[:MOST_ITEMS])
+    return [item for item in found if item is not None]
+
+
 def _reports(settings: HttpSettings, callback: Callback) -> list[Any]:
     if settings.callback_format == "query":
         return [callback.query]
@@ -71,13 +80,10 @@ def _form(body: bytes) -> Mapping[str, str]:
 
 
 def _receipt(settings: HttpSettings, table: Mapping[str, ReceiptState], report: Any) -> Receipt | None:
-    def look(path: str) -> str | None:
-        return reference(report.get(path, dig(report, path)) if isinstance(report, Mapping) else dig(report, path))
-
-    taken, word = look(settings.callback_reference), look(settings.callback_state)
+    taken, word = _look(report, settings.callback_reference), _look(report, settings.callback_state)
     if word is None:
         return None
-    why = look(settings.callback_error) if settings.callback_error else None
+    why = _look(report, settings.callback_error)
     state = table.get(word.lower(), ReceiptState.UNKNOWN)
     return Receipt(
         (taken,) if taken else (),
@@ -88,3 +94,25 @@ def _receipt(settings: HttpSettings, table: Mapping[str, ReceiptState], report: 
         message_id=taken if settings.callback_names == "id" else None,
         raw=f"{word} {why or ''}".strip() if state is ReceiptState.UNKNOWN else None,
     )
+
+
+def _incoming(settings: HttpSettings, item: Any) -> Incoming | None:
+    sender, text = _look(item, settings.incoming_sender), _value(item, settings.incoming_text)
+    if sender is None or not isinstance(text, str):
+        return None
+    return Incoming(
+        numbers.of_carrier(sender) or sender,
+        _look(item, settings.incoming_recipient) or "",
+        text,
+        datetime.now(UTC),
+        _look(item, settings.incoming_reference) or "",
+    )
+
+
+def _look(item: Any, path: str) -> str | None:
+    return reference(_value(item, path)) if path else None
+
+
+def _value(item: Any, path: str) -> Any:
+    """What stands under a field of that name, else where the path leads."""
+    return item.get(path, dig(item, path)) if isinstance(item, Mapping) else dig(item, path)

@@ -21,6 +21,7 @@ FORMATS: dict[str, tuple[Callable[[str], request_template.Render], str]] = {
 SHORTEST_JWT_SECRET = 32
 ANSWERS = _l("What its answers mean")
 REPORTS = _l("Delivery reports")
+INCOMING = _l("Texts from phones")
 OAUTH = _l("Token by OAuth2")
 RULES = _l(
     "One a line: statuses (200-299, 429), json PATH = VALUE, body PATTERN, or statuses and one of these. A pattern sees"
@@ -36,6 +37,8 @@ class HttpSettings(WebSettings):
         **response_rules.PROBLEMS,
         **report_rules.PROBLEMS,
         "needed_for_reports": _l("This is needed for delivery reports"),
+        "needed_for_texts": _l("This is needed for texts from phones"),
+        "form_of_texts_needed": _l("Choose how the carrier’s callbacks come"),
         "secret_needed": _l("Without a secret anyone could report a delivery"),
         "no_body_to_sign": _l("A report in the address has no body to sign"),
         "short_jwt_secret": _l("A secret that signs JWTs has at least 32 characters"),
@@ -175,6 +178,27 @@ class HttpSettings(WebSettings):
         max_length=200,
     )
 
+    incoming_sender: str = setting(
+        _l("Sender in the callback"),
+        _l("Path or field. They come to the address of the reports, in the same form and with the same secret."),
+        group=INCOMING,
+        default="",
+        max_length=200,
+    )
+    incoming_text: str = setting(
+        _l("Text in the callback"), _l("Path or field."), group=INCOMING, default="", max_length=200
+    )
+    incoming_recipient: str = setting(
+        _l("Our number in the callback"), _l("Path or field."), group=INCOMING, default="", max_length=200
+    )
+    incoming_reference: str = setting(
+        _l("Id in the callback"),
+        _l("Path or field. It tells a repeat from another text with the same words."),
+        group=INCOMING,
+        default="",
+        max_length=200,
+    )
+
     @model_validator(mode="after")
     def _compiles(self) -> HttpSettings:
         """Whatever is wrong is told now, not with the first text."""
@@ -212,10 +236,16 @@ class HttpSettings(WebSettings):
                 raise wrong(name, "needed_for_oauth")
 
     def _check_callback(self) -> None:
+        has_texts = bool(self.incoming_sender or self.incoming_text)
         if self.callback_format == "none":
+            if has_texts:
+                raise wrong("callback_format", "form_of_texts_needed")
             return
-        for name in ("callback_reference", "callback_state"):
+        for name in ("incoming_sender", "incoming_text") if has_texts else ():
             if not getattr(self, name):
+                raise wrong(name, "needed_for_texts")
+        for name in ("callback_reference", "callback_state"):
+            if not getattr(self, name) and (not has_texts or self.callback_reference or self.callback_state):
                 raise wrong(name, "needed_for_reports")
         if not self.callback_secret.get_secret_value():
             raise wrong("callback_secret", "secret_needed")

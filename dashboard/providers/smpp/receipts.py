@@ -10,6 +10,7 @@ from datetime import UTC, datetime, timedelta, tzinfo
 from dashboard.providers.base import Receipt
 from dashboard.providers.smpp import message_ids, pdu
 from dashboard.providers.smpp.pdu import Delivery
+from dashboard.sms import numbers
 from dashboard.vocabulary import ReceiptState
 
 Meaning = tuple[ReceiptState, str | None]  # a state, and the code that says why
@@ -51,7 +52,6 @@ LONGEST_RAW = 200  # characters of it that are kept where it cannot be read
 LIKE_A_CODE = re.compile(r"(?<![\w:=-])[0-9]{6}(?![\w-])")
 FRESH = timedelta(minutes=5)
 OLDEST = timedelta(days=7)
-PHONE = re.compile(r"(?:\+|00)?(?:222)?([234][0-9]{7})")
 
 
 @dataclass(frozen=True)
@@ -103,15 +103,9 @@ def read(delivery: Delivery, now: datetime | None = None, rules: ReceiptRules = 
     )
 
 
-def phone(address: str) -> str:
-    """+222XXXXXXXX, or nothing where it is no number of this country."""
-    found = PHONE.fullmatch(address.strip())
-    return f"+222{found[1]}" if found else ""
-
-
 def _phone(delivery: Delivery, rules: ReceiptRules) -> str:
     """The phone that the text went to: the source of a receipt, by the standard; some SMSCs do not swap the two."""
-    source, destination = phone(delivery.source), phone(delivery.destination)
+    source, destination = numbers.of_carrier(delivery.source), numbers.of_carrier(delivery.destination)
     if source and source not in rules.senders:
         return source
     return destination if destination not in rules.senders else ""

@@ -10,7 +10,7 @@ from datetime import UTC, datetime
 
 from dashboard.outbound.errors import NotSent, Refused, SendError
 from dashboard.providers.base import TOO_LATE, Host, OnOutcome, Outgoing, Receipt, Result
-from dashboard.providers.smpp import command_status, message_ids, receipts, segmentation, submit_sm
+from dashboard.providers.smpp import command_status, message_ids, segmentation, submit_sm
 from dashboard.providers.smpp.pdu import Pdu
 from dashboard.providers.smpp.receipt_inbox import ReceiptInbox
 from dashboard.providers.smpp.receipts import ReceiptRules
@@ -18,7 +18,7 @@ from dashboard.providers.smpp.send_queue import Job, SendQueue
 from dashboard.providers.smpp.session import Session
 from dashboard.providers.smpp.settings import SmppSettings
 from dashboard.providers.smpp.throttle import Throttle
-from dashboard.sms import senders
+from dashboard.sms import numbers, senders
 from dashboard.vocabulary import Blame, ReceiptState
 
 log = logging.getLogger(__name__)
@@ -37,9 +37,9 @@ class Sender:
         self.name, self.settings = name, settings
         self.session: Session | None = None
         self.memory = message_ids.RecentIds()
-        own = frozenset(map(receipts.phone, (settings.sender, *settings.other_senders)))
+        own = frozenset(map(numbers.of_carrier, (settings.sender, *settings.other_senders)))
         rules = ReceiptRules(settings.states(), settings.receipt_zone, settings.one_receipt, own)
-        self.inbox = ReceiptInbox(name, host, self.memory, rules)
+        self.inbox = ReceiptInbox(name, host, self.memory, rules, settings.alphabet)
         self._steps = settings.steps()
         self.throttle = Throttle(name, settings.rate, host, self.pump)
         self.capacity = self._capacity(0)

@@ -22,7 +22,7 @@ from pydantic import SecretStr, model_validator
 from dashboard.outbound import client
 from dashboard.outbound.client import HttpAnswer, HttpCall
 from dashboard.outbound.errors import NotSent, OutcomeUnknown, Refused, SendError
-from dashboard.providers.base import Outcome, Outgoing, Receipt
+from dashboard.providers.base import Incoming, Outcome, Outgoing, Receipt
 from dashboard.providers.codes import TEXT_REFUSED, TRY_LATER, Code, CodeBook, _l
 from dashboard.providers.delivery_reports import (
     FORGED,
@@ -38,13 +38,15 @@ from dashboard.providers.delivery_reports import (
 from dashboard.providers.http_base import WebCarrier
 from dashboard.providers.kind import CarrierKind
 from dashboard.providers.settings import WebSettings, setting, wrong
+from dashboard.sms import numbers
 from dashboard.vocabulary import Blame, Channel, ReceiptState
 
 CLOUD = "https://api.sms-gate.app/3rdparty/v1"
 PARALLEL = 4  # the app answers at once and sends one text after the other
 URGENT = 100  # from here on the app skips its own delays between texts
 FRESH_SECONDS = 300
-SUBSCRIBED = ("sms:sent", "sms:delivered", "sms:failed")  # the app takes one registration an event
+RECEIVED = "sms:received"
+SUBSCRIBED = ("sms:sent", "sms:delivered", "sms:failed", RECEIVED)  # the app takes one registration an event
 EVENTS = {
     "sms:sent": ReceiptState.SENT,
     "sms:delivered": ReceiptState.DELIVERED,
@@ -170,8 +172,8 @@ class SmsGate(WebCarrier):
             return FORGED
         if not is_fresh(callback.headers, time.time()):
             return Reply(403, "Forbidden", code="phone_clock")
-        over = (*GENUINE, "phone_clock")
-        return Reply(200, receipts=tuple(receipts(client.parse_json(callback.body))), over=over)
+        over, payload = (*GENUINE, "phone_clock"), client.parse_json(callback.body)
+        return Reply(200, receipts=tuple(receipts(payload)), texts=tuple(texts(payload)), over=over)
 
     def _post(self, outgoing: Outgoing) -> HttpAnswer:
         body = json.dumps(request(self.settings, outgoing, datetime.now(UTC))).encode()
@@ -245,8 +247,30 @@ def receipts(payload: Any) -> list[Receipt]:
     return [receipt(taken, state, error, _at(dig(payload, "payload")), message_id=taken)]
 
 
+def texts(payload: Any) -> list[Incoming]:
+    """The text that a phone received, as a webhook tells it; none for other events and for garbage.
+
+    Its id is made from its words, so that the same words come again under the same one: the time tells them apart.
+    """
+    received, text = dig(payload, "payload"), dig(payload, "payload.message")
+    sender = dig(received, "sender") or dig(received, "phoneNumber")  # as newer and older versions name it
+    if dig(payload, "event") != RECEIVED or not isinstance(text, str) or not isinstance(sender, str):
+        return []
+    name, at = reference(dig(received, "messageId")), dig(received, "receivedAt")
+    recipient = dig(received, "recipient")
+    return [
+        Incoming(
+            numbers.of_carrier(sender) or sender,
+            recipient if isinstance(recipient, str) else "",
+            text,
+            _at(received) or datetime.now(UTC),
+            f"{name} {at}" if name and isinstance(at, str) else "",
+        )
+    ]
+
+
 def _at(payload: Any) -> datetime | None:
-    for name in ("sentAt", "deliveredAt", "failedAt", "cancelledAt"):
+    for name in ("sentAt", "deliveredAt", "failedAt", "cancelledAt", "receivedAt"):
         value = dig(payload, name)
         if isinstance(value, str):
             try:

@@ -60,6 +60,9 @@ def test_every_page_is_accessible_in_both_directions(
     log = ["resend?pick=1&pick=2", "views/", "views/new?status=failed", "views/columns"]
     look_at(tab, *(LIST + page for page in log))
     people = [
+        "incoming/",
+        "opt-outs/",
+        "opt-outs/new",
         "audit/",
         "audit/verify",
         "privacy/",

@@ -26,6 +26,7 @@ from dashboard.models.carriers import Carrier
 from dashboard.models.diagnosis import NumberNote
 from dashboard.models.limits import LimitOverride
 from dashboard.models.message_log import SavedView
+from dashboard.models.opt_outs import OptOut
 from dashboard.models.otp import OtpTemplate, ReviewNumber
 from dashboard.models.webhooks import WebhookEvent, WebhookSecret
 from dashboard.pages.audit import labels
@@ -224,6 +225,8 @@ def walk_the_rest(walk: Walk, world: World) -> None:
     walk.go(f"{D}limits/usual", {"minute": "4", "hour": "10", "day": "20"})
     assert '"codes_per_minute": [null, 4]' in walk.entries[-1].changes
     walk.take_back(walk.owner.get(f"{D}limits/").text, f"{D}limits/usual/restore")
+    walk.go(f"{D}opt-outs/new", {"phones": "38089336", "key": ""})
+    walk.go(f"{D}opt-outs/{walk.newest(OptOut.id)}/remove")
     walk.go(f"{D}texts/", TEXT)
     walk.go(f"{D}texts/", {**TEXT, "body": "Votre code : {code}"})
     walk.go(f"{D}texts/{walk.newest(OtpTemplate.id)}/restore")

@@ -24,6 +24,7 @@ from dashboard.gateway.limits.rejections import Rejection
 from dashboard.gateway.maintenance import privacy, retention
 from dashboard.gateway.monitoring import lookups, notes
 from dashboard.models.delivery import FailedAttempt, UnmatchedReceipt
+from dashboard.models.inbound import IncomingMessage, IncomingPart
 from dashboard.models.limits import WrongGuess
 from dashboard.models.messages import Message
 from dashboard.models.otp import ReviewNumber
@@ -53,6 +54,10 @@ def traces(world: World) -> None:
         notes.add(session, PHONE, "Prefers Arabic", "owner@example.org")
         lookups.remember(session, "owner@example.org", PHONE, Side.WELL)
         session.add(SandboxMessage(phone=PHONE, channel="sms", message_uuid=text.uuid, sealed=b"sealed"))
+        came = {"carrier": "c", "sender": PHONE, "recipient": "3601", "parts": 1, "concat_ref": "", "completed_at": now}
+        session.add(IncomingMessage(id=1, uuid="came", body="Où est ma commande 7741", **came))
+        session.flush()
+        session.add(IncomingPart(message_id=1, part=1, digest="digest-of-what-came"))
         session.add(FailedAttempt(message_id=text.id, at=now, carrier="c", outcome="failed", code="x", answer=LOCAL))
         session.add(UnmatchedReceipt(carrier="c", references=["1"], phone=PHONE, state="delivered", at=now))
         session.add(ReviewNumber(key_id=key.id, phone=PHONE, sealed=b"sealed", ends_at=now + timedelta(days=9)))

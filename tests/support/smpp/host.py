@@ -7,7 +7,7 @@ from collections import Counter
 from collections.abc import Callable, Sequence
 
 from dashboard.outbound.errors import NotSent, OutcomeUnknown, Refused, SendError
-from dashboard.providers.base import Host, Outcome, Outgoing, Provider, Receipt, Result, Tokens
+from dashboard.providers.base import Host, Incoming, Outcome, Outgoing, Provider, Receipt, Result, Tokens
 from tests.support.stack import until
 
 
@@ -16,6 +16,7 @@ class Journal(Host):
 
     def __init__(self) -> None:
         self.receipts: list[Receipt] = []
+        self.texts: list[Incoming] = []
         self.batches: list[int] = []
         self.failures = 0  # so many stores fail
         self.store_seconds = self.slot_seconds = 0.0
@@ -30,6 +31,12 @@ class Journal(Host):
             raise OSError("database is locked")
         self.batches.append(len(receipts))
         self.receipts += receipts
+
+    def store_incoming(self, texts: Sequence[Incoming]) -> None:
+        if self.failures:
+            self.failures -= 1
+            raise OSError("database is locked")
+        self.texts += texts
 
     def acquire_bind(self, _most: int) -> bool:
         self.slots_asked += 1

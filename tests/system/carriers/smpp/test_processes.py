@@ -11,7 +11,7 @@ from collections.abc import Iterator, Sequence
 import pytest
 
 from dashboard.gateway.carriers.leases import CarrierCoordinator
-from dashboard.providers.base import Outgoing, Receipt, Result
+from dashboard.providers.base import Incoming, Outgoing, Receipt, Result
 from dashboard.providers.registry import build
 from dashboard.redis import connect
 from tests.support.processes import FORKSERVER
@@ -52,6 +52,9 @@ def senders(smsc: Smsc) -> set[int]:
 
 class Host(CarrierCoordinator):
     def store(self, _receipts: Sequence[Receipt]) -> None:
+        return
+
+    def store_incoming(self, _texts: Sequence[Incoming]) -> None:
         return
 
 

@@ -10,6 +10,7 @@ import pytest
 from dashboard.providers.base import Receipt
 from dashboard.providers.smpp import message_ids, pdu, receipts
 from dashboard.providers.smpp.pdu import Delivery
+from dashboard.sms import numbers
 from tests.support.present import present
 
 NOW = datetime(2026, 11, 25, 12, 0, tzinfo=UTC)
@@ -89,7 +90,7 @@ def test_what_says_nothing_at_all_is_none() -> None:
     ],
 )
 def test_the_phone_is_one_of_ours_or_none(address: str, phone: str) -> None:
-    assert receipts.phone(address) == phone
+    assert numbers.of_carrier(address) == phone
 
 
 @pytest.mark.parametrize(

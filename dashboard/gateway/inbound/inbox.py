@@ -1,0 +1,142 @@
+"""Texts that phones send: written down once each, the parts of a long one joined, and read again for people."""
+
+from __future__ import annotations
+
+import hashlib
+import uuid
+from collections.abc import Sequence
+from datetime import timedelta
+
+from sqlalchemy import exists, func, select, update
+from sqlalchemy.orm import Session
+
+from dashboard.db import Sessions, lock, utcnow
+from dashboard.gateway.api_keys.keys import OWN_ID
+from dashboard.gateway.messages import cancel
+from dashboard.gateway.opt_outs import keywords, opt_outs
+from dashboard.models.inbound import IncomingMessage, IncomingPart
+from dashboard.models.messages import Message
+from dashboard.providers.base import Incoming
+from dashboard.sms import numbers
+from dashboard.vocabulary import Keyword, Kind
+
+BATCH = 500
+REPEATED_WITHIN = timedelta(minutes=10)  # the same words from the same phone, where the carrier gives no id
+JOINED_WITHIN = timedelta(minutes=10)  # then a long text is taken as complete without the parts that are missing
+MISSING = "[…]"
+PAGE = 50
+
+
+def receive(sessions: Sessions, carrier: str, texts: Sequence[Incoming]) -> None:
+    """Write texts down; commits, BATCH at a time. Raises when the database fails: do not acknowledge them then."""
+    for start in range(0, len(texts), BATCH):
+        batch = texts[start : start + BATCH]
+        with sessions.begin() as session:
+            # Parts of one text may come by several connections at once.
+            lock(session, *sorted({f"incoming:{carrier}:{text.sender}" for text in batch}))
+            for text in batch:
+                _store(session, carrier, text)
+
+
+def complete_late(session: Session) -> None:
+    """Take long texts as complete whose missing parts were waited for long enough. The caller commits."""
+    late = select(IncomingMessage).where(
+        IncomingMessage.completed_at.is_(None), IncomingMessage.received_at < utcnow() - JOINED_WITHIN
+    )
+    for message in session.scalars(late.with_for_update(skip_locked=True).limit(BATCH)):
+        _complete(session, message)
+
+
+def page(session: Session, sender: str = "", before: int | None = None, most: int = PAGE) -> list[IncomingMessage]:
+    """Complete texts, the newest first: of one phone, where `sender` is given, and older than the id `before`."""
+    query = select(IncomingMessage).where(IncomingMessage.completed_at.is_not(None))
+    if sender:
+        query = query.where(IncomingMessage.sender == sender)
+    if before is not None:
+        query = query.where(IncomingMessage.id < before)
+    return list(session.scalars(query.order_by(IncomingMessage.id.desc()).limit(most)))
+
+
+def _store(session: Session, carrier: str, text: Incoming) -> None:
+    digest = _digest(carrier, text)
+    if _is_repeat(session, text, digest):
+        return
+    message = _open(session, carrier, text) if text.parts > 1 else None
+    if message is None:
+        message = IncomingMessage(
+            uuid=str(uuid.uuid4()),
+            key_id=_key_of(session, text.sender),
+            carrier=carrier,
+            sender=text.sender,
+            recipient=text.recipient,
+            parts=text.parts,
+            concat_ref=text.concat_ref,
+            received_at=min(text.at, utcnow()),  # a phone's clock may be ahead
+        )
+        session.add(message)
+        session.flush()
+    session.add(IncomingPart(message_id=message.id, part=text.part, digest=digest, body=text.text))
+    session.flush()
+    here = session.scalar(select(func.count()).where(IncomingPart.message_id == message.id))
+    if here == message.parts:
+        _complete(session, message)
+
+
+def _digest(carrier: str, text: Incoming) -> str:
+    words = (text.reference,) if text.reference else (text.concat_ref, str(text.parts), str(text.part), text.text)
+    told = "\0".join((carrier, text.sender, text.recipient, *words))
+    return hashlib.sha256(told.encode()).hexdigest()
+
+
+def _is_repeat(session: Session, text: Incoming, digest: str) -> bool:
+    """Whether it came before. Without an id of the carrier's, the same words mean a second text after a while."""
+    same = [IncomingPart.digest == digest]
+    if not text.reference:
+        same.append(IncomingPart.received_at > utcnow() - REPEATED_WITHIN)
+    return bool(session.scalar(select(exists().where(*same))))
+
+
+def _open(session: Session, carrier: str, text: Incoming) -> IncomingMessage | None:
+    """The long text that lacks this part."""
+    has_part = exists().where(IncomingPart.message_id == IncomingMessage.id, IncomingPart.part == text.part)
+    fitting = select(IncomingMessage).where(
+        IncomingMessage.completed_at.is_(None),
+        IncomingMessage.carrier == carrier,
+        IncomingMessage.sender == text.sender,
+        IncomingMessage.recipient == text.recipient,
+        IncomingMessage.concat_ref == text.concat_ref,
+        IncomingMessage.parts == text.parts,
+        ~has_part,
+    )
+    return session.scalar(fitting.order_by(IncomingMessage.id).limit(1))
+
+
+def _complete(session: Session, message: IncomingMessage) -> None:
+    rows = session.scalars(select(IncomingPart).where(IncomingPart.message_id == message.id))
+    bodies = {row.part: row.body or "" for row in rows}
+    message.body = "".join(bodies.get(part, MISSING) for part in range(1, message.parts + 1))
+    message.completed_at = utcnow()
+    session.execute(update(IncomingPart).where(IncomingPart.message_id == message.id).values(body=None))
+    _obey(session, message)
+
+
+def _obey(session: Session, message: IncomingMessage) -> None:
+    """Do what the text asks for, where it is a known word: STOP holds for all keys, since they share our numbers."""
+    found = keywords.meaning(message.body or "") if numbers.of_carrier(message.sender) else None
+    if found is None:
+        return
+    message.keyword, word = found
+    if message.keyword == Keyword.STOP:
+        opt_outs.add(session, [message.sender], word=word)
+        waiting = select(Message.uuid).where(
+            Message.phone == message.sender, Message.kind == Kind.MESSAGE, Message.due_at.is_not(None)
+        )
+        cancel.cancel(session, list(session.scalars(waiting)))
+    else:
+        opt_outs.come_back(session, message.sender, message.key_id)
+
+
+def _key_of(session: Session, phone: str) -> str | None:
+    """The key whose message this most likely answers: the last one that wrote to the phone."""
+    wrote = select(Message.key_id).where(Message.phone == phone, Message.key_id != OWN_ID)
+    return session.scalar(wrote.order_by(Message.id.desc()).limit(1))
