@@ -48,7 +48,7 @@ check: dev
 	@$(BIOME) check --error-on-warnings $(SCRIPTS) >/dev/null 2>&1 || $(BIOME) check --error-on-warnings $(SCRIPTS)
 	@$(BIN)/djlint --quiet --lint --rules tests/house/djlint_rules.yaml templates
 	@$(BIN)/djlint --quiet --check $(TEMPLATES)
-	@$(BIN)/mypy || { [ $$? -eq 2 ] && rm -rf .mypy_cache && $(BIN)/mypy; } # 2: it crashed, as on a cache of older files
+	@$(BIN)/mypy || { [ $$? -eq 2 ] && rm -rf .mypy_cache && $(BIN)/mypy --num-workers=0; } # 2: it crashed: a cache of older files, or workers that start too slowly for it
 	@$(BIN)/lint-imports --no-cache >/dev/null || $(BIN)/lint-imports --no-cache
 	@$(BIN)/python -m tests.house
 
