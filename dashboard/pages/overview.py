@@ -10,6 +10,7 @@ from typing import Any
 from flask import Blueprint, render_template
 from flask.typing import ResponseReturnValue
 from flask_babel import gettext as _
+from sqlalchemy import select
 from sqlalchemy.orm import Session
 
 from dashboard.db import utcnow
@@ -25,6 +26,7 @@ from dashboard.gateway.message_log.search import Filters
 from dashboard.gateway.monitoring import alerts, carrier_status, judge
 from dashboard.gateway.statistics import queries
 from dashboard.gateway.statistics.queries import Figures, Narrow, Period, total
+from dashboard.models.messages import Message
 from dashboard.models.statistics import COUNTS, SEND, VERIFY
 from dashboard.pages.carriers.labels import STATES
 from dashboard.pages.ui import charts, formats, timeline
@@ -38,6 +40,7 @@ from dashboard.vocabulary import KeyMode, Operator, Status, Trend
 MINUTES = 60
 HOURS = 24
 FAILURES = 6
+ALONE = timedelta(days=7)  # for so long somebody alone is told to invite a second person
 
 bp = Blueprint("overview", __name__)
 
@@ -71,19 +74,20 @@ def index() -> ResponseReturnValue:
 def _first_steps() -> dict[str, Any]:
     """What leads from a new gateway to a real message and a second person; done steps are ticked off.
 
-    Nothing when a carrier has taken a message of a live key: whoever runs the gateway has found the way.
+    Nothing when a carrier has taken a message of a live key and somebody else is there, or a week has passed without.
     """
-    known = keys.listed(session)
+    known, people = keys.listed(session), users.listed(session)
     has_carrier = bool(carriers.listed(session))
-    live = [key.id for key in known if key.mode == KeyMode.LIVE]
-    if has_carrier and any(_has_sent(key_id) for key_id in live):
+    is_real = has_carrier and any(_has_really_sent(key.id) for key in known if key.mode == KeyMode.LIVE)
+    began_at = min((person.created_at for person in people), default=utcnow())
+    if is_real and (len(people) > 1 or utcnow() - began_at > ALONE):
         return {"steps": None}
     steps = {
         "key": bool(known),
         "test": not search.is_empty(session),
         "carrier": has_carrier,
-        "real": False,
-        "people": len(users.listed(session)) > 1,
+        "real": is_real,
+        "people": len(people) > 1,
     }
     return {
         "steps": steps,
@@ -94,9 +98,14 @@ def _first_steps() -> dict[str, Any]:
     }
 
 
-def _has_sent(key_id: str) -> bool:
-    went = (Filters(status=status, key_id=key_id) for status in (Status.DELIVERED, Status.SENT))
-    return any(search.page(session, filters, limit=1) for filters in went)
+def _has_really_sent(key_id: str) -> bool:
+    """Whether a carrier has taken a message of the key; the sandbox phone is none."""
+    taken = select(Message.id).where(
+        Message.key_id == key_id,
+        Message.status.in_((Status.SENT, Status.DELIVERED)),
+        Message.carrier != carriers.SANDBOX,
+    )
+    return session.scalar(taken.limit(1)) is not None
 
 
 def _figures() -> dict[str, Any]:

@@ -6,6 +6,7 @@ They begin in French, and in the middle the administrator changes to Arabic.
 from __future__ import annotations
 
 import csv
+import json
 import re
 from collections.abc import Iterator
 
@@ -19,8 +20,9 @@ from dashboard.gateway.monitoring.diagnosis import CauseCode
 from dashboard.pages.diagnosis.sentences import SENTENCES
 from dashboard.pages.web.locale import CATALOGUES
 from dashboard.sms.numbers import is_fixed
-from tests.support import tables
+from tests.support import fake_carrier, tables
 from tests.support.browser import WIDE, Tab
+from tests.support.fake_carrier import Carrier
 from tests.support.phones import new_phone
 from tests.support.stack import Client, Stack, digits, other_than, run_stack, until
 
@@ -58,6 +60,8 @@ def test_an_administrator_s_first_hours(gateway: Stack, tab: Tab) -> None:
     hours.settle_retention_and_change_to_arabic()
     hours.read_the_statistics()
     hours.see_that_valkey_is_gone_and_back()
+    with fake_carrier.running() as carrier:
+        hours.connect_a_carrier_and_send_the_first_real_message(carrier)
     hours.look_at_who_uses_the_key_then_change_rotate_and_revoke_it()
     hours.leave()
     assert tab.said == []
@@ -221,6 +225,27 @@ class FirstHours:
         self.gateway.start("valkey")
         self.tab.poll(alarm, 0)
         self.keep("overview")
+
+    def connect_a_carrier_and_send_the_first_real_message(self, carrier: Carrier) -> None:
+        steps = self.page.locator(".steps > li")
+        expect(steps.locator(".vh", has_text=self.say("Done"))).to_have_count(2)  # a test key, and a test
+        self.page.locator(".steps").get_by_role("link", name=self.say("Go to the carriers")).click()
+        self.page.locator("main a[href$='kind=http']").first.click()
+        self.fill(name="mauritel")
+        self.page.locator("#f-v-url").fill(f"{carrier.url}/send")
+        self.page.locator("#f-v-body").fill('{"to": "{phone}", "text": "{text}"}')
+        self.page.locator("details.more-fields summary").click()
+        self.page.locator("#f-v-allow_http").check()
+        self.page.locator("#f-v-allow_private").check()
+        self.press("Add carrier")
+        expect(self.page.locator("#standing")).to_contain_text(self.say("Operational"))
+        phone = mobile()
+        assert self.client.send(phone, "Premier vrai message").status_code == 200
+        until(lambda: carrier.ledger, 10)
+        assert json.loads(carrier.ledger[0].body) == {"to": phone, "text": "Premier vrai message"}
+        self.go("Overview")
+        expect(steps.locator(".vh", has_text=self.say("Done"))).to_have_count(4)  # all but the second person
+        self.keep("first-real-message")
 
     def look_at_who_uses_the_key_then_change_rotate_and_revoke_it(self) -> None:
         self.go("API keys")

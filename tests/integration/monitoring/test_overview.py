@@ -91,6 +91,8 @@ def test_the_steps_tick_themselves_off_and_end_with_the_first_real_message(
     assert text.count('<span class="vh">Done</span>') == 4  # key, test, carrier, and a second person: the viewer
     assert "belongs to nobody" not in text  # that step is done
     world.text(shop, **world.sent())
+    assert page(owner).count('<span class="vh">Done</span>') == 4, "the sandbox phone is no carrier"
+    world.text(shop, **world.sent(carrier="mauritel"))
     assert "From the first key" not in page(owner) and "From the first key" not in page(viewer)
 
 
