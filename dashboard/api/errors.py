@@ -119,7 +119,11 @@ ERRORS = {
         "Provider error",
         "WhatsApp did not take the message; no code was sent and none was counted",
         item_fields=PROVIDER_FIELDS,
-        example={"reason": "not_on_whatsapp", "retryable": False},
+        example={
+            "reason": "not_on_whatsapp",
+            "retryable": False,
+            "messageId": "c1faed86-1216-4a88-9784-9e3ad774d0d7",
+        },
     ),
     "provider_timeout": ErrorKind(
         502,

@@ -341,9 +341,10 @@ def example(model: type[BaseModel]) -> Json:
 
 def _shown(field: FieldInfo) -> Any:
     kinds = [kind for kind in _kinds(field.annotation) if isinstance(kind, type) and issubclass(kind, BaseModel)]
-    if get_origin(field.annotation) is list and kinds:
+    own = field.examples[0] if field.examples else None
+    if get_origin(field.annotation) is list and kinds and not own:
         return [example(kind) for kind in kinds]
-    if kinds:
+    if kinds and not own:
         return example(kinds[0])
     return field.examples[0] if field.examples else field.default
 

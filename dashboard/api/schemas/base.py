@@ -232,6 +232,7 @@ class Problem(ResponseBody):
         Field(
             examples=[AN_ID],
             exclude_if=is_none,
-            description="With `provider_timeout`: the message, whose code lives and may still arrive.",
+            description="The message that the call made. With `provider_timeout` its code is valid and may still "
+            "arrive.",
         ),
     ] = None

@@ -27,7 +27,10 @@ class Ready(ResponseBody):
     relay: Part
     workers: Annotated[
         dict[str, int],
-        Field(examples=[{"sms": 2, "whatsapp": 1}], description="How many workers of each lane gave a sign lately."),
+        Field(
+            examples=[{"sms": 2, "whatsapp": 1, "webhooks": 1}],
+            description="How many workers of each lane gave a sign lately.",
+        ),
     ]
 
 

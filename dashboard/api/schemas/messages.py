@@ -206,7 +206,15 @@ class BatchTaken(ResponseBody):
     ]
 
 
-def _moment_of(what: str, shown: str | None = A_TIME) -> Any:
+SENT_AT, ARRIVED_AT = "2026-11-22T06:24:49.135Z", "2026-11-22T06:24:51.016Z"  # of the message that the examples show
+HISTORY = [
+    {"status": "queued", "at": A_TIME},
+    {"status": "sent", "at": SENT_AT},
+    {"status": "delivered", "at": ARRIVED_AT},
+]
+
+
+def _moment_of(what: str, shown: str | None) -> Any:
     return Field(examples=[shown], description=f"{what} at this time, in UTC; null: it did not.")
 
 
@@ -250,8 +258,8 @@ class Described(ResponseBody):
         ),
     ]
     created_at: At
-    sent_at: Annotated[str | None, _moment_of("The carrier took it")]
-    delivered_at: Annotated[str | None, _moment_of("It arrived")]
+    sent_at: Annotated[str | None, _moment_of("The carrier took it", SENT_AT)]
+    delivered_at: Annotated[str | None, _moment_of("It arrived", ARRIVED_AT)]
     failed_at: Annotated[str | None, _moment_of("It was given up", None)]
     expired_at: Annotated[str | None, _moment_of("Its time had passed", None)]
     sent_by: Annotated[
@@ -271,7 +279,7 @@ class Described(ResponseBody):
     status_history: Annotated[
         list[Moved],
         Field(
-            examples=[[{"status": "queued", "at": "2026-11-22T06:24:49.068Z"}]],
+            examples=[HISTORY],
             description="The states it went through, in order.",
         ),
     ]

@@ -95,11 +95,11 @@ class VerifyOtp(RequestBody):
 
 
 class OtpSent(ResponseBody):
-    """A new code lives from now on."""
+    """A new code, valid from now on."""
 
     success: Success = True
     message_id: MessageId
-    expires_in: Annotated[int, Field(examples=[600], description="Seconds that the code lives.")]
+    expires_in: Annotated[int, Field(examples=[600], description="Seconds for which the code is valid.")]
     sent_by: Annotated[
         ChannelName | None,
         Field(

@@ -9,7 +9,6 @@ from pydantic import AfterValidator, BeforeValidator, Field, WithJsonSchema, mod
 from pydantic_core import PydanticCustomError
 
 from dashboard.api.schemas.base import (
-    A_TIME,
     BAD_MOMENT,
     MOST_IN_PAGE,
     UNPRINTABLE,
@@ -84,7 +83,9 @@ class WebhookChange(RequestBody):
 
     url: Annotated[Url | None, NOT_TEXT, ABOUT_URL] = None
     events: Annotated[
-        Kinds | None, BAD_KINDS, Field(examples=[["message.failed"]], description="The events that it wants.")
+        Kinds | None,
+        BAD_KINDS,
+        Field(examples=[["message.delivered", "message.failed"]], description="The events that it wants."),
     ] = None
     description: Annotated[Description | None, BAD_DESCRIPTION, ABOUT_DESCRIPTION] = None
     enabled: Annotated[
@@ -150,7 +151,7 @@ Secret = Annotated[
 
 
 def _maybe_at(what: str) -> Any:
-    return Field(examples=[A_TIME], description=f"{what}; in UTC, or null.")
+    return Field(examples=[None], description=f"{what}; in UTC, or null.")
 
 
 class Webhook(ResponseBody):
@@ -159,7 +160,9 @@ class Webhook(ResponseBody):
     webhook_id: Annotated[str, Field(examples=[AN_ID], description="Names the endpoint.")]
     url: Annotated[str, ABOUT_URL]
     description: Annotated[str, ABOUT_DESCRIPTION]
-    events: Annotated[list[str], Field(examples=[["message.delivered"]], description="The events that it gets.")]
+    events: Annotated[
+        list[str], Field(examples=[["message.delivered", "message.failed"]], description="The events that it gets.")
+    ]
     state: Annotated[
         EndpointState,
         schema_of(EndpointState),
@@ -167,14 +170,14 @@ class Webhook(ResponseBody):
     ]
     disabled_reason: Annotated[
         Annotated[DisabledReason, schema_of(DisabledReason)] | None,
-        Field(examples=["gone"], description="Somebody asked for it, it answered 410, or it failed for five days."),
+        Field(examples=[None], description="Somebody asked for it, it answered 410, or it failed for five days."),
     ]
     created_at: At
     disabled_at: Annotated[str | None, _maybe_at("When it was disabled")]
     failing_since: Annotated[str | None, _maybe_at("When it began to fail")]
     last_attempt_at: Annotated[str | None, _maybe_at("When it was last called")]
-    last_status: Annotated[int | None, Field(examples=[200], description="Of HTTP, in answer to the last call.")]
-    last_error: Annotated[str | None, Field(examples=["no_answer"], description="Why the last call failed.")]
+    last_status: Annotated[int | None, Field(examples=[None], description="Of HTTP, in answer to the last call.")]
+    last_error: Annotated[str | None, Field(examples=[None], description="Why the last call failed.")]
 
 
 class WebhookShown(Webhook):
@@ -233,7 +236,7 @@ class Attempt(ResponseBody):
     attempt: Annotated[int, Field(examples=[1], description="1 for the first.")]
     at: At
     status: Annotated[int | None, Field(examples=[200], description="Of HTTP; null without an answer.")]
-    error: Annotated[str | None, Field(examples=["refused"], description="Why it failed; null when it did not.")]
+    error: Annotated[str | None, Field(examples=[None], description="Why it failed; null when it did not.")]
     duration_ms: Annotated[int, Field(examples=[84], description="Milliseconds until the answer.")]
     answer: Annotated[str, Field(examples=["ok"], description="Its first 1,000 characters.")]
 

@@ -113,7 +113,7 @@ def _answer_of_provider(sent: Sent, phone: str) -> OtpSent:
             _settle(sent, None)
             errors.note_limits(rate_limit.look(session, caller().id, phone))  # a refused code does not count
             reason = outcome.error_code or outcome.status
-            raise ApiError("provider_error", reason=reason, retryable=outcome.is_retryable)
+            raise ApiError("provider_error", reason=reason, retryable=outcome.is_retryable, messageId=sent.message_id)
     if (sent.status or _settle(sent, 200 if outcome else 502)) == 502:
         raise ApiError(
             "provider_timeout",

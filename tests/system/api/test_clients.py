@@ -86,6 +86,8 @@ def test_a_test_key_reads_its_codes_over_http(client: Client, tester: Client, ph
 def test_a_502_says_why_and_whether_to_try_again(client: Client) -> None:
     error = refused(client.otp("+22243" + sandbox.REFUSED, channel="whatsapp"), 502, "provider_error")
     assert (error["reason"], error["retryable"]) == ("sandbox_refused", False)
+    followed = client.stack.call("GET", f"/messages/{error['messageId']}", key=client.key)  # as its event names it
+    assert (followed.json()["status"], followed.json()["errorCode"]) == ("failed", "sandbox_refused")
     answer = client.otp("+22243" + sandbox.SILENT, channel="whatsapp")
     error = refused(answer, 502, "provider_timeout")
     assert error["retryable"] is True

@@ -142,6 +142,39 @@ def test_every_example_fits_its_schema(described: dict[str, Any]) -> None:
     assert checked > 100
 
 
+def test_examples_show_what_can_be(described: dict[str, Any]) -> None:
+    """A message that arrived has not failed, an endpoint that works was not disabled, a call that was taken has no
+    error; what is said of a state is of that state.
+    """
+    shown = [example["value"] for _, content in answers(described) for example in content["examples"].values()]
+    values = [each for value in shown for each in within(value)]
+    messages = [value for value in values if "statusHistory" in value]
+    for message in messages:
+        history = [(step["status"], step["at"]) for step in message["statusHistory"]]
+        assert history[0] == ("queued", message["createdAt"])
+        assert history[-1] == (message["status"], message[f"{message['status']}At"])
+        assert history == sorted(history, key=lambda step: step[1])
+        ends = {status for status in ("delivered", "failed", "expired") if message[f"{status}At"]}
+        assert ends == {message["status"]}
+        assert (message["errorCode"] is None) is (message["status"] == "delivered")
+    endpoints = [value for value in values if "webhookId" in value]
+    for endpoint in endpoints:
+        assert endpoint["state"] == "active"
+        trouble = ("disabledReason", "disabledAt", "failingSince", "lastError")
+        assert [name for name in trouble if endpoint[name] is not None] == []
+    calls = [value for value in values if "durationMs" in value]
+    assert [call["error"] for call in calls if call["status"] == 200] == [None] * len(calls)
+    assert messages and endpoints and calls
+
+
+def within(value: Any) -> Iterator[dict[str, Any]]:
+    """All objects in a value."""
+    if isinstance(value, dict):
+        yield value
+    for part in value.values() if isinstance(value, dict) else value if isinstance(value, list) else ():
+        yield from within(part)
+
+
 def bodies(described: dict[str, Any]) -> Iterator[tuple[str, dict[str, Any]]]:
     for name, operation in operations(described):
         if "requestBody" in operation:
