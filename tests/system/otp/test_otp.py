@@ -3,10 +3,16 @@
 from __future__ import annotations
 
 import uuid
+from datetime import timedelta
 from typing import Any
 
 import pytest
 
+from dashboard.db import utcnow
+from dashboard.gateway.otp import review_numbers
+from dashboard.gateway.otp.codes import Keyring
+from dashboard.gateway.otp.review_numbers import NewReviewNumber
+from dashboard.models.api_keys import ApiKey
 from dashboard.providers import sandbox
 from dashboard.sms import encoding
 from tests.support.error_shape import failure, invalid, refused
@@ -191,3 +197,17 @@ def test_a_code_that_the_carrier_refused_by_sms_is_not_counted(client: Client) -
         path = f"/messages/{sent.json()['messageId']}"
         until(lambda path=path: client.get(path).json()["status"] == "failed", 15)  # type: ignore[misc]
     assert refused(client.verify(phone, "123456"), 404, "otp_not_sent")["path"] == ["otp"]
+
+
+def test_a_review_number_has_its_fixed_code_each_time_and_gets_no_text(client: Client, phone: str) -> None:
+    review = NewReviewNumber(phone, "204816", utcnow() + timedelta(days=1))
+    with client.stack.sessions.begin() as session:
+        key = session.get_one(ApiKey, client.key_id)
+        review_numbers.add(session, Keyring.of(client.stack.settings), key, review)
+    for _ in range(2):
+        sent = client.otp(phone)
+        assert sent.status_code == 200
+        assert client.verify(phone, "204816").status_code == 200
+        refused(client.verify(phone, "204816"), 404, "otp_used")
+        assert client.get(f"/messages/{sent.json()['messageId']}").json()["status"] == "delivered"
+    assert [text.text for text in client.stack.inbox(phone) if "204816" in text.text] == []

@@ -4,9 +4,10 @@ from __future__ import annotations
 
 import time
 
+from dashboard.models.api_keys import ApiKey
 from dashboard.providers import sandbox
 from tests.support.error_shape import refused
-from tests.support.stack import Client, digits, other_than
+from tests.support.stack import Client, Stack, digits, other_than
 
 REFUSED, SILENT = "+22241" + sandbox.REFUSED, "+22241" + sandbox.SILENT
 
@@ -49,3 +50,26 @@ def test_silence_is_told_in_time_counts_and_leaves_the_code_alive(client: Client
     client.stack.try_again_now(message_id)
     text = client.stack.arrived(SILENT, message_id)
     assert client.verify(SILENT, digits(text.text), channel="whatsapp").status_code == 200
+
+
+def test_a_code_that_went_by_sms_says_so_and_verifies_under_either_channel(stack: Stack) -> None:
+    client, phone = stack.client("test", sms_fallback=True), "+22236" + sandbox.NO_WHATSAPP
+    sent = client.otp(phone, channel="whatsapp").json()
+    assert sent["sentBy"] == "sms"
+    message = client.get(f"/messages/{sent['messageId']}").json()
+    assert (message["channel"], message["sentBy"]) == ("whatsapp", "sms")
+    code = digits(stack.arrived(phone, sent["messageId"]).text)
+    wrong = [client.verify(phone, other_than(code), **channel).json() for channel in ({}, {"channel": "whatsapp"})]
+    assert [answer["retriesLeft"] for answer in wrong] == [2, 1]
+    assert client.verify(phone, code).status_code == 200
+
+
+def test_a_refused_resend_leaves_the_code_that_arrived_with_its_tries(stack: Stack) -> None:
+    client, phone = stack.client("test", sms_fallback=True), "+22237" + sandbox.NO_WHATSAPP
+    code = digits(stack.arrived(phone, client.otp(phone, channel="whatsapp").json()["messageId"]).text)
+    assert client.verify(phone, other_than(code), channel="whatsapp").json()["retriesLeft"] == 2
+    with stack.sessions.begin() as session:  # now the number's WhatsApp refuses, and nothing takes its place
+        session.get_one(ApiKey, client.key_id).sms_fallback = False
+    refused(client.otp(phone, channel="whatsapp"), 502, "provider_error")
+    assert client.verify(phone, other_than(code), channel="whatsapp").json()["retriesLeft"] == 1
+    assert client.verify(phone, code, channel="whatsapp").status_code == 200
