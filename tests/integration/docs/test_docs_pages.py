@@ -154,6 +154,15 @@ def test_the_reference_comes_in_pages_of_which_none_is_heavy(stranger: Browser) 
         assert max(len(page.encode()) for page in pages.values()) <= 60_000
 
 
+def test_an_app_is_told_to_count_down_only_when_no_code_is_left(stranger: Browser) -> None:
+    """`t` of RateLimit may be an hour while more codes are allowed at once."""
+    for language in LANGUAGES:
+        section = read(stranger, language, "otp").partition('id="screen"')[2].partition("<h2")[0]
+        assert "<code>r=0</code>" in section.partition("<code>t</code>")[0], language
+        section = read(stranger, language, "limits").partition('id="read"')[2].partition("<h2")[0]
+        assert re.search(r"<code>r</code>[^.]*\b(0|صفرًا)[^.]*<code>t</code>", section), language
+
+
 def test_an_old_address_of_a_call_leads_to_it(stranger: Browser) -> None:
     overview = read(stranger, "fr", "reference")
     line = overview[overview.index('id="sendOtp"') :]
