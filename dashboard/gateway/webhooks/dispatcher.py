@@ -107,9 +107,8 @@ class WebhookDispatcher:
 def serve(context: DispatcherContext, lease: EndpointLease, go_on: Callable[[], bool]) -> None:
     """Deliver what is due at an endpoint until nothing is, a call fails or EVENTS_A_TURN are begun; commits.
 
-    Calls run side by side, the events of one message one after the other. The next calls begin before those that ended
-    are written down. An endpoint that fails gets one call at a time. No database session is open during a call that is
-    waited for.
+    Calls run side by side, the events of one message one after the other. An endpoint that fails gets one call at a
+    time. No database session is open during a call that is waited for.
     """
     places = 1 if lease.failing else context.parallel
     under_way: dict[int, PendingDelivery] = {}  # by id
@@ -117,25 +116,23 @@ def serve(context: DispatcherContext, lease: EndpointLease, go_on: Callable[[], 
     finished: list[tuple[PendingDelivery, AttemptResult]] = []
     left, is_well = EVENTS_A_TURN, True
     while True:
-        is_well = is_well and all(result.error is None for _, result in finished)
-        free = min(places - len(under_way) + len(finished), left)
         begin: list[PendingDelivery] = []
-        if is_well and free > 0 and go_on():
-            with context.sessions.begin() as session:
+        with context.sessions.begin() as session:
+            queue.settle(session, lease, finished)
+            for delivery, result in finished:
+                del under_way[delivery.delivery_id]
+                is_well = is_well and result.error is None
+            free = min(places - len(under_way), left)
+            if is_well and free > 0 and go_on():
                 begin = queue.take(session, lease, free, under_way.values())
+            if not under_way and not begin:
+                queue.release_lease(session, lease)
+                return
         left -= len(begin)
         for delivery in begin:
             under_way[delivery.delivery_id] = delivery
             threading.Thread(target=_call_into, args=(context, delivery, results), name="webhook", daemon=True).start()
-        with context.sessions.begin() as session:
-            queue.settle(session, lease, finished)
-            if not under_way:
-                queue.release_lease(session, lease)
-                return
-        for delivery, _ in finished:
-            del under_way[delivery.delivery_id]
-        more_may_go = bool(finished) and len(begin) < free  # the next events of the messages that were written down
-        finished = [] if more_may_go or not under_way else _wait_for(results)
+        finished = _wait_for(results)
 
 
 def call(context: DispatcherContext, delivery: PendingDelivery) -> AttemptResult:
