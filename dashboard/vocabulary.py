@@ -45,6 +45,13 @@ class Keyword(StrEnum):
     START = "start"  # texts again
 
 
+class Direction(StrEnum):
+    """Which way a message went, as we see it."""
+
+    OUT = "out"
+    IN = "in"
+
+
 class Lane(StrEnum):
     """A queue with workers of its own."""
 

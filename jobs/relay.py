@@ -90,7 +90,7 @@ def tick(sessions: Sessions, wakeup: Wakeup, started_at: datetime, *, sweep: boo
             if outbox.expire_stale(session):
                 lanes.add(Lane.WEBHOOKS)
             health.reroute(session)
-            inbound.complete_late(session)
+            lanes |= inbound.complete_late(session)
             workers.forget_silent(session)
             user_sessions.forget_old_tries(session)
             idempotency.sweep(session)

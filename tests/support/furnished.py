@@ -14,6 +14,7 @@ from dashboard.gateway.alerts.channels import NewChannel
 from dashboard.gateway.api_keys import usage
 from dashboard.gateway.api_keys.usage import KeyUse
 from dashboard.gateway.audit import trail
+from dashboard.gateway.inbound import inbox
 from dashboard.gateway.monitoring.alerts import Alert, AlertCode
 from dashboard.gateway.statistics import rollup
 from dashboard.gateway.webhooks import endpoints
@@ -21,6 +22,7 @@ from dashboard.models.accounts import User
 from dashboard.models.api_keys import ApiKey
 from dashboard.models.messages import Message
 from dashboard.models.monitoring import Outage
+from dashboard.providers.base import Incoming
 from dashboard.vocabulary import AlertChannelKind, Language
 from tests.support.dashboard_client import World
 
@@ -43,6 +45,9 @@ def furnish_more(world: World, key: ApiKey) -> tuple[str, str]:
     """What there is to see beside messages: figures, a webhook, a key built into an app; return the ids of the two."""
     rollup.fold_for(world.services.sessions, 5)
     loose = world.key("Fidélité")
+    words = {"+22238449900": "Ma commande n’est pas arrivée", "+22222449900": "متى يعود الماء؟", "+22246449900": "قف"}
+    came = [Incoming(phone, "3601", text, utcnow()) for phone, text in words.items()]
+    inbox.receive(world.services.sessions, "mauritel", came)
     with world.services.sessions.begin() as session:
         for n in range(usage.MANY):
             usage.record(session, KeyUse.of(loose.id, f"41.138.0.{n}", "okhttp/4.12.0"))

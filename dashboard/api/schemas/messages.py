@@ -30,17 +30,19 @@ from dashboard.api.schemas.base import (
     ResponseBody,
     StatusName,
     Success,
+    choice_of,
     is_blank,
     page_size,
     read_id,
     read_phone,
+    schema_of,
     with_plus,
 )
 from dashboard.api.schemas.otp import AppHash
 from dashboard.gateway.messages.outbox import Draft
 from dashboard.sms import encoding
 from dashboard.sms.encoding import Shape
-from dashboard.vocabulary import Channel, Kind
+from dashboard.vocabulary import Channel, Direction, Keyword, Kind
 
 MOST_SEGMENTS = 10
 MOST_IN_BATCH = 1_000
@@ -146,6 +148,16 @@ class ListMessages(Query):
         Breaks({"unknown_cursor": "1"}),
         Field(examples=[AN_ID], description="`next` of the page before."),
     ] = None
+    direction: Annotated[
+        Annotated[Direction, choice_of(Direction), schema_of(Direction)],
+        BAD_CHOICE,
+        Field(
+            examples=["in"],
+            description="`out`: what you sent. `in`: texts of phones that you wrote to last; then `status`, `kind` and "
+            "`channel` are not taken, `phoneNumber` is who wrote, and each has `messageId`, `phoneNumber`, `to`, "
+            "`text`, `segments`, `keyword` and `receivedAt`.",
+        ),
+    ] = Direction.OUT
     status: Annotated[
         StatusName | None, BAD_CHOICE, Field(examples=["delivered"], description="Only messages in this state.")
     ] = None
@@ -285,6 +297,27 @@ class Described(ResponseBody):
     ]
 
 
+class IncomingText(ResponseBody):
+    """A text that a phone sent."""
+
+    message_id: MessageId
+    phone_number: Annotated[
+        str,
+        Field(examples=["+22238089336"], description="Who wrote; a foreign number as its carrier gives it."),
+    ]
+    to: Annotated[str | None, Field(examples=["3601"], description="Your number; null where the carrier does not say.")]
+    text: Annotated[
+        str | None, Field(examples=["Merci, bien reçu"], description="Its words, as long as texts are kept; then null.")
+    ]
+    segments: Annotated[int, Field(examples=[1], description="How many SMS it came in.")]
+    keyword: Annotated[
+        Keyword | None,
+        schema_of(Keyword),
+        Field(examples=[None], description="`stop` or `start` where it was such a word: see opt-outs."),
+    ]
+    received_at: At
+
+
 class Followed(Described):
     """What became of a message. Never its text."""
 
@@ -295,7 +328,7 @@ class MessagePage(ResponseBody):
     """Messages of this API key, the newest first."""
 
     success: Success = True
-    messages: Annotated[list[Described], Field(examples=[[]], description="At most `limit` of them.")]
+    messages: Annotated[list[Described | IncomingText], Field(examples=[[]], description="At most `limit` of them.")]
     next: Annotated[
         str | None,
         Field(examples=[AN_ID], description="Give it as `after` to get the next page; null on the last one."),

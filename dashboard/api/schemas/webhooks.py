@@ -28,7 +28,13 @@ AN_ID = "6f0c3c7e-0d9e-4d3b-8b42-5f1e3f1a9a77"
 AN_EVENT = "evt_2f9c0f7ad0d94a33a0d52b3c1f1f2a6e"
 
 EventKind = Literal[
-    "message.sent", "message.delivered", "message.failed", "message.expired", "otp.verified", "otp.exhausted"
+    "message.sent",
+    "message.delivered",
+    "message.failed",
+    "message.expired",
+    "message.received",
+    "otp.verified",
+    "otp.exhausted",
 ]
 
 

@@ -62,7 +62,8 @@ def _answer(carrier: Carrier, listener: ReportListener) -> Response:
         for lane in receipts.store_receipts(services().sessions, carrier.name, reply.receipts):
             services().wakeup.notify(lane)
     if reply.texts:
-        inbox.receive(services().sessions, carrier.name, reply.texts)
+        for lane in inbox.receive(services().sessions, carrier.name, reply.texts):
+            services().wakeup.notify(lane)
     begun, over = notices.of_receipts(reply.receipts)
     begun |= {reply.code} if reply.code else set()
     notices.change(services().sessions, carrier.name, begun=begun, over=over | set(reply.over))

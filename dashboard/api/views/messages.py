@@ -15,6 +15,7 @@ from dashboard.api.schemas.messages import (
     BatchTaken,
     Described,
     Followed,
+    IncomingText,
     ListMessages,
     MessagePage,
     NotQueued,
@@ -23,12 +24,13 @@ from dashboard.api.schemas.messages import (
     SendMessage,
 )
 from dashboard.extensions import services, session
+from dashboard.gateway.inbound import inbox
 from dashboard.gateway.message_log import search
 from dashboard.gateway.messages import status, submit
 from dashboard.gateway.messages.outbox import Draft
 from dashboard.gateway.messages.submit import SubmitOrder, Submitted
 from dashboard.gateway.opt_outs.opt_outs import OptedOut
-from dashboard.vocabulary import Lane, Scope
+from dashboard.vocabulary import Direction, Lane, Scope
 
 BATCH_BYTES = 2 * 1024 * 1024
 
@@ -88,6 +90,8 @@ def send_batch(body: SendBatch) -> BatchTaken:
 @contract(Contract(query=ListMessages, response=MessagePage, scope=Scope.READ, summary="List messages", tag="Messages"))
 def list_messages(query: ListMessages) -> MessagePage:
     """Messages of this API key, the newest first. To go on, give `next` as `after`, with the same filters."""
+    if query.direction is Direction.IN:
+        return _received(query)
     filters = search.Filters(
         sought=search.Sought(phone=query.phone),
         status=query.status,
@@ -125,6 +129,30 @@ def follow_message(message_id: str) -> Followed:
     if message is None or message.key_id != caller().id:
         raise ApiError("message_not_found")
     return Followed.model_validate(status.described(message))
+
+
+def _received(query: ListMessages) -> MessagePage:
+    """Texts of phones that this key was the last to write to."""
+    foreign = [name for name in ("status", "kind", "channel") if getattr(query, name) is not None]
+    if foreign:
+        raise Invalid([errors.problem((name,), "invalid_choice", "Not with direction=in") for name in foreign])
+    before = None
+    if query.after:
+        last = inbox.find(session, query.after)
+        if last is None or last.key_id != caller().id:
+            raise ApiError("unknown_cursor")
+        before = last.id
+    rows = inbox.page(
+        session,
+        query.phone or "",
+        before,
+        query.limit + 1,
+        key_id=caller().id,
+        since=query.from_,
+        until=query.to,
+    )
+    shown = [IncomingText.model_validate(inbox.described(row) | {"text": row.body}) for row in rows[: query.limit]]
+    return MessagePage(messages=list(shown), next=shown[-1].message_id if len(rows) > query.limit else None)
 
 
 def _results(submitted: Submitted, count: int) -> Iterator[Queued | NotQueued]:

@@ -269,7 +269,8 @@ class ConnectionHost(leases.CarrierCoordinator):
 
     def store_incoming(self, texts: Sequence[Incoming]) -> None:
         """Write texts from phones down for good; commits. Raises when the database fails."""
-        inbox.receive(self.connections.sessions, self.name, texts)
+        for lane in inbox.receive(self.connections.sessions, self.name, texts):
+            self.connections.notify(lane)
 
 
 def _close(connections: list[Connection]) -> None:

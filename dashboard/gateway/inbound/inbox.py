@@ -5,20 +5,22 @@ from __future__ import annotations
 import hashlib
 import uuid
 from collections.abc import Sequence
-from datetime import timedelta
+from datetime import datetime, timedelta
+from typing import Any
 
 from sqlalchemy import exists, func, select, update
 from sqlalchemy.orm import Session
 
-from dashboard.db import Sessions, lock, utcnow
+from dashboard.db import Sessions, iso, lock, utcnow
 from dashboard.gateway.api_keys.keys import OWN_ID
 from dashboard.gateway.messages import cancel
 from dashboard.gateway.opt_outs import keywords, opt_outs
+from dashboard.gateway.webhooks import events
 from dashboard.models.inbound import IncomingMessage, IncomingPart
 from dashboard.models.messages import Message
 from dashboard.providers.base import Incoming
 from dashboard.sms import numbers
-from dashboard.vocabulary import Keyword, Kind
+from dashboard.vocabulary import Keyword, Kind, Lane
 
 BATCH = 500
 REPEATED_WITHIN = timedelta(minutes=10)  # the same words from the same phone, where the carrier gives no id
@@ -27,40 +29,85 @@ MISSING = "[…]"
 PAGE = 50
 
 
-def receive(sessions: Sessions, carrier: str, texts: Sequence[Incoming]) -> None:
-    """Write texts down; commits, BATCH at a time. Raises when the database fails: do not acknowledge them then."""
+def receive(sessions: Sessions, carrier: str, texts: Sequence[Incoming]) -> set[Lane]:
+    """Write texts down; commits, BATCH at a time. Returns the lanes to wake.
+
+    Raises when the database fails: do not acknowledge them then.
+    """
+    lanes: set[Lane] = set()
     for start in range(0, len(texts), BATCH):
         batch = texts[start : start + BATCH]
         with sessions.begin() as session:
             # Parts of one text may come by several connections at once.
             lock(session, *sorted({f"incoming:{carrier}:{text.sender}" for text in batch}))
-            for text in batch:
-                _store(session, carrier, text)
+            has_events = [_store(session, carrier, text) for text in batch]
+        if any(has_events):
+            lanes.add(Lane.WEBHOOKS)
+    return lanes
 
 
-def complete_late(session: Session) -> None:
-    """Take long texts as complete whose missing parts were waited for long enough. The caller commits."""
+def complete_late(session: Session) -> set[Lane]:
+    """Take long texts as complete whose missing parts were waited for long enough.
+
+    Returns the lanes to wake. The caller commits before that.
+    """
     late = select(IncomingMessage).where(
         IncomingMessage.completed_at.is_(None), IncomingMessage.received_at < utcnow() - JOINED_WITHIN
     )
-    for message in session.scalars(late.with_for_update(skip_locked=True).limit(BATCH)):
-        _complete(session, message)
+    found = session.scalars(late.with_for_update(skip_locked=True).limit(BATCH)).all()
+    has_events = [_complete(session, message) for message in found]
+    return {Lane.WEBHOOKS} if any(has_events) else set()
 
 
-def page(session: Session, sender: str = "", before: int | None = None, most: int = PAGE) -> list[IncomingMessage]:
-    """Complete texts, the newest first: of one phone, where `sender` is given, and older than the id `before`."""
+def page(
+    session: Session,
+    sender: str = "",
+    before: int | None = None,
+    most: int = PAGE,
+    *,
+    key_id: str | None = None,
+    since: datetime | None = None,
+    until: datetime | None = None,
+) -> list[IncomingMessage]:
+    """Complete texts, the newest first: of one phone or one key, where they are given, older than the id `before`, and
+    received from `since` on and before `until`.
+    """
     query = select(IncomingMessage).where(IncomingMessage.completed_at.is_not(None))
     if sender:
         query = query.where(IncomingMessage.sender == sender)
+    if key_id is not None:
+        query = query.where(IncomingMessage.key_id == key_id)
     if before is not None:
         query = query.where(IncomingMessage.id < before)
+    if since is not None:
+        query = query.where(IncomingMessage.received_at >= since)
+    if until is not None:
+        query = query.where(IncomingMessage.received_at < until)
     return list(session.scalars(query.order_by(IncomingMessage.id.desc()).limit(most)))
 
 
-def _store(session: Session, carrier: str, text: Incoming) -> None:
+def find(session: Session, reference: str) -> IncomingMessage | None:
+    """A text by its public id."""
+    return session.scalar(select(IncomingMessage).where(IncomingMessage.uuid == reference))
+
+
+def described(message: IncomingMessage) -> dict[str, Any]:
+    """A text as events tell it, without its words; times in ISO 8601."""
+    return {
+        "messageId": message.uuid,
+        "phoneNumber": message.sender,
+        "to": message.recipient or None,
+        "segments": message.parts,
+        "keyword": message.keyword,
+        "receivedAt": iso(message.received_at),
+    }
+
+
+def _store(session: Session, carrier: str, text: Incoming) -> bool:
+    """Write a text down unless it came before; return whether there is an event for webhooks."""
     digest = _digest(carrier, text)
     if _is_repeat(session, text, digest):
-        return
+        return False
     message = _open(session, carrier, text) if text.parts > 1 else None
     if message is None:
         message = IncomingMessage(
@@ -78,8 +125,7 @@ def _store(session: Session, carrier: str, text: Incoming) -> None:
     session.add(IncomingPart(message_id=message.id, part=text.part, digest=digest, body=text.text))
     session.flush()
     here = session.scalar(select(func.count()).where(IncomingPart.message_id == message.id))
-    if here == message.parts:
-        _complete(session, message)
+    return here == message.parts and _complete(session, message)
 
 
 def _digest(carrier: str, text: Incoming) -> str:
@@ -111,29 +157,36 @@ def _open(session: Session, carrier: str, text: Incoming) -> IncomingMessage | N
     return session.scalar(fitting.order_by(IncomingMessage.id).limit(1))
 
 
-def _complete(session: Session, message: IncomingMessage) -> None:
+def _complete(session: Session, message: IncomingMessage) -> bool:
+    """Join the parts, do what the text asks for, and tell the key's webhooks; return whether there are events."""
     rows = session.scalars(select(IncomingPart).where(IncomingPart.message_id == message.id))
     bodies = {row.part: row.body or "" for row in rows}
     message.body = "".join(bodies.get(part, MISSING) for part in range(1, message.parts + 1))
     message.completed_at = utcnow()
     session.execute(update(IncomingPart).where(IncomingPart.message_id == message.id).values(body=None))
-    _obey(session, message)
+    has_events = _obey(session, message)
+    if message.key_id is not None:
+        has_events |= events.record_received(session, message.key_id, described(message))
+    return has_events
 
 
-def _obey(session: Session, message: IncomingMessage) -> None:
-    """Do what the text asks for, where it is a known word: STOP holds for all keys, since they share our numbers."""
+def _obey(session: Session, message: IncomingMessage) -> bool:
+    """Do what the text asks for, where it is a known word: STOP holds for all keys, since they share our numbers.
+
+    Returns whether there are events for webhooks, of texts that were taken back.
+    """
     found = keywords.meaning(message.body or "") if numbers.of_carrier(message.sender) else None
     if found is None:
-        return
+        return False
     message.keyword, word = found
     if message.keyword == Keyword.STOP:
         opt_outs.add(session, [message.sender], word=word)
         waiting = select(Message.uuid).where(
             Message.phone == message.sender, Message.kind == Kind.MESSAGE, Message.due_at.is_not(None)
         )
-        cancel.cancel(session, list(session.scalars(waiting)))
-    else:
-        opt_outs.come_back(session, message.sender, message.key_id)
+        return cancel.cancel(session, list(session.scalars(waiting))).has_events
+    opt_outs.come_back(session, message.sender, message.key_id)
+    return False
 
 
 def _key_of(session: Session, phone: str) -> str | None:

@@ -24,8 +24,8 @@ from dashboard.models.webhooks import WebhookDelivery, WebhookEndpoint, WebhookE
 from dashboard.vocabulary import ENDS, Status
 
 MESSAGE_STEPS = (Status.SENT, *ENDS)  # each is an event, `message.` and its name
-OTP_VERIFIED, OTP_EXHAUSTED = "otp.verified", "otp.exhausted"
-KINDS = (*(f"message.{step}" for step in MESSAGE_STEPS), OTP_VERIFIED, OTP_EXHAUSTED)
+RECEIVED, OTP_VERIFIED, OTP_EXHAUSTED = "message.received", "otp.verified", "otp.exhausted"
+KINDS = (*(f"message.{step}" for step in MESSAGE_STEPS), RECEIVED, OTP_VERIFIED, OTP_EXHAUSTED)
 TIMES = {  # name in an event → column, and the steps at which it is known
     "createdAt": ("created_at", MESSAGE_STEPS),
     "sentAt": ("sent_at", MESSAGE_STEPS),
@@ -73,6 +73,17 @@ def record(session: Executor, key_id: str, message_id: int, *kinds: str) -> bool
         write(connection, key_id, kind, _data(connection, kind, message), targets, message_id)
         is_due = is_due or bool(targets)
     return is_due
+
+
+def record_received(session: Session, key_id: str, data: dict[str, Any]) -> bool:
+    """Write down that a phone wrote to a key; return whether a delivery is due, as `record` does."""
+    connection = session.connection()
+    if RECEIVED not in REMEMBERED.find(pool_of(connection), lambda: _listening(connection)).get(key_id, ()):
+        return False
+    listeners = connection.execute(LISTENERS, {"for_key": key_id}).all()
+    targets = [one.id for one in listeners if one.disabled_at is None and RECEIVED in one.events]
+    write(connection, key_id, RECEIVED, data, targets)
+    return bool(targets)
 
 
 def write(

@@ -20,6 +20,7 @@ EVENTS = {
     "message.delivered": _l("Message delivered"),
     "message.failed": _l("Message failed"),
     "message.expired": _l("Message expired"),
+    "message.received": _l("Text received"),
     "otp.verified": _l("Code verified"),
     "otp.exhausted": _l("Three wrong codes"),
 }

@@ -104,7 +104,7 @@ def test_nothing_scrolls_sideways_or_is_cut_off_at_any_width(
     found = {}
     pages = ["", "messages/", f"messages/{failed}", "otp/", "lookup/?phone=38089336", "keys/", f"keys/{loose}"]
     pages += ["limits/?phone=38089336", "sandbox/", "texts/", "settings/", "webhooks/", f"webhooks/{webhook}"]
-    pages += ["alerts/", "alerts/outages/1"]
+    pages += ["alerts/", "alerts/outages/1", "incoming/", "opt-outs/"]
     for name in pages:
         tab.open(f"/dashboard/{name}")
         for width in (320, 861, 1000):  # the narrowest that is promised, and beside where the menu folds
