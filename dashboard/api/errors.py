@@ -20,6 +20,7 @@ from dashboard.extensions import session
 from dashboard.gateway.api_keys.authentication import UnknownKey
 from dashboard.gateway.api_keys.quotas import CapReached
 from dashboard.gateway.limits import rate_limit
+from dashboard.gateway.limits.pumping import PumpingSuspected
 from dashboard.gateway.limits.rate_limit import RateLimited, WindowState
 from dashboard.gateway.limits.wrong_codes import TooManyWrongCodes
 from dashboard.gateway.messages.idempotency import AnsweredBefore, Mismatch
@@ -81,6 +82,14 @@ ERRORS = {
         "This API key has reached its cap of {limit} a day; it opens again at midnight UTC",
         item_fields=("limit", "retryAfter"),
         example={"limit": 1_000, "retryAfter": 21_600},
+    ),
+    "pumping_suspected": ErrorKind(
+        429,
+        "Pumping suspected",
+        "Many numbers of this range were sent codes and few were verified; try again in {retryAfter} s",
+        path=("phoneNumber",),
+        item_fields=("retryAfter",),
+        example={"retryAfter": 3_540},
     ),
     "invalid_otp": ErrorKind(400, "Invalid OTP", None, body_fields=("retriesLeft",), example={"retriesLeft": 2}),
     "otp_exhausted": ErrorKind(
@@ -195,6 +204,8 @@ def described(error: Exception) -> ApiError:
             return ApiError("rate_limited", window=full.window, limit=full.quota, retryAfter=full.reset)
         case CapReached():
             return ApiError("daily_cap", limit=error.cap, retryAfter=error.retry_after)
+        case PumpingSuspected():
+            return ApiError("pumping_suspected", retryAfter=error.retry_after)
         case WrongCode():
             return ApiError("invalid_otp", retriesLeft=error.retries_left)
         case TooManyAttempts():
@@ -267,6 +278,7 @@ DESCRIBED: tuple[type[Exception], ...] = (
     Mismatch,
     RateLimited,
     CapReached,
+    PumpingSuspected,
     WrongCode,
     TooManyAttempts,
     TooManyWrongCodes,

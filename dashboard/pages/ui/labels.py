@@ -8,7 +8,7 @@ from flask_babel import lazy_gettext as _l
 from flask_babel import lazy_pgettext
 
 from dashboard.sms import numbers
-from dashboard.vocabulary import Channel, KeyMode, KeyState, Kind, Role, Scope, Status, Window
+from dashboard.vocabulary import Channel, KeyMode, KeyState, Kind, PumpingStep, Role, Scope, Status, Window
 
 Labels = dict[str, Any]  # by the value that stands in databases and addresses: a name, or a lazy translation of it
 
@@ -32,6 +32,7 @@ TIDIED = {
     "sandbox": _l("Messages on the sandbox phone"),
     "refusals": _l("Records of refused codes"),
     "guesses": _l("Records of wrong codes"),
+    "ranges": _l("Ranges where SMS pumping was suspected"),
     "callers": _l("Addresses that used a key"),
     "notes": _l("Notes on numbers"),
     "lookups": _l("Numbers that were looked up"),
@@ -71,6 +72,19 @@ WINDOWS_FULL: Labels = {
     Window.HOUR: _l("the limit of an hour"),
     Window.DAY: _l("the limit of a day"),
     "cap": _l("the key’s own cap of a day"),
+    "range": _l("SMS pumping suspected"),
+}
+PUMPING_STEPS: Labels = {
+    PumpingStep.WATCH: _l("Watched"),
+    PumpingStep.SLOW: _l("Slowed down"),
+    PumpingStep.STOP: _l("Stopped"),
+    PumpingStep.RELEASED: _l("Let through"),
+}
+PUMPING_EFFECTS: Labels = {
+    PumpingStep.WATCH: _l("All codes are still sent."),
+    PumpingStep.SLOW: _l("One code a minute is sent; numbers that verified a code before get theirs."),
+    PumpingStep.STOP: _l("No code is sent, except to numbers that verified one before."),
+    PumpingStep.RELEASED: _l("All codes are sent: somebody of the team let them through."),
 }
 LASTING = {"1h": _l("1 hour"), "24h": _l("24 hours"), "7d": _l("7 days")}
 GRACES = {"now": _l("Stop it now"), "1h": _l("1 hour"), "24h": _l("24 hours"), "7d": _l("7 days")}
