@@ -108,6 +108,15 @@ class Scope(StrEnum):
     WEBHOOKS = "webhooks"
 
 
+class PumpingStep(StrEnum):
+    """What is done about a range of numbers where SMS pumping is suspected, from the least to the most."""
+
+    WATCH = "watch"  # people are told, all codes go
+    SLOW = "slow"  # one code a minute
+    STOP = "stop"
+    RELEASED = "released"  # somebody let it through
+
+
 class LogColumn(StrEnum):
     """Of the message log, as each person chooses; state, recipient and time are always there."""
 

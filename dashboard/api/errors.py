@@ -20,6 +20,7 @@ from dashboard.extensions import session
 from dashboard.gateway.api_keys.authentication import UnknownKey
 from dashboard.gateway.api_keys.quotas import CapReached
 from dashboard.gateway.limits import rate_limit
+from dashboard.gateway.limits.pumping import PumpingSuspected
 from dashboard.gateway.limits.rate_limit import RateLimited, WindowState
 from dashboard.gateway.limits.wrong_codes import TooManyWrongCodes
 from dashboard.gateway.messages.idempotency import AnsweredBefore, Mismatch
@@ -88,6 +89,14 @@ ERRORS = {
         "Recipient opted out",
         "This number wants no texts any more; codes still reach it",
         path=("phoneNumber",),
+    ),
+    "pumping_suspected": ErrorKind(
+        429,
+        "Pumping suspected",
+        "Many numbers of this range were sent codes and few were verified; try again in {retryAfter} s",
+        path=("phoneNumber",),
+        item_fields=("retryAfter",),
+        example={"retryAfter": 3_540},
     ),
     "invalid_otp": ErrorKind(400, "Invalid OTP", None, body_fields=("retriesLeft",), example={"retriesLeft": 2}),
     "otp_exhausted": ErrorKind(
@@ -208,6 +217,8 @@ def described(error: Exception) -> ApiError:
             return ApiError("daily_cap", limit=error.cap, retryAfter=error.retry_after)
         case OptedOut():
             return ApiError("opted_out")
+        case PumpingSuspected():
+            return ApiError("pumping_suspected", retryAfter=error.retry_after)
         case WrongCode():
             return ApiError("invalid_otp", retriesLeft=error.retries_left)
         case TooManyAttempts():
@@ -280,6 +291,7 @@ DESCRIBED: tuple[type[Exception], ...] = (
     Mismatch,
     RateLimited,
     CapReached,
+    PumpingSuspected,
     WrongCode,
     TooManyAttempts,
     TooManyWrongCodes,

@@ -104,6 +104,16 @@ WORDS = {
         N_("%(subject)s: %(count)s of %(tried)s codes of the last 15 minutes were wrong"),
         N_("Somebody may be guessing: look at who calls with this key, and rotate it if it leaked."),
     ),
+    AlertCode.PUMPING: Words(
+        "pumping",
+        N_("%(subject)s: SMS pumping is suspected in %(count)s ranges of numbers, to which %(tried)s codes went"),
+        N_("Look at the ranges on the page “Limits”, and who asks the app for codes; let real users through."),
+    ),
+    AlertCode.KEY_UNVERIFIED: Words(
+        "pumping",
+        N_("%(subject)s: %(count)s %% of %(tried)s codes of the last hour were verified"),
+        N_("See whether codes arrive; if they do, somebody may ask for them who does not read them."),
+    ),
     AlertCode.DISK: Words("disk", N_("%(count)s %% of the disk are free"), N_("Make room on it.")),
     AlertCode.SECRETS: Words(
         "secrets",

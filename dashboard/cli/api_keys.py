@@ -15,6 +15,7 @@ from sqlalchemy.orm import Session
 from dashboard import db
 from dashboard.cli.core import JSON, choice_of, database, echo_error, example, fail, phone_type, print_rows, record
 from dashboard.db import utcnow
+from dashboard.gateway import site_settings
 from dashboard.gateway.api_keys import keys
 from dashboard.gateway.otp import review_numbers, template_rules, templates
 from dashboard.gateway.otp.codes import Keyring
@@ -25,6 +26,7 @@ from dashboard.settings import Settings
 from dashboard.sms import numbers, senders
 from dashboard.vocabulary import COMMAND_LINE, KeyMode, KeyState, Scope
 
+USUAL_CAP = "For a live key 20,000, or what the settings say."
 REVIEW_FAULTS = {
     "live_keys_only": "Only a live key has review numbers: the sandbox shows the codes of a test key.",
     "six_digits": "A code is six digits.",
@@ -89,8 +91,8 @@ def sender_type(_ctx: click.Context, _param: click.Parameter, raw: str | None) -
 @click.option("--network", "networks", multiple=True, callback=networks_type, help="From where: an address or CIDR.")
 @click.option("--brand", metavar="NAME", help="Stands for {brand} in the text of codes that is for all keys.")
 @click.option("--sender", callback=sender_type, help="What phones show, where the carrier allows it.")
-@click.option("--message-cap", type=click.IntRange(1), help="Messages a day (UTC).")
-@click.option("--otp-cap", type=click.IntRange(1), help="Codes a day (UTC).")
+@click.option("--message-cap", type=click.IntRange(0), help=f"Messages a day (UTC); 0: any number. {USUAL_CAP}")
+@click.option("--otp-cap", type=click.IntRange(0), help=f"Codes a day (UTC); 0: any number. {USUAL_CAP}")
 @click.option("--sms-fallback", is_flag=True, help="Send a code by SMS when WhatsApp does not take it.")
 @JSON
 def keys_create(
@@ -107,8 +109,11 @@ def keys_create(
     bounds["brand"] = brand or None
     expires_at = utcnow() + timedelta(days=expires_in) if expires_in else None
     mode = KeyMode.TEST if test else KeyMode.LIVE
-    new = keys.NewKey(name.strip(), scopes or keys.USUAL_SCOPES, expires_at=expires_at, mode=mode, **bounds)
     with database() as session:
+        usual = site_settings.read(session)
+        for cap, offered in {"message_cap": usual.new_key_messages, "otp_cap": usual.new_key_codes}.items():
+            bounds[cap] = (None if test else offered) if bounds[cap] is None else bounds[cap] or None
+        new = keys.NewKey(name.strip(), scopes or keys.USUAL_SCOPES, expires_at=expires_at, mode=mode, **bounds)
         if brand and templates.broken_by(session, brand):
             fail("With this brand a text of codes no longer fits one SMS; `Texts of codes` in the dashboard shows it.")
         key, secret = keys.create(session, new, created_by=COMMAND_LINE)

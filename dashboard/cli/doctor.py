@@ -171,6 +171,11 @@ def _guesses(session: Session, _settings: Settings) -> Iterable[Finding]:
     return map(_wrong, suspicious) if suspicious else [Finding("guesses", True, "no key has too many wrong codes")]
 
 
+def _pumping(session: Session, _settings: Settings) -> Iterable[Finding]:
+    suspected = alerts.pumping_alerts(session)
+    return map(_wrong, suspected) if suspected else [Finding("pumping", True, "no SMS pumping suspected")]
+
+
 def _webhooks(session: Session, _settings: Settings) -> Iterable[Finding]:
     """One that fails for the moment is not the gateway's fault; one that was disabled loses all its events."""
     failing = alerts.webhook_alerts(session)
@@ -214,6 +219,7 @@ LOOKS: Mapping[str, Look] = {
     "workers": _workers,
     "outbox": _outbox,
     "guesses": _guesses,
+    "pumping": _pumping,
     "webhooks": _webhooks,
     "carriers": _carriers,
     "operators": _operators,

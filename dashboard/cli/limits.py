@@ -5,6 +5,7 @@ from __future__ import annotations
 import functools
 import json
 from collections.abc import Callable
+from dataclasses import replace
 from datetime import timedelta
 from typing import Any
 
@@ -16,9 +17,9 @@ from dashboard.cli import api_keys
 from dashboard.cli.core import JSON, database, example, fail, phone_type, print_rows, record
 from dashboard.db import utcnow
 from dashboard.gateway import site_settings
-from dashboard.gateway.limits import overrides, rate_limit, wrong_codes
-from dashboard.models.limits import UNLIMITED, LimitOverride
-from dashboard.vocabulary import COMMAND_LINE, Window
+from dashboard.gateway.limits import overrides, pumping, rate_limit, wrong_codes
+from dashboard.models.limits import UNLIMITED, LimitOverride, PumpedRange
+from dashboard.vocabulary import COMMAND_LINE, PumpingStep, Window
 
 LIMIT = click.IntRange(1, rate_limit.LARGEST)
 
@@ -126,6 +127,48 @@ def limits_unlock(phone: str) -> None:
         if count:
             record(session, "limits.unlock", overrides.told(phone, None), wrong_codes=(count, 0))
     click.echo(f"{count} wrong codes no longer count." if count else "No wrong code counts for this number.")
+
+
+@limits_group.command("pumping", epilog=example("chinqit limits pumping --numbers 50"))
+@click.option("--numbers", type=click.IntRange(0, pumping.MOST_NUMBERS), help="Of a range in an hour; 0: any number.")
+@click.option("--stop/--only-tell", "stops", default=None, help="Whether codes are held back, or people only told.")
+@JSON
+def limits_pumping(numbers: int | None, stops: bool | None, as_json: bool) -> None:
+    """List ranges of numbers where SMS pumping is suspected, or set how many numbers of one are allowed."""
+    changed = {"pumping_numbers": numbers, "pumping_stops": stops}
+    wanted: dict[str, Any] = {name: value for name, value in changed.items() if value is not None}
+    if numbers and numbers < pumping.LEAST_NUMBERS:
+        raise click.BadParameter(f"give 0, or at least {pumping.LEAST_NUMBERS}", param_hint="--numbers")
+    with database() as session:
+        if wanted:
+            site_settings.save(session, replace(site_settings.read(session), **wanted), "command line")
+            record(session, "pumping.settings")
+        set_now = site_settings.read(session)
+        rows = [_range_row(row) for row in pumping.suspected(session)]
+    does = "is stopped" if set_now.pumping_stops else "is told of"
+    most = set_now.pumping_numbers
+    allowed = f"A range {does} with {most} numbers in an hour." if most else "The protection is off."
+    print_rows(rows, as_json, f"No SMS pumping is suspected. {allowed}")
+
+
+@limits_group.command("release", epilog=example("chinqit limits release 38089336 --key my-app"))
+@click.argument("phone", callback=phone_type)
+@click.option("--key", required=True, help="The key, by id or name.")
+def limits_release(phone: str, key: str) -> None:
+    """Let codes of a key through for a day to the range of PHONE, where SMS pumping is suspected."""
+    with database() as session:
+        row = pumping.current(session, api_keys.find_key(session, key).id, phone)
+        if row is None or row.step == PumpingStep.RELEASED:
+            fail("Nothing is held back there; `chinqit limits pumping` shows where it is.")
+        before = row.step
+        pumping.release(session, row)
+        record(session, "pumping.release", pumping.told(row), step=(before, row.step))
+    click.echo("The range is let through for a day.")
+
+
+def _range_row(row: PumpedRange) -> dict[str, Any]:
+    names = ("digits", "step", "sent", "numbers", "verified")
+    return {"key": row.key.name, **{name: getattr(row, name) for name in names}, "until": db.iso(row.until)}
 
 
 def _told(usual: rate_limit.Quotas) -> str:

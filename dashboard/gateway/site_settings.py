@@ -34,6 +34,10 @@ class Preferences:
     codes_per_minute: int = 3  # to one number by one key, where no override says otherwise
     codes_per_hour: int = 10
     codes_per_day: int = 20
+    pumping_numbers: int = 30  # of a range of 1,000, sent codes in an hour that few type in; 0: any number
+    pumping_stops: bool = True  # False: people are told, and nothing else is done
+    new_key_codes: int | None = 20_000  # a day: the caps that a new live key is offered
+    new_key_messages: int | None = 20_000
 
 
 LEAST_DAYS = {"texts_days": 2, "numbers_days": 8, "sandbox_days": 1}  # texts may wait a day; a week is rehearsed

@@ -1,4 +1,4 @@
-"""Overrides of the rate limits, what the limits refused, and wrong codes."""
+"""Overrides of the rate limits, what the limits refused, wrong codes, and ranges where pumping is suspected."""
 
 from __future__ import annotations
 
@@ -50,7 +50,7 @@ class LimitRejection(Base):
     key_id: Mapped[str] = mapped_column(ForeignKey("api_keys.id"))
     phone: Mapped[str] = mapped_column(String(12))
     channel: Mapped[str] = mapped_column(String(8))
-    window: Mapped[str] = mapped_column(String(6))  # minute, hour, day; cap: the key's own cap of a day
+    window: Mapped[str] = mapped_column(String(6))  # minute, hour, day; cap: the key's of a day; range: pumping
     slot: Mapped[int]  # number of the slot since 1970; its length hangs on the window
     quota: Mapped[int]  # the limit that was full
     times: Mapped[int]
@@ -77,3 +77,31 @@ class WrongGuess(Base):
     key_id: Mapped[str] = mapped_column(ForeignKey("api_keys.id"))
     at: Mapped[datetime] = mapped_column(UtcDateTime)
     cleared_at: Mapped[datetime | None] = mapped_column(UtcDateTime)
+
+
+class PumpedRange(Base):
+    """A thousand numbers of a key to which many codes went that few people typed in, and what is done about it.
+
+    The counts are those that led to the step. After `until` the row only tells what was.
+    """
+
+    __tablename__ = "pumped_ranges"
+    __table_args__ = (
+        Index("ix_pumped_ranges_subject", "key_id", "digits", "until"),
+        Index("ix_pumped_ranges_until", "until"),
+    )
+
+    id: Mapped[int] = mapped_column(primary_key=True)
+    key_id: Mapped[str] = mapped_column(ForeignKey("api_keys.id"))
+    digits: Mapped[str] = mapped_column(String(9))  # +22238089 of +22238089000 to +22238089999
+    step: Mapped[str] = mapped_column(String(8))
+    sent: Mapped[int]
+    verified: Mapped[int]
+    numbers: Mapped[int]  # that differ
+    is_sequential: Mapped[bool]
+    refused: Mapped[int]  # tries while it was slowed
+    began_at: Mapped[datetime] = mapped_column(UtcDateTime)
+    next_at: Mapped[datetime | None] = mapped_column(UtcDateTime)  # of the next code, while it is slowed
+    until: Mapped[datetime] = mapped_column(UtcDateTime)
+
+    key: Mapped[ApiKey] = relationship()

@@ -16,6 +16,7 @@ from wtforms.validators import ValidationError
 
 from dashboard.extensions import services, session
 from dashboard.gateway import site_settings
+from dashboard.gateway.limits import pumping
 from dashboard.gateway.maintenance import retention
 from dashboard.gateway.site_settings import LEAST_DAYS, MOST_DAYS
 from dashboard.pages.ui import fields, formats, forms, labels
@@ -40,6 +41,17 @@ def time_zone(text: str) -> str:
     if zone and zone not in available_timezones():
         raise Fault(_("Enter the name of a time zone, such as Africa/Nouakchott."))
     return zone
+
+
+def _most_numbers(text: str) -> int:
+    """Nothing is 0: any number."""
+    if not text.strip():
+        return 0
+    number = fields.whole(text.strip())
+    if number is None or not pumping.LEAST_NUMBERS <= number <= pumping.MOST_NUMBERS:
+        bounds = {"least": formats.number(pumping.LEAST_NUMBERS), "most": formats.number(pumping.MOST_NUMBERS)}
+        raise Fault(_("Enter a whole number from %(least)s to %(most)s, or leave it empty.", **bounds))
+    return number
 
 
 def _days(least: int) -> Callable[[str], int]:
@@ -91,6 +103,28 @@ class SettingsForm(Form):
         _l("Then the number is cut to its first two digits, permanently; statistics stay correct."),
     )
     sandbox_days = _days_field("sandbox_days", _l("Messages on the sandbox phone, in days"))
+    pumping_numbers = TextField(
+        _l("Numbers of a range in an hour"),
+        _most_numbers,
+        lambda most: str(most or ""),
+        optional=True,
+        description=_l(
+            "So many numbers of one range of 1,000 may be sent codes of a key of which few are verified; from half of "
+            "them on, people are told. Leave empty to allow any number."
+        ),
+        render_kw={**forms.NUMBER, "maxlength": 4},
+    )
+    pumping_stops = SwitchField(
+        _l("Hold codes back where SMS pumping is suspected"),
+        _l("Protection"),
+        description=_l("Otherwise people are only told. Numbers that verified a code before are served in any case."),
+    )
+    new_key_codes = TextField(
+        _l("Codes a day of a new key"), fields.cap, optional=True, half=True, render_kw=forms.NUMBER
+    )
+    new_key_messages = TextField(
+        _l("Messages a day of a new key"), fields.cap, optional=True, half=True, render_kw=forms.NUMBER
+    )
     second_factor_required = SwitchField(
         _l("Everyone needs a second factor"),
         _l("Signing in"),

@@ -58,5 +58,7 @@ GLOBALS: dict[str, Any] = {
     "GRACES": labels.GRACES,
     "WINDOWS": labels.WINDOWS,
     "PER_WINDOW": labels.PER_WINDOW,
+    "PUMPING_STEPS": labels.PUMPING_STEPS,
+    "PUMPING_EFFECTS": labels.PUMPING_EFFECTS,
     "LASTING": labels.LASTING,
 }

@@ -47,7 +47,8 @@ OTHERS = ("sms-1", "sms-2", "whatsapp", "webhooks", "relay")
 LATENCIES = 200
 IDLE_SECONDS = 20.0
 TEXT = "Bonjour, votre commande est prete."
-phones = (f"{number}" for number in itertools.count(20_000_000))
+# Neighbours of neighbours lie in different ranges of 1,000: codes for numbers in a row are held back as SMS pumping.
+phones = (f"{20_000_000 + number * 7_919 % 10_000_000}" for number in itertools.count())
 
 
 @dataclass(frozen=True)

@@ -11,13 +11,14 @@ from sqlalchemy import update
 from dashboard.db import utcnow
 from dashboard.gateway import workers
 from dashboard.gateway.api_keys import authentication, keys, quotas
-from dashboard.gateway.limits import overrides, rejections
+from dashboard.gateway.limits import overrides, pumping, rejections
 from dashboard.gateway.limits.overrides import NewOverride
 from dashboard.gateway.limits.rate_limit import RateLimited
 from dashboard.gateway.limits.rejections import Rejection
 from dashboard.gateway.monitoring.diagnosis import CauseCode
 from dashboard.gateway.otp import send
 from dashboard.models.api_keys import ApiKey
+from dashboard.models.limits import PumpedRange
 from dashboard.models.messages import Message
 from dashboard.models.monitoring import Process
 from dashboard.models.otp import Otp
@@ -117,6 +118,15 @@ def capped_yesterday(world: World, key: ApiKey, phone: str = PHONE) -> None:
         rejections.of_phone(session, phone, 1)[0].at -= timedelta(days=1)
 
 
+def held(world: World, key: ApiKey, phone: str = PHONE) -> None:
+    """Its range is stopped."""
+    with world.services.sessions.begin() as session:
+        row = PumpedRange(key_id=key.id, digits=pumping.range_of(phone), step="stop", sent=40, verified=1, numbers=30)
+        row.is_sequential, row.refused, row.began_at, row.until = False, 8, utcnow(), utcnow() + timedelta(hours=1)
+        session.add(row)
+        rejections.record(session, Rejection(key.id, phone, "sms", "range", 30))
+
+
 def cut_off(world: World, key: ApiKey, phone: str = PHONE) -> None:
     """Nothing gets through to the number's operator, and all to another one."""
     for n in range(5):
@@ -185,6 +195,7 @@ CAUSES: dict[CauseCode, Maker] = {
     CauseCode.BLOCKED: blocked,
     CauseCode.CAP_REACHED: capped,
     CauseCode.CAP_PASSED: capped_yesterday,
+    CauseCode.RANGE_HELD: held,
     CauseCode.WORKERS_GONE: lambda world, key, phone=PHONE: world.code(key, phone),
     CauseCode.NOTHING_LEAVES: nothing_leaves,
     CauseCode.OUR_FAULT: lambda world, key, phone=PHONE: failed(world, key, "http_401", phone),

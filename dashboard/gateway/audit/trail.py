@@ -36,7 +36,7 @@ class Actor:
     """Who acts and from where; `home` is the folder where the newest entry is noted."""
 
     name: str
-    home: Path
+    home: Path | None = None  # without one, the next act that has one notes the head
     address: str = ""
     request_id: str = ""
 
@@ -65,7 +65,8 @@ def record(session: Session, by: Actor, act: str, subject: str = "", **facts: tu
     draft = ChainEntry(last_id + 1, utcnow(), _storable(by.name)[:254], act, *where, previous, "")
     entry = draft._replace(hash=draft.expected_hash())
     session.execute(insert(_ENTRIES).values(entry._asdict()))
-    session.info[_HEAD] = (by.home, Head(entry.id, entry.hash))
+    if by.home is not None:
+        session.info[_HEAD] = (by.home, Head(entry.id, entry.hash))
 
 
 def page(session: Session, wanted: AuditFilters, before: int | None = None, size: int = PAGE) -> list[ChainEntry]:

@@ -19,7 +19,7 @@ from dashboard.db import core_table, insert, utcnow
 from dashboard.models.limits import LimitRejection
 from dashboard.vocabulary import Window
 
-SLOTS = {Window.MINUTE: 60, Window.HOUR: 600, Window.DAY: 3_600, "cap": 3_600}  # seconds
+SLOTS = {Window.MINUTE: 60, Window.HOUR: 600, Window.DAY: 3_600, "range": 3_600, "cap": 3_600}  # seconds
 WRITE_EVERY = 1.0  # seconds, for one pair in one process
 MOST_REMEMBERED = 20_000  # pairs
 
@@ -97,8 +97,8 @@ def of_phone(session: Session, phone: str, limit: int) -> Sequence[LimitRejectio
 def since(
     session: Session, at: datetime, phone: str | None, key_id: str | None, limit: int
 ) -> Sequence[LimitRejection]:
-    """Those of a subject since a time, newest first; the key's own caps are not the limits' doing."""
-    query = select(LimitRejection).where(LimitRejection.at > at, LimitRejection.window != "cap")
+    """Those of a subject since a time, newest first; caps of keys and pumping are not the limits' doing."""
+    query = select(LimitRejection).where(LimitRejection.at > at, LimitRejection.window.in_(list(Window)))
     if phone is not None:
         query = query.where(LimitRejection.phone == phone)
     if key_id is not None:

@@ -22,7 +22,7 @@ from dashboard.gateway.site_settings import Preferences
 from dashboard.models.api_keys import KeyCaller
 from dashboard.models.diagnosis import NumberLookup, NumberNote
 from dashboard.models.inbound import IncomingMessage, IncomingPart
-from dashboard.models.limits import LimitRejection, WrongGuess
+from dashboard.models.limits import LimitRejection, PumpedRange, WrongGuess
 from dashboard.models.maintenance import RetentionProgress
 from dashboard.models.messages import Message
 from dashboard.models.otp import Otp
@@ -140,6 +140,7 @@ KINDS = {
     "sandbox": RetentionRule(SandboxMessage, "received_at", "sandbox_days", partial(_delete, SandboxMessage)),
     "refusals": RetentionRule(LimitRejection, "at", "numbers_days", partial(_delete, LimitRejection), REFUSALS_DAYS),
     "guesses": RetentionRule(WrongGuess, "at", "numbers_days", partial(_delete, WrongGuess)),
+    "ranges": RetentionRule(PumpedRange, "began_at", "numbers_days", partial(_delete, PumpedRange), REFUSALS_DAYS),
     "callers": RetentionRule(KeyCaller, "first_at", "numbers_days", partial(_delete, KeyCaller), usage.KEPT_DAYS),
     "notes": RetentionRule(NumberNote, "created_at", "numbers_days", partial(_delete, NumberNote)),
     "lookups": RetentionRule(NumberLookup, "at", "numbers_days", partial(_delete, NumberLookup)),

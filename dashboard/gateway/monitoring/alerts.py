@@ -16,14 +16,17 @@ from dashboard.gateway import workers
 from dashboard.gateway.api_keys import usage
 from dashboard.gateway.carriers import carriers
 from dashboard.gateway.carriers.recent import Recent
-from dashboard.gateway.limits import wrong_codes
+from dashboard.gateway.limits import pumping, wrong_codes
 from dashboard.gateway.messages import outbox
 from dashboard.gateway.monitoring.carrier_status import CarrierStatus
+from dashboard.gateway.statistics import queries
+from dashboard.gateway.statistics.queries import Narrow, Period
 from dashboard.gateway.webhooks import endpoints
 from dashboard.models.api_keys import ApiKey
+from dashboard.models.limits import PumpedRange
 from dashboard.models.messages import Message
 from dashboard.sms import numbers
-from dashboard.vocabulary import CarrierState, Lane, Operator, Severity, Trend
+from dashboard.vocabulary import CarrierState, KeyMode, Kind, Lane, Operator, PumpingStep, Severity, Trend
 
 LONG_WAIT = timedelta(minutes=1)  # of the oldest message that is due
 KEY_ENDS_SOON = timedelta(days=7)
@@ -32,6 +35,7 @@ WEAK_SHARE = 0.75  # of the share of codes that an operator's numbers usually ve
 LEAST_CODES = 20  # in an hour: fewer say nothing
 MOST_UNMATCHED = 20  # receipts in an hour; more say that receipts no longer find their messages
 MOST_STRANDED = 1_000  # counted
+LEAST_REQUESTED = 50  # codes of a key in an hour: of fewer, the share that is verified says nothing
 
 
 class AlertCode(StrEnum):
@@ -62,6 +66,8 @@ class AlertCode(StrEnum):
     DATABASE = "database"  # it does not answer
     AFTER_OUTAGE = "after_outage"  # nothing ran for a while, and does again
     KEY_GUESSES = "key_guesses"  # more of its guesses were wrong than people make
+    PUMPING = "pumping"  # many codes of a key go to ranges of numbers, and few are typed in
+    KEY_UNVERIFIED = "key_unverified"  # of a key's codes of the last hour few were typed in
 
 
 GRAVE = frozenset(  # messages do not arrive
@@ -175,6 +181,7 @@ def alerts(
         *clock_alerts(session),
         *key_alerts(session),
         *guess_alerts(session),
+        *pumping_alerts(session),
         *webhook_alerts(session),
         *carrier_alerts(statuses),
         *operator_alerts(lately),
@@ -230,6 +237,44 @@ def guess_alerts(session: Session) -> list[Alert]:
     return [
         Alert(AlertCode.KEY_GUESSES, key.name, id=key.key_id, count=key.wrong, tried=key.guesses)
         for key in wrong_codes.suspicious_keys(session)
+    ]
+
+
+def pumping_alerts(session: Session) -> list[Alert]:
+    """Keys whose codes are held back or watched: `count` ranges, `reason` the gravest step. Then keys of whose codes of
+    the last hour few were verified: `count` percent of `tried`."""
+    by_key: dict[str, list[PumpedRange]] = {}
+    for row in pumping.suspected(session):
+        by_key.setdefault(row.key_id, []).append(row)
+    steps = list(PumpingStep)
+    found = [
+        Alert(
+            AlertCode.PUMPING,
+            rows[0].key.name,
+            id=key_id,
+            count=len(rows),
+            reason=max((row.step for row in rows), key=lambda step: steps.index(PumpingStep(step))),
+            tried=sum(row.sent for row in rows),
+        )
+        for key_id, rows in by_key.items()
+    ]
+    return found + _unverified_keys(session)
+
+
+def _unverified_keys(session: Session) -> list[Alert]:
+    """Codes of the last ten minutes do not count: they may still be typed in."""
+    now = utcnow()
+    period = Period("minute", now - timedelta(minutes=70), now - timedelta(minutes=10))
+    sums = queries.by(queries.by_subject(session, period, Narrow(kind=Kind.OTP)), "key_id")
+    weak = {
+        key_id: (round(100 * hour["verified"] / hour["requested"]), hour["requested"])
+        for key_id, hour in sums.items()
+        if hour["requested"] >= LEAST_REQUESTED and hour["verified"] < pumping.LEAST_SHARE * hour["requested"]
+    }
+    live = select(ApiKey.id, ApiKey.name).where(ApiKey.id.in_(weak), ApiKey.mode == KeyMode.LIVE).order_by(ApiKey.name)
+    return [
+        Alert(AlertCode.KEY_UNVERIFIED, name, id=key_id, count=weak[key_id][0], tried=weak[key_id][1])
+        for key_id, name in (session.execute(live).tuples() if weak else ())
     ]
 
 

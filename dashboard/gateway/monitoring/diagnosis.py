@@ -14,7 +14,7 @@ from dashboard.db import utcnow
 from dashboard.gateway import workers
 from dashboard.gateway.api_keys import keys
 from dashboard.gateway.carriers import recent
-from dashboard.gateway.limits import lifts, rate_limit, rejections
+from dashboard.gateway.limits import lifts, pumping, rate_limit, rejections
 from dashboard.gateway.limits.rate_limit import WindowState
 from dashboard.gateway.monitoring import failures
 from dashboard.gateway.otp.verify import MAX_ATTEMPTS
@@ -23,7 +23,7 @@ from dashboard.models.limits import LimitOverride, LimitRejection
 from dashboard.models.messages import Message
 from dashboard.models.otp import Otp
 from dashboard.sms import numbers
-from dashboard.vocabulary import Channel, KeyMode, KeyState, Kind, Operator, Side, Status, Trend, Window
+from dashboard.vocabulary import Channel, KeyMode, KeyState, Kind, Operator, PumpingStep, Side, Status, Trend, Window
 
 MOST = 40  # of each kind of event
 SANDBOX = "sandbox"
@@ -47,6 +47,7 @@ class CauseCode(StrEnum):
     BLOCKED = "blocked"  # somebody set a limit of 0
     CAP_REACHED = "cap_reached"
     CAP_PASSED = "cap_passed"
+    RANGE_HELD = "range_held"  # pumping is suspected
     WORKERS_GONE = "workers_gone"
     NOTHING_LEAVES = "nothing_leaves"  # the routes refuse everything, to all operators
     OUR_FAULT = "our_fault"  # of our carrier account, settings or secrets
@@ -204,6 +205,10 @@ def _of_refusal(session: Session, codes: Sequence[Event], refusal: LimitRejectio
     if refusal.window == "cap":
         is_today = refusal.at.date() == utcnow().date()
         return Cause(CauseCode.CAP_REACHED if is_today else CauseCode.CAP_PASSED, newest)
+    if refusal.window == "range":
+        held = pumping.current(session, newest.key.id, refusal.phone)
+        is_held = held is not None and held.step in (PumpingStep.SLOW, PumpingStep.STOP)
+        return Cause(CauseCode.RANGE_HELD if is_held else CauseCode.LIMIT_PASSED, newest)
     full = [window for window in rate_limit.look(session, newest.key.id, refusal.phone) if window.left == 0]
     if any(window.quota == 0 for window in full):
         return Cause(CauseCode.BLOCKED, newest)

@@ -15,7 +15,8 @@ from dashboard.driver import BulkInsert, ExecuteMany
 from dashboard.gateway.api_keys import authentication, quotas
 from dashboard.gateway.api_keys.authentication import Caller, UnknownKey
 from dashboard.gateway.api_keys.quotas import CapReached
-from dashboard.gateway.limits import rate_limit, rejections
+from dashboard.gateway.limits import pumping, rate_limit, rejections
+from dashboard.gateway.limits.pumping import PumpingSuspected
 from dashboard.gateway.limits.rate_limit import RateLimited, WindowState
 from dashboard.gateway.limits.rejections import Rejection
 from dashboard.gateway.messages import idempotency, outbox
@@ -127,7 +128,10 @@ SUPERSEDE = ExecuteMany(
 
 
 def send(session: Session, keyring: Keyring, caller: Caller, order: Order) -> Sent:
-    """Write one code down; raise RateLimited or CapReached and write the refusal down. The caller commits."""
+    """Write one code down; raise RateLimited, PumpingSuspected or CapReached and write the refusal down.
+
+    The caller commits.
+    """
     attempt = _SendAttempt(SendRequest(keyring, caller, order))
     _send_turn(session, [attempt])
     if isinstance(attempt.result, Exception):
@@ -138,8 +142,8 @@ def send(session: Session, keyring: Keyring, caller: Caller, order: Order) -> Se
 def send_codes(session: Session, requests: list[SendRequest]) -> list[Sent | Exception]:
     """Handler of GroupCommit: write new codes down; the older one for the same key, phone and channel dies.
 
-    Return for each what was sent, or UnknownKey, Mismatch, AnsweredBefore, RateLimited or CapReached; the last two are
-    also written down as refusals.
+    Return for each what was sent, or UnknownKey, Mismatch, AnsweredBefore, RateLimited, PumpingSuspected or CapReached;
+    the last three are also written down as refusals.
     """
     live = authentication.live_digests(session, (request.caller for request in requests))
 
@@ -204,9 +208,13 @@ def _void(session: Executor, message_id: int) -> None:
 def _send_turn(session: Session, attempts: list[_SendAttempt]) -> None:
     """Hold the requests against the limits, then the caps of their keys, then write the codes of the others down."""
     _take_limits(session, attempts)
+    waiting = [attempt for attempt in attempts if attempt.result is None]
+    suspicions = pumping.take(session, [(one.request.caller, one.request.order.phone) for one in waiting])
+    for attempt, suspicion in zip(waiting, suspicions, strict=True):
+        attempt.result = suspicion
     _take_caps(session, [attempt for attempt in attempts if attempt.result is None])
     for attempt in attempts:
-        if isinstance(attempt.result, RateLimited | CapReached):
+        if isinstance(attempt.result, RateLimited | PumpingSuspected | CapReached):
             _note(session, attempt.request, attempt.result)
     _write(session, [attempt for attempt in attempts if attempt.result is None])
 
@@ -244,10 +252,12 @@ def _take_caps(session: Session, attempts: list[_SendAttempt]) -> None:
             attempt.result = quotas.cap_reached(caller, Kind.OTP)
 
 
-def _note(session: Session, request: SendRequest, refusal: RateLimited | CapReached) -> None:
+def _note(session: Session, request: SendRequest, refusal: RateLimited | PumpingSuspected | CapReached) -> None:
     """Write the refusal down: the dashboard shows it."""
     if isinstance(refusal, RateLimited):
         window, quota = str(refusal.standing.window), refusal.standing.quota
+    elif isinstance(refusal, PumpingSuspected):
+        window, quota = "range", refusal.most
     else:
         window, quota = "cap", refusal.cap
     rejections.record(session, Rejection(request.caller.id, request.order.phone, request.order.channel, window, quota))

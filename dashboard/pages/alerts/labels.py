@@ -47,6 +47,8 @@ CODES: Labels = {
     AlertCode.KEY_ENDS: _l("The key expires soon"),
     AlertCode.KEY_EMBEDDED: _l("The key seems to be built into an app"),
     AlertCode.KEY_GUESSES: _l("Somebody may be guessing codes with the key"),
+    AlertCode.PUMPING: _l("SMS pumping is suspected"),
+    AlertCode.KEY_UNVERIFIED: _l("Few codes of the key are verified"),
     AlertCode.DISK: _l("The disk is nearly full"),
     AlertCode.SECRETS: _l("A secret does not fit the database"),
     AlertCode.BACKUP_OLD: _l("The newest backup is too old"),

@@ -13,6 +13,7 @@ from wtforms.validators import ValidationError
 
 from dashboard.db import utcnow
 from dashboard.extensions import session
+from dashboard.gateway import site_settings
 from dashboard.gateway.api_keys import keys
 from dashboard.gateway.api_keys.keys import USUAL_SCOPES, KeyFields, NewKey
 from dashboard.gateway.otp import codes, review_numbers, templates
@@ -71,9 +72,9 @@ class KeyForm(Form):
         description=_l("The same code; it is verified on the WhatsApp channel."),
     )
 
-    def __init__(self, key: ApiKey | None = None) -> None:
-        super().__init__(obj=key)
-        self.key = key
+    def __init__(self, key: ApiKey | None = None, **offered: Any) -> None:
+        super().__init__(obj=key, **offered)
+        self.key, self.offered = key, offered
 
     @property
     def folded(self) -> list[tuple[bool, list[forms.BoundField]]]:
@@ -83,8 +84,11 @@ class KeyForm(Form):
 
     @property
     def is_open(self) -> bool:
-        """Whether one of those holds something, or has a fault."""
-        return self.key is not None or any(field.errors or field.data for _half, row in self.folded for field in row)
+        """Whether one of those holds something else than was offered, or has a fault."""
+        fields_in = [field for _half, row in self.folded for field in row]
+        return self.key is not None or any(
+            field.errors or (field.data and field.data != self.offered.get(field.short_name)) for field in fields_in
+        )
 
     def values(self) -> dict[str, Any]:
         """What was typed, by the names of KeyFields; to be asked of a form without faults."""
@@ -110,6 +114,10 @@ class NewKeyForm(KeyForm):
 
     id = NewIdField()
     mode = RadioField(_l("Kind"), choices=forms.choices(labels.MODES), default=KeyMode.LIVE)
+
+    def __init__(self) -> None:
+        usual = site_settings.read(session)
+        super().__init__(otp_cap=usual.new_key_codes, message_cap=usual.new_key_messages)
 
     def new_key(self) -> NewKey:
         return NewKey(**self.values(), id=self.id.data, mode=self.mode.data)

@@ -77,6 +77,10 @@ SENTENCES: Mapping[str, Sentence] = {
     CauseCode.CAP_PASSED: _l(
         "It was us: the app had sent as many codes as it may in a day. That is over: press “Send again” once."
     ),
+    CauseCode.RANGE_HELD: _l(
+        "It is us: too many codes were asked for by numbers like this one, so they are held back. The technical team "
+        "can let them through."
+    ),
     CauseCode.WORKERS_GONE: _l(
         "It is us: our sending service has stopped. The technical team has to start it again; until then no code "
         "leaves."

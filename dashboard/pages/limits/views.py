@@ -16,19 +16,20 @@ from dashboard.db import utcnow
 from dashboard.extensions import session
 from dashboard.gateway import site_settings
 from dashboard.gateway.api_keys import keys
-from dashboard.gateway.limits import lifts, overrides, rate_limit, rejections, simulation, wrong_codes
+from dashboard.gateway.limits import lifts, overrides, pumping, rate_limit, rejections, simulation, wrong_codes
 from dashboard.gateway.limits.overrides import AlreadySet, NewOverride
-from dashboard.models.limits import LimitOverride
+from dashboard.models.limits import LimitOverride, PumpedRange
 from dashboard.pages.limits.forms import KEY, PAIR, PHONE, NewOverrideForm, OverrideForm, UsualLimitsForm
 from dashboard.pages.ui import fields, formats
 from dashboard.pages.ui.fields import Fault
 from dashboard.pages.web import access, audited, htmx, undo
 from dashboard.pages.web.htmx import ChangedPart, Undo
-from dashboard.vocabulary import KeyState, Role, Window
+from dashboard.vocabulary import KeyState, PumpingStep, Role, Window
 
 MOST_REFUSALS = 20
+MOST_RANGES = 20
 LIFTED_FOR = "1h"
-UNDO, UNDO_USUAL = "override", "usual-limits"
+UNDO, UNDO_USUAL, UNDO_RELEASE = "override", "usual-limits", "range"
 
 bp = Blueprint("limits", __name__)
 
@@ -40,7 +41,7 @@ def index() -> ResponseReturnValue:
         if htmx.target() == "usage" and formats.sees_numbers():
             return render_template("limits/_usage.html", **_usage())
         return render_template("limits/_list.html", **_listing())
-    return render_template("limits/index.html", **{**_listing(), **_usage()})
+    return render_template("limits/index.html", **{**_listing(), **_usage(), **_ranges()})
 
 
 @bp.get("/new")
@@ -185,6 +186,48 @@ def _set_usual(wanted: rate_limit.Quotas) -> None:
 
 def _usual_form(form: UsualLimitsForm, status: int = 200, **more: Any) -> ResponseReturnValue:
     return _dialog("limits/_usual.html", status, form=form, **more)
+
+
+@bp.post("/ranges/<int:range_id>/release")
+@access.needs(Role.OPERATOR)
+def release(range_id: int) -> ResponseReturnValue:
+    """Let the codes to a range of numbers through for a day."""
+    row = session.get(PumpedRange, range_id)
+    if row is None or row.until <= utcnow() or row.step == PumpingStep.RELEASED:
+        abort(404)
+    before = {"id": row.id, "step": row.step, "until": row.until.isoformat()}
+    pumping.release(session, row)
+    audited.record("pumping.release", pumping.told(row), step=(before["step"], row.step))
+    session.commit()
+    back = undo.undo(url_for(".hold"), UNDO_RELEASE, before)
+    return htmx.updated(_("The range is let through for a day"), url_for(".index"), _ranges_part(), back)
+
+
+@bp.post("/ranges/hold")
+@access.needs(Role.OPERATOR)
+def hold() -> ResponseReturnValue:
+    """Hold a range back again that was let through a moment ago."""
+    before = undo.taken_back(UNDO_RELEASE)
+    row = pumping.hold(session, before["id"], before["step"], datetime.fromisoformat(before["until"]))
+    if row is None:
+        abort(404)
+    audited.record("pumping.hold", pumping.told(row), step=(PumpingStep.RELEASED, row.step))
+    session.commit()
+    return htmx.updated(_("The range is held back again"), url_for(".index"), _ranges_part())
+
+
+def _ranges_part() -> ChangedPart:
+    return ChangedPart("ranges", "limits/_ranges.html", _ranges())
+
+
+def _ranges() -> dict[str, Any]:
+    """Where pumping is suspected, or was."""
+    return {
+        "ranges": pumping.latest(session, MOST_RANGES),
+        "most_numbers": site_settings.read(session).pumping_numbers,
+        "may_change": current_user.may(Role.OPERATOR),
+        "now": utcnow(),
+    }
 
 
 @bp.get("/reset")

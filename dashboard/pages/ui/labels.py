@@ -8,7 +8,18 @@ from flask_babel import lazy_gettext as _l
 from flask_babel import lazy_pgettext
 
 from dashboard.sms import numbers
-from dashboard.vocabulary import COMMAND_LINE, Channel, KeyMode, KeyState, Kind, Role, Scope, Status, Window
+from dashboard.vocabulary import (
+    COMMAND_LINE,
+    Channel,
+    KeyMode,
+    KeyState,
+    Kind,
+    PumpingStep,
+    Role,
+    Scope,
+    Status,
+    Window,
+)
 
 Labels = dict[str, Any]  # by the value that stands in databases and addresses: a name, or a lazy translation of it
 
@@ -34,6 +45,7 @@ TIDIED = {
     "sandbox": _l("Messages on the sandbox phone"),
     "refusals": _l("Records of refused codes"),
     "guesses": _l("Records of wrong codes"),
+    "ranges": _l("Ranges where SMS pumping was suspected"),
     "callers": _l("Addresses that used a key"),
     "notes": _l("Notes on numbers"),
     "lookups": _l("Numbers that were looked up"),
@@ -68,6 +80,18 @@ SCOPE_TAGS: Labels = {
 }
 WINDOWS: Labels = {Window.MINUTE: _l("minute"), Window.HOUR: _l("hour"), Window.DAY: _l("day")}
 PER_WINDOW: Labels = {Window.MINUTE: _l("per minute"), Window.HOUR: _l("per hour"), Window.DAY: _l("per day")}
+PUMPING_STEPS: Labels = {
+    PumpingStep.WATCH: _l("Watched"),
+    PumpingStep.SLOW: _l("Slowed down"),
+    PumpingStep.STOP: _l("Stopped"),
+    PumpingStep.RELEASED: _l("Let through"),
+}
+PUMPING_EFFECTS: Labels = {
+    PumpingStep.WATCH: _l("All codes are still sent."),
+    PumpingStep.SLOW: _l("One code a minute is sent; numbers that verified a code before get theirs."),
+    PumpingStep.STOP: _l("No code is sent, except to numbers that verified one before."),
+    PumpingStep.RELEASED: _l("All codes are sent: somebody of the team let them through."),
+}
 LASTING = {"1h": _l("1 hour"), "24h": _l("24 hours"), "7d": _l("7 days")}
 GRACES = {"now": _l("Stop it now"), "1h": _l("1 hour"), "24h": _l("24 hours"), "7d": _l("7 days")}
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+from dataclasses import replace
 from datetime import timedelta
 from typing import Any
 
@@ -11,6 +12,7 @@ from sqlalchemy import select, update
 
 from dashboard.db import utcnow
 from dashboard.extensions import Services
+from dashboard.gateway import site_settings
 from dashboard.gateway.api_keys import authentication
 from dashboard.gateway.api_keys.authentication import UnknownKey
 from dashboard.models.api_keys import ApiKey, KeySecret
@@ -250,3 +252,10 @@ def test_a_name_is_confirmed_however_its_dashes_and_quotes_are_typed(
     assert owner.post(f"/dashboard/keys/{key.id}/revoke", {"name": typed}).status_code == 303
     with services.sessions() as session:
         assert session.get_one(ApiKey, key.id).revoked_at
+
+
+def test_the_form_offers_the_caps_of_the_settings_folded_away(owner: Browser, world: World) -> None:
+    with world.services.sessions.begin() as session:
+        site_settings.save(session, replace(site_settings.read(session), new_key_codes=700))
+    page = owner.get("/dashboard/keys/new").text
+    assert 'value="700"' in page and 'value="20000"' in page and '<details class="more-fields">' in page

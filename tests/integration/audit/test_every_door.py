@@ -24,7 +24,7 @@ from dashboard.models.accounts import PersonLink, User, UserSession
 from dashboard.models.alerts import AlertChannel, AlertIncident
 from dashboard.models.carriers import Carrier
 from dashboard.models.diagnosis import NumberNote
-from dashboard.models.limits import LimitOverride
+from dashboard.models.limits import LimitOverride, PumpedRange
 from dashboard.models.message_log import SavedView
 from dashboard.models.opt_outs import OptOut
 from dashboard.models.otp import OtpTemplate, ReviewNumber
@@ -227,6 +227,12 @@ def walk_the_rest(walk: Walk, world: World) -> None:
     walk.take_back(walk.owner.get(f"{D}limits/").text, f"{D}limits/usual/restore")
     walk.go(f"{D}opt-outs/new", {"phones": "38089336", "key": ""})
     walk.go(f"{D}opt-outs/{walk.newest(OptOut.id)}/remove")
+    with walk.services.sessions.begin() as session:
+        row = PumpedRange(key_id=KEY_ID, digits="+22238089", step="stop", sent=40, verified=1, numbers=30)
+        row.is_sequential, row.refused, row.began_at, row.until = True, 0, utcnow(), utcnow() + timedelta(hours=1)
+        session.add(row)
+    held = f"{D}limits/ranges/"
+    walk.remove_and_restore(f"{held}{walk.newest(PumpedRange.id)}/release", f"{held}hold")
     walk.go(f"{D}texts/", TEXT)
     walk.go(f"{D}texts/", {**TEXT, "body": "Votre code : {code}"})
     walk.go(f"{D}texts/{walk.newest(OtpTemplate.id)}/restore")

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from datetime import timedelta
 from typing import Any
 
@@ -16,7 +17,7 @@ from dashboard.gateway.limits import overrides, rate_limit, wrong_codes
 from dashboard.gateway.limits.rate_limit import RateLimited
 from dashboard.gateway.otp import send
 from dashboard.models.api_keys import ApiKey
-from dashboard.models.limits import UNLIMITED, LimitOverride, LimitRejection
+from dashboard.models.limits import UNLIMITED, LimitOverride, LimitRejection, PumpedRange
 from dashboard.models.otp import Otp
 from tests.support.dashboard_client import PARTIAL, Browser, World
 
@@ -247,13 +248,58 @@ def test_wrong_codes_of_a_number_are_shown_and_forgotten_by_a_reset(operator: Br
     assert "Blocked" not in operator.get(f"{LIST}?phone=38089336").text
 
 
-def test_the_command_forgets_wrong_codes_too(world: World, monkeypatch: pytest.MonkeyPatch) -> None:
-    settings, key = world.services.settings, world.key()
+@pytest.fixture
+def shell(world: World, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Commands find the gateway of the world."""
     for name in ("chinqit_home", "database_url", "redis_url", "secret_key", "otp_secret", "data_secret"):
-        monkeypatch.setenv(name.upper(), str(getattr(settings, name)))
+        monkeypatch.setenv(name.upper(), str(getattr(world.services.settings, name)))
+
+
+@pytest.mark.usefixtures("shell")
+def test_the_command_forgets_wrong_codes_too(world: World) -> None:
+    key = world.key()
     with world.services.sessions.begin() as session:
         wrong_codes.record(session, [(PHONE, key.id)] * 10, utcnow())
     told = [CliRunner().invoke(main, ["limits", "unlock", "38089336"]).stdout for _ in range(2)]
     assert told == ["10 wrong codes no longer count.\n", "No wrong code counts for this number.\n"]
     with world.services.sessions() as session:
         assert wrong_codes.look(session, PHONE).window is None
+
+
+def stop_range(world: World, key: ApiKey) -> None:
+    row = PumpedRange(key_id=key.id, digits="+22238089", step="stop", sent=43, verified=2, numbers=31)
+    row.is_sequential, row.refused, row.began_at, row.until = True, 0, utcnow(), utcnow() + timedelta(hours=1)
+    with world.services.sessions.begin() as session:
+        session.add(row)
+
+
+def test_a_stopped_range_is_shown_with_the_numbers_behind_and_let_through_with_one_press(
+    owner: Browser, world: World
+) -> None:
+    key = world.key("Shop")
+    stop_range(world, key)
+    page = owner.get(LIST).text
+    told = page[page.index('id="ranges"') :]
+    assert all(part in told for part in ("+22238089•••", "Shop", "Stopped", ">43<", "31", ">2<", "neighbours"))
+    release = re.search(r'action="([^"]+/release)"', told)
+    assert release
+    answer = owner.post(release[1], headers=PARTIAL)
+    assert answer.status_code == 200 and "All codes are sent" in answer.text and "/ranges/hold" in answer.text
+    assert owner.post(release[1], headers=PARTIAL).status_code == 404, "it is let through already"
+
+
+def test_a_viewer_sees_it_and_has_no_press(viewer: Browser, world: World) -> None:
+    stop_range(world, world.key("Shop"))
+    page = viewer.get(LIST).text
+    assert "+22238089•••" in page and "/release" not in page
+
+
+@pytest.mark.usefixtures("shell")
+def test_the_command_lists_ranges_and_lets_them_through(world: World) -> None:
+    key = world.key("Shop")
+    stop_range(world, key)
+    assert "+22238089" in CliRunner().invoke(main, ["limits", "pumping"]).output
+    release = ["limits", "release", "38089123", "--key", "Shop"]
+    assert [CliRunner().invoke(main, release).exit_code for _ in range(2)] == [0, 1], "the second finds nothing held"
+    told = CliRunner().invoke(main, ["limits", "pumping", "--numbers", "50", "--only-tell"]).output
+    assert "is told of with 50 numbers" in told

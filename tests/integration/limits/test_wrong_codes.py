@@ -166,7 +166,7 @@ def test_a_key_of_whose_guesses_more_than_a_fifth_is_wrong_raises_an_alarm(
     with_wrong_codes(sessions, shop, wrong)
     with_wrong_codes(sessions, caller(sessions, "quiet"), 10)
     for number in range(right):
-        code(sessions, shop, f"+22238{number:06d}")
+        code(sessions, shop, f"+2223{number:04d}000")  # one of each range: this is no pumping
     with sessions.begin() as session:
         assert execute_dml(session, update(Otp).values(verified_at=utcnow())) == right
     with sessions() as session:

@@ -30,6 +30,9 @@ FORM = {
     "texts_days": "3",
     "numbers_days": "30",
     "sandbox_days": "1",
+    "pumping_numbers": "40",
+    "new_key_codes": "500",
+    "new_key_messages": "",
 }
 
 
@@ -47,7 +50,14 @@ def age(world: World, message: Message, days: float) -> None:
 def test_settings_are_kept_and_hold(owner: Browser, world: World) -> None:
     assert owner.post(PAGE, FORM).status_code == 303
     with world.services.sessions() as session:
-        assert site_settings.read(session) == site_settings.Preferences("Poste", "Europe/Paris", "ar", 3, 30, 1)
+        wanted = site_settings.Preferences(
+            *("Poste", "Europe/Paris", "ar", 3, 30, 1),
+            pumping_numbers=40,
+            pumping_stops=False,
+            new_key_codes=500,
+            new_key_messages=None,
+        )
+        assert site_settings.read(session) == wanted
     page = owner.get(PAGE).text
     assert '<span class="env" dir="auto">Poste</span>' in page and 'value="Europe/Paris"' in page
 
@@ -57,6 +67,8 @@ def test_settings_are_kept_and_hold(owner: Browser, world: World) -> None:
     [
         {"texts_days": "1"},
         {"texts_days": "x"},
+        {"pumping_numbers": "9"},
+        {"new_key_codes": "0"},
         {"numbers_days": "7"},
         {"sandbox_days": "0"},
         {"timezone": "Mars/Olympus"},

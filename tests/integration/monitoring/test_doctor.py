@@ -120,6 +120,7 @@ def test_what_was_found_is_kept_when_a_later_look_fails(home: Settings, sessions
             "workers",
             "outbox",
             "guesses",
+            "pumping",
             "webhooks",
             "carriers",
         ),
