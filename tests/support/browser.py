@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import base64
 import shutil
 from contextlib import suppress
 from dataclasses import dataclass, field
@@ -24,19 +25,40 @@ AXE_OPTIONS = {
     "preload": False,  # sheets and media, which only experimental rules and those of media read
     "selectors": False,
 }
+# What another direction, width, scheme or language can break on a page whose markup was judged in a first look.
+LOOK_RULES = [
+    "color-contrast",
+    "link-in-text-block",
+    "target-size",
+    "scrollable-region-focusable",
+    "html-has-lang",
+    "html-lang-valid",
+    "valid-lang",
+    "label-content-name-mismatch",
+    *("button-name", "link-name", "label", "select-name", "summary-name"),  # words that are not shown when narrow
+    *("empty-heading", "page-has-heading-one", "aria-hidden-focus"),
+]
 CHROMIUM = shutil.which("chromium-headless-shell") or shutil.which("chromium") or "chromium"  # the lighter one first
 expect.set_options(timeout=20_000)  # a poll on a busy machine; what holds is seen at once
-FLAGS = ["--no-sandbox", "--disable-gpu", "--disable-quic", "--disable-background-networking"]
+FLAGS = [
+    "--no-sandbox",
+    "--disable-gpu",
+    "--disable-quic",
+    "--disable-background-networking",
+    "--js-flags=--no-opt --no-maglev",  # no page lives long enough for optimised code to repay what making it takes
+]
 POLL_MS = 5_000  # the longest that a page waits before it asks anew
 NARROW, WIDE = ViewportSize(width=390, height=844), ViewportSize(width=1280, height=900)
 LOOKS = [("fr-FR", "light", WIDE), ("ar-MR", "dark", NARROW)]  # both directions, schemes and widths in two walks
 PICTURES = ROOT / "tests" / "artefacts" / "screenshots"  # not in the repository; kept by the build
-# The shell is the same on every page: it is judged once a tab. Dialogs slide in; a light that pulses never ends.
+# The shell is the same on every page: it is judged once a tab. What lies under a modal dialog is inert: it is judged
+# where nothing covers it. Dialogs slide in; a light that pulses never ends.
 FAULTS = """async ([options, without]) => {
     await Promise.all(document.getAnimations().filter(one => one.effect.getTiming().iterations !== Infinity)
         .map(one => one.finished.catch(() => null)));
     const shell = [...document.querySelectorAll("body > .top, body > #nav")];
-    const found = await axe.run(without && shell.length ? { exclude: shell } : document, options);
+    const modal = document.querySelector("dialog:modal");
+    const found = await axe.run(!without || !shell.length ? document : modal ?? { exclude: shell }, options);
     const broken = found.violations.map(rule => `${rule.id}: ${rule.nodes[0].html.slice(0, 160)}`);
     return [broken, shell.length > 0];
 }"""
@@ -71,6 +93,7 @@ class Tab:
     said: list[str] = field(default_factory=list)
     judges: bool = False  # axe is in the page, and in those to come
     knows_shell: bool = False
+    judged_before: bool = False  # in another look: every page that is opened here
 
     def __post_init__(self) -> None:
         self.page.on("console", self._hear)
@@ -97,7 +120,8 @@ class Tab:
             self.page.add_init_script(AXE)  # over the debugger, which the page's policy does not touch
             self.page.evaluate(AXE)
             self.judges = True
-        broken, has_shell = self.page.evaluate(FAULTS, [AXE_OPTIONS, self.knows_shell])
+        rules = LOOK_RULES if self.judged_before and self.knows_shell else AXE_OPTIONS["runOnly"]
+        broken, has_shell = self.page.evaluate(FAULTS, [AXE_OPTIONS | {"runOnly": rules}, self.knows_shell])
         self.knows_shell |= has_shell
         too_wide: list[str] = self.page.evaluate(TOO_WIDE)
         return [*broken, *self.said, *too_wide]
@@ -106,4 +130,8 @@ class Tab:
         """A picture of the page as it is, under PICTURES."""
         folder = PICTURES / look
         folder.mkdir(parents=True, exist_ok=True)
-        self.page.screenshot(path=folder / f"{name}.png")
+        self.page.evaluate("() => document.fonts.ready.then(() => null)")
+        debugger = self.page.context.new_cdp_session(self.page)  # Playwright's own pictures are packed tight and slowly
+        picture = debugger.send("Page.captureScreenshot", {"optimizeForSpeed": True})
+        debugger.detach()
+        (folder / f"{name}.png").write_bytes(base64.b64decode(picture["data"]))

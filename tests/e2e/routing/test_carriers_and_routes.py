@@ -180,7 +180,7 @@ def real() -> Iterator[Carrier]:
 
 def enter(chromium: Chromium, stack: Stack) -> Page:
     """An owner's browser."""
-    context = chromium.new_context(locale="en-GB")
+    context = chromium.new_context(locale="en-GB", reduced_motion="reduce")
     context.set_default_timeout(15_000)
     address = sign_in_owner(context, stack)
     page = context.new_page()
