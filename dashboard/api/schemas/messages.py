@@ -311,8 +311,7 @@ class IncomingText(ResponseBody):
     ]
     segments: Annotated[int, Field(examples=[1], description="How many SMS it came in.")]
     keyword: Annotated[
-        Keyword | None,
-        schema_of(Keyword),
+        Annotated[Keyword, schema_of(Keyword)] | None,
         Field(examples=[None], description="`stop` or `start` where it was such a word: see opt-outs."),
     ]
     received_at: At

@@ -44,7 +44,7 @@ OWNER |= {f"pages.alerts.{name}" for name in ("new", "create", "edit", "change",
 OPERATOR = {
     *(f"pages.audit.{name}" for name in ("index", "verify")),
     *(f"pages.limits.{name}" for name in ("new", "create", "edit", "change", "ask_remove", "remove", "restore")),
-    *(f"pages.limits.{name}" for name in ("ask_reset", "reset")),
+    *(f"pages.limits.{name}" for name in ("ask_reset", "reset", "release", "hold")),
     *(f"pages.sandbox.{name}" for name in ("index", "submit", "ask_clear", "clear", "restore", "go")),
     *(
         f"pages.messages.{name}"

@@ -21,7 +21,7 @@ from dashboard.models.registry import metadata
 from tests.support.postgres import Server
 
 RING = Keyring({"kid": b"a secret of the tests"})
-PHONES = [f"+2223808{number:04}" for number in range(48)]  # one for each pair of calls
+PHONES = [f"+22238{number:03}089" for number in range(48)]  # one for each pair of calls
 
 
 @pytest.fixture

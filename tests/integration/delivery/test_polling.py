@@ -160,10 +160,10 @@ def test_a_phone_is_told_once_where_to_report(office: Office, phone: Phone, desk
     with office.sessions() as session:
         hook = session.scalar(select(CarrierRow.hook))
     bodies = [json.loads(request.body) for request in phone.ledger.ledger]
-    assert [body["event"] for body in bodies] == ["sms:sent", "sms:delivered", "sms:failed"]
+    assert [body["event"] for body in bodies] == ["sms:sent", "sms:delivered", "sms:failed", "sms:received"]
     assert {body["url"] for body in bodies} == {f"https://sms.example.mr/callbacks/{hook}"}
-    assert phone.asked("POST") == ["/webhooks"] * 3
-    assert len({body["id"] for body in bodies}) == 3
+    assert phone.asked("POST") == ["/webhooks"] * 4
+    assert len({body["id"] for body in bodies}) == 4
     assert standing(office) == []
 
 
