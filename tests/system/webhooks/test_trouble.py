@@ -61,12 +61,12 @@ class FastClock:
 
     def _turn(self) -> None:
         with self.stack.sessions.begin() as session:
-            now = utcnow()
-            waiting = (WebhookDelivery.endpoint_id.in_(self.endpoint_ids), WebhookDelivery.due_at > now)
-            for row in session.execute(
-                select(WebhookDelivery.id, WebhookDelivery.tries, WebhookDelivery.due_at).where(*waiting)
-            ):
-                if row.tries and row.due_at:
+            due_at = WebhookDelivery.due_at
+            waiting = (WebhookDelivery.endpoint_id.in_(self.endpoint_ids), due_at > utcnow())
+            rows = session.execute(select(WebhookDelivery.id, WebhookDelivery.tries, due_at).where(*waiting)).all()
+            now = utcnow()  # after the rows were read: that may have waited, and a wait is not to look longer for it
+            for row in rows:
+                if row.tries:
                     self.waits.append((row.tries, row.due_at - now))
                 due = update(WebhookDelivery).where(WebhookDelivery.id == row.id)
                 session.execute(due.values(due_at=now))
