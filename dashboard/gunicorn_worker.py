@@ -56,18 +56,37 @@ class Logger(glogging.Logger):  # type: ignore[misc]
 
 
 class ClientSocket(socket.socket):
-    """A connection that holds what its client does not read yet, for the main thread to send."""
+    """A connection that holds what its client does not read yet, for the main thread to send.
+
+    It blocks, and whoever must not wait says so at each call: that saves three system calls a request.
+    """
 
     def __init__(self, accepted: socket.socket) -> None:
         super().__init__(accepted.family, accepted.type, accepted.proto, fileno=accepted.detach())
+        super().setblocking(True)
         self.setsockopt(socket.SOL_SOCKET, socket.SO_SNDTIMEO, struct.pack("ll", STALLED_SECONDS, 0))
         self.unsent = bytearray()
         self.stalled_at = 0.0
+        self.is_watched = False  # by the poller, for what its client sends
+        self.is_gathering = False  # the answer comes in pieces, and is to be sent as one
+
+    def setblocking(self, flag: bool, /) -> None:
+        """Leave it as it is, whatever gunicorn wants."""
+
+    def receive(self) -> bytes:
+        """The next piece, empty at the end; raise BlockingIOError when there is none yet."""
+        return self.recv(PIECE, socket.MSG_DONTWAIT)
+
+    def send_now(self, data: bytes) -> None:
+        """Send as much of it as the system takes now; whoever has gone needs no word."""
+        with suppress(OSError):
+            self.send(data, socket.MSG_DONTWAIT)
 
     def sendall(self, data: Any, flags: int = 0, /) -> None:
         """Send what can be sent, and hold the rest; wait only with more than UNSENT bytes of it."""
         self.unsent += data
-        self.send_on()
+        if not self.is_gathering:
+            self.send_on()
         if len(self.unsent) > UNSENT:
             super().sendall(self.unsent, flags)
             self.unsent.clear()
@@ -138,6 +157,8 @@ class Worker(ThreadWorker):  # type: ignore[misc]  # gunicorn has no types
 
     def load_wsgi(self) -> None:
         super().load_wsgi()
+        # From here on no setting changes, and gunicorn looks up a dozen of them a request: as attributes they cost less.
+        vars(self.cfg).update({name: setting.get() for name, setting in self.cfg.settings.items()})
         self.brief_operations = api.brief_operations(self.wsgi)
         sys.setswitchinterval(SWITCH_SECONDS)
 
@@ -149,20 +170,37 @@ class Worker(ThreadWorker):  # type: ignore[misc]  # gunicorn has no types
         if conn.parser is None:
             conn.parser = http.get_parser(self.cfg, iter(()), conn.client)  # it has what it is given, and no more
             conn.sock = ClientSocket(conn.sock)
-        conn.sock.setblocking(False)
         arrival = self.arriving[conn] = Arrival()
         arrival.add(conn.parser.unreader.take_buffered())  # what came with the request before it
         if arrival.is_whole:
             self._hand_over(conn)
         else:
-            self._receive(conn, None)
+            self._receive(conn)
 
-    def _receive(self, conn: Any, _file: Any) -> None:
+    def _on_readable(self, conn: Any, _file: Any) -> None:
+        """Its client has sent something, or has gone.
+
+        A connection stays with the poller while the main thread serves its request: to leave and to come back are two
+        system calls.
+        """
+        if not conn.sock.is_watched:  # no longer, since the poller was asked
+            return
+        if conn in self.arriving:
+            self._receive(conn)
+        elif conn in self.closing:
+            self._drain(conn)
+        elif conn in self.in_hand:  # the next request comes before this one is answered
+            self._ignore(conn)
+        else:
+            self.keepalived_conns.remove(conn)
+            self.enqueue_req(conn)
+
+    def _receive(self, conn: Any) -> None:
         arrival = self.arriving[conn]
         try:
-            data = conn.sock.recv(PIECE)
+            data = conn.sock.receive()
         except BlockingIOError:
-            self._await(conn, self._receive)
+            self._await(conn)
             return
         except OSError:
             data = b""
@@ -182,9 +220,8 @@ class Worker(ThreadWorker):  # type: ignore[misc]  # gunicorn has no types
     def _receive_more(self, conn: Any, arrival: Arrival) -> None:
         if arrival.expects_continue and not arrival.was_told:
             arrival.was_told = True
-            with suppress(OSError):
-                conn.sock.send(CONTINUE)
-        self._await(conn, self._receive)
+            conn.sock.send_now(CONTINUE)
+        self._await(conn)
 
     def _takes_room(self, arrival: Arrival, *, is_first: bool) -> bool:
         """Take the room that a body still needs, unless it is not there or others wait for it."""
@@ -209,12 +246,14 @@ class Worker(ThreadWorker):  # type: ignore[misc]  # gunicorn has no types
         if arrival.operation in self.brief_operations and not arrival.is_cut:
             self._serve_here(conn)
         else:
+            self._ignore(conn)  # a thread may close it
             super().enqueue_req(conn)
 
     def _serve_here(self, conn: Any) -> None:
         if self.is_serving:  # one call has just ended, and the next one lay behind it: others come first
             self.method_queue.defer(self._serve_here, conn)
             return
+        conn.sock.is_gathering = True
         call = Call(partial(self.handle, conn), self)
         self.calls[call] = conn
         self._go_on_with([call])
@@ -234,7 +273,6 @@ class Worker(ThreadWorker):  # type: ignore[misc]  # gunicorn has no types
             self.is_serving = False
 
     def _stop_receiving(self, conn: Any) -> Arrival:
-        self._ignore(conn)
         if conn in self.waiting:
             self.waiting.remove(conn)
         return self.arriving.pop(conn)
@@ -258,23 +296,38 @@ class Worker(ThreadWorker):  # type: ignore[misc]  # gunicorn has no types
             return
         self._free(arrival)
         is_kept = not fs.cancelled() and not fs.exception() and fs.result() and not arrival.is_cut
-        after = partial(super().finish_request, conn, fs) if is_kept else partial(self._close, conn)
-        if conn.sock.unsent:
-            conn.sock.setblocking(False)
+        after = self._keep if is_kept else self._close
+        conn.sock.is_gathering = False
+        if conn.sock.unsent and not self._sends_all(conn):
+            self._ignore(conn)
             self.sending[conn] = after
             self.poller.register(conn.sock, selectors.EVENT_WRITE, partial(self._send_on, conn))
         else:
-            after()
+            after(conn)
 
-    def _send_on(self, conn: Any, _file: Any) -> None:
+    def _keep(self, conn: Any) -> None:
+        """Wait for its next request."""
+        if conn.parser.unreader.buf.getvalue():  # it came with the one before
+            self.enqueue_req(conn)
+            return
+        conn.set_timeout()
+        if not self.alive:
+            conn.timeout = min(conn.timeout, time.monotonic() + LINGER_SECONDS)
+        self.keepalived_conns.append(conn)
+        self._await(conn)
+
+    def _sends_all(self, conn: Any) -> bool:
+        """Whether nothing is left to send; so it is with a client who has gone."""
         try:
             conn.sock.send_on()
         except OSError:
             conn.sock.unsent.clear()
-            self.sending[conn] = partial(self._close, conn)
-        if not conn.sock.unsent:
-            self._ignore(conn)
-            self.sending.pop(conn)()
+        return not conn.sock.unsent
+
+    def _send_on(self, conn: Any, _file: Any) -> None:
+        if self._sends_all(conn):
+            self.poller.unregister(conn.sock)
+            self.sending.pop(conn)(conn)
 
     def _free(self, arrival: Arrival) -> None:
         self.room += arrival.room
@@ -296,12 +349,11 @@ class Worker(ThreadWorker):  # type: ignore[misc]  # gunicorn has no types
                 self._stop_receiving(conn)
                 self._free(arrival)
                 if arrival.data:  # a browser opens connections in advance, and needs no word
-                    with suppress(OSError):
-                        conn.sock.send(_answer(HTTPStatus.REQUEST_TIMEOUT, "The request did not arrive in time"))
+                    conn.sock.send_now(_answer(HTTPStatus.REQUEST_TIMEOUT, "The request did not arrive in time"))
                 self._close(conn)
         for conn in [conn for conn in self.sending if now >= conn.sock.stalled_at]:
             del self.sending[conn]
-            self._ignore(conn)
+            self.poller.unregister(conn.sock)
             self._close(conn)
         for conn, closing in list(self.closing.items()):
             if now >= closing.silent_at:
@@ -320,17 +372,17 @@ class Worker(ThreadWorker):  # type: ignore[misc]  # gunicorn has no types
         """
         self.closing[conn] = Closing()
         try:
-            conn.sock.setblocking(False)
             conn.sock.shutdown(socket.SHUT_WR)
-            self._await(conn, self._drain)
+            self._await(conn)
         except OSError:  # it has gone
+            self._ignore(conn)
             self.method_queue.defer(self._drop, conn)  # not now: `_take_all` counts connections
 
-    def _drain(self, conn: Any, _file: Any) -> None:
+    def _drain(self, conn: Any) -> None:
         closing = self.closing[conn]
         with suppress(BlockingIOError):
             try:
-                count = len(conn.sock.recv(PIECE))
+                count = len(conn.sock.receive())
             except ConnectionError:
                 count = 0
             closing.left -= count
@@ -344,13 +396,15 @@ class Worker(ThreadWorker):  # type: ignore[misc]  # gunicorn has no types
             self.nr_conns -= 1
             conn.close()
 
-    def _await(self, conn: Any, callback: Any) -> None:
-        if conn.sock.fileno() not in self.poller.get_map():
-            self.poller.register(conn.sock, selectors.EVENT_READ, partial(callback, conn))
+    def _await(self, conn: Any) -> None:
+        if not conn.sock.is_watched:
+            self.poller.register(conn.sock, selectors.EVENT_READ, partial(self._on_readable, conn))
+            conn.sock.is_watched = True
 
     def _ignore(self, conn: Any) -> None:
-        if conn.sock.fileno() in self.poller.get_map():  # else it would be an error, which costs more than a call
+        if conn.sock.is_watched:
             self.poller.unregister(conn.sock)
+            conn.sock.is_watched = False
 
     def set_accept_enabled(self, enabled: bool) -> None:
         super().set_accept_enabled(enabled)
