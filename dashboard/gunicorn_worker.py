@@ -10,7 +10,6 @@ import json
 import logging
 import selectors
 import socket
-import struct
 import sys
 import time
 import uuid
@@ -27,19 +26,17 @@ from gunicorn.workers.gthread import ThreadWorker
 
 from dashboard import logs, request_arrival
 from dashboard.api import registry as api
+from dashboard.client_socket import ClientSocket
 from dashboard.main_thread import Call
 from dashboard.request_arrival import Arrival
 from dashboard.settings import SettingsError, log_format
 
 TOO_LONG = (errors.LimitRequestLine, errors.LimitRequestHeaders)
 OURS = (errors.InvalidResponseHeader, errors.InvalidResponseHeaderName, errors.ConfigurationProblem)
-PIECE = 256 * 1024  # bytes that are received at a time
 ROOM = 64 * 1024 * 1024  # bytes of long bodies that a process holds at a time
 LOOK_SECONDS = 0.5  # between two looks for who is late
 LINGER_SECONDS = 2.0  # without a byte, for a client to close a connection that is over
 LINGER_BYTES = 16 * 1024 * 1024  # of a refused body that are read and thrown away, so that the client reads its answer
-UNSENT = 1024 * 1024  # bytes of an answer that are held for a client who reads slowly; a thread waits with the rest
-STALLED_SECONDS = 30  # for a client to read anything of its answer
 SWITCH_SECONDS = 0.001  # the longest that a thread keeps the interpreter from the main thread
 CONTINUE = b"HTTP/1.1 100 Continue\r\n\r\n"
 
@@ -53,50 +50,6 @@ class Logger(glogging.Logger):  # type: ignore[misc]
         self.error_log.propagate = True
         with suppress(SettingsError):  # told when the application is loaded
             logs.set_up(log_format(), "web")
-
-
-class ClientSocket(socket.socket):
-    """A connection that holds what its client does not read yet, for the main thread to send.
-
-    It blocks, and whoever must not wait says so at each call: that saves three system calls a request.
-    """
-
-    def __init__(self, accepted: socket.socket) -> None:
-        super().__init__(accepted.family, accepted.type, accepted.proto, fileno=accepted.detach())
-        super().setblocking(True)
-        self.setsockopt(socket.SOL_SOCKET, socket.SO_SNDTIMEO, struct.pack("ll", STALLED_SECONDS, 0))
-        self.unsent = bytearray()
-        self.stalled_at = 0.0
-        self.is_watched = False  # by the poller, for what its client sends
-        self.is_gathering = False  # the answer comes in pieces, and is to be sent as one
-
-    def setblocking(self, flag: bool, /) -> None:
-        """Leave it as it is, whatever gunicorn wants."""
-
-    def receive(self) -> bytes:
-        """The next piece, empty at the end; raise BlockingIOError when there is none yet."""
-        return self.recv(PIECE, socket.MSG_DONTWAIT)
-
-    def send_now(self, data: bytes) -> None:
-        """Send as much of it as the system takes now; whoever has gone needs no word."""
-        with suppress(OSError):
-            self.send(data, socket.MSG_DONTWAIT)
-
-    def sendall(self, data: Any, flags: int = 0, /) -> None:
-        """Send what can be sent, and hold the rest; wait only with more than UNSENT bytes of it."""
-        self.unsent += data
-        if not self.is_gathering:
-            self.send_on()
-        if len(self.unsent) > UNSENT:
-            super().sendall(self.unsent, flags)
-            self.unsent.clear()
-
-    def send_on(self) -> None:
-        """Send what is held, as much as the system takes now; raise OSError when the client has gone."""
-        with suppress(BlockingIOError):
-            while self.unsent:
-                del self.unsent[: self.send(self.unsent, socket.MSG_DONTWAIT)]
-        self.stalled_at = time.monotonic() + STALLED_SECONDS
 
 
 class Closing:
@@ -157,8 +110,8 @@ class Worker(ThreadWorker):  # type: ignore[misc]  # gunicorn has no types
 
     def load_wsgi(self) -> None:
         super().load_wsgi()
-        # From here on no setting changes, and gunicorn looks up a dozen of them a request: as attributes they cost less.
-        vars(self.cfg).update({name: setting.get() for name, setting in self.cfg.settings.items()})
+        # No setting changes any more, and gunicorn looks up a dozen of them a request: as attributes they cost less.
+        self.cfg.__dict__.update({name: setting.get() for name, setting in self.cfg.settings.items()})
         self.brief_operations = api.brief_operations(self.wsgi)
         sys.setswitchinterval(SWITCH_SECONDS)
 

@@ -20,7 +20,7 @@ log = logging.getLogger(__name__)
 
 JOB = "jobs.deliver.drain"  # by name: the floors below know no jobs
 QUIET_SECONDS = 1.0
-TOGETHER_SECONDS = 0.003  # between two calls, so that one serves all who ask meanwhile
+TOGETHER_SECONDS = 0.01  # between two calls, so that one serves all who ask meanwhile
 PROBE_KEY = "chinqit:probe"
 PENDING_SECONDS = 5  # the longest that a lost wake-up silences a lane; the relay does not ask
 

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 from collections.abc import Callable
 from dataclasses import dataclass, field
 from functools import wraps
@@ -79,7 +78,7 @@ def contract(declared: Contract) -> Callable[[Callable[..., BaseModel | Response
 
 def reply(response: BaseModel, status: int = 200) -> Response:
     """A response with this body."""
-    text = json.dumps(response.model_dump(), separators=(",", ":")) + "\n"
+    text = response.model_dump_json(ensure_ascii=True) + "\n"
     return Response(text, status, mimetype="application/json")
 
 

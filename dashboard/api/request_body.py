@@ -94,9 +94,9 @@ def _drain(response: Response) -> Response:
 
     The server drains 64 KiB by itself; past that it closes a connection that it has just promised to keep.
     """
-    stream, left = request.environ["wsgi.input"], DRAINED if response.status_code >= 400 else 0
-    if not request.environ.get("wsgi.input_terminated"):
+    if response.status_code < 400 or not request.environ.get("wsgi.input_terminated"):
         return response  # a server that does not mark the end of a body would wait for more
+    stream, left = request.environ["wsgi.input"], DRAINED
     with suppress(Exception):  # it may end in the middle of a chunk
         while left > 0 and (chunk := stream.read(min(CHUNK, left))):
             left -= len(chunk)

@@ -47,6 +47,8 @@ from dashboard.pages.webhooks import views as webhooks
 from dashboard.vocabulary import Role
 
 URL = "/dashboard"
+PLACES = (URL, docs.URL)
+BELOW = tuple(f"{place}/" for place in PLACES)
 SHORTCUTS = {  # the letter after “g”, by blueprint
     "overview": "o",
     "messages": "m",
@@ -163,7 +165,7 @@ def menu() -> list[tuple[str, list[Page]]]:
 
 def is_page(path: str) -> bool:
     """Whether an address lies under the pages, existing or not."""
-    return any(path == place or path.startswith(place + "/") for place in (URL, docs.URL))
+    return path in PLACES or path.startswith(BELOW)
 
 
 class PageSessions(SecureCookieSessionInterface):

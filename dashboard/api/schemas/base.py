@@ -7,7 +7,7 @@ import unicodedata
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from enum import StrEnum
-from typing import Annotated, Any, Final, Literal
+from typing import Annotated, Any, ClassVar, Final, Literal
 
 from pydantic import AfterValidator, BaseModel, BeforeValidator, ConfigDict, Field, WithJsonSchema, model_validator
 from pydantic.alias_generators import to_camel
@@ -153,14 +153,19 @@ At = Annotated[
 class _Input(BaseModel):
     """`null` and `""` in an optional field are as absent: it is what a plug-in gives where a platform has nothing."""
 
+    required: ClassVar[frozenset[str]]  # names of the fields that must be there
+
+    @classmethod
+    def __pydantic_init_subclass__(cls, **_options: Any) -> None:
+        cls.required = frozenset(each.alias or name for name, each in cls.model_fields.items() if each.is_required())
+
     @model_validator(mode="before")
     @classmethod
     def _without_the_empty(cls, values: Any) -> Any:
         if not isinstance(values, dict):
             return values
-        required = {each.alias or name for name, each in cls.model_fields.items() if each.is_required()}
         return {
-            name: value for name, value in values.items() if value is not None and (value != "" or name in required)
+            name: value for name, value in values.items() if value is not None and (value != "" or name in cls.required)
         }
 
 

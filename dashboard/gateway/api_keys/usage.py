@@ -38,8 +38,10 @@ class KeyUse:
     @classmethod
     def of(cls, key_id: str, address: str, agent: str) -> KeyUse:
         """From what the caller says of itself, cut to what can be kept."""
-        printable = "".join(c if c.isprintable() else " " for c in agent[:LONGEST_AGENT])
-        return cls(key_id, address[:45], printable.strip())
+        agent = agent[:LONGEST_AGENT]
+        if not agent.isprintable():
+            agent = "".join(c if c.isprintable() else " " for c in agent)
+        return cls(key_id, address[:45], agent.strip())
 
 
 class RecentUses:
