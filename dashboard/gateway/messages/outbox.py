@@ -99,10 +99,20 @@ def _claiming(for_carrier: ColumnElement[bool]) -> Update:
 
 
 def _looking(for_carrier: ColumnElement[bool]) -> CompoundSelect[int]:
-    """Which of these priorities have due rows; a look into the index for each."""
+    """Which of these priorities have due rows; a look into the index for each.
+
+    The oldest is asked for, and not whether there is one: with EXISTS, PostgreSQL may read the whole table instead,
+    because where most rows wait it expects to meet one at once.
+    """
     due = select(Message.id).where(for_carrier, Message.lane == bindparam("in_lane"), Message.due_at <= _NOW)
+    oldest = due.order_by(Message.due_at).limit(1)
     return union_all(
-        *(select(literal_column(str(each))).where(due.where(Message.priority == each).exists()) for each in PRIORITIES)
+        *(
+            select(literal_column(str(each))).where(
+                oldest.where(Message.priority == each).scalar_subquery().is_not(None)
+            )
+            for each in PRIORITIES
+        )
     )
 
 

@@ -4,12 +4,15 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from contextlib import contextmanager
+from typing import Any
 
 import pytest
-from sqlalchemy import event, select, text
+from sqlalchemy import event, select, text, update
+from sqlalchemy.dialects import postgresql
 
 from dashboard.db import Sessions, utcnow
 from dashboard.gateway.messages import outbox
+from dashboard.gateway.messages.outbox import Draft
 from dashboard.models.messages import Message
 from dashboard.providers.base import Outcome, Outgoing, Provider
 from tests.support.http_carriers import Office
@@ -64,6 +67,29 @@ def test_the_index_alone_finds_the_oldest_due_rows(office: Office, carrier_id: i
     assert ("ix_messages_due" if carrier_id is None else "ix_messages_deferred") in plan
     assert "TEMP B-TREE" not in plan
     assert "Sort" not in plan
+
+
+@pytest.mark.parametrize("statement", [outbox.DUE, outbox.DUE_DEFERRED])
+def test_no_look_reads_the_whole_table_where_most_rows_wait(office: Office, statement: Any) -> None:
+    """PostgreSQL plans it once for all parameters, and where nearly all rows wait, expects to meet a due one at once.
+    With 70,000 waiting, workers spent most of their time on that look.
+    """
+    engine = office.sessions.kw["bind"]
+    if engine.dialect.name == "sqlite":
+        pytest.skip("SQLite plans by the index alone; the test above holds that")
+    caller = office.caller()
+    with office.sessions.begin() as session:
+        texts = [(caller, Draft.text("22000000", "Bonjour")) for _ in range(3_000)]
+        outbox.submit_all(session, texts)
+        if statement is outbox.DUE_DEFERRED:
+            session.execute(update(Message).values(carrier_id=7))
+    dialect = postgresql.dialect(paramstyle="numeric_dollar")  # type: ignore[no-untyped-call]
+    generic = str(statement.compile(dialect=dialect))
+    with engine.connect().execution_options(isolation_level="AUTOCOMMIT") as connection:
+        connection.exec_driver_sql("ANALYZE messages")
+        driver: Any = connection.connection.driver_connection
+        plan = "\n".join(row[0] for row in driver.execute(f"EXPLAIN (GENERIC_PLAN) {generic}"))
+    assert "Seq Scan" not in plan, plan
 
 
 def test_a_batch_costs_no_more_statements_than_one_text(office: Office) -> None:
