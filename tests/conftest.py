@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import gc
 import re
 
 import pytest
@@ -82,9 +81,3 @@ def pytest_runtest_teardown(item: pytest.Item, nextitem: pytest.Item | None) -> 
     if nextitem is None or group(nextitem.nodeid) != name:
         for running in stack.SHARED:
             running.close()
-
-
-def pytest_collection_finish() -> None:
-    """Spare the garbage collector what stays to the end: to look at it again and again takes a tenth of the time."""
-    gc.collect()
-    gc.freeze()

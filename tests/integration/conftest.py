@@ -4,8 +4,19 @@ from collections.abc import Iterator
 
 import pytest
 
+from dashboard.gateway.accounts import passwords
 from tests.support import fake_carrier as carriers
+from tests.support.dashboard_client import QUICK
 from tests.support.fake_carrier import Carrier
+
+
+@pytest.fixture(scope="session", autouse=True)
+def quick_hashes() -> Iterator[None]:
+    """Argon2 at a twentieth of its cost: ten failures are many here, and what a hash costs is looked at elsewhere."""
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(passwords, "HASHER", QUICK)
+        patch.setattr(passwords, "NOBODY", QUICK.hash("nobody"))
+        yield
 
 
 @pytest.fixture

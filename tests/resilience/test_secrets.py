@@ -9,6 +9,7 @@ from pathlib import Path
 import pyotp
 import pytest
 import redis
+from sqlalchemy import text
 
 from dashboard.gateway.accounts import second_factor, users
 from dashboard.gateway.accounts.users import NewPerson
@@ -22,7 +23,7 @@ TEXT = "Texte-canari-5521 à ne pas répéter"
 
 def files_under(*folders: Path) -> dict[str, bytes]:
     contents = {}
-    for path in (path for folder in folders for path in folder.rglob("*") if path.is_file()):
+    for path in (path for folder in folders for path in (folder, *folder.rglob("*")) if path.is_file()):
         with suppress(FileNotFoundError):  # a running server removes files
             contents[str(path)] = path.read_bytes()
     return contents
@@ -46,11 +47,11 @@ def live_through(client: Client) -> tuple[list[str], list[str]]:
     for channel in ("sms", "whatsapp"):
         phone = new_phone()
         sent = client.otp(phone, channel=channel)
-        text = stack.arrived(phone, sent.json()["messageId"]).text
-        code = digits(text)
+        arrived = stack.arrived(phone, sent.json()["messageId"]).text
+        code = digits(arrived)
         client.verify(phone, other_than(code), channel=channel)
         client.verify(phone, code, channel=channel)
-        secrets.append(text)  # six digits alone occur by chance; the sentence with them does not
+        secrets.append(arrived)  # six digits alone occur by chance; the sentence with them does not
     phone = new_phone()
     sent = client.send(phone, TEXT)
     stack.arrived(phone, sent.json()["messageId"])
@@ -63,8 +64,12 @@ def live_through(client: Client) -> tuple[list[str], list[str]]:
 @pytest.fixture
 def folders(stack: Stack, database: str, request: pytest.FixtureRequest) -> list[Path]:
     """Everything that the gateway and its database write, Valkey and the output apart."""
-    of_database = [request.getfixturevalue("postgres").data] if database == "postgresql" else []
-    return [stack.home, *of_database]
+    if database == "sqlite":
+        return [stack.home]
+    data: Path = request.getfixturevalue("postgres").data
+    with stack.sessions() as session:
+        own = session.scalar(text("SELECT oid FROM pg_database WHERE datname = current_database()"))
+    return [stack.home, data / "base" / str(own), *(path for path in data.iterdir() if path.name != "base")]
 
 
 def test_no_secret_is_left_anywhere(stack: Stack, folders: list[Path]) -> None:
@@ -85,9 +90,9 @@ def test_no_secret_is_left_anywhere(stack: Stack, folders: list[Path]) -> None:
         needle = secret.encode()
         assert needle not in in_valkey
         assert [name for name, content in (on_disk | printed).items() if needle in content] == []
-    for text in texts:
-        assert text.encode() not in in_valkey
-        assert [name for name, content in printed.items() if text.encode() in content] == []
+    for words in texts:
+        assert words.encode() not in in_valkey
+        assert [name for name, content in printed.items() if words.encode() in content] == []
 
 
 def test_the_canary_can_be_found(stack: Stack, folders: list[Path]) -> None:

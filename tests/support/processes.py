@@ -83,7 +83,10 @@ def run_forked(words: Sequence[str], environ: Mapping[str, str], folder: Path) -
     """Run a part's command to its end, in a process that was forked; its output goes through files in a folder."""
     out, err = folder / f"{uuid4()}.out", folder / f"{uuid4()}.err"
     code = Forked(words, environ, out, err).wait(60)
-    return Done(code, out.read_text(), err.read_text())
+    done = Done(code, out.read_text(), err.read_text())
+    out.unlink()
+    err.unlink()
+    return done
 
 
 class Forked:

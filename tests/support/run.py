@@ -7,6 +7,7 @@ keeper ends whatever still carries the mark, with all that descends from it.
 
 from __future__ import annotations
 
+import fcntl
 import json
 import os
 import shutil
@@ -15,6 +16,7 @@ import subprocess
 import sys
 import tempfile
 import time
+from collections.abc import Callable
 from contextlib import suppress
 from pathlib import Path
 
@@ -60,6 +62,20 @@ def folder() -> Path | None:
     """Of the run, if there is one: benches and `make fuzz` have none."""
     found = os.environ.get(MARK)
     return Path(found) if found else None
+
+
+def once(name: str, make: Callable[[Path], object]) -> Path:
+    """A folder that one process of the run fills, and that all of them read."""
+    here = folder()
+    assert here
+    made = here / name
+    with (here / f"{name}.lock").open("w") as lock:
+        fcntl.flock(lock, fcntl.LOCK_EX)
+        if not made.exists():
+            draft = Path(tempfile.mkdtemp(dir=here))
+            make(draft)
+            draft.rename(made)
+    return made
 
 
 def watch(pid: int, how: signal.Signals = signal.SIGKILL, files: Path | None = None) -> None:

@@ -267,18 +267,20 @@ class Client(ApiClient):
 
 
 def until(probe: Callable[[], T | None], seconds: float, story: Callable[[], str] = lambda: "it never happened") -> T:
-    """Ask until the answer is true; fail with the story when it takes much longer than `seconds`.
+    """Ask until the answer is true, less often the longer it takes; fail with the story when it takes much longer than
+    `seconds`.
 
     A test of a deadline looks at the clock by itself.
     """
-    end = time.monotonic() + seconds * PATIENCE
+    began = time.monotonic()
     while True:
         answer = probe()
         if answer:
             return answer
-        if time.monotonic() > end:
+        passed = time.monotonic() - began
+        if passed > seconds * PATIENCE:
             raise AssertionError(f"after {seconds} s: {story()}")
-        time.sleep(0.03)
+        time.sleep(min(0.03 + passed / 20, 0.15))
 
 
 def digits(text: str) -> str:

@@ -2,10 +2,7 @@
 
 from __future__ import annotations
 
-import fcntl
 import shutil
-import tempfile
-from collections.abc import Callable
 from pathlib import Path
 
 from dashboard.cli import migrate
@@ -15,27 +12,13 @@ from tests.support.postgres import Server
 from tests.support.stack import in_home
 
 
-def once(name: str, make: Callable[[Path], None]) -> Path:
-    """A folder that one process of the run fills, and that all of them read."""
-    here = run.folder()
-    assert here
-    made = here / name
-    with (here / f"{name}.lock").open("w") as lock:
-        fcntl.flock(lock, fcntl.LOCK_EX)
-        if not made.exists():
-            draft = Path(tempfile.mkdtemp(dir=here))
-            make(draft)
-            draft.rename(made)
-    return made
-
-
 def sqlite(home: Path) -> str:
     """Put a database with all tables and no row into a home folder; return its address."""
 
     def make(draft: Path) -> None:
         _migrate(draft, in_home(draft))
 
-    shutil.copy2(once("sqlite", make) / "chinqit.db", home)
+    shutil.copy2(run.once("sqlite", make) / "chinqit.db", home)
     return in_home(home)
 
 
@@ -47,7 +30,7 @@ def postgresql(server: Server) -> str:
         _migrate(draft, address)
         (draft / "name").write_text(address.partition("@/")[2].partition("?")[0])
 
-    return server.create((once("postgresql", make) / "name").read_text())
+    return server.create((run.once("postgresql", make) / "name").read_text())
 
 
 def _migrate(home: Path, address: str) -> None:

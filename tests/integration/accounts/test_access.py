@@ -64,17 +64,18 @@ DESK = {f"pages.diagnosis.{name}" for name in ("index", "lift", "end_lift", "add
 REFUSED = {"owner": set(), "operator": OWNER, "desk": OWNER | OPERATOR, "viewer": OWNER | OPERATOR | DESK}
 
 
-def ask(browser: Browser, method: str, url: str) -> int:
-    answer = browser.get(url) if method == "GET" else browser.post(url)
+def ask(browser: Browser, method: str, url: str, **headers: str) -> int:
+    answer = browser.get(url, headers=headers) if method == "GET" else browser.post(url, headers=headers)
     location = answer.headers.get("Location", "")
     return 401 if location.startswith("/dashboard/sign-in") and url != "/dashboard/sign-out" else answer.status_code
 
 
 @pytest.mark.parametrize("role", ["owner", "operator", "desk", "viewer"])
 def test_every_door_opens_to_its_roles_only(app: Flask, enter: Callable[[str], Browser], role: str) -> None:
-    browser = enter(role)
+    """The owner asks for whole pages, the others for what HTMX puts into one."""
+    browser, how = enter(role), {} if role == "owner" else {**PARTIAL, "HX-Target": "main#main"}
     closed = [door for door in doors(app) if door[0] not in PUBLIC | SECOND_STEP]
-    seen = {endpoint: ask(browser, method, url) for endpoint, method, url in closed}
+    seen = {endpoint: ask(browser, method, url, **how) for endpoint, method, url in closed}
     assert seen
     refused = {endpoint for endpoint, status in seen.items() if status in (401, 403)}
     assert refused == REFUSED[role]

@@ -107,6 +107,7 @@ def test_each_cause_is_told_and_over_in_every_language(
     assert len(postbox.messages) == 2 * len(Language)
 
 
+@pytest.mark.parametrize("database", ["sqlite"], indirect=True)  # how many there are changes no statement
 def test_a_storm_of_a_thousand_causes_is_one_message(
     sender: AlertSender, add: AddChannel, well: Sessions, postbox: Postbox
 ) -> None:

@@ -7,8 +7,10 @@ from datetime import timedelta
 from typing import Any
 
 import pytest
+from click.testing import CliRunner
 from cryptography.fernet import Fernet
 
+from dashboard.cli.registry import main
 from dashboard.db import Sessions, utcnow
 from dashboard.gateway.api_keys import authentication, keys
 from dashboard.gateway.carriers import carriers, metrics
@@ -21,7 +23,6 @@ from dashboard.models.carriers import CarrierConnection, CarrierMinute
 from dashboard.models.delivery import UnmatchedReceipt
 from dashboard.models.messages import Message
 from dashboard.settings import Settings
-from tests.support.processes import run_forked
 
 URL = {"url": "https://sms.example.org/send", "body": '{"to": "{phone}"}'}
 PHONE = "+22247112233"
@@ -123,7 +124,7 @@ def test_a_forecast_agrees_with_what_delivery_chooses(sessions: Sessions, pair: 
 
 def doctor(settings: Settings) -> dict[str, list[dict[str, Any]]]:
     env = {"CHINQIT_HOME": str(settings.chinqit_home), "DATABASE_URL": settings.database_url}
-    answer = run_forked(["chinqit", "doctor", "--json"], env, settings.chinqit_home)
+    answer = CliRunner().invoke(main, ["doctor", "--json"], env=env)
     found: dict[str, list[dict[str, Any]]] = {}
     for one in json.loads(answer.stdout):
         found.setdefault(one["subject"], []).append(one)

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import os
+import sys
 import time
 from collections.abc import Callable, Iterator
 from pathlib import Path
@@ -10,10 +12,12 @@ import pytest
 from playwright.sync_api import sync_playwright
 
 from tests.resilience.broken_off.where import say
+from tests.support import tables
 from tests.support.browser import CHROMIUM, FLAGS
 from tests.support.postgres import Server
+from tests.support.processes import fork
 from tests.support.smpp.smsc import Smsc
-from tests.support.stack import Stack
+from tests.support.stack import KEPT
 
 
 @pytest.fixture
@@ -27,8 +31,16 @@ def chromium(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
         browser.close()
 
 
+@pytest.fixture
+def part(valkey: str, tmp_path: Path) -> None:
+    """A part of the gateway: all are forked alike, and each leads a session of its own."""
+    environ = {name: os.environ[name] for name in KEPT if name in os.environ}
+    environ |= {"CHINQIT_HOME": str(tmp_path), "DATABASE_URL": tables.sqlite(tmp_path), "REDIS_URL": valkey}
+    fork([sys.executable, "-m", "jobs.relay"], environ, tmp_path / "log")
+
+
 def test_that_everything_runs(
-    postgres: Server, sqlite_stack: Stack, start_smsc: Callable[..., Smsc], valkey: str, chromium: None
+    postgres: Server, part: None, start_smsc: Callable[..., Smsc], valkey: str, chromium: None
 ) -> None:
     start_smsc()
     say()

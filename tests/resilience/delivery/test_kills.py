@@ -66,7 +66,7 @@ def checked_outage(stack: Stack) -> Outage | None:
 
 def test_sms_workers_killed_again_and_again(stack: Stack, ledger: list[Traffic]) -> None:
     with traffic(stack) as flowed:
-        for turn in range(6):
+        for turn in range(4):
             flowed.more()
             stack.restart(f"sms-{turn % 2 + 1}")
     no_server_errors(flowed)
@@ -110,6 +110,7 @@ def test_a_web_server_that_is_told_to_stop_breaks_no_call_off(stack: Stack) -> N
     all_arrive(flowed, 20)
 
 
+@ONE_DATABASE
 def test_valkey_killed_and_started_empty(stack: Stack) -> None:
     with traffic(stack) as flowed:
         for _ in range(3):

@@ -18,8 +18,8 @@ from tests.support.webhook_receiver import Answer, Receiver
 
 pytestmark = pytest.mark.usefixtures("healed")
 
-MESSAGES = 60
-KILLS = 4
+MESSAGES = 40
+KILLS = 3
 PARALLEL = 8  # calls at once to one endpoint, by default
 
 

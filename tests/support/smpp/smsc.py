@@ -31,7 +31,7 @@ class NodeMissing(Exception):
     """There is no node, or no npm."""
 
 
-def install(folder: Path) -> tuple[str, str]:
+def install(folder: Path) -> tuple[str, ...]:
     """Put node-smpp, in the versions and with the checksums of its lock, into a folder; the command that starts it."""
     if not (shutil.which("node") and shutil.which("npm")):
         raise NodeMissing
@@ -39,14 +39,23 @@ def install(folder: Path) -> tuple[str, str]:
     (folder / "checksums.json").rename(folder / "package-lock.json")  # kept apart: npm would write registries into it
     command = ["npm", "ci", "--ignore-scripts", "--no-audit", "--no-fund", "--prefer-offline", "--loglevel=error"]
     subprocess.run(command, cwd=folder, check=True, timeout=120, stdout=subprocess.DEVNULL)
+    return run_node(folder)
+
+
+def run_node(folder: Path) -> tuple[str, ...]:
+    """What starts it, once it is installed there."""
     return "node", str(folder / "smsc.js")
 
 
-def install_twisted(folder: Path) -> tuple[str, ...]:
-    """Put smpp.twisted, which has no wheels and so is not in the lock, into a folder; the command that starts it."""
+def install_twisted(folder: Path) -> None:
+    """Put smpp.twisted, which has no wheels and so is not in the lock, into a folder."""
     command = [sys.executable, "-m", "pip", "--disable-pip-version-check", "--quiet", "install", "--no-compile"]
     told = ["--require-hashes", "--target", str(folder), "--requirement", str(TWISTED / "requirements.txt")]
     subprocess.run([*command, *told], check=True, timeout=240, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
+
+
+def run_twisted(folder: Path) -> tuple[str, ...]:
+    """What starts it, once it is installed there."""
     return "env", f"PYTHONPATH={folder}", sys.executable, str(TWISTED / "smsc.py")
 
 

@@ -23,6 +23,7 @@ from tests.support.present import present
 from tests.support.stack import Client, Stack
 
 T = TypeVar("T")
+ONE_DATABASE = pytest.mark.parametrize("database", ["sqlite"], indirect=True)
 PATHS = ("/messages/send", "/otp/send", "/otp/verify")
 OFFERED = {
     "broken": b"{",
@@ -115,6 +116,7 @@ def test_a_revoked_key_is_invalid_from_the_next_request_on(client: Client, phone
         assert (answer.status_code, answer.json()) == (403, WRONG)
 
 
+@ONE_DATABASE  # what a process remembers is the same whatever the database
 @pytest.mark.parametrize("path", [*PATHS, "/messages/batch", "/api/v2/notify"])
 @pytest.mark.parametrize("body", OFFERED.values(), ids=OFFERED)
 def test_a_key_in_full_use_is_invalid_from_the_moment_it_is_revoked(

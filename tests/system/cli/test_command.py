@@ -17,7 +17,7 @@ import pytest
 from click.testing import CliRunner
 
 from dashboard.cli.registry import main
-from tests.support.command import START_SECONDS, Run, made
+from tests.support.command import Run, made
 from tests.support.stack import free_port, until
 
 pytestmark = pytest.mark.timeout(180)
@@ -45,21 +45,14 @@ def prepared(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Run]:
         yield found
 
 
-def test_one_command_serves_and_ends_with_no_process_left(run: Run) -> None:
-    run.start()
-    assert run.ready()
-    assert f"http://127.0.0.1:{run.port}/dashboard/setup/" in run.told()
-    assert "keys create" in run.told()
-    assert len(run.processes()) >= 9
-    assert run.process
-    files = [str(each.readlink()) for each in Path(f"/proc/{run.process.pid}/fd").iterdir()]
+def test_one_command_serves(running: Run) -> None:
+    assert running.ready()
+    assert f"http://127.0.0.1:{running.port}/dashboard/setup/" in running.told()
+    assert "keys create" in running.told()
+    assert len(running.processes()) >= 9
+    assert running.process
+    files = [str(each.readlink()) for each in Path(f"/proc/{running.process.pid}/fd").iterdir()]
     assert not [name for name in files if "chinqit.db" in name], "SQLite's connections must not cross a fork"
-    run.signal(signal.SIGTERM)
-    began = time.monotonic()
-    assert run.process.wait(10) == 0
-    assert time.monotonic() - began < 10
-    assert run.processes() == {}
-    assert {path.name for path in run.home.parent.iterdir()} == {run.home.name, run.printed.name}
 
 
 def another(run: Run, part: str, before: set[int]) -> set[int]:
@@ -113,16 +106,24 @@ def test_a_home_that_cannot_be_made_is_told_in_one_line(run: Run) -> None:
 
 
 def test_the_doctor_is_content_with_a_gateway_that_runs(running: Run) -> None:
-    done = running.chinqit("doctor")
+    done = running.invoke("doctor")
     assert done.returncode == 0, done.stdout
     assert "WRONG" not in done.stdout
 
 
-def test_without_workers_of_a_lane_it_serves_and_says_which_is_missing(running: Run) -> None:
-    """The last of those that use this one: it is left so."""
+def test_it_ends_with_no_process_left(running: Run) -> None:
+    """The last but one of those that use this one."""
     running.signal(signal.SIGTERM)
     assert running.process
-    running.process.wait(START_SECONDS)
+    began = time.monotonic()
+    assert running.process.wait(10) == 0
+    assert time.monotonic() - began < 10
+    assert running.processes() == {}
+    assert {path.name for path in running.home.parent.iterdir()} == {running.home.name, running.printed.name}
+
+
+def test_without_workers_of_a_lane_it_serves_and_says_which_is_missing(running: Run) -> None:
+    """The last of those that use this one: it is left so."""
     running.environ["WHATSAPP_WORKERS"] = "0"
     running.start()
     assert "no worker serves the lane whatsapp" in running.told()

@@ -42,7 +42,7 @@ class Callers:
 
     def keep_calling(self, keep_alive: bool) -> None:
         limits = httpx.Limits(max_keepalive_connections=None if keep_alive else 0)
-        with httpx.Client(limits=limits, timeout=60) as http:
+        with httpx.Client(limits=limits, timeout=60, verify=False) as http:
             while not self.over.is_set():
                 try:
                     body = {"phoneNumber": new_phone(), "message": "Bonjour"}

@@ -19,22 +19,37 @@ from tests.support.stack import Client, Stack
 GUESSES = {"verifyOtp", "verifyOtpV2"}  # their example is hardly ever the code
 
 
-@pytest.mark.parametrize("language", RUNNERS)
-def test_the_samples_of_the_reference_run(sqlite_stack: Stack, language: str, tmp_path: Path) -> None:
+@pytest.fixture(scope="module")
+def reference(sqlite_stack: Stack) -> str:
+    """All pages of the reference, one after another."""
     overview = sqlite_stack.http.get("/docs/en/reference").text
     calls = sorted(set(re.findall(r'"(/docs/en/reference/\w+)"', overview)))
-    page = "".join(sqlite_stack.http.get(address).text for address in calls)
+    return "".join(sqlite_stack.http.get(address).text for address in calls)
+
+
+@pytest.fixture(scope="module")
+def examples(sqlite_stack: Stack) -> dict[str, str]:
+    """What stands in the samples for an id, by the name of the parameter."""
+    paths = sqlite_stack.http.get("/openapi.json").json()["paths"].values()
+    operations = [operation for methods in paths for operation in methods.values()]
+    return {told["name"]: str(told["example"]) for operation in operations for told in operation["parameters"]}
+
+
+@pytest.mark.parametrize("language", RUNNERS)
+def test_the_samples_of_the_reference_run(
+    sqlite_stack: Stack, reference: str, examples: dict[str, str], language: str, tmp_path: Path
+) -> None:
     caller = sqlite_stack.client("test", scopes=tuple(Scope))
     own = {
         "+22238089336": new_phone(),
-        example_of(sqlite_stack, "messageId"): caller.send(new_phone()).json()["messageId"],
+        examples["messageId"]: caller.send(new_phone()).json()["messageId"],
     }
     samples = {}
-    for name in re.findall(r'id="sample-(\w+)"', page):
-        text = shown(page, name, language)
-        if example_of(sqlite_stack, "webhookId") in text:
+    for name in re.findall(r'id="sample-(\w+)"', reference):
+        text = shown(reference, name, language)
+        if examples["webhookId"] in text:
             made = caller.post("/webhooks", url="https://shop.example.mr/hooks").json()["webhookId"]
-            text = text.replace(example_of(sqlite_stack, "webhookId"), made)
+            text = text.replace(examples["webhookId"], made)
         for example, value in own.items():
             text = text.replace(example, value)
         samples[name] = text
@@ -44,16 +59,6 @@ def test_the_samples_of_the_reference_run(sqlite_stack: Stack, language: str, tm
     refused = {name: answer for name, answer in answers.items() if not answer.get("success", True)}
     assert refused.keys() <= GUESSES, refused
     assert {answer["message"] for answer in refused.values()} <= {"Invalid OTP", "OTP not found or expired"}
-
-
-def example_of(stack: Stack, parameter: str) -> str:
-    """What stands in the samples for an id."""
-    for methods in stack.http.get("/openapi.json").json()["paths"].values():
-        for operation in methods.values():
-            for told in operation["parameters"]:
-                if told["name"] == parameter:
-                    return str(told["example"])
-    raise AssertionError(f"no parameter {parameter}")
 
 
 @pytest.mark.parametrize("language", RUNNERS)

@@ -144,15 +144,14 @@ def test_the_version_is_told_from_one_place(serving: Serving) -> None:
 
 
 def test_a_code_is_sent_and_verified(serving: Serving) -> None:
-    key = serving.installed.call("chinqit", "keys", "create", "wheel").strip()
-    http = httpx.Client(base_url=serving.http.base_url, headers={"X-API-Key": key}, timeout=20)
-    with http:
-        sent = http.post("/otp/send", json={"phoneNumber": PHONE, "language": "fr"})
-        assert sent.status_code == 200, sent.text
-        inbox = until(lambda: serving.installed.call("chinqit", "sandbox", "inbox", PHONE), 10)
-        code = re.search(r"\b\d{6}\b", inbox)
-        assert code, inbox
-        verified = http.post("/otp/verify", json={"phoneNumber": PHONE, "otp": code[0]})
+    made = serving.installed.call("chinqit", "keys", "create", "wheel", "--test")
+    key, http = {"X-API-Key": made.strip()}, serving.http
+    sent = http.post("/otp/send", json={"phoneNumber": PHONE, "language": "fr"}, headers=key)
+    assert sent.status_code == 200, sent.text
+    inbox = until(lambda: http.get(f"/sandbox/inbox?phoneNumber={PHONE}", headers=key).json()["messages"], 10)
+    code = re.search(r"\b\d{6}\b", inbox[0]["text"])
+    assert code, inbox
+    verified = http.post("/otp/verify", json={"phoneNumber": PHONE, "otp": code[0]}, headers=key)
     assert (verified.status_code, verified.json()["verified"]) == (200, True)
     assert serving.http.get("/readyz").status_code == 200
 
