@@ -4,12 +4,13 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass
-from datetime import datetime, timedelta
+from datetime import date, datetime, timedelta
 from typing import Any
 
 from flask import Blueprint, render_template
 from flask.typing import ResponseReturnValue
 from flask_babel import gettext as _
+from flask_babel import lazy_gettext as _l
 from sqlalchemy import select
 from sqlalchemy.orm import Session
 
@@ -24,22 +25,24 @@ from dashboard.gateway.carriers.recent import Recent
 from dashboard.gateway.message_log import search
 from dashboard.gateway.message_log.search import Filters
 from dashboard.gateway.monitoring import alerts, carrier_status, judge
+from dashboard.gateway.monitoring.alerts import AlertCode
 from dashboard.gateway.statistics import queries
 from dashboard.gateway.statistics.queries import Figures, Narrow, Period, total
 from dashboard.models.messages import Message
 from dashboard.models.statistics import COUNTS, SEND, VERIFY
 from dashboard.pages.carriers.labels import STATES
-from dashboard.pages.ui import charts, formats, timeline
+from dashboard.pages.ui import charts, formats, periods, timeline
 from dashboard.pages.ui.charts import Chart, Series
 from dashboard.pages.ui.formats import Change
 from dashboard.pages.web import htmx
 from dashboard.providers import sandbox
 from dashboard.sms import numbers
-from dashboard.vocabulary import KeyMode, Operator, Status, Trend
+from dashboard.vocabulary import KeyMode, Kind, Operator, Status, Trend
 
 MINUTES = 60
 HOURS = 24
 FAILURES = 6
+PASTS = {"yesterday": (1, _l("Yesterday")), "last_week": (7, _l("Last week"))}  # days
 ALONE = timedelta(days=7)  # for so long somebody alone is told to invite a second person
 
 bp = Blueprint("overview", __name__)
@@ -59,6 +62,19 @@ class Tile:
     median: float | None
     p95: float | None
     shares: list[float | None]
+
+
+@dataclass(frozen=True)
+class Past:
+    """What became of the messages of days that are over, against as many days before; `name` is the log's for them."""
+
+    name: str
+    title: str
+    first: date
+    last: date
+    figures: Figures
+    codes: Figures
+    change: Change | None
 
 
 @bp.get("/")
@@ -127,6 +143,9 @@ def _figures() -> dict[str, Any]:
         "waits": max((lane.waits for lane in lanes if lane.waits), default=None),
         "carriers": alerts.carrier_tiles(ways),
         "CARRIER_STATES": STATES,
+        "backed_up_at": judge.backed_up_at(session),
+        "is_backup_old": any(alert.code is AlertCode.BACKUP_OLD for alert in troubles),
+        "pasts": [_past(session, name, length, title) for name, (length, title) in PASTS.items()],
         "failures": search.reasons(session, Filters(since=now - timedelta(hours=HOURS)))[:FAILURES],
         **_hour(session, now),
         **_day(session, now, lately),
@@ -177,6 +196,18 @@ def _day(session: Session, now: datetime, lately: Mapping[Operator, Recent]) -> 
         "tiles": tiles,
         "sparks": {digit: charts.spark(tile.shares, 1) for digit, tile in tiles},
     }
+
+
+def _past(session: Session, name: str, length: int, title: str) -> Past:
+    """By the days of the reader, as the log counts them."""
+    first, _ends = periods.days(name)
+    after = first + length * periods.DAY
+    period = Period.between(periods.midnight(first), periods.midnight(after))
+    kinds = queries.over_time_by(session, "kind", period, Narrow(), COUNTS)
+    figures = total(one for of_kind in kinds.values() for one in of_kind)
+    before = queries.summed(session, period.before, Narrow(), COUNTS)
+    change = formats.more(figures["requested"], before["requested"])
+    return Past(name, title, first, after - periods.DAY, figures, total(kinds.get(Kind.OTP, [])), change)
 
 
 def _tile(name: str, hours: list[Figures], hour: Figures, minutes: Recent) -> Tile:

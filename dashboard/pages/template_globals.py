@@ -27,6 +27,7 @@ GLOBALS: dict[str, Any] = {
     "clock": formats.clock,
     "hour_minute": formats.hour_minute,
     "day": formats.day,
+    "days": formats.days,
     "number": formats.number,
     "percent": formats.percent,
     "seconds": formats.seconds,

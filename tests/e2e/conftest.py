@@ -12,7 +12,7 @@ from playwright.sync_api import Browser as Chromium
 from playwright.sync_api import BrowserContext, sync_playwright
 from werkzeug.serving import make_server
 
-from tests.support.browser import CHROMIUM, FLAGS, LOOKS, WIDE, Tab
+from tests.support.browser import CHROMIUM, FLAGS, WIDE, Tab
 from tests.support.dashboard_client import Browser, World
 
 
@@ -50,7 +50,7 @@ def open_tab(chromium: Chromium, app: Flask, address: str, world: World) -> Iter
             cookie = holder.client.get_cookie("chinqit_session")
             assert cookie
             context.add_cookies([{"name": "chinqit_session", "value": cookie.value, "url": address}])
-        return Tab(context.new_page(), address, judged_before=locale == LOOKS[1][0])
+        return Tab(context.new_page(), address, locale)
 
     yield make
     for context in contexts:

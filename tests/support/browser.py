@@ -20,24 +20,19 @@ from tests.support.stack import Stack
 
 AXE = (Path(__file__).parent / "vendor/axe-core-4.14.1/axe.min.js").read_text()
 AXE_OPTIONS = {
-    "runOnly": ["wcag2a", "wcag2aa", "wcag21a", "wcag21aa", "wcag22aa", "best-practice"],
     "resultTypes": ["violations"],
     "preload": False,  # sheets and media, which only experimental rules and those of media read
     "selectors": False,
 }
-# What another direction, width, scheme or language can break on a page whose markup was judged in a first look.
-LOOK_RULES = [
-    "color-contrast",
-    "link-in-text-block",
+EVERY_RULE = ["wcag2a", "wcag2aa", "wcag21a", "wcag21aa", "wcag22aa", "best-practice"]
+OF_COLOURS = ["color-contrast", "link-in-text-block"]
+OF_WIDTH = [
     "target-size",
     "scrollable-region-focusable",
-    "html-has-lang",
-    "html-lang-valid",
-    "valid-lang",
-    "label-content-name-mismatch",
     *("button-name", "link-name", "label", "select-name", "summary-name"),  # words that are not shown when narrow
     *("empty-heading", "page-has-heading-one", "aria-hidden-focus"),
 ]
+OF_LANGUAGE = ["html-has-lang", "html-lang-valid", "valid-lang", "label-content-name-mismatch"]
 CHROMIUM = shutil.which("chromium-headless-shell") or shutil.which("chromium") or "chromium"  # the lighter one first
 expect.set_options(timeout=20_000)  # a poll on a busy machine; what holds is seen at once
 FLAGS = [
@@ -49,7 +44,12 @@ FLAGS = [
 ]
 POLL_MS = 5_000  # the longest that a page waits before it asks anew
 NARROW, WIDE = ViewportSize(width=390, height=844), ViewportSize(width=1280, height=900)
-LOOKS = [("fr-FR", "light", WIDE), ("ar-MR", "dark", NARROW)]  # both directions, schemes and widths in two walks
+LOOKS = [("fr-FR", "light", WIDE), ("ar-MR", "dark", NARROW), ("en-US", "dark", WIDE)]  # one rendering a language
+STEPS: dict[str, list[tuple[ViewportSize, list[str]]]] = {  # of `Tab.faults`, by the locale of a look
+    "fr-FR": [(WIDE, EVERY_RULE), (NARROW, OF_COLOURS)],
+    "ar-MR": [(NARROW, OF_LANGUAGE + OF_WIDTH + OF_COLOURS), (WIDE, [])],
+    "en-US": [(WIDE, OF_LANGUAGE + OF_COLOURS), (NARROW, [])],
+}
 PICTURES = ROOT / "tests" / "artefacts" / "screenshots"  # not in the repository; kept by the build
 # The shell is the same on every page: it is judged once a tab. What lies under a modal dialog is inert: it is judged
 # where nothing covers it. Dialogs slide in; a light that pulses never ends.
@@ -90,10 +90,10 @@ class Tab:
 
     page: Page
     address: str
+    locale: str = ""
     said: list[str] = field(default_factory=list)
     judges: bool = False  # axe is in the page, and in those to come
-    knows_shell: bool = False
-    judged_before: bool = False  # in another look: every page that is opened here
+    known_shells: set[int] = field(default_factory=set)  # the steps of `faults` that have seen the shell
 
     def __post_init__(self) -> None:
         self.page.on("console", self._hear)
@@ -115,16 +115,39 @@ class Tab:
         return expect(shown).to_have_count(count)
 
     def faults(self) -> list[str]:
-        """Broken accessibility rules, sideways scroll, and what the console said."""
+        """Broken accessibility rules, sideways scroll, and what the console said.
+
+        A page that is opened in each of LOOKS is judged in both widths and schemes and in each language, by the rules
+        that can break there; what a width alone can break is looked at without loading the page again.
+
+        - French, light: wide by every rule, then narrow by those of colours.
+        - Arabic, dark: narrow by the rules of language, direction, width and colours, then wide for sideways scroll.
+        - English, dark: wide by the rules of language and colours, then narrow for sideways scroll.
+
+        So colours are judged in each pair of scheme and width (no language sets one), names and sizes in both widths,
+        and sideways scroll in both widths of each language. Elsewhere every rule holds in the look that the page is in.
+        """
         if not self.judges:
             self.page.add_init_script(AXE)  # over the debugger, which the page's policy does not touch
             self.page.evaluate(AXE)
             self.judges = True
-        rules = LOOK_RULES if self.judged_before and self.knows_shell else AXE_OPTIONS["runOnly"]
-        broken, has_shell = self.page.evaluate(FAULTS, [AXE_OPTIONS | {"runOnly": rules}, self.knows_shell])
-        self.knows_shell |= has_shell
-        too_wide: list[str] = self.page.evaluate(TOO_WIDE)
-        return [*broken, *self.said, *too_wide]
+        size = self.page.viewport_size or WIDE
+        found: list[str] = []
+        for step, (width, rules) in enumerate(STEPS.get(self.locale, [(size, EVERY_RULE)])):
+            if self.page.viewport_size != width:
+                self.page.set_viewport_size(width)
+            found += self._judge(step, rules) + self.page.evaluate(TOO_WIDE)
+        if self.page.viewport_size != size:
+            self.page.set_viewport_size(size)
+        return [*found, *self.said]
+
+    def _judge(self, step: int, rules: list[str]) -> list[str]:
+        if not rules:
+            return []
+        broken, has_shell = self.page.evaluate(FAULTS, [AXE_OPTIONS | {"runOnly": rules}, step in self.known_shells])
+        if has_shell:
+            self.known_shells.add(step)
+        return list(broken)
 
     def keep(self, look: str, name: str) -> None:
         """A picture of the page as it is, under PICTURES."""

@@ -15,11 +15,14 @@ from dashboard.gateway.api_keys import usage
 from dashboard.gateway.api_keys.usage import KeyUse
 from dashboard.gateway.audit import trail
 from dashboard.gateway.inbound import inbox
+from dashboard.gateway.limits import overrides
+from dashboard.gateway.limits.overrides import NewOverride
 from dashboard.gateway.monitoring.alerts import Alert, AlertCode
 from dashboard.gateway.statistics import rollup
 from dashboard.gateway.webhooks import endpoints
 from dashboard.models.accounts import User
-from dashboard.models.api_keys import ApiKey
+from dashboard.models.api_keys import ApiKey, KeySecret
+from dashboard.models.limits import PumpedRange
 from dashboard.models.messages import Message
 from dashboard.models.monitoring import Outage
 from dashboard.providers.base import Incoming
@@ -54,7 +57,23 @@ def furnish_more(world: World, key: ApiKey) -> tuple[str, str]:
         wanted = endpoints.NewEndpoint(key.id, "https://hooks.example.org/chinqit?token=abcdef")
         made, _secret = endpoints.create(session, endpoints.cipher(world.services.settings), wanted)
         told(session, world)
+        limited(session, key)
+        of_old = {"created_at": utcnow() - timedelta(days=400)}
+        session.execute(update(KeySecret).where(KeySecret.key_id == loose.id).values(**of_old))
+        session.execute(update(ApiKey).where(ApiKey.id == loose.id).values(**of_old))
         return made.id, loose.id
+
+
+def limited(session: Session, key: ApiKey) -> None:
+    """Overrides, one of which ends soon, and ranges of numbers that were pumped: held back, let through, over."""
+    soon = utcnow() + timedelta(days=2)
+    overrides.add(session, NewOverride(None, "+22238089336", 10, None, 60, "Téléphone du guichet", soon), "nadia")
+    overrides.add(session, NewOverride(key.id, None, 0, None, None, "هاتف الاختبار في الوكالة الكبرى"), "nadia")
+    for number, (step, ends) in enumerate((("stop", 60), ("released", 600), ("slow", -5))):
+        now = utcnow()
+        times = {"began_at": now - timedelta(minutes=90), "until": now + timedelta(minutes=ends)}
+        counts = {"sent": 1_043, "verified": 2, "numbers": 631, "is_sequential": number == 0, "refused": 12}
+        session.add(PumpedRange(key_id=key.id, digits=f"+2223808{number}", step=step, **counts, **times))
 
 
 def told(session: Session, world: World) -> None:

@@ -19,6 +19,8 @@ from dashboard.vocabulary import KeyMode, KeyState, Scope
 USUAL_SCOPES = (Scope.SEND, Scope.OTP, Scope.READ)  # whoever may say where events go, reads them: that is asked for
 GRACES = {"now": timedelta(0), "1h": timedelta(hours=1), "24h": timedelta(hours=24), "7d": timedelta(days=7)}
 LATELY = timedelta(hours=24)
+UNUSED_AFTER = timedelta(days=90)  # no app seems to need it
+ROTATED_AFTER = timedelta(days=365)  # a secret has been in files and heads long enough
 OWN_ID = "00000000-0000-0000-0000-000000000000"  # the gateway's own key, for trials; it has no secret and is not listed
 
 
@@ -143,6 +145,16 @@ def live_secrets(key: ApiKey, now: datetime | None = None) -> list[KeySecret]:
 
 def newest_secret(key: ApiKey) -> KeySecret:
     return key.secrets[-1]
+
+
+def is_unused(key: ApiKey, now: datetime) -> bool:
+    """Whether nothing has presented it for UNUSED_AFTER, although it would be accepted."""
+    return state(key, now) is KeyState.ACTIVE and (key.last_used_at or key.created_at) < now - UNUSED_AFTER
+
+
+def is_due_for_rotation(key: ApiKey, now: datetime) -> bool:
+    """Whether its newest secret is older than ROTATED_AFTER and accepted."""
+    return state(key, now) is KeyState.ACTIVE and newest_secret(key).created_at < now - ROTATED_AFTER
 
 
 def used_lately(key: ApiKey, now: datetime | None = None) -> bool:

@@ -66,9 +66,15 @@ def secret_alerts(session: Session, settings: Settings) -> list[Alert]:
 
 def backup_alerts(session: Session) -> list[Alert]:
     """Whether the newest backup is too old. A gateway that never made one by `chinqit backup` may have another way."""
-    row = session.get(Setting, BACKUP_ROW)
-    age = utcnow() - datetime.fromisoformat(row.value) if row is not None else timedelta(0)
+    made_at = backed_up_at(session)
+    age = utcnow() - made_at if made_at is not None else timedelta(0)
     return [Alert(AlertCode.BACKUP_OLD, length=age)] if age > OLDEST_BACKUP else []
+
+
+def backed_up_at(session: Session) -> datetime | None:
+    """When `chinqit backup` made the newest backup; None: it never made one."""
+    row = session.get(Setting, BACKUP_ROW)
+    return datetime.fromisoformat(row.value) if row is not None else None
 
 
 def note_backup(session: Session) -> None:

@@ -45,6 +45,13 @@ class Period:
         until = start_of(grain, now or utcnow()) + GRAINS[grain]
         return cls(grain, until - count * GRAINS[grain], until)
 
+    @classmethod
+    def between(cls, since: datetime, until: datetime) -> Period:
+        """From one moment to another, in days where both begin one (UTC's), else in hours: of a zone that is off by
+        half an hour, the hours that begin in it."""
+        grain = "day" if since == start_of("day", since) and until == start_of("day", until) else "hour"
+        return cls(grain, since, until)
+
     def by(self, grain: str, now: datetime) -> Period:
         """The same in finer buckets, as far as they have begun."""
         return Period(grain, self.since, min(self.until, start_of(grain, now) + GRAINS[grain]))

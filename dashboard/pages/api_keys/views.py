@@ -285,6 +285,8 @@ def _row(key: ApiKey, now: datetime) -> dict[str, Any]:
         "state": keys.state(key, now),
         "secrets": keys.live_secrets(key, now) or [keys.newest_secret(key)],
         "ends_soon": key.expires_at is not None and now < key.expires_at < now + timedelta(days=14),
+        "is_unused": keys.is_unused(key, now),
+        "must_rotate": keys.is_due_for_rotation(key, now),
     }
 
 

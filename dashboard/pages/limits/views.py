@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from datetime import datetime
+from datetime import datetime, timedelta
 from typing import Any
 
 from flask import Blueprint, abort, flash, render_template, request, url_for
@@ -29,6 +29,7 @@ from dashboard.vocabulary import KeyState, PumpingStep, Role, Window
 MOST_REFUSALS = 20
 MOST_RANGES = 20
 LIFTED_FOR = "1h"
+ENDS_SOON = timedelta(days=3)
 UNDO, UNDO_USUAL, UNDO_RELEASE = "override", "usual-limits", "range"
 
 bp = Blueprint("limits", __name__)
@@ -283,9 +284,12 @@ def _done(message: str, back: Undo | None = None) -> ResponseReturnValue:
 
 def _listing() -> dict[str, Any]:
     now = utcnow()
-    rows = [{"row": row, "state": _state(row)} for row in overrides.listed(session)]
+    rows = [
+        {"row": row, "state": _state(row), "ends_soon": row.until is not None and now < row.until < now + ENDS_SOON}
+        for row in overrides.listed(session)
+    ]
     return {
-        "rows": sorted(rows, key=lambda item: item["state"] != KeyState.ACTIVE),
+        "rows": sorted(rows, key=lambda item: (item["state"] != KeyState.ACTIVE, not item["ends_soon"])),
         "usual": _usual_now(),
         "is_owner": current_user.may(Role.OWNER),
         "refused": rejections.latest(session, MOST_REFUSALS),

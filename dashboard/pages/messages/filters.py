@@ -3,8 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from datetime import UTC, date, datetime, time, timedelta
-from zoneinfo import ZoneInfo
+from datetime import date, datetime
 
 from flask import request
 from flask_babel import lazy_gettext as _l
@@ -21,9 +20,15 @@ from dashboard.vocabulary import Status
 
 LONGEST_SEARCH = 60
 HOURS = "custom"  # from one time to another, as a chart leads to
-DAY = timedelta(days=1)
 FIRST_YEAR, LAST_YEAR = 2000, 2999
-CALENDAR = {"today": _l("Today"), "yesterday": _l("Yesterday"), "month": _l("This month"), "dates": _l("From … to …")}
+CALENDAR = {
+    "today": _l("Today"),
+    "yesterday": _l("Yesterday"),
+    "week": _l("This week"),
+    "last_week": _l("Last week"),
+    "month": _l("This month"),
+    "dates": _l("From … to …"),
+}
 CHOICES = {
     "status": tuple(Status),
     "channel": labels.CHANNELS,
@@ -101,24 +106,17 @@ def _range(typed: dict[str, str]) -> tuple[datetime | None, datetime | None]:
         return utcnow() - periods.PERIODS[period], None
     if period == HOURS:
         return fields.local_time(typed["from"]), fields.local_time(typed["to"])
-    zone = ZoneInfo(formats.zone_name())
-    today = utcnow().astimezone(zone).date()
-    days = {
-        "today": (today, None),
-        "yesterday": (today - DAY, today),
-        "month": (today.replace(day=1), None),
-        "dates": (_day(typed.get("from", "")), _after(_day(typed.get("to", "")))),
-    }
-    since, before = days.get(period, (None, None))
-    return _midnight(since, zone), _midnight(before, zone)
+    since: date | None = None
+    before: date | None = None
+    if period in periods.CALENDAR:
+        since, before = periods.days(period)
+    elif period == "dates":
+        since, before = _day(typed.get("from", "")), _after(_day(typed.get("to", "")))
+    return periods.midnight(since) if since else None, periods.midnight(before) if before else None
 
 
 def _after(day: date | None) -> date | None:
-    return day + DAY if day is not None else None
-
-
-def _midnight(day: date | None, zone: ZoneInfo) -> datetime | None:
-    return datetime.combine(day, time.min, zone).astimezone(UTC) if day is not None else None
+    return day + periods.DAY if day is not None else None
 
 
 def _day(text: str) -> date | None:

@@ -169,6 +169,7 @@ def _listing() -> dict[str, Any]:
         "people": sorted(people, key=lambda user: (user.disabled_at is not None, -users.RANK[user.role])),
         "invitations": links.invitations(session) if is_owner else [],
         "is_owner": is_owner,
+        "unprotected": _without_second_factor(people) if is_owner else set(),
         "is_locked": {user.id: user_sessions.is_locked(session, user) for user in people} if is_owner else {},
         "now": (now := utcnow()),
         "online_since": now - user_sessions.ONLINE,
@@ -178,6 +179,11 @@ def _listing() -> dict[str, Any]:
         "RANK": users.RANK,
         "shown_name": shown_name,
     }
+
+
+def _without_second_factor(people: list[User]) -> set[int]:
+    """Who has access by the password alone."""
+    return {user.id for user in people if user.disabled_at is None and not second_factor.is_on(user)}
 
 
 def shown_name(user: User) -> str:

@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from datetime import date, datetime, timedelta, tzinfo
 from functools import lru_cache
 
-from babel.dates import format_date, format_datetime, format_timedelta, get_timezone
+from babel.dates import format_date, format_datetime, format_interval, format_timedelta, get_timezone
 from babel.numbers import format_decimal, format_percent
 from babel.units import format_unit
 from flask_babel import get_locale
@@ -66,6 +66,13 @@ def clock(at: datetime) -> str:
 
 def day(at: datetime) -> str:
     return format_date(at.astimezone(_zone()), "d MMM y", locale=get_locale())
+
+
+def days(first: date, last: date) -> str:
+    """`Sun 29 Nov`, or `23 – 29 Nov`; they are the reader's days already."""
+    if first == last:
+        return format_date(first, "EEE d MMM", locale=get_locale())
+    return str(format_interval(first, last, "MMMd", locale=get_locale()))
 
 
 def number(value: int | float) -> str:

@@ -84,7 +84,7 @@ PUMPING_STEPS: Labels = {
     PumpingStep.WATCH: _l("Watched"),
     PumpingStep.SLOW: _l("Slowed down"),
     PumpingStep.STOP: _l("Stopped"),
-    PumpingStep.RELEASED: _l("Let through"),
+    PumpingStep.RELEASED: lazy_pgettext("range", "Let through"),
 }
 PUMPING_EFFECTS: Labels = {
     PumpingStep.WATCH: _l("All codes are still sent."),

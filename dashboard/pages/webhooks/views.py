@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import uuid
-from datetime import timedelta
+from datetime import datetime, timedelta
 from typing import Any
 
 from flask import Blueprint, abort, request, url_for
@@ -18,7 +18,7 @@ from dashboard.gateway.api_keys import keys
 from dashboard.gateway.webhooks import endpoints, events, queue
 from dashboard.gateway.webhooks.endpoints import AlreadyRotated, EndpointNotFound, TooManyEndpoints
 from dashboard.models.webhooks import WebhookAttempt, WebhookEndpoint
-from dashboard.pages.ui import fields
+from dashboard.pages.ui import fields, formats
 from dashboard.pages.web import access, audited, htmx, undo
 from dashboard.pages.web.htmx import ChangedPart, Undo
 from dashboard.pages.webhooks import labels
@@ -26,6 +26,7 @@ from dashboard.pages.webhooks.forms import EndpointForm, NewEndpointForm, Replay
 from dashboard.vocabulary import DisabledReason, Lane, Role
 
 UNDO = "webhook"
+QUEUED = timedelta(hours=1)  # before its first failure: what may have waited then
 
 bp = Blueprint("webhooks", __name__)
 
@@ -151,11 +152,15 @@ def disable(webhook_id: uuid.UUID) -> ResponseReturnValue:
 @bp.post("/<uuid:webhook_id>/enable")
 @access.needs(Role.OWNER, proof=True)
 def enable(webhook_id: uuid.UUID) -> ResponseReturnValue:
+    """Call it again, and offer what it missed."""
     webhook = _find(webhook_id)
+    missed_since = (webhook.failing_since or webhook.disabled_at or utcnow()) - QUEUED
     endpoints.enable(session, webhook)
     audited.record("webhooks.enable", webhook.id)
     session.commit()
-    return _changed(webhook, _("Webhook enabled. Replay the events that it missed."))
+    page = url_for(".show", webhook_id=webhook.id, missed=formats.typed_time(missed_since))
+    part = ChangedPart("webhook", "webhooks/_detail.html", _detail(webhook, missed_since))
+    return htmx.updated(_("Webhook enabled. Replay the events that it missed."), page, part)
 
 
 @bp.get("/<uuid:webhook_id>/delete")
@@ -208,7 +213,9 @@ def send_test(webhook_id: uuid.UUID) -> ResponseReturnValue:
 @access.needs(Role.OPERATOR)
 def ask_replay(webhook_id: uuid.UUID) -> ResponseReturnValue:
     webhook, now = _on(webhook_id), utcnow()
-    since = min(webhook.failing_since or now, now - timedelta(days=1))
+    since = fields.local_time(request.args.get("since", "")) or min(
+        webhook.failing_since or now, now - timedelta(days=1)
+    )
     form = ReplayForm(since=since, until=now + timedelta(minutes=1))
     return _dialog("webhooks/_replay.html", webhook=webhook, form=form)
 
@@ -239,7 +246,7 @@ def _listing() -> dict[str, Any]:
     return {"webhooks": found, "off": off, **_shared()}
 
 
-def _detail(webhook: WebhookEndpoint) -> dict[str, Any]:
+def _detail(webhook: WebhookEndpoint, missed_since: datetime | None = None) -> dict[str, Any]:
     place = fields.whole(request.args.get("before", ""))
     calls = endpoints.attempts(session, webhook, place, endpoints.PAGE + 1)
     shown, due = calls[: endpoints.PAGE], endpoints.next_try(session, webhook)
@@ -248,6 +255,7 @@ def _detail(webhook: WebhookEndpoint) -> dict[str, Any]:
         "calls": shown,
         "more": shown[-1].id if len(calls) > endpoints.PAGE else None,
         "is_first": place is None,
+        "missed_since": missed_since or fields.local_time(request.args.get("missed", "")),
         "backlog": endpoints.backlog(session, webhook),
         "next_try": due if due is not None and due > utcnow() else None,
         "older": endpoints.live_secrets(webhook)[1:],
@@ -261,6 +269,7 @@ def _shared() -> dict[str, Any]:
         "is_operator": current_user.may(Role.OPERATOR),
         "state_of": endpoints.state,
         "outcome_of": _outcome,
+        "typed_time": formats.typed_time,
         "shown_url": labels.shown_url,
         "why_failed": labels.reason,
         "STATES": labels.STATES,

@@ -9,7 +9,7 @@ from collections.abc import Callable
 import pytest
 from click.testing import CliRunner, Result
 from flask import Flask
-from sqlalchemy import select
+from sqlalchemy import select, update
 
 from dashboard.cli.registry import main
 from dashboard.extensions import Services
@@ -46,6 +46,17 @@ def test_an_invited_person_makes_the_account_and_is_signed_in(owner: Browser, st
     assert "Nadia" in stranger.get("/dashboard/lookup/").text
     assert stranger.get(path).status_code == 410
     assert "Nobody is invited" in owner.get(TEAM).text
+
+
+def test_owners_see_who_signs_in_with_the_password_alone(
+    owner: Browser, viewer: Browser, services: Services, stranger: Browser
+) -> None:
+    page = owner.get(TEAM).text
+    assert "2 people sign in with the password alone" in page and page.count("no second factor") == 2
+    assert "no second factor" not in viewer.get(TEAM).text
+    with services.sessions.begin() as session:
+        session.execute(update(User).values(totp_sealed=b"-"))
+    assert "password alone" not in owner.get(TEAM).text
 
 
 def test_a_password_of_own_words_is_refused_and_the_link_lives_on(owner: Browser, stranger: Browser) -> None:

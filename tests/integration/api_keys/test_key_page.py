@@ -14,7 +14,7 @@ from dashboard.gateway.api_keys import keys, usage
 from dashboard.gateway.api_keys.keys import NewKey
 from dashboard.gateway.api_keys.usage import KeyUse
 from dashboard.gateway.statistics import rollup
-from dashboard.models.api_keys import ApiKey
+from dashboard.models.api_keys import ApiKey, KeySecret
 from tests.support.dashboard_client import PARTIAL, Browser, World
 
 KEYS = "/dashboard/keys/"
@@ -67,6 +67,29 @@ def test_a_key_built_into_an_app_is_told_where_one_looks(owner: Browser, world: 
     assert "from 10 addresses" in owner.get(KEYS + key.id).text
     owner.post(f"{KEYS}{key.id}/edit", {**FORM, "name": "Loyalty", "networks": "41.138.0.0/16"})
     assert "built into an app" not in owner.get("/dashboard/").text
+
+
+@pytest.mark.parametrize(("made", "used", "says"), [(91, 91, 1), (91, 89, 0), (91, None, 1), (89, None, 0)])
+def test_keys_that_nothing_uses_are_pointed_out(
+    owner: Browser, world: World, made: int, used: int | None, says: int
+) -> None:
+    key, now = world.key("Caisse"), utcnow()
+    with world.services.sessions.begin() as session:
+        last = now - timedelta(days=used) if used is not None else None
+        session.execute(update(ApiKey).values(created_at=now - timedelta(days=made), last_used_at=last))
+    assert owner.get(KEYS).text.count("not used for 90 days") == says
+    assert owner.get(KEYS + key.id).text.count("Nothing has used this key for 90 days") == says
+
+
+@pytest.mark.parametrize(("days", "says"), [(364, 0), (366, 1)])
+def test_a_secret_of_last_year_is_to_be_rotated(owner: Browser, world: World, days: int, says: int) -> None:
+    key = world.key("Caisse")
+    with world.services.sessions.begin() as session:
+        session.execute(update(KeySecret).values(created_at=utcnow() - timedelta(days=days)))
+    assert owner.get(KEYS).text.count("secret older than a year") == says
+    assert owner.get(KEYS + key.id).text.count("Rotate it once a year") == says
+    owner.post(f"{KEYS}{key.id}/revoke")
+    assert "secret older than a year" not in owner.get(KEYS).text, "nobody rotates what has ended"
 
 
 def test_all_of_a_key_but_mode_and_secret_is_changed(owner: Browser, world: World) -> None:

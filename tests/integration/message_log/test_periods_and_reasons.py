@@ -48,6 +48,15 @@ def test_yesterday_and_this_month_are_calendar_days(viewer: Browser, world: Worl
     assert now in rows(viewer.get(LIST + "?period=month").text)
 
 
+def test_weeks_begin_on_monday(viewer: Browser, world: World) -> None:
+    key, today = world.key(), utcnow().replace(hour=0, minute=0, second=1)
+    monday = today - timedelta(days=today.weekday())
+    days = (monday - timedelta(days=8), monday - timedelta(days=7), monday - timedelta(days=1), monday)
+    ids = [world.text(key, **world.sent(created_at=day)).id for day in days]
+    assert rows(viewer.get(LIST + "?period=last_week").text) == [ids[2], ids[1]]
+    assert rows(viewer.get(LIST + "?period=week").text) == [ids[3]]
+
+
 def test_totals_follow_the_filters(viewer: Browser, world: World, monkeypatch: pytest.MonkeyPatch) -> None:
     key = world.key()
     failed(world, key, "unreachable"), world.text(key), world.text(key)

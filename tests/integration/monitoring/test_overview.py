@@ -4,18 +4,21 @@ from __future__ import annotations
 
 import re
 from collections.abc import Callable
-from datetime import timedelta
+from datetime import UTC, datetime, time, timedelta
+from zoneinfo import ZoneInfo
 
 import pytest
-from sqlalchemy import select
+from sqlalchemy import select, update
 
 from dashboard.db import utcnow
 from dashboard.extensions import Services
 from dashboard.gateway import workers
 from dashboard.gateway.carriers import carriers
 from dashboard.gateway.carriers.carriers import NewCarrier
+from dashboard.gateway.monitoring import judge
 from dashboard.gateway.statistics import rollup
 from dashboard.gateway.webhooks import endpoints
+from dashboard.models.accounts import User
 from dashboard.models.api_keys import ApiKey
 from dashboard.models.monitoring import Process
 from dashboard.models.webhooks import WebhookEndpoint
@@ -108,6 +111,29 @@ def test_it_counts_what_was_sent_in_the_last_hour(
     assert kpi(text, "Delivered, of all messages") == "75%"
     assert kpi(text, "Verified, of all codes") == "–"
     assert "The carrier could not be reached." in text
+
+
+@pytest.mark.parametrize(("zone", "is_yesterday"), [("UTC", True), ("Etc/GMT-3", True), ("Etc/GMT+3", False)])
+def test_yesterday_is_the_reader_s(
+    owner: Browser, world: World, shop: ApiKey, services: Services, zone: str, is_yesterday: bool
+) -> None:
+    """A message of two in the morning, UTC, is of the day before where it is three hours earlier."""
+    with services.sessions.begin() as session:
+        session.execute(update(User).values(timezone=zone))
+    yesterday = utcnow().astimezone(ZoneInfo(zone)).date() - timedelta(days=1)
+    at = datetime.combine(yesterday, time(2), UTC)
+    world.text(shop, **world.sent(created_at=at, sending_at=at, sent_at=at, delivered_at=at))
+    fold(services)
+    shown = re.search(r'period=yesterday">(\d+)</a>', page(owner))
+    assert shown and int(shown[1]) == is_yesterday
+
+
+def test_the_last_backup_is_told(owner: Browser, world: World, shop: ApiKey, services: Services) -> None:
+    world.text(shop)
+    assert re.search(r"Last backup</span>.*?None", page(owner))
+    with services.sessions.begin() as session:
+        judge.note_backup(session)
+    assert re.search(r"Last backup</span>.*?s-operational.*?just now", page(owner))
 
 
 def test_a_tile_shows_an_operators_verified_share(

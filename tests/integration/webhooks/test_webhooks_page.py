@@ -5,6 +5,7 @@ from __future__ import annotations
 import re
 from datetime import datetime, timedelta
 from typing import Any
+from urllib.parse import unquote
 from zoneinfo import ZoneInfo
 
 import pytest
@@ -126,8 +127,11 @@ def test_an_endpoint_is_edited_rotated_disabled_enabled_and_deleted(
     assert owner.post(f"{page}/disable").status_code == 303
     assert endpoints.state(only(services)) == "disabled"
     assert owner.post(f"{page}/test").status_code == 404
-    assert owner.post(f"{page}/enable").status_code == 303
+    enabled = owner.get(owner.post(f"{page}/enable").location).text
     assert endpoints.state(only(services)) == "active"
+    assert "It missed events since" in enabled
+    since = re.search(r"replay\?since=([\w:%-]+)", enabled)
+    assert since and f'value="{unquote(since[1])}"' in owner.get(f"{page}/replay?since={since[1]}").text
     assert owner.post(f"{page}/delete").status_code == 303
     assert owner.get(page).status_code == 404
 
