@@ -85,3 +85,20 @@ def test_several_alerts_are_a_line_each_with_since_when(open_tab: Callable[..., 
     relay.locator("summary").click()
     expect(relay.get_by_text("chinqit relay")).to_be_visible()
     assert tab.faults() == []
+
+
+@pytest.mark.parametrize("locale", ["fr-FR", "ar-MR"])
+def test_filters_stand_in_one_row_and_headings_at_one_height(
+    open_tab: Callable[..., Tab], world: World, locale: str
+) -> None:
+    world.text(world.key("Une application au nom plutôt long qui dit aussi de quelle région elle vient"))
+    tab = open_tab("owner", locale=locale, viewport=WIDE)
+    headings = set()
+    for url in (LOG, "/dashboard/limits/", "/dashboard/otp/"):
+        tab.open(url)
+        headings.add(tab.page.locator("h1").evaluate("it => Math.round(it.getBoundingClientRect().top)"))
+        tops = "all => [...new Set(all.map(one => Math.round(one.getBoundingClientRect().top)))]"
+        assert len(tab.page.locator("#filters :is(select, input[type=search])").evaluate_all(tops)) <= 1
+    assert len(headings) == 1
+    tab.open(LOG + "?period=dates&from=2026-11-12")
+    assert tab.faults() == []
