@@ -24,6 +24,13 @@ class Status(StrEnum):
 ENDS = (Status.DELIVERED, Status.FAILED, Status.EXPIRED)
 
 
+class Stage(StrEnum):
+    """How far a message came, whatever became of it then."""
+
+    SENT = "sent"  # a carrier has taken it
+    VERIFIED = "verified"  # its code was typed in right
+
+
 class Kind(StrEnum):
     """Of a message."""
 

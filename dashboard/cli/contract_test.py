@@ -44,7 +44,7 @@ def contract_test(
     if phones[0] == phones[1]:
         raise click.UsageError("--phone and --code-phone must differ: the limits are tested on the second.")
     sandbox, whatsapp, current = (chosen[name] for name in ("sandbox", "whatsapp", "current"))
-    plan = runner.TestPlan(url.rstrip("/"), key, *phones, sandbox, whatsapp, current, other_key)
+    plan = runner.TestPlan(url.rstrip("/"), key, *phones, sandbox, whatsapp, current, other_key, code_phone is not None)
     try:
         codes = runner.codes_to_send(plan)
     except runner.Unusable as reason:

@@ -93,13 +93,15 @@ def _request_id(server: Server) -> None:
 
 
 @extension("a code that is taken tells the limits, and what is left of the tightest")
-def _standings(server: Server) -> None:
+def _standings(server: Server) -> str:
     answer: Answer | None = server.seen.get("first answer")
     if answer is None:
         raise Skipped("no code was sent")
     _policy_holds(server, answer)
-    if server.limits:
-        _window_left(server, answer, min(server.limits.values()) - 1)
+    if not server.limits:
+        return "no limit"
+    _window_left(server, answer, min(server.limits.values()) - 1)
+    return ", ".join(f"{quota} in each {window}" for window, quota in server.limits.items())
 
 
 @extension("a 404 for a code tells why: it was never sent, or was used")
@@ -291,9 +293,9 @@ def _health(server: Server) -> str:
 
 
 def _policy_holds(server: Server, answer: Answer) -> None:
-    """Whether RateLimit-Policy says the same limits as GET /me. A number with limits of its own is told apart here."""
+    """Whether RateLimit-Policy says the same limits as GET /me; of a number that was given, as its first answer."""
     policy = ", ".join(f'"{window}";q={quota};w={WINDOWS[window]}' for window, quota in server.limits.items())
-    equal(answer.headers.get("RateLimit-Policy"), policy or None, "RateLimit-Policy beside the limits of GET /me")
+    equal(answer.headers.get("RateLimit-Policy"), policy or None, "RateLimit-Policy")
 
 
 def _window_left(server: Server, answer: Answer, remaining: int) -> None:

@@ -11,7 +11,6 @@ from dashboard.contract_test import runner
 from dashboard.contract_test.runner import (
     ARRIVES_SECONDS,
     EXHAUSTED,
-    MOST_CODES,
     PATHS,
     SIX_DIGITS,
     Answer,
@@ -184,7 +183,7 @@ def _rate_limit(server: Server) -> str:
     if not server.limits:
         raise Skipped("this server has no limit")
     most = min(server.limits.values())
-    if most > MOST_CODES:
+    if most > server.most_codes:
         raise Skipped(f"this server allows {most} codes to one number: that many are not sent for a test")
     while len(server.sent) < most:
         server.send_code(server.plan.code_phone)

@@ -21,6 +21,7 @@ USUAL = {"minute": 3, "hour": 10, "day": 20}  # of the reference, for servers th
 ARRIVES_SECONDS = 20.0
 TIMEOUT_SECONDS = 20.0
 EXHAUSTED = "Maximum verification attempts exceeded"
+POLICY = re.compile(r'"(?P<window>[a-z]+)";q=(?P<quota>[0-9]{1,9});w=(?P<seconds>[0-9]{1,9})')
 SIX_DIGITS = re.compile(r"(?<![0-9])[0-9]{6}(?![0-9])")
 PATHS = {  # of the reference → as the second generation of the hosted service names it
     "/messages/send": "/api/v2/notify",
@@ -55,6 +56,7 @@ class TestPlan:
     whatsapp: bool = False
     current: bool = False  # call the paths of the reference by their current names
     other_key: str | None = None  # a second key, to whom messages of the first are unknown
+    is_given: bool = False  # the number for codes, which may then have limits of its own
 
 
 @dataclass(frozen=True)
@@ -109,7 +111,7 @@ class Server:
 
     def send_code(self, phone: str, **more: str) -> str:
         """One more code to the number for codes; return its id. Skip where the limits leave no room for it."""
-        if self.limits and len(self.sent) >= min(self.limits.values()):
+        if len(self.sent) >= min([self.most_codes, *self.limits.values()]):
             raise Skipped(f"this server allows {len(self.sent)} codes to one number")
         self.sent.append(str(expect(self.post("/otp/send", {"phoneNumber": phone, **more}), 200)["messageId"]))
         return self.sent[-1]
@@ -136,10 +138,26 @@ class Server:
 
     @property
     def limits(self) -> dict[str, int]:
-        """How many codes a number may have in a window, of the windows that have a limit, as the server says."""
+        """How many codes the number for codes may have in a window, of the windows that have a limit.
+
+        One that was given may have limits of its own: then the answer to its first code says them, by no header none.
+        """
+        first: Answer | None = self.seen.get("first answer")
+        own = _policy(first) if self.plan.is_given and first is not None and first.status_code == 200 else None
+        return own if own is not None and self.extended else self.key_limits
+
+    @property
+    def key_limits(self) -> dict[str, int]:
+        """How many codes the key may send to a number, as GET /me says."""
         if self.me is None:
             return USUAL
         return {window: self.me["limits"][window] for window in WINDOWS if self.me["limits"][window] is not None}
+
+    @property
+    def most_codes(self) -> int:
+        """How many codes a run sends: as many as the key may send to one number, if they are few."""
+        most = min(self.key_limits.values(), default=CODES)
+        return most if most <= MOST_CODES else CODES
 
     @property
     def tightest(self) -> list[str]:
@@ -175,15 +193,23 @@ def run(plan: TestPlan, rules: Sequence[ContractRule]) -> list[RuleResult]:
 
 
 def codes_to_send(plan: TestPlan) -> int:
-    """How many codes a run sends: as many as one number is allowed, if they are few. Raise Unusable."""
+    """How many codes a run sends at most; raise Unusable."""
     with _client(plan) as http:
         try:
-            most = min(Server(plan, http).limits.values(), default=CODES)
+            return Server(plan, http).most_codes
         except httpx.HTTPError as error:
             raise _nothing_answers(plan, error) from None
         except (Broken, ValueError, KeyError, TypeError):  # which the rule about GET /me names
             return CODES
-    return most if most <= MOST_CODES else CODES
+
+
+def _policy(answer: Answer) -> dict[str, int] | None:
+    """The limits that RateLimit-Policy tells, none without it; None when it cannot be read."""
+    told = answer.headers.get("RateLimit-Policy")
+    found = [POLICY.fullmatch(part.strip()) for part in told.split(",")] if told is not None else []
+    if any(one is None or WINDOWS.get(one["window"]) != int(one["seconds"]) for one in found):
+        return None
+    return {one["window"]: int(one["quota"]) for one in found if one}
 
 
 def _nothing_answers(plan: TestPlan, error: httpx.HTTPError) -> Unusable:

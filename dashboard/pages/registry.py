@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections import Counter
 from dataclasses import dataclass
 
 from flask import Blueprint, Flask, Request, request
@@ -11,8 +12,10 @@ from flask_babel import lazy_gettext as _l
 from flask_login import current_user
 from flask_wtf.csrf import CSRFError
 
-from dashboard.extensions import babel, csrf, login
+from dashboard.extensions import babel, csrf, login, session
 from dashboard.gateway.accounts import passwords
+from dashboard.gateway.alerts import incidents
+from dashboard.gateway.monitoring.alerts import AlertCode
 from dashboard.pages import (
     inbound,
     opt_outs,
@@ -62,6 +65,23 @@ SHORTCUTS = {  # the letter after “g”, by blueprint
     "sandbox": "s",
     "otp_templates": "t",
     "site_settings": "p",
+}
+MENDED_ON: dict[str, str] = {  # the page that mends it; what is not here is told by the overview alone
+    AlertCode.CARRIER_DOWN: "carriers",
+    AlertCode.CARRIER_CREDENTIALS: "carriers",
+    AlertCode.CARRIER_UNREADABLE: "carriers",
+    AlertCode.CARRIER_REFUSING: "carriers",
+    AlertCode.CARRIER_NOTICE: "carriers",
+    AlertCode.UNMATCHED_RECEIPTS: "carriers",
+    AlertCode.NO_ROUTE: "routing",
+    AlertCode.WEBHOOK_FAILING: "webhooks",
+    AlertCode.WEBHOOK_OFF: "webhooks",
+    AlertCode.KEY_ENDS: "api_keys",
+    AlertCode.KEY_EMBEDDED: "api_keys",
+    AlertCode.KEY_GUESSES: "limits",
+    AlertCode.PUMPING: "limits",
+    AlertCode.KEY_UNVERIFIED: "limits",
+    AlertCode.BACKUP_OLD: "site_settings",
 }
 MENU = {"monitor": _l("Monitor"), "control": _l("Manage"), "system": _l("System")}
 
@@ -147,7 +167,7 @@ def register(app: Flask) -> None:
     app.jinja_env.add_extension(LineBreaks)
     app.url_map.converters["int"] = input_guard.RowIdConverter
     assets.register(app)
-    app.jinja_env.globals.update(menu=menu, **template_globals.GLOBALS)
+    app.jinja_env.globals.update(menu=menu, menu_alerts=menu_alerts, **template_globals.GLOBALS)
     app.register_error_handler(CSRFError, errors.dead_form)
     app.register_error_handler(passwords.Busy, errors.busy)
     for blueprint in (bp, docs.bp):
@@ -161,6 +181,14 @@ def menu() -> list[tuple[str, list[Page]]]:
     seen = [page for page in PAGES if current_user.may(page.role)]
     groups = ((name, [page for page in seen if page.group == group]) for group, name in MENU.items())
     return [(name, pages) for name, pages in groups if pages]
+
+
+def menu_alerts() -> Counter[str]:
+    """How many alerts each page of the menu can mend, by its blueprint; those that nobody takes care of."""
+    counts: Counter[str] = Counter()
+    for code, number in incidents.count_unattended(session).items():
+        counts[MENDED_ON.get(code, overview.bp.name)] += number
+    return counts
 
 
 def is_page(path: str) -> bool:

@@ -46,6 +46,7 @@ GLOBALS: dict[str, Any] = {
     "LANGUAGES": locale.LANGUAGES,
     "THEMES": locale.THEMES,
     "STATUSES": labels.STATUSES,
+    "STAGES": labels.STAGES,
     "KEY_STATES": labels.KEY_STATES,
     "CHANNELS": labels.CHANNELS,
     "OPERATORS": labels.OPERATORS,

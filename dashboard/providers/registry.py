@@ -72,6 +72,11 @@ def shown(kind: str, stored: Mapping[str, Any]) -> dict[str, Scalar]:
     return _kind(kind).settings.read(stored).shown()
 
 
+def has_receipts(kind: str, stored: Mapping[str, Any]) -> bool:
+    """Whether a carrier with these settings tells what becomes of the texts that it took; raise InvalidSettings."""
+    return _kind(kind).settings.read(stored).has_receipts
+
+
 def problem_sentence(kind: str, problem: SettingProblem, translate: Callable[[str], str] = str) -> str:
     """A problem of a kind's settings in words; `translate` is the reader's catalogue, without it English."""
     own = KINDS[kind].settings.problems if kind in KINDS else {}

@@ -122,6 +122,11 @@ class CarrierSettings(BaseModel):
 
     problems: ClassVar[Mapping[str, str]] = {}  # the sentences of a kind's own problems, marked for translation
 
+    @property
+    def has_receipts(self) -> bool:
+        """Whether a carrier with these settings tells what becomes of the texts that it took."""
+        return True
+
     @model_validator(mode="before")
     @classmethod
     def _trimmed(cls, values: Any) -> Any:

@@ -14,13 +14,15 @@ from pathlib import Path
 from typing import Literal
 
 from playwright.sync_api import Browser, Page, ViewportSize, sync_playwright
-from sqlalchemy import select
+from sqlalchemy import select, update
 
 from dashboard.dev import seed
 from dashboard.gateway.accounts import users
 from dashboard.gateway.accounts.users import NewPerson
 from dashboard.gateway.api_keys import usage
 from dashboard.gateway.api_keys.usage import KeyUse
+from dashboard.gateway.carriers import carriers
+from dashboard.gateway.carriers.carriers import NewCarrier
 from dashboard.gateway.otp.codes import Keyring
 from dashboard.models.api_keys import ApiKey
 from dashboard.models.messages import Message
@@ -32,6 +34,7 @@ TARGET = ROOT / "deploy" / "screenshots"
 MESSAGES, DAYS = 40_000, 30
 WIDE = ViewportSize(width=1240, height=700)  # each picture under 60 KB
 QUALITY = 82  # of WebP; letters stay sharp
+OPERATOR = {"url": "https://sms.mauritel.example/send", "body": '{"to": "{phone}", "text": "{text}"}'}
 EMAIL, PASSWORD = "nadia@example.org", "Thé vert à 6 heures"
 
 
@@ -48,10 +51,14 @@ def main() -> None:
 
 
 def fill(stack: Stack) -> str:
-    """A month of traffic, and a key that an app was shipped with; return its id."""
+    """A month of traffic through an operator, and a key that an app was shipped with; return its id."""
     seed.seed(stack.sessions, Keyring.of(stack.settings), MESSAGES, DAYS)
     with stack.sessions.begin() as session:
         users.add(session, NewPerson(EMAIL, "owner", PASSWORD, "Nadia Mint Ahmed"))
+        users.add(session, NewPerson("sidi@example.org", "operator", PASSWORD, "Sidi Ould Ahmed"))
+        carriers.add(session, carriers.cipher(stack.settings), NewCarrier("http", "mauritel", OPERATOR))
+        live = select(ApiKey.id).where(ApiKey.mode == "live")
+        session.execute(update(Message).where(Message.key_id.in_(live)).values(carrier="mauritel"))
         key = session.scalars(select(ApiKey).where(ApiKey.mode == "live").order_by(ApiKey.name.desc())).first()
         assert key
         for n in range(usage.MANY + 4):
@@ -102,9 +109,9 @@ def signed_in(
 def take_simulator(page: Page, key_id: str) -> None:
     """What a stricter limit would have done to a key's last seven days."""
     page.goto(f"limits/new?key={key_id}")
-    page.locator("[name=minute]").fill("1")
-    page.locator("[name=hour]").fill("2")
-    page.locator("[name=reason]").fill("Essai avant le ramadan")
+    for window in ("minute", "hour", "day"):
+        page.locator(f"[name={window}]").fill("1")
+    page.locator("[name=reason]").fill("Test avant le ramadan")
     page.locator("[name=rehearse]").click()
     page.locator("#replay").wait_for()
     keep(page, "simulator-fr")

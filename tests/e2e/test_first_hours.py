@@ -189,8 +189,8 @@ class FirstHours:
         self.press("Save settings")
         expect(self.page.locator(".env")).to_have_text("Banque du Désert")
         expect(self.page.locator("#f-texts_days")).to_have_value("3")
-        self.page.locator("[popovertarget=pop-lang]").click()
-        self.page.locator("#pop-lang").get_by_role("button", name="العربية").click()
+        self.page.locator(".avatar").click()
+        self.page.locator("#pop-user").get_by_role("button", name="العربية").click()
         self.read("ar")
         expect(self.page.locator("html[lang=ar]")).to_have_attribute("dir", "rtl")
         expect(self.heading("Settings").first).to_be_visible()
@@ -274,7 +274,7 @@ class FirstHours:
 
     def leave(self) -> None:
         self.page.locator(".avatar").click()
-        self.page.locator("#pop-user button").click()
+        self.page.locator("#pop-user button").last.click()
         expect(self.page.locator("[name=password]")).to_be_visible()
         self.tab.open("/dashboard/messages/")
         expect(self.page).to_have_url(re.compile("sign-in.next="))

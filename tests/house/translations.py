@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import gettext
+import json
 import re
 from collections.abc import Iterator
 from functools import cache
@@ -31,6 +32,51 @@ PLACEHOLDER = re.compile(r"%\(\w+\)[sd]")
 MISSET = re.compile(  # U+202F before ; ! ? and U+00A0 before : and inside guillemets, but in addresses and times
     r"'|[^\u202f][;!?](?=\s|$)|[ \u202f\w][:](?=\s|$)|[^\u00a0]»|«[^\u00a0]"
     r"|(?<=\d) (?=(?:secondes?|minutes?|heures?|jours?|octets?|Kio)\b)|n° "
+)
+# The glossary has one word for one thing; these were others for it, and what stands for them.
+AVOIDED = {
+    "fr": {
+        r"transporteurs?": "fournisseur",
+        r"clés? réelles?": "clé de production",
+        r"essais?": "test; of a code: tentative",
+        r"codes? (?:faux|justes?)": "code erroné, bon code",
+        r"accusés? de réception": "accusé de remise",
+        r"empreintes?(?! (?:SHA|d’un certificat|du certificat))": "hash",
+        r"docteur": "vérificateur de hash",
+        r"réglages": "paramètres",
+        r"cadriciels?": "framework",
+        r"employer": "utiliser",
+        r"(?:est|sont) oubliée?s?": "supprimé",
+        r"s’est tu": "ne répond plus",
+        r"system ID": "identifiant (system_id)",
+        r"aucun texte n": "SMS",
+        r"p95": "95 sur 100 en moins de",
+        r"pumping": "fraude aux SMS",
+    },
+    "ar": {
+        r"\w*(?:ناقل|نواقل)\w*": "مزوّد",
+        r"\w*نداء\w*|\w*استدعاءا?ت? API": "طلب، استدعاء",
+        r"توكن": "رمز الوصول",
+        r"\w*هوك|\w*خطاف\w*": "خطّاف ويب، خطاطيف الويب",
+        r"\w*محرفا?ً?|\w*محارف": "حرف",
+        r"\w*إخفاق\w*|[أي]خفق": "فشل",
+        r"\w*طبيب\w*": "فاحص التجزئة",
+        r"كيبيبايت|ميبيبايت": "كيلوبايت، ميغابايت",
+        r"\w*مرشّح\w*": "عامل تصفية",
+        r"سلطة|السلطة": "هيئة التصديق",
+        r"\w*نموذج\w*|\w*نماذج\w*": "استمارة",
+        r"\w*مستعمل\w*": "مستخدم",
+        r"\w*دفعة\w*|\w*دفعات": "مجموعة",
+        r"هاتف التجربة": "هاتف الاختبار",
+        r"مف(?:تاح|اتيح) (?:ال)?إنتاج": "مفتاح فعلي",
+        r"[تي]ُ?نسى": "يُحذف",
+        r"الردّ|السرّ|التحقّق|التحكّم": "without shadda",
+        r"pumping": "الاحتيال بالرسائل القصيرة",
+    },
+}
+# Of a page of the documentation, what is not its prose: statements, the words that its search knows, tags and samples.
+UNREAD = re.compile(
+    r"\{%.*?%\}|\{\{.*?\}\}|<(code|samp|script|style)\b.*?</\1>|<[^>]+>|`[^`]*`|^```.*?^```", re.DOTALL | re.M
 )
 # Words to be typed as they are stay English; others were forgotten.
 FORGOTTEN = re.compile(
@@ -101,6 +147,28 @@ def no_english_is_left() -> Iterator[str]:
                     yield f"{language}: {text!r} has the English {found[0]!r}"
                 if language == "ar" and text == _id(message) and re.search(r"[a-z]{2}", text):
                     yield f"ar: {text!r} is not translated"
+
+
+def one_word_stands_for_one_thing() -> Iterator[str]:
+    for language in LANGUAGES:
+        avoided = re.compile("|".join(rf"\b(?:{word})\b" for word in AVOIDED[language]), re.IGNORECASE)
+        for where, text in _prose(language):
+            for found in avoided.finditer(text):
+                use = next(
+                    use for word, use in AVOIDED[language].items() if re.fullmatch(word, found[0], re.IGNORECASE)
+                )
+                yield f"{language}: {where} says {found[0]!r}: use {use!r}"
+
+
+def _prose(language: str) -> Iterator[tuple[str, str]]:
+    """All that people read in a language, and where it stands."""
+    for message in _catalogue(language):
+        for text in _texts(message) if message.id else []:
+            yield repr(_id(message)), text
+    reference = json.loads((CATALOGUES / language / "reference.json").read_text())
+    yield from ((f"the reference of {name}", UNREAD.sub(" ", texts[language])) for name, texts in reference.items())
+    for path in [*sorted((ROOT / "templates" / "docs" / language).glob("*.html")), ROOT / f"README.{language}.md"]:
+        yield path.name, UNREAD.sub(" ", path.read_text())
 
 
 def _miscounted(sentence: str, texts: list[str]) -> Iterator[str]:

@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Sequence
 from datetime import datetime, timedelta
 from typing import Any
 
-from sqlalchemy import delete, select, update
+from sqlalchemy import delete, func, select, update
 from sqlalchemy.orm import Session
 
 from dashboard.db import core_table, execute_dml, insert, iso
@@ -40,6 +41,14 @@ def open_now(session: Session) -> list[AlertIncident]:
 def by_cause(session: Session) -> dict[str, AlertIncident]:
     """Those that last."""
     return {incident.cause: incident for incident in open_now(session)}
+
+
+def count_unattended(session: Session) -> Counter[str]:
+    """How many last, by their code; those that somebody takes care of are left out."""
+    query = select(AlertIncident.code, func.count().label("number")).where(
+        AlertIncident.open_cause.is_not(None), AlertIncident.acknowledged_at.is_(None)
+    )
+    return Counter({row.code: row.number for row in session.execute(query.group_by(AlertIncident.code))})
 
 
 def past(session: Session, limit: int) -> list[AlertIncident]:

@@ -156,6 +156,14 @@ def shown(cipher: Fernet, carrier: Carrier) -> dict[str, Scalar]:
     return registry.shown(carrier.kind, decrypted(cipher, carrier))
 
 
+def has_receipts(cipher: Fernet, carrier: Carrier) -> bool:
+    """Whether it tells what becomes of the texts that it took; of one whose settings nobody can read: it may."""
+    try:
+        return registry.has_receipts(carrier.kind, decrypted(cipher, carrier))
+    except (UnreadableSettings, InvalidSettings):
+        return True
+
+
 def build(cipher: Fernet, carrier: Carrier, host: Host) -> Provider:
     """Make the provider of a carrier, ready to send; raise UnreadableSettings or InvalidSettings."""
     return registry.build(carrier.kind, decrypted(cipher, carrier), carrier.name, host)

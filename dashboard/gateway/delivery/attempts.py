@@ -18,6 +18,7 @@ from dashboard.outbound.errors import SendError
 from dashboard.vocabulary import AttemptOutcome, Blame
 
 MOST_GROUPED = 10_000  # of a carrier's failures, the newest
+MOST_ANSWERS = 1_000
 
 INSERT = insert(core_table(FailedAttempt))
 _ATTEMPTS = core_table(FailedAttempt).c
@@ -43,6 +44,18 @@ class FailureGroup:
     """Failures of one carrier for one reason."""
 
     code: str
+    count: int
+    first_at: datetime
+    last_at: datetime
+
+
+@dataclass(frozen=True)
+class AnswerGroup:
+    """Attempts that a carrier answered in the same words."""
+
+    outcome: AttemptOutcome
+    code: str
+    answer: str
     count: int
     first_at: datetime
     last_at: datetime
@@ -119,9 +132,13 @@ def failures_by_reason(session: Session, carrier: str, since: datetime) -> list[
     return [FailureGroup(code, count, first, last) for code, count, first, last in rows]
 
 
-def last_answers(session: Session, carrier: str, since: datetime, most: int) -> list[FailedAttempt]:
-    """The newest attempts with a carrier since then that hold its own answer."""
-    query = select(FailedAttempt).where(
-        FailedAttempt.carrier == carrier, FailedAttempt.at > since, FailedAttempt.answer.is_not(None)
-    )
-    return list(session.scalars(query.order_by(FailedAttempt.at.desc()).limit(most)))
+def last_answers(session: Session, carrier: str, since: datetime, most: int) -> list[AnswerGroup]:
+    """What a carrier answered since then, its latest words first: of the newest MOST_ANSWERS."""
+    is_kept = _ATTEMPTS.carrier == carrier, _ATTEMPTS.at > since, _ATTEMPTS.answer.is_not(None)
+    said = _ATTEMPTS.outcome, _ATTEMPTS.code, _ATTEMPTS.answer
+    newest = select(*said, _ATTEMPTS.at).where(*is_kept).order_by(_ATTEMPTS.at.desc()).limit(MOST_ANSWERS).subquery()
+    alike = newest.c.outcome, newest.c.code, newest.c.answer
+    last_at = func.max(newest.c.at).label("last_at")
+    query = select(*alike, func.count(), func.min(newest.c.at), last_at).group_by(*alike)
+    rows = session.execute(query.order_by(last_at.desc(), *alike).limit(most))
+    return [AnswerGroup(AttemptOutcome(outcome), code, *rest) for outcome, code, *rest in rows]

@@ -11,7 +11,7 @@ from datetime import datetime
 from functools import cache
 from itertools import product
 
-from sqlalchemy import ColumnElement, String, TextClause, func, literal_column, select, text
+from sqlalchemy import Boolean, ColumnElement, String, TextClause, func, literal_column, select, text
 from sqlalchemy.orm import Session, joinedload
 
 from dashboard.gateway.otp import template_rules, templates
@@ -19,7 +19,7 @@ from dashboard.models.limits import LimitRejection
 from dashboard.models.messages import Message
 from dashboard.models.otp import Otp
 from dashboard.sms import numbers
-from dashboard.vocabulary import ENDS, Channel, Kind, Operator, Status
+from dashboard.vocabulary import ENDS, Channel, Kind, Operator, Stage, Status
 
 PAGE = 50
 MOST_COUNTED = 100
@@ -31,6 +31,10 @@ LENGTH = len("+222") + numbers.LOCAL_DIGITS
 NONE, NO_ROW = 0, 2**62
 FACETS = (tuple(Status), tuple(Kind), tuple(Channel), tuple(Operator))
 SHORTEST_PREFIX = 4  # digits of a number that are worth a search
+STAGES = {  # as the statistics count them
+    Stage.SENT: "messages.sent_at IS NOT NULL",
+    Stage.VERIFIED: "EXISTS (SELECT 1 FROM otps WHERE otps.message_id = messages.id AND otps.verified_at IS NOT NULL)",
+}
 
 
 OPERATOR_DIGIT: ColumnElement[str] = literal_column("substr(messages.phone, 5, 1)", String)  # as its index has it
@@ -61,6 +65,7 @@ class Filters:
     operator: str | None = None  # first digit of the numbers
     since: datetime | None = None
     before: datetime | None = None
+    stage: Stage | None = None  # that it reached, whatever became of it then
 
     @property
     def conditions(self) -> list[ColumnElement[bool]]:
@@ -80,6 +85,8 @@ class Filters:
             conditions.append(Message.phone.between(*_range(self.sought.prefix)))
         if self.since:
             conditions.append(Message.id >= _first_since(self.since))
+        if self.stage:
+            conditions.append(literal_column(STAGES[self.stage], Boolean))
         return conditions
 
     @property
@@ -187,18 +194,18 @@ def _walk(session: Session, filters: Filters, than: int, before: int, limit: int
     if filters.key_id is not None:
         params["key"] = filters.key_id
     chosen = (filters.status, filters.kind, filters.channel, filters.operator)
-    return list(session.scalars(_walking(chosen, filters.key_id is not None), params))
+    return list(session.scalars(_walking(chosen, filters.stage, filters.key_id is not None), params))
 
 
 @cache
-def _walking(chosen: tuple[str | None, ...], by_key: bool) -> TextClause:
+def _walking(chosen: tuple[str | None, ...], stage: Stage | None, by_key: bool) -> TextClause:
     """The statement for chosen facets, None for any. It is safe to write them into it: all are from FACETS."""
     lists = [
         [value for value in values if choice in (None, value)] for choice, values in zip(chosen, FACETS, strict=True)
     ]
-    key = "key_id = :key AND " if by_key else ""
+    narrow = ("key_id = :key AND " if by_key else "") + (f"{STAGES[stage]} AND " if stage else "")
     parts = [
-        f"SELECT * FROM (SELECT id FROM messages WHERE {key}status = '{status}' AND kind = '{kind}' AND "  # noqa: S608
+        f"SELECT * FROM (SELECT id FROM messages WHERE {narrow}status = '{status}' AND kind = '{kind}' AND "  # noqa: S608
         f"channel = '{channel}' AND substr(phone, 5, 1) = '{digit}' AND id > :than AND id < :before "
         f"ORDER BY id DESC LIMIT :most) AS part_{i}"
         for i, (status, kind, channel, digit) in enumerate(product(*lists))

@@ -17,7 +17,7 @@ from dashboard.vocabulary import Language
 TEXTS: dict[str, str] = {
     Language.FRENCH: "Votre code de vérification est {code}. Valable {minutes} minutes. Ne le communiquez à personne.",
     Language.ENGLISH: "Your verification code is {code}. It is valid for {minutes} minutes. Do not share it.",
-    Language.ARABIC: "رمز التحقق: {code}. صالح لمدة {minutes} دقائق. لا تشاركه.",
+    Language.ARABIC: "رمز التحقق: {code}. صالح {minutes} دقائق. لا تشاركه مع أحد.",
 }
 MINUTES = "10"
 MASK = "••••••"

@@ -108,6 +108,7 @@ def detail(carrier: Carrier) -> dict[str, Any]:
         "answers": answers,
         "settings": None if drawn is None else forms.shown(drawn, usual=False),
         "usual_settings": drawn and forms.shown(drawn, usual=True),
+        "has_receipts": carriers.has_receipts(box(), carrier),
         "callback": f"{services().settings.address}/callbacks/{carrier.hook}" if kind_of(carrier).calls_back else None,
         "mark": htmx.mark(
             [
@@ -115,7 +116,7 @@ def detail(carrier: Carrier) -> dict[str, Any]:
                 [vars(hour) for hour in hours],
                 routes,
                 [vars(group) for group in failures],
-                [answer.id for answer in answers],
+                [vars(group) for group in answers],
             ]
         ),
         **_shared(),
@@ -172,6 +173,7 @@ def trial(form: TestForm, message: Message | None = None) -> dict[str, Any]:
 def _test_result(message: Message) -> dict[str, Any]:
     """A trial as it stands: its steps, what went wrong, and whether more may still come."""
     went_wrong = attempts.failed_attempts(session, message.id)
+    carrier = carriers.named(session, message.carrier)
     again = message.due_at if message.error_code and message.due_at and message.due_at > utcnow() else None
     return {
         "message": message,
@@ -179,6 +181,7 @@ def _test_result(message: Message) -> dict[str, Any]:
         # Why it was refused stands above already; here is what the carrier said.
         "setbacks": [one for one in went_wrong if one.answer or one.outcome != AttemptOutcome.REFUSED],
         "again": again,
+        "has_receipts": not carrier or carriers.has_receipts(box(), carrier),
         "has_worker": bool(workers.alive(session).get(message.lane)),
         "is_live": message.status in search.OPEN and utcnow() - message.created_at < WATCHED_FOR,
         "is_fixed": numbers.is_fixed(message.phone),

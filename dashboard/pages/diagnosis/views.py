@@ -16,6 +16,7 @@ from dashboard.db import utcnow
 from dashboard.extensions import services, session
 from dashboard.gateway.api_keys import keys
 from dashboard.gateway.api_keys.keys import KeyNotFound
+from dashboard.gateway.carriers import carriers
 from dashboard.gateway.limits import lifts, overrides
 from dashboard.gateway.limits.overrides import AlreadySet
 from dashboard.gateway.message_log import search
@@ -38,6 +39,7 @@ MOST_MATCHES = 10
 TRIP = ("app", "us", "operator", "phone")  # the way of a code
 STOPS = {Side.NOTHING: "app", Side.US: "us", Side.OPERATOR: "operator", Side.PHONE: "phone", Side.NUMBER: "phone"}
 WAITS_AT = {CauseCode.LIMIT_MINUTE: "us", CauseCode.ON_ITS_WAY: "operator", CauseCode.TRIED_AGAIN: "operator"}
+UNCONFIRMED = (CauseCode.UNCONFIRMED, CauseCode.EXPIRED_UNCONFIRMED)
 bp = Blueprint("diagnosis", __name__)
 
 
@@ -175,6 +177,7 @@ def _answer(found: Diagnosis) -> dict[str, Any]:
         "spoken_first": found.language or language(),
         "now": utcnow(),
         "trip": _trip(verdict),
+        "has_receipts": _has_receipts(verdict),
         "may_change": may_change,
         "liftable": may_change and verdict.is_limit and found.lift is None,
         "others": others,
@@ -190,6 +193,14 @@ def _trip(verdict: Cause) -> list[tuple[str, str]]:
         return [(place, "ok") for place in TRIP]
     stop = TRIP.index(WAITS_AT.get(verdict.code) or STOPS[verdict.side])
     return [(place, "ok" if i < stop else "stop" if i == stop else "off") for i, place in enumerate(TRIP)]
+
+
+def _has_receipts(verdict: Cause) -> bool:
+    """Whether the carrier of a code that nobody has confirmed could have; a mere "not yet" would blame the operator."""
+    if verdict.code not in UNCONFIRMED or verdict.event is None or verdict.event.otp is None:
+        return True
+    carrier = carriers.named(session, verdict.event.otp.message.carrier)
+    return carrier is None or carriers.has_receipts(carriers.cipher(services().settings), carrier)
 
 
 def _others_url(others: Widespread, phone: str) -> str:

@@ -16,7 +16,7 @@ from dashboard.gateway.message_log.search import Filters, NotSearchable, Sought
 from dashboard.models.api_keys import ApiKey
 from dashboard.pages.ui import fields, formats, labels, periods
 from dashboard.sms import numbers
-from dashboard.vocabulary import Status
+from dashboard.vocabulary import Stage, Status
 
 LONGEST_SEARCH = 60
 HOURS = "custom"  # from one time to another, as a chart leads to
@@ -34,6 +34,7 @@ CHOICES = {
     "channel": labels.CHANNELS,
     "kind": labels.KINDS,
     "operator": labels.OPERATORS,
+    "stage": labels.STAGES,
     "period": {**periods.PERIODS, **CALENDAR},
 }
 
@@ -96,6 +97,7 @@ def _filters(typed: dict[str, str]) -> Filters | None:
         numbers.digit_of(typed.get("operator", "")),
         since,
         before,
+        Stage(typed["stage"]) if "stage" in typed else None,
     )
 
 

@@ -25,7 +25,7 @@ OBSTACLES: Labels = {
     Obstacle.TRIAL: _l("A test of a carrier: test it again on the carrier’s page."),
     Obstacle.ON_ITS_WAY: _l("Still on its way."),
     Obstacle.TEXT_GONE: _l("The text is no longer kept."),
-    Obstacle.KEY_ENDED: _l("The key has expired or was revoked. Make a new one and let the app send."),
+    Obstacle.KEY_ENDED: _l("The key has expired or was revoked. Make a new one, then send from the app again."),
     Obstacle.DONE: _l("Sent again already."),
     Obstacle.OPTED_OUT: _l("The person wants no texts any more."),
     Obstacle.CAP: _l("The key has sent what it may send in a day."),

@@ -306,6 +306,7 @@ def _detail(message: Message, *, is_revealed: bool = False) -> dict[str, Any]:
     otp = search.otps_of(session, [message]).get(message.id)
     whole, text = search.shown_text(message, otp), _text(message, otp)
     is_masked = not formats.sees_numbers() or text != whole
+    carrier = carriers.named(session, message.carrier)
     return {
         "message": message,
         "text": whole if is_revealed else text,
@@ -314,7 +315,8 @@ def _detail(message: Message, *, is_revealed: bool = False) -> dict[str, Any]:
         "text_language": otp.language if otp else None,
         "is_review": otp is not None and otp.fixed_offset is not None,
         "entries": _entries(message),
-        "carrier": carriers.named(session, message.carrier),
+        "carrier": carrier,
+        "has_receipts": not carrier or carriers.has_receipts(carriers.cipher(services().settings), carrier),
         "is_trial": message.key_id == keys.OWN_ID,  # of a carrier; its key has no page
         "is_open": message.status in search.OPEN and not is_revealed,  # a poll would mask it again
         "may_resend": resend.obstacle(message) is None and current_user.may(Role.OPERATOR),

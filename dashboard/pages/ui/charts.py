@@ -54,6 +54,7 @@ class Chart:
     links: Sequence[str] = ()  # where a click on each value leads
     band: Sequence[tuple[float, float]] = ()  # what is usual at each value, from and to
     more: Sequence[Column] = ()
+    shades: Sequence[tuple[float, float]] = ()  # from and to, 0 to 100: what stands apart, as weekends do
 
     @property
     def heights(self) -> list[float]:
@@ -117,6 +118,14 @@ def middle(index: int, count: int) -> float:
 def point(index: int, count: int) -> float:
     """Where a value of a line stands; of few, drawn as bars, the column's middle."""
     return middle(index, count) if count < FEWEST_FOR_A_LINE else round(index * 100 / (count - 1), 2)
+
+
+def stretch(first: int, last: int, count: int) -> tuple[float, float]:
+    """From where to where the values `first` to `last` reach, each half the way to its neighbours."""
+    if count < FEWEST_FOR_A_LINE:
+        return round(first * 100 / count, 2), round((last + 1) * 100 / count, 2)
+    step = 100 / (count - 1)
+    return max(0.0, round((first - 0.5) * step, 2)), min(100.0, round((last + 0.5) * step, 2))
 
 
 def scale(highest: float) -> tuple[float, int]:

@@ -221,7 +221,7 @@ class SwitchField(BooleanField):  # type: ignore[misc]
 class ConfirmForm(Form):
     """Asks to type a name before something is lost; `fault` says that it was another one."""
 
-    name = TextField("", render_kw={"autocomplete": "off", "spellcheck": "false", "dir": "auto"})
+    name = TextField("", render_kw={"autocomplete": "off", "spellcheck": "false", "dir": "auto", "autofocus": True})
 
     def __init__(self, expected: str, label: str, fault: str) -> None:
         super().__init__()

@@ -17,6 +17,7 @@ from dashboard.vocabulary import (
     PumpingStep,
     Role,
     Scope,
+    Stage,
     Status,
     Window,
 )
@@ -31,6 +32,7 @@ STATUSES: Labels = {
     Status.FAILED: _l("Failed"),
     Status.EXPIRED: _l("Expired"),
 }
+STAGES: Labels = {Stage.SENT: _l("Sent, whatever came then"), Stage.VERIFIED: _l("Codes verified")}
 KEY_STATES: Labels = {
     KeyState.ACTIVE: lazy_pgettext("key", "Active"),
     KeyState.EXPIRED: lazy_pgettext("key", "Expired"),

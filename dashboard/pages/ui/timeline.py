@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Sequence
 from datetime import datetime, timedelta
+from itertools import groupby
 from typing import Any
 
 from flask import url_for
@@ -18,6 +19,7 @@ TICK_HOURS = 6
 LONG_HOURS = 48  # of more hours, only midnights have a name
 LONG_DAYS = 45  # of more days, every other Monday has one
 MONDAY = 0
+WEEKEND = (5, 6)  # Saturday and Sunday, as in Mauritania since 2014 (CLDR, weekData)
 
 
 def timeline(
@@ -32,7 +34,13 @@ def timeline(
     links = [] if filters is None else [_log_of(at, length, filters) for at in starts]
     is_open = period.until > now
     return charts.line(
-        series, [_label(at, period) for at in starts], ticks(period), is_open=is_open, links=links, **more
+        series,
+        [_label(at, period) for at in starts],
+        ticks(period),
+        is_open=is_open,
+        links=links,
+        shades=_weekends(period),
+        **more,
     )
 
 
@@ -45,6 +53,17 @@ def ticks(period: Period) -> list[Tick]:
         for i, (at, name) in enumerate(zip(starts, named, strict=True))
         if name
     ]
+
+
+def _weekends(period: Period) -> list[tuple[float, float]]:
+    """Where the weekends of a chart of days lie; a chart of one or two days has none to tell from working days."""
+    starts = period.starts
+    if period.grain == "minute" or (period.grain == "hour" and len(starts) <= LONG_HOURS):
+        return []
+    days = starts if period.grain == "day" else [formats.local(at) for at in starts]  # days of the roll-ups are UTC's
+    places = groupby(range(len(days)), key=lambda i: days[i].weekday() in WEEKEND)
+    runs = [list(run) for is_free, run in places if is_free]
+    return [charts.stretch(run[0], run[-1], len(days)) for run in runs]
 
 
 def _minutes(starts: Sequence[datetime]) -> list[str]:

@@ -214,6 +214,11 @@ class HttpSettings(WebSettings):
         self._check_callback()
         return self
 
+    @property
+    def has_receipts(self) -> bool:
+        # Its callbacks may bring texts from phones alone.
+        return self.callback_format != "none" and bool(self.callback_reference)
+
     def _readers(self) -> dict[str, Callable[[], object]]:
         rule_fields = ("configuration_when", "again_when", "refused_when", "taken_when")
         return {

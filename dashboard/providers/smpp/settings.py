@@ -271,6 +271,10 @@ class SmppSettings(CarrierSettings):
             raise wrong("password", "password_characters")
         return password
 
+    @property
+    def has_receipts(self) -> bool:
+        return self.receipts
+
     @model_validator(mode="after")
     def _can_be_read(self) -> SmppSettings:
         for name, read in (("other_hosts", self.hosts), ("statuses", self.steps), ("receipt_words", self.states)):

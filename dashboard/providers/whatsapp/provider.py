@@ -91,6 +91,10 @@ class WhatsAppSettings(WebSettings):
     base_url: str = setting(_l("Address"), default="https://graph.facebook.com", advanced=True)
     version: str = setting(_l("API version"), default="v23.0", pattern=r"^v[0-9]{1,3}\.[0-9]{1,2}$", advanced=True)
 
+    @property
+    def has_receipts(self) -> bool:
+        return bool(self.app_secret.get_secret_value())
+
     @model_validator(mode="after")
     def _complete(self) -> WhatsAppSettings:
         problem = client.url_problem(self.base_url, self.guard)

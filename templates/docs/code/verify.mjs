@@ -7,7 +7,7 @@ export function isGenuine(secret, headers, body, tolerance = 300) {
   const key = Buffer.from(secret.replace(/^whsec_/, ""), "base64");
   const hmac = createHmac("sha256", key).update(`${headers["webhook-id"]}.${sent}.`).update(body);
   const right = Buffer.from("v1," + hmac.digest("base64"));
-  return headers["webhook-signature"].split(" ").some((one) => {
+  return (headers["webhook-signature"] ?? "").split(" ").some((one) => {
     const given = Buffer.from(one);
     return given.length === right.length && timingSafeEqual(given, right);
   });

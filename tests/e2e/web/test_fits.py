@@ -14,6 +14,8 @@ from dashboard.gateway.alerts import incidents
 from dashboard.gateway.delivery import worker
 from dashboard.gateway.delivery.worker import WorkerContext
 from dashboard.gateway.monitoring.alerts import Alert, AlertCode
+from dashboard.gateway.webhooks import endpoints
+from dashboard.gateway.webhooks.endpoints import NewEndpoint
 from dashboard.models.accounts import User
 from dashboard.vocabulary import LogColumn
 from tests.support.browser import NARROW, WIDE, Tab
@@ -84,4 +86,33 @@ def test_several_alerts_are_a_line_each_with_since_when(open_tab: Callable[..., 
     expect(relay.get_by_text("chinqit relay")).to_be_hidden()
     relay.locator("summary").click()
     expect(relay.get_by_text("chinqit relay")).to_be_visible()
+    assert tab.faults() == []
+
+
+@pytest.mark.parametrize("locale", ["fr-FR", "ar-MR"])
+def test_filters_stand_in_one_row_and_headings_at_one_height(
+    open_tab: Callable[..., Tab], world: World, locale: str
+) -> None:
+    world.text(world.key("Une application au nom plutôt long qui dit aussi de quelle région elle vient"))
+    tab = open_tab("owner", locale=locale, viewport=WIDE)
+    headings = set()
+    for url in (LOG, "/dashboard/limits/", "/dashboard/otp/"):
+        tab.open(url)
+        headings.add(tab.page.locator("h1").evaluate("it => Math.round(it.getBoundingClientRect().top)"))
+        tops = "all => [...new Set(all.map(one => Math.round(one.getBoundingClientRect().top)))]"
+        assert len(tab.page.locator("#filters :is(select, input[type=search])").evaluate_all(tops)) <= 1
+    assert len(headings) == 1
+    tab.open(LOG + "?period=dates&from=2026-11-12")
+    assert tab.faults() == []
+
+
+def test_a_webhook_s_address_has_the_whole_width_of_a_phone(open_tab: Callable[..., Tab], world: World) -> None:
+    key = world.key()
+    with world.services.sessions.begin() as session:
+        box = endpoints.cipher(world.services.settings)
+        endpoints.create(session, box, NewEndpoint(key.id, "https://hooks.example.org/chinqit?of=shop"))
+    tab = open_tab("owner", viewport=NARROW)
+    tab.open("/dashboard/webhooks/")
+    row, address = (tab.page.locator(f".hooks tbody {part}").first.bounding_box() for part in ("tr", "th"))
+    assert row and address and address["width"] > row["width"] - 2 * 20
     assert tab.faults() == []

@@ -198,7 +198,9 @@ def test_a_key_in_use_asks_for_its_name(owner: Browser, services: Services) -> N
     secret = create(owner)
     with services.sessions.begin() as session:
         session.execute(update(ApiKey).values(last_used_at=utcnow() - timedelta(hours=23)))
-    assert "Type the key’s name" in owner.get(f"/dashboard/keys/{ID}/revoke").text
+    asked = owner.get(f"/dashboard/keys/{ID}/revoke", headers=PARTIAL).text
+    assert "Type the key’s name" in asked
+    assert re.findall(r"<(\w+)[^>]* autofocus", asked) == ["input"], "one types at once"
     refused = owner.post(f"/dashboard/keys/{ID}/revoke", {"name": "Shop"}, headers=PARTIAL)
     assert refused.status_code == 422
     assert 'value="Shop"' in refused.text

@@ -22,7 +22,7 @@ from dashboard.models.messages import Message
 from tests.support.dashboard_client import Browser, World
 from tests.support.fake_carrier import Carrier as Ledger
 from tests.support.fake_carrier import Wire
-from tests.support.http_carriers import Office
+from tests.support.http_carriers import HTTP, Office
 
 CARRIERS = "/dashboard/carriers/"
 SMPP = {"host": "127.0.0.1", "port": "2775", "system_id": "gw"}
@@ -158,6 +158,38 @@ def test_its_last_answers_are_text_and_for_those_who_see_numbers(
     drawer = f"/dashboard/messages/{message.uuid}"
     assert "503 &lt;b&gt;no route" in operator.get(drawer).text
     assert "no route to" not in viewer.get(drawer).text
+
+
+def test_the_same_answer_stands_once_with_how_often_it_came(
+    operator: Browser, page: str, services: Services, world: World
+) -> None:
+    message = world.text(world.key())
+    failed(services, message, 10, "http_503", answer="503 later")
+    failed(services, message, 1, "http_400", answer="400 no", at=utcnow() - timedelta(hours=1))
+    answers = operator.get(page).text.split('id="answers"')[1].split("</section>")[0]
+    groups = re.findall(r"<li>(.*?)</li>", answers, re.DOTALL)
+    assert [re.findall(r"<samp[^>]*>([^<]+)<", one) for one in groups] == [["503 later"], ["400 no"]]
+    assert "10 times" in groups[0] and groups[0].count("<time ") == 2
+    assert "time" not in plain(groups[1]) and groups[1].count("<time ") == 1
+
+
+@pytest.mark.parametrize(
+    ("kind", "changes", "told"),
+    [
+        ("http", {}, "No receipt from the carrier yet"),
+        ("http", {"callback_format": "none"}, "This carrier sends no receipts: the message stays at “Sent”."),
+        ("smpp", {}, "No receipt from the carrier yet"),
+        ("smpp", {"receipts": "false"}, "This carrier sends no receipts: the message stays at “Sent”."),
+    ],
+)
+def test_a_message_that_stays_sent_says_whether_a_receipt_can_come(
+    viewer: Browser, services: Services, world: World, kind: str, changes: dict[str, str], told: str
+) -> None:
+    usual = {"http": {**HTTP, "url": "http://127.0.0.1/"}, "smpp": SMPP}[kind]
+    with services.sessions.begin() as session:
+        carriers.add(session, carriers.cipher(services.settings), NewCarrier(kind, "remote", {**usual, **changes}))
+    message = world.text(world.key(), **world.sent(status="sent", delivered_at=None, carrier="remote"))
+    assert told in viewer.get(f"/dashboard/messages/{message.uuid}").text
 
 
 def test_receipts_that_could_not_be_read_are_counted_and_shown_with_the_setting_that_reads_them(

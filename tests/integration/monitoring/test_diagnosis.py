@@ -9,6 +9,8 @@ import pytest
 from sqlalchemy import update
 
 from dashboard.db import utcnow
+from dashboard.gateway.carriers import carriers
+from dashboard.gateway.carriers.carriers import NewCarrier
 from dashboard.gateway.limits import overrides, rejections
 from dashboard.gateway.limits.overrides import NewOverride
 from dashboard.gateway.limits.rejections import Rejection
@@ -17,11 +19,13 @@ from dashboard.gateway.monitoring import diagnosis, lookups
 from dashboard.gateway.monitoring.diagnosis import CauseCode
 from dashboard.models.diagnosis import NumberNote
 from dashboard.models.limits import LimitOverride
+from dashboard.models.messages import Message
 from dashboard.pages.diagnosis.sentences import SENTENCES
 from dashboard.vocabulary import Side
 from tests.support import callers
 from tests.support.callers import CAUSES, PHONE
 from tests.support.dashboard_client import PARTIAL, Browser, World
+from tests.support.http_carriers import HTTP
 
 DESK = "/dashboard/lookup/"
 PAGE = DESK + "?phone=38089336"
@@ -31,6 +35,21 @@ JARGON = re.compile(r"HTTP|\bkey\b|\bclé\b|مفتاح|\d\d:\d\d:\d\d|webhook|SM
 def verdict(world: World, phone: str = PHONE) -> str:
     with world.services.sessions() as session:
         return diagnosis.of_phone(session, phone).verdict.code
+
+
+@pytest.mark.parametrize("cause", [CauseCode.UNCONFIRMED, CauseCode.EXPIRED_UNCONFIRMED])
+@pytest.mark.parametrize(("callbacks", "is_told"), [("none", True), ("json", False)])
+def test_a_carrier_that_can_confirm_nothing_is_named_as_such_to_the_agent(
+    desk: Browser, world: World, cause: CauseCode, callbacks: str, is_told: bool
+) -> None:
+    services = world.services
+    with services.sessions.begin() as session:
+        wanted = NewCarrier("http", "remote", {**HTTP, "url": "http://127.0.0.1/", "callback_format": callbacks})
+        carriers.add(session, carriers.cipher(services.settings), wanted)
+    CAUSES[cause](world, world.key())
+    with services.sessions.begin() as session:
+        session.execute(update(Message).values(carrier="remote"))
+    assert ("This carrier sends no receipts" in desk.get(PAGE).text) is is_told
 
 
 OPENINGS = {  # whose turn it is, before anything else is said

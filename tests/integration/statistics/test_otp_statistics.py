@@ -169,3 +169,14 @@ def test_it_speaks_the_readers_language(owner: Browser, traffic: None, language:
     text = page(owner)
     assert f"<h1>{title}</h1>" in text
     assert "Requested" not in text
+
+
+@pytest.mark.parametrize("narrow", ["", "?operator=mauritel"])
+def test_each_stage_of_the_funnel_leads_to_as_many_messages(owner: Browser, traffic: None, narrow: str) -> None:
+    text = page(owner, narrow)
+    stages = text.split('<ol class="funnel">')[1].split("</ol>")[0]
+    links = re.findall(r'<a href="([^"]+)">\s*(.*?)\s*</a>', stages)
+    counts = {name: owner.get(unescape(link)).text.count('<tr class="click"') for link, name in links}
+    assert counts == {name: count for name, count in funnel(text).items() if count}
+    assert len(counts) == 4
+    assert "<a " not in page(owner, "?language=fr").split('<ol class="funnel">')[1].split("</ol>")[0]

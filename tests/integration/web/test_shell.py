@@ -10,13 +10,18 @@ from typing import NoReturn
 
 import pytest
 from flask import Flask
+from sqlalchemy import update
 from sqlalchemy.exc import OperationalError
 from werkzeug.test import TestResponse
 
-from dashboard.pages.registry import MENU, PAGES
+from dashboard.db import utcnow
+from dashboard.gateway.alerts import incidents
+from dashboard.gateway.monitoring.alerts import Alert, AlertCode
+from dashboard.models.alerts import AlertIncident
+from dashboard.pages.registry import MENDED_ON, MENU, PAGES
 from dashboard.pages.web.assets import SCRIPTS, SHEETS
 from dashboard.resources import ROOT
-from tests.support.dashboard_client import PARTIAL, Browser
+from tests.support.dashboard_client import PARTIAL, Browser, World
 
 
 def test_the_menu_shows_every_page_and_marks_the_current_one(owner: Browser) -> None:
@@ -24,6 +29,33 @@ def test_the_menu_shows_every_page_and_marks_the_current_one(owner: Browser) -> 
     nav = page[page.index("<nav") : page.index("</nav>")]
     assert len(re.findall(r"<a href", nav)) == len([page for page in PAGES if page.group in MENU])
     assert re.findall(r'<a href="([^"]+)" aria-current="page">', nav) == ["/dashboard/keys/"]
+
+
+def test_language_and_theme_are_chosen_in_one_s_own_menu(owner: Browser, stranger: Browser) -> None:
+    for url in ("/dashboard/keys/", "/docs/en/"):
+        top = owner.get(url).text.split("<header")[1].split("</header>")[0]
+        own = top.split('id="pop-user"')[1]
+        assert "العربية" in own and 'value="dark"' in own and "Sign out" in own
+        assert top.count("popovertarget=") == 2, "the menu on a phone, and one's own"
+    top = stranger.get("/dashboard/sign-in").text.split("<header")[1].split("</header>")[0]
+    assert re.findall('popovertarget="([^"]+)"', top) == ["pop-lang", "pop-theme"]
+
+
+def test_the_menu_counts_what_each_page_can_mend(owner: Browser, world: World) -> None:
+    found = [Alert(AlertCode.CARRIER_DOWN, str(n)) for n in range(2)]
+    found += [Alert(AlertCode.WEBHOOK_OFF, "w"), Alert(AlertCode.NO_RELAY)]
+    with world.services.sessions.begin() as session:
+        incidents.observe(session, found, utcnow())
+        is_off = AlertIncident.code == "webhook_off"
+        session.execute(update(AlertIncident).where(is_off).values(acknowledged_at=utcnow()))
+    nav = owner.get("/dashboard/keys/").text.split("<nav")[1].split("</nav>")[0]
+    lines = re.findall(r"<span>([^<]+)</span>\s*<span class=\"count\">.*?<span class=\"vh\">([^<]+)</span>", nav)
+    assert [(name, told.strip()) for name, told in lines] == [("Overview", "1 alert"), ("Carriers", "2 alerts")]
+
+
+def test_every_alert_is_counted_on_a_page_of_the_menu() -> None:
+    names = {page.blueprint.name for page in PAGES}
+    assert set(MENDED_ON) <= set(AlertCode) and set(MENDED_ON.values()) <= names
 
 
 def test_every_page_of_the_menu_answers(owner: Browser, app: Flask) -> None:

@@ -7,7 +7,7 @@ from datetime import UTC, datetime, timedelta
 from itertools import pairwise
 
 import pytest
-from flask import Flask
+from flask import Flask, render_template_string
 
 from dashboard.gateway.statistics.queries import Period
 from dashboard.pages.ui import timeline
@@ -75,3 +75,25 @@ def test_days_end_where_the_next_begins(app: Flask) -> None:
     ends = [re.findall(r"(?:from|to)=([^&]+)", link) for link in drawn.links]
     assert all(later[0] == earlier[1] for earlier, later in pairwise(ends))
     assert datetime.fromisoformat(ends[0][1]) - datetime.fromisoformat(ends[0][0]) == timedelta(days=1)
+
+
+@pytest.mark.parametrize(
+    ("grain", "count", "shades"),
+    [
+        ("minute", 60, []),
+        ("hour", 48, []),  # Friday
+        ("hour", 168, [(3.89, 32.63)]),  # from the 8th to the 55th of 168 hours, halves of the neighbours included
+        ("day", 7, [(0.0, 28.57)]),  # columns
+        ("day", 14, [(0.0, 11.54), (50.0, 65.38)]),
+    ],
+)
+def test_weekends_are_shaded_from_saturday_to_sunday(
+    app: Flask, grain: str, count: int, shades: list[tuple[float, float]]
+) -> None:
+    with app.test_request_context("/dashboard/", headers={"Accept-Language": "en"}):
+        drawn = timeline.timeline([Series("a", "c1", [1.0] * count)], Period.last(grain, count, NOW), NOW)
+        page = render_template_string(
+            '{% from "macros/charts.html" import chart %}{{ chart(drawn, "c", "t", "f") }}', drawn=drawn
+        )
+    assert drawn.shades == shades
+    assert page.count('class="weekend"') == len(shades)

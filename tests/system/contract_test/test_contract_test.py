@@ -13,6 +13,7 @@ from click.testing import CliRunner, Result
 
 from dashboard.cli.registry import main
 from dashboard.contract_test import registry, runner
+from dashboard.contract_test.runner import WINDOWS
 from dashboard.gateway.limits import overrides
 from dashboard.gateway.limits.overrides import NewOverride
 from dashboard.models.limits import UNLIMITED
@@ -127,6 +128,33 @@ def test_the_limits_that_an_owner_chose_are_those_that_are_held(
     assert (found[LIMITED]["result"], found[LIMITED]["detail"]) == said
     made = sqlite_stack.call("GET", "/messages?kind=otp", key=caller.key).json()["messages"]
     assert len(made) == codes
+
+
+@pytest.mark.parametrize(
+    ("own", "said", "policy"),
+    [
+        ({"minute": 2}, ("ok", "2 in each minute"), "2 in each minute, 10 in each hour, 20 in each day"),
+        (
+            {"minute": 8},
+            ("skipped", "this server allows 8 codes to one number: that many are not sent for a test"),
+            "8 in each minute, 10 in each hour, 20 in each day",
+        ),
+        (dict.fromkeys(WINDOWS, UNLIMITED), ("skipped", "this server has no limit"), "no limit"),
+    ],
+)
+def test_a_number_that_is_given_is_held_to_limits_of_its_own(
+    sqlite_stack: Stack, own: dict[str, Any], said: tuple[str, str], policy: str
+) -> None:
+    caller, given = sqlite_stack.client("test", scopes=tuple(Scope)), numbers()
+    with sqlite_stack.sessions.begin() as session:
+        overrides.save(session, NewOverride(None, given[3], **own))
+    ran = contract_test(sqlite_stack, caller.key, "--sandbox", "--json", *given)
+    found = {finding["rule"]: (finding["result"], finding["detail"]) for finding in json.loads(ran.stdout)}
+    assert {rule: finding for rule, finding in found.items() if finding[0] == "failed"} == {}
+    assert found[LIMITED] == said
+    assert found["a code that is taken tells the limits, and what is left of the tightest"] == ("ok", policy)
+    made = sqlite_stack.call("GET", "/messages?kind=otp", key=caller.key).json()["messages"]
+    assert len(made) <= 3, "no more than was announced"
 
 
 def judge(hosted: Hosted, *, current: bool = False) -> dict[str, dict[str, str]]:
