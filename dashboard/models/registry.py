@@ -12,7 +12,7 @@ from dashboard.models.carriers import Carrier, CarrierConnection, CarrierMinute,
 from dashboard.models.delivery import FailedAttempt, MessagePart, UnmatchedReceipt
 from dashboard.models.diagnosis import NumberLookup, NumberNote
 from dashboard.models.idempotency import IdempotencyRecord
-from dashboard.models.inbound import IncomingMessage, IncomingPart
+from dashboard.models.inbound import IncomingMessage, IncomingPart, KeywordRule
 from dashboard.models.limits import LimitOverride, LimitRejection, WrongGuess
 from dashboard.models.maintenance import RetentionProgress
 from dashboard.models.message_log import SavedView
@@ -38,6 +38,7 @@ MODELS = (
     IdempotencyRecord,
     IncomingMessage,
     IncomingPart,
+    KeywordRule,
     KeyCaller,
     KeyDay,
     KeySecret,

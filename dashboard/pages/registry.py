@@ -14,7 +14,6 @@ from flask_wtf.csrf import CSRFError
 from dashboard.extensions import babel, csrf, login
 from dashboard.gateway.accounts import passwords
 from dashboard.pages import (
-    inbound,
     opt_outs,
     otp_statistics,
     otp_templates,
@@ -35,6 +34,7 @@ from dashboard.pages.audit import views as audit
 from dashboard.pages.carriers import views as carriers
 from dashboard.pages.diagnosis import views as diagnosis
 from dashboard.pages.docs import views as docs
+from dashboard.pages.inbound import views as inbound
 from dashboard.pages.limits import views as limits
 from dashboard.pages.messages import saved_views
 from dashboard.pages.messages import views as messages
@@ -88,7 +88,7 @@ class Page:
 
     @property
     def is_current(self) -> bool:
-        return request.blueprint == f"pages.{self.blueprint.name}"
+        return f"{request.blueprint}.".startswith(f"pages.{self.blueprint.name}.")
 
 
 PAGES = (

@@ -12,7 +12,9 @@ AREAS = {  # the first word of an act
     "api_keys": _l("API keys"),
     "audit": _l("Audit log"),
     "carriers": _l("Carriers"),
+    "conversations": _l("Conversations"),
     "delivery": _l("Delivery"),
+    "keywords": _l("Keywords"),
     "limits": _l("Limits"),
     "notes": _l("Notes on numbers"),
     "messages": _l("Messages"),
@@ -57,7 +59,10 @@ ACTS = {
     "carriers.remove": _l("Carrier removed"),
     "carriers.test": _l("Carrier tested"),
     "delivery.pause": _l("Lane paused"),
+    "conversations.reply": _l("Answer to a phone sent"),
     "delivery.resume": _l("Lane resumed"),
+    "keywords.remove": _l("Keywords removed"),
+    "keywords.save": _l("Keywords saved"),
     "limits.change": _l("Override changed"),
     "limits.create": _l("Override made"),
     "limits.end_lift": _l("Lifted limit ended"),
@@ -119,6 +124,7 @@ ACTS = {
 }
 # What changed: columns of the rows that the log tells of, settings, and the facts of single acts.
 FIELDS = {
+    "answers": _l("Answers"),
     "body": _l("Text"),
     "brand": _l("Brand"),
     "carrier_id": _l("Carrier"),
@@ -186,6 +192,7 @@ FIELDS = {
     "weight": _l("Weight"),
     "which": _l("Sessions"),
     "wrong_codes": _l("Wrong codes"),
+    "words": _l("Words"),
 }
 FAULTS = {
     "changed": _l("Entry %(id)s was changed."),

@@ -56,6 +56,8 @@ OPERATOR = {
         for name in ("index", "preview", "save", "ask_restore", "restore", "ask_reset", "reset")
     ),
     *(f"pages.webhooks.{name}" for name in ("send_test", "ask_replay", "replay")),
+    "pages.inbound.conversation.reply",
+    *(f"pages.inbound.keywords.{name}" for name in ("new", "create", "edit", "change", "ask_remove", "remove")),
     *(f"pages.opt_outs.{name}" for name in ("new", "create", "ask_remove", "remove", "export_csv")),
     *(f"pages.carriers.{name}" for name in ("test", "outcome")),
     *(f"pages.alerts.{name}" for name in ("acknowledge", "send_test")),
