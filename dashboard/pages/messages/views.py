@@ -19,6 +19,7 @@ from dashboard.db import utcnow
 from dashboard.extensions import services, session
 from dashboard.gateway.api_keys import keys
 from dashboard.gateway.carriers import carriers
+from dashboard.gateway.costs import charges
 from dashboard.gateway.delivery import attempts, receipts
 from dashboard.gateway.maintenance import retention
 from dashboard.gateway.message_log import csv_export, search
@@ -309,6 +310,7 @@ def _detail(message: Message, *, is_revealed: bool = False) -> dict[str, Any]:
         "text_language": otp.language if otp else None,
         "is_review": otp is not None and otp.fixed_offset is not None,
         "entries": _entries(message),
+        "charges": charges.of_message(session, message.id) if current_user.may(Role.OPERATOR) else [],
         "is_cut": message.phone.endswith(retention.BLANK),  # it shares its number with others now
         "carrier": carriers.named(session, message.carrier),
         "is_trial": message.key_id == keys.OWN_ID,  # of a carrier; its key has no page

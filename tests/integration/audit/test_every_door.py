@@ -26,6 +26,7 @@ from dashboard.gateway.monitoring.alerts import Alert, AlertCode
 from dashboard.models.accounts import PersonLink, User, UserSession
 from dashboard.models.alerts import AlertChannel, AlertIncident
 from dashboard.models.carriers import Carrier
+from dashboard.models.costs import Price
 from dashboard.models.diagnosis import NumberNote
 from dashboard.models.inbound import IncomingMessage
 from dashboard.models.limits import LimitOverride, PumpedRange
@@ -232,6 +233,9 @@ def walk_the_rest(walk: Walk, world: World) -> None:
     assert '"codes_per_minute": [null, 4]' in walk.entries[-1].changes
     walk.take_back(walk.owner.get(f"{D}limits/").text, f"{D}limits/usual/restore")
     walk_conversation(walk)
+    price = {"subject": "inward sms", "operator": "", "amount": "0,32", "from_day": "2026-01-01"}
+    walk.go(f"{D}usage/prices/new", price)
+    walk.go(f"{D}usage/prices/{walk.newest(Price.id)}/remove")
     walk.go(f"{D}incoming/keywords/new", {"words_fr": "PRIX", "answer_fr": "10 MRU"})
     walk.go(f"{D}incoming/keywords/help/edit", {"words_fr": "AIDE"})
     walk.go(f"{D}incoming/keywords/help/remove")
