@@ -50,6 +50,8 @@ class Keyword(StrEnum):
 
     STOP = "stop"  # no texts any more
     START = "start"  # texts again
+    HELP = "help"  # what this number is
+    REPLY = "reply"  # a word of a rule that somebody added, which does nothing but answer
 
 
 class Direction(StrEnum):

@@ -6,7 +6,7 @@ import click
 
 from dashboard.cli.core import JSON, database, example, phone_type, print_rows
 from dashboard.db import iso
-from dashboard.gateway.inbound import inbox
+from dashboard.gateway.inbound import inbox, keywords
 from dashboard.sms import numbers
 
 MOST_LISTED = 200
@@ -38,3 +38,19 @@ def incoming_list(number: str | None, limit: int, as_json: bool) -> None:
             for row in inbox.page(session, number or "", most=limit)
         ]
     print_rows(rows, as_json, "No text has come.")
+
+
+@incoming_group.command("keywords", epilog=example("chinqit incoming keywords --json"))
+@JSON
+def incoming_keywords(as_json: bool) -> None:
+    """List the words that phones send alone, what they mean, and what is answered."""
+    with database() as session:
+        rows = [
+            {
+                "keyword": rule.keyword.value,
+                "words": [word for _language, word in rule.all_words()],
+                "answers": {language.value: answer for language, answer in rule.answers.items()},
+            }
+            for rule in keywords.rules(session)
+        ]
+    print_rows(rows, as_json, "There are none.")

@@ -1,10 +1,10 @@
-"""Texts that phones send to us."""
+"""Texts that phones send to us, and the words that mean something."""
 
 from __future__ import annotations
 
 from datetime import datetime
 
-from sqlalchemy import ForeignKey, Index, String, Text
+from sqlalchemy import JSON, ForeignKey, Index, String, Text
 from sqlalchemy.orm import Mapped, mapped_column
 
 from dashboard.db import Base, BigId, UtcDateTime, partial, utcnow
@@ -35,6 +35,8 @@ class IncomingMessage(Base):
     received_at: Mapped[datetime] = mapped_column(UtcDateTime, default=utcnow)  # its first part
     keyword: Mapped[str | None] = mapped_column(String(5))  # a Keyword, where it was understood as one
     completed_at: Mapped[datetime | None] = mapped_column(UtcDateTime)
+    rule_id: Mapped[int | None]  # of KeywordRule; empty where the keyword's rule stood by default
+    answer: Mapped[str | None] = mapped_column(String(36))  # the public id of the message that answered it by itself
 
 
 class IncomingPart(Base):
@@ -48,3 +50,17 @@ class IncomingPart(Base):
     digest: Mapped[str] = mapped_column(String(64))
     body: Mapped[str | None] = mapped_column(Text)  # until the text is complete
     received_at: Mapped[datetime] = mapped_column(UtcDateTime, default=utcnow)
+
+
+class KeywordRule(Base):
+    """Words that phones send alone: what they mean, and what is answered. Without a row a keyword stands by default."""
+
+    __tablename__ = "keyword_rules"
+    __table_args__ = (Index("ix_keyword_rules_keyword", "keyword", unique=True, **partial("keyword <> 'reply'")),)
+
+    id: Mapped[int] = mapped_column(primary_key=True)
+    keyword: Mapped[str] = mapped_column(String(5))  # a Keyword
+    words: Mapped[dict[str, list[str]]] = mapped_column(JSON)  # by Language
+    answers: Mapped[dict[str, str]] = mapped_column(JSON)  # by Language; none where nothing is answered
+    changed_at: Mapped[datetime] = mapped_column(UtcDateTime, default=utcnow)
+    changed_by: Mapped[str | None] = mapped_column(String(254))

@@ -9,10 +9,11 @@ from dashboard.models.alerts import AlertChannel, AlertIncident, AlertNotice
 from dashboard.models.api_keys import ApiKey, KeyCaller, KeyDay, KeySecret
 from dashboard.models.audit import AuditEntry
 from dashboard.models.carriers import Carrier, CarrierConnection, CarrierMinute, Route
+from dashboard.models.costs import Charge, DailyCost, Price
 from dashboard.models.delivery import FailedAttempt, MessagePart, UnmatchedReceipt
 from dashboard.models.diagnosis import NumberLookup, NumberNote
 from dashboard.models.idempotency import IdempotencyRecord
-from dashboard.models.inbound import IncomingMessage, IncomingPart
+from dashboard.models.inbound import IncomingMessage, IncomingPart, KeywordRule
 from dashboard.models.limits import LimitOverride, LimitRejection, WrongGuess
 from dashboard.models.maintenance import RetentionProgress
 from dashboard.models.message_log import SavedView
@@ -34,10 +35,13 @@ MODELS = (
     Carrier,
     CarrierConnection,
     CarrierMinute,
+    Charge,
+    DailyCost,
     FailedAttempt,
     IdempotencyRecord,
     IncomingMessage,
     IncomingPart,
+    KeywordRule,
     KeyCaller,
     KeyDay,
     KeySecret,
@@ -52,6 +56,7 @@ MODELS = (
     OtpTemplate,
     Outage,
     PersonLink,
+    Price,
     Process,
     RecoveryCode,
     Resend,

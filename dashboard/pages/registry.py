@@ -17,7 +17,6 @@ from dashboard.gateway.accounts import passwords
 from dashboard.gateway.alerts import incidents
 from dashboard.gateway.monitoring.alerts import AlertCode
 from dashboard.pages import (
-    inbound,
     opt_outs,
     otp_statistics,
     otp_templates,
@@ -36,8 +35,10 @@ from dashboard.pages.alerts import views as alerts
 from dashboard.pages.api_keys import views as api_keys
 from dashboard.pages.audit import views as audit
 from dashboard.pages.carriers import views as carriers
+from dashboard.pages.costs import views as costs
 from dashboard.pages.diagnosis import views as diagnosis
 from dashboard.pages.docs import views as docs
+from dashboard.pages.inbound import views as inbound
 from dashboard.pages.limits import views as limits
 from dashboard.pages.messages import saved_views
 from dashboard.pages.messages import views as messages
@@ -108,7 +109,7 @@ class Page:
 
     @property
     def is_current(self) -> bool:
-        return request.blueprint == f"pages.{self.blueprint.name}"
+        return f"{request.blueprint}.".startswith(f"pages.{self.blueprint.name}.")
 
 
 PAGES = (
@@ -117,6 +118,7 @@ PAGES = (
     Page(_l("Texts received"), "/incoming", "inbox", "monitor", Role.VIEWER, inbound.bp),
     Page(_l("One-time codes"), "/otp", "shield-check", "monitor", Role.VIEWER, otp_statistics.bp),
     Page(_l("Why no code?"), "/lookup", "phone", "monitor", Role.DESK, diagnosis.bp),
+    Page(_l("Consumption"), "/usage", "receipt", "monitor", Role.OPERATOR, costs.bp),
     Page(_l("API keys"), "/keys", "key-round", "control", Role.VIEWER, api_keys.bp),
     Page(_l("Webhooks"), "/webhooks", "link", "control", Role.VIEWER, webhooks.bp),
     Page(_l("Carriers"), "/carriers", "radio-tower", "control", Role.VIEWER, carriers.bp),
@@ -208,7 +210,8 @@ bp.before_request(csrf.protect)  # with WTF_CSRF_CHECK_DEFAULT off: no call of t
 
 @bp.before_request
 def _guard() -> ResponseReturnValue | None:
-    return access.check(LEAST_ROLES.get(request.blueprint or "", Role.VIEWER))
+    page = ".".join((request.blueprint or "").split(".")[:2])  # what lies below a page asks for no less
+    return access.check(LEAST_ROLES.get(page, Role.VIEWER))
 
 
 bp.before_request(versions.wait_for_turn)  # after the guard: strangers lock nothing

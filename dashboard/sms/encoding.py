@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import unicodedata
 from dataclasses import dataclass
 
 # 3GPP TS 23.038, 6.2.1: a character's place is its code. The escape is no character of a text.
@@ -38,6 +39,10 @@ DEFAULT_ALPHABETS = {"gsm7": GSM, "latin1": LATIN1, "ascii": ASCII, "ucs2": froz
 SINGLE = {"gsm7": 160, "ucs2": 70}
 PART = {"gsm7": 153, "ucs2": 67}
 PART_16_BIT = {"gsm7": 152, "ucs2": 66}
+NEAREST = str.maketrans(  # what stands for a sign that GSM 03.38 lacks
+    {**dict.fromkeys("‘’ʼ`´", "'"), **dict.fromkeys("“”«»„", '"'), **dict.fromkeys("‐‑‒–—−", "-")}
+    | {**dict.fromkeys("\u00a0\u202f\u2009\t", " "), "…": "...", "•": "-", "œ": "oe", "Œ": "OE"}
+)
 
 
 @dataclass(frozen=True)
@@ -59,6 +64,12 @@ def shape(text: str) -> Shape:
     widths = [2 if c in wide else 1 for c in text]
     units = sum(widths)
     return Shape(encoding, units, 1 if units <= SINGLE[encoding] else _count_parts(widths, PART[encoding]))
+
+
+def avoidable_segments(text: str) -> int:
+    """The segments that a text takes only for signs with a near one in GSM 03.38, such as “ê”; 0 in other scripts."""
+    near = "".join(character if character in GSM else _near(character) for character in text.translate(NEAREST))
+    return shape(text).segments - shape(near).segments if GSM.issuperset(near) else 0
 
 
 def width(character: str, encoding: str) -> int:
@@ -117,3 +128,8 @@ def _count_parts(widths: list[int], units: int) -> int:
             parts, used = parts + 1, 0
         used += wide
     return parts
+
+
+def _near(character: str) -> str:
+    """A letter without its marks."""
+    return "".join(one for one in unicodedata.normalize("NFKD", character) if not unicodedata.combining(one))

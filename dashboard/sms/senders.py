@@ -5,6 +5,8 @@ from __future__ import annotations
 import re
 from collections.abc import Collection, Iterable
 
+from dashboard.sms import numbers
+
 FORM = r"[0-9A-Za-z .&_-]{1,11}|\+?[0-9]{1,15}"  # 3GPP TS 23.040, 9.1.2.5: 11 characters, or a number (E.164)
 ANY = "*"  # in a carrier's list: it takes every sender
 LONGEST = 16  # characters
@@ -18,3 +20,8 @@ def is_sender(text: str) -> bool:
 def choose(wanted: Iterable[str], own: str, allowed: Collection[str]) -> str:
     """The first of the wanted senders that the carrier allows, else the carrier's own."""
     return next((sender for sender in wanted if ANY in allowed or sender in allowed), own)
+
+
+def is_same(one: str, other: str) -> bool:
+    """Whether two senders are the same, also where one is a number of this country in another spelling."""
+    return one == other or (bool(numbers.of_carrier(one)) and numbers.of_carrier(one) == numbers.of_carrier(other))

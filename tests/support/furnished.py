@@ -14,6 +14,8 @@ from dashboard.gateway.alerts.channels import NewChannel
 from dashboard.gateway.api_keys import usage
 from dashboard.gateway.api_keys.usage import KeyUse
 from dashboard.gateway.audit import trail
+from dashboard.gateway.costs import charges, prices
+from dashboard.gateway.costs.prices import NewPrice
 from dashboard.gateway.inbound import inbox
 from dashboard.gateway.limits import overrides
 from dashboard.gateway.limits.overrides import NewOverride
@@ -22,6 +24,7 @@ from dashboard.gateway.statistics import rollup
 from dashboard.gateway.webhooks import endpoints
 from dashboard.models.accounts import User
 from dashboard.models.api_keys import ApiKey, KeySecret
+from dashboard.models.costs import DailyCost
 from dashboard.models.limits import PumpedRange
 from dashboard.models.messages import Message
 from dashboard.models.monitoring import Outage
@@ -47,6 +50,7 @@ def furnish(world: World) -> tuple[ApiKey, str]:
 def furnish_more(world: World, key: ApiKey) -> tuple[str, str]:
     """What there is to see beside messages: figures, a webhook, a key built into an app; return the ids of the two."""
     rollup.fold_for(world.services.sessions, 5)
+    spend(world, key)
     loose = world.key("Fidélité")
     words = {"+22238449900": "Ma commande n’est pas arrivée", "+22222449900": "متى يعود الماء؟", "+22246449900": "قف"}
     came = [Incoming(phone, "3601", text, utcnow()) for phone, text in words.items()]
@@ -74,6 +78,20 @@ def limited(session: Session, key: ApiKey) -> None:
         times = {"began_at": now - timedelta(minutes=90), "until": now + timedelta(minutes=ends)}
         counts = {"sent": 1_043, "verified": 2, "numbers": 631, "is_sequential": number == 0, "refused": 12}
         session.add(PumpedRange(key_id=key.id, digits=f"+2223808{number}", step=step, **counts, **times))
+
+
+def spend(world: World, key: ApiKey) -> None:
+    """Prices, one of them to come, and what texts cost today."""
+    today = utcnow().date()
+    subject = {"day": today, "key_id": key.id, "channel": "sms", "carrier": "mauritel"}
+    figures = charges.NOTHING | {"messages": 900, "segments": 1_204, "cost": 3_852_800, "unpriced_segments": 4}
+    figures |= {"failed_segments": 31, "failed_cost": 99_200, "wasted_segments": 140, "wasted_cost": 448_000}
+    with world.services.sessions.begin() as session:
+        for days, amount in ((-60, 3_200), (30, 3_355)):
+            new = NewPrice("mauritel", "sms", prices.ALL_OPERATORS, today + timedelta(days=days), amount, days < 0)
+            prices.save(session, new)
+        for operator in "234":
+            session.add(DailyCost(**subject, **figures, operator=operator))
 
 
 def told(session: Session, world: World) -> None:

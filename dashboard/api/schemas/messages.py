@@ -312,7 +312,7 @@ class IncomingText(ResponseBody):
     segments: Annotated[int, Field(examples=[1], description="How many SMS it came in.")]
     keyword: Annotated[
         Annotated[Keyword, schema_of(Keyword)] | None,
-        Field(examples=[None], description="`stop` or `start` where it was such a word: see opt-outs."),
+        Field(examples=[None], description="What it was understood as, where it was a known word alone: see opt-outs."),
     ]
     received_at: At
 

@@ -11,7 +11,7 @@ from typing import Any
 from sqlalchemy import or_, select, update
 from sqlalchemy.orm import Session, selectinload
 
-from dashboard.db import lock, utcnow
+from dashboard.db import core_table, insert, lock, utcnow
 from dashboard.gateway.api_keys.authentication import ALPHABET, RANDOM_LENGTH, _check, digest
 from dashboard.models.api_keys import ApiKey, KeySecret
 from dashboard.vocabulary import KeyMode, KeyState, Scope
@@ -21,7 +21,8 @@ GRACES = {"now": timedelta(0), "1h": timedelta(hours=1), "24h": timedelta(hours=
 LATELY = timedelta(hours=24)
 UNUSED_AFTER = timedelta(days=90)  # no app seems to need it
 ROTATED_AFTER = timedelta(days=365)  # a secret has been in files and heads long enough
-OWN_ID = "00000000-0000-0000-0000-000000000000"  # the gateway's own key, for trials; it has no secret and is not listed
+OWN_ID = "00000000-0000-0000-0000-000000000000"  # the gateway's own key; it has no secret and is not listed
+OWN = {"id": OWN_ID, "name": "Chinqit Gateway", "mode": KeyMode.LIVE, "scopes": [], "networks": []}
 
 
 class KeyNotFound(LookupError):
@@ -92,6 +93,13 @@ def find(session: Session, id_or_name: str) -> ApiKey:
     if len(named) != 1:
         raise KeyNotFound(id_or_name)
     return named[0]
+
+
+def own(session: Session) -> ApiKey:
+    """The gateway's own key, for trials and for answers to texts that answer no key; made when it is first needed."""
+    made = insert(session, core_table(ApiKey)).values(**OWN, created_at=utcnow()).on_conflict_do_nothing()
+    session.execute(made)
+    return session.get_one(ApiKey, OWN_ID)
 
 
 def listed(session: Session, *, with_secrets: bool = False) -> list[ApiKey]:

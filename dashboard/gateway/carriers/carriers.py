@@ -23,6 +23,8 @@ from dashboard.providers import registry
 from dashboard.providers.base import Host, Provider
 from dashboard.providers.settings import InvalidSettings, Scalar, SettingProblem
 from dashboard.settings import Settings
+from dashboard.sms import senders
+from dashboard.vocabulary import Channel
 
 SANDBOX = "sandbox"  # its name in the log
 NAME = re.compile(r"[a-z0-9](?:[a-z0-9_-]{0,38}[a-z0-9])?")
@@ -162,6 +164,20 @@ def has_receipts(cipher: Fernet, carrier: Carrier) -> bool:
         return registry.has_receipts(carrier.kind, decrypted(cipher, carrier))
     except (UnreadableSettings, InvalidSettings):
         return True
+
+
+def carries(cipher: Fernet, carrier: Carrier, sender: str) -> bool:
+    """Whether its texts can show this sender; a phone with an app shows its own number, which it was sent to."""
+    kind = registry.KINDS[carrier.kind]
+    if Channel.SMS not in kind.channels:
+        return False
+    if "other_senders" not in kind.settings.model_fields:
+        return True
+    try:
+        settings: Any = kind.settings.read(decrypted(cipher, carrier))
+    except (UnreadableSettings, InvalidSettings):
+        return False
+    return senders.is_same(sender, senders.choose([sender], settings.sender, settings.other_senders))
 
 
 def build(cipher: Fernet, carrier: Carrier, host: Host) -> Provider:

@@ -18,6 +18,7 @@ from sqlalchemy.engine import Connection
 from sqlalchemy.orm import Session
 
 from dashboard.db import Sessions, UtcDateTime, core_table, execute_dml, utcnow
+from dashboard.gateway.costs import charges
 from dashboard.gateway.delivery import attempts, matching, parts
 from dashboard.gateway.delivery.decisions import MarkSent
 from dashboard.gateway.delivery.matching import Match
@@ -304,6 +305,7 @@ def _switch_to_sms(connection: Connection, carrier: str, message: Any, receipt: 
         )
     )
     if moved.rowcount:
+        charges.judge(connection, [message.id], failed=True)
         error = NotSent(receipt.code or "failed")
         attempts.record(connection, [attempts.row(message.id, carrier, AttemptOutcome.DIVERTED, error)])
     return bool(moved.rowcount)

@@ -11,6 +11,8 @@ from sqlalchemy.engine import Connection
 from dashboard.db import utcnow
 from dashboard.gateway.api_keys import keys
 from dashboard.gateway.carriers import health
+from dashboard.gateway.costs import charges
+from dashboard.gateway.costs.charges import Taken
 from dashboard.gateway.delivery import attempts, receipts
 from dashboard.gateway.delivery.decisions import (
     Decision,
@@ -55,6 +57,7 @@ def apply(connection: Connection, decisions: Sequence[Decision]) -> set[Lane]:
         lanes.add(Lane.WEBHOOKS)
     inbox.receive(connection, [row for decision in decisions if (row := _arrival(decision))])
     sent = [decision for decision in applied if isinstance(decision, MarkSent)]
+    charges.write(connection, [taken for decision in sent if (taken := _taken(decision, now))])
     return lanes | receipts.expect(connection, sent)
 
 
@@ -102,6 +105,24 @@ def _release(decision: Decision, now: datetime) -> Release:
             return _untried(message, now + wait, outbox.home(message))
         case _:
             assert_never(decision)
+
+
+def _taken(decision: MarkSent, now: datetime) -> Taken | None:
+    """What is to be paid; nothing on the sandbox, nor as long as no network has it."""
+    message = decision.message
+    if message.carrier_id == outbox.SANDBOX_ID or decision.outcome.pending:
+        return None
+    return Taken(
+        message.id,
+        message.key_id,
+        decision.carrier,
+        message.phone,
+        message.lane,
+        message.segments,
+        message.encoding,
+        message.body,
+        now,
+    )
 
 
 def _close(message: ClaimedMessage, status: Status | None, code: str | None, **columns: Any) -> Release:

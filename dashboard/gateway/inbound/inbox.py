@@ -13,8 +13,9 @@ from sqlalchemy.orm import Session
 
 from dashboard.db import Sessions, iso, lock, utcnow
 from dashboard.gateway.api_keys.keys import OWN_ID
+from dashboard.gateway.inbound import answers, keywords
 from dashboard.gateway.messages import cancel
-from dashboard.gateway.opt_outs import keywords, opt_outs
+from dashboard.gateway.opt_outs import opt_outs
 from dashboard.gateway.webhooks import events
 from dashboard.models.inbound import IncomingMessage, IncomingPart
 from dashboard.models.messages import Message
@@ -40,9 +41,8 @@ def receive(sessions: Sessions, carrier: str, texts: Sequence[Incoming]) -> set[
         with sessions.begin() as session:
             # Parts of one text may come by several connections at once.
             lock(session, *sorted({f"incoming:{carrier}:{text.sender}" for text in batch}))
-            has_events = [_store(session, carrier, text) for text in batch]
-        if any(has_events):
-            lanes.add(Lane.WEBHOOKS)
+            stored = (_store(session, carrier, text) for text in batch)
+            lanes |= _complete(session, [message for message in stored if message is not None])
     return lanes
 
 
@@ -55,8 +55,7 @@ def complete_late(session: Session) -> set[Lane]:
         IncomingMessage.completed_at.is_(None), IncomingMessage.received_at < utcnow() - JOINED_WITHIN
     )
     found = session.scalars(late.with_for_update(skip_locked=True).limit(BATCH)).all()
-    has_events = [_complete(session, message) for message in found]
-    return {Lane.WEBHOOKS} if any(has_events) else set()
+    return _complete(session, found)
 
 
 def page(
@@ -103,11 +102,11 @@ def described(message: IncomingMessage) -> dict[str, Any]:
     }
 
 
-def _store(session: Session, carrier: str, text: Incoming) -> bool:
-    """Write a text down unless it came before; return whether there is an event for webhooks."""
+def _store(session: Session, carrier: str, text: Incoming) -> IncomingMessage | None:
+    """Write a text down unless it came before; return it when that makes it complete."""
     digest = _digest(carrier, text)
     if _is_repeat(session, text, digest):
-        return False
+        return None
     message = _open(session, carrier, text) if text.parts > 1 else None
     if message is None:
         message = IncomingMessage(
@@ -125,7 +124,7 @@ def _store(session: Session, carrier: str, text: Incoming) -> bool:
     session.add(IncomingPart(message_id=message.id, part=text.part, digest=digest, body=text.text))
     session.flush()
     here = session.scalar(select(func.count()).where(IncomingPart.message_id == message.id))
-    return here == message.parts and _complete(session, message)
+    return message if here == message.parts else None
 
 
 def _digest(carrier: str, text: Incoming) -> str:
@@ -157,35 +156,44 @@ def _open(session: Session, carrier: str, text: Incoming) -> IncomingMessage | N
     return session.scalar(fitting.order_by(IncomingMessage.id).limit(1))
 
 
-def _complete(session: Session, message: IncomingMessage) -> bool:
-    """Join the parts, do what the text asks for, and tell the key's webhooks; return whether there are events."""
+def _complete(session: Session, messages: Sequence[IncomingMessage]) -> set[Lane]:
+    """Join the parts, do what the texts ask for, answer them where a rule says so, and tell the keys' webhooks."""
+    has_events, asked = False, []
+    for message in messages:
+        _join(session, message)
+        meaning = keywords.meaning(session, message.body or "") if numbers.of_carrier(message.sender) else None
+        if meaning is not None:
+            message.keyword, message.rule_id = meaning.rule.keyword, meaning.rule.id
+            has_events |= _obey(session, message, meaning.word)
+            asked.append((message, meaning))
+        if message.key_id is not None:
+            has_events |= events.record_received(session, message.key_id, described(message))
+    session.flush()
+    lanes = {Lane.SMS} if answers.answer(session, asked) else set()
+    return lanes | ({Lane.WEBHOOKS} if has_events else set())
+
+
+def _join(session: Session, message: IncomingMessage) -> None:
     rows = session.scalars(select(IncomingPart).where(IncomingPart.message_id == message.id))
     bodies = {row.part: row.body or "" for row in rows}
     message.body = "".join(bodies.get(part, MISSING) for part in range(1, message.parts + 1))
     message.completed_at = utcnow()
     session.execute(update(IncomingPart).where(IncomingPart.message_id == message.id).values(body=None))
-    has_events = _obey(session, message)
-    if message.key_id is not None:
-        has_events |= events.record_received(session, message.key_id, described(message))
-    return has_events
 
 
-def _obey(session: Session, message: IncomingMessage) -> bool:
-    """Do what the text asks for, where it is a known word: STOP holds for all keys, since they share our numbers.
+def _obey(session: Session, message: IncomingMessage, word: str) -> bool:
+    """Do what the text asks for: STOP holds for all keys, since they share our numbers.
 
     Returns whether there are events for webhooks, of texts that were taken back.
     """
-    found = keywords.meaning(message.body or "") if numbers.of_carrier(message.sender) else None
-    if found is None:
-        return False
-    message.keyword, word = found
     if message.keyword == Keyword.STOP:
         opt_outs.add(session, [message.sender], word=word)
         waiting = select(Message.uuid).where(
             Message.phone == message.sender, Message.kind == Kind.MESSAGE, Message.due_at.is_not(None)
         )
         return cancel.cancel(session, list(session.scalars(waiting))).has_events
-    opt_outs.come_back(session, message.sender, message.key_id)
+    if message.keyword == Keyword.START:
+        opt_outs.come_back(session, message.sender, message.key_id)
     return False
 
 

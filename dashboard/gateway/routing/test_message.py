@@ -5,17 +5,16 @@ from __future__ import annotations
 from sqlalchemy import update
 from sqlalchemy.orm import Session
 
-from dashboard.gateway.api_keys import authentication, keys
+from dashboard.gateway.api_keys import keys
 from dashboard.gateway.api_keys.authentication import Caller
 from dashboard.gateway.messages import outbox
 from dashboard.gateway.messages.outbox import Draft
 from dashboard.gateway.otp.codes import Keyring
 from dashboard.gateway.otp.send import Order, send
-from dashboard.models.api_keys import ApiKey
 from dashboard.models.carriers import Carrier
 from dashboard.models.messages import Message
 from dashboard.providers import registry
-from dashboard.vocabulary import Channel, KeyMode
+from dashboard.vocabulary import Channel
 
 TEXT = "Chinqit Gateway: test of {name}."
 
@@ -27,27 +26,17 @@ def submit(session: Session, keyring: Keyring, carrier: Carrier, phone: str) -> 
     channel = registry.KINDS[carrier.kind].channels[0]
     if channel != Channel.WHATSAPP:
         return submit_text(session, carrier, phone, TEXT.format(name=carrier.name), channel), channel
-    reference = send(session, keyring, _caller(session), Order(phone, channel)).message_id
+    reference = send(session, keyring, Caller.from_row(keys.own(session)), Order(phone, channel)).message_id
     _bind_to(session, carrier, reference)
     return reference, channel
 
 
 def submit_text(session: Session, carrier: Carrier, phone: str, text: str, channel: str) -> str:
     """Write a text of the gateway's own for this carrier down; return its uuid. The caller commits and wakes."""
-    reference = outbox.submit(session, _caller(session), Draft.text(phone, text, channel))[1]
+    reference = outbox.submit(session, Caller.from_row(keys.own(session)), Draft.text(phone, text, channel))[1]
     _bind_to(session, carrier, reference)
     return reference
 
 
 def _bind_to(session: Session, carrier: Carrier, reference: str) -> None:
     session.connection().execute(update(Message).where(Message.uuid == reference).values(carrier_id=carrier.id))
-
-
-def _caller(session: Session) -> Caller:
-    """The gateway's own key: it has no secret, so nobody can present it."""
-    key = session.get(ApiKey, keys.OWN_ID)
-    if key is None:
-        key = ApiKey(id=keys.OWN_ID, name="Chinqit Gateway", mode=KeyMode.LIVE, scopes=[], created_by=None)
-        session.add(key)
-        session.flush()
-    return authentication.Caller.from_row(key)

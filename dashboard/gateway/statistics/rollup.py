@@ -11,6 +11,7 @@ from __future__ import annotations
 import time
 from bisect import bisect_left
 from collections import defaultdict
+from collections.abc import Sequence
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 from typing import Any
@@ -20,6 +21,8 @@ from sqlalchemy.orm import Session
 
 from dashboard.db import Sessions, UtcDateTime, core_table, utcnow
 from dashboard.driver import BulkInsert
+from dashboard.gateway.costs import charges
+from dashboard.gateway.costs.charges import Taken
 from dashboard.models.messages import UNTALLIED_MESSAGES, Message
 from dashboard.models.otp import UNTALLIED_OTPS, Otp
 from dashboard.models.statistics import (
@@ -37,6 +40,8 @@ KEPT = {"minute": timedelta(hours=48), "hour": timedelta(days=100)}
 BATCH = 1_000
 # Rows under way change again soon, and a lock on a row that is due would hide it from a worker that looks for it.
 SOON_SETTLED = timedelta(seconds=10)
+LOST = (Status.FAILED, Status.EXPIRED)
+SANDBOX_ID = 0  # as a carrier
 NOTHING = dict.fromkeys(MEASURES, 0)
 
 Subject = tuple[str, ...]  # as SUBJECT names it
@@ -47,6 +52,7 @@ CHANGED = (
     select(
         *(_MESSAGES[name] for name in ("id", "key_id", "kind", "channel", "phone", "segments", "status", "error_code")),
         *(_MESSAGES[name] for name in ("sent_at", "tallied_status", "tallied_sent", "tallied_error")),
+        *(_MESSAGES[name] for name in ("lane", "carrier", "carrier_id", "encoding")),
         func.coalesce(_OTPS.created_at, _MESSAGES.created_at, type_=UtcDateTime).label("created_at"),
         func.coalesce(_OTPS.language, "").label("language"),
     )
@@ -174,12 +180,28 @@ def fold(session: Session, limit: int = BATCH) -> int:
         sums.add_message(message)
     for otp in otps:
         sums.add_verdict(otp)
+    _charge(session, messages)
     if messages:
         session.connection().execute(NOTE_MESSAGES, {"ids": [row.id for row in messages]})
     if otps:
         session.connection().execute(NOTE_OTPS, {"ids": [row.id for row in otps]})
     write(session, sums)
     return len(messages) + len(otps)
+
+
+def _charge(session: Session, messages: Sequence[Any]) -> None:
+    """Charge what proved to be taken in another way than by the carrier's answer, and note what failed."""
+    taken = [row for row in messages if row.sent_at is not None and row.carrier and row.carrier_id != SANDBOX_ID]
+    new = [row for row in taken if not row.tallied_sent]
+    charges.add_missing(session, [_taken(row) for row in new])
+    failed = {row.id for row in taken if row.status in LOST}
+    charges.judge(session, failed, failed=True)
+    charges.judge(session, {row.id for row in taken if row.tallied_status in LOST} - failed, failed=False)
+
+
+def _taken(row: Any) -> Taken:
+    told = (row.carrier, row.phone, row.lane, row.segments, row.encoding)
+    return Taken(row.id, row.key_id, *told, None, row.sent_at)
 
 
 def fold_for(sessions: Sessions, seconds: float) -> int:

@@ -18,9 +18,10 @@ from flask_login import current_user
 from dashboard.db import utcnow
 from dashboard.extensions import services, session
 from dashboard.gateway.api_keys import keys
-from dashboard.gateway.audit import trail
 from dashboard.gateway.carriers import carriers
+from dashboard.gateway.costs import charges
 from dashboard.gateway.delivery import attempts, receipts
+from dashboard.gateway.maintenance import retention
 from dashboard.gateway.message_log import csv_export, search
 from dashboard.gateway.message_log.search import ReasonGroup
 from dashboard.gateway.messages import cancel, resend, status
@@ -32,15 +33,12 @@ from dashboard.pages.messages import columns, filters, saved_views, selection
 from dashboard.pages.messages.filters import LogQuery
 from dashboard.pages.messages.selection import OBSTACLES
 from dashboard.pages.ui import formats, labels
-from dashboard.pages.web import access, audited, htmx, undo
+from dashboard.pages.web import access, audited, htmx, revealed, undo
 from dashboard.pages.web.htmx import ChangedPart
 from dashboard.sms import numbers
 from dashboard.vocabulary import Kind, Lane, Role, Status
 
 UNDO = "send-again"
-REVEAL = "messages.reveal"
-MOST_REVEALED = 50  # messages that a person reveals in a day
-DAY = timedelta(days=1)
 SHOWN = re.compile(r"([0-9]{1,18})\.([a-z]{1,9})")
 MOST_WATCHED = 60  # open rows that one poll asks about; its address must stay under 4 KB
 INSTANT = timedelta(microseconds=1)
@@ -81,12 +79,10 @@ def show(reference: UUID) -> ResponseReturnValue:
 @access.needs(Role.VIEWER, proof=True)
 def reveal(reference: UUID) -> ResponseReturnValue:
     """One message with its number and its text, for who sees them masked; the audit log tells who looked."""
-    message, since = _message(reference), utcnow() - DAY
-    if trail.count(session, current_user.email, REVEAL, since) >= MOST_REVEALED:
-        most = formats.number(MOST_REVEALED)
-        told = _("You have revealed %(num)s messages in a day, which is the most.", num=most)
-        return htmx.refused(told, url_for(".show", reference=reference))
-    audited.record(REVEAL, str(reference))
+    message, refusal = _message(reference), revealed.refusal()
+    if refusal:
+        return htmx.refused(refusal, url_for(".show", reference=reference))
+    revealed.note(str(reference))
     session.commit()
     context = _detail(message, is_revealed=True)
     if htmx.wants_fragment():
@@ -315,6 +311,8 @@ def _detail(message: Message, *, is_revealed: bool = False) -> dict[str, Any]:
         "text_language": otp.language if otp else None,
         "is_review": otp is not None and otp.fixed_offset is not None,
         "entries": _entries(message),
+        "charges": charges.of_message(session, message.id) if current_user.may(Role.OPERATOR) else [],
+        "is_cut": message.phone.endswith(retention.BLANK),  # it shares its number with others now
         "carrier": carrier,
         "has_receipts": not carrier or carriers.has_receipts(carriers.cipher(services().settings), carrier),
         "is_trial": message.key_id == keys.OWN_ID,  # of a carrier; its key has no page

@@ -3,10 +3,18 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from datetime import date, datetime, timedelta, tzinfo
+from datetime import UTC, date, datetime, timedelta, tzinfo
+from decimal import Decimal
 from functools import lru_cache
 
-from babel.dates import format_date, format_datetime, format_interval, format_timedelta, get_timezone
+from babel.dates import (
+    format_date,
+    format_datetime,
+    format_interval,
+    format_skeleton,
+    format_timedelta,
+    get_timezone,
+)
 from babel.numbers import format_decimal, format_percent
 from babel.units import format_unit
 from flask_babel import get_locale
@@ -16,6 +24,7 @@ from flask_login import current_user
 from dashboard.db import utcnow
 from dashboard.extensions import services
 from dashboard.gateway import site_settings
+from dashboard.gateway.costs import prices
 from dashboard.gateway.site_settings import Preferences
 from dashboard.sms import numbers
 from dashboard.vocabulary import Language, Role
@@ -83,6 +92,26 @@ def number(value: int | float) -> str:
 def _number(value: int | float, locale: str) -> str:
     """Remembered: a page with charts writes hundreds, most of them small and often the same."""
     return format_decimal(value, locale=locale)
+
+
+def money(amount: int) -> str:
+    """1/10,000 MRU in MRU, rounded to two digits after the point, without the currency's name."""
+    return format_decimal(Decimal(amount) / prices.UNITS, format="#,##0.00", locale=get_locale())
+
+
+def price(amount: int) -> str:
+    """The same with all its digits, four at most."""
+    return format_decimal(Decimal(amount) / prices.UNITS, format="#,##0.00##", locale=get_locale())
+
+
+def month(first: date) -> str:
+    """`novembre 2026`."""
+    return format_skeleton("yMMMM", datetime(first.year, first.month, 1, tzinfo=UTC), locale=get_locale())
+
+
+def date_of(day: date) -> str:
+    """A day of the calendar."""
+    return format_date(day, "d MMM y", locale=get_locale())
 
 
 def percent(share: float | None) -> str:

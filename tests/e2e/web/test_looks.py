@@ -12,6 +12,7 @@ from typing import Any
 import pytest
 from playwright.sync_api import Page, ViewportSize
 
+from dashboard.gateway.inbound import inbox
 from tests.support.browser import LOOKS, TOO_WIDE, Tab
 from tests.support.dashboard_client import World
 from tests.support.furnished import LIST, acts, furnish, furnish_more, invitation, set_up_link
@@ -66,6 +67,10 @@ def test_every_page_is_accessible_in_both_directions(
     rest = ["otp/", "alerts/", "alerts/outages/1", "incoming/", "opt-outs/", "audit/", "privacy/register"]
     look_at_any_width(tab, *(f"/dashboard/{page}" for page in desk + rest))
     look_at(tab, f"{LIST}?q=47000000", *forms, "/dashboard/nothing", f"{hooks}new", "/dashboard/opt-outs/new")
+    look_at_any_width(
+        tab, "/dashboard/incoming/keywords/", talk(world), "/dashboard/usage/", "/dashboard/usage/prices/"
+    )
+    look_at(tab, "/dashboard/incoming/keywords/stop/edit", "/dashboard/usage/?month=2026-01")
     look_at(tab, "/dashboard/limits/new", "/dashboard/limits/usual")
     log = ["resend?pick=1&pick=2", "views/", "views/new?status=failed", "views/columns"]
     look_at(tab, *(LIST + page for page in log))
@@ -87,6 +92,12 @@ def test_every_page_is_accessible_in_both_directions(
     ]
     look_at(tab, *(f"/dashboard/{page}" for page in people))
     assert {url: faults for url, faults in found.items() if faults} == {}
+
+
+def talk(world: World) -> str:
+    """The conversation with one of those who wrote."""
+    with world.services.sessions() as session:
+        return f"/dashboard/incoming/with/{inbox.page(session)[0].uuid}"
 
 
 def picture_of(url: str) -> str:

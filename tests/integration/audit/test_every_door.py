@@ -19,17 +19,23 @@ from dashboard.gateway.accounts import links, users
 from dashboard.gateway.alerts import incidents
 from dashboard.gateway.audit import fields, trail
 from dashboard.gateway.audit.chain import ChainEntry
+from dashboard.gateway.carriers import carriers
+from dashboard.gateway.carriers.carriers import NewCarrier
+from dashboard.gateway.inbound import inbox
 from dashboard.gateway.monitoring.alerts import Alert, AlertCode
 from dashboard.models.accounts import PersonLink, User, UserSession
 from dashboard.models.alerts import AlertChannel, AlertIncident
 from dashboard.models.carriers import Carrier
+from dashboard.models.costs import Price
 from dashboard.models.diagnosis import NumberNote
+from dashboard.models.inbound import IncomingMessage
 from dashboard.models.limits import LimitOverride, PumpedRange
 from dashboard.models.message_log import SavedView
 from dashboard.models.opt_outs import OptOut
 from dashboard.models.otp import OtpTemplate, ReviewNumber
 from dashboard.models.webhooks import WebhookEvent, WebhookSecret
 from dashboard.pages.audit import labels
+from dashboard.providers.base import Incoming
 from tests.support.dashboard_client import PARTIAL, PASSWORD, Browser, World
 from tests.support.doors import doors
 
@@ -46,6 +52,7 @@ HOOK = {"id": HOOK_ID, "url": "https://shop.example.org/hooks?token=hush", "even
 CARRIER = {"kind": "http", "name": "mattel", "v-url": "https://sms.example.org/send", "v-body": '{"to": "{phone}"}'}
 SECOND = {**CARRIER, "name": "spare"}
 OVERRIDE = {"scope": "phone", "phone": "38089336", "minute": "9", "reason": "Ticket", "lasting": "1h"}
+INWARD = {"url": "https://sms.example.org/send", "body": '{"to": "{phone}"}', "sender": "3601"}
 TEXT = {"key": "", "language": "fr", "body": "Code : {code}", "brand": ""}
 SETTINGS = {"otp_language": "fr", "texts_days": "3", "numbers_days": "30", "sandbox_days": "2"}
 SANDBOX = {"phone": "38089336", "kind": "message", "text": "Bonjour"}
@@ -225,6 +232,13 @@ def walk_the_rest(walk: Walk, world: World) -> None:
     walk.go(f"{D}limits/usual", {"minute": "4", "hour": "10", "day": "20"})
     assert '"codes_per_minute": [null, 4]' in walk.entries[-1].changes
     walk.take_back(walk.owner.get(f"{D}limits/").text, f"{D}limits/usual/restore")
+    walk_conversation(walk)
+    price = {"subject": "inward sms", "operator": "", "amount": "0,32", "from_day": "2026-01-01"}
+    walk.go(f"{D}usage/prices/new", price)
+    walk.go(f"{D}usage/prices/{walk.newest(Price.id)}/remove")
+    walk.go(f"{D}incoming/keywords/new", {"words_fr": "PRIX", "answer_fr": "10 MRU"})
+    walk.go(f"{D}incoming/keywords/help/edit", {"words_fr": "AIDE"})
+    walk.go(f"{D}incoming/keywords/help/remove")
     walk.go(f"{D}opt-outs/new", {"phones": "38089336", "key": ""})
     walk.go(f"{D}opt-outs/{walk.newest(OptOut.id)}/remove")
     with walk.services.sessions.begin() as session:
@@ -254,6 +268,15 @@ def walk_the_rest(walk: Walk, world: World) -> None:
     view = f"{D}messages/views/{walk.newest(SavedView.id)}/remove"
     walk.remove_and_restore(view, f"{D}messages/views/restore")
     walk.go(f"{D}keys/{KEY_ID}/revoke", {"name": "Shop"})
+
+
+def walk_conversation(walk: Walk) -> None:
+    with walk.services.sessions.begin() as session:
+        carriers.add(session, carriers.cipher(walk.services.settings), NewCarrier("http", "inward", INWARD))
+    inbox.receive(walk.services.sessions, "inward", [Incoming("+22238089336", "3601", "Bonjour", utcnow())])
+    talk = f"{D}incoming/with/{walk.newest(IncomingMessage.uuid)}/"
+    walk.go(f"{talk}reveal")
+    walk.go(f"{talk}reply", {"text": "Bonjour"})
 
 
 def walk_second_factor(walk: Walk, app: Flask) -> None:

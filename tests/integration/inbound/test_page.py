@@ -65,3 +65,5 @@ def test_the_command_lists_them_without_words(
     rows = json.loads(listed.stdout)
     assert [row["number"] for row in rows] == ["+336••••", "+22238••••36"]
     assert "commande" not in listed.output and rows[0]["to"] == "3601"
+    listed = CliRunner().invoke(main, ["incoming", "keywords", "--json"], catch_exceptions=False)
+    assert [row["keyword"] for row in json.loads(listed.stdout)] == ["stop", "start", "help"]

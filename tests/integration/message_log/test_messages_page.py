@@ -13,7 +13,7 @@ from dashboard.db import utcnow
 from dashboard.gateway.audit import trail
 from dashboard.gateway.audit.trail import AuditFilters
 from dashboard.gateway.message_log import search
-from dashboard.pages.messages import views
+from dashboard.pages.web import revealed
 from tests.support.dashboard_client import PARTIAL, Browser, World
 
 LIST = "/dashboard/messages/"
@@ -78,7 +78,7 @@ def test_texts_of_apps_are_for_operators(role: str, reads: bool, enter: Callable
 def test_a_message_is_revealed_one_at_a_time_and_the_audit_log_tells_who_looked(
     role: str, enter: Callable[[str], Browser], world: World, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(views, "MOST_REVEALED", 2)
+    monkeypatch.setattr(revealed, "MOST", 2)
     message, browser = world.text(world.key(), body="Solde : 12 400 MRU", status="queued"), enter(role)
     assert "Reveal number and text" in browser.get(LIST + message.uuid).text
     for headers in ({}, PARTIAL):

@@ -12,6 +12,7 @@ from flask_login import current_user
 from dashboard.extensions import session
 from dashboard.gateway.inbound import inbox
 from dashboard.models.inbound import IncomingMessage
+from dashboard.pages.inbound import conversation, keywords
 from dashboard.pages.ui import fields, formats
 from dashboard.pages.web import htmx
 from dashboard.sms import numbers
@@ -20,6 +21,8 @@ from dashboard.vocabulary import Role
 LONGEST_SEARCH = 30
 
 bp = Blueprint("inbound", __name__)
+bp.register_blueprint(keywords.bp, url_prefix="/keywords")
+bp.register_blueprint(conversation.bp, url_prefix="/with")
 
 
 @bp.get("/")
@@ -41,6 +44,7 @@ def _listing() -> dict[str, Any]:
         "messages": [(message, _text(message), bool(numbers.of_carrier(message.sender))) for message in shown],
         "more": shown[-1].id if len(found) > inbox.PAGE else None,
         "typed": wanted,
+        "names": keywords.NAMES,
     }
 
 

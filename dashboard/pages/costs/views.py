@@ -1,0 +1,129 @@
+"""Consumption: what a month cost, where, what of it was lost, and where it will end."""
+
+from __future__ import annotations
+
+import re
+from collections import Counter
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+from datetime import date, timedelta
+from typing import Any
+
+from flask import Blueprint, Response, request
+from flask.typing import ResponseReturnValue
+from flask_babel import gettext as _
+
+from dashboard.db import Sessions, read_session, utcnow
+from dashboard.extensions import services, session
+from dashboard.gateway.costs import prices as price_list
+from dashboard.gateway.costs import spending
+from dashboard.gateway.costs.spending import Month, Spent
+from dashboard.models.api_keys import ApiKey
+from dashboard.pages.costs import prices
+from dashboard.pages.ui import charts, formats
+from dashboard.pages.ui.charts import Chart, Column, Series
+from dashboard.pages.web import htmx
+from dashboard.sms import numbers
+
+MONTH = re.compile(r"(20[0-9]{2})-(0[1-9]|1[0-2])")
+
+bp = Blueprint("costs", __name__)
+bp.register_blueprint(prices.bp, url_prefix="/prices")
+
+
+@dataclass(frozen=True)
+class CostRow:
+    """A row of the table: a key and channel, or a carrier, with a cell an operator and one for all."""
+
+    name: str
+    channel: str
+    key_id: str
+    cells: dict[str, Counter[str]]
+    all: Counter[str]
+
+
+@bp.get("/")
+def index() -> ResponseReturnValue:
+    """The page of a month."""
+    return htmx.page("costs/index.html", "costs/_month.html", **_month_context(_month()))
+
+
+@bp.get("/export.csv")
+def export_csv() -> Response:
+    """A month as a file, a line a day, key, channel, operator and carrier."""
+    month = _month()
+    headers = {"Content-Disposition": f"attachment; filename=usage-{month}.csv"}
+    return Response(_lines(services().sessions, month), headers=headers, mimetype="text/csv")
+
+
+def _lines(sessions: Sessions, month: Month) -> Iterator[str]:
+    with read_session(sessions) as reader:
+        yield from spending.lines(reader, month)
+
+
+def _month() -> Month:
+    """Of the address; this one where it names none, or one to come."""
+    today = utcnow().date()
+    found = MONTH.fullmatch(request.args.get("month", ""))
+    month = Month(date(int(found[1]), int(found[2]), 1)) if found else Month.of(today)
+    return month if month.first <= today else Month.of(today)
+
+
+def _month_context(month: Month) -> dict[str, Any]:
+    today = utcnow().date()
+    spent = spending.of_month(session, month)
+    whole = spending.total(spent)
+    names = {key.id: key.name for key in session.query(ApiKey)}
+    operators = sorted({one.operator for one in spent}, reverse=True)
+    return {
+        "month": month,
+        "title": formats.month(month.first),
+        "is_current": month == Month.of(today),
+        "whole": whole,
+        "forecast": spending.forecast(session, month, today),
+        "by_key": _rows(spent, operators, lambda one: (names.get(one.key_id, one.key_id), one.channel, one.key_id)),
+        "by_carrier": _rows(spent, operators, lambda one: (one.carrier, one.channel, "")),
+        "operators": operators,
+        "totals": _by_operator(spent, operators),
+        "OPERATOR_NAMES": numbers.OPERATORS,
+        "chart": _chart(month, today) if whole["cost"] else None,
+        "has_prices": bool(price_list.listed(session)),
+    }
+
+
+def _rows(spent: Sequence[Spent], operators: Sequence[str], subject: Any) -> list[CostRow]:
+    """The dearest first."""
+    groups: dict[tuple[str, str, str], list[Spent]] = {}
+    for one in spent:
+        groups.setdefault(subject(one), []).append(one)
+    rows = [
+        CostRow(
+            *named,
+            _by_operator(group, operators),
+            spending.total(group),
+        )
+        for named, group in groups.items()
+    ]
+    return sorted(rows, key=lambda row: (-row.all["cost"], -row.all["segments"], row.name))
+
+
+def _by_operator(spent: Sequence[Spent], operators: Sequence[str]) -> dict[str, Counter[str]]:
+    return {operator: spending.total([one for one in spent if one.operator == operator]) for operator in operators}
+
+
+def _chart(month: Month, today: date) -> Chart:
+    """What each day cost, as far as the month has come."""
+    last = min(month.last, today)
+    days = [month.first + timedelta(days=n) for n in range((last - month.first).days + 1)]
+    found = spending.by_day(session, month.first, last)
+    costs = [found[day]["cost"] if day in found else 0 for day in days]
+    names = [formats.number(day.day) for day in days]
+    told = Column(_("Segments"), [formats.number(found[day]["segments"] if day in found else 0) for day in days])
+    values = [cost / price_list.UNITS for cost in costs]  # to be drawn: money is never added up so
+    return charts.line(
+        [Series(_("Cost"), "c1", values)],
+        names,
+        [charts.Tick(charts.point(n, len(days)), name) for n, name in enumerate(names) if n % 5 == 0],
+        is_open=last == today,
+        more=[told],
+    )
