@@ -91,9 +91,11 @@ PLATFORMS := x86_64-unknown-linux-gnu aarch64-unknown-linux-gnu aarch64-apple-da
 LOCK := $(BIN)/uv pip compile --quiet --universal --python-version 3.11 --generate-hashes --no-header pyproject.toml
 PROVE := $(BIN)/uv pip install --quiet --dry-run --require-hashes --only-binary :all: --target $(VENV)/none
 lock: dev
+LOCKS := requirements.txt requirements-tracing.txt requirements-dev.txt
 	$(LOCK) --group build -o requirements.txt
-	$(LOCK) --group build --group dev -c requirements.txt -o requirements-dev.txt
-	@for python in $(PYTHONS); do for platform in $(PLATFORMS); do for file in requirements.txt requirements-dev.txt; do \
+	$(LOCK) --group build --extra tracing -c requirements.txt -o requirements-tracing.txt
+	$(LOCK) --group build --extra tracing --group dev -c requirements-tracing.txt -o requirements-dev.txt
+	@for python in $(PYTHONS); do for platform in $(PLATFORMS); do for file in $(LOCKS); do \
 		$(PROVE) --python-version $$python --python-platform $$platform -r $$file || { echo "$$file does not install on Python $$python, $$platform" >&2; exit 1; }; \
 	done; done; done
 
