@@ -60,7 +60,7 @@ test-fast: dev
 	@$(BIN)/pytest --numprocesses=3 -k "not postgresql" tests/unit tests/integration
 
 # Every fault that the gateway has to survive, done to real processes; prints what was demanded and what came. As root,
-# hosts vanish, too. About three hours; shorter: make chaos LENGTH=0.05; some: make chaos ROWS="F3 cut"
+# hosts vanish and a Debian is installed, too. About three hours; shorter: make chaos LENGTH=0.05; some: make chaos ROWS="F3 cut"
 LENGTH := 1
 ROWS :=
 chaos: dev

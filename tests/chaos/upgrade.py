@@ -12,7 +12,6 @@ from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import ExitStack, contextmanager, suppress
 from pathlib import Path
 
-from dashboard.cli import migrate
 from dashboard.resources import ROOT
 from dashboard.settings import prepare_home
 from tests.chaos.drill import POSTGRESQL, SQLITE, Drill, Outcome, Skipped, together
@@ -94,11 +93,16 @@ def _git(*words: str) -> str:
 
 
 def _before_last_migration() -> str:
+    """The newest commit that lacks a migration of today and has none that was given another name since."""
+    today = _migrations("HEAD")
     for changed in _git("rev-list", "--first-parent", "HEAD", "--", VERSIONS).split():
-        before = f"{changed}~1"
-        if f"/{migrate.newest_version()}_" not in _git("ls-tree", "--name-only", before, VERSIONS):
-            return _git("rev-parse", before).strip()
+        if _migrations(f"{changed}~1") < today:
+            return _git("rev-parse", f"{changed}~1").strip()
     return ""
+
+
+def _migrations(commit: str) -> set[str]:
+    return set(_git("ls-tree", "--name-only", commit, VERSIONS).split())
 
 
 def _upgrade(tree: Path, folder: Path, address: Callable[[Path], str]) -> Outcome:
