@@ -21,6 +21,7 @@ from dashboard.gateway.sandbox.inbox import SandboxInbox
 from dashboard.group_commit import GroupCommit
 from dashboard.models import registry as models
 from dashboard.settings import Settings
+from dashboard.tracing import Traces, open_traces
 from dashboard.wakeup import Wakeup
 
 SAFE_METHODS = ("GET", "HEAD", "OPTIONS")  # RFC 9110, 9.2.1: a request of these only reads
@@ -38,6 +39,7 @@ class Services:
     keyring: Keyring
     sandbox_inbox: SandboxInbox
     wakeup: Wakeup
+    traces: Traces | None
 
 
 class RequestSession(FlaskSession):
@@ -71,4 +73,5 @@ def open_services(settings: Settings) -> Services:
         keyring=Keyring.of(settings),
         sandbox_inbox=SandboxInbox(sessions, settings),
         wakeup=Wakeup(settings.redis_url),
+        traces=open_traces(settings.otel_exporter_otlp_endpoint, "web"),
     )

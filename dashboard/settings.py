@@ -11,6 +11,7 @@ import stat
 from collections.abc import Callable, Mapping
 from contextlib import suppress
 from dataclasses import dataclass, field, fields
+from importlib.util import find_spec
 from pathlib import Path
 from typing import Any
 from urllib.parse import urlsplit
@@ -19,6 +20,7 @@ from dashboard import listener
 
 SECRETS = ("SECRET_KEY", "OTP_SECRET", "DATA_SECRET")
 SHORTEST_SECRET = 32
+OTLP = "opentelemetry.exporter.otlp.proto.http"
 FEWEST_CHARACTERS = 8  # different ones in a secret; 32 random hexadecimal digits have fewer once in 28 million times
 OTHERS = stat.S_IRWXG | stat.S_IRWXO
 AUTHORITY = re.compile(r"((?:[^:/@]*(?::[^@]*)?@)?)([^/?]*)(.*)", re.DOTALL)  # user and password, hosts, the rest
@@ -84,6 +86,9 @@ class Settings:
     metrics_token: str = field(
         default="", repr=False, metadata={"about": "Opens `/metrics` to others than this machine, as a Bearer token"}
     )
+    otel_exporter_otlp_endpoint: str = field(
+        default="", metadata={"about": "Collector that is told of each message's way (OpenTelemetry); empty: none"}
+    )
     mail_from: str = field(default="", metadata={"about": "Address that alerts come from"})
     report_to: str = field(
         default="", metadata={"about": "E-mail address that a report of the week goes to on Mondays; empty: none"}
@@ -105,6 +110,7 @@ class Settings:
         values["log_format"] = log_format(env)
         values["metrics_token"] = env.get("METRICS_TOKEN") or _read("METRICS_TOKEN_FILE", env)
         values["smtp_url"] = _smtp_url(env.get("SMTP_URL") or _read("SMTP_URL_FILE", env))
+        values["otel_exporter_otlp_endpoint"] = _collector(env.get("OTEL_EXPORTER_OTLP_ENDPOINT", ""))
         for item in fields(cls):
             raw = env.get(item.name.upper(), "").strip()
             if raw and item.name not in values:
@@ -339,6 +345,20 @@ def _smtp_url(url: str) -> str:
         fits = False
     if not fits:
         raise SettingsError("SMTP_URL must be as in smtp://user:password@mail.example.org:587 or smtps://….")
+    return url
+
+
+def _collector(url: str) -> str:
+    """Raise SettingsError unless it is an address, or empty, and what tells it is installed."""
+    if not url:
+        return ""
+    if not url.startswith(("http://", "https://")):
+        raise SettingsError("OTEL_EXPORTER_OTLP_ENDPOINT must be as in http://127.0.0.1:4318.")
+    if find_spec("opentelemetry") is None or find_spec(OTLP) is None:
+        raise SettingsError(
+            "OTEL_EXPORTER_OTLP_ENDPOINT needs what requirements-tracing.txt names: "
+            "pip install --require-hashes -r requirements-tracing.txt"
+        )
     return url
 
 

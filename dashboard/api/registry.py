@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from flask import Flask
 
+from dashboard.api import traces
 from dashboard.api.blueprint import MessageIdConverter, bp
 from dashboard.api.views import account, callbacks, health, messages, metrics, openapi, otp, sandbox, webhooks
 
@@ -16,6 +17,7 @@ def register(app: Flask) -> None:
     app.url_map.converters["message"] = MessageIdConverter
     for blueprint in (*OPEN, bp):
         app.register_blueprint(blueprint)
+    traces.register(app)
 
 
 def brief_operations(app: Flask) -> frozenset[bytes]:

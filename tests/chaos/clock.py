@@ -138,7 +138,14 @@ def _lost(stack: Stack, flowed: Traffic) -> list[str]:
 
 
 DRILLS = (
-    Drill("F11", f"{CROWD:,} codes for one phone at once, over the windows", "exactly 3, 10, 20", windows_of_a_phone),
-    Drill("F12", "the clock jumps by an hour and a day, both ways", "lost 0, limits never looser", clock_jumps),
-    Drill("clock", "the clock is wrong at the start", "lost 0, limits never looser, told", clock_is_wrong_at_start),
+    Drill(
+        "F11",
+        f"{CROWD:,} codes for one phone at once, over the windows",
+        "exactly 3, 10, 20",
+        windows_of_a_phone,
+        25,
+        40,
+    ),
+    Drill("F12", "the clock jumps by an hour and a day, both ways", "lost 0, limits never looser", clock_jumps, 60),
+    Drill("clock", "the clock is wrong at the start", "lost 0, limits never looser, told", clock_is_wrong_at_start, 60),
 )

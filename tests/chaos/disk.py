@@ -67,5 +67,7 @@ def _fill(file: int) -> None:
 
 
 DRILLS = (
-    Drill("F6", f"the disk is full for {FULL_SECONDS:.0f} s", "documented 500, lost 0, back by itself", disk_is_full),
+    Drill(
+        "F6", f"the disk is full for {FULL_SECONDS:.0f} s", "documented 500, lost 0, back by itself", disk_is_full, 35
+    ),
 )

@@ -13,6 +13,7 @@ from tests.support.stack import Stack, in_home
 from tests.support.traffic import Traffic
 
 SQLITE, POSTGRESQL = "SQLite", "PostgreSQL"
+LIMIT_TIMES, LIMIT_TIMES_OF_LENGTH = 5, 3  # what a drill takes: the machine may be busy
 
 
 class Skipped(Exception):
@@ -31,13 +32,23 @@ class Outcome:
 class Drill:
     """One fault, done to a gateway with all its processes.
 
-    `run` takes the length: 1 does what the bar asks for, less does as much less. Demands stay the same.
+    `run` takes the length: 1 does what the bar asks for, less does as much less; demands stay the same. It takes
+    `seconds` however short it is, on a machine that does nothing else, and `more` in addition at full length.
     """
 
     id: str
     fault: str
     demand: str
     run: Callable[[float], Outcome]
+    seconds: int
+    more: int = 0
+
+    def takes(self, length: float) -> float:
+        return self.seconds + self.more * length
+
+    def limit(self, length: float) -> float:
+        """Seconds after which it is ended."""
+        return LIMIT_TIMES * self.seconds + LIMIT_TIMES_OF_LENGTH * self.more * length
 
 
 @contextmanager

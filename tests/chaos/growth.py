@@ -34,6 +34,7 @@ ROWS = 1_000_000
 MIGRATE_SECONDS = 60.0
 KILLED_AFTER = (1.0, 3.0)
 SOAK_SECONDS, SAMPLES = 3_600, 60
+SAYS_SECONDS = 600  # in less, caches that fill look like growth
 FUZZED = 20_000
 KEY = "00000000-0000-4000-8000-000000000000"
 NUMBERS = {  # one row a number
@@ -176,6 +177,8 @@ def soak(length: float) -> Outcome:
     files, keys = (f"{counted[0]} to {counted[-1]}" for counted in (seen.files, seen.keys))
     figure = f"{came.figure}; {worst} grew most, {grew[worst]:+.2f} MB in 10 min; files {files}, Valkey's keys {keys}"
     are_flat = seen.files[-1] <= seen.files[0] + 20 and seen.keys[-1] <= seen.keys[0] + 20
+    if seconds < SAYS_SECONDS:
+        return Outcome(f"{figure}; memory is judged from {SAYS_SECONDS} s on", came.is_met and are_flat)
     return Outcome(figure, came.is_met and grew[worst] <= 1 and are_flat)
 
 
@@ -191,9 +194,23 @@ def odd_requests(length: float) -> Outcome:
 
 DRILLS = (
     Drill(
-        "F14", f"{ROWS:,} old rows migrated, killed twice", "within 60 s, nothing half done", old_tables_are_migrated
+        "F14",
+        f"{ROWS:,} old rows migrated, killed twice",
+        "within 60 s, nothing half done",
+        old_tables_are_migrated,
+        40,
+        300,
     ),
-    Drill("F14", "a backup under load, restored 25 hours later", "all expired, 0 sent", backup_is_restored_late),
-    Drill("F15", "an hour at 50 texts a second", "1 MB in 10 min a process, files flat", soak),
-    Drill("F16", f"{FUZZED:,} generated requests, {FUZZED:,} of raw bytes", "never 500, each in shape", odd_requests),
+    Drill("F14", "a backup under load, restored 25 hours later", "all expired, 0 sent", backup_is_restored_late, 45),
+    Drill(
+        "F15", "an hour at 50 texts a second", "1 MB in 10 min a process, files flat", soak, 30, SOAK_SECONDS * 7 // 6
+    ),
+    Drill(
+        "F16",
+        f"{FUZZED:,} generated requests, {FUZZED:,} of raw bytes",
+        "never 500, each in shape",
+        odd_requests,
+        120,
+        600,
+    ),
 )

@@ -1,4 +1,7 @@
-"""Several machines: hosts are cut off, a standby is promoted, Sentinels fail over. Needs root."""
+"""Several machines: hosts are cut off, a standby is promoted, Sentinels fail over. Needs root.
+
+The judge is the ledger of an SMSC that none of the faults reaches: what the database forgot it still knows.
+"""
 
 from __future__ import annotations
 
@@ -6,24 +9,28 @@ import shutil
 import tempfile
 import time
 from collections import Counter
-from collections.abc import Callable, Iterator, Mapping
-from contextlib import ExitStack, contextmanager, suppress
+from collections.abc import Callable, Iterable, Iterator, Mapping
+from contextlib import AbstractContextManager, ExitStack, contextmanager, suppress
 from dataclasses import dataclass
 from pathlib import Path
 
 import httpx
 from redis import Redis
 
+from dashboard.gateway.carriers import carriers
+from dashboard.gateway.carriers.carriers import NewCarrier
 from dashboard.settings import prepare_home
 from dashboard.supervisor import valkey_server
 from tests.chaos.drill import Drill, Outcome, Skipped, gateway
-from tests.chaos.network import Host, HostPostgres, network
+from tests.chaos.network import OURS, Host, HostPostgres, network
 from tests.support import run as whole_run
 from tests.support.phones import new_phone
 from tests.support.poolers import replicas_in_step
 from tests.support.postgres import USER, PostgresMissing
+from tests.support.smpp import smsc as smscs
+from tests.support.smpp.smsc import PASSWORD, NodeMissing, Smsc
 from tests.support.stack import Client, Stack, until
-from tests.support.traffic import Traffic, traffic
+from tests.support.traffic import Traffic, flowing, traffic
 
 GONE_SECONDS = 15.0
 ERROR_SECONDS = 10.0
@@ -31,6 +38,7 @@ HOSTS = ("app1", "app2", "db1", "db2", "cache1", "cache2", "cache3")
 NOTICED_SECONDS = 2.0  # until somebody, or something like Patroni, acts
 LIMIT, MINUTE = 3, 60  # codes of one phone in a minute
 TIMEOUT = 20  # of a call
+BINDS, WINDOW = 2, 10  # of the carrier; so many texts it may have in hand when what it said of them cannot be written
 SENTINEL = """port 26379
 sentinel monitor mymaster {master} 6379 2
 sentinel down-after-milliseconds mymaster 1000
@@ -40,12 +48,26 @@ sentinel failover-timeout mymaster 3000
 
 @dataclass
 class Cluster:
-    """Two hosts of the gateway, PostgreSQL with a synchronous standby, Valkey with a replica and three Sentinels."""
+    """Two hosts of the gateway, PostgreSQL with a synchronous standby, Valkey with a replica and three Sentinels, and
+    the SMSC that both hosts send to."""
 
     hosts: dict[str, Host]
     primary: HostPostgres
     standby: HostPostgres
     apps: tuple[Stack, Stack]
+    smsc: Smsc
+
+    def copies(self, phones: Iterable[str]) -> Counter[str]:
+        """How many texts the SMSC took for each of these phones."""
+        taken = Counter(dict.fromkeys(phones, 0))
+        for (number, _), count in self.smsc.taken().items():
+            if f"+{number}" in taken:
+                taken[f"+{number}"] += count
+        return taken
+
+    def traffic(self, number: int) -> AbstractContextManager[Traffic]:
+        """Messages flow on one of the gateway's hosts."""
+        return flowing(Traffic(self.apps[number].client(), self.copies))
 
 
 @contextmanager
@@ -78,7 +100,26 @@ def cluster() -> Iterator[Cluster]:
             app.start()
         for app in (first, second):
             app.wait_ready()
-        yield Cluster(hosts, primary, standby, (first, second))
+        smsc = _smsc(opened, folder, first)
+        yield Cluster(hosts, primary, standby, (first, second), smsc)
+
+
+def _smsc(opened: ExitStack, folder: Path, app: Stack) -> Smsc:
+    """A carrier on the machine that all of this runs on, bound by both hosts."""
+    (folder / "node").mkdir()
+    try:
+        command = smscs.install(folder / "node")
+    except NodeMissing:
+        raise Skipped("there is no node for the SMSC") from None
+    smsc = Smsc(command, folder / "smsc.log", host=OURS, password=PASSWORD, receipts="off")
+    opened.callback(smsc.kill)
+    values = {"host": OURS, "port": smsc.port, "system_id": "test", "password": PASSWORD, "sender": "Chinqit"}
+    values |= {"binds": BINDS, "window": WINDOW}
+    with app.sessions.begin() as session:
+        told = {name: str(value) for name, value in values.items()}
+        carriers.add(session, carriers.cipher(app.settings), NewCarrier("smpp", "smsc", told))
+    until(lambda: _bound(smsc) >= BINDS, 30, lambda: "it was not bound")
+    return smsc
 
 
 def _app(opened: ExitStack, host: Host, home: Path, addresses: Mapping[str, str]) -> Stack:
@@ -87,6 +128,10 @@ def _app(opened: ExitStack, host: Host, home: Path, addresses: Mapping[str, str]
     )
     opened.callback(stack.close)
     return stack
+
+
+def _bound(smsc: Smsc) -> int:
+    return sum(event["status"] == 0 for event in smsc.events("bind"))
 
 
 def _start_caches(opened: ExitStack, hosts: dict[str, Host], folder: Path) -> None:
@@ -130,7 +175,7 @@ class Fault:
     def drill(self, _length: float) -> Outcome:
         with cluster() as made:
             codes = Codes(made, [number for number in (0, 1) if number != self.cut])
-            with traffic(made.apps[0]) as first, traffic(made.apps[1]) as second:
+            with made.traffic(0) as first, made.traffic(1) as second:
                 flows = (first, second)
                 for flow in flows:
                     flow.more(30)
@@ -160,7 +205,8 @@ class Fault:
             f"{failed[0]} and {failed[1]} calls failed, the last {last:.1f} s after; "
             f"flows {back:.1f} s after it is mended; {codes} codes taken"
         )
-        is_met = lost == 0 and codes == LIMIT and last <= ERROR_SECONDS and back <= ERROR_SECONDS
+        is_met = lost == 0 and doubles <= BINDS * WINDOW
+        is_met = is_met and codes == LIMIT and last <= ERROR_SECONDS and back <= ERROR_SECONDS
         return Outcome(figure, is_met and all(failed[number] == 0 for number in self.spared))
 
 
@@ -249,9 +295,16 @@ DRILLS = (
         f"the only database host vanishes for {GONE_SECONDS:.0f} s, without a reset",
         "lost 0, answers within 10 s of its return",
         database_host_vanishes,
+        60,
     ),
     *(
-        Drill("hosts", fault, "lost 0, errors for 10 s at most, limits hold", done.drill)
+        Drill(
+            "hosts",
+            fault,
+            f"lost 0, doubled {BINDS * WINDOW} at most, errors for 10 s at most, limits hold",
+            done.drill,
+            90,
+        )
         for fault, done in FAULTS.items()
     ),
 )

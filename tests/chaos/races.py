@@ -71,6 +71,11 @@ def _guess(client: Client, phone: str, code: str) -> httpx.Response | None:
 
 DRILLS = (
     Drill(
-        "F10", f"{ROUNDS} rounds of {CALLERS} guesses, web killed", "never 4 judged, never 2 successes", guesses_at_once
+        "F10",
+        f"{ROUNDS} rounds of {CALLERS} guesses, web killed",
+        "never 4 judged, never 2 successes",
+        guesses_at_once,
+        40,
+        300,
     ),
 )

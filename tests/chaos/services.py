@@ -59,8 +59,12 @@ def _seconds(stack: Stack) -> float:
 
 
 DRILLS = (
-    Drill("F19", "PgBouncer in transaction mode", "lost 0, errors 0", behind_pgbouncer),
+    Drill("F19", "PgBouncer in transaction mode", "lost 0, errors 0", behind_pgbouncer, 25, 25),
     Drill(
-        "F19", "Valkey's master dies, a Sentinel promotes", "lost 0, errors 0, back within 10 s", sentinel_fails_over
+        "F19",
+        "Valkey's master dies, a Sentinel promotes",
+        "lost 0, errors 0, back within 10 s",
+        sentinel_fails_over,
+        30,
     ),
 )

@@ -12,7 +12,6 @@ from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import ExitStack, contextmanager, suppress
 from pathlib import Path
 
-from dashboard.cli import migrate
 from dashboard.resources import ROOT
 from dashboard.settings import prepare_home
 from tests.chaos.drill import POSTGRESQL, SQLITE, Drill, Outcome, Skipped, together
@@ -68,12 +67,20 @@ def hosts_are_upgraded() -> dict[str, Outcome]:
         }
 
 
+def old_commit() -> str:
+    """The last commit with a tag; as long as there is none, the one before this version of the database."""
+    commit = FROM[0] if FROM else _git("describe", "--tags", "--abbrev=0").strip() or _before_last_migration()
+    if not commit:
+        raise Skipped("the release before cannot be had from git here")
+    return commit
+
+
 @contextmanager
 def old_code() -> Iterator[tuple[str, Path]]:
-    """The commit before this version of the database, or the last one with a tag, and its files."""
-    commit = FROM[0] if FROM else _git("describe", "--tags", "--abbrev=0").strip() or _before_last_migration()
+    """That commit, and its files."""
+    commit = old_commit()
     archive = subprocess.run(["git", "archive", commit], cwd=ROOT, capture_output=True, check=False)
-    if not commit or archive.returncode:
+    if archive.returncode:
         raise Skipped(f"the release before cannot be had from git here: {archive.stderr.decode().strip()}")
     with tempfile.TemporaryDirectory(prefix="chinqit-old-") as folder:
         with tarfile.open(fileobj=io.BytesIO(archive.stdout)) as files:
@@ -86,11 +93,16 @@ def _git(*words: str) -> str:
 
 
 def _before_last_migration() -> str:
+    """The newest commit that lacks a migration of today and has none that was given another name since."""
+    today = _migrations("HEAD")
     for changed in _git("rev-list", "--first-parent", "HEAD", "--", VERSIONS).split():
-        before = f"{changed}~1"
-        if f"/{migrate.newest_version()}_" not in _git("ls-tree", "--name-only", before, VERSIONS):
-            return _git("rev-parse", before).strip()
+        if _migrations(f"{changed}~1") < today:
+            return _git("rev-parse", f"{changed}~1").strip()
     return ""
+
+
+def _migrations(commit: str) -> set[str]:
+    return set(_git("ls-tree", "--name-only", commit, VERSIONS).split())
 
 
 def _upgrade(tree: Path, folder: Path, address: Callable[[Path], str]) -> Outcome:
@@ -113,7 +125,7 @@ def _upgrade(tree: Path, folder: Path, address: Callable[[Path], str]) -> Outcom
         clients = [Client(host, key) for host in hosts]
         phone = new_phone()
         sent = clients[0].otp(phone).json()["messageId"]
-        flows = [opened.enter_context(flowing(Traffic(client))) for client in clients]
+        flows = [opened.enter_context(flowing(Traffic(client, client.stack.copies))) for client in clients]
         _more(flows)
         done = subprocess.run(
             [COMMAND, "upgrade"], env=first.environment, cwd=home, capture_output=True, text=True, check=False
@@ -155,5 +167,6 @@ DRILLS = (
         "two hosts upgraded one after the other, under load",
         "lost 0, doubled 0, errors 0, broken 0",
         lambda _length: together(hosts_are_upgraded()),
+        120,
     ),
 )

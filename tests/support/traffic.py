@@ -5,21 +5,25 @@ from __future__ import annotations
 import threading
 import time
 from collections import Counter
-from collections.abc import Iterator
+from collections.abc import Callable, Iterable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 
 import httpx
 
+from tests.support.api_client import ApiClient
 from tests.support.phones import new_phone
-from tests.support.stack import Client, Stack, until
+from tests.support.stack import Stack, until
+
+Ledger = Callable[[Iterable[str]], Counter[str]]  # how many texts each of these phones received
 
 
 @dataclass
 class Traffic:
-    """What callers sent, one phone for each text, and what they were told."""
+    """What callers sent, one phone for each text, and what they were told; the ledger is the judge of what arrived."""
 
-    client: Client
+    client: ApiClient
+    ledger: Ledger
     accepted: dict[str, str] = field(default_factory=dict)  # phone → message id
     refused: list[httpx.Response] = field(default_factory=list)
     broken: int = 0  # connections that died under a call: the caller knows nothing
@@ -72,7 +76,7 @@ class Traffic:
 
     def copies(self) -> Counter[str]:
         """How often each accepted text is on its phone."""
-        return self.client.stack.copies(self.accepted)
+        return self.ledger(self.accepted)
 
     def arrive(self, within: float) -> None:
         """Wait until nothing is missing."""
@@ -88,7 +92,7 @@ class Traffic:
 @contextmanager
 def traffic(stack: Stack, callers: int = 4, pause: float = 0.04) -> Iterator[Traffic]:
     """Messages flow for as long as the block runs: at most 100 a second, as kills take long here, not the texts."""
-    with flowing(Traffic(stack.client(), pause=pause), callers) as flowed:
+    with flowing(Traffic(stack.client(), stack.copies, pause=pause), callers) as flowed:
         yield flowed
 
 

@@ -24,7 +24,12 @@ MACHINES = (("linux", "x86_64"), ("linux", "aarch64"), ("darwin", "arm64"))
 PROJECT = tomllib.loads((ROOT / "pyproject.toml").read_text())
 GROUPS = PROJECT["dependency-groups"]
 RUN = [*PROJECT["project"]["dependencies"], *GROUPS["build"]]
-LOCKS = {"requirements.txt": RUN, "requirements-dev.txt": [*RUN, *GROUPS["dev"]]}
+TRACED = [*RUN, *PROJECT["project"]["optional-dependencies"]["tracing"]]
+LOCKS = {
+    "requirements.txt": RUN,
+    "requirements-tracing.txt": TRACED,
+    "requirements-dev.txt": [*TRACED, *GROUPS["dev"]],
+}
 Environment = dict[str, str]
 
 
@@ -133,9 +138,9 @@ def test_the_pythons_are_those_of_the_readme_and_of_make_lock() -> None:
     assert proved.split() == [PYTHONS[0], *minors[1:]]
 
 
-def test_both_locks_agree() -> None:
-    run, dev = ({str(pin) for pin, _ in locked((ROOT / lock).read_text())} for lock in LOCKS)
-    assert run - dev == set()
+def test_each_lock_holds_the_one_before_it() -> None:
+    run, traced, dev = ({str(pin) for pin, _ in locked((ROOT / lock).read_text())} for lock in LOCKS)
+    assert run - traced == set() and traced - dev == set()
 
 
 def test_what_builds_the_gateway_is_locked() -> None:

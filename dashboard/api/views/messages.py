@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 from typing import Any
 
-from dashboard.api import errors
+from dashboard.api import errors, traces
 from dashboard.api.auth import caller
 from dashboard.api.blueprint import bp
 from dashboard.api.contract import Contract, contract, idempotent_call, parse
@@ -55,6 +55,7 @@ def send_message(body: SendMessage) -> Queued:
     submitted = services().group_commit.run(submit.submit, order)
     services().wakeup.notify(Lane.SMS)
     errors.note_replay(submitted.is_replay)
+    traces.note(submitted.message_ids)
     return Queued(message_id=submitted.message_ids[0])
 
 
@@ -82,6 +83,7 @@ def send_batch(body: SendBatch) -> BatchTaken:
     submitted = services().group_commit.run(submit.submit, order)
     services().wakeup.notify(Lane.SMS)
     errors.note_replay(submitted.is_replay)
+    traces.note(submitted.message_ids)
     following = iter(_results(submitted, len(drafts)))
     return BatchTaken(results=[next(following) if isinstance(item, Draft) else item for item in items])
 

@@ -8,7 +8,7 @@ from contextlib import contextmanager, nullcontext
 from functools import partial
 
 from dashboard import main_thread
-from dashboard.api import errors
+from dashboard.api import errors, traces
 from dashboard.api.auth import caller
 from dashboard.api.blueprint import bp
 from dashboard.api.contract import Contract, contract, idempotent_call
@@ -63,6 +63,7 @@ def send_otp(body: SendOtp) -> OtpSent:
         )
         errors.note_limits(sent.limits)
         errors.note_replay(sent.is_replay)
+        traces.note([sent.message_id])
         services().wakeup.notify(order.channel)
         if order.waits:
             return main_thread.aside(partial(_answer_of_provider, sent, body.phone))

@@ -37,10 +37,12 @@ from dashboard.gateway.otp.codes import Keyring
 from dashboard.outbound.errors import SendError
 from dashboard.providers.base import TOO_LATE, Outgoing, Result
 from dashboard.settings import Settings
+from dashboard.tracing import Attributes, Span, Traces, open_traces
 from dashboard.vocabulary import Channel, ConnectionState, Kind
 
 log = logging.getLogger(__name__)
 
+NANOSECONDS = 10**9
 BATCH = 50  # at the least; small, so that a code that comes in meanwhile waits for little
 WAIT_SECONDS = 0.05  # for an outcome, before looking for new work
 SETTLE_AGAIN_SECONDS = 0.5
@@ -58,6 +60,7 @@ class WorkerContext:
     keyring: Keyring
     connections: Connections
     notify: Notify = notify_nobody
+    traces: Traces | None = None
     turn: threading.Lock = field(default_factory=threading.Lock)  # one drain at a time
 
     @classmethod
@@ -66,7 +69,8 @@ class WorkerContext:
     ) -> WorkerContext:
         """For the lane of a channel. Carriers are opened with the first `connections.refresh`."""
         connections = Connections(sessions, settings, channel, notify)
-        return cls(sessions, Keyring.of(settings), connections, notify)
+        traces = open_traces(settings.otel_exporter_otlp_endpoint, f"worker {channel}")
+        return cls(sessions, Keyring.of(settings), connections, notify, traces)
 
 
 @dataclass(frozen=True)
@@ -285,6 +289,8 @@ class _Drain:
             if reported.result is not TOO_LATE:
                 connection.count(reported.result, reported.seconds)
                 self._judge(reported)
+                if self.context.traces is not None:
+                    _trace(self.context.traces, reported)
             answered = Answered(claimed, connection.name, reported.result)
             alternatives = Alternatives()
             if isinstance(reported.result, SendError):
@@ -368,3 +374,18 @@ class _Drain:
             self._collect()
             if not self._settle() and not self.under_way:
                 break
+
+
+def _trace(traces: Traces, reported: _Reported) -> None:
+    """Tell the collector of a try whose carrier has answered; it began with the claim."""
+    message, now = reported.claimed.message, time.time_ns()
+    claimed_at = int((message.due_at - outbox.LEASE).timestamp() * NANOSECONDS)
+    about: Attributes = {
+        "chinqit.kind": message.kind,
+        "chinqit.lane": message.lane,
+        "chinqit.attempt": message.attempts,
+        "chinqit.carrier": reported.connection.name,
+    }
+    error = reported.result.code if isinstance(reported.result, SendError) else None
+    carrier = Span("carrier", now - int(reported.seconds * NANOSECONDS), now, about, error)
+    traces.delivery(message.uuid, Span("deliver", claimed_at, now, about, error), carrier)

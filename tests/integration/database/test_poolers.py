@@ -76,6 +76,15 @@ def test_the_wake_ups_follow_the_master_that_a_sentinel_names(tmp_path: Path) ->
         wakeup.redis.close()
 
 
+def test_a_server_that_answers_and_takes_no_writes_is_no_good(tmp_path: Path) -> None:
+    """As a master does that came back as a replica."""
+    with poolers.watched_by_sentinel(tmp_path) as watched:
+        wakeup = Wakeup(f"redis://127.0.0.1:{watched.replica_port}")
+        assert wakeup.redis.ping()
+        assert "read only" in (wakeup.fault() or "")
+        wakeup.redis.close()
+
+
 @pytest.mark.parametrize(
     ("url", "fits"),
     [

@@ -12,6 +12,7 @@ from urllib.parse import urlsplit
 
 import click
 import pytest
+import yaml
 
 from dashboard.api.openapi.document import shown_path
 from dashboard.app import create_app
@@ -103,6 +104,16 @@ def test_the_units_and_containers_set_only_what_settings_knows() -> None:
     compose = (ROOT / "deploy" / "compose.yaml").read_text()
     block = compose.split("&environment\n")[1].split("  volumes:")[0]
     assert set(re.findall(r"^ {4}([A-Z_]+):", block, re.M)) <= known
+
+
+def test_what_runs_the_web_server_elsewhere_asks_it_alone_and_can_reach_it() -> None:
+    """A container whose Valkey is away still takes messages, which /healthz says and /readyz does not."""
+    compose = yaml.safe_load((ROOT / "deploy" / "compose.yaml").read_text())
+    (asked,) = (word for word in compose["services"]["web"]["healthcheck"]["test"] if "http://" in word)
+    assert "/healthz'" in asked
+    assert "--bind ${HOST:-0.0.0.0}:${PORT:-8000}" in (ROOT / "deploy" / "Procfile").read_text()
+    unit = (ROOT / "deploy" / "systemd" / "chinqit-web.service").read_text()
+    assert all(f"${{{name}}}" in unit for name in ("HOST", "PORT", "WEB_WORKERS", "WEB_THREADS"))
 
 
 def test_every_lane_has_a_worker_in_deploy() -> None:
