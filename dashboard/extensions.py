@@ -35,9 +35,13 @@ class Services:
     reader: Engine
     key_cache: KeyCache
     group_commit: GroupCommit
-    keyring: Keyring
     sandbox_inbox: SandboxInbox
     wakeup: Wakeup
+
+    @property
+    def keyring(self) -> Keyring:
+        """What codes are derived with, as of now."""
+        return Keyring.of(self.settings)
 
 
 class RequestSession(FlaskSession):
@@ -68,7 +72,6 @@ def open_services(settings: Settings) -> Services:
         reader=(reader := reader_of(db.engine)),
         key_cache=KeyCache(reader),
         group_commit=GroupCommit(sessions),
-        keyring=Keyring.of(settings),
         sandbox_inbox=SandboxInbox(sessions, settings),
         wakeup=Wakeup(settings.redis_url),
     )

@@ -41,7 +41,7 @@ from dashboard.pages.messages import views as messages
 from dashboard.pages.routing import views as routing
 from dashboard.pages.team import views as team
 from dashboard.pages.ui import formats, versions
-from dashboard.pages.web import access, assets, compression, errors, headers, input_guard, locale
+from dashboard.pages.web import access, assets, compression, errors, headers, input_guard, locale, signing
 from dashboard.pages.web.line_breaks import LineBreaks
 from dashboard.pages.webhooks import views as webhooks
 from dashboard.vocabulary import Role
@@ -172,7 +172,10 @@ class PageSessions(SecureCookieSessionInterface):
     """Flask's session holds the form token. Flask asks for it before it knows the blueprint, so the path decides."""
 
     def open_session(self, app: Flask, request: Request) -> SecureCookieSession | None:
-        return super().open_session(app, request) if is_page(request.path) else self.make_null_session(app)
+        if not is_page(request.path):
+            return self.make_null_session(app)
+        signing.renew(app)
+        return super().open_session(app, request)
 
 
 bp.before_request(csrf.protect)  # with WTF_CSRF_CHECK_DEFAULT off: no call of the API passes it

@@ -13,13 +13,14 @@ import time
 from dataclasses import dataclass
 
 import pyotp
-from cryptography.fernet import Fernet, InvalidToken
+from cryptography.fernet import InvalidToken
 from sqlalchemy import delete, func, or_, select, update
 from sqlalchemy.orm import Session
 
 from dashboard.db import utcnow
 from dashboard.gateway import encryption
 from dashboard.gateway.accounts import user_sessions, users
+from dashboard.gateway.encryption import Cipher, Purpose
 from dashboard.models.accounts import RecoveryCode, User
 from dashboard.settings import Settings
 
@@ -44,22 +45,22 @@ class NewSeed:
     sealed: str
 
 
-def cipher(settings: Settings) -> Fernet:
-    return encryption.cipher(settings, b"second factor")
+def cipher(settings: Settings) -> Cipher:
+    return encryption.cipher(settings, Purpose.SECOND_FACTOR)
 
 
 def is_on(user: User) -> bool:
     return user.totp_sealed is not None
 
 
-def new_seed(box: Fernet, user: User, issuer: str) -> NewSeed:
+def new_seed(box: Cipher, user: User, issuer: str) -> NewSeed:
     """A seed that is nobody's yet."""
     seed = pyotp.random_base32()
     uri = pyotp.TOTP(seed).provisioning_uri(name=user.email, issuer_name=issuer)
     return NewSeed(seed, uri, box.encrypt(f"{user.id}:{seed}".encode()).decode())
 
 
-def offered(box: Fernet, user: User, sealed: str, issuer: str) -> NewSeed | None:
+def offered(box: Cipher, user: User, sealed: str, issuer: str) -> NewSeed | None:
     """The seed that a form brings back; None: it is too old, or another person's."""
     try:
         owner, _, seed = box.decrypt(sealed.encode("utf-8", "replace"), ttl=SETUP_SECONDS).decode().partition(":")
@@ -70,7 +71,7 @@ def offered(box: Fernet, user: User, sealed: str, issuer: str) -> NewSeed | None
     return NewSeed(seed, pyotp.TOTP(seed).provisioning_uri(name=user.email, issuer_name=issuer), sealed)
 
 
-def turn_on(session: Session, box: Fernet, user: User, seed: str, code: str) -> list[str]:
+def turn_on(session: Session, box: Cipher, user: User, seed: str, code: str) -> list[str]:
     """Ask for the app's codes from now on; return the recovery codes. Raise WrongFactor. The caller commits."""
     step = _step_of(seed, code)
     if step is None:
@@ -105,7 +106,7 @@ def recovery_codes_left(session: Session, user: User) -> int:
     return session.scalar(unused) or 0
 
 
-def prove(session: Session, box: Fernet, user_id: int, typed: str) -> bool:
+def prove(session: Session, box: Cipher, user_id: int, typed: str) -> bool:
     """Use up a code of the person; return whether it was a recovery code. Raise WrongFactor or user_sessions.LockedOut.
 
     Commits the try before it is judged, as a password's is, so that parallel tries cannot outrun the count.
@@ -122,7 +123,7 @@ def prove(session: Session, box: Fernet, user_id: int, typed: str) -> bool:
     return is_recovery
 
 
-def _use_totp(session: Session, box: Fernet, user: User, typed: str) -> bool:
+def _use_totp(session: Session, box: Cipher, user: User, typed: str) -> bool:
     """One statement decides: of two who type the same code, one gets in."""
     try:
         seed = box.decrypt(user.totp_sealed).decode() if user.totp_sealed else ""

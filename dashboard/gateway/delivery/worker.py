@@ -55,7 +55,7 @@ class WorkerContext:
     """What delivery works with in one process. `notify` wakes a lane that has work."""
 
     sessions: Sessions
-    keyring: Keyring
+    settings: Settings
     connections: Connections
     notify: Notify = notify_nobody
     turn: threading.Lock = field(default_factory=threading.Lock)  # one drain at a time
@@ -66,7 +66,12 @@ class WorkerContext:
     ) -> WorkerContext:
         """For the lane of a channel. Carriers are opened with the first `connections.refresh`."""
         connections = Connections(sessions, settings, channel, notify)
-        return cls(sessions, Keyring.of(settings), connections, notify)
+        return cls(sessions, settings, connections, notify)
+
+    @property
+    def keyring(self) -> Keyring:
+        """What codes are derived with, as of now."""
+        return Keyring.of(self.settings)
 
 
 @dataclass(frozen=True)
