@@ -27,7 +27,7 @@ from dashboard.pages import (
     site_settings,
     template_globals,
 )
-from dashboard.pages.account import proof, second_factor
+from dashboard.pages.account import passkeys, proof, second_factor
 from dashboard.pages.account import views as account
 from dashboard.pages.alerts import views as alerts
 from dashboard.pages.api_keys import views as api_keys
@@ -122,6 +122,7 @@ bp.register_blueprint(palette.bp, url_prefix="/go")
 bp.register_blueprint(saved_views.bp, url_prefix="/messages/views")
 bp.register_blueprint(proof.bp, url_prefix="/account/proof")
 bp.register_blueprint(second_factor.bp, url_prefix="/account/second-factor")
+bp.register_blueprint(passkeys.bp, url_prefix="/account/passkeys")
 for page in PAGES:
     bp.register_blueprint(page.blueprint, url_prefix=page.url)
 bp.add_url_rule("/", "home", build_only=True)  # the way to the first page, whichever that is

@@ -1,4 +1,4 @@
-"""The second factor: six digits of an app (TOTP, RFC 6238), or one of ten recovery codes for whoever lost the phone.
+"""The second factor: a passkey, six digits of an app (TOTP, RFC 6238), or one of ten recovery codes for who lost both.
 
 A seed rests encrypted. A code of the app is good once: its step of time is kept, and no earlier one is taken again
 (RFC 6238, 5.2). Recovery codes are 120 random bits, of which a plain SHA-256 is kept (OWASP ASVS 5.0, 6.5.2).
@@ -19,9 +19,10 @@ from sqlalchemy.orm import Session
 
 from dashboard.db import utcnow
 from dashboard.gateway import encryption
-from dashboard.gateway.accounts import user_sessions, users
+from dashboard.gateway.accounts import passkeys, user_sessions, users
+from dashboard.gateway.accounts.passkeys import RelyingParty
 from dashboard.gateway.encryption import Cipher, Purpose
-from dashboard.models.accounts import RecoveryCode, User
+from dashboard.models.accounts import Passkey, RecoveryCode, User
 from dashboard.settings import Settings
 
 STEP_SECONDS = 30
@@ -50,6 +51,11 @@ def cipher(settings: Settings) -> Cipher:
 
 
 def is_on(user: User) -> bool:
+    """Whether a password alone does not let them in."""
+    return has_app(user) or user.has_passkey
+
+
+def has_app(user: User) -> bool:
     return user.totp_sealed is not None
 
 
@@ -80,16 +86,36 @@ def turn_on(session: Session, box: Cipher, user: User, seed: str, code: str) -> 
     return new_recovery_codes(session, user)
 
 
-def turn_off(session: Session, user: User) -> None:
-    """Ask for nothing but the password; the recovery codes die. The caller commits."""
+def add_passkey(session: Session, party: RelyingParty, user: User, name: str, answer: str) -> list[str]:
+    """Keep a passkey; return recovery codes where it is the first factor. Raise as `passkeys.add`."""
+    is_first = not is_on(user)
+    passkeys.add(session, party, user, name, answer)
+    return new_recovery_codes(session, user) if is_first else []
+
+
+def remove_app(session: Session, user: User) -> None:
+    """Ask for codes of the app no more; without a passkey for nothing but the password. The caller commits."""
     user.totp_sealed = user.totp_step = user.totp_at = None
-    session.execute(delete(RecoveryCode).where(RecoveryCode.user_id == user.id))
+    _forget_recovery_codes_without_factor(session, user)
+
+
+def remove_passkey(session: Session, user: User, passkey: Passkey) -> None:
+    """The caller commits."""
+    passkeys.remove(session, passkey)
+    _forget_recovery_codes_without_factor(session, user)
 
 
 def reset(session: Session, user: User) -> None:
     """Somebody of the team turns it off for who lost everything; every session of the person ends."""
-    turn_off(session, user)
+    for passkey in passkeys.of_person(session, user.id):
+        passkeys.remove(session, passkey)
+    remove_app(session, user)
     users.end_sessions(session, user)
+
+
+def _forget_recovery_codes_without_factor(session: Session, user: User) -> None:
+    if not is_on(user):
+        session.execute(delete(RecoveryCode).where(RecoveryCode.user_id == user.id))
 
 
 def new_recovery_codes(session: Session, user: User) -> list[str]:

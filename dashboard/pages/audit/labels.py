@@ -28,6 +28,7 @@ AREAS = {  # the first word of an act
     "webhooks": _l("Webhooks"),
 }
 ACTS = {
+    "account.add_passkey": _l("Passkey added"),
     "account.change": _l("Account changed"),
     "account.email": _l("E-mail address changed"),
     "account.end_session": _l("Session ended"),
@@ -36,6 +37,7 @@ ACTS = {
     "account.password": _l("Password changed"),
     "account.proof": _l("Password given again"),
     "account.recovery_codes": _l("New recovery codes"),
+    "account.remove_passkey": _l("Passkey removed"),
     "account.remove_second_factor": _l("Second factor removed"),
     "account.reset_password": _l("Password chosen with a link"),
     "alerts.acknowledge": _l("Alert acknowledged"),
