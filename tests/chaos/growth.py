@@ -34,7 +34,7 @@ ROWS = 1_000_000
 MIGRATE_SECONDS = 60.0
 KILLED_AFTER = (1.0, 3.0)
 SOAK_SECONDS, SAMPLES = 3_600, 60
-FUZZED = 20_000
+FUZZED = 40_000
 KEY = "00000000-0000-4000-8000-000000000000"
 NUMBERS = {  # one row a number
     SQLITE: "WITH RECURSIVE numbers(n) AS (SELECT 1 UNION ALL SELECT n + 1 FROM numbers WHERE n < :rows)",
@@ -195,5 +195,5 @@ DRILLS = (
     ),
     Drill("F14", "a backup under load, restored 25 hours later", "all expired, 0 sent", backup_is_restored_late),
     Drill("F15", "an hour at 50 texts a second", "1 MB in 10 min a process, files flat", soak),
-    Drill("F16", f"{FUZZED:,} generated requests, {FUZZED:,} of raw bytes", "never 500, each in shape", odd_requests),
+    Drill("F16", f"{FUZZED:,} generated and raw requests, on both databases", "never 500, each in shape", odd_requests),
 )

@@ -43,16 +43,19 @@ def fuzz(
 
 # All checks but these. A text may fit the pattern and yet be blank, or longer than ten segments once it holds a letter
 # outside of the GSM alphabet. For WhatsApp a hash is ignored, whatever it is. A batch is taken whatever its
-# messages are: each of them is judged by itself, and told in `results`. An empty parameter is as absent.
+# messages are: each of them is judged by itself, and told in `results`. An empty parameter, or null, is as absent.
 CONFIG = """
 [checks]
 positive_data_acceptance.enabled = false
 
 [[operations]]
-include-path = ["/messages", "/messages/batch", "/otp/send", "/api/v2/code", "/sandbox/inbox"]
+include-path = [
+    "/messages", "/messages/batch", "/otp/send", "/api/v2/code", "/sandbox/inbox",
+    "/webhooks/{webhookId}", "/webhooks/{webhookId}/replay",
+]
 checks.negative_data_rejection.enabled = false
 
 [[operations]]
-include-path = "/readyz"  # says 503 while no worker calls webhooks
+include-path = ["/readyz", "/alarm"]  # say 503 while no worker calls webhooks
 checks.not_a_server_error.enabled = false
 """
