@@ -36,10 +36,14 @@ class Services:
     reader: Engine
     key_cache: KeyCache
     group_commit: GroupCommit
-    keyring: Keyring
     sandbox_inbox: SandboxInbox
     wakeup: Wakeup
     traces: Traces | None
+
+    @property
+    def keyring(self) -> Keyring:
+        """What codes are derived with, as of now."""
+        return Keyring.of(self.settings)
 
 
 class RequestSession(FlaskSession):
@@ -70,7 +74,6 @@ def open_services(settings: Settings) -> Services:
         reader=(reader := reader_of(db.engine)),
         key_cache=KeyCache(reader),
         group_commit=GroupCommit(sessions),
-        keyring=Keyring.of(settings),
         sandbox_inbox=SandboxInbox(sessions, settings),
         wakeup=Wakeup(settings.redis_url),
         traces=open_traces(settings.otel_exporter_otlp_endpoint, "web"),

@@ -11,7 +11,7 @@ from redis.exceptions import RedisError
 from redis.retry import Retry
 from redis.sentinel import Sentinel
 
-from dashboard.settings import SENTINELS
+from dashboard.addresses import SENTINELS
 
 SENTINEL_PORT = 26379
 TIMEOUT_SECONDS = 0.25  # the client's defaults hold a caller for seconds when the port is closed, longer when hung

@@ -4,33 +4,28 @@ from __future__ import annotations
 
 import itertools
 import os
-import re
 import secrets
 import socket
 import stat
 from collections.abc import Callable, Mapping
 from contextlib import suppress
 from dataclasses import dataclass, field, fields
-from importlib.util import find_spec
+from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Any
 from urllib.parse import urlsplit
 
-from dashboard import listener
+from dashboard import addresses, listener, secret_files
+from dashboard.secret_files import Secret
 
-SECRETS = ("SECRET_KEY", "OTP_SECRET", "DATA_SECRET")
+SECRETS = {  # how long what was made with one is worth something after the next one is in force
+    "SECRET_KEY": timedelta(hours=12),  # the longest session
+    "OTP_SECRET": timedelta(minutes=11),  # a code, and a minute for clocks that differ
+    "DATA_SECRET": timedelta(hours=24),  # an Idempotency-Key; what is encrypted is encrypted anew
+}
 SHORTEST_SECRET = 32
-OTLP = "opentelemetry.exporter.otlp.proto.http"
 FEWEST_CHARACTERS = 8  # different ones in a secret; 32 random hexadecimal digits have fewer once in 28 million times
 OTHERS = stat.S_IRWXG | stat.S_IRWXO
-AUTHORITY = re.compile(r"((?:[^:/@]*(?::[^@]*)?@)?)([^/?]*)(.*)", re.DOTALL)  # user and password, hosts, the rest
-PORT = re.compile(r":([^:\]]*)$")  # of a host; an IPv6 address stands in brackets
-POSTGRESQL = ("postgresql", "postgres", "postgresql+psycopg")
-WAKEUP_SCHEMES = ("redis", "rediss", "unix")
-SENTINELS = re.compile(  # user and password of the servers, the sentinels, the name of the master, the database
-    r"redis\+sentinel://(?:(?P<user>[^:@/]*)(?::(?P<password>[^@/]*))?@)?"
-    r"(?P<hosts>[\w.-]+(?::\d{1,5})?(?:,[\w.-]+(?::\d{1,5})?)*)/(?P<master>[\w.-]+)(?:/(?P<number>\d+))?"
-)
 LONGEST_SOCKET_PATH = 103  # sun_path holds 104 bytes on macOS, 108 on Linux, the closing NUL included
 
 
@@ -50,8 +45,16 @@ class Settings:
     data_secret: str = field(
         repr=False, metadata={"about": "Encrypts sandbox texts and webhook secrets; at least 32 characters"}
     )
+    secret_key_previous: str = field(
+        default="", repr=False, metadata={"about": "The form secret before a rotation; keep it for twelve hours"}
+    )
     otp_secret_previous: str = field(
         default="", repr=False, metadata={"about": "The code secret before a rotation; keep it for ten minutes"}
+    )
+    data_secret_previous: str = field(
+        default="",
+        repr=False,
+        metadata={"about": "The data secret before a rotation; keep it for a day, and till all is encrypted anew"},
     )
     host: str = field(default="127.0.0.1", metadata={"about": "Address that the web server listens on"})
     port: int = field(default=8000, metadata={"about": "Port that the web server listens on"})
@@ -93,6 +96,7 @@ class Settings:
     report_to: str = field(
         default="", metadata={"about": "E-mail address that a report of the week goes to on Mondays; empty: none"}
     )
+    secret_paths: tuple[tuple[str, Path], ...] = ()  # by name; a secret that the environment holds has none
 
     @classmethod
     def from_env(cls, environ: Mapping[str, str] | None = None) -> Settings:
@@ -101,21 +105,38 @@ class Settings:
         home = home_from_env(env)
         values: dict[str, Any] = {
             "chinqit_home": home,
-            "database_url": _database_url(env.get("DATABASE_URL") or f"sqlite:///{home / 'chinqit.db'}"),
-            "redis_url": _redis_url(env.get("REDIS_URL") or _socket_url(home)),
+            "database_url": _address(addresses.database, env.get("DATABASE_URL") or f"sqlite:///{home / 'chinqit.db'}"),
+            "redis_url": _address(addresses.redis, env.get("REDIS_URL") or _socket_url(home)),
         }
-        values |= {name.lower(): _secret(env, home, name) for name in SECRETS}
+        paths = {name: path for name in SECRETS if (path := _secret_path(env, home, name))}
+        values |= {name.lower(): _secret(env, name, paths.get(name)) for name in SECRETS}
         _refuse_equal(values)
-        values["otp_secret_previous"] = env.get("OTP_SECRET_PREVIOUS") or _read("OTP_SECRET_PREVIOUS_FILE", env)
+        values["secret_paths"] = tuple(paths.items())
+        for name in (f"{name}_PREVIOUS" for name in SECRETS):
+            values[name.lower()] = env.get(name) or _read(f"{name}_FILE", env)
         values["log_format"] = log_format(env)
         values["metrics_token"] = env.get("METRICS_TOKEN") or _read("METRICS_TOKEN_FILE", env)
-        values["smtp_url"] = _smtp_url(env.get("SMTP_URL") or _read("SMTP_URL_FILE", env))
-        values["otel_exporter_otlp_endpoint"] = _collector(env.get("OTEL_EXPORTER_OTLP_ENDPOINT", ""))
+        values["smtp_url"] = _address(addresses.smtp, env.get("SMTP_URL") or _read("SMTP_URL_FILE", env))
+        values["otel_exporter_otlp_endpoint"] = _address(
+            addresses.collector, env.get("OTEL_EXPORTER_OTLP_ENDPOINT", "")
+        )
         for item in fields(cls):
             raw = env.get(item.name.upper(), "").strip()
             if raw and item.name not in values:
                 values[item.name] = READ[item.type](item.name, raw)
         return cls(**values)
+
+    def secrets(self, name: str) -> tuple[Secret, ...]:
+        """The values of a secret, the newest first, as its file has them by now; those to come and retired ones too."""
+        path = dict(self.secret_paths).get(name)
+        before = getattr(self, f"{name.lower()}_previous")
+        newest = secret_files.follow(path) if path else (Secret(getattr(self, name.lower())),)
+        return (*newest, Secret(before)) if before else newest
+
+    def usable_secrets(self, name: str) -> tuple[str, ...]:
+        """The value of a secret that is in force by now, then those that something may have been made with."""
+        found = secret_files.usable(self.secrets(name), SECRETS[name], datetime.now(UTC))
+        return tuple(secret.value for secret in found)
 
     @property
     def embedded_valkey(self) -> bool:
@@ -153,7 +174,7 @@ def prepare_home(home: Path) -> None:
     try:
         for name in SECRETS:
             if not (folder / name.lower()).exists():
-                write_secret(folder / name.lower(), secrets.token_urlsafe(48))
+                secret_files.write(folder / name.lower(), secrets.token_urlsafe(48))
         _prove_writable(home)
     except OSError as error:
         raise _cannot_write(home, error) from error
@@ -231,32 +252,48 @@ def home_from_env(environ: Mapping[str, str] | None = None) -> Path:
     return Path(env.get("CHINQIT_HOME") or "instance").expanduser().absolute()
 
 
-def write_secret(path: Path, value: str) -> None:
-    """Write whole or not at all: a half-written secret would lock the next start out."""
-    draft = path.with_suffix(f".{os.getpid()}")
-    descriptor = os.open(draft, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600)
-    with os.fdopen(descriptor, "w") as file:
-        file.write(value)
-    draft.rename(path)
-
-
 def _prove_writable(home: Path) -> None:
     probe = home / f".probe-{os.getpid()}"
     probe.touch()
     probe.unlink()
 
 
-def _secret(env: Mapping[str, str], home: Path, name: str) -> str:
-    value = env.get(name) or _read(f"{name}_FILE", env) or _read_own(home / "secrets" / name.lower())
-    if not value:
-        raise SettingsError(
-            f"{name} is not set. Set {name} or {name}_FILE, or run `chinqit init` to make one in {home}."
-        )
-    if len(value) < SHORTEST_SECRET:
-        raise SettingsError(f"{name} is too short: it needs at least {SHORTEST_SECRET} random characters.")
-    if len(set(value)) < FEWEST_CHARACTERS:
-        raise SettingsError(f"{name} is too easy to guess: make one with `openssl rand -base64 36`.")
-    return value
+def _secret_path(env: Mapping[str, str], home: Path, name: str) -> Path | None:
+    """The file that a secret is read from; None when the environment itself holds it."""
+    if env.get(name):
+        return None
+    return Path(env.get(f"{name}_FILE") or home / "secrets" / name.lower())
+
+
+def _secret(env: Mapping[str, str], name: str, path: Path | None) -> str:
+    """The value in force; raise SettingsError for one that is missing or weak."""
+    found = _read_secret(env, name, path) if path else (Secret(env[name]),)
+    for secret in found:
+        if len(secret.value) < SHORTEST_SECRET:
+            raise SettingsError(f"{name} is too short: it needs at least {SHORTEST_SECRET} random characters.")
+        if len(set(secret.value)) < FEWEST_CHARACTERS:
+            raise SettingsError(f"{name} is too easy to guess: make one with `openssl rand -base64 36`.")
+    return secret_files.usable(found, SECRETS[name], datetime.now(UTC))[0].value
+
+
+def _read_secret(env: Mapping[str, str], name: str, path: Path) -> tuple[Secret, ...]:
+    """The values of a file. Raise SettingsError when it cannot be read: another secret in its place would make every
+    code and every text of before worthless."""
+    is_own = not env.get(f"{name}_FILE")
+    try:
+        return secret_files.read(path)
+    except (OSError, ValueError) as error:
+        if is_own and (isinstance(error, FileNotFoundError) or str(error) == "it is empty"):
+            advice = f"Set {name} or {name}_FILE, or run `chinqit init` to make one in {path.parent.parent}."
+            raise SettingsError(f"{name} is not set. {advice}") from None
+        where = "Cannot" if is_own else f"{name}_FILE: cannot"
+        raise SettingsError(f"{where} read {path}: {_reason(error)}.") from None
+
+
+def _reason(error: Exception) -> str:
+    """What kept a file from being read, in words."""
+    words = getattr(error, "strerror", None)
+    return words or ("it is not text" if isinstance(error, UnicodeDecodeError) else str(error))
 
 
 def _refuse_equal(values: Mapping[str, str]) -> None:
@@ -267,99 +304,24 @@ def _refuse_equal(values: Mapping[str, str]) -> None:
 
 
 def _read(name: str, env: Mapping[str, str]) -> str:
-    """The content of the file that a variable names, if it names one. Raise SettingsError when it cannot be read:
-    another secret in its place would make every code and every text of before worthless."""
+    """The content of the file that a variable names, if it names one; raise SettingsError when it cannot be read."""
     path = env.get(name)
     if not path:
         return ""
     try:
         value = Path(path).read_text().strip()
     except (OSError, ValueError) as error:
-        reason = getattr(error, "strerror", None) or "it is not text"
-        raise SettingsError(f"{name}: cannot read {path}: {reason}.") from None
+        raise SettingsError(f"{name}: cannot read {path}: {_reason(error)}.") from None
     if not value:
         raise SettingsError(f"{name}: {path} is empty.")
     return value
 
 
-def _read_own(path: Path) -> str:
-    """A secret of the home folder, or nothing when there is none; raise SettingsError when it cannot be read."""
+def _address(check: Callable[[str], str], url: str) -> str:
     try:
-        return path.read_text().strip()
-    except FileNotFoundError:
-        return ""
-    except (OSError, ValueError) as error:
-        reason = getattr(error, "strerror", None) or "it is not text"
-        raise SettingsError(f"Cannot read {path}: {reason}.") from None
-
-
-def _database_url(url: str) -> str:
-    """Name the driver that is installed, whatever form the address was given in; raise SettingsError."""
-    if url.startswith("sqlite:///"):
-        return url
-    scheme, mark, rest = url.partition("://")
-    if scheme not in POSTGRESQL or not mark:
-        raise SettingsError("DATABASE_URL must begin with sqlite:/// or postgresql://.")
-    return "postgresql+psycopg://" + _hosts_as_query(rest)
-
-
-def _hosts_as_query(rest: str) -> str:
-    """libpq's form for several hosts, `user@a:5432,b:5432/name`, in SQLAlchemy's: `user@/name?host=a:5432&host=b:5432`.
-
-    Raise SettingsError when a port is no number: the driver would end in a traceback.
-    """
-    found = AUTHORITY.fullmatch(rest)
-    user, hosts, tail = found.groups("") if found else ("", "", rest)
-    for host in hosts.split(","):
-        port = PORT.search(host)
-        if port and not (port[1].isascii() and port[1].isdigit() and 0 < int(port[1][:6]) < 65_536):
-            raise SettingsError("DATABASE_URL: a port must be a number from 1 to 65535.")
-    if "," not in hosts:
-        return rest
-    path, _, query = tail.partition("?")
-    params = [f"host={host}" for host in hosts.split(",")] + ([query] if query else [])
-    return f"{user}{path or '/'}?{'&'.join(params)}"
-
-
-def _redis_url(url: str) -> str:
-    """Raise SettingsError unless it is one; its password may be in it, so it is not repeated."""
-    if url.startswith("redis+sentinel:"):
-        if SENTINELS.fullmatch(url):
-            return url
-        raise SettingsError("REDIS_URL must be as in redis+sentinel://:password@host:26379,other:26379/mymaster/0.")
-    try:
-        fits = urlsplit(url).scheme in WAKEUP_SCHEMES and urlsplit(url).port != 0
-    except ValueError:  # the port is no number
-        fits = False
-    if not fits:
-        raise SettingsError("REDIS_URL must be as in redis://127.0.0.1:6379, rediss://… or unix:///run/valkey.sock.")
-    return url
-
-
-def _smtp_url(url: str) -> str:
-    """Raise SettingsError unless it is one, or empty; its password may be in it, so it is not repeated."""
-    try:
-        parts = urlsplit(url)
-        fits = not url or (parts.scheme in ("smtp", "smtps") and bool(parts.hostname) and parts.port != 0)
-    except ValueError:  # the port is no number
-        fits = False
-    if not fits:
-        raise SettingsError("SMTP_URL must be as in smtp://user:password@mail.example.org:587 or smtps://….")
-    return url
-
-
-def _collector(url: str) -> str:
-    """Raise SettingsError unless it is an address, or empty, and what tells it is installed."""
-    if not url:
-        return ""
-    if not url.startswith(("http://", "https://")):
-        raise SettingsError("OTEL_EXPORTER_OTLP_ENDPOINT must be as in http://127.0.0.1:4318.")
-    if find_spec("opentelemetry") is None or find_spec(OTLP) is None:
-        raise SettingsError(
-            "OTEL_EXPORTER_OTLP_ENDPOINT needs what requirements-tracing.txt names: "
-            "pip install --require-hashes -r requirements-tracing.txt"
-        )
-    return url
+        return check(url)
+    except addresses.InvalidAddress as error:
+        raise SettingsError(str(error)) from None
 
 
 def _socket_url(home: Path) -> str:
@@ -383,4 +345,4 @@ def _text(_name: str, raw: str) -> str:
 
 
 READ: Mapping[Any, Callable[[str, str], object]] = {"int": _whole, "bool": _yes_or_no, "str": _text}  # by annotation
-NAMES = frozenset(item.name.upper() for item in fields(Settings))
+NAMES = frozenset(item.name.upper() for item in fields(Settings) if "about" in item.metadata)

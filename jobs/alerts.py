@@ -60,7 +60,6 @@ class AlertSender:
 
     def __init__(self, sessions: Sessions, settings: Settings, wakeup: Wakeup) -> None:
         self.sessions, self.settings, self.wakeup = sessions, settings, wakeup
-        self.box = channels.cipher(settings)
         self.http = HttpClient(endpoints.guard(settings), CALL_SECONDS)
         self.addressees: list[Addressee] = []
         self.failing_since: datetime | None = None
@@ -101,7 +100,7 @@ class AlertSender:
         address = f"{self.settings.address}/dashboard/alerts/"
         found = []
         for channel in channels.listed(session):
-            target = channels.target(self.box, channel)
+            target = channels.target(channels.cipher(self.settings), channel)
             if target is not None:
                 found.append(Addressee(channel.id, target, Speaker(channel.language, zone, sender, address)))
         return found

@@ -21,7 +21,7 @@ from dashboard.gateway.carriers import health, notices
 from dashboard.gateway.costs import charges
 from dashboard.gateway.delivery import receipts
 from dashboard.gateway.inbound import inbox as inbound
-from dashboard.gateway.maintenance import retention
+from dashboard.gateway.maintenance import retention, rotation
 from dashboard.gateway.messages import idempotency, outbox
 from dashboard.gateway.sandbox import inbox
 from dashboard.gateway.statistics import rollup
@@ -66,6 +66,8 @@ def main() -> int:
             tick(sessions, wakeup, started_at, sweep=ticks % SWEEP_TICKS == 0)
         except SQLAlchemyError as error:
             log.warning("the relay skips a turn: %s", error_reason(error))
+        if ticks % SWEEP_TICKS == 0:
+            rotation.forget_retired(settings)
         if is_untidy or ticks % SWEEP_TICKS == 0:
             is_untidy = tidy(sessions)
         ticks += 1

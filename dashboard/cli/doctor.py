@@ -7,7 +7,7 @@ import shutil
 import sys
 from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass
-from datetime import datetime
+from datetime import UTC, datetime
 from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
 
 import click
@@ -20,11 +20,12 @@ from dashboard.cli.core import JSON, example
 from dashboard.db import Sessions, error_reason, iso, make_sessions, read_session, utcnow
 from dashboard.gateway import workers
 from dashboard.gateway.carriers import carriers, recent
+from dashboard.gateway.maintenance import rotation
 from dashboard.gateway.messages import outbox
 from dashboard.gateway.monitoring import alerts, carrier_status, judge
 from dashboard.gateway.monitoring.alerts import Alert, AlertCode
 from dashboard.gateway.monitoring.carrier_status import CarrierStatus
-from dashboard.settings import Settings, SettingsError, open_to_others
+from dashboard.settings import SECRETS, Settings, SettingsError, open_to_others
 from dashboard.vocabulary import CarrierState, Lane
 
 BESIDE_STATES = (AlertCode.CARRIER_NOTICE, AlertCode.UNMATCHED_RECEIPTS, AlertCode.NO_ROUTE)
@@ -205,7 +206,27 @@ def _operators(session: Session, _settings: Settings) -> Iterable[Finding]:
 
 def _secrets(session: Session, settings: Settings) -> Iterable[Finding]:
     wrong = judge.secret_alerts(session, settings)
-    return map(_wrong, wrong) if wrong else [Finding("secrets", True, "fit the database")]
+    ages = ", ".join(f"{name} {_age(settings, name)}" for name in SECRETS)
+    if rotation.is_unfinished(settings):
+        advice = "Run: chinqit secrets rotate data-secret"
+        yield Finding("secrets", False, "DATA_SECRET: its rotation is not finished", advice)
+    yield from map(_wrong, wrong)
+    if not wrong:
+        yield Finding("secrets", True, f"fit the database: {ages}")
+
+
+def _age(settings: Settings, name: str) -> str:
+    """The id of the newest value, how old it is, and how many before it are still good."""
+    newest, path = settings.secrets(name)[0], dict(settings.secret_paths).get(name)
+    if newest.since:
+        since = newest.since
+    elif path:
+        since = datetime.fromtimestamp(path.stat().st_mtime, UTC)
+    else:
+        return f"{newest.id} of unknown age"
+    when = f"{(utcnow() - since).days} days old" if since <= utcnow() else f"in force from {iso(since)}"
+    others = len(settings.usable_secrets(name)) - 1
+    return f"{newest.id} {when}" + (f" and {others} before it" if others else "")
 
 
 def _backup(session: Session, _settings: Settings) -> Iterable[Finding]:

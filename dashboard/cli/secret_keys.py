@@ -1,24 +1,31 @@
-"""chinqit secrets: a sealed copy of them, and whether they fit the database."""
+"""chinqit secrets: new ones in the place of old ones, a sealed copy of them, and whether they fit the database."""
 
 from __future__ import annotations
 
 import os
 import sys
+import time
+from datetime import timedelta
 from pathlib import Path
 
 import click
 
-from dashboard.cli.core import SECRETS_ADVICE, database, echo_error, example, fail
-from dashboard.gateway.maintenance import secret_keys
-from dashboard.settings import SECRETS, Settings, home_from_env, prepare_folder, secrets_from_env, write_secret
+from dashboard import secret_files
+from dashboard.cli.core import SECRETS_ADVICE, database, echo_error, example, fail, record
+from dashboard.db import iso, make_sessions, utcnow
+from dashboard.gateway.maintenance import rotation, secret_keys
+from dashboard.secret_files import Secret
+from dashboard.settings import SECRETS, Settings, home_from_env, prepare_folder, secrets_from_env
 
 PASSPHRASE = click.option("--passphrase-stdin", is_flag=True, help="Read the passphrase from standard input.")
+KINDS = {name.lower().replace("_", "-"): name for name in SECRETS}
+LONGEST_WAIT = 7 * 24 * 60  # minutes
 FILE = click.argument("path", metavar="FILE", type=click.Path(path_type=Path, dir_okay=False))
 
 
 @click.group("secrets")
 def secrets_group() -> None:
-    """Copy the secrets to a safe place, and put them back."""
+    """Rotate the secrets, copy them to a safe place, and put them back."""
 
 
 @secrets_group.command("export", epilog=example("chinqit secrets export chinqit-secrets.json"))
@@ -43,7 +50,7 @@ def export(path: Path, passphrase_stdin: bool) -> None:
 @FILE
 @PASSPHRASE
 def import_(path: Path, passphrase_stdin: bool) -> None:
-    """Put the secrets of FILE into the home folder. Secrets that are there are not overwritten."""
+    """Put the secrets of FILE into the home folder. None that is there is overwritten that FILE does not have too."""
     home = home_from_env()
     try:
         text = path.read_text()
@@ -56,11 +63,15 @@ def import_(path: Path, passphrase_stdin: bool) -> None:
     folder = prepare_folder(home)
     for name in SECRETS:
         own = folder / name.lower()
-        if own.exists() and own.read_text().strip() != values[name]:
-            fail(f"There is another {own}. Move it away first: mv {own} {own}.old")
+        if own.exists():
+            merged = secret_keys.merged(own.read_text(), values[name])
+            if merged is None:
+                fail(f"There is another {own}. Move it away first: mv {own} {own}.old")
+            values[name] = merged
     for name in SECRETS:
-        if not (folder / name.lower()).exists():
-            write_secret(folder / name.lower(), values[name])
+        own = folder / name.lower()
+        if not own.exists() or own.read_text().strip() != values[name].strip():
+            secret_files.write(own, values[name])
     click.echo(f"The secrets are in {folder}.")
     for name in secrets_from_env():
         echo_error(f"{name} is set in the environment and comes before the one in {folder}.")
@@ -74,6 +85,80 @@ def accept() -> None:
         wrong = secret_keys.unfit(session, settings)
         secret_keys.accept(session, settings)
     click.echo(f"Accepted: {', '.join(wrong)}." if wrong else "They fit the database already.")
+
+
+@secrets_group.command("rotate", epilog=example("chinqit secrets rotate otp-secret"))
+@click.argument("kind", type=click.Choice(list(KINDS)))
+@click.option(
+    "--after", "minutes", type=click.IntRange(0, LONGEST_WAIT), default=0, help="Minutes until it is in force."
+)
+def rotate(kind: str, minutes: int) -> None:
+    """Put a new secret in force, and encrypt anew what the one before encrypted. Running processes need no restart.
+
+    What the one before made is good until it is over: codes for ten minutes, sessions for twelve hours, calls with an
+    Idempotency-Key for a day. With --after there is time to bring the new one to other machines: chinqit secrets
+    export, and import there. A rotation that was broken off is gone on with.
+    """
+    settings, name = Settings.from_env(), KINDS[kind]
+    path = dict(settings.secret_paths).get(name)
+    if path is None:
+        _rotate_given(settings, name)
+        return
+    newest = settings.secrets(name)[0]
+    if newest.is_resealed:
+        newest = _begin(path, name, timedelta(minutes=minutes))
+    else:
+        echo_error(f"Going on with the rotation to {name} {newest.id}.")
+    if newest.is_resealed:
+        return
+    wait = newest.since - utcnow() + rotation.SETTLE if newest.since else timedelta(0)
+    if wait > timedelta(minutes=1):
+        click.echo("Once it is in force, run this again: it encrypts anew what the one before encrypted.")
+        return
+    time.sleep(max(0.0, wait.total_seconds()))
+    _reseal(settings, newest)
+    try:
+        rotation.finish(path)
+    except (OSError, ValueError) as error:
+        fail(f"Cannot write {path}: {error}.")
+
+
+def _begin(path: Path, name: str, in_force_after: timedelta) -> Secret:
+    """Write a new secret, and what the database and the audit log know of it."""
+    with database() as session:
+        try:
+            before, new = rotation.begin(path, name, in_force_after)
+        except (OSError, ValueError) as error:
+            fail(f"Cannot write {path}: {error}.")
+        secret_keys.accept(session, Settings.from_env())
+        record(session, "secrets.rotate", name, id=(before.id, new.id))
+    click.echo(f"{name} {new.id} is in force from {iso(new.since)}; {before.id} retires after it.")
+    return new
+
+
+def _rotate_given(settings: Settings, name: str) -> None:
+    """The environment holds it: people change it there. What it encrypted is encrypted anew here."""
+    if not getattr(settings, f"{name.lower()}_previous"):
+        fail(
+            f"{name} is set in the environment. Set {name}_PREVIOUS to its value and {name} to a new one there "
+            f"(openssl rand -base64 36), restart all processes, and run this again."
+        )
+    if name == "DATA_SECRET":
+        _reseal(settings, settings.secrets(name)[0])
+    click.echo(f"Keep {name}_PREVIOUS for {round(SECRETS[name] / timedelta(hours=1), 1)} hours, then take it away.")
+
+
+def _reseal(settings: Settings, newest: Secret) -> None:
+    sessions = make_sessions(settings.database_url)
+    try:
+        resealed = rotation.reseal(sessions, settings)
+    finally:
+        sessions.kw["bind"].dispose()
+    with database() as session:
+        record(session, "secrets.reseal", f"DATA_SECRET {newest.id}", rows=(None, resealed.done))
+    click.echo(f"Encrypted anew: {resealed.done}.")
+    if resealed.unreadable:
+        echo_error(f"{resealed.unreadable} were encrypted with a secret that is gone; they stay as they are.")
 
 
 def check(settings: Settings) -> None:

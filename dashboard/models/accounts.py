@@ -4,10 +4,28 @@ from __future__ import annotations
 
 from datetime import datetime
 
-from sqlalchemy import BigInteger, ForeignKey, Index, LargeBinary, String
-from sqlalchemy.orm import Mapped, mapped_column, relationship
+from sqlalchemy import BigInteger, ForeignKey, Index, LargeBinary, String, exists
+from sqlalchemy.orm import Mapped, column_property, mapped_column, relationship
 
 from dashboard.db import Base, UtcDateTime, utcnow
+
+
+class Passkey(Base):
+    """A key pair of which somebody's device keeps the private half (Web Authentication)."""
+
+    __tablename__ = "passkeys"
+
+    id: Mapped[int] = mapped_column(primary_key=True)
+    user_id: Mapped[int] = mapped_column(ForeignKey("users.id"), index=True)
+    credential_id: Mapped[bytes] = mapped_column(LargeBinary, unique=True, index=True)
+    public_key: Mapped[bytes] = mapped_column(LargeBinary)
+    sign_count: Mapped[int] = mapped_column(BigInteger)  # what the device counts of its uses; many count nothing
+    name: Mapped[str] = mapped_column(String(80))
+    created_at: Mapped[datetime] = mapped_column(UtcDateTime, default=utcnow)
+    used_at: Mapped[datetime | None] = mapped_column(UtcDateTime)
+    challenged_at: Mapped[int] = mapped_column(
+        BigInteger
+    )  # ns since 1970: when the challenge it answered last was made
 
 
 class User(Base):
@@ -31,6 +49,7 @@ class User(Base):
     totp_sealed: Mapped[bytes | None] = mapped_column(LargeBinary)  # the seed of the app, encrypted
     totp_step: Mapped[int | None] = mapped_column(BigInteger)  # of the last code that was used
     totp_at: Mapped[datetime | None] = mapped_column(UtcDateTime)  # since when it is asked for
+    has_passkey: Mapped[bool] = column_property(exists().where(Passkey.user_id == id).correlate_except(Passkey))
 
 
 class RecoveryCode(Base):

@@ -29,7 +29,7 @@ from dashboard.pages import (
     site_settings,
     template_globals,
 )
-from dashboard.pages.account import proof, second_factor
+from dashboard.pages.account import passkeys, proof, second_factor
 from dashboard.pages.account import views as account
 from dashboard.pages.alerts import views as alerts
 from dashboard.pages.api_keys import views as api_keys
@@ -45,7 +45,7 @@ from dashboard.pages.messages import views as messages
 from dashboard.pages.routing import views as routing
 from dashboard.pages.team import views as team
 from dashboard.pages.ui import formats, versions
-from dashboard.pages.web import access, assets, compression, errors, headers, input_guard, locale
+from dashboard.pages.web import access, assets, compression, errors, headers, input_guard, locale, signing
 from dashboard.pages.web.line_breaks import LineBreaks
 from dashboard.pages.webhooks import views as webhooks
 from dashboard.vocabulary import Role
@@ -144,6 +144,7 @@ bp.register_blueprint(palette.bp, url_prefix="/go")
 bp.register_blueprint(saved_views.bp, url_prefix="/messages/views")
 bp.register_blueprint(proof.bp, url_prefix="/account/proof")
 bp.register_blueprint(second_factor.bp, url_prefix="/account/second-factor")
+bp.register_blueprint(passkeys.bp, url_prefix="/account/passkeys")
 for page in PAGES:
     bp.register_blueprint(page.blueprint, url_prefix=page.url)
 bp.add_url_rule("/", "home", build_only=True)  # the way to the first page, whichever that is
@@ -202,7 +203,10 @@ class PageSessions(SecureCookieSessionInterface):
     """Flask's session holds the form token. Flask asks for it before it knows the blueprint, so the path decides."""
 
     def open_session(self, app: Flask, request: Request) -> SecureCookieSession | None:
-        return super().open_session(app, request) if is_page(request.path) else self.make_null_session(app)
+        if not is_page(request.path):
+            return self.make_null_session(app)
+        signing.renew(app)
+        return super().open_session(app, request)
 
 
 bp.before_request(csrf.protect)  # with WTF_CSRF_CHECK_DEFAULT off: no call of the API passes it

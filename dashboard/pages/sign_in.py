@@ -16,12 +16,14 @@ from wtforms import HiddenField, PasswordField
 
 from dashboard.extensions import services, session
 from dashboard.gateway import site_settings
-from dashboard.gateway.accounts import passwords, second_factor, user_sessions, users
+from dashboard.gateway.accounts import passkeys, passwords, second_factor, user_sessions, users
+from dashboard.gateway.accounts.passkeys import RelyingParty, StaleChallenge, WrongPasskey
 from dashboard.gateway.accounts.passwords import WeakPassword
 from dashboard.gateway.accounts.second_factor import WrongFactor
 from dashboard.gateway.accounts.user_sessions import BadCredentials, LockedOut
 from dashboard.gateway.accounts.users import DeadLink, InvalidPerson, NewPerson
 from dashboard.models.accounts import User
+from dashboard.pages.account.forms import PasskeyForm
 from dashboard.pages.site_settings import time_zone
 from dashboard.pages.ui import formats, forms, people
 from dashboard.pages.ui.forms import Form, TextField
@@ -30,6 +32,7 @@ from dashboard.vocabulary import Role
 
 HALF = "half_way"  # whose password was right, and when: in the signed cookie of the browser
 HALF_WAY_SECONDS = 5 * 60
+ALONE = "sign in"  # what a passkey without a password answers for
 
 bp = Blueprint("sign_in", __name__)
 
@@ -147,6 +150,35 @@ def enter_code() -> ResponseReturnValue:
     return response
 
 
+@bp.post("/sign-in/passkey")
+@access.public
+def enter_by_passkey() -> ResponseReturnValue:
+    """Let in with a passkey alone: it is something that one has, and it knew its person."""
+    form = PasskeyForm()
+    try:
+        user = passkeys.prove(session, people.relying_party(), ALONE, form.passkey.data or "", alone=True)
+    except (WrongPasskey, StaleChallenge) as error:
+        session.rollback()
+        return _sign_in_form(SignInForm(data={"next": form.next.data}), people.passkey_fault(error), 422)
+    return _enter(user)
+
+
+@bp.post("/sign-in/code/passkey")
+@access.public
+def enter_second_by_passkey() -> ResponseReturnValue:
+    """The second step with a passkey."""
+    form, user_id = PasskeyForm(), _half_way()
+    if user_id is None:
+        flash(_("That took too long. Sign in again."))
+        return redirect(url_for(".sign_in", next=form.next.data or None), 303)
+    try:
+        user = passkeys.prove(session, people.relying_party(), _second(user_id), form.passkey.data or "", user_id)
+    except (WrongPasskey, StaleChallenge) as error:
+        session.rollback()
+        return _code_form(CodeForm(data={"next": form.next.data}), people.passkey_fault(error), 422)
+    return _enter(user)
+
+
 @bp.post("/sign-out")
 @access.public
 def sign_out() -> ResponseReturnValue:
@@ -217,7 +249,15 @@ def _half_way() -> int | None:
 
 
 def _code_form(form: CodeForm, fault: str = "", status: int = 200) -> ResponseReturnValue:
-    return render_template("sign_in/code.html", form=form, fault=fault), status
+    party, user_id = RelyingParty.of(services().settings), _half_way()
+    own = passkeys.of_person(session, user_id) if party and user_id else []
+    options = passkeys.request_options(party, _second(user_id), own) if party and user_id and own else ""
+    return render_template("sign_in/code.html", form=form, fault=fault, options=options), status
+
+
+def _second(user_id: int) -> str:
+    """What a passkey in the second step answers for."""
+    return f"second step {user_id}"
 
 
 def _setup_form(token: str, form: SetUpForm, status: int = 200) -> ResponseReturnValue:
@@ -231,7 +271,9 @@ def _keep_zone(zone: str, by: str) -> None:
 
 
 def _sign_in_form(form: SignInForm, fault: str = "", status: int = 200) -> ResponseReturnValue:
-    return render_template("sign_in/sign_in.html", form=form, fault=fault), status
+    party = RelyingParty.of(services().settings)
+    options = passkeys.request_options(party, ALONE, alone=True) if party else ""
+    return render_template("sign_in/sign_in.html", form=form, fault=fault, options=options), status
 
 
 def _locked_out(form: SignInForm, seconds: int) -> ResponseReturnValue:

@@ -10,5 +10,6 @@ import "./connection.js";
 import "./buttons.js";
 import "./countdown.js";
 import "./palette.js";
+import "./passkeys.js";
 import "./relative_time.js";
 import "./selection.js";

@@ -20,7 +20,10 @@ from tests.support.stack import Stack
 
 SENDERS = 4
 SILENT_SECONDS = 10.0
-PAGES = (b"/docs", b"/dashboard", b"/static")  # these answer people, in HTML
+PAGES = (b"/docs", b"/dashboard", b"/static")  # these answer people, in HTML, and lead them elsewhere
+ADDRESSES = ("/dashboard/sign-in?next=/dashboard/", "/dashboard/messages/?q=1&page=2", "/docs/fr/", "/static/icons.svg")
+COOKIE = "chinqit_session=eyJfZnJlc2giOnRydWV9.aSmYZw.x; chinqit_device=x; lang=ar"
+FORM = "csrf_token=x&email=a%40example.org&password=%C3%A9&next=%2Fdashboard%2F"
 BODIES = {
     "/messages/send": {"phoneNumber": "+22238089336", "message": "Votre commande est prête. ‏جاهز 😀"},
     "/messages/batch": {"messages": [{"phoneNumber": "38089336", "message": "a"}, {"phoneNumber": 1}]},
@@ -84,13 +87,21 @@ def _broken_request(dice: random.Random, key: bytes) -> bytes:
     return _mutated(dice, dice.choice((whole, _request("GET", dice.choice(GETS), key))))
 
 
+def _broken_page(dice: random.Random, _key: bytes) -> bytes:
+    """A page, or the form of the sign-in, as a browser asks for it."""
+    head = f"HTTP/1.1\r\nHost: x\r\nConnection: close\r\nCookie: {COOKIE}\r\nAccept-Language: ar\r\n"
+    form = f"Content-Type: application/x-www-form-urlencoded\r\nContent-Length: {len(FORM)}\r\n\r\n{FORM}"
+    get, post = f"GET {dice.choice(ADDRESSES)} {head}\r\n", f"POST /dashboard/sign-in {head}{form}"
+    return _mutated(dice, dice.choice((get, post)).encode())
+
+
 def _noise(dice: random.Random, _key: bytes) -> bytes:
     return dice.randbytes(dice.randrange(1, 300)) + dice.choice((b"", b"\r\n\r\n"))
 
 
 KINDS: tuple[Callable[[random.Random, bytes], bytes], ...] = (
     *(_broken_body, _broken_body, _noise_as_body),
-    *(_broken_request, _broken_request, _noise),
+    *(_broken_request, _broken_request, _noise, _broken_page),
 )
 
 
@@ -128,7 +139,7 @@ def _judge(report: Report, sent: bytes, received: bytes) -> None:
         body, received = rest[:length], rest[length:]
         report.statuses[status] += 1
         fault = None if bodiless and status[0] in "234" else _fault(status, headers, body)
-        if fault and not any(page in sent for page in PAGES):
+        if fault and (status[0] not in "234" or not any(page in sent for page in PAGES)):
             report.faults.append(f"{fault}\n  sent {sent!r}\n  got {head!r} {body[:300]!r}")
 
 

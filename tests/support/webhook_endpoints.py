@@ -39,7 +39,7 @@ class Office:
         """Make an endpoint on a path; return its id and its secret."""
         wanted = endpoints.NewEndpoint(self.caller.id, more.pop("url", self.receiver.url(path)), **more)
         with self.sessions.begin() as session:
-            endpoint, secret = endpoints.create(session, self.context.cipher, wanted)
+            endpoint, secret = endpoints.create(session, endpoints.cipher(self.context.settings), wanted)
             found = endpoint.id
         self.sessions.kw["bind"].dispose()  # whoever remembers that nobody listened
         return found, secret

@@ -153,7 +153,7 @@ def test_a_named_file_that_cannot_be_read_stops_the_start(home: Path, tmp_path: 
     with pytest.raises(SettingsError, match=rf"{name}_FILE: cannot read .*: Is a directory"):
         read(home, **{f"{name}_FILE": str(tmp_path)})
     (tmp_path / "empty").touch()
-    with pytest.raises(SettingsError, match=rf"{name}_FILE: .*empty is empty"):
+    with pytest.raises(SettingsError, match=rf"{name}_FILE: .*empty: it is empty"):
         read(home, **{f"{name}_FILE": str(tmp_path / "empty")})
     (tmp_path / "binary").write_bytes(b"\xff\xfe")
     with pytest.raises(SettingsError, match=rf"{name}_FILE: cannot read .*: it is not text"):

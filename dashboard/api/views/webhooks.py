@@ -5,7 +5,6 @@ from __future__ import annotations
 import re
 from typing import Any
 
-from cryptography.fernet import Fernet
 from flask import g, request
 
 from dashboard.api import errors
@@ -35,6 +34,7 @@ from dashboard.extensions import services, session
 from dashboard.gateway.api_keys import authentication
 from dashboard.gateway.api_keys.authentication import UnknownKey
 from dashboard.gateway.audit import trail
+from dashboard.gateway.encryption import Cipher
 from dashboard.gateway.messages import idempotency
 from dashboard.gateway.messages.idempotency import Mismatch, StoredResult
 from dashboard.gateway.webhooks import endpoints, events
@@ -244,7 +244,7 @@ def _find(webhook_id: str) -> WebhookEndpoint:
     return endpoints.find(session, reference, caller().id)
 
 
-def _box() -> Fernet:
+def _box() -> Cipher:
     return endpoints.cipher(services().settings)
 
 

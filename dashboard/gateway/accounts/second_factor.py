@@ -1,4 +1,4 @@
-"""The second factor: six digits of an app (TOTP, RFC 6238), or one of ten recovery codes for whoever lost the phone.
+"""The second factor: a passkey, six digits of an app (TOTP, RFC 6238), or one of ten recovery codes for who lost both.
 
 A seed rests encrypted. A code of the app is good once: its step of time is kept, and no earlier one is taken again
 (RFC 6238, 5.2). Recovery codes are 120 random bits, of which a plain SHA-256 is kept (OWASP ASVS 5.0, 6.5.2).
@@ -13,14 +13,16 @@ import time
 from dataclasses import dataclass
 
 import pyotp
-from cryptography.fernet import Fernet, InvalidToken
+from cryptography.fernet import InvalidToken
 from sqlalchemy import delete, func, or_, select, update
 from sqlalchemy.orm import Session
 
 from dashboard.db import utcnow
 from dashboard.gateway import encryption
-from dashboard.gateway.accounts import user_sessions, users
-from dashboard.models.accounts import RecoveryCode, User
+from dashboard.gateway.accounts import passkeys, user_sessions, users
+from dashboard.gateway.accounts.passkeys import RelyingParty
+from dashboard.gateway.encryption import Cipher, Purpose
+from dashboard.models.accounts import Passkey, RecoveryCode, User
 from dashboard.settings import Settings
 
 STEP_SECONDS = 30
@@ -44,22 +46,27 @@ class NewSeed:
     sealed: str
 
 
-def cipher(settings: Settings) -> Fernet:
-    return encryption.cipher(settings, b"second factor")
+def cipher(settings: Settings) -> Cipher:
+    return encryption.cipher(settings, Purpose.SECOND_FACTOR)
 
 
 def is_on(user: User) -> bool:
+    """Whether a password alone does not let them in."""
+    return has_app(user) or user.has_passkey
+
+
+def has_app(user: User) -> bool:
     return user.totp_sealed is not None
 
 
-def new_seed(box: Fernet, user: User, issuer: str) -> NewSeed:
+def new_seed(box: Cipher, user: User, issuer: str) -> NewSeed:
     """A seed that is nobody's yet."""
     seed = pyotp.random_base32()
     uri = pyotp.TOTP(seed).provisioning_uri(name=user.email, issuer_name=issuer)
     return NewSeed(seed, uri, box.encrypt(f"{user.id}:{seed}".encode()).decode())
 
 
-def offered(box: Fernet, user: User, sealed: str, issuer: str) -> NewSeed | None:
+def offered(box: Cipher, user: User, sealed: str, issuer: str) -> NewSeed | None:
     """The seed that a form brings back; None: it is too old, or another person's."""
     try:
         owner, _, seed = box.decrypt(sealed.encode("utf-8", "replace"), ttl=SETUP_SECONDS).decode().partition(":")
@@ -70,7 +77,7 @@ def offered(box: Fernet, user: User, sealed: str, issuer: str) -> NewSeed | None
     return NewSeed(seed, pyotp.TOTP(seed).provisioning_uri(name=user.email, issuer_name=issuer), sealed)
 
 
-def turn_on(session: Session, box: Fernet, user: User, seed: str, code: str) -> list[str]:
+def turn_on(session: Session, box: Cipher, user: User, seed: str, code: str) -> list[str]:
     """Ask for the app's codes from now on; return the recovery codes. Raise WrongFactor. The caller commits."""
     step = _step_of(seed, code)
     if step is None:
@@ -79,16 +86,36 @@ def turn_on(session: Session, box: Fernet, user: User, seed: str, code: str) -> 
     return new_recovery_codes(session, user)
 
 
-def turn_off(session: Session, user: User) -> None:
-    """Ask for nothing but the password; the recovery codes die. The caller commits."""
+def add_passkey(session: Session, party: RelyingParty, user: User, name: str, answer: str) -> list[str]:
+    """Keep a passkey; return recovery codes where it is the first factor. Raise as `passkeys.add`."""
+    is_first = not is_on(user)
+    passkeys.add(session, party, user, name, answer)
+    return new_recovery_codes(session, user) if is_first else []
+
+
+def remove_app(session: Session, user: User) -> None:
+    """Ask for codes of the app no more; without a passkey for nothing but the password. The caller commits."""
     user.totp_sealed = user.totp_step = user.totp_at = None
-    session.execute(delete(RecoveryCode).where(RecoveryCode.user_id == user.id))
+    _forget_recovery_codes_without_factor(session, user)
+
+
+def remove_passkey(session: Session, user: User, passkey: Passkey) -> None:
+    """The caller commits."""
+    passkeys.remove(session, passkey)
+    _forget_recovery_codes_without_factor(session, user)
 
 
 def reset(session: Session, user: User) -> None:
     """Somebody of the team turns it off for who lost everything; every session of the person ends."""
-    turn_off(session, user)
+    for passkey in passkeys.of_person(session, user.id):
+        passkeys.remove(session, passkey)
+    remove_app(session, user)
     users.end_sessions(session, user)
+
+
+def _forget_recovery_codes_without_factor(session: Session, user: User) -> None:
+    if not is_on(user):
+        session.execute(delete(RecoveryCode).where(RecoveryCode.user_id == user.id))
 
 
 def new_recovery_codes(session: Session, user: User) -> list[str]:
@@ -105,7 +132,7 @@ def recovery_codes_left(session: Session, user: User) -> int:
     return session.scalar(unused) or 0
 
 
-def prove(session: Session, box: Fernet, user_id: int, typed: str) -> bool:
+def prove(session: Session, box: Cipher, user_id: int, typed: str) -> bool:
     """Use up a code of the person; return whether it was a recovery code. Raise WrongFactor or user_sessions.LockedOut.
 
     Commits the try before it is judged, as a password's is, so that parallel tries cannot outrun the count.
@@ -122,7 +149,7 @@ def prove(session: Session, box: Fernet, user_id: int, typed: str) -> bool:
     return is_recovery
 
 
-def _use_totp(session: Session, box: Fernet, user: User, typed: str) -> bool:
+def _use_totp(session: Session, box: Cipher, user: User, typed: str) -> bool:
     """One statement decides: of two who type the same code, one gets in."""
     try:
         seed = box.decrypt(user.totp_sealed).decode() if user.totp_sealed else ""

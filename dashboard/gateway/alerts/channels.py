@@ -9,12 +9,13 @@ from datetime import datetime, time, timedelta
 from urllib.parse import urlsplit
 from zoneinfo import ZoneInfo
 
-from cryptography.fernet import Fernet, InvalidToken
+from cryptography.fernet import InvalidToken
 from sqlalchemy import or_, select, update
 from sqlalchemy.orm import Session
 
 from dashboard.db import utcnow
 from dashboard.gateway import encryption
+from dashboard.gateway.encryption import Cipher, Purpose
 from dashboard.gateway.webhooks import endpoints, signing
 from dashboard.models.alerts import AlertChannel
 from dashboard.settings import Settings
@@ -63,8 +64,8 @@ class Target:
     secret: str = field(repr=False)  # of a webhook, else empty
 
 
-def cipher(settings: Settings) -> Fernet:
-    return encryption.cipher(settings, b"alert channels")
+def cipher(settings: Settings) -> Cipher:
+    return encryption.cipher(settings, Purpose.ALERT_CHANNELS)
 
 
 def fault(kind: str, address: str, settings: Settings) -> str | None:
@@ -83,7 +84,7 @@ def fault(kind: str, address: str, settings: Settings) -> str | None:
     return None if known and len(address) <= LONGEST_ADDRESS else "service"
 
 
-def create(session: Session, box: Fernet, wanted: NewChannel, by: str | None = None) -> tuple[AlertChannel, str]:
+def create(session: Session, box: Cipher, wanted: NewChannel, by: str | None = None) -> tuple[AlertChannel, str]:
     """Make a channel; return it with a webhook's secret, which is shown once. Raise TooManyChannels."""
     if len(listed(session)) >= MOST_CHANNELS:
         raise TooManyChannels
@@ -110,7 +111,7 @@ def listed(session: Session) -> list[AlertChannel]:
     return list(session.scalars(select(AlertChannel).order_by(AlertChannel.id)))
 
 
-def target(box: Fernet, channel: AlertChannel) -> Target | None:
+def target(box: Cipher, channel: AlertChannel) -> Target | None:
     """Where it leads; None when it was encrypted with another DATA_SECRET."""
     try:
         found = json.loads(box.decrypt(channel.sealed))

@@ -4,9 +4,9 @@ from __future__ import annotations
 
 from collections.abc import Collection
 
-from cryptography.fernet import Fernet
 from sqlalchemy.orm import Session
 
+from dashboard.gateway.encryption import Cipher
 from dashboard.gateway.monitoring import carrier_status
 from dashboard.gateway.monitoring.carrier_status import CarrierStatus
 from dashboard.gateway.routing import test_message
@@ -22,7 +22,7 @@ class NoCarrier(Exception):
     """None that could take an alert: all are faulty, switched off, or what it is about."""
 
 
-def submit(session: Session, cipher: Fernet, phone: str, text: str, about: Collection[str]) -> None:
+def submit(session: Session, cipher: Cipher, phone: str, text: str, about: Collection[str]) -> None:
     """Write the alert down as a message for one carrier; `about` names those that are in trouble. Raise NoCarrier.
 
     The caller commits and wakes the lane `sms`.
@@ -31,7 +31,7 @@ def submit(session: Session, cipher: Fernet, phone: str, text: str, about: Colle
     test_message.submit_text(session, carrier, phone, text[:MOST_CHARACTERS], Channel.SMS)
 
 
-def choose(session: Session, cipher: Fernet, about: Collection[str]) -> Carrier:
+def choose(session: Session, cipher: Cipher, about: Collection[str]) -> Carrier:
     """The carrier that an alert goes by; raise NoCarrier."""
     usable = [status for status in carrier_status.all_of(session, cipher) if _is_usable(status, about)]
     if not usable:

@@ -10,13 +10,14 @@ from dataclasses import dataclass, field
 from datetime import timedelta
 from typing import Any
 
-from cryptography.fernet import Fernet, InvalidToken
+from cryptography.fernet import InvalidToken
 from sqlalchemy import delete, select
 from sqlalchemy.orm import Session
 
 from dashboard.db import lock
 from dashboard.gateway import encryption
 from dashboard.gateway.carriers import notices
+from dashboard.gateway.encryption import Cipher, Purpose
 from dashboard.gateway.messages import outbox
 from dashboard.models.carriers import Carrier, CarrierConnection, Route
 from dashboard.providers import registry
@@ -51,12 +52,12 @@ class NewCarrier:
     label: str | None = None  # what people call it
 
 
-def cipher(settings: Settings) -> Fernet:
+def cipher(settings: Settings) -> Cipher:
     """Encrypts the settings of carriers at rest."""
-    return encryption.cipher(settings, b"carrier settings")
+    return encryption.cipher(settings, Purpose.CARRIER_SETTINGS)
 
 
-def add(session: Session, cipher: Fernet, new: NewCarrier, created_by: str | None = None) -> Carrier:
+def add(session: Session, cipher: Cipher, new: NewCarrier, created_by: str | None = None) -> Carrier:
     """Make a carrier; the first of a channel becomes its default route. Raise InvalidSettings. The caller commits."""
     lock(session, "carriers")
     problem = _name_problem(session, new.name)
@@ -80,14 +81,14 @@ def add(session: Session, cipher: Fernet, new: NewCarrier, created_by: str | Non
     return carrier
 
 
-def revise(session: Session, cipher: Fernet, carrier: Carrier, values: Mapping[str, Any]) -> None:
+def revise(session: Session, cipher: Cipher, carrier: Carrier, values: Mapping[str, Any]) -> None:
     """Change its settings; a secret that is left empty stays. Raise InvalidSettings."""
     carrier.sealed = _seal(cipher, registry.revise(carrier.kind, decrypted(cipher, carrier), values))
     _renew(session, carrier)
     session.flush()
 
 
-def change(session: Session, cipher: Fernet, carrier: Carrier, changes: Mapping[str, Any]) -> None:
+def change(session: Session, cipher: Cipher, carrier: Carrier, changes: Mapping[str, Any]) -> None:
     """Change these settings alone; one that is given empty is emptied. Raise InvalidSettings or UnreadableSettings."""
     settings = registry.KINDS[carrier.kind].settings
     carrier.sealed = _seal(cipher, settings.read({**decrypted(cipher, carrier), **changes}).to_store())
@@ -95,7 +96,7 @@ def change(session: Session, cipher: Fernet, carrier: Carrier, changes: Mapping[
     session.flush()
 
 
-def replace(session: Session, cipher: Fernet, carrier: Carrier, values: Mapping[str, Any]) -> None:
+def replace(session: Session, cipher: Cipher, carrier: Carrier, values: Mapping[str, Any]) -> None:
     """Set all of its settings anew, secrets too, when those it has cannot be read. Raise InvalidSettings."""
     carrier.sealed = _seal(cipher, registry.revise(carrier.kind, {}, values))
     _renew(session, carrier)
@@ -144,7 +145,7 @@ def listed(session: Session) -> list[Carrier]:
     return list(session.scalars(select(Carrier).order_by(Carrier.name)))
 
 
-def decrypted(cipher: Fernet, carrier: Carrier) -> dict[str, Scalar]:
+def decrypted(cipher: Cipher, carrier: Carrier) -> dict[str, Scalar]:
     """Its settings in the clear, secrets too; raise UnreadableSettings."""
     try:
         settings: dict[str, Scalar] = json.loads(cipher.decrypt(carrier.sealed))
@@ -153,12 +154,12 @@ def decrypted(cipher: Fernet, carrier: Carrier) -> dict[str, Scalar]:
     return settings
 
 
-def shown(cipher: Fernet, carrier: Carrier) -> dict[str, Scalar]:
+def shown(cipher: Cipher, carrier: Carrier) -> dict[str, Scalar]:
     """Its settings as people may see them: of a secret, whether it is set."""
     return registry.shown(carrier.kind, decrypted(cipher, carrier))
 
 
-def has_receipts(cipher: Fernet, carrier: Carrier) -> bool:
+def has_receipts(cipher: Cipher, carrier: Carrier) -> bool:
     """Whether it tells what becomes of the texts that it took; of one whose settings nobody can read: it may."""
     try:
         return registry.has_receipts(carrier.kind, decrypted(cipher, carrier))
@@ -166,7 +167,7 @@ def has_receipts(cipher: Fernet, carrier: Carrier) -> bool:
         return True
 
 
-def carries(cipher: Fernet, carrier: Carrier, sender: str) -> bool:
+def carries(cipher: Cipher, carrier: Carrier, sender: str) -> bool:
     """Whether its texts can show this sender; a phone with an app shows its own number, which it was sent to."""
     kind = registry.KINDS[carrier.kind]
     if Channel.SMS not in kind.channels:
@@ -180,7 +181,7 @@ def carries(cipher: Fernet, carrier: Carrier, sender: str) -> bool:
     return senders.is_same(sender, senders.choose([sender], settings.sender, settings.other_senders))
 
 
-def build(cipher: Fernet, carrier: Carrier, host: Host) -> Provider:
+def build(cipher: Cipher, carrier: Carrier, host: Host) -> Provider:
     """Make the provider of a carrier, ready to send; raise UnreadableSettings or InvalidSettings."""
     return registry.build(carrier.kind, decrypted(cipher, carrier), carrier.name, host)
 
@@ -192,7 +193,7 @@ def _renew(session: Session, carrier: Carrier) -> None:
     notices.clear(session, carrier.name)
 
 
-def _seal(cipher: Fernet, values: Mapping[str, Scalar]) -> bytes:
+def _seal(cipher: Cipher, values: Mapping[str, Scalar]) -> bytes:
     return cipher.encrypt(json.dumps(values).encode())
 
 

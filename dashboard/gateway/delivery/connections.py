@@ -152,7 +152,6 @@ class Connections:
         self.settings = settings
         self.channel = channel
         self.notify = notify
-        self.cipher = carriers.cipher(settings)
         self.redis = redis.connect(settings.redis_url)
         self.routing = RoutingTable()
         sandbox = Sandbox(SandboxInbox(sessions, settings).seal)
@@ -247,7 +246,7 @@ class Connections:
             return
         host = ConnectionHost(carrier, self)
         try:
-            provider = carriers.build(self.cipher, row, host)
+            provider = carriers.build(carriers.cipher(self.settings), row, host)
         except (carriers.UnreadableSettings, InvalidSettings) as error:
             log.error("carrier %s cannot be opened: %s", carrier.name, type(error).__name__)
             return

@@ -57,7 +57,7 @@ class WorkerContext:
     """What delivery works with in one process. `notify` wakes a lane that has work."""
 
     sessions: Sessions
-    keyring: Keyring
+    settings: Settings
     connections: Connections
     notify: Notify = notify_nobody
     traces: Traces | None = None
@@ -70,7 +70,12 @@ class WorkerContext:
         """For the lane of a channel. Carriers are opened with the first `connections.refresh`."""
         connections = Connections(sessions, settings, channel, notify)
         traces = open_traces(settings.otel_exporter_otlp_endpoint, f"worker {channel}")
-        return cls(sessions, Keyring.of(settings), connections, notify, traces)
+        return cls(sessions, settings, connections, notify, traces)
+
+    @property
+    def keyring(self) -> Keyring:
+        """What codes are derived with, as of now."""
+        return Keyring.of(self.settings)
 
 
 @dataclass(frozen=True)

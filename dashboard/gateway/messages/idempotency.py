@@ -51,6 +51,12 @@ class IdempotentCall:
 
     token: str
     request: str
+    others: tuple[tuple[str, str], ...] = ()  # token and request as they are, or were, with another DATA_SECRET
+
+    @property
+    def tokens(self) -> list[str]:
+        """Every token that the call may have been kept under."""
+        return [self.token, *(token for token, _ in self.others)]
 
 
 @dataclass(frozen=True)
@@ -100,9 +106,13 @@ def call(settings: Settings, caller: Caller, path: str, name: str, body: dict[st
     """
     if not NAME.fullmatch(name):
         raise InvalidName
-    secret = hashlib.sha256(b"idempotency" + settings.data_secret.encode()).digest()
+    which = json.dumps([caller.id, path, name])
     canonical = json.dumps(body, sort_keys=True, separators=(",", ":"))
-    return IdempotentCall(_mac(secret, json.dumps([caller.id, path, name])), _mac(secret, canonical))
+    secrets = (
+        hashlib.sha256(b"idempotency" + data.encode()).digest() for data in settings.usable_secrets("DATA_SECRET")
+    )
+    (token, request), *others = [(_mac(secret, which), _mac(secret, canonical)) for secret in secrets]
+    return IdempotentCall(token, request, tuple(others))
 
 
 def find_all(session: Session, calls: Iterable[IdempotentCall | None]) -> dict[str, StoredResult | Mismatch]:
@@ -110,24 +120,28 @@ def find_all(session: Session, calls: Iterable[IdempotentCall | None]) -> dict[s
 
     The caller does the work and keeps its results in this same transaction; others with these calls wait till its end.
     """
-    requests = {call.token: call.request for call in calls if call is not None}
-    if not requests:
-        return {}
-    lock(session, *(f"idempotency:{token}" for token in requests))
-    params = {"tokens": list(requests), "since": utcnow() - LIFETIME}
-    return {
-        row.token: StoredResult(row.answer, row.status, row.message_uuid)
-        if hmac.compare_digest(row.request, requests[row.token])
-        else Mismatch()
-        for row in session.connection().execute(FIND, params)
+    asked = {
+        token: (call, request)
+        for call in calls
+        if call is not None
+        for token, request in ((call.token, call.request), *call.others)
     }
+    if not asked:
+        return {}
+    lock(session, *(f"idempotency:{token}" for token in asked))
+    found: dict[str, StoredResult | Mismatch] = {}
+    for row in session.connection().execute(FIND, {"tokens": list(asked), "since": utcnow() - LIFETIME}):
+        call, request = asked[row.token]
+        is_same = hmac.compare_digest(row.request, request)
+        found[call.token] = StoredResult(row.answer, row.status, row.message_uuid) if is_same else Mismatch()
+    return found
 
 
 def keep(session: Session, call: IdempotentCall, stored: StoredResult) -> None:
     """Write the result of a call down."""
     connection, now = session.connection(), utcnow()
     connection.execute(CLEAR, {"call": call.token, "since": now - LIFETIME})  # past its day and not swept yet
-    connection.execute(INSERT, {**vars(call), **vars(stored), "created_at": now})
+    connection.execute(INSERT, {"token": call.token, "request": call.request, **vars(stored), "created_at": now})
 
 
 def settle(session: Session, settlements: list[Settlement]) -> list[int | None]:

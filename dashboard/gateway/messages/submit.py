@@ -54,7 +54,7 @@ def submit(session: Session, orders: list[SubmitOrder]) -> Sequence[Submitted | 
     """
     if not any(order.call for order in orders):
         return _submit_turn(session, orders)
-    return by_turns(orders, lambda order: [order.call.token] if order.call else [], partial(_submit_turn, session))
+    return by_turns(orders, lambda order: order.call.tokens if order.call else [], partial(_submit_turn, session))
 
 
 def _submit_turn(session: Session, orders: list[SubmitOrder]) -> Sequence[Submitted | Exception]:

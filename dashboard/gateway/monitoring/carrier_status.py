@@ -5,7 +5,6 @@ from __future__ import annotations
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 
-from cryptography.fernet import Fernet
 from sqlalchemy.orm import Session
 
 from dashboard.db import utcnow
@@ -13,6 +12,7 @@ from dashboard.gateway.carriers import carriers, health, metrics, notices, recen
 from dashboard.gateway.carriers.metrics import Work
 from dashboard.gateway.carriers.recent import Recent
 from dashboard.gateway.delivery import receipts
+from dashboard.gateway.encryption import Cipher
 from dashboard.models.carriers import Carrier, CarrierConnection, CarrierNotice
 from dashboard.providers import registry
 from dashboard.vocabulary import CarrierState, ConnectionState, Trend
@@ -65,7 +65,7 @@ class CarrierStatus:
         return self.carrier.down_until if self.state in (CarrierState.DOWN, CarrierState.CREDENTIALS) else None
 
 
-def all_of(session: Session, cipher: Fernet) -> list[CarrierStatus]:
+def all_of(session: Session, cipher: Cipher) -> list[CarrierStatus]:
     """Every carrier, by name."""
     now, connections, work = utcnow(), health.connections(session), metrics.last_hour(session)
     strays = receipts.count_unmatched(session, now - DAY)
@@ -95,7 +95,7 @@ def all_of(session: Session, cipher: Fernet) -> list[CarrierStatus]:
 
 
 def _state(
-    carrier: Carrier, cipher: Fernet, connections: list[CarrierConnection], now: datetime
+    carrier: Carrier, cipher: Cipher, connections: list[CarrierConnection], now: datetime
 ) -> tuple[CarrierState, str | None]:
     if not carrier.enabled:
         return CarrierState.OFF, None

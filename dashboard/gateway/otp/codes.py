@@ -2,15 +2,16 @@
 
 from __future__ import annotations
 
-import hashlib
 import hmac
 import secrets
+from collections.abc import Mapping
 from dataclasses import dataclass
+from functools import lru_cache
 from typing import Any
 
-from cryptography.fernet import Fernet
-
 from dashboard.gateway import encryption
+from dashboard.gateway.encryption import Cipher, Purpose
+from dashboard.secret_files import Secret
 from dashboard.settings import Settings
 
 DIGITS = 6
@@ -22,18 +23,17 @@ NONCE_BYTES = 16
 class Keyring:
     """The secrets that codes are derived from, by the name (`kid`) that a row keeps. The first one makes new codes.
 
-    `fixed` is the cipher of the codes of review numbers, which are stored.
+    `fixed` is the cipher of the codes of review numbers, which are stored. Take a new keyring for each use: one that is
+    kept does not follow a rotation.
     """
 
-    secrets: dict[str, bytes]
-    fixed: Fernet | None = None
+    secrets: Mapping[str, bytes]
+    fixed: Cipher | None = None
 
     @classmethod
     def of(cls, settings: Settings) -> Keyring:
-        """The secret in force and, for ten minutes after a rotation, the one before."""
-        secrets = [secret.encode() for secret in (settings.otp_secret, settings.otp_secret_previous) if secret]
-        by_kid = {hashlib.sha256(b"kid" + secret).hexdigest()[:8]: secret for secret in secrets}
-        return cls(by_kid, encryption.cipher(settings, b"review numbers"))
+        """The secret in force and those that codes may still have been made with."""
+        return cls(_by_kid(settings.usable_secrets("OTP_SECRET")), encryption.cipher(settings, Purpose.REVIEW_NUMBERS))
 
     @property
     def kid(self) -> str:
@@ -51,6 +51,11 @@ class Keyring:
         mac = hmac.digest(secret, b"".join(len(part).to_bytes(2, "big") + part for part in parts), "sha256")
         number = int.from_bytes(mac[:16], "big") + (otp.fixed_offset or 0)
         return str(number % 10**DIGITS).zfill(DIGITS)
+
+
+@lru_cache(maxsize=4)
+def _by_kid(secrets: tuple[str, ...]) -> Mapping[str, bytes]:
+    return {Secret(secret).id: secret.encode() for secret in secrets}
 
 
 def nonce() -> bytes:

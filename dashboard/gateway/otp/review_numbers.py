@@ -14,11 +14,12 @@ from datetime import datetime, timedelta
 from types import SimpleNamespace
 from typing import Any
 
-from cryptography.fernet import Fernet, InvalidToken
+from cryptography.fernet import InvalidToken
 from sqlalchemy import bindparam, select
 from sqlalchemy.orm import Session
 
 from dashboard.db import UtcDateTime, core_table, lock, utcnow
+from dashboard.gateway.encryption import Cipher
 from dashboard.gateway.otp import codes
 from dashboard.gateway.otp.codes import Keyring
 from dashboard.models.api_keys import ApiKey
@@ -136,7 +137,7 @@ def _not_removed(session: Session, key: ApiKey) -> list[ReviewNumber]:
     return [row for row in listed(session, key) if row.removed_at is None]
 
 
-def _cipher(keyring: Keyring) -> Fernet:
+def _cipher(keyring: Keyring) -> Cipher:
     if keyring.fixed is None:
         raise LookupError("this keyring has no cipher for fixed codes")
     return keyring.fixed

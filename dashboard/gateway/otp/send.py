@@ -70,7 +70,7 @@ class SendRequest:
     @property
     def subjects(self) -> list[object]:
         """What no other request of a turn may be about."""
-        return [self.pair, *([self.call.token] if self.call else [])]
+        return [self.pair, *(self.call.tokens if self.call else [])]
 
 
 @dataclass(frozen=True)

@@ -57,7 +57,7 @@ class VerifyRequest:
     @property
     def subjects(self) -> list[object]:
         """What no other request of a turn may be about."""
-        return [self.guess.phone, *([self.call.token] if self.call else [])]
+        return [self.guess.phone, *(self.call.tokens if self.call else [])]
 
 
 class WrongCode(Exception):

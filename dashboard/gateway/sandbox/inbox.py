@@ -15,6 +15,7 @@ from sqlalchemy.orm import Session
 from dashboard.db import Sessions, core_table, execute_dml, read_session, utcnow
 from dashboard.driver import BulkInsert
 from dashboard.gateway import encryption
+from dashboard.gateway.encryption import Purpose
 from dashboard.models.messages import Message
 from dashboard.models.sandbox import SandboxMessage
 from dashboard.providers.base import Outgoing
@@ -57,7 +58,7 @@ class SandboxInbox:
 
     def __init__(self, sessions: Sessions, settings: Settings) -> None:
         self.sessions = sessions
-        self.cipher = encryption.cipher(settings, b"sandbox phone")
+        self.settings = settings
 
     def seal(self, outgoing: Outgoing) -> Row:
         """The row that `receive` writes, with the text encrypted."""
@@ -65,7 +66,7 @@ class SandboxInbox:
             "phone": outgoing.phone,
             "channel": outgoing.channel,
             "message_uuid": outgoing.id,
-            "sealed": self.cipher.encrypt(outgoing.text.encode()),
+            "sealed": encryption.cipher(self.settings, Purpose.SANDBOX).encrypt(outgoing.text.encode()),
             "received_at": utcnow(),
         }
 
@@ -115,7 +116,7 @@ class SandboxInbox:
 
     def _decrypt(self, sealed: bytes) -> str:
         try:
-            return self.cipher.decrypt(sealed).decode()
+            return encryption.cipher(self.settings, Purpose.SANDBOX).decrypt(sealed).decode()
         except InvalidToken:  # encrypted with another DATA_SECRET
             return UNREADABLE
 

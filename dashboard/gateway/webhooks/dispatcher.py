@@ -11,7 +11,7 @@ from dataclasses import dataclass
 from datetime import timedelta
 from queue import Empty, SimpleQueue
 
-from cryptography.fernet import Fernet, InvalidToken
+from cryptography.fernet import InvalidToken
 from sqlalchemy.exc import SQLAlchemyError
 
 from dashboard.db import Sessions, error_reason, read_session, utcnow
@@ -40,7 +40,7 @@ class DispatcherContext:
     """What calls are made with. At most `parallel` are under way to one endpoint."""
 
     sessions: Sessions
-    cipher: Fernet
+    settings: Settings
     http: HttpClient
     parallel: int
 
@@ -49,7 +49,7 @@ class DispatcherContext:
         parallel = settings.webhooks_parallel
         connections = (MOST_ENDPOINTS - MOST_FAILING) * parallel + MOST_FAILING
         http = HttpClient(endpoints.guard(settings), TIMEOUT_SECONDS, connections)
-        return cls(sessions, endpoints.cipher(settings), http, parallel)
+        return cls(sessions, settings, http, parallel)
 
 
 class WebhookDispatcher:
@@ -138,8 +138,9 @@ def serve(context: DispatcherContext, lease: EndpointLease, go_on: Callable[[], 
 def call(context: DispatcherContext, delivery: PendingDelivery) -> AttemptResult:
     """Make one call and say what came of it; never raises."""
     at, began = utcnow(), time.monotonic()
+    cipher = endpoints.cipher(context.settings)
     try:
-        secrets = [context.cipher.decrypt(sealed).decode() for sealed in delivery.sealed]
+        secrets = [cipher.decrypt(sealed).decode() for sealed in delivery.sealed]
     except InvalidToken:  # encrypted with another DATA_SECRET
         return AttemptResult(at, timedelta(0), error="secret_unreadable")
     headers = signing.headers(secrets, delivery.reference, delivery.body, at)

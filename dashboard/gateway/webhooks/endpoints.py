@@ -10,12 +10,12 @@ from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 
 import httpx
-from cryptography.fernet import Fernet
 from sqlalchemy import ColumnElement, and_, delete, exists, func, literal, or_, select, update
 from sqlalchemy.orm import Session, joinedload, selectinload
 
 from dashboard.db import UtcDateTime, core_table, execute_dml, insert, lock, utcnow
 from dashboard.gateway import encryption
+from dashboard.gateway.encryption import Cipher, Purpose
 from dashboard.gateway.webhooks import events, queue, signing
 from dashboard.models.webhooks import WebhookAttempt, WebhookDelivery, WebhookEndpoint, WebhookEvent, WebhookSecret
 from dashboard.outbound import address_guard, client
@@ -63,9 +63,9 @@ class NewEndpoint:
     id: str = field(default_factory=lambda: str(uuid.uuid4()))
 
 
-def cipher(settings: Settings) -> Fernet:
+def cipher(settings: Settings) -> Cipher:
     """Encrypts the secrets at rest."""
-    return encryption.cipher(settings, b"webhook secrets")
+    return encryption.cipher(settings, Purpose.WEBHOOK_SECRETS)
 
 
 def guard(settings: Settings) -> Guard:
@@ -87,7 +87,7 @@ def url_fault(url: str, allowed: Guard) -> str | None:
 
 
 def create(
-    session: Session, cipher: Fernet, wanted: NewEndpoint, created_by: str | None = None
+    session: Session, cipher: Cipher, wanted: NewEndpoint, created_by: str | None = None
 ) -> tuple[WebhookEndpoint, str]:
     """Make an endpoint; return it with its secret, which is shown once. Raise AlreadyRotated or TooManyEndpoints.
 
@@ -145,7 +145,7 @@ def needing_attention(session: Session) -> list[WebhookEndpoint]:
     return _all(session, and_(off, trouble))
 
 
-def rotate(session: Session, cipher: Fernet, endpoint: WebhookEndpoint, newest: int | None = None) -> str:
+def rotate(session: Session, cipher: Cipher, endpoint: WebhookEndpoint, newest: int | None = None) -> str:
     """Give it a new secret; those before sign for 24 hours more. Return the new one.
 
     `newest` is the id of the newest secret that the caller has seen: raise AlreadyRotated when there is a newer one.
@@ -330,7 +330,7 @@ def _address(host: str) -> str | None:
         return None
 
 
-def _add_secret(endpoint: WebhookEndpoint, cipher: Fernet) -> str:
+def _add_secret(endpoint: WebhookEndpoint, cipher: Cipher) -> str:
     secret = signing.new_secret()
     endpoint.secrets.append(WebhookSecret(sealed=cipher.encrypt(secret.encode())))
     return secret

@@ -10,7 +10,7 @@ from flask_babel import lazy_gettext as _l
 from wtforms import HiddenField, PasswordField
 
 from dashboard.models.accounts import User
-from dashboard.pages.ui import formats, forms, people
+from dashboard.pages.ui import fields, formats, forms, people
 from dashboard.pages.ui.fields import Fault
 from dashboard.pages.ui.forms import ChoiceField, Form, TextField
 
@@ -44,6 +44,34 @@ class RemoveFactorForm(Form):
 
     code = _code(_l("Or one of your recovery codes."))
     current = _current_password()
+
+
+def _passkey_name(text: str) -> str:
+    name = fields.words(text, fields.LONGEST_NAME)
+    if not name:
+        raise Fault(_("Enter a name by which you know the device."))
+    return name
+
+
+class AddPasskeyForm(Form):
+    """What the browser made of its person's passkey, its name, and the password."""
+
+    passkey = HiddenField()
+    device = TextField(_l("Name"), _passkey_name, render_kw=forms.length(fields.LONGEST_NAME, required=True))
+    current = _current_password()
+
+
+class RemovePasskeyForm(Form):
+    """The password."""
+
+    current = _current_password()
+
+
+class PasskeyForm(Form):
+    """What a passkey answered; `next` is the page to come back to."""
+
+    next = HiddenField()
+    passkey = HiddenField()
 
 
 class NewRecoveryCodesForm(Form):

@@ -10,9 +10,11 @@ from flask_login import current_user
 from wtforms import HiddenField, PasswordField
 
 from dashboard.extensions import services, session
-from dashboard.gateway.accounts import second_factor, user_sessions
+from dashboard.gateway.accounts import passkeys, second_factor, user_sessions
+from dashboard.gateway.accounts.passkeys import RelyingParty, StaleChallenge, WrongPasskey
 from dashboard.gateway.accounts.second_factor import WrongFactor
 from dashboard.gateway.accounts.user_sessions import BadCredentials, LockedOut
+from dashboard.pages.account.forms import PasskeyForm
 from dashboard.pages.ui import people
 from dashboard.pages.ui.forms import Form
 from dashboard.pages.web import access, audited
@@ -46,21 +48,52 @@ def prove() -> ResponseReturnValue:
         return _page(form, _("That is not right."), 422)
     except LockedOut as error:
         return _page(form, people.too_many_tries(error.retry_after), 429)
-    audited.record("account.proof", current_user.email)
-    session.commit()
-    access.note_proof()
-    return redirect(access.safe_next(), 303)
+    return _proven()
+
+
+@bp.post("/passkey")
+@access.needs(Role.VIEWER)
+def prove_by_passkey() -> ResponseReturnValue:
+    """The same with a passkey that knew its person."""
+    form = PasskeyForm()
+    try:
+        answer, own_id = form.passkey.data or "", current_user.id
+        passkeys.prove(session, people.relying_party(), _purpose(), answer, own_id, alone=True)
+    except (WrongPasskey, StaleChallenge) as error:
+        session.rollback()
+        return _page(ProofForm(data={"next": form.next.data}), people.passkey_fault(error), 422)
+    return _proven()
 
 
 def _judge(code: str, password: str) -> None:
     """Raise BadCredentials, WrongFactor or LockedOut."""
-    if current_user.has_second_factor and len(code) == CODE_DIGITS and code.isdigit():
+    if current_user.has_app and len(code) == CODE_DIGITS and code.isdigit():
         second_factor.prove(session, second_factor.cipher(services().settings), current_user.id, code)
     else:
         user_sessions.prove(session, current_user.id, password)
 
 
 def _page(form: ProofForm, fault: str = "", status: int = 200) -> ResponseReturnValue:
-    if current_user.has_second_factor:
+    if current_user.has_app:
         form.proof.description = _("Or the six digits of your app.")
-    return render_template("account/proof.html", form=form, fault=fault), status
+    return render_template("account/proof.html", form=form, fault=fault, options=_options()), status
+
+
+def _options() -> str:
+    """What a passkey is asked with; empty for who has none."""
+    party = RelyingParty.of(services().settings)
+    if party is None or not current_user.has_passkey:
+        return ""
+    own = passkeys.of_person(session, current_user.id)
+    return passkeys.request_options(party, _purpose(), own, alone=True)
+
+
+def _purpose() -> str:
+    return f"proof {current_user.id}"
+
+
+def _proven() -> ResponseReturnValue:
+    audited.record("account.proof", current_user.email)
+    session.commit()
+    access.note_proof()
+    return redirect(access.safe_next(), 303)

@@ -13,6 +13,7 @@ from markupsafe import Markup
 
 from dashboard.extensions import services, session
 from dashboard.gateway.accounts import second_factor
+from dashboard.gateway.accounts.passkeys import RelyingParty
 from dashboard.gateway.accounts.second_factor import NewSeed, WrongFactor
 from dashboard.gateway.accounts.user_sessions import LockedOut
 from dashboard.models.accounts import User
@@ -22,8 +23,6 @@ from dashboard.pages.ui import formats, people
 from dashboard.pages.web import access, audited, htmx
 from dashboard.vocabulary import Role
 
-PRODUCT = "Chinqit Gateway"  # how the app calls it where no organisation is set
-
 bp = Blueprint("second_factor", __name__)
 
 
@@ -31,7 +30,7 @@ bp = Blueprint("second_factor", __name__)
 def ask() -> ResponseReturnValue:
     """What the app has to read. As long as no code of it was typed in, nothing has changed."""
     user = _me()
-    if second_factor.is_on(user):
+    if second_factor.has_app(user):
         return htmx.redirect(url_for("pages.account.index"))
     return _set_up_form(SetUpFactorForm(), second_factor.new_seed(_box(), user, _issuer()))
 
@@ -80,7 +79,7 @@ def remove() -> ResponseReturnValue:
     if user is None or form.faults:
         session.rollback()
         return _dialog("account/_remove_factor.html", 422, form=form)
-    second_factor.turn_off(session, user)
+    second_factor.remove_app(session, user)
     audited.record("account.remove_second_factor", user.email)
     session.commit()
     flash(_("Second factor removed"))
@@ -110,7 +109,10 @@ def renew_recovery_codes() -> ResponseReturnValue:
 def _set_up_form(form: SetUpFactorForm, seed: NewSeed, status: int = 200) -> ResponseReturnValue:
     form.sealed.data = seed.sealed
     picture = Markup(segno.make(seed.uri, micro=False).svg_inline(scale=4, light="#fff"))  # noqa: S704  no text in it
-    return _dialog("account/_set_up_factor.html", status, form=form, seed=seed.seed, picture=picture)
+    may = RelyingParty.of(services().settings) is not None
+    return _dialog(
+        "account/_set_up_factor.html", status, form=form, seed=seed.seed, picture=picture, may_add_passkeys=may
+    )
 
 
 def _recovery_codes(codes: list[str]) -> ResponseReturnValue:
@@ -123,7 +125,7 @@ def _dialog(fragment: str, status: int = 200, **context: Any) -> ResponseReturnV
 
 
 def _issuer() -> str:
-    return formats.organisation() or PRODUCT
+    return formats.organisation() or people.PRODUCT
 
 
 def _box() -> Any:

@@ -9,8 +9,9 @@ from flask.typing import ResponseReturnValue
 from flask_babel import gettext as _
 from flask_login import current_user
 
-from dashboard.extensions import session
-from dashboard.gateway.accounts import password_words, second_factor, user_sessions, users
+from dashboard.extensions import services, session
+from dashboard.gateway.accounts import passkeys, password_words, second_factor, user_sessions, users
+from dashboard.gateway.accounts.passkeys import RelyingParty
 from dashboard.gateway.accounts.passwords import WeakPassword
 from dashboard.gateway.accounts.user_sessions import BadCredentials, LockedOut
 from dashboard.gateway.accounts.users import InvalidPerson
@@ -134,8 +135,14 @@ def _sessions() -> dict[str, Any]:
         }
         for row in rows
     ]
-    left = second_factor.recovery_codes_left(session, user)
-    return {"user": user, "sessions": shown, "PHONES": devices.PHONES, "recovery_codes": left}
+    return {
+        "user": user,
+        "sessions": shown,
+        "PHONES": devices.PHONES,
+        "recovery_codes": second_factor.recovery_codes_left(session, user),
+        "passkeys": passkeys.of_person(session, user.id),
+        "may_add_passkeys": RelyingParty.of(services().settings) is not None,
+    }
 
 
 def proven(form: Form) -> User | None:

@@ -23,6 +23,7 @@ AREAS = {  # the first word of an act
     "prices": _l("Prices"),
     "privacy": _l("Privacy"),
     "routing": _l("Routes"),
+    "secrets": _l("Secrets"),
     "sandbox": _l("Sandbox phone"),
     "settings": _l("Settings"),
     "sign_in": _l("Sign-in"),
@@ -30,6 +31,7 @@ AREAS = {  # the first word of an act
     "webhooks": _l("Webhooks"),
 }
 ACTS = {
+    "account.add_passkey": _l("Passkey added"),
     "account.change": _l("Account changed"),
     "account.email": _l("E-mail address changed"),
     "account.end_session": _l("Session ended"),
@@ -38,6 +40,7 @@ ACTS = {
     "account.password": _l("Password changed"),
     "account.proof": _l("Password given again"),
     "account.recovery_codes": _l("New recovery codes"),
+    "account.remove_passkey": _l("Passkey removed"),
     "account.remove_second_factor": _l("Second factor removed"),
     "account.reset_password": _l("Password chosen with a link"),
     "alerts.acknowledge": _l("Alert acknowledged"),
@@ -100,6 +103,8 @@ ACTS = {
     "sandbox.send": _l("Sent to the sandbox phone"),
     "saved_views.create": _l("View of the log saved"),
     "saved_views.remove": _l("View of the log removed"),
+    "secrets.reseal": _l("Encrypted anew after a rotation"),
+    "secrets.rotate": _l("Secret rotated"),
     "settings.change": _l("Settings changed"),
     "sign_in.enter": _l("Signed in"),
     "sign_in.leave": _l("Signed out"),

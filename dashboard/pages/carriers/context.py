@@ -5,7 +5,6 @@ from __future__ import annotations
 from datetime import datetime, timedelta
 from typing import Any
 
-from cryptography.fernet import Fernet
 from flask_babel import gettext as _
 from flask_login import current_user
 
@@ -15,6 +14,7 @@ from dashboard.gateway import workers
 from dashboard.gateway.carriers import carriers, metrics
 from dashboard.gateway.carriers.metrics import Work
 from dashboard.gateway.delivery import attempts, receipts
+from dashboard.gateway.encryption import Cipher
 from dashboard.gateway.message_log import search
 from dashboard.gateway.messages import status
 from dashboard.gateway.monitoring import carrier_status
@@ -201,5 +201,5 @@ def kind_of(carrier: Carrier) -> CarrierKind:
     return registry.KINDS[carrier.kind]
 
 
-def box() -> Fernet:
+def box() -> Cipher:
     return carriers.cipher(services().settings)

@@ -5,16 +5,20 @@ from __future__ import annotations
 from math import ceil
 from typing import Any
 
+from flask import abort
 from flask_babel import gettext as _
 from flask_babel import lazy_gettext as _l
 from flask_babel import ngettext
 from wtforms import PasswordField
 
+from dashboard.extensions import services
 from dashboard.gateway.accounts import passwords
+from dashboard.gateway.accounts.passkeys import RelyingParty, StaleChallenge
 from dashboard.pages.ui import fields, forms
 from dashboard.pages.ui.fields import Fault
 from dashboard.pages.ui.forms import TextField
 
+PRODUCT = "Chinqit Gateway"  # how apps and passkeys call it where no organisation is set
 EMAIL = {  # attributes of a field for an e-mail address
     "type": "email",
     "dir": "ltr",
@@ -34,6 +38,17 @@ def name(text: str) -> str:
     if len(stripped) > fields.LONGEST_NAME or fields.UNPRINTABLE.search(stripped):
         raise Fault(_("Most characters, on one line: %(most)d.", most=fields.LONGEST_NAME))
     return stripped
+
+
+def relying_party() -> RelyingParty:
+    """Who the gateway is to browsers; 404 where they allow no passkeys."""
+    return RelyingParty.of(services().settings) or abort(404)
+
+
+def passkey_fault(error: Exception) -> str:
+    if isinstance(error, StaleChallenge):
+        return str(_("That took too long. Try again."))
+    return str(_("This passkey is not known here, or its answer does not hold."))
 
 
 def name_field() -> Any:

@@ -31,7 +31,10 @@ View = TypeVar("View", bound=Callable[..., ResponseReturnValue])
 READING = ("GET", "HEAD", "OPTIONS")
 ELSEWHERE = ("cross-site", "same-site")  # where a form may come from, and must not: also other names of this site
 HOMES = ("/dashboard/", "/docs/")  # where pages lie
-SETTING_UP = "pages.second_factor"  # the one part that is open as long as somebody lacks what an owner requires
+SETTING_UP = (
+    "pages.second_factor",
+    "pages.passkeys",
+)  # the parts that are open as long as somebody lacks what an owner requires
 PROVEN = "proven_at"
 PROVEN_SECONDS = 15 * 60
 TOKEN = "_user_id"  # noqa: S105  where Flask-Login keeps what get_id() returned
@@ -48,7 +51,12 @@ class Visitor(UserMixin):  # type: ignore[misc]
     id: int
     timezone: str  # empty: the gateway's
     log_columns: str
-    has_second_factor: bool
+    has_app: bool
+    has_passkey: bool
+
+    @property
+    def has_second_factor(self) -> bool:
+        return self.has_app or self.has_passkey
 
     def get_id(self) -> str:
         return self.token
@@ -118,7 +126,7 @@ def check(least: str) -> ResponseReturnValue | None:
     role = needed_role(view, request.method, least)
     if role is None or not current_user.may(role):
         abort(403)
-    if not current_user.has_second_factor and request.blueprint != SETTING_UP and _requires_second_factor():
+    if not current_user.has_second_factor and request.blueprint not in SETTING_UP and _requires_second_factor():
         return htmx.redirect(url_for("pages.second_factor.ask"))
     if getattr(view, "proof", False) and not _is_proven():
         return _to_proof()
@@ -233,8 +241,8 @@ def _to_sign_in() -> ResponseReturnValue:
 
 
 def _visitor_of(user: User, token: str) -> Visitor:
-    is_on = second_factor.is_on(user)
-    return Visitor(token, user.name, user.email, user.role, user.id, user.timezone, user.log_columns, is_on)
+    who = (user.name, user.email, user.role, user.id, user.timezone, user.log_columns)
+    return Visitor(token, *who, second_factor.has_app(user), user.has_passkey)
 
 
 def _end_session() -> None:

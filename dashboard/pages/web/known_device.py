@@ -8,11 +8,12 @@ from __future__ import annotations
 
 import secrets
 
-from flask import Response, current_app, request
+from flask import Response, request
 from itsdangerous import BadSignature, URLSafeTimedSerializer
 
 from dashboard.extensions import services
 from dashboard.gateway.accounts import users
+from dashboard.pages.web import signing
 
 PATH = "/dashboard/sign-in"
 YEAR_SECONDS = 365 * 24 * 3600
@@ -39,4 +40,4 @@ def _name() -> str:
 
 
 def _serializer() -> URLSafeTimedSerializer:
-    return URLSafeTimedSerializer(str(current_app.secret_key), salt="chinqit-known-device")
+    return URLSafeTimedSerializer(signing.keys(), salt="chinqit-known-device")

@@ -8,9 +8,10 @@ from __future__ import annotations
 
 from typing import Any
 
-from flask import abort, current_app, request
+from flask import abort, request
 from itsdangerous import BadSignature, URLSafeTimedSerializer
 
+from dashboard.pages.web import signing
 from dashboard.pages.web.htmx import Undo
 
 VALID_SECONDS = 60  # a toast stands for ten (toasts.js); who is slow is not let down
@@ -31,4 +32,4 @@ def taken_back(kind: str) -> dict[str, Any]:
 
 
 def _signer(kind: str) -> URLSafeTimedSerializer:
-    return URLSafeTimedSerializer(current_app.config["SECRET_KEY"], salt=f"undo-{kind}")
+    return URLSafeTimedSerializer(signing.keys(), salt=f"undo-{kind}")

@@ -21,13 +21,15 @@ from tests.support.doors import doors
 PUBLIC = {
     "pages.sign_in.sign_in",
     "pages.sign_in.enter",
+    "pages.sign_in.enter_by_passkey",
     "pages.sign_in.sign_out",
     "pages.sign_in.set_up",
     "pages.sign_in.make_owner",
     "pages.locale.choose",
     *(f"pages.person_links.{name}" for name in ("join", "accept", "reset", "choose")),
 }
-SECOND_STEP = {"pages.sign_in.ask_code", "pages.sign_in.enter_code"}  # open to whoever has passed the first one
+# Open to whoever has passed the first one.
+SECOND_STEP = {"pages.sign_in.ask_code", "pages.sign_in.enter_code", "pages.sign_in.enter_second_by_passkey"}
 HOOKS = ("new", "create", "edit", "change", "ask_rotate", "rotate", "ask_disable", "disable", "enable", "ask_delete")
 KEYS = ("new", "create", "edit", "change", "ask_rotate", "rotate", "ask_revoke", "revoke")
 OWNER = {f"pages.api_keys.{name}" for name in KEYS}

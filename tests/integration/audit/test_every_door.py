@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import re
+from dataclasses import replace
 from datetime import timedelta
 from itertools import chain
 from typing import Any
@@ -23,7 +24,7 @@ from dashboard.gateway.carriers import carriers
 from dashboard.gateway.carriers.carriers import NewCarrier
 from dashboard.gateway.inbound import inbox
 from dashboard.gateway.monitoring.alerts import Alert, AlertCode
-from dashboard.models.accounts import PersonLink, User, UserSession
+from dashboard.models.accounts import Passkey, PersonLink, User, UserSession
 from dashboard.models.alerts import AlertChannel, AlertIncident
 from dashboard.models.carriers import Carrier
 from dashboard.models.costs import Price
@@ -36,6 +37,7 @@ from dashboard.models.otp import OtpTemplate, ReviewNumber
 from dashboard.models.webhooks import WebhookEvent, WebhookSecret
 from dashboard.pages.audit import labels
 from dashboard.providers.base import Incoming
+from tests.support.authenticator import Authenticator
 from tests.support.dashboard_client import PARTIAL, PASSWORD, Browser, World
 from tests.support.doors import doors
 
@@ -297,6 +299,27 @@ def walk_second_factor(walk: Walk, app: Flask) -> None:
     walk.go(f"{D}team/{person_id}/second-factor/reset")
 
 
+def walk_passkeys(walk: Walk, app: Flask) -> None:
+    """At an address where browsers allow passkeys; the device answers each page that asks."""
+    account, device, proof = f"{D}account/", Authenticator("http://localhost"), {"current": NEW_PASSWORD}
+    app.extensions["chinqit"] = replace(
+        walk.services, settings=replace(walk.services.settings, public_url=device.origin)
+    )
+    made = device.create(walk.owner.get(f"{account}passkeys/new").text)
+    codes = walk.go(f"{account}passkeys/new", {"passkey": made, "device": "Phone", **proof})
+    walk.secrets += re.findall(r"<code>([a-z2-7-]{29})</code>", codes)
+    passkey = {"passkey": device.get(walk.owner.get(f"{account}proof/").text)}
+    walk.go(f"{account}proof/passkey", passkey)
+    phone = Browser(app)
+    walk.go(f"{D}sign-in/passkey", {"passkey": device.get(phone.get(f"{D}sign-in").text)}, phone)
+    half_way = Browser(app)
+    half_way.sign_in("me@example.org", NEW_PASSWORD)
+    second = {"passkey": device.get(half_way.get(f"{D}sign-in/code").text)}
+    walk.go(f"{D}sign-in/code/passkey", second, half_way)
+    walk.go(f"{account}passkeys/{walk.newest(Passkey.id)}/remove", proof)
+    app.extensions["chinqit"] = walk.services
+
+
 def walk_account(walk: Walk, app: Flask) -> None:
     account = f"{D}account/"
     walk.go(account, {"name": "Nadia", "language": "en", "timezone": ""})
@@ -304,6 +327,7 @@ def walk_account(walk: Walk, app: Flask) -> None:
     walk.go(f"{account}password", {"current": PASSWORD, "password": NEW_PASSWORD})
     other = Browser(app)
     walk.go(f"{D}sign-in", {"email": "me@example.org", "password": NEW_PASSWORD}, other)
+    walk_passkeys(walk, app)
     walk_second_factor(walk, app)
     walk.go(f"{account}proof/", {"proof": NEW_PASSWORD})
     ends = re.findall(rf'action="({account}sessions/[0-9a-f]+/end)"', walk.owner.get(account).text)

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from datetime import timedelta
 
 import pytest
@@ -20,7 +20,6 @@ from dashboard.gateway.messages import outbox
 from dashboard.gateway.messages.outbox import Draft
 from dashboard.gateway.otp import send as otp
 from dashboard.gateway.otp import verify
-from dashboard.gateway.otp.codes import Keyring
 from dashboard.models.messages import Message
 from dashboard.models.otp import Otp
 from dashboard.outbound.errors import NotSent, OutcomeUnknown, Refused
@@ -258,7 +257,7 @@ def test_a_code_whose_secret_is_not_known_here_waits_for_one_who_knows_it(
     desk: WorkerContext, caller: Caller, carrier: Carrier
 ) -> None:
     send_code(desk, caller)
-    blind = WorkerContext(desk.sessions, Keyring({"other": b"x" * 32}), desk.connections)
+    blind = WorkerContext(desk.sessions, replace(desk.settings, otp_secret="x" * 32, secret_paths=()), desk.connections)
     drain(blind)
     assert carrier.taken == []
     assert waits(desk) > 0

@@ -8,13 +8,13 @@ from typing import Any
 
 import pytest
 from click.testing import CliRunner
-from cryptography.fernet import Fernet
 
 from dashboard.cli.registry import main
 from dashboard.db import Sessions, utcnow
 from dashboard.gateway.api_keys import authentication, keys
 from dashboard.gateway.carriers import carriers, metrics
 from dashboard.gateway.carriers.carriers import NewCarrier
+from dashboard.gateway.encryption import Cipher
 from dashboard.gateway.messages import outbox
 from dashboard.gateway.monitoring import carrier_status
 from dashboard.gateway.routing import explain, rules
@@ -29,12 +29,12 @@ PHONE = "+22247112233"
 
 
 @pytest.fixture
-def box(settings: Settings) -> Fernet:
+def box(settings: Settings) -> Cipher:
     return carriers.cipher(settings)
 
 
 @pytest.fixture
-def pair(sessions: Sessions, box: Fernet) -> None:
+def pair(sessions: Sessions, box: Cipher) -> None:
     """Two carriers; the first is the route of all SMS."""
     with sessions.begin() as session:
         for name in ("one", "two"):
@@ -57,7 +57,7 @@ def change(sessions: Sessions, **values: Any) -> int:
         return found.id
 
 
-def state(sessions: Sessions, box: Fernet) -> str:
+def state(sessions: Sessions, box: Cipher) -> str:
     with sessions() as session:
         return next(one.state for one in carrier_status.all_of(session, box) if one.carrier.name == "one")
 
@@ -82,7 +82,7 @@ def test_hours_of_a_day_are_told_apart(sessions: Sessions) -> None:
     assert len(found) == len(metrics.starts(now)) == 24
 
 
-def test_a_carrier_stands_as_its_workers_and_its_fate_say(sessions: Sessions, box: Fernet, pair: None) -> None:
+def test_a_carrier_stands_as_its_workers_and_its_fate_say(sessions: Sessions, box: Cipher, pair: None) -> None:
     now = utcnow()
     assert state(sessions, box) == "unopened"
     later = now + timedelta(minutes=2)  # however long this takes, it gave a sign just now

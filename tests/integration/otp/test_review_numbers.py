@@ -146,7 +146,7 @@ def test_with_another_data_secret_nothing_is_sent_and_no_code_is_right(
     sessions: Sessions, ring: Keyring, shop: Caller, settings: Settings
 ) -> None:
     add(sessions, ring, shop.id)
-    other = Keyring.of(replace(settings, data_secret="another data secret of the tests"))
+    other = Keyring.of(replace(settings, data_secret="another data secret of the tests", secret_paths=()))
     assert order(sessions, other, shop).carrier_id == outbox.SANDBOX_ID
     assert isinstance(judge(sessions, other, shop, CODE), WrongCode)
 

@@ -62,14 +62,14 @@ def test_secrets_lie_encrypted(office: Office, path: str) -> None:
         sealed = endpoints.find(session, endpoint_id).secrets[0].sealed
     raw = base64.b64decode(secret.removeprefix("whsec_"))
     assert secret.encode() not in sealed and raw not in sealed
-    assert office.context.cipher.decrypt(sealed).decode() == secret
+    assert endpoints.cipher(office.context.settings).decrypt(sealed).decode() == secret
 
 
 def test_a_rotated_secret_signs_for_a_day_more(office: Office, path: str) -> None:
     endpoint_id, old = office.listen(path)
     with office.sessions.begin() as session:
         endpoint = endpoints.find(session, endpoint_id)
-        new = endpoints.rotate(session, office.context.cipher, endpoint)
+        new = endpoints.rotate(session, endpoints.cipher(office.context.settings), endpoint)
     office.deliver()
     office.serve()
     got = office.receiver.got(path)[0]
@@ -229,8 +229,8 @@ def test_an_unreachable_endpoint_is_tried_again(office: Office, path: str) -> No
 def test_a_lost_data_secret_is_said_and_no_call_made(office: Office, path: str) -> None:
     office.listen(path, events=("message.sent",))
     office.deliver()
-    changed = replace(office.settings, data_secret="another secret of at least 32 characters")
-    office.use(cipher=endpoints.cipher(changed), http=HttpClient(endpoints.guard(changed)))
+    changed = replace(office.settings, data_secret="another secret of at least 32 characters", secret_paths=())
+    office.use(settings=changed, http=HttpClient(endpoints.guard(changed)))
     office.serve()
     assert [one.error for one in office.attempts()] == ["secret_unreadable"]
     assert office.receiver.got(path) == []
@@ -358,7 +358,7 @@ def test_endpoints_that_hang_do_not_take_all_places(office: Office, path: str) -
                 id=wanted.id, key_id=wanted.key_id, url=wanted.url, events=["message.sent"], failing_since=utcnow()
             )
             session.add(endpoint)
-            endpoints._add_secret(endpoint, office.context.cipher)
+            endpoints._add_secret(endpoint, endpoints.cipher(office.context.settings))
     crew = WebhookDispatcher(office.context, lambda: not release.is_set())
     office.deliver()
     crew.wake()

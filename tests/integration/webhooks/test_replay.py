@@ -174,10 +174,10 @@ def test_a_form_sent_twice_makes_one_endpoint_and_one_secret(office: Office, pat
     with office.sessions.begin() as session:
         endpoint = endpoints.find(session, endpoint_id)
         newest = endpoint.secrets[-1].id
-        endpoints.rotate(session, office.context.cipher, endpoint, newest)
+        endpoints.rotate(session, endpoints.cipher(office.context.settings), endpoint, newest)
         session.flush()
         with pytest.raises(AlreadyRotated):
-            endpoints.rotate(session, office.context.cipher, endpoint, newest)
+            endpoints.rotate(session, endpoints.cipher(office.context.settings), endpoint, newest)
 
 
 def test_old_events_are_forgotten_with_their_log(office: Office, path: str) -> None:

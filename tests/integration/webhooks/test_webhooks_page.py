@@ -69,7 +69,7 @@ def test_a_secret_is_shown_once_and_is_the_one_that_signs(
     page, secret = made
     context = DispatcherContext.open(services.sessions, services.settings)
     context.http.close()
-    assert context.cipher.decrypt(only(services).secrets[0].sealed).decode() == secret
+    assert endpoints.cipher(context.settings).decrypt(only(services).secrets[0].sealed).decode() == secret
     assert Webhook(secret)
     assert secret not in owner.get(page).get_data(as_text=True)
     assert secret not in owner.get("/dashboard/webhooks/").get_data(as_text=True)

@@ -63,7 +63,9 @@ def defaults(home: Path) -> dict[str, str]:
     """What each setting is when nothing is set, as the documents write it."""
     prepare_home(home)
     settings = Settings.from_env({"CHINQIT_HOME": str(home)})
-    return {field.name.upper(): written(settings, field.name) for field in dataclasses.fields(Settings)}
+    return {
+        field.name.upper(): written(settings, field.name) for field in dataclasses.fields(Settings) if field.metadata
+    }
 
 
 def written(settings: Settings, name: str) -> str:
@@ -78,7 +80,7 @@ def written(settings: Settings, name: str) -> str:
 
 
 def about() -> dict[str, str]:
-    return {field.name.upper(): field.metadata["about"] for field in dataclasses.fields(Settings)}
+    return {field.name.upper(): field.metadata["about"] for field in dataclasses.fields(Settings) if field.metadata}
 
 
 def test_the_settings_table_is_what_settings_holds(tmp_path: Path) -> None:

@@ -69,11 +69,11 @@ def test_after_a_rotation_old_codes_are_still_known(tmp_path: Path) -> None:
     prepare_home(tmp_path)
     settings = Settings.from_env({"CHINQIT_HOME": str(tmp_path)})
     before = Keyring.of(settings)
-    after = Keyring.of(replace(settings, otp_secret="x" * 40, otp_secret_previous=settings.otp_secret))
+    after = Keyring.of(replace(settings, otp_secret="x" * 40, otp_secret_previous=settings.otp_secret, secret_paths=()))
     made = row(kid=before.kid)
     assert after.kid != before.kid
     assert after.derive(made, UUID) == before.derive(made, UUID)
-    assert Keyring.of(replace(settings, otp_secret="x" * 40)).derive(made, UUID) is None
+    assert Keyring.of(replace(settings, otp_secret="x" * 40, secret_paths=())).derive(made, UUID) is None
 
 
 def test_a_nonce_is_random() -> None:
