@@ -10,7 +10,7 @@ from tests.support.dashboard_client import QUICK
 from tests.support.fake_carrier import Carrier
 
 
-@pytest.fixture(scope="session", autouse=True)
+@pytest.fixture(scope="package", autouse=True)
 def quick_hashes() -> Iterator[None]:
     """Argon2 at a twentieth of its cost: ten failures are many here, and what a hash costs is looked at elsewhere."""
     with pytest.MonkeyPatch.context() as patch:

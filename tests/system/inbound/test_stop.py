@@ -16,6 +16,7 @@ from dashboard.gateway.carriers import carriers, health
 from dashboard.gateway.carriers.carriers import NewCarrier
 from dashboard.gateway.inbound import inbox, keywords
 from dashboard.gateway.inbound.keywords import WordRule
+from dashboard.gateway.opt_outs import opt_outs
 from dashboard.models.carriers import Carrier as Row
 from dashboard.vocabulary import Keyword, Language
 from tests.support import fake_carrier as ledgers
@@ -46,7 +47,10 @@ def office(stack: Stack) -> Iterator[Office]:
 
 def walk(stack: Stack, write: Callable[[str, str], None], taken: Callable[[str], list[str]]) -> None:
     """What a person and an app do; `write` sends from the phone, `taken` are the texts that left for it."""
-    client, phone = stack.client(), new_phone()
+    client, phone, listed = stack.client(), new_phone(), new_phone()
+    with stack.sessions.begin() as session:
+        opt_outs.add(session, [listed])
+    until(lambda: client.send(listed).status_code == 400, 10)  # a process looks once a second whether there is a list
     assert client.send(phone).status_code == 200
     until(lambda: taken(phone), 15)
     write(phone, "Arrêt")
