@@ -6,7 +6,7 @@ from collections.abc import Callable
 from typing import Any
 
 from flask import Flask, Response, redirect, request, url_for
-from werkzeug.exceptions import HTTPException
+from werkzeug.exceptions import BadHost, HTTPException
 from werkzeug.middleware.proxy_fix import ProxyFix
 
 from dashboard.api import errors as api_errors
@@ -81,6 +81,8 @@ def _config(settings: Settings) -> dict[str, object]:
 
 def _http_error(error: HTTPException) -> Response | HTTPException:
     """Each side answers in its own shape; files have none."""
+    if isinstance(error, BadHost):  # no links can be made for it, and a page has some
+        return api_errors.http_error(error)
     if pages.is_page(request.path):
         return headers.harden(page_errors.http_error(error))
     return error if request.path.startswith("/static/") else api_errors.http_error(error)

@@ -51,6 +51,16 @@ class LaneWorker(SimpleWorker):
         except RedisError as error:
             raise StopRequested from error
 
+    @property
+    def _stop_requested(self) -> bool:
+        """RQ asks before each wait, so that it ends also where SIGTERM came before RQ listened to it."""
+        return stopping.is_set()
+
+    @_stop_requested.setter
+    def _stop_requested(self, is_requested: bool) -> None:
+        if is_requested:
+            stopping.set()
+
     def handle_warm_shutdown_request(self) -> None:
         stopping.set()
 

@@ -42,6 +42,7 @@ OVERRIDDEN = {  # each with the parameters that it is called with
 USED = {
     "rq.worker.base.BaseWorker.dequeue_timeout": "how long it waits for work; a hung Redis gets a little longer",
     "rq.worker.base.BaseWorker.max_connection_wait_time": "set, so that a Redis that is back is found within a second",
+    "rq.worker.base.BaseWorker._stop_requested": "asked by its loop; ours follows the process's own event",
     "rq.worker.base.BaseWorker.worker_ttl": "set; dequeue_timeout follows from it",
     "gunicorn.workers.gthread.ThreadWorker.accept": "takes who has come before the socket is let go",
     "gunicorn.workers.gthread.ThreadWorker.nr_conns": "tells whether accept took somebody",

@@ -95,3 +95,13 @@ def test_a_form_that_is_too_large_is_refused_before_it_is_read(stranger: Browser
     answer = stranger.client.post("/dashboard/sign-in", data=body, content_type="application/x-www-form-urlencoded")
     assert answer.status_code == 413
     assert b"Send less in one form" in answer.data or "text/html" in answer.content_type
+
+
+@pytest.mark.parametrize("host", ["a" * 64, "a..b", "..", "[::1", "x:99999", "bad host"])
+@pytest.mark.parametrize(
+    "path", ["/dashboard/", "/dashboard/opt-outs/export.csv", "/docs/", "/messages", "/static/a.css"]
+)
+def test_hosts_that_cannot_be_are_refused(client: FlaskClient, host: str, path: str) -> None:
+    answer = client.get(path, headers={"Host": host})
+    assert answer.status_code < 500, answer.text
+    assert client.get("/healthz").status_code == 200
