@@ -9,6 +9,7 @@ from __future__ import annotations
 import random
 import sqlite3
 import time
+from collections.abc import Callable
 from datetime import UTC, datetime
 from typing import Any, cast
 
@@ -37,6 +38,7 @@ from sqlalchemy.types import TypeDecorator
 Sessions = sessionmaker[Session]
 Executor = Session | Connection  # whatever executes a statement
 BUSY_SECONDS = 5
+ASK_AGAIN = (0.0005, 0.0015)  # seconds, from and to, between two tries to take SQLite's write lock
 # A server that vanishes, by power or cable, sends no reset. Linux alone would wait for it for a quarter of an hour.
 NETWORK = {
     "connect_timeout": BUSY_SECONDS,
@@ -110,6 +112,20 @@ def insert(executor: Executor, table: Table) -> postgresql.Insert:
 def pool_of(executor: Executor) -> Pool:
     """The connection pool, which tells one database of a process from another."""
     return executor.engine.pool if isinstance(executor, Connection) else executor.get_bind().engine.pool
+
+
+def in_batches(sessions: Sessions, step: Callable[[Session], int], most: int, seconds: float) -> int:
+    """Run a step that handles up to `most` rows, each time in a transaction of its own, until it finds fewer or the
+    time is up. Return how many rows there were.
+    """
+    end, total = time.monotonic() + seconds, 0
+    while True:
+        with sessions.begin() as session:
+            count = step(session)
+        total += count
+        if count < most or time.monotonic() >= end:
+            return total
+        time.sleep(ASK_AGAIN[1])  # whoever waits for SQLite's write lock takes it meanwhile
 
 
 def utcnow() -> datetime:
@@ -226,7 +242,7 @@ def _take_write_lock(connection: Connection) -> bool:
             except sqlite3.OperationalError as error:
                 if error.sqlite_errorcode & 0xFF != sqlite3.SQLITE_BUSY:
                     return False
-                time.sleep(random.uniform(0.0005, 0.0015))  # noqa: S311  spreading, not secrecy
+                time.sleep(random.uniform(*ASK_AGAIN))  # noqa: S311  spreading, not secrecy
             else:
                 return True
         return False

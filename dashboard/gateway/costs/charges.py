@@ -7,7 +7,6 @@ differences to the days and notes what it counted, in one transaction, so that i
 
 from __future__ import annotations
 
-import time
 from collections.abc import Collection, Sequence
 from dataclasses import dataclass
 from datetime import date, datetime
@@ -17,7 +16,7 @@ from sqlalchemy import bindparam, func, select, text, update
 from sqlalchemy.engine import Connection
 from sqlalchemy.orm import Session
 
-from dashboard.db import Executor, Sessions, core_table
+from dashboard.db import Executor, Sessions, core_table, in_batches
 from dashboard.driver import BulkInsert
 from dashboard.gateway.costs import prices
 from dashboard.models.costs import COUNTS, MONEY, UNTALLIED_CHARGES, Charge, DailyCost
@@ -75,10 +74,10 @@ def write(connection: Connection, taken: Sequence[Taken]) -> None:
 
 
 def add_missing(session: Session, taken: Sequence[Taken]) -> None:
-    """Fix what those texts cost that have no charge yet. The caller commits."""
-    ids = [one.message_id for one in taken]
-    known = set(session.connection().execute(KNOWN, {"ids": ids}).scalars()) if ids else set()
-    write(session.connection(), [one for one in taken if one.message_id not in known])
+    """Fix what those texts cost that have no charge yet. The caller holds their rows, and commits."""
+    if taken:
+        known = set(session.connection().execute(KNOWN, {"ids": [one.message_id for one in taken]}).scalars())
+        write(session.connection(), [one for one in taken if one.message_id not in known])
 
 
 def judge(executor: Executor, message_ids: Collection[int], *, failed: bool) -> None:
@@ -106,14 +105,8 @@ def fold(session: Session, limit: int = BATCH) -> int:
 
 
 def fold_for(sessions: Sessions, seconds: float) -> int:
-    """Fold until nothing is left or the time is up, in short transactions; commits. Return how many rows there were."""
-    end, total = time.monotonic() + seconds, 0
-    while True:
-        with sessions.begin() as session:
-            count = fold(session)
-        total += count
-        if count < BATCH or time.monotonic() >= end:
-            return total
+    """Fold until nothing is left or the time is up; commits. Return how many rows there were."""
+    return in_batches(sessions, fold, BATCH, seconds)
 
 
 def of_message(session: Session, message_id: int) -> list[Charge]:

@@ -8,7 +8,6 @@ may run on several machines at once.
 
 from __future__ import annotations
 
-import time
 from bisect import bisect_left
 from collections import defaultdict
 from collections.abc import Sequence
@@ -16,13 +15,14 @@ from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 from typing import Any
 
-from sqlalchemy import Row, bindparam, case, delete, func, or_, select, text, update
+from sqlalchemy import Row, bindparam, case, delete, exists, func, or_, select, text, update
 from sqlalchemy.orm import Session
 
-from dashboard.db import Sessions, UtcDateTime, core_table, utcnow
+from dashboard.db import Sessions, UtcDateTime, core_table, in_batches, utcnow
 from dashboard.driver import BulkInsert
 from dashboard.gateway.costs import charges
 from dashboard.gateway.costs.charges import Taken
+from dashboard.models.costs import Charge
 from dashboard.models.messages import UNTALLIED_MESSAGES, Message
 from dashboard.models.otp import UNTALLIED_OTPS, Otp
 from dashboard.models.statistics import (
@@ -47,7 +47,7 @@ NOTHING = dict.fromkeys(MEASURES, 0)
 Subject = tuple[str, ...]  # as SUBJECT names it
 Bucket = tuple[str, datetime, Subject]  # grain, start, subject
 
-_MESSAGES, _OTPS = core_table(Message).c, core_table(Otp).c
+_MESSAGES, _OTPS, _CHARGES = core_table(Message).c, core_table(Otp).c, core_table(Charge).c
 CHANGED = (
     select(
         *(_MESSAGES[name] for name in ("id", "key_id", "kind", "channel", "phone", "segments", "status", "error_code")),
@@ -55,6 +55,7 @@ CHANGED = (
         *(_MESSAGES[name] for name in ("lane", "carrier", "carrier_id", "encoding")),
         func.coalesce(_OTPS.created_at, _MESSAGES.created_at, type_=UtcDateTime).label("created_at"),
         func.coalesce(_OTPS.language, "").label("language"),
+        exists().where(_CHARGES.message_id == _MESSAGES.id).label("is_charged"),
     )
     .select_from(core_table(Message).outerjoin(core_table(Otp), _OTPS.message_id == _MESSAGES.id))
     .with_hint(core_table(Message), "INDEXED BY ix_messages_untallied", "sqlite")
@@ -192,8 +193,8 @@ def fold(session: Session, limit: int = BATCH) -> int:
 def _charge(session: Session, messages: Sequence[Any]) -> None:
     """Charge what proved to be taken in another way than by the carrier's answer, and note what failed."""
     taken = [row for row in messages if row.sent_at is not None and row.carrier and row.carrier_id != SANDBOX_ID]
-    new = [row for row in taken if not row.tallied_sent]
-    charges.add_missing(session, [_taken(row) for row in new])
+    # PostgreSQL may have read a newer row than the charges it looked among: `add_missing` looks again, at few.
+    charges.add_missing(session, [_taken(row) for row in taken if not row.is_charged and not row.tallied_sent])
     failed = {row.id for row in taken if row.status in LOST}
     charges.judge(session, failed, failed=True)
     charges.judge(session, {row.id for row in taken if row.tallied_status in LOST} - failed, failed=False)
@@ -205,14 +206,8 @@ def _taken(row: Any) -> Taken:
 
 
 def fold_for(sessions: Sessions, seconds: float) -> int:
-    """Fold until nothing is left or the time is up, in short transactions; commits. Return how many rows there were."""
-    end, total = time.monotonic() + seconds, 0
-    while True:
-        with sessions.begin() as session:
-            count = fold(session)
-        total += count
-        if count < BATCH or time.monotonic() >= end:
-            return total
+    """Fold until nothing is left or the time is up; commits. Return how many rows there were."""
+    return in_batches(sessions, fold, BATCH, seconds)
 
 
 def write(session: Session, sums: Sums) -> None:
