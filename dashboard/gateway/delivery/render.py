@@ -11,13 +11,14 @@ from dashboard.gateway.messages.claimed import ClaimedMessage
 from dashboard.gateway.otp import template_rules, templates
 from dashboard.gateway.otp.codes import Keyring
 from dashboard.providers.base import Outgoing
+from dashboard.settings import Settings
 from dashboard.vocabulary import Kind
 
 CARRIER_TIMEOUT = timedelta(seconds=10)
 MARGIN = timedelta(seconds=2)
 
 
-def render(keyring: Keyring, claimed: Claimed, start_by: float, route_sender: str | None = None) -> Outgoing | None:
+def render(settings: Settings, claimed: Claimed, start_by: float, route_sender: str | None = None) -> Outgoing | None:
     """The text as it leaves; a code is derived here and kept nowhere. None when its secret is not known here.
 
     The key's sender comes before that of the route.
@@ -25,7 +26,7 @@ def render(keyring: Keyring, claimed: Claimed, start_by: float, route_sender: st
     message, otp = claimed.message, claimed.otp
     code, text, language = None, message.body or "", None
     if message.kind == Kind.OTP:
-        code = keyring.derive(otp, message.uuid) if otp else None
+        code = Keyring.of(settings).derive(otp, message.uuid) if otp else None
         if otp is None or code is None:
             return None
         if otp.fixed_offset is not None:  # of a review number: only the sandbox gets it, and people read that

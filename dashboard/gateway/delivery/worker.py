@@ -33,7 +33,6 @@ from dashboard.gateway.delivery.decisions import (
     RetryLater,
 )
 from dashboard.gateway.messages import outbox
-from dashboard.gateway.otp.codes import Keyring
 from dashboard.outbound.errors import SendError
 from dashboard.providers.base import TOO_LATE, Outgoing, Result
 from dashboard.settings import Settings
@@ -71,11 +70,6 @@ class WorkerContext:
         connections = Connections(sessions, settings, channel, notify)
         traces = open_traces(settings.otel_exporter_otlp_endpoint, f"worker {channel}")
         return cls(sessions, settings, connections, notify, traces)
-
-    @property
-    def keyring(self) -> Keyring:
-        """What codes are derived with, as of now."""
-        return Keyring.of(self.settings)
 
 
 @dataclass(frozen=True)
@@ -268,7 +262,7 @@ class _Drain:
         if claimed.is_blamed_by(connection.name) and not connection.spend_retry(message.segments):
             return LetGo(message, NO_RETRY_TOKEN_WAIT)
         sender = routes.sender(self.connections, self.lane, claimed, connection.id)
-        outgoing = render.render(self.context.keyring, claimed, start_by, sender)
+        outgoing = render.render(self.context.settings, claimed, start_by, sender)
         if outgoing is None:  # another process knows the secret, or will soon: one is being rotated
             return RetryLater(message, outbox.backoff(message.attempts), "otp_secret_unknown")
         return outgoing

@@ -20,6 +20,7 @@ from dashboard.gateway.messages import outbox
 from dashboard.gateway.messages.outbox import Draft
 from dashboard.gateway.otp import send as otp
 from dashboard.gateway.otp import verify
+from dashboard.gateway.otp.codes import Keyring
 from dashboard.models.messages import Message
 from dashboard.models.otp import Otp
 from dashboard.outbound.errors import NotSent, OutcomeUnknown, Refused
@@ -72,13 +73,13 @@ def submit(desk: WorkerContext, caller: Caller) -> str:
 
 def send_code(desk: WorkerContext, caller: Caller, channel: str = "sms") -> str:
     with desk.sessions.begin() as session:
-        return otp.send(session, desk.keyring, caller, otp.Order(PHONE, channel)).message_id
+        return otp.send(session, Keyring.of(desk.settings), caller, otp.Order(PHONE, channel)).message_id
 
 
 def check_code(desk: WorkerContext, caller: Caller, code: str) -> None:
     """Raise when the code is wrong."""
     with desk.sessions.begin() as session:
-        verdict = verify.verify(session, desk.keyring, caller, verify.Guess(PHONE, code))
+        verdict = verify.verify(session, Keyring.of(desk.settings), caller, verify.Guess(PHONE, code))
     if verdict.refusal:
         raise verdict.refusal
 

@@ -98,14 +98,14 @@ def test_neither_table_holds_the_code(sessions: Sessions, ring: Keyring, shop: C
 
 
 def test_the_sandbox_shows_no_more_than_that_a_code_was_asked_for(
-    sessions: Sessions, ring: Keyring, shop: Caller
+    sessions: Sessions, settings: Settings, ring: Keyring, shop: Caller
 ) -> None:
     add(sessions, ring, shop.id)
     message = order(sessions, ring, shop)
     with sessions() as session:
         otp = session.scalars(select(Otp).where(Otp.message_id == message.id)).one()
         (claimed,) = outbox.claim(session, "sms", 1, carrier_id=outbox.SANDBOX_ID)
-        outgoing = render.render(ring, Claimed(claimed, otp), 0.0)
+        outgoing = render.render(settings, Claimed(claimed, otp), 0.0)
     assert outgoing is not None
     assert CODE not in (outgoing.text, outgoing.code)
     assert template_rules.MASK in outgoing.text
