@@ -6,15 +6,17 @@ the model and errors are still SQLAlchemy's, as `exec_driver_sql` makes them, bu
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping, Sequence
+from collections import namedtuple
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from functools import partial
 from operator import itemgetter
-from typing import Any
+from typing import Any, cast
 
-from sqlalchemy import Column, LargeBinary, String, Table, Update
+from sqlalchemy import Column, LargeBinary, Select, String, Table, Update
 from sqlalchemy.engine import Connection, Dialect
+from sqlalchemy.sql.compiler import ExpandedState, SQLCompiler
 from sqlalchemy.types import TypeEngine
 
 from dashboard.db import UtcDateTime
@@ -119,6 +121,86 @@ class ExecuteMany:
         names = tuple(getattr(compiled, "positiontup", None) or compiled.params)
         types = [compiled.binds[name].type for name in names]
         return _Prepared(str(compiled), names, tuple(_converter(each, dialect) for each in types))
+
+
+class ListStatement:
+    """SELECT or UPDATE about lists of values, its `expanding` parameters; none of them may be empty.
+
+    A list is filled up to the next power of two with its last value, so that few different statements are made.
+    """
+
+    def __init__(self, statement: Select[Any] | Update) -> None:
+        self.statement = statement
+        self._by_dialect: dict[str, _Expanding] = {}
+
+    def run(self, connection: Connection, params: Mapping[str, Any]) -> list[Any]:
+        """The rows as named tuples, of an UPDATE those that it returns; raise SQLAlchemyError."""
+        name = connection.dialect.name
+        if name not in self._by_dialect:
+            self._by_dialect[name] = _Expanding(self.statement, connection.dialect)
+        return self._by_dialect[name].run(connection, params)
+
+
+class _Expanding:
+    """A statement about lists as one database takes it."""
+
+    def __init__(self, statement: Select[Any] | Update, dialect: Dialect) -> None:
+        self.compiled: SQLCompiler = statement.compile(dialect=dialect)
+        binds = self.compiled.binds
+        self.lists = tuple(name for name, bind in binds.items() if bind.expanding)
+        self.converts = {name: convert for name, bind in binds.items() if (convert := _converter(bind.type, dialect))}
+        self.constants = self._converted({name: [bind.value] for name, bind in binds.items() if not bind.required})
+        columns = statement.exported_columns
+        self.make_row = _row_maker(columns.keys())
+        self.processors = [each.type.dialect_impl(dialect).result_processor(dialect, None) for each in columns]
+        self.states: dict[tuple[int, ...], ExpandedState] = {}
+
+    def run(self, connection: Connection, params: Mapping[str, Any]) -> list[Any]:
+        given = {name: _filled_up(value) if name in self.lists else [value] for name, value in params.items()}
+        values = self.constants | self._converted(given)
+        state = self._state(values)
+        named = {
+            each: one
+            for name, listed in values.items()
+            for each, one in zip(state.parameter_expansion.get(name, (name,)), listed, strict=True)
+        }
+        result = connection.exec_driver_sql(
+            state.statement, tuple(map(named.__getitem__, state.positiontup)) if state.positiontup else named
+        )
+        return self._rows(result.all()) if result.returns_rows else []
+
+    def _converted(self, values: Mapping[str, Sequence[Any]]) -> dict[str, Sequence[Any]]:
+        return {
+            name: convert(listed) if (convert := self.converts.get(name)) else listed for name, listed in values.items()
+        }
+
+    def _state(self, values: Mapping[str, Sequence[Any]]) -> ExpandedState:
+        """The statement for lists of these lengths."""
+        sizes = tuple(len(values[name]) for name in self.lists)
+        if sizes not in self.states:
+            params = {name: value if name in self.lists else value[0] for name, value in values.items()}
+            self.states[sizes] = self.compiled.construct_expanded_state(params)
+        return self.states[sizes]
+
+    def _rows(self, rows: Sequence[Any]) -> list[Any]:
+        if rows and any(self.processors):
+            columns = [
+                column if process is None else [process(value) for value in column]
+                for process, column in zip(self.processors, zip(*rows, strict=True), strict=True)
+            ]
+            rows = list(zip(*columns, strict=True))
+        return list(map(self.make_row, rows))
+
+
+def _row_maker(names: Iterable[str | None]) -> Callable[[Iterable[Any]], Any]:
+    make: Any = namedtuple
+    return cast("Callable[[Iterable[Any]], Any]", make("Row", list(names))._make)
+
+
+def _filled_up(values: Sequence[Any]) -> list[Any]:
+    if not values:
+        raise ValueError("an empty list")
+    return [*values, *[values[-1]] * ((1 << (len(values) - 1).bit_length()) - len(values))]
 
 
 def _find(prepared: dict[str, _Prepared], dialect: Dialect, prepare: Callable[[Dialect], _Prepared]) -> _Prepared:

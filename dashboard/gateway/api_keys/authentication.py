@@ -15,6 +15,7 @@ from sqlalchemy import bindparam, or_, select
 from sqlalchemy.orm import Session
 
 from dashboard.db import Executor, UtcDateTime, utcnow
+from dashboard.driver import ListStatement
 from dashboard.models.api_keys import ApiKey, KeySecret
 from dashboard.vocabulary import KeyMode, Kind
 
@@ -81,7 +82,7 @@ LIVE_KEY = (  # columns, not objects: this is asked for every request
     .join(KeySecret)
     .where(KeySecret.digest == bindparam("digest"), *_IS_LIVE)
 )
-LIVE_DIGESTS = (
+LIVE_DIGESTS = ListStatement(
     select(KeySecret.digest).join(ApiKey).where(KeySecret.digest.in_(bindparam("digests", expanding=True)), *_IS_LIVE)
 )
 
@@ -100,7 +101,7 @@ def authenticate(session: Executor, secret: str) -> Caller:
 def live_digests(session: Session, callers: Iterable[Caller]) -> set[str]:
     """Of the secrets that led to these callers, the digests of those that are accepted in this very transaction."""
     params = {"digests": list({caller.digest for caller in callers}), "now": utcnow()}
-    return set(session.connection().execute(LIVE_DIGESTS, params).scalars())
+    return {row.digest for row in LIVE_DIGESTS.run(session.connection(), params)}
 
 
 def needs_touch(caller: Caller) -> bool:

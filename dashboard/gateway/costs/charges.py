@@ -17,7 +17,7 @@ from sqlalchemy.engine import Connection
 from sqlalchemy.orm import Session
 
 from dashboard.db import Executor, Sessions, core_table, in_batches
-from dashboard.driver import BulkInsert
+from dashboard.driver import BulkInsert, ListStatement
 from dashboard.gateway.costs import prices
 from dashboard.models.costs import COUNTS, MONEY, UNTALLIED_CHARGES, Charge, DailyCost
 from dashboard.sms import encoding
@@ -33,7 +33,7 @@ INSERT = BulkInsert(
     *("is_refunded", "taken_at", "is_failed"),
 )
 ADD_TO_DAYS = BulkInsert(_DAYS, *_DAYS.c.keys(), adding=MEASURES)
-KNOWN = select(_CHARGES.c.message_id).where(_CHARGES.c.message_id.in_(bindparam("ids", expanding=True)))
+KNOWN = ListStatement(select(_CHARGES.c.message_id).where(_CHARGES.c.message_id.in_(bindparam("ids", expanding=True))))
 _NEWEST = (
     select(func.max(_CHARGES.c.id))
     .where(_CHARGES.c.message_id.in_(bindparam("ids", expanding=True)))
@@ -48,7 +48,9 @@ UNTALLIED = (
     .limit(bindparam("most"))
     .with_for_update(skip_locked=True)
 )
-NOTE = update(_CHARGES).where(_CHARGES.c.id.in_(bindparam("ids", expanding=True))).values(tallied=_CHARGES.c.is_failed)
+NOTE = ListStatement(
+    update(_CHARGES).where(_CHARGES.c.id.in_(bindparam("ids", expanding=True))).values(tallied=_CHARGES.c.is_failed)
+)
 
 
 @dataclass(frozen=True)
@@ -76,7 +78,8 @@ def write(connection: Connection, taken: Sequence[Taken]) -> None:
 def add_missing(session: Session, taken: Sequence[Taken]) -> None:
     """Fix what those texts cost that have no charge yet. The caller holds their rows, and commits."""
     if taken:
-        known = set(session.connection().execute(KNOWN, {"ids": [one.message_id for one in taken]}).scalars())
+        rows = KNOWN.run(session.connection(), {"ids": [one.message_id for one in taken]})
+        known = {row.message_id for row in rows}
         write(session.connection(), [one for one in taken if one.message_id not in known])
 
 
@@ -97,7 +100,7 @@ def fold(session: Session, limit: int = BATCH) -> int:
         if row.tallied is not None:
             _add(total, row, row.tallied, -1)
     if rows:
-        session.connection().execute(NOTE, {"ids": [row.id for row in rows]})
+        NOTE.run(session.connection(), {"ids": [row.id for row in rows]})
     # In one order: two processes that write would wait for each other in a circle otherwise.
     named = [{**dict(zip(SUBJECT, subject, strict=True)), **days[subject]} for subject in sorted(days)]
     ADD_TO_DAYS.run(session.connection(), named)

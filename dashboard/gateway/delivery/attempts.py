@@ -13,6 +13,7 @@ from sqlalchemy.engine import Connection
 from sqlalchemy.orm import Session
 
 from dashboard.db import core_table, utcnow
+from dashboard.driver import ListStatement
 from dashboard.models.delivery import FailedAttempt
 from dashboard.outbound.errors import SendError
 from dashboard.vocabulary import AttemptOutcome, Blame
@@ -22,8 +23,10 @@ MOST_ANSWERS = 1_000
 
 INSERT = insert(core_table(FailedAttempt))
 _ATTEMPTS = core_table(FailedAttempt).c
-OF_MESSAGES = select(_ATTEMPTS.message_id, _ATTEMPTS.carrier, _ATTEMPTS.outcome, _ATTEMPTS.blame).where(
-    _ATTEMPTS.message_id.in_(bindparam("message_ids", expanding=True)), _ATTEMPTS.outcome != AttemptOutcome.TAKEN
+OF_MESSAGES = ListStatement(
+    select(_ATTEMPTS.message_id, _ATTEMPTS.carrier, _ATTEMPTS.outcome, _ATTEMPTS.blame).where(
+        _ATTEMPTS.message_id.in_(bindparam("message_ids", expanding=True)), _ATTEMPTS.outcome != AttemptOutcome.TAKEN
+    )
 )
 
 
@@ -98,7 +101,7 @@ def histories(session: Session, message_ids: Collection[int]) -> dict[int, Histo
     if not message_ids:
         return {}
     rows: dict[int, list[Any]] = {}
-    for attempt in session.connection().execute(OF_MESSAGES, {"message_ids": list(message_ids)}):
+    for attempt in OF_MESSAGES.run(session.connection(), {"message_ids": list(message_ids)}):
         rows.setdefault(attempt.message_id, []).append(attempt)
     return {
         message_id: History(

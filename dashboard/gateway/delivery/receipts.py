@@ -18,6 +18,7 @@ from sqlalchemy.engine import Connection
 from sqlalchemy.orm import Session
 
 from dashboard.db import Sessions, UtcDateTime, core_table, execute_dml, utcnow
+from dashboard.driver import ListStatement
 from dashboard.gateway.costs import charges
 from dashboard.gateway.delivery import attempts, matching, parts
 from dashboard.gateway.delivery.decisions import MarkSent
@@ -57,7 +58,7 @@ _COLUMNS: tuple[str, ...] = (
     "sent_at",
 )
 _COLUMNS += ("sending_at", "created_at", "carrier", "carrier_ref", "claim", "due_at", "ask_at", "attempts")
-LOCKED = (
+LOCKED = ListStatement(
     select(*(_MESSAGES.c[name] for name in _COLUMNS))
     .where(_MESSAGES.c.id.in_(bindparam("ids", expanding=True)))
     .order_by(_MESSAGES.c.id)  # see outbox.CLAIMS
@@ -159,7 +160,7 @@ def deliver_by_one_receipt(session: Session) -> set[Lane]:
     """
     connection, lanes = session.connection(), set[Lane]()
     ids = parts.with_one_receipt(connection, utcnow() - ONE_FOR_ALL_AFTER, BATCH)
-    for message in connection.execute(LOCKED, {"ids": ids}).all() if ids else []:
+    for message in LOCKED.run(connection, {"ids": ids}) if ids else []:
         receipt = Receipt((), message.phone, ReceiptState.DELIVERED, None, utcnow())
         lanes |= _move(connection, message.carrier or "", message, Status.DELIVERED, receipt)
         parts.forget_waiting(connection, message.id)
@@ -229,7 +230,7 @@ def _apply(connection: Connection, carrier: str, receipts: Sequence[Receipt], *,
     if not times:
         return applied
     ids = sorted(times)
-    messages = {row.id: row for row in connection.execute(LOCKED, {"ids": ids})}
+    messages = {row.id: row for row in LOCKED.run(connection, {"ids": ids})}
     parts_of = parts.states(connection, carrier, ids)
     for match in applied.matches:
         message = messages.get(match.message_id)
@@ -245,7 +246,7 @@ def _apply(connection: Connection, carrier: str, receipts: Sequence[Receipt], *,
         if status == Status.DELIVERED or not _went_another_way(message, carrier):
             applied.lanes |= _move(connection, carrier, message, status, match.receipt)
             if times[message.id] > 1:  # the next one finds the message as this one left it
-                messages[message.id] = connection.execute(LOCKED, {"ids": [message.id]}).one()
+                (messages[message.id],) = LOCKED.run(connection, {"ids": [message.id]})
     return applied
 
 
@@ -360,7 +361,7 @@ def _deliver_whole_guesses(connection: Connection, carrier: str, kept: Sequence[
     delivered = [match for match in kept if match.receipt.state == ReceiptState.DELIVERED]
     ids = {match.message_id for match in delivered if match.is_guess and match.message_id is not None}
     lanes: set[Lane] = set()
-    for message in connection.execute(LOCKED, {"ids": sorted(ids)}).all() if ids else []:
+    for message in LOCKED.run(connection, {"ids": sorted(ids)}) if ids else []:
         if message.claim is not None or message.attempts != 1:
             continue
         query = select(_KEPT.c.id, _KEPT.c.references).where(

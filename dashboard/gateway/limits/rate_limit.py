@@ -16,6 +16,7 @@ from sqlalchemy import BindParameter, bindparam, func, or_, select, update
 from sqlalchemy.orm import Session
 
 from dashboard.db import UtcDateTime, core_table, execute_dml, lock, utcnow
+from dashboard.driver import ListStatement
 from dashboard.gateway import site_settings
 from dashboard.gateway.site_settings import Preferences
 from dashboard.models.limits import UNLIMITED, LimitOverride
@@ -53,10 +54,12 @@ Pair = tuple[str, str]
 _NOW = bindparam("now", type_=UtcDateTime)
 _KEYS: BindParameter[str] = bindparam("keys", expanding=True)
 _PHONES: BindParameter[str] = bindparam("phones", expanding=True)
-IN_FORCE = select(core_table(LimitOverride)).where(
-    or_(LimitOverride.key_id.in_(_KEYS), LimitOverride.key_id.is_(None)),
-    or_(LimitOverride.phone.in_(_PHONES), LimitOverride.phone.is_(None)),
-    or_(LimitOverride.until.is_(None), LimitOverride.until > _NOW),
+IN_FORCE = ListStatement(
+    select(*(core_table(LimitOverride).c[name] for name in ("id", "key_id", "phone", *Window))).where(
+        or_(LimitOverride.key_id.in_(_KEYS), LimitOverride.key_id.is_(None)),
+        or_(LimitOverride.phone.in_(_PHONES), LimitOverride.phone.is_(None)),
+        or_(LimitOverride.until.is_(None), LimitOverride.until > _NOW),
+    )
 )
 _NEWEST_FIRST = func.row_number().over(partition_by=(Otp.key_id, Otp.phone), order_by=Otp.created_at.desc())
 _COUNTED = (
@@ -69,7 +72,7 @@ _COUNTED = (
     )
     .subquery()
 )
-SENT = (
+SENT = ListStatement(
     select(_COUNTED.c.key_id, _COUNTED.c.phone, _COUNTED.c.created_at)
     .where(_COUNTED.c.place <= bindparam("most"))
     .order_by(_COUNTED.c.place)
@@ -134,7 +137,7 @@ def rules_for(session: Session, pairs: Sequence[Pair], now: datetime) -> dict[Pa
     """The rule of each pair."""
     keys, phones = {key_id for key_id, _ in pairs}, {phone for _, phone in pairs}
     params = {"keys": list(keys), "phones": list(phones), "now": now}
-    rows, quotas = session.connection().execute(IN_FORCE, params).all(), usual(session)
+    rows, quotas = IN_FORCE.run(session.connection(), params), usual(session)
     return {pair: combined((row for row in rows if _concerns(row, pair)), quotas) for pair in pairs}
 
 
@@ -183,7 +186,7 @@ def _sent(session: Session, rules: Mapping[Pair, LimitRule], now: datetime) -> d
         "most": max(max(quotas[pair]) for pair in limited),
     }
     times: dict[Pair, list[datetime]] = {}
-    for key_id, phone, at in session.connection().execute(SENT, params):
+    for key_id, phone, at in SENT.run(session.connection(), params):
         times.setdefault((key_id, phone), []).append(at)
     return times
 

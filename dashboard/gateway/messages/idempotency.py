@@ -19,6 +19,7 @@ from sqlalchemy import bindparam, delete, insert, select, update
 from sqlalchemy.orm import Session
 
 from dashboard.db import UtcDateTime, core_table, execute_dml, lock, utcnow
+from dashboard.driver import ListStatement
 from dashboard.gateway.api_keys.authentication import Caller
 from dashboard.models.idempotency import IdempotencyRecord
 from dashboard.settings import Settings
@@ -93,7 +94,9 @@ class Settlement:
 _KEPT = core_table(IdempotencyRecord)
 _COLUMNS = _KEPT.c
 _SINCE = bindparam("since", type_=UtcDateTime)
-FIND = select(_KEPT).where(_COLUMNS.token.in_(bindparam("tokens", expanding=True)), _COLUMNS.created_at > _SINCE)
+FIND = ListStatement(
+    select(_KEPT).where(_COLUMNS.token.in_(bindparam("tokens", expanding=True)), _COLUMNS.created_at > _SINCE)
+)
 CLEAR = delete(_KEPT).where(_COLUMNS.token == bindparam("call"), _COLUMNS.created_at <= _SINCE)
 INSERT = insert(_KEPT)
 
@@ -130,7 +133,7 @@ def find_all(session: Session, calls: Iterable[IdempotentCall | None]) -> dict[s
         return {}
     lock(session, *(f"idempotency:{token}" for token in asked))
     found: dict[str, StoredResult | Mismatch] = {}
-    for row in session.connection().execute(FIND, {"tokens": list(asked), "since": utcnow() - LIFETIME}):
+    for row in FIND.run(session.connection(), {"tokens": list(asked), "since": utcnow() - LIFETIME}):
         call, request = asked[row.token]
         is_same = hmac.compare_digest(row.request, request)
         found[call.token] = StoredResult(row.answer, row.status, row.message_uuid) if is_same else Mismatch()

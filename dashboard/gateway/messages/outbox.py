@@ -37,7 +37,7 @@ from sqlalchemy.engine import Connection
 from sqlalchemy.orm import Session
 
 from dashboard.db import Executor, UtcDateTime, core_table, execute_dml, utcnow
-from dashboard.driver import BulkInsert, ExecuteMany
+from dashboard.driver import BulkInsert, ExecuteMany, ListStatement
 from dashboard.gateway.api_keys.authentication import Caller
 from dashboard.gateway.api_keys.keys import OWN_ID
 from dashboard.gateway.messages.claimed import ClaimedMessage
@@ -148,7 +148,7 @@ RELEASE = ExecuteMany(
         },
     )
 )
-CLAIMS = (
+CLAIMS = ListStatement(
     select(_MESSAGES.c.id, _MESSAGES.c.claim)
     .where(_MESSAGES.c.id.in_(bindparam("row_ids", expanding=True)))
     .order_by(_MESSAGES.c.id)  # in one order: two who lock the same rows never wait for each other in a circle
@@ -258,7 +258,7 @@ def release(connection: Connection, releases: Sequence[Release]) -> tuple[list[R
     events for webhooks.
     """
     by_id = {release.message.id: release for release in releases}
-    rows = connection.execute(CLAIMS, {"row_ids": list(by_id)}).all()
+    rows = CLAIMS.run(connection, {"row_ids": list(by_id)})
     held = [by_id[row.id] for row in rows if row.claim is not None and row.claim == by_id[row.id].message.claim]
     if held:
         RELEASE.run(connection, [_params(release) for release in held])

@@ -12,13 +12,16 @@ from sqlalchemy.orm import Session, joinedload
 from dashboard import db
 from dashboard.cache import TimedCache
 from dashboard.db import core_table, execute_dml, utcnow
+from dashboard.driver import ListStatement
 from dashboard.models.opt_outs import OptOut
 
 LOOK_EVERY = 1.0  # seconds
 PAGE = 50
 _OPT_OUTS = core_table(OptOut)
 ANY = select(exists().select_from(_OPT_OUTS))
-AMONG = select(_OPT_OUTS.c.phone, _OPT_OUTS.c.key_id).where(_OPT_OUTS.c.phone.in_(bindparam("phones", expanding=True)))
+AMONG = ListStatement(
+    select(_OPT_OUTS.c.phone, _OPT_OUTS.c.key_id).where(_OPT_OUTS.c.phone.in_(bindparam("phones", expanding=True)))
+)
 REMEMBERED = TimedCache[Any, bool](LOOK_EVERY, weak_keys=True)  # by connection pool: whether there is one at all
 Pair = tuple[str, str]  # a key and a number
 
@@ -40,7 +43,7 @@ def among(session: Session, pairs: Collection[Pair]) -> set[Pair]:
     if not pairs or not REMEMBERED.find(db.pool_of(session), lambda: _is_any(session)):
         return set()
     params = {"phones": sorted({phone for _, phone in pairs})}
-    listed = {(row.key_id, row.phone) for row in session.connection().execute(AMONG, params)}
+    listed = {(row.key_id, row.phone) for row in AMONG.run(session.connection(), params)}
     return {(key, phone) for key, phone in pairs if (key, phone) in listed or (None, phone) in listed}
 
 

@@ -19,6 +19,7 @@ from sqlalchemy import bindparam, select
 from sqlalchemy.orm import Session
 
 from dashboard.db import UtcDateTime, core_table, lock, utcnow
+from dashboard.driver import ListStatement
 from dashboard.gateway.encryption import Cipher
 from dashboard.gateway.otp import codes
 from dashboard.gateway.otp.codes import Keyring
@@ -32,11 +33,13 @@ CODE = re.compile(rf"[0-9]{{{codes.DIGITS}}}")
 GUESSED_FIRST = frozenset({"123456", "654321", *(digit * codes.DIGITS for digit in "0123456789")})
 
 _ROWS = core_table(ReviewNumber)
-IN_FORCE = select(_ROWS.c.key_id, _ROWS.c.phone, _ROWS.c.sealed).where(
-    _ROWS.c.key_id.in_(bindparam("keys", expanding=True)),
-    _ROWS.c.phone.in_(bindparam("phones", expanding=True)),
-    _ROWS.c.removed_at.is_(None),
-    _ROWS.c.ends_at > bindparam("now", type_=UtcDateTime),
+IN_FORCE = ListStatement(
+    select(_ROWS.c.key_id, _ROWS.c.phone, _ROWS.c.sealed).where(
+        _ROWS.c.key_id.in_(bindparam("keys", expanding=True)),
+        _ROWS.c.phone.in_(bindparam("phones", expanding=True)),
+        _ROWS.c.removed_at.is_(None),
+        _ROWS.c.ends_at > bindparam("now", type_=UtcDateTime),
+    )
 )
 
 
@@ -113,8 +116,7 @@ def is_in_force(row: ReviewNumber, now: datetime | None = None) -> bool:
 def fixed_codes(session: Session, pairs: Collection[tuple[str, str]]) -> dict[tuple[str, str], bytes]:
     """Of these pairs of key and number, those that are review numbers now, with their code, encrypted."""
     params = {"keys": list({key for key, _ in pairs}), "phones": list({phone for _, phone in pairs}), "now": utcnow()}
-    rows = session.connection().execute(IN_FORCE, params)
-    return {(row.key_id, row.phone): row.sealed for row in rows}
+    return {(row.key_id, row.phone): row.sealed for row in IN_FORCE.run(session.connection(), params)}
 
 
 def offset(keyring: Keyring, otp: Mapping[str, Any], message_uuid: str, sealed: bytes | None) -> int | None:

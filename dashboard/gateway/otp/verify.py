@@ -7,10 +7,11 @@ from dataclasses import dataclass
 from datetime import datetime
 from typing import Any, cast
 
-from sqlalchemy import Row, bindparam, func, select, update
+from sqlalchemy import bindparam, func, select, update
 from sqlalchemy.orm import Session
 
 from dashboard.db import LOCK_CONDITION, UtcDateTime, core_table, utcnow
+from dashboard.driver import ListStatement
 from dashboard.gateway.api_keys import authentication
 from dashboard.gateway.api_keys.authentication import Caller, UnknownKey
 from dashboard.gateway.limits import wrong_codes
@@ -97,13 +98,13 @@ class _VerifyAttempt:
     """A guess on its way: the code that it is about, whether it is right, how many were spent on that code by then."""
 
     request: VerifyRequest
-    row: Row[Any] | None = None  # of CURRENT
+    row: Any = None  # of FIND_CURRENT
     is_right: bool = False
     spent: int | None = None  # None: it was not judged
     result: VerifyResult | Exception | None = None
 
 
-CURRENT = (
+_CURRENT = (
     select(_OTPS, _MESSAGES.c.uuid, _MESSAGES.c.lane, _HAD_WRONG_CODES)
     .join(_MESSAGES, _MESSAGES.c.id == _COLUMNS.message_id)
     .where(
@@ -113,8 +114,9 @@ CURRENT = (
     )
     .order_by(_COLUMNS.id)
 )
-CURRENT_AND_LOCK = CURRENT.where(LOCK_CONDITION)  # PostgreSQL; on SQLite the transaction has the write lock
-SPEND = (
+FIND_CURRENT = ListStatement(_CURRENT)
+FIND_AND_LOCK = ListStatement(_CURRENT.where(LOCK_CONDITION))  # PostgreSQL; on SQLite a transaction has the write lock
+SPEND = ListStatement(
     update(_OTPS)
     .where(
         _COLUMNS.id.in_(bindparam("otp_ids", expanding=True)),
@@ -128,7 +130,7 @@ SPEND = (
     .values(attempts=_COLUMNS.attempts + 1, verified_at=bindparam("closed", type_=UtcDateTime))
     .returning(_COLUMNS.id, _COLUMNS.attempts)
 )
-PROVE_DELIVERED = (
+PROVE_DELIVERED = ListStatement(
     update(_MESSAGES)
     .where(_MESSAGES.c.id.in_(bindparam("row_ids", expanding=True)), _MESSAGES.c.status != Status.DELIVERED)
     .values(
@@ -206,10 +208,10 @@ def _find_codes(session: Session, attempts: list[_VerifyAttempt]) -> None:
     key_ids, phones = (set(part) for part in zip(*(attempt.request.pair for attempt in attempts), strict=True))
     params = {"keys": list(key_ids), "phones": list(phones)}
     if session.get_bind().dialect.name == "postgresql":
-        rows = session.connection().execute(CURRENT_AND_LOCK, {**params, "lock_names": wrong_codes.lock_names(phones)})
+        rows = FIND_AND_LOCK.run(session.connection(), {**params, "lock_names": wrong_codes.lock_names(phones)})
     else:
-        rows = session.connection().execute(CURRENT, params)
-    newest: dict[tuple[str, str, str], Row[Any]] = {}
+        rows = FIND_CURRENT.run(session.connection(), params)
+    newest: dict[tuple[str, str, str], Any] = {}
     for row in rows:
         for channel in {row.channel, row.lane}:
             newest[row.key_id, row.phone, channel] = row
@@ -224,10 +226,10 @@ def _spend(session: Session, attempts: list[_VerifyAttempt]) -> None:
     """
     now = utcnow()
     for is_right in (True, False):
-        by_id = {cast("Row[Any]", each.row).id: each for each in attempts if each.is_right is is_right}
+        by_id = {each.row.id: each for each in attempts if each.is_right is is_right}
         if by_id:
             params = {"otp_ids": list(by_id), "now": now, "closed": now if is_right else None, **wrong_codes.since(now)}
-            for row in session.connection().execute(SPEND, params):
+            for row in SPEND.run(session.connection(), params):
                 by_id[row.id].spent = row.attempts
 
 
@@ -237,7 +239,7 @@ def _count_wrong_codes(session: Session, judged: list[_VerifyAttempt]) -> None:
     wrong = [(attempt.request.guess.phone, attempt.request.caller.id) for attempt in live if not attempt.is_right]
     if wrong:
         wrong_codes.record(session, wrong, utcnow())
-    right = [cast("Row[Any]", attempt.row) for attempt in live if attempt.is_right]
+    right = [attempt.row for attempt in live if attempt.is_right]
     proven = {row.phone for row in right if row.had_wrong_codes}
     if proven:
         wrong_codes.clear(session, *proven)
@@ -246,14 +248,14 @@ def _count_wrong_codes(session: Session, judged: list[_VerifyAttempt]) -> None:
 def _record_events(session: Session, judged: list[_VerifyAttempt]) -> bool:
     """A right code proves that its message arrived, whatever receipts say. Return whether there was any event."""
     now = utcnow()
-    proofs = [cast("Row[Any]", attempt.row).message_id for attempt in judged if attempt.is_right]
+    proofs = [attempt.row.message_id for attempt in judged if attempt.is_right]
     proven: dict[int, datetime] = {}
     if proofs:
-        rows = session.connection().execute(PROVE_DELIVERED, {"row_ids": proofs, "now": now})
+        rows = PROVE_DELIVERED.run(session.connection(), {"row_ids": proofs, "now": now})
         proven = {row.id: row.sent_at for row in rows}
     recorded = False
     for attempt in judged:
-        row = cast("Row[Any]", attempt.row)
+        row = attempt.row
         steps: list[str] = []
         if row.message_id in proven and attempt.is_right:
             steps += ["message.sent"] * (proven[row.message_id] == now) + ["message.delivered"]

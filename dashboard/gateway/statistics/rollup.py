@@ -19,7 +19,7 @@ from sqlalchemy import Row, bindparam, case, delete, exists, func, or_, select, 
 from sqlalchemy.orm import Session
 
 from dashboard.db import Sessions, UtcDateTime, core_table, in_batches, utcnow
-from dashboard.driver import BulkInsert
+from dashboard.driver import BulkInsert, ListStatement
 from dashboard.gateway.costs import charges
 from dashboard.gateway.costs.charges import Taken
 from dashboard.models.costs import Charge
@@ -75,7 +75,7 @@ JUDGED = (
     .limit(bindparam("most"))
     .with_for_update(skip_locked=True)
 )
-NOTE_MESSAGES = (
+NOTE_MESSAGES = ListStatement(
     update(core_table(Message))
     .where(_MESSAGES.id.in_(bindparam("ids", expanding=True)))
     .values(
@@ -87,7 +87,9 @@ NOTE_MESSAGES = (
 _BUCKETS, _REASONS = core_table(StatisticsBucket), core_table(StatisticsReason)
 ADD_TO_BUCKETS = BulkInsert(_BUCKETS, *_BUCKETS.c.keys(), adding=MEASURES)
 ADD_TO_REASONS = BulkInsert(_REASONS, *_REASONS.c.keys(), adding=("failed",))
-NOTE_OTPS = update(core_table(Otp)).where(_OTPS.id.in_(bindparam("ids", expanding=True))).values(tallied=True)
+NOTE_OTPS = ListStatement(
+    update(core_table(Otp)).where(_OTPS.id.in_(bindparam("ids", expanding=True))).values(tallied=True)
+)
 
 
 @dataclass
@@ -183,9 +185,9 @@ def fold(session: Session, limit: int = BATCH) -> int:
         sums.add_verdict(otp)
     _charge(session, messages)
     if messages:
-        session.connection().execute(NOTE_MESSAGES, {"ids": [row.id for row in messages]})
+        NOTE_MESSAGES.run(session.connection(), {"ids": [row.id for row in messages]})
     if otps:
-        session.connection().execute(NOTE_OTPS, {"ids": [row.id for row in otps]})
+        NOTE_OTPS.run(session.connection(), {"ids": [row.id for row in otps]})
     write(session, sums)
     return len(messages) + len(otps)
 
