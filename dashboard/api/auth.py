@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import cast
 
 from flask import g, request
+from werkzeug.datastructures import Headers
 
 from dashboard.api.errors import ApiError
 from dashboard.extensions import services
@@ -24,21 +25,21 @@ def check_key(*, fresh: bool) -> None:
     One that is not `fresh` was perhaps looked up a second ago. That will do for a call whose work sees for itself, in
     the transaction that writes, that the key is live: a revoked key is refused from the next request on all the same.
     """
-    secret = request.headers.get("X-API-Key", "").strip() or _bearer()
+    headers, address = request.headers, request.remote_addr or ""
+    secret = headers.get("X-API-Key", "").strip() or _bearer(headers)
     if not secret:
         raise ApiError("api_key_is_required")
-    g.caller = services().key_cache.find(secret, fresh=fresh)
-    address = request.remote_addr or ""
-    if not g.caller.admits(address):
+    g.caller = found = services().key_cache.find(secret, fresh=fresh)
+    if not found.admits(address):
         raise ApiError("address_not_allowed")
-    use = KeyUse.of(g.caller.id, address, request.headers.get("User-Agent", ""))
+    use = KeyUse.of(found.id, address, headers.get("User-Agent", ""))
     # Once a minute each, not once a request: when the key was last used, and by whom.
-    if usage.memory.is_new(use) or authentication.needs_touch(g.caller):
+    if usage.memory.is_new(use) or authentication.needs_touch(found):
         services().group_commit.run(usage.record_uses, use)  # the request's own session may only read
-        services().key_cache.forget(g.caller)
+        services().key_cache.forget(found)
 
 
-def _bearer() -> str:
+def _bearer(headers: Headers) -> str:
     """What `Authorization: Bearer` holds (RFC 6750): some clients know no other header. X-API-Key goes before it."""
-    scheme, _, secret = request.headers.get("Authorization", "").partition(" ")
+    scheme, _, secret = headers.get("Authorization", "").partition(" ")
     return secret.strip() if scheme.lower() == "bearer" else ""

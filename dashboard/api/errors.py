@@ -341,9 +341,9 @@ def http_error(error: HTTPException) -> Response:
 
 @bp.before_app_request
 def _name_request() -> None:
-    request_id = request.headers.get("X-Request-Id", "")
-    g.request_id = request_id if REQUEST_ID.fullmatch(request_id) else _new_request_id()
-    logs.request_id.set(g.request_id)
+    given = request.headers.get("X-Request-Id", "")
+    g.request_id = request_id = given if REQUEST_ID.fullmatch(given) else _new_request_id()
+    logs.request_id.set(request_id)
 
 
 @bp.teardown_app_request
