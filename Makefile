@@ -8,7 +8,7 @@ PIP := $(BIN)/pip --disable-pip-version-check -qq
 export PYTHONDONTWRITEBYTECODE := # however the machine is set: many processes load the same files
 
 .DEFAULT_GOAL := run
-.PHONY: run install dev check test test-fast chaos fuzz format lock audit openapi translations bench bench-short clean
+.PHONY: run install dev check test test-fast axe chaos fuzz format lock audit openapi translations bench bench-short clean
 
 run: install
 	@exec $(BIN)/chinqit run
@@ -65,6 +65,12 @@ LENGTH := 1
 ROWS :=
 chaos: dev
 	@$(BIN)/python -m tests.chaos --length $(LENGTH) $(ROWS)
+
+# Every rule of axe on every page and its states, in two widths, two schemes and three languages; about half an hour.
+# Some pages: make axe PAGES="limits keys"
+PAGES :=
+axe: dev
+	@$(BIN)/python -m tests.axe $(PAGES)
 
 fuzz: dev
 	@$(BIN)/python -m tests.fuzz

@@ -11,52 +11,19 @@ from playwright.sync_api import Browser as Chromium
 from playwright.sync_api import Page, expect
 
 from dashboard.db import utcnow
-from dashboard.extensions import Services
 from dashboard.gateway.carriers import carriers
-from dashboard.gateway.carriers.carriers import NewCarrier
 from dashboard.gateway.messages import status
 from dashboard.gateway.routing import rules, test_message
-from dashboard.gateway.routing.rules import NewRouteTarget
-from dashboard.models.carriers import CarrierConnection, CarrierMinute
-from dashboard.models.delivery import FailedAttempt, UnmatchedReceipt
+from dashboard.models.delivery import FailedAttempt
 from tests.support import fake_carrier as carrier_server
 from tests.support import tables
 from tests.support.browser import LOOKS, Tab, sign_in_owner
 from tests.support.dashboard_client import World
 from tests.support.fake_carrier import Carrier, Wire
+from tests.support.furnished_carriers import furnish_carriers
 from tests.support.stack import Stack, run_stack
 
 CARRIERS, ROUTES = "/dashboard/carriers/", "/dashboard/routes/"
-HTTP = {"url": "https://sms.example.org/send", "body": '{"to": "{phone}"}', "password": "hush"}
-
-
-def furnish(services: Services) -> dict[str, int]:
-    """Carriers in several states with figures and strays, and rules; return their ids."""
-    box, now = carriers.cipher(services.settings), utcnow()
-    meta = {"phone_number_id": "123456", "access_token": "hush", "template_fr": "code"}
-    with services.sessions.begin() as session:
-        found = {
-            name: carriers.add(session, box, NewCarrier("http", name, HTTP)) for name in ("mauritel", "mattel", "spare")
-        }
-        found["meta"] = carriers.add(session, box, NewCarrier("whatsapp", "meta", meta))
-        rules.set_rule(
-            session, ("sms", None, None), [NewRouteTarget("mauritel", 0, 70), NewRouteTarget("mattel", 0, 30)]
-        )
-        rules.set_rule(session, ("sms", "3", None), [NewRouteTarget("mattel", 0), NewRouteTarget("spare", 1)])
-        found["mattel"].down_since = now
-        found["mattel"].down_code = "certificate_refused"
-        found["spare"].enabled = False
-        line = {"version": 1, "under_way": 2, "beat_at": now, "carrier_id": found["mauritel"].id}
-        session.add(CarrierConnection(process="a-rather-long-host-name.example:12345", state="ready", **line))
-        counts = {"taken": 40, "refused": 1, "again": 2, "unknown": 0, "times": [0, 20, 20, 3, 0, 0, 0, 0, 0, 0, 0]}
-        session.add(CarrierMinute(carrier="mauritel", at=now, **counts))
-        told = {"references": ["0A1B2C3D4E5F60718293A4B5C6D7E8F9"], "phone": "", "state": "failed"}
-        session.add(UnmatchedReceipt(carrier="mauritel", code="smpp_undelivered", at=now, **told))
-        unread = {"references": [], "phone": "", "state": "unknown", "raw": "id:4F-1B03-77A2 stat:ACKED err:000 " * 4}
-        session.add(UnmatchedReceipt(carrier="mauritel", at=now, **unread))
-        session.add(CarrierMinute(carrier="meta", at=now, taken=0, refused=57, again=0, unknown=0, times=[0] * 11))
-        session.add(CarrierConnection(process="host:2", state="ready", **line | {"carrier_id": found["meta"].id}))
-        return {name: row.id for name, row in found.items()}
 
 
 @pytest.mark.parametrize(("locale", "scheme", "viewport"), LOOKS)
@@ -69,7 +36,7 @@ def test_every_page_is_accessible_in_both_directions(
     for url in (CARRIERS, ROUTES):
         tab.open(url)
         found[f"{url} at first"] = tab.faults()
-    ids = furnish(world.services)
+    ids = furnish_carriers(world.services)
     mauritel, rule = f"{CARRIERS}{ids['mauritel']}", f"{ROUTES}rule?channel=sms"
     urls = [CARRIERS, mauritel, f"{CARRIERS}{ids['mattel']}", f"{CARRIERS}{ids['spare']}", f"{CARRIERS}new"]
     urls += [f"{CARRIERS}new?kind={kind}" for kind in ("http", "smsgate", "whatsapp")]
@@ -106,7 +73,7 @@ def order(page: Page) -> list[str]:
 
 
 def test_a_rule_is_ordered_by_keyboard_and_focus_stays(open_tab: Callable[..., Tab], world: World) -> None:
-    furnish(world.services)
+    furnish_carriers(world.services)
     tab = open_tab()
     page = tab.page
     tab.open(f"{ROUTES}rule?channel=sms")
@@ -151,7 +118,7 @@ def test_a_wrong_form_shows_its_faults_first_and_keeps_what_was_typed(
 
 
 def test_rules_and_carriers_are_made_without_javascript(open_tab: Callable[..., Tab], world: World) -> None:
-    furnish(world.services)
+    furnish_carriers(world.services)
     tab = open_tab(java_script_enabled=False)
     page = tab.page
     tab.open(f"{ROUTES}rule?channel=sms")

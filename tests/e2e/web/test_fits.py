@@ -18,7 +18,7 @@ from dashboard.gateway.webhooks import endpoints
 from dashboard.gateway.webhooks.endpoints import NewEndpoint
 from dashboard.models.accounts import User
 from dashboard.vocabulary import LogColumn
-from tests.support.browser import NARROW, WIDE, Tab
+from tests.support.browser import NARROW, TOO_WIDE, WIDE, Tab
 from tests.support.dashboard_client import World
 
 LOG = "/dashboard/messages/"
@@ -71,6 +71,23 @@ def test_on_a_phone_the_send_form_is_in_reach_and_handsets_are_as_long_as_their_
     expect(tab.page.locator("#composer .primary")).to_be_in_viewport()
     heights = tab.page.locator(".handset").evaluate_all("all => all.map(one => one.offsetHeight)")
     assert len(heights) == 4 and max(heights) < 300
+
+
+def test_on_a_phone_what_is_far_below_the_screen_is_not_laid_out_before_it_is_near(
+    open_tab: Callable[..., Tab], world: World
+) -> None:
+    key = world.key()
+    for number in range(45):
+        world.text(key, f"+222380893{number:02}")
+    tab = open_tab("operator", viewport=NARROW)
+    tab.open(LOG)
+    rows = tab.page.locator(".msgs tbody tr[id]")
+    is_drawn = "row => row.firstElementChild.checkVisibility({ contentVisibilityAuto: true })"
+    expect(rows).to_have_count(45)
+    assert rows.first.evaluate(is_drawn) and not rows.last.evaluate(is_drawn)
+    rows.last.scroll_into_view_if_needed()
+    expect(rows.last.locator("time")).to_be_in_viewport()
+    assert tab.page.evaluate(TOO_WIDE) == []
 
 
 def test_several_alerts_are_a_line_each_with_since_when(open_tab: Callable[..., Tab], world: World) -> None:
