@@ -53,11 +53,16 @@ def _passkey_name(text: str) -> str:
     return name
 
 
-class AddPasskeyForm(Form):
+class RenamePasskeyForm(Form):
+    """By which name its person knows the device."""
+
+    device = TextField(_l("Name"), _passkey_name, render_kw=forms.length(fields.LONGEST_NAME, required=True))
+
+
+class AddPasskeyForm(RenamePasskeyForm):
     """What the browser made of its person's passkey, its name, and the password."""
 
     passkey = HiddenField()
-    device = TextField(_l("Name"), _passkey_name, render_kw=forms.length(fields.LONGEST_NAME, required=True))
     current = _current_password()
 
 

@@ -12,7 +12,7 @@ from dashboard.gateway.accounts import passkeys, second_factor
 from dashboard.gateway.accounts.passkeys import StaleChallenge, WrongPasskey
 from dashboard.models.accounts import Passkey, User
 from dashboard.pages.account import devices
-from dashboard.pages.account.forms import AddPasskeyForm, RemovePasskeyForm
+from dashboard.pages.account.forms import AddPasskeyForm, RemovePasskeyForm, RenamePasskeyForm
 from dashboard.pages.account.views import proven
 from dashboard.pages.ui import formats, people
 from dashboard.pages.web import access, audited, htmx
@@ -52,6 +52,26 @@ def add() -> ResponseReturnValue:
     return htmx.redirect(url_for("pages.account.index"))
 
 
+@bp.get("/<int:passkey_id>/rename")
+def ask_name(passkey_id: int) -> ResponseReturnValue:
+    passkey = _own(passkey_id)
+    return _rename_form(RenamePasskeyForm(data={"device": passkey.name}), passkey)
+
+
+@bp.post("/<int:passkey_id>/rename")
+@access.needs(Role.VIEWER)
+def rename(passkey_id: int) -> ResponseReturnValue:
+    """Call it something else: it signs its person in as before, so no password is asked for."""
+    form, passkey = RenamePasskeyForm(), _own(passkey_id)
+    if not form.validate():
+        return _rename_form(form, passkey, 422)
+    audited.record("account.rename_passkey", current_user.email, name=(passkey.name, form.device.data))
+    passkey.name = form.device.data
+    session.commit()
+    flash(_("Passkey renamed"))
+    return htmx.redirect(url_for("pages.account.index"))
+
+
 @bp.get("/<int:passkey_id>/remove")
 def ask_remove(passkey_id: int) -> ResponseReturnValue:
     return _remove_form(RemovePasskeyForm(), _own(passkey_id))
@@ -78,6 +98,11 @@ def _add_form(form: AddPasskeyForm, status: int = 200) -> ResponseReturnValue:
     options = passkeys.creation_options(session, people.relying_party(), user, gateway)
     context = {"form": form, "options": options, "page_title": _("Add a passkey")}
     return htmx.dialog("account/_add_passkey.html", status, **context)
+
+
+def _rename_form(form: RenamePasskeyForm, passkey: Passkey, status: int = 200) -> ResponseReturnValue:
+    context = {"form": form, "passkey": passkey, "page_title": _("Rename a passkey")}
+    return htmx.dialog("account/_rename_passkey.html", status, **context)
 
 
 def _remove_form(form: RemovePasskeyForm, passkey: Passkey, status: int = 200) -> ResponseReturnValue:

@@ -40,6 +40,7 @@ ACTS = {
     "account.password": _l("Password changed"),
     "account.proof": _l("Password given again"),
     "account.recovery_codes": _l("New recovery codes"),
+    "account.rename_passkey": _l("Passkey renamed"),
     "account.remove_passkey": _l("Passkey removed"),
     "account.remove_second_factor": _l("Second factor removed"),
     "account.reset_password": _l("Password chosen with a link"),

@@ -104,7 +104,11 @@ def test_a_passkey_from_the_first_day_to_the_last(phone: Phone) -> None:
     expect(page).to_have_url(f"{tab.address}/dashboard/")
 
     tab.open(ACCOUNT)
-    page.get_by_role("button", name="Supprimer · Téléphone de Mariem").click()
+    page.get_by_role("button", name="Renommer · Téléphone de Mariem").click()
+    dialog.get_by_label("Nom", exact=True).fill("Clé de Mariem")
+    assert tab.faults() == []
+    dialog.get_by_role("button", name="Enregistrer", exact=True).click()
+    page.get_by_role("button", name="Supprimer · Clé de Mariem").click()
     dialog.get_by_label("Mot de passe actuel").fill(PASSWORD)
     dialog.get_by_role("button", name="Supprimer", exact=True).click()
     expect(page.get_by_text("Clé d’accès retirée")).to_be_visible()

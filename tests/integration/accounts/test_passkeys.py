@@ -241,6 +241,28 @@ def test_the_same_passkey_is_not_added_twice_and_a_wrong_password_adds_none(
     assert len(rows(gateway)) == 1
 
 
+def test_its_person_calls_it_something_else_and_nobody_else_does(
+    app: Flask, viewer: Secure, device: Authenticator, gateway: Services
+) -> None:
+    url = f"{ACCOUNT}passkeys/{rows(gateway)[0].id}/rename"
+    assert 'value="Téléphone"' in viewer.get(url).text
+    assert viewer.post(url, {"device": " "}).status_code == 422 and rows(gateway)[0].name == "Téléphone"
+    assert viewer.post(url, {"device": "Clé du coffre"}).status_code == 303
+    assert rows(gateway)[0].name == "Clé du coffre" and "Clé du coffre" in viewer.get(ACCOUNT).text
+    with gateway.sessions() as session:
+        (entry,) = trail.page(session, AuditFilters(area="account"), size=1)
+        assert (entry.act, json.loads(entry.changes)) == (
+            "account.rename_passkey",
+            {"name": ["Téléphone", "Clé du coffre"]},
+        )
+    with gateway.sessions.begin() as session:
+        session.add(other := User(email="x@example.org", role="viewer", password_hash=""))
+        session.flush()
+        session.execute(update(Passkey).values(user_id=other.id))
+    assert viewer.get(url).status_code == 404
+    assert viewer.post(url, {"device": "Mine"}).status_code == 404 and rows(gateway)[0].name == "Clé du coffre"
+
+
 def test_removed_it_signs_nobody_in_and_with_the_last_factor_go_the_recovery_codes(
     app: Flask, viewer: Secure, device: Authenticator, gateway: Services
 ) -> None:

@@ -316,6 +316,7 @@ def walk_passkeys(walk: Walk, app: Flask) -> None:
     half_way.sign_in("me@example.org", NEW_PASSWORD)
     second = {"passkey": device.get(half_way.get(f"{D}sign-in/code").text)}
     walk.go(f"{D}sign-in/code/passkey", second, half_way)
+    walk.go(f"{account}passkeys/{walk.newest(Passkey.id)}/rename", {"device": "Tablet"})
     walk.go(f"{account}passkeys/{walk.newest(Passkey.id)}/remove", proof)
     app.extensions["chinqit"] = walk.services
 
