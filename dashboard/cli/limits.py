@@ -123,7 +123,7 @@ def limits_clear(session: Session, key_id: str | None, phone_number: str | None)
 def limits_unlock(phone: str) -> None:
     """Forget the wrong codes of PHONE: codes for it are judged again."""
     with database() as session:
-        count = wrong_codes.lift(session, phone)
+        count = len(wrong_codes.lift(session, phone))
         if count:
             record(session, "limits.unlock", overrides.told(phone, None), wrong_codes=(count, 0))
     click.echo(f"{count} wrong codes no longer count." if count else "No wrong code counts for this number.")

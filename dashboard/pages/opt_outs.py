@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
+from datetime import datetime
 from typing import Any
 
 from flask import Blueprint, Response, abort, render_template, request, url_for
@@ -20,11 +21,13 @@ from dashboard.models.opt_outs import OptOut
 from dashboard.pages.ui import fields, formats
 from dashboard.pages.ui.fields import Fault
 from dashboard.pages.ui.forms import ChoiceField, Form, LinesField
-from dashboard.pages.web import access, audited, htmx
+from dashboard.pages.web import access, audited, htmx, undo
+from dashboard.pages.web.htmx import ChangedPart, Undo
 from dashboard.sms import numbers
 from dashboard.vocabulary import KeyState, Role
 
 LONGEST_SEARCH = 30
+UNDO_ADD, UNDO_REMOVE = "opt-outs-added", "opt-out-removed"
 
 bp = Blueprint("opt_outs", __name__)
 
@@ -79,11 +82,26 @@ def create() -> ResponseReturnValue:
     form = OptOutForm()
     if not form.validate():
         return _form(form, 422)
+    subject = _subject(form.phones.data, form.key.data)
     added = opt_outs.add(session, form.phones.data, form.key.data or None, by=current_user.email)
-    audited.record("opt_outs.add", _subject(form.phones.data, form.key.data), rows=(0, added.new))
+    audited.record("opt_outs.add", subject, rows=(0, added.new))
     session.commit()
-    told = ngettext("%(num)s number added.", "%(num)s numbers added.", added.new)
-    return htmx.updated(told, url_for(".index"), htmx.ChangedPart("opt-outs", "opt_outs/_list.html", _listing()))
+    before = {"at": added.at.isoformat(), "key": form.key.data or None, "subject": subject}
+    back = undo.undo(url_for(".take_back"), UNDO_ADD, before) if added.new else None
+    return _changed(ngettext("%(num)s number added.", "%(num)s numbers added.", added.new), back)
+
+
+@bp.post("/take-back")
+@access.needs(Role.OPERATOR)
+def take_back() -> ResponseReturnValue:
+    """Take the numbers off again that were put on a list a moment ago; those that stood on it stay."""
+    before = undo.taken_back(UNDO_ADD)
+    count = opt_outs.take_back(session, datetime.fromisoformat(before["at"]), before["key"], current_user.email)
+    if not count:
+        return htmx.refused(_("It was taken back already."), url_for(".index"))
+    audited.record("opt_outs.remove", before["subject"], rows=(count, 0))
+    session.commit()
+    return _changed(ngettext("%(num)s number taken off the list", "%(num)s numbers taken off the list", count))
 
 
 @bp.get("/<int:row_id>/remove")
@@ -97,14 +115,23 @@ def ask_remove(row_id: int) -> ResponseReturnValue:
 def remove(row_id: int) -> ResponseReturnValue:
     """Take a number off a list."""
     row = _row(row_id)
+    back = undo.undo(url_for(".restore"), UNDO_REMOVE, undo.columns(row))
     opt_outs.remove(session, row.phone, row.key_id)
     audited.record("opt_outs.remove", _subject([row.phone], row.key_id))
     session.commit()
-    return htmx.updated(
-        _("Number taken off the list"),
-        url_for(".index"),
-        htmx.ChangedPart("opt-outs", "opt_outs/_list.html", _listing()),
-    )
+    return _changed(_("Number taken off the list"), back)
+
+
+@bp.post("/restore")
+@access.needs(Role.OPERATOR)
+def restore() -> ResponseReturnValue:
+    """Put a number on the list again that was taken off a moment ago, with what is known of how it came there."""
+    row = undo.put_back(OptOut, undo.taken_back(UNDO_REMOVE))
+    if row is None:
+        return htmx.refused(_("This number is on the list already."), url_for(".index"))
+    audited.record("opt_outs.add", _subject([row.phone], row.key_id))
+    session.commit()
+    return _changed(_("Number put on the list again"))
 
 
 @bp.get("/export.csv")
@@ -129,6 +156,10 @@ def _listing() -> dict[str, Any]:
     shown = found[: opt_outs.PAGE]
     more = shown[-1].id if len(found) > opt_outs.PAGE else None
     return {"rows": shown, "more": more, "typed": wanted, "may_change": current_user.may(Role.OPERATOR)}
+
+
+def _changed(message: str, back: Undo | None = None) -> ResponseReturnValue:
+    return htmx.updated(message, url_for(".index"), ChangedPart("opt-outs", "opt_outs/_list.html", _listing()), back)
 
 
 def _row(row_id: int) -> OptOut:

@@ -53,19 +53,27 @@ from dashboard.vocabulary import Role
 URL = "/dashboard"
 PLACES = (URL, docs.URL)
 BELOW = tuple(f"{place}/" for place in PLACES)
-SHORTCUTS = {  # the letter after “g”, by blueprint
+SHORTCUTS = {  # the letter after “g”, by blueprint: each page of the menu has one
     "overview": "o",
     "messages": "m",
+    "inbound": "i",
     "otp_statistics": "c",
     "diagnosis": "w",
+    "costs": "u",
     "api_keys": "k",
     "webhooks": "h",
     "carriers": "f",
     "routing": "r",
     "limits": "l",
+    "opt_outs": "b",
     "sandbox": "s",
     "otp_templates": "t",
+    "team": "e",
+    "audit": "j",
+    "privacy": "v",
+    "alerts": "a",
     "site_settings": "p",
+    "manual": "d",
 }
 MENDED_ON: dict[str, str] = {  # the page that mends it; what is not here is told by the overview alone
     AlertCode.CARRIER_DOWN: "carriers",

@@ -5,6 +5,9 @@ const palette = $("#palette");
 const box = palette && $("[role=combobox]", palette);
 const SWITCH = "single-keys"; // where it is remembered that single letters are off
 let isGoing = false; // "g" was pressed, and a letter is to come
+let asked = null; // what was last asked for
+let shown = null; // what the options stand for that are there; null while they are on their way
+let isEntered = false; // Enter was pressed before they came
 
 const options = () => [...palette.querySelectorAll("[role=option]")];
 const chosen = () => $("[aria-selected=true]", palette);
@@ -21,6 +24,8 @@ function choose(option) {
 function openPalette() {
   if ($("dialog[open]:modal")) return;
   palette.showModal();
+  shown = null;
+  isEntered = false;
   box.select();
   htmx.trigger(box.form, "opened");
 }
@@ -30,15 +35,21 @@ function step(by) {
   if (all.length) choose(all.at((all.indexOf(chosen()) + by) % all.length));
 }
 
-const KEYS_OF_BOX = {
-  ArrowDown: () => step(1),
-  ArrowUp: () => step(-1),
-  Enter: () => (chosen() ?? options()[0])?.click(),
-};
+// Never to a place of what was typed before.
+function enter() {
+  isEntered = shown !== box.value;
+  if (!isEntered) (chosen() ?? options()[0])?.click();
+}
 
-// The letter of a key: what it writes, or where it lies on keyboards of other scripts.
-const letterOf = (event) =>
-  /^[a-z]$/i.test(event.key) ? event.key.toLowerCase() : event.code.replace("Key", "").toLowerCase();
+const KEYS_OF_BOX = { ArrowDown: () => step(1), ArrowUp: () => step(-1), Enter: enter };
+
+// What a key stands for: what it writes; of keyboards of other scripts what lies there on a Latin one.
+function meaningOf(event) {
+  if (event.key === "؟") return "?";
+  if (/^[\p{ASCII}\p{Script=Latin}]/u.test(event.key)) return event.key.toLowerCase();
+  if (event.code === "Slash") return event.shiftKey ? "?" : "/";
+  return event.code.replace("Key", "").toLowerCase();
+}
 
 function areSingleKeysOn() {
   try {
@@ -57,12 +68,12 @@ function search(event) {
 }
 
 function pressSingle(event) {
-  const letter = letterOf(event);
-  const link = isGoing && $(`#nav [data-go="${letter}"] a`);
-  isGoing = !isGoing && letter === "g";
+  const key = meaningOf(event);
+  const link = isGoing && $(`#nav [data-go="${CSS.escape(key)}"] a`);
+  isGoing = !isGoing && key === "g";
   if (link) link.click();
-  else if (event.key === "/") search(event);
-  else if (event.key === "?") $("[data-shortcuts]")?.click();
+  else if (key === "/") search(event);
+  else if (key === "?") $("[data-shortcuts]")?.click();
 }
 
 if (palette) {
@@ -73,7 +84,18 @@ if (palette) {
     act();
   });
   $("form", palette).addEventListener("submit", (event) => event.preventDefault());
-  document.addEventListener("htmx:after:swap", () => palette.open && choose(options()[0]));
+  box.addEventListener("input", () => {
+    isEntered = false;
+  });
+  document.addEventListener("htmx:before:request", (event) => {
+    if (event.detail.ctx.sourceElement === box.form) asked = box.value;
+  });
+  document.addEventListener("htmx:after:swap", (event) => {
+    if (event.detail.ctx.sourceElement !== box.form) return;
+    shown = asked;
+    choose(options()[0]);
+    if (isEntered) enter();
+  });
   document.addEventListener("click", (event) => {
     if (event.target.closest?.("[data-palette]") && !event.ctrlKey && !event.metaKey) {
       event.preventDefault();
@@ -97,7 +119,7 @@ if (palette) {
 // Single keys work for those who are not signed in, too: "/" leads to the search of the documentation.
 document.addEventListener("keydown", (event) => {
   const isCommand = (event.ctrlKey || event.metaKey) && !event.altKey && !event.shiftKey;
-  if (palette && isCommand && letterOf(event) === "k") {
+  if (palette && isCommand && meaningOf(event) === "k") {
     event.preventDefault();
     openPalette();
     return;

@@ -63,6 +63,14 @@ def withdraw(session: Session, link: PersonLink) -> None:
     session.delete(link)
 
 
+def has_room_for(session: Session, email: str) -> bool:
+    """Whether an invitation of this address may come back: nobody has joined with it or was invited anew."""
+    newer = select(PersonLink.id).where(
+        PersonLink.kind == LinkKind.INVITATION, PersonLink.email == email, PersonLink.used_at.is_(None)
+    )
+    return not users.is_taken(session, email) and session.scalar(newer) is None
+
+
 def read(session: Session, kind: LinkKind, token: str) -> PersonLink:
     """The link of a token; raise DeadLink unless it can still be used."""
     link = session.scalar(select(PersonLink).where(*_live(kind, token)))

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import re
+from collections.abc import Iterable
 from dataclasses import dataclass, field
 from datetime import datetime, time, timedelta
 from urllib.parse import urlsplit
@@ -17,7 +18,7 @@ from dashboard.db import utcnow
 from dashboard.gateway import encryption
 from dashboard.gateway.encryption import Cipher, Purpose
 from dashboard.gateway.webhooks import endpoints, signing
-from dashboard.models.alerts import AlertChannel
+from dashboard.models.alerts import AlertChannel, AlertNotice
 from dashboard.settings import Settings
 from dashboard.sms import numbers
 from dashboard.vocabulary import AlertChannelKind, Language, Severity
@@ -109,6 +110,19 @@ def create(session: Session, box: Cipher, wanted: NewChannel, by: str | None = N
 
 def listed(session: Session) -> list[AlertChannel]:
     return list(session.scalars(select(AlertChannel).order_by(AlertChannel.id)))
+
+
+def told_of(session: Session, channel: AlertChannel) -> list[tuple[int, datetime]]:
+    """The ids of incidents that a channel was told of and not yet told the end of, and when."""
+    told = (AlertNotice.channel_id == channel.id, AlertNotice.cleared_told_at.is_(None))
+    rows = session.execute(select(AlertNotice.incident_id, AlertNotice.told_at).where(*told))
+    return [(incident_id, at) for incident_id, at in rows]
+
+
+def note_told(session: Session, channel: AlertChannel, told: Iterable[tuple[int, datetime]]) -> None:
+    """Note again what `told_of` said of a channel that was gone for a moment: it is not told twice."""
+    session.add_all(AlertNotice(channel_id=channel.id, incident_id=incident, told_at=at) for incident, at in told)
+    session.flush()
 
 
 def target(box: Cipher, channel: AlertChannel) -> Target | None:

@@ -8,7 +8,7 @@ from __future__ import annotations
 import re
 import unicodedata
 from collections.abc import Iterator, Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 
 from sqlalchemy import select
 from sqlalchemy.orm import Session
@@ -71,6 +71,10 @@ class AnswerTooLong(AnswerIsKeyword):
 
 class TooManyRules(Exception):
     """There are MOST_RULES already."""
+
+
+class AlreadyChanged(Exception):
+    """Somebody gave the keyword other words meanwhile."""
 
 
 @dataclass(frozen=True)
@@ -141,13 +145,26 @@ def save(session: Session, wanted: WordRule, by: str | None = None) -> WordRule:
     if row is None:
         if len(current) >= MOST_RULES:
             raise TooManyRules
-        row = KeywordRule(keyword=wanted.keyword)
+        row = KeywordRule(id=wanted.id if wanted.is_own else None, keyword=wanted.keyword)
         session.add(row)
     row.words = {language: list(words) for language, words in wanted.words.items()}
     row.answers = {language: answer for language, answer in wanted.answers.items() if answer}
     row.changed_at, row.changed_by = utcnow(), by
     session.flush()
     return _rule(row)
+
+
+def put_back(session: Session, rule: WordRule, by: str | None = None) -> WordRule:
+    """Let a removed rule hold again, under its id while that is free; return it as it is kept.
+
+    Raise AlreadyChanged, or what `save` raises. The caller commits.
+    """
+    lock(session, "keywords")
+    if _row(session, rule) is None:
+        return save(session, rule, by)
+    if not rule.is_own:
+        raise AlreadyChanged
+    return save(session, replace(rule, id=None), by)
 
 
 def remove(session: Session, rule: WordRule) -> bool:

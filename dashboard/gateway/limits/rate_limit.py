@@ -154,8 +154,8 @@ def combined(overrides: Iterable[Any], usual: Quotas) -> LimitRule:
     return LimitRule({window: quotas.get(window, usual[window]) for window in Window}, tuple(dict.fromkeys(used)))
 
 
-def reset(session: Session, phone: str, key_id: str | None = None) -> int:
-    """Stop counting the codes that a number was sent so far, by one key or by all; return how many.
+def reset(session: Session, phone: str, key_id: str | None = None) -> list[int]:
+    """Stop counting the codes that a number was sent so far, by one key or by all; return their ids.
 
     The codes stay in the log and stay what they are; they only no longer stand against the limits.
     """
@@ -163,7 +163,13 @@ def reset(session: Session, phone: str, key_id: str | None = None) -> int:
     counting = [Otp.phone == phone, Otp.counted, Otp.created_at > since]
     if key_id is not None:
         counting.append(Otp.key_id == key_id)
-    return execute_dml(session, update(Otp).where(*counting).values(counted=False))
+    return list(session.scalars(update(Otp).where(*counting).values(counted=False).returning(Otp.id)))
+
+
+def count_again(session: Session, ids: Sequence[int]) -> int:
+    """Count codes again that `reset` stopped counting; those that failed meanwhile do not. Return how many do."""
+    forgotten = (Otp.id.in_(ids), Otp.void_at.is_(None), Otp.counted.is_(False))
+    return execute_dml(session, update(Otp).where(*forgotten).values(counted=True))
 
 
 def _concerns(override: Any, pair: Pair) -> bool:

@@ -34,6 +34,8 @@ ALARM_TIME = timedelta(minutes=15)
 LEAST_GUESSES = 50
 LONGEST_LIFE = timedelta(minutes=10)  # of a code: what was right just now was sent no longer ago than this before
 
+Forgotten = tuple[int, datetime | None]  # the id of a guess, and when it ceased to count in a row
+
 _GUESSES = core_table(WrongGuess)
 _COLUMNS = _GUESSES.c
 
@@ -110,14 +112,31 @@ def clear(session: Session, *phones: str) -> int:
     return execute_dml(session, counting.values(cleared_at=utcnow()))
 
 
-def lift(session: Session, phone: str) -> int:
-    """Forget the wrong codes of a number, those of the last hour too; return how many counted. The caller commits.
+def lift(session: Session, phone: str) -> list[Forgotten]:
+    """Forget the wrong codes of a number, those of the last hour too; return those that counted. The caller commits.
 
     The rows stay, as guesses of their keys: what is forgotten is whose number it was.
     """
     lately = utcnow() - LENGTHS[Window.DAY]
-    counting = update(_GUESSES).where(_COLUMNS.phone == phone, or_(_COLUMNS.cleared_at.is_(None), _COLUMNS.at > lately))
-    return execute_dml(session, counting.values(cleared_at=utcnow(), phone=""))
+    counting = (_COLUMNS.phone == phone, or_(_COLUMNS.cleared_at.is_(None), _COLUMNS.at > lately))
+    rows = session.execute(select(_COLUMNS.id, _COLUMNS.cleared_at).where(*counting).with_for_update()).all()
+    forgotten = [(guess, cleared_at) for guess, cleared_at in rows]
+    among = _COLUMNS.id.in_([guess for guess, _ in forgotten])
+    session.execute(update(_GUESSES).where(among).values(cleared_at=utcnow(), phone=""))
+    return forgotten
+
+
+def count_again(session: Session, phone: str, forgotten: Iterable[Forgotten]) -> int:
+    """Let the wrong codes of a number count again that `lift` returned; return how many do. The caller commits."""
+    return sum(
+        execute_dml(
+            session,
+            update(_GUESSES)
+            .where(_COLUMNS.id == guess, _COLUMNS.phone == "")
+            .values(phone=phone, cleared_at=cleared_at),
+        )
+        for guess, cleared_at in forgotten
+    )
 
 
 def look(session: Session, phone: str) -> WrongCodeCount:

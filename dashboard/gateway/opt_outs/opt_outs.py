@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Collection, Iterable
 from dataclasses import dataclass
+from datetime import datetime
 from typing import Any
 
 from sqlalchemy import bindparam, delete, exists, or_, select
@@ -32,10 +33,11 @@ class OptedOut(Exception):
 
 @dataclass(frozen=True)
 class Added:
-    """How many numbers were put on the list, and how many stood on it."""
+    """How many numbers were put on the list, how many stood on it, and when it was."""
 
     new: int
     known: int
+    at: datetime
 
 
 def among(session: Session, pairs: Collection[Pair]) -> set[Pair]:
@@ -56,16 +58,23 @@ def add(
     by: str | None = None,
 ) -> Added:
     """Put numbers on the list of a key, or of all keys; those that stand on it stay as they are. The caller commits."""
+    at = utcnow()
     rows = [
-        {"phone": phone, "key_id": key_id, "word": word, "created_at": utcnow(), "created_by": by}
+        {"phone": phone, "key_id": key_id, "word": word, "created_at": at, "created_by": by}
         for phone in dict.fromkeys(phones)
     ]
     if not rows:
-        return Added(0, 0)
+        return Added(0, 0, at)
     adding = db.insert(session, _OPT_OUTS).on_conflict_do_nothing().returning(_OPT_OUTS.c.id)
     new = len(session.execute(adding, rows).all())
     REMEMBERED.forget(db.pool_of(session))
-    return Added(new, len(rows) - new)
+    return Added(new, len(rows) - new, at)
+
+
+def take_back(session: Session, at: datetime, key_id: str | None, by: str) -> int:
+    """Take off what somebody put on a list at a moment, as `Added` tells it; return how many. The caller commits."""
+    added = (OptOut.created_at == at, OptOut.created_by == by, OptOut.key_id.is_not_distinct_from(key_id))
+    return execute_dml(session, delete(OptOut).where(*added))
 
 
 def remove(session: Session, phone: str, key_id: str | None = None) -> bool:

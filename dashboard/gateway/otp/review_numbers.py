@@ -103,6 +103,19 @@ def remove(session: Session, key: ApiKey, phone: str, by: str | None = None) -> 
     return bool(rows)
 
 
+def put_back(session: Session, key: ApiKey, row_id: int) -> ReviewNumber | None:
+    """Let a number count again that was removed; None where it has ended, or where the key has no room for it."""
+    lock(session, f"review numbers:{key.id}")
+    now, rows = utcnow(), listed(session, key)
+    in_force = [row for row in rows if is_in_force(row, now)]
+    row = next((row for row in rows if row.id == row_id and row.removed_by and row.ends_at > now), None)
+    if row is None or len(in_force) >= MOST or any(other.phone == row.phone for other in in_force):
+        return None
+    row.removed_at = row.removed_by = None
+    session.flush()
+    return row
+
+
 def listed(session: Session, key: ApiKey) -> list[ReviewNumber]:
     """All that a key has and had, the newest first."""
     rows = select(ReviewNumber).where(ReviewNumber.key_id == key.id).order_by(ReviewNumber.id.desc())

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from datetime import datetime
 from typing import Any
 
 from flask import Blueprint, abort, flash, render_template, url_for
@@ -18,13 +19,14 @@ from dashboard.models.alerts import AlertChannel
 from dashboard.models.monitoring import Outage
 from dashboard.pages.alerts import labels
 from dashboard.pages.alerts.forms import ChannelForm, NewChannelForm
-from dashboard.pages.web import access, audited, htmx, locale
-from dashboard.pages.web.htmx import ChangedPart
+from dashboard.pages.web import access, audited, htmx, locale, undo
+from dashboard.pages.web.htmx import ChangedPart, Undo
 from dashboard.vocabulary import Role
 
 MOST_PAST = 50
 MOST_LISTED = 200
 MOST_OUTAGES = 10
+UNDO = "alert-channel"
 
 bp = Blueprint("alerts", __name__)
 
@@ -122,10 +124,28 @@ def ask_remove(channel_id: int) -> ResponseReturnValue:
 @access.needs(Role.OWNER, proof=True)
 def remove(channel_id: int) -> ResponseReturnValue:
     channel = _find(channel_id)
+    told = [(incident, at.isoformat()) for incident, at in channels.told_of(session, channel)]
+    back = undo.undo(url_for(".restore"), UNDO, {"channel": undo.columns(channel), "told": told})
     session.delete(channel)
     audited.record("alerts.remove", channel.label)
     session.commit()
-    return _done(_("Channel removed"))
+    return _done(_("Channel removed"), back)
+
+
+@bp.post("/channels/restore")
+@access.needs(Role.OWNER, proof=True)
+def restore() -> ResponseReturnValue:
+    """Bring back a channel that was removed a moment ago; what it was told of it is not told again."""
+    before = undo.taken_back(UNDO)
+    has_room = len(channels.listed(session)) < channels.MOST_CHANNELS
+    channel = undo.put_back(AlertChannel, before["channel"]) if has_room else None
+    if channel is None:
+        return htmx.refused(_("It is there already, or there is no room for it."), url_for(".index"))
+    told = ((incident, datetime.fromisoformat(at)) for incident, at in before["told"])
+    channels.note_told(session, channel, told)
+    audited.record("alerts.create", channel.label)
+    session.commit()
+    return _done(_("Channel restored"))
 
 
 @bp.post("/channels/<int:channel_id>/test")
@@ -172,8 +192,8 @@ def _part() -> ChangedPart:
     return ChangedPart("alerts", "alerts/_live.html", _context())
 
 
-def _done(message: str) -> ResponseReturnValue:
-    return htmx.updated(message, url_for(".index"), _part())
+def _done(message: str, back: Undo | None = None) -> ResponseReturnValue:
+    return htmx.updated(message, url_for(".index"), _part(), back)
 
 
 def _find(channel_id: int) -> AlertChannel:

@@ -29,7 +29,7 @@ from dashboard.pages.ui import fields, periods, timeline
 from dashboard.pages.ui.charts import Chart, Series
 from dashboard.pages.ui.forms import ConfirmForm
 from dashboard.pages.web import access, audited, htmx, locale
-from dashboard.pages.web.htmx import ChangedPart
+from dashboard.pages.web.htmx import ChangedPart, Undo
 from dashboard.providers import sandbox
 from dashboard.sms import numbers
 from dashboard.vocabulary import KeyMode, Role
@@ -186,10 +186,25 @@ def remove_review_number(key_id: uuid.UUID, row_id: int) -> ResponseReturnValue:
     """End a review number at once: the next code is sent to it."""
     key = _key(key_id)
     phone = _review_number(key, row_id).phone
-    review_numbers.remove(session, key, phone, current_user.email)
+    was_in_force = review_numbers.remove(session, key, phone, current_user.email)
     audited.record("api_keys.remove_review_number", key.name, number=(numbers.masked(phone), None))
     session.commit()
-    return htmx.updated(_("Review number removed"), url_for(".show", key_id=key.id), _behind(key))
+    url = url_for(".restore_review_number", key_id=key.id, row_id=row_id)
+    back = Undo(url, {}) if was_in_force else None
+    return htmx.updated(_("Review number removed"), url_for(".show", key_id=key.id), _behind(key), back)
+
+
+@bp.post("/<uuid:key_id>/review-numbers/<int:row_id>/restore")
+@access.needs(Role.OWNER, proof=True)
+def restore_review_number(key_id: uuid.UUID, row_id: int) -> ResponseReturnValue:
+    """Let a review number hold again that was removed."""
+    key = _reviewable_key(key_id)
+    row = review_numbers.put_back(session, key, row_id)
+    if row is None:
+        return htmx.refused(_("It has ended, is there already, or the key has no room for it."), url_for(".index"))
+    audited.record("api_keys.add_review_number", key.name, number=(None, numbers.masked(row.phone)))
+    session.commit()
+    return htmx.updated(_("Review number restored"), url_for(".show", key_id=key.id), _behind(key))
 
 
 def _review_number(key: ApiKey, row_id: int) -> ReviewNumber:

@@ -73,6 +73,7 @@ ACTS = {
     "limits.end_lift": _l("Lifted limit ended"),
     "limits.lift": _l("Limit lifted for an hour"),
     "limits.remove": _l("Override removed"),
+    "limits.count_again": _l("Forgotten codes counted again"),
     "limits.reset": _l("Counted codes forgotten"),
     "messages.cancel": _l("Message cancelled"),
     "limits.usual": _l("Usual limits changed"),

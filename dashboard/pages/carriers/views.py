@@ -25,6 +25,7 @@ from dashboard.pages.carriers.forms import CarrierForm, NewCarrierForm, TestForm
 from dashboard.pages.ui import formats
 from dashboard.pages.ui.forms import ConfirmForm
 from dashboard.pages.web import access, audited, htmx
+from dashboard.pages.web.htmx import Undo
 from dashboard.providers import registry
 from dashboard.providers.kind import CarrierKind
 from dashboard.providers.settings import InvalidSettings
@@ -216,7 +217,8 @@ def _switch(carrier: Carrier, *, on: bool) -> ResponseReturnValue:
     audited.record("carriers.enable" if on else "carriers.disable", carrier.name, enabled=(not on, on))
     session.commit()
     told = _("Carrier %(name)s is used again") if on else _("Carrier %(name)s gets no more messages")
-    flash(told % {"name": carrier.name})
+    back = None if on else Undo(url_for(".enable", carrier_id=carrier.id), {})
+    htmx.tell(told % {"name": carrier.name}, back)
     return htmx.redirect(url_for(".show", carrier_id=carrier.id))
 
 

@@ -20,11 +20,13 @@ from dashboard.models.costs import Price
 from dashboard.pages.ui import labels
 from dashboard.pages.ui.fields import Fault
 from dashboard.pages.ui.forms import ChoiceField, Form, SwitchField, TextField
-from dashboard.pages.web import access, audited, htmx
-from dashboard.pages.web.htmx import ChangedPart
+from dashboard.pages.web import access, audited, htmx, undo
+from dashboard.pages.web.htmx import ChangedPart, Undo
 from dashboard.providers import registry
 from dashboard.sms import numbers
 from dashboard.vocabulary import Role
+
+UNDO = "price"
 
 bp = Blueprint("prices", __name__)
 
@@ -113,10 +115,23 @@ def ask_remove(price_id: int) -> ResponseReturnValue:
 def remove(price_id: int) -> ResponseReturnValue:
     """Forget a price."""
     row = _row(price_id)
+    back = undo.undo(url_for(".restore"), UNDO, undo.columns(row))
     audited.record("prices.remove", row.carrier, price=(prices.plain(row.amount), None))
     prices.remove(session, row.id)
     session.commit()
-    return _changed(_("Price removed"))
+    return _changed(_("Price removed"), back)
+
+
+@bp.post("/restore")
+@access.needs(Role.OWNER)
+def restore() -> ResponseReturnValue:
+    """Let a price hold again that was removed a moment ago, unless another holds from the same day on."""
+    row = undo.put_back(Price, undo.taken_back(UNDO))
+    if row is None:
+        return htmx.refused(_("There is a price from this day on already."), url_for(".index"))
+    audited.record("prices.save", row.carrier, price=(None, prices.plain(row.amount)))
+    session.commit()
+    return _changed(_("Price restored"))
 
 
 def _listing() -> dict[str, Any]:
@@ -140,8 +155,8 @@ def _row(price_id: int) -> Price:
     return session.get(Price, price_id) or abort(404)
 
 
-def _changed(message: str) -> ResponseReturnValue:
-    return htmx.updated(message, url_for(".index"), ChangedPart("prices", "costs/_prices.html", _listing()))
+def _changed(message: str, back: Undo | None = None) -> ResponseReturnValue:
+    return htmx.updated(message, url_for(".index"), ChangedPart("prices", "costs/_prices.html", _listing()), back)
 
 
 def _form(form: PriceForm, status: int = 200) -> ResponseReturnValue:

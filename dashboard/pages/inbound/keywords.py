@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Callable
+from dataclasses import asdict
 from typing import Any
 
 from flask import Blueprint, abort, url_for
@@ -15,6 +16,7 @@ from flask_login import current_user
 from dashboard.extensions import session
 from dashboard.gateway.inbound import keywords
 from dashboard.gateway.inbound.keywords import (
+    AlreadyChanged,
     AnswerIsKeyword,
     AnswerTooLong,
     NotAWord,
@@ -24,8 +26,8 @@ from dashboard.gateway.inbound.keywords import (
 )
 from dashboard.pages.ui.fields import Fault
 from dashboard.pages.ui.forms import Form, LinesField, Sentence
-from dashboard.pages.web import access, audited, htmx, locale
-from dashboard.pages.web.htmx import ChangedPart
+from dashboard.pages.web import access, audited, htmx, locale, undo
+from dashboard.pages.web.htmx import ChangedPart, Undo
 from dashboard.sms import encoding
 from dashboard.vocabulary import Keyword, Language, Role
 
@@ -44,6 +46,8 @@ DOES = {
     Keyword.HELP: _l("Only the answer is sent."),
     Keyword.REPLY: _l("Only the answer is sent."),
 }
+
+UNDO = "keywords"
 
 bp = Blueprint("keywords", __name__)
 
@@ -148,10 +152,26 @@ def ask_remove(subject: str) -> ResponseReturnValue:
 def remove(subject: str) -> ResponseReturnValue:
     """Remove a rule, or let it stand by default again."""
     rule = _rule(subject)
-    keywords.remove(session, rule)
+    back = undo.undo(url_for(".restore"), UNDO, asdict(rule)) if keywords.remove(session, rule) else None
     audited.record("keywords.remove", rule.keyword, words=(_told(rule), None))
     session.commit()
-    return _changed(_("Keywords removed") if rule.is_own else _("The usual words hold again"))
+    return _changed(_("Keywords removed") if rule.is_own else _("The usual words hold again"), back)
+
+
+@bp.post("/restore")
+@access.needs(Role.OPERATOR)
+def restore() -> ResponseReturnValue:
+    """Let a rule hold again that was removed a moment ago, unless another has its words or its place."""
+    before = undo.taken_back(UNDO)
+    rule = WordRule(**before | {"keyword": Keyword(before["keyword"])})
+    try:
+        saved = keywords.put_back(session, rule, current_user.email)
+    except (AlreadyChanged, NotAWord, AnswerIsKeyword, TooManyRules):
+        session.rollback()
+        return htmx.refused(_("There is a rule with one of these words, or in its place, already."), url_for(".index"))
+    audited.record("keywords.save", saved.keyword, words=(None, _told(saved)), answers=(None, _answers(saved)))
+    session.commit()
+    return _changed(_("Keywords restored"))
 
 
 def _save(form: KeywordForm) -> ResponseReturnValue:
@@ -188,8 +208,8 @@ def _blame(form: KeywordForm, fault: NotAWord | AnswerIsKeyword | TooManyRules) 
             form.blame("words_fr", _("There are %(most)d rules, which is the most.", most=keywords.MOST_RULES))
 
 
-def _changed(message: str) -> ResponseReturnValue:
-    return htmx.updated(message, url_for(".index"), ChangedPart("keywords", "inbound/_keywords.html", _listing()))
+def _changed(message: str, back: Undo | None = None) -> ResponseReturnValue:
+    return htmx.updated(message, url_for(".index"), ChangedPart("keywords", "inbound/_keywords.html", _listing()), back)
 
 
 def _listing() -> dict[str, Any]:

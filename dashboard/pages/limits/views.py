@@ -30,7 +30,8 @@ MOST_REFUSALS = 20
 MOST_RANGES = 20
 LIFTED_FOR = "1h"
 ENDS_SOON = timedelta(days=3)
-UNDO, UNDO_USUAL, UNDO_RELEASE = "override", "usual-limits", "range"
+MOST_COUNTED_AGAIN = 100  # by an undo: a page that is drawn anew keeps it in a cookie
+UNDO, UNDO_USUAL, UNDO_RELEASE, UNDO_RESET = "override", "usual-limits", "range", "reset"
 
 bp = Blueprint("limits", __name__)
 
@@ -242,15 +243,39 @@ def ask_reset() -> ResponseReturnValue:
 def reset() -> ResponseReturnValue:
     """Stop counting what a number was sent so far, and the wrong codes that were typed in for it."""
     subject = _subject(request.form)
-    count = rate_limit.reset(session, subject["phone"], subject["key"].id if subject["key"] else None)
-    wrong = wrong_codes.lift(session, subject["phone"])
-    told = overrides.told(subject["phone"], None)
-    audited.record("limits.reset", told, codes=(count, 0), wrong_codes=(wrong, 0))
+    phone, key_id = subject["phone"], subject["key"].id if subject["key"] else ""
+    codes = rate_limit.reset(session, phone, key_id or None)
+    wrong = wrong_codes.lift(session, phone)
+    audited.record("limits.reset", overrides.told(phone, None), codes=(len(codes), 0), wrong_codes=(len(wrong), 0))
     session.commit()
-    told = ngettext("%(num)s code no longer counts", "%(num)s codes no longer count", count)
-    usage = {"typed": {"phone": subject["phone"], "key": subject["key"].id if subject["key"] else ""}}
-    back = url_for(".index", phone=subject["phone"], key=usage["typed"]["key"])
-    return htmx.updated(told, back, ChangedPart("usage", "limits/_usage.html", _usage(usage["typed"])))
+    guesses = [(guess, cleared_at.isoformat() if cleared_at else None) for guess, cleared_at in wrong]
+    before = {"phone": phone, "key": key_id, "codes": codes, "guesses": guesses}
+    can_come_back = 0 < len(codes) + len(wrong) <= MOST_COUNTED_AGAIN
+    back = undo.undo(url_for(".count_again"), UNDO_RESET, before) if can_come_back else None
+    told = ngettext("%(num)s code no longer counts", "%(num)s codes no longer count", len(codes))
+    return _usage_changed(told, phone, key_id, back)
+
+
+@bp.post("/count-again")
+@access.needs(Role.OPERATOR)
+def count_again() -> ResponseReturnValue:
+    """Let codes and wrong codes count again that were forgotten a moment ago."""
+    before = undo.taken_back(UNDO_RESET)
+    phone = before["phone"]
+    guesses = [(guess, datetime.fromisoformat(at) if at else None) for guess, at in before["guesses"]]
+    codes = rate_limit.count_again(session, before["codes"])
+    wrong = wrong_codes.count_again(session, phone, guesses)
+    if not codes + wrong:
+        return htmx.refused(_("They count again already."), url_for(".index"))
+    audited.record("limits.count_again", overrides.told(phone, None), codes=(0, codes), wrong_codes=(0, wrong))
+    session.commit()
+    told = ngettext("%(num)s code counts again", "%(num)s codes count again", codes)
+    return _usage_changed(told, phone, before["key"])
+
+
+def _usage_changed(message: str, phone: str, key_id: str, back: Undo | None = None) -> ResponseReturnValue:
+    part = ChangedPart("usage", "limits/_usage.html", _usage({"phone": phone, "key": key_id}))
+    return htmx.updated(message, url_for(".index", phone=phone, key=key_id), part, back)
 
 
 def _not_yet(form: OverrideForm) -> ResponseReturnValue | None:

@@ -16,9 +16,11 @@ from dashboard.gateway.accounts import links, second_factor, user_sessions, user
 from dashboard.gateway.accounts.users import InvalidPerson, LastOwner
 from dashboard.models.accounts import PersonLink, User
 from dashboard.pages.team.forms import CAN, RIGHTS, InviteForm, RoleForm
-from dashboard.pages.web import access, audited, htmx
-from dashboard.pages.web.htmx import ChangedPart
+from dashboard.pages.web import access, audited, htmx, undo
+from dashboard.pages.web.htmx import ChangedPart, Undo
 from dashboard.vocabulary import Role
+
+UNDO = "invitation"
 
 bp = Blueprint("team", __name__)
 
@@ -72,11 +74,24 @@ def renew(link_id: int) -> ResponseReturnValue:
 @access.needs(Role.OWNER, proof=True)
 def withdraw(link_id: int) -> ResponseReturnValue:
     link = _unused(link_id)
-    email = link.email
+    email, back = link.email, undo.undo(url_for(".restore_invitation"), UNDO, undo.columns(link))
     links.withdraw(session, link)
     audited.record("team.withdraw", email)
     session.commit()
-    return _done(_("Invitation withdrawn"))
+    return _done(_("Invitation withdrawn"), back)
+
+
+@bp.post("/invitations/restore")
+@access.needs(Role.OWNER, proof=True)
+def restore_invitation() -> ResponseReturnValue:
+    """Let an invitation hold again that was withdrawn a moment ago: the link that was handed over works on."""
+    before = undo.taken_back(UNDO)
+    link = undo.put_back(PersonLink, before) if links.has_room_for(session, before["email"][1]) else None
+    if link is None:
+        return htmx.refused(_("This person has an account, or a newer invitation."), url_for(".index"))
+    audited.record("team.invite", link.email)
+    session.commit()
+    return _done(_("Invitation restored. Its link works again."))
 
 
 @bp.get("/<int:user_id>")
@@ -99,7 +114,7 @@ def change_role(user_id: int) -> ResponseReturnValue:
         return _last_owner()
     audited.record("team.role", user.email, role=(before, form.role.data))
     session.commit()
-    return _done(_("Role changed"))
+    return _done(_("Role changed"), _back(user, url_for(".change_role", user_id=user.id), role=before))
 
 
 @bp.post("/<int:user_id>/disable")
@@ -112,7 +127,7 @@ def disable(user_id: int) -> ResponseReturnValue:
         return _last_owner()
     audited.record("team.disable", user.email)
     session.commit()
-    return _done(_("Access withdrawn"))
+    return _done(_("Access withdrawn"), _back(user, url_for(".enable", user_id=user.id)))
 
 
 @bp.post("/<int:user_id>/enable")
@@ -214,13 +229,18 @@ def _link(heading: str, email: str, path: str) -> ResponseReturnValue:
     return _dialog("team/_link.html", part=part, heading=heading, email=email, address=address)
 
 
+def _back(user: User, url: str, **params: str) -> Undo | None:
+    """What takes an act back; nothing for who has just lost the right to."""
+    return None if user.id == current_user.id else Undo(url, params)
+
+
 def _last_owner() -> ResponseReturnValue:
     session.rollback()
     return htmx.refused(str(_("Nobody else owns the gateway. Make somebody else an owner first.")), url_for(".index"))
 
 
-def _done(message: str) -> ResponseReturnValue:
-    return htmx.updated(message, url_for(".index"), ChangedPart("team", "team/_list.html", _listing()))
+def _done(message: str, back: Undo | None = None) -> ResponseReturnValue:
+    return htmx.updated(message, url_for(".index"), ChangedPart("team", "team/_list.html", _listing()), back)
 
 
 def _dialog(fragment: str, status: int = 200, **context: Any) -> ResponseReturnValue:

@@ -12,6 +12,8 @@ from tests.support.browser import LOOKS, Tab
 from tests.support.dashboard_client import World
 from tests.support.furnished import LIST, furnish
 
+SHIFT, CTRL = 8, 2  # as the debugger counts them
+
 pytestmark = pytest.mark.timeout(240)
 
 
@@ -39,7 +41,7 @@ def test_ctrl_k_leads_anywhere_and_gives_the_focus_back(open_tab: Callable[..., 
     assert tab.said == []
 
 
-def test_single_letters_lead_on_every_keyboard_and_can_be_switched_off(open_tab: Callable[..., Tab]) -> None:
+def test_single_letters_lead_and_can_be_switched_off(open_tab: Callable[..., Tab]) -> None:
     tab = open_tab()
     page = tab.page
     tab.open("/dashboard/keys/")
@@ -47,11 +49,6 @@ def test_single_letters_lead_on_every_keyboard_and_can_be_switched_off(open_tab:
     page.keyboard.press("w")
     expect(page).to_have_url(re.compile("/dashboard/lookup/$"))
     page.locator("h1").click()
-    arabic = """code => document.activeElement.dispatchEvent(
-        new KeyboardEvent("keydown", { key: code === "KeyG" ? "ل" : "ة", code, bubbles: true }))"""
-    page.evaluate(arabic, "KeyG")
-    page.evaluate(arabic, "KeyM")
-    expect(page).to_have_url(re.compile(f"{LIST}$"))
     page.keyboard.press("?")
     expect(page.locator("#dialog .shortcuts")).to_be_visible()
     assert tab.faults() == []
@@ -63,6 +60,66 @@ def test_single_letters_lead_on_every_keyboard_and_can_be_switched_off(open_tab:
     expect(page.locator("#dialog")).to_be_hidden()
     page.keyboard.type("g")
     expect(page.get_by_role("combobox")).to_have_value("g")
+
+
+def test_an_arabic_keyboard_has_every_shortcut(open_tab: Callable[..., Tab], world: World) -> None:
+    """Letters and “/” lie where they do on a Latin keyboard; “؟” is what the key writes, wherever it lies."""
+    world.text(world.key())  # without a message nothing is searched in the log
+    tab = open_tab(locale="ar-MR")
+    page = tab.page
+    keyboard = page.context.new_cdp_session(page)
+
+    def press(key: str, code: str, modifiers: int = 0) -> None:
+        event = {"key": key, "code": code, "modifiers": modifiers}
+        keyboard.send(
+            "Input.dispatchKeyEvent", {"type": "keyDown", **event, **({} if modifiers & CTRL else {"text": key})}
+        )
+        keyboard.send("Input.dispatchKeyEvent", {"type": "keyUp", **event})
+
+    tab.open("/dashboard/keys/")
+    page.locator("h1").click()
+    press("ل", "KeyG")
+    press("ة", "KeyM")
+    expect(page).to_have_url(re.compile(f"{LIST}$"))
+    page.wait_for_load_state()
+    page.locator("h1").click()
+    press("ظ", "Slash")
+    expect(page.locator("main input[type=search]")).to_be_focused()
+    press("ظ", "Slash")
+    expect(page.locator("main input[type=search]")).to_have_value("ظ")  # in a field a key writes
+    page.locator("h1").click()
+    for key, code in (("؟", "Slash"), ("؟", "KeyM"), ("?", "Slash")):
+        press(key, code, SHIFT)
+        expect(page.locator("#dialog .shortcuts kbd", has_text="؟")).to_be_visible()
+        page.keyboard.press("Escape")
+        expect(page.locator("#dialog")).to_be_hidden()
+    press("ن", "KeyK", CTRL)
+    expect(page.locator("#palette input")).to_be_focused()
+    assert tab.said == []
+
+
+@pytest.mark.parametrize(("locale", "name"), [("fr-FR", "consomm"), ("ar-MR", "استهلاك")])
+def test_what_is_typed_or_pasted_leads_there_by_enter(
+    open_tab: Callable[..., Tab], world: World, locale: str, name: str
+) -> None:
+    key, message = furnish(world)
+    tab = open_tab(locale=locale)
+    page = tab.page
+    tab.open("/dashboard/keys/")
+    for typed, place in (
+        ("+222 45 11 22 33", r"/lookup/\?phone=%2B22245112233$"),
+        ("٤٥١١٢٢٣٣", r"/lookup/\?phone=%2B22245112233$"),
+        ("boutiq", f"/keys/{key.id}$"),
+        ("تطب", "/keys/"),
+        (name, "/usage/$"),
+        (message, f"{LIST}{message}$"),
+    ):
+        page.keyboard.press("Control+k")
+        page.locator("#palette input").fill(typed)
+        page.keyboard.press("Enter")  # before an answer is there
+        expect(page).to_have_url(re.compile(place))
+        page.wait_for_load_state()
+    assert tab.said == []
 
 
 @pytest.mark.parametrize(("locale", "scheme", "viewport"), LOOKS)

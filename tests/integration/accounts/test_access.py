@@ -33,21 +33,21 @@ SECOND_STEP = {"pages.sign_in.ask_code", "pages.sign_in.enter_code", "pages.sign
 HOOKS = ("new", "create", "edit", "change", "ask_rotate", "rotate", "ask_disable", "disable", "enable", "ask_delete")
 KEYS = ("new", "create", "edit", "change", "ask_rotate", "rotate", "ask_revoke", "revoke")
 OWNER = {f"pages.api_keys.{name}" for name in KEYS}
-OWNER |= {f"pages.api_keys.{name}_review_number" for name in ("new", "add", "ask_remove", "remove")}
+OWNER |= {f"pages.api_keys.{name}_review_number" for name in ("new", "add", "ask_remove", "remove", "restore")}
 OWNER |= {"pages.site_settings.index", "pages.site_settings.save", "pages.site_settings.restore"}
 OWNER |= {f"pages.limits.{name}_usual" for name in ("edit", "change", "restore")}
 OWNER |= {f"pages.carriers.{name}" for name in (*HOOKS[:4], "ask_disable", "disable", "enable", "ask_remove", "remove")}
 OWNER |= {f"pages.routing.{name}" for name in (*HOOKS[:4], "ask_remove", "remove", "restore", "fall_back")}
 OWNER |= {f"pages.webhooks.{name}" for name in (*HOOKS, "delete", "restore", "take_back_secret")}
 TEAM = ("manage", "change_role", "disable", "enable", "unlock", "reset", "reset_second_factor")
-OWNER |= {f"pages.team.{name}" for name in ("ask_invite", "invite", "renew", "withdraw", *TEAM)}
-OWNER |= {f"pages.costs.prices.{name}" for name in ("new", "create", "ask_remove", "remove")}
+OWNER |= {f"pages.team.{name}" for name in ("ask_invite", "invite", "renew", "withdraw", "restore_invitation", *TEAM)}
+OWNER |= {f"pages.costs.prices.{name}" for name in ("new", "create", "ask_remove", "remove", "restore")}
 OWNER |= {"pages.audit.export_as", *(f"pages.privacy.{name}" for name in ("index", "answer", "register"))}
-OWNER |= {f"pages.alerts.{name}" for name in ("new", "create", "edit", "change", "ask_remove", "remove")}
+OWNER |= {f"pages.alerts.{name}" for name in ("new", "create", "edit", "change", "ask_remove", "remove", "restore")}
 OPERATOR = {
     *(f"pages.audit.{name}" for name in ("index", "verify")),
     *(f"pages.limits.{name}" for name in ("new", "create", "edit", "change", "ask_remove", "remove", "restore")),
-    *(f"pages.limits.{name}" for name in ("ask_reset", "reset", "release", "hold")),
+    *(f"pages.limits.{name}" for name in ("ask_reset", "reset", "count_again", "release", "hold")),
     *(f"pages.sandbox.{name}" for name in ("index", "submit", "ask_clear", "clear", "restore", "go")),
     *(
         f"pages.messages.{name}"
@@ -61,8 +61,14 @@ OPERATOR = {
     *(f"pages.webhooks.{name}" for name in ("send_test", "ask_replay", "replay")),
     "pages.inbound.conversation.reply",
     *(f"pages.costs.{name}" for name in ("index", "export_csv", "prices.index")),
-    *(f"pages.inbound.keywords.{name}" for name in ("new", "create", "edit", "change", "ask_remove", "remove")),
-    *(f"pages.opt_outs.{name}" for name in ("new", "create", "ask_remove", "remove", "export_csv")),
+    *(
+        f"pages.inbound.keywords.{name}"
+        for name in ("new", "create", "edit", "change", "ask_remove", "remove", "restore")
+    ),
+    *(
+        f"pages.opt_outs.{name}"
+        for name in ("new", "create", "take_back", "ask_remove", "remove", "restore", "export_csv")
+    ),
     *(f"pages.carriers.{name}" for name in ("test", "outcome")),
     *(f"pages.alerts.{name}" for name in ("acknowledge", "send_test")),
 }

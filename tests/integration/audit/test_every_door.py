@@ -131,7 +131,9 @@ def walk_team(walk: Walk, app: Flask) -> None:
     walk.go(f"{team}invite", {"email": "nadia@example.org", "role": "viewer"})
     link = walk.newest(PersonLink.id)
     walk.go(f"{team}invitations/{link}/renew")
-    walk.go(f"{team}invitations/{walk.newest(PersonLink.id)}/withdraw")
+    withdrawal = f"{team}invitations/{walk.newest(PersonLink.id)}/withdraw"
+    walk.remove_and_restore(withdrawal, f"{team}invitations/restore")
+    walk.go(withdrawal)
     with walk.services.sessions.begin() as session:
         token = links.invite(session, "nadia@example.org", "viewer", None)
     walk.go(f"{D}join/{token}", {"name": "Nadia", "password": PASSWORD}, Browser(app))
@@ -164,7 +166,9 @@ def walk_review_numbers(walk: Walk) -> None:
     review = f"{D}keys/{KEY_ID}/review-numbers/"
     typed = {"phone": "22000001", "code": "730914", "until": (utcnow() + timedelta(days=9)).date().isoformat()}
     walk.go(f"{review}new", typed)
-    walk.go(f"{review}{walk.newest(ReviewNumber.id)}/remove")
+    number = f"{review}{walk.newest(ReviewNumber.id)}/"
+    walk.go(f"{number}remove")
+    walk.go(f"{number}restore")
 
 
 def walk_webhooks(walk: Walk) -> None:
@@ -188,7 +192,7 @@ def walk_alerts(walk: Walk) -> None:
     channel = f"{alerts}channels/{walk.newest(AlertChannel.id)}/"
     walk.go(f"{channel}edit", {**typed, "quiet_from": "22:00", "quiet_until": "06:30"})
     walk.go(f"{channel}test")
-    walk.go(f"{channel}remove")
+    walk.remove_and_restore(f"{channel}remove", f"{alerts}channels/restore")
     with walk.services.sessions.begin() as session:
         incidents.observe(session, [Alert(AlertCode.NO_RELAY)], utcnow())
     walk.go(f"{alerts}{walk.newest(AlertIncident.id)}/acknowledge")
@@ -230,19 +234,24 @@ def walk_the_rest(walk: Walk, world: World) -> None:
     override = f"{D}limits/{walk.newest(LimitOverride.id)}/"
     walk.go(f"{override}edit", {"minute": "8", "reason": "Ticket", "lasting": "keep"})
     walk.remove_and_restore(f"{override}remove", f"{D}limits/restore")
-    walk.go(f"{D}limits/reset", {"phone": "38089336"})
+    world.code(world.key("Counted"))
+    walk.take_back(walk.go(f"{D}limits/reset", {"phone": "38089336"}, headers=PARTIAL), f"{D}limits/count-again")
     walk.go(f"{D}limits/usual", {"minute": "4", "hour": "10", "day": "20"})
     assert '"codes_per_minute": [null, 4]' in walk.entries[-1].changes
     walk.take_back(walk.owner.get(f"{D}limits/").text, f"{D}limits/usual/restore")
     walk_conversation(walk)
     price = {"subject": "inward sms", "operator": "", "amount": "0,32", "from_day": "2026-01-01"}
     walk.go(f"{D}usage/prices/new", price)
-    walk.go(f"{D}usage/prices/{walk.newest(Price.id)}/remove")
+    walk.remove_and_restore(f"{D}usage/prices/{walk.newest(Price.id)}/remove", f"{D}usage/prices/restore")
     walk.go(f"{D}incoming/keywords/new", {"words_fr": "PRIX", "answer_fr": "10 MRU"})
     walk.go(f"{D}incoming/keywords/help/edit", {"words_fr": "AIDE"})
-    walk.go(f"{D}incoming/keywords/help/remove")
+    walk.remove_and_restore(f"{D}incoming/keywords/help/remove", f"{D}incoming/keywords/restore")
+    added = walk.go(f"{D}opt-outs/new", {"phones": "38089336", "key": ""}, headers=PARTIAL)
+    walk.take_back(added, f"{D}opt-outs/take-back")
     walk.go(f"{D}opt-outs/new", {"phones": "38089336", "key": ""})
-    walk.go(f"{D}opt-outs/{walk.newest(OptOut.id)}/remove")
+    removal = f"{D}opt-outs/{walk.newest(OptOut.id)}/remove"
+    walk.remove_and_restore(removal, f"{D}opt-outs/restore")
+    walk.go(removal)
     with walk.services.sessions.begin() as session:
         row = PumpedRange(key_id=KEY_ID, digits="+22238089", step="stop", sent=40, verified=1, numbers=30)
         row.is_sequential, row.refused, row.began_at, row.until = True, 0, utcnow(), utcnow() + timedelta(hours=1)

@@ -6,7 +6,6 @@ import re
 import uuid
 from dataclasses import replace
 from datetime import timedelta
-from html import unescape
 
 import pytest
 
@@ -24,17 +23,10 @@ from dashboard.gateway.routing.rules import NewRouteTarget
 from dashboard.gateway.webhooks import endpoints
 from dashboard.models.api_keys import ApiKey
 from tests.support.dashboard_client import PARTIAL, Browser, World
+from tests.support.toasts import offered
 
 LIMITS, ROUTES, HOOKS = "/dashboard/limits/", "/dashboard/routes/", "/dashboard/webhooks/"
 RULE = f"{ROUTES}remove?channel=sms"
-
-
-def offered(toast: str) -> tuple[str, dict[str, str]]:
-    """The form of a toast: its address and fields."""
-    form = toast.split("<form")[1].split("</form>")[0]
-    fields = dict(re.findall(r'name="(\w+)" value="([^"]*)"', form))
-    del fields["csrf_token"]
-    return re.findall(r'action="([^"]+)"', form)[0], {name: unescape(value) for name, value in fields.items()}
 
 
 @pytest.fixture
