@@ -161,6 +161,20 @@ class Window(StrEnum):
     DAY = "day"
 
 
+class BudgetPeriod(StrEnum):
+    """For how long a budget is meant."""
+
+    DAY = "day"
+    MONTH = "month"
+
+
+class BudgetAction(StrEnum):
+    """What becomes of messages that a budget has no room for."""
+
+    STOP = "stop"  # they are refused
+    SLOW = "slow"  # a few a minute pass
+
+
 class Operator(StrEnum):
     """Mauritania's mobile networks; the value is the first digit of their numbers, and no number is ported."""
 

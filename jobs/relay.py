@@ -18,7 +18,7 @@ from dashboard.gateway import workers
 from dashboard.gateway.accounts import user_sessions
 from dashboard.gateway.alerts import incidents
 from dashboard.gateway.carriers import health, notices
-from dashboard.gateway.costs import charges
+from dashboard.gateway.costs import charges, reservations
 from dashboard.gateway.delivery import receipts
 from dashboard.gateway.inbound import inbox as inbound
 from dashboard.gateway.maintenance import retention, rotation
@@ -110,6 +110,7 @@ def tick(sessions: Sessions, wakeup: Wakeup, started_at: datetime, *, sweep: boo
         wakeup.notify_again(lane, MOST_WAKEUPS)
     rollup.fold_for(sessions, FOLD_SECONDS)
     charges.fold_for(sessions, FOLD_SECONDS)
+    reservations.settle_for(sessions, FOLD_SECONDS)
 
 
 def tidy(sessions: Sessions) -> bool:

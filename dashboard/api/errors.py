@@ -3,23 +3,21 @@
 from __future__ import annotations
 
 import logging
-import random
-import re
-import uuid
 from collections.abc import Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
-from flask import Response, g, jsonify, request
+from flask import Response, g, jsonify
 from sqlalchemy.exc import SQLAlchemyError
 from werkzeug.exceptions import HTTPException
 
-from dashboard import logs
 from dashboard.api.blueprint import bp
-from dashboard.db import error_reason
+from dashboard.db import error_reason, iso
 from dashboard.extensions import session
 from dashboard.gateway.api_keys.authentication import UnknownKey
 from dashboard.gateway.api_keys.quotas import CapReached
+from dashboard.gateway.costs import prices
+from dashboard.gateway.costs.budgets import BudgetExhausted, BudgetSlowed
 from dashboard.gateway.limits import rate_limit
 from dashboard.gateway.limits.pumping import PumpingSuspected
 from dashboard.gateway.limits.rate_limit import RateLimited, WindowState
@@ -31,7 +29,6 @@ from dashboard.gateway.webhooks.endpoints import EndpointNotFound, EndpointOff, 
 
 log = logging.getLogger(__name__)
 
-REQUEST_ID = re.compile(r"[A-Za-z0-9._-]{1,64}")
 RETRY_SECONDS = 5
 INVALID = "Validation failed"
 NO_WEBHOOK = "Webhook not found"
@@ -84,6 +81,28 @@ ERRORS = {
         "This API key has reached its cap of {limit} a day; it opens again at midnight UTC",
         item_fields=("limit", "retryAfter"),
         example={"limit": 1_000, "retryAfter": 21_600},
+    ),
+    "budget_exhausted": ErrorKind(
+        402,
+        "Budget exhausted",
+        "This would cost {requiredAmount} MRU and the {budget}'s budget of the {period} has {remaining} MRU left;"
+        " it starts anew at {startsAgainAt}",
+        item_fields=("budget", "period", "requiredAmount", "remaining", "currency", "startsAgainAt"),
+        example={
+            "budget": "key",
+            "period": "month",
+            "requiredAmount": 0.64,
+            "remaining": 0.3,
+            "currency": "MRU",
+            "startsAgainAt": "2026-12-01T00:00:00.000Z",
+        },
+    ),
+    "budget_slowed": ErrorKind(
+        429,
+        "Budget used up",
+        "The budget is used up and lets {limit} messages pass a minute; try again in {retryAfter} s",
+        item_fields=("limit", "retryAfter"),
+        example={"limit": 60, "retryAfter": 17},
     ),
     "opted_out": ErrorKind(
         400,
@@ -216,6 +235,18 @@ def described(error: Exception) -> ApiError:
             return ApiError("rate_limited", window=full.window, limit=full.quota, retryAfter=full.reset)
         case CapReached():
             return ApiError("daily_cap", limit=error.cap, retryAfter=error.retry_after)
+        case BudgetExhausted():
+            return ApiError(
+                "budget_exhausted",
+                budget="key" if error.is_of_key else "gateway",
+                period=error.period,
+                requiredAmount=prices.number(error.required),
+                remaining=prices.number(error.remaining),
+                currency=prices.CURRENCY,
+                startsAgainAt=iso(error.starts_again_at),
+            )
+        case BudgetSlowed():
+            return ApiError("budget_slowed", limit=error.per_minute, retryAfter=error.retry_after)
         case OptedOut():
             return ApiError("opted_out")
         case PumpingSuspected():
@@ -301,6 +332,8 @@ DESCRIBED: tuple[type[Exception], ...] = (
     EventNotFound,
     EndpointOff,
     OptedOut,
+    BudgetExhausted,
+    BudgetSlowed,
     TooManyEndpoints,
 )
 for kind in DESCRIBED:
@@ -337,30 +370,6 @@ def http_error(error: HTTPException) -> Response:
         if name in ("Allow", "Retry-After"):
             response.headers[name] = value
     return response
-
-
-@bp.before_app_request
-def _name_request() -> None:
-    given = request.headers.get("X-Request-Id", "")
-    g.request_id = request_id = given if REQUEST_ID.fullmatch(given) else _new_request_id()
-    logs.request_id.set(request_id)
-
-
-@bp.teardown_app_request
-def _forget_request(_error: BaseException | None) -> None:
-    """What a thread logs between two requests is of neither."""
-    logs.request_id.set("")
-
-
-@bp.after_app_request
-def _tell_request_id(response: Response) -> Response:
-    response.headers["X-Request-Id"] = g.get("request_id") or _new_request_id()
-    return response
-
-
-def _new_request_id() -> str:
-    """A name, and no secret: the system is not asked for it, which would let other threads go first."""
-    return str(uuid.UUID(int=random.getrandbits(128), version=4))
 
 
 @bp.after_request

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from flask import Flask
 
-from dashboard.api import traces
+from dashboard.api import request_ids, traces
 from dashboard.api.blueprint import MessageIdConverter, bp
 from dashboard.api.views import account, callbacks, health, messages, metrics, openapi, otp, sandbox, webhooks
 
@@ -14,6 +14,7 @@ OPEN = (health.bp, metrics.bp, openapi.bp, callbacks.bp)  # these ask for none
 
 def register(app: Flask) -> None:
     """Give the application the API's routes."""
+    request_ids.register(app)
     app.url_map.converters["message"] = MessageIdConverter
     for blueprint in (*OPEN, bp):
         app.register_blueprint(blueprint)

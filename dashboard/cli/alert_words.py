@@ -27,6 +27,7 @@ class Words:
 
 
 CARRIER_ADVICE = N_("Look at it under Carriers, or try it: chinqit providers test %(subject)s")
+BUDGET_ADVICE = N_("See what was sent under Consumption, or raise the budget: chinqit budgets list")
 WORDS = {
     AlertCode.NO_VALKEY: Words(
         "valkey",
@@ -114,6 +115,12 @@ WORDS = {
         N_("%(subject)s: %(count)s %% of %(tried)s codes of the last hour were verified"),
         N_("See whether codes arrive; if they do, somebody may ask for them who does not read them."),
     ),
+    AlertCode.BUDGET_LOW: Words(
+        "budgets", N_("The budget of the key “%(subject)s” is used to %(count)s %%"), BUDGET_ADVICE
+    ),
+    AlertCode.BUDGET_EXHAUSTED: Words("budgets", N_("The budget of the key “%(subject)s” is used up"), BUDGET_ADVICE),
+    AlertCode.TOTAL_BUDGET_LOW: Words("budgets", N_("The budget of all keys is used to %(count)s %%"), BUDGET_ADVICE),
+    AlertCode.TOTAL_BUDGET_EXHAUSTED: Words("budgets", N_("The budget of all keys is used up"), BUDGET_ADVICE),
     AlertCode.DISK: Words("disk", N_("%(count)s %% of the disk are free"), N_("Make room on it.")),
     AlertCode.SECRETS: Words(
         "secrets",

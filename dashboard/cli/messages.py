@@ -38,6 +38,7 @@ OBSTACLES = {
     Obstacle.DONE: "somebody sent it again just now",
     Obstacle.OPTED_OUT: "its number wants no texts",
     Obstacle.CAP: "its key has reached the cap of the day",
+    Obstacle.BUDGET: "it would cost more than a budget has left",
 }
 
 

@@ -12,6 +12,7 @@ from sqlalchemy.orm import Session
 from dashboard.cli import api_keys
 from dashboard.cli.core import JSON, choice_of, database, echo_error, example, fail, phone_type, print_rows, record
 from dashboard.gateway.api_keys import keys
+from dashboard.gateway.costs import prices
 from dashboard.gateway.routing import explain, rules
 from dashboard.gateway.routing.rules import InvalidRoute, NewRouteTarget, RoutingRequest, Subject
 from dashboard.sms import numbers
@@ -93,9 +94,11 @@ def routes_explain(phone_number: str, channel: str, key: str | None, as_json: bo
         explanation = explain.of(session, RoutingRequest(channel, phone_number, key_id))
         rows = [{"carrier": way.carrier.name, "fate": way.state, "why": _why(way)} for way in explanation.ways]
         rule = _subject_row(session, explanation.subject) if explanation.subject else None
+    price = None if explanation.price is None else prices.plain(explanation.price)
     if as_json:
-        click.echo(json.dumps({"rule": rule, "carriers": rows}))
+        click.echo(json.dumps({"rule": rule, "carriers": rows, "price": price}))
         return
+    echo_error(f"price: {price} MRU a segment" if price else "price: none is known")
     echo_error("rule: " + (" ".join(f"{name} {value}" for name, value in rule.items() if value) if rule else "none"))
     print_rows(rows, False, "No rule covers it.")
 

@@ -61,6 +61,11 @@ class Route(Base):
     carrier: Mapped[Carrier] = relationship(back_populates="routes")
     key: Mapped[ApiKey | None] = relationship()
 
+    @staticmethod
+    def subjects(channel: str, operator: str, key_id: str) -> tuple[tuple[str, str | None, str | None], ...]:
+        """Of the rules that may cover a message, the subjects, the most specific first."""
+        return (channel, operator, key_id), (channel, None, key_id), (channel, operator, None), (channel, None, None)
+
 
 class CarrierConnection(Base):
     """A carrier as one worker has it; renewed every few seconds."""

@@ -12,6 +12,7 @@ from sqlalchemy import BigInteger, Column, Date, Index, Integer, String, Table
 from sqlalchemy.orm import Mapped, mapped_column
 
 from dashboard.db import Base, BigId, UtcDateTime, partial, utcnow
+from dashboard.vocabulary import BudgetAction
 
 UNTALLIED_CHARGES = "tallied IS NULL OR tallied <> is_failed"
 COUNTS = ("messages", "segments", "failed_segments", "ucs2_segments", "wasted_segments", "unpriced_segments")
@@ -81,3 +82,35 @@ class DailyCost(Base):
         *(Column(name, BigInteger, nullable=False, server_default="0") for name in MONEY),
         sqlite_with_rowid=False,
     )
+
+
+class Budget(Base):
+    """What the texts of a key, or of all keys together, may cost in a day or a month of the time zone it was set in."""
+
+    __tablename__ = "budgets"
+    __table_args__ = (Index("ix_budgets_subject", "key_id", "period", unique=True),)
+
+    id: Mapped[int] = mapped_column(primary_key=True)
+    key_id: Mapped[str] = mapped_column(String(36))  # empty: all keys together; no foreign key for that
+    period: Mapped[str] = mapped_column(String(5))  # day, month
+    amount: Mapped[int] = mapped_column(BigInteger)  # 1/10,000 MRU
+    action: Mapped[str] = mapped_column(String(4), default=BudgetAction.STOP)
+    per_minute: Mapped[int] = mapped_column(default=60)  # messages, when it slows them
+    exempts_codes: Mapped[bool] = mapped_column(default=True)  # they count, and are never refused
+    timezone: Mapped[str] = mapped_column(String(40))
+    settles_from: Mapped[datetime] = mapped_column(UtcDateTime)  # messages accepted before count as they were expected
+    version: Mapped[int] = mapped_column(default=1)
+    created_at: Mapped[datetime] = mapped_column(UtcDateTime, default=utcnow)
+    created_by: Mapped[str | None] = mapped_column(String(254))
+
+
+class BudgetUse(Base):
+    """What is counted against a budget in the day or month that began on a day: what messages cost, else will cost."""
+
+    __tablename__ = "budget_uses"
+
+    budget_id: Mapped[int] = mapped_column(primary_key=True, autoincrement=False)  # no foreign key: see reservations
+    starts_on: Mapped[date] = mapped_column(Date, primary_key=True)
+    used: Mapped[int] = mapped_column(BigInteger)
+    slow_at: Mapped[datetime | None] = mapped_column(UtcDateTime)  # the last minute in which it let messages pass
+    slow_count: Mapped[int] = mapped_column(default=0, server_default="0")  # how many of them

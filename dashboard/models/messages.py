@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from datetime import datetime
 
-from sqlalchemy import ForeignKey, Index, String, Text, text
+from sqlalchemy import BigInteger, ForeignKey, Index, String, Text, text
 from sqlalchemy.orm import Mapped, mapped_column, relationship
 
 from dashboard.db import Base, BigId, UtcDateTime, partial, utcnow
@@ -16,6 +16,11 @@ UNTALLIED_MESSAGES = "tallied_status IS NULL OR tallied_status <> status"
 REFERRED = "carrier_ref IS NOT NULL AND carrier <> 'sandbox'"  # those whom a receipt may name
 DEFERRED = "due_at IS NOT NULL AND carrier_id IS NOT NULL"
 ASKED = "ask_at IS NOT NULL"
+# What budgets count of a message follows its status once the roll-ups have, and with them its charges, been written.
+UNSETTLED = (
+    "reserved IS NOT NULL AND due_at IS NULL AND status <> 'sending' AND tallied_status = status"
+    " AND (settled_status IS NULL OR settled_status <> status)"
+)
 FACETS = ("status", "kind", "channel", text("substr(phone, 5, 1)"))  # the last one tells the operator
 
 
@@ -34,6 +39,7 @@ class Message(Base):
         Index("ix_messages_untallied", "id", **partial(UNTALLIED_MESSAGES)),
         Index("ix_messages_reference", "carrier", "carrier_ref", **partial(REFERRED)),
         Index("ix_messages_ask", "carrier", "ask_at", **partial(ASKED)),
+        Index("ix_messages_unsettled", "id", **partial(UNSETTLED)),
     )
 
     id: Mapped[int] = mapped_column(BigId, primary_key=True)
@@ -74,6 +80,10 @@ class Message(Base):
     tallied_status: Mapped[str | None] = mapped_column(String(9))
     tallied_sent: Mapped[bool | None]  # whether it counts as sent
     tallied_error: Mapped[str | None] = mapped_column(String(40))  # the reason that it counts under, when it failed
+
+    # What budgets count for it, in 1/10,000 MRU, if one does, and the status since which that is what it cost.
+    reserved: Mapped[int | None] = mapped_column(BigInteger)
+    settled_status: Mapped[str | None] = mapped_column(String(9))
 
     key: Mapped[ApiKey] = relationship()
 

@@ -9,7 +9,7 @@ from dashboard.models.alerts import AlertChannel, AlertIncident, AlertNotice
 from dashboard.models.api_keys import ApiKey, KeyCaller, KeyDay, KeySecret
 from dashboard.models.audit import AuditEntry
 from dashboard.models.carriers import Carrier, CarrierConnection, CarrierMinute, Route
-from dashboard.models.costs import Charge, DailyCost, Price
+from dashboard.models.costs import Budget, BudgetUse, Charge, DailyCost, Price
 from dashboard.models.delivery import FailedAttempt, MessagePart, UnmatchedReceipt
 from dashboard.models.diagnosis import NumberLookup, NumberNote
 from dashboard.models.idempotency import IdempotencyRecord
@@ -32,6 +32,8 @@ MODELS = (
     AlertNotice,
     ApiKey,
     AuditEntry,
+    Budget,
+    BudgetUse,
     Carrier,
     CarrierConnection,
     CarrierMinute,

@@ -90,6 +90,10 @@ MENDED_ON: dict[str, str] = {  # the page that mends it; what is not here is tol
     AlertCode.KEY_GUESSES: "limits",
     AlertCode.PUMPING: "limits",
     AlertCode.KEY_UNVERIFIED: "limits",
+    AlertCode.BUDGET_LOW: "costs",
+    AlertCode.BUDGET_EXHAUSTED: "costs",
+    AlertCode.TOTAL_BUDGET_LOW: "costs",
+    AlertCode.TOTAL_BUDGET_EXHAUSTED: "costs",
     AlertCode.BACKUP_OLD: "site_settings",
 }
 MENU = {"monitor": _l("Monitor"), "control": _l("Manage"), "system": _l("System")}

@@ -14,7 +14,8 @@ from dashboard.gateway.alerts.channels import NewChannel
 from dashboard.gateway.api_keys import usage
 from dashboard.gateway.api_keys.usage import KeyUse
 from dashboard.gateway.audit import trail
-from dashboard.gateway.costs import charges, prices
+from dashboard.gateway.costs import budgets, charges, prices
+from dashboard.gateway.costs.budgets import NewBudget
 from dashboard.gateway.costs.prices import NewPrice
 from dashboard.gateway.inbound import inbox
 from dashboard.gateway.limits import overrides
@@ -29,7 +30,7 @@ from dashboard.models.limits import PumpedRange
 from dashboard.models.messages import Message
 from dashboard.models.monitoring import Outage
 from dashboard.providers.base import Incoming
-from dashboard.vocabulary import AlertChannelKind, Language
+from dashboard.vocabulary import AlertChannelKind, BudgetPeriod, Language
 from tests.support.dashboard_client import World
 
 LIST = "/dashboard/messages/"
@@ -90,6 +91,8 @@ def spend(world: World, key: ApiKey) -> None:
         for days, amount in ((-60, 3_200), (30, 3_355)):
             new = NewPrice("mauritel", "sms", prices.ALL_OPERATORS, today + timedelta(days=days), amount, days < 0)
             prices.save(session, new)
+        for amount, period in ((14_000_000, BudgetPeriod.MONTH), (900_000_000, BudgetPeriod.DAY)):
+            budgets.save(session, NewBudget(key.id, period, amount, "Africa/Nouakchott"), 0)
         for operator in "234":
             session.add(DailyCost(**subject, **figures, operator=operator))
 

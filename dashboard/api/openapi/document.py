@@ -44,6 +44,7 @@ TAGS = {
 STATUSES = {
     400: "The call breaks a rule.",
     401: "No API key was given.",
+    402: "A budget has no room left for it.",
     403: "The API key is unknown, revoked or expired, or it is not for this.",
     404: "Not found.",
     413: "The body is too large.",

@@ -14,7 +14,7 @@ from pydantic.alias_generators import to_camel
 from pydantic_core import PydanticCustomError
 
 from dashboard.sms import numbers
-from dashboard.vocabulary import Channel, Kind, Language, Status, Window
+from dashboard.vocabulary import BudgetPeriod, Channel, Kind, Language, Status, Window
 
 MOST_IN_PAGE = 100
 UNPRINTABLE = re.compile(r"[\x00-\x08\x0b\x0c\x0e-\x1f]")  # C0 but \t \n \r
@@ -213,7 +213,41 @@ class Problem(ResponseBody):
     limit: Annotated[
         int | None,
         Field(
-            examples=[3], exclude_if=is_none, description="With `rate_limited` and `daily_cap`: how many are allowed."
+            examples=[3],
+            exclude_if=is_none,
+            description="With `rate_limited`, `daily_cap` and `budget_slowed`: how many are allowed.",
+        ),
+    ] = None
+    budget: Annotated[
+        Literal["key", "gateway"] | None,
+        Field(examples=["key"], exclude_if=is_none, description="With `budget_exhausted`: whose budget it is."),
+    ] = None
+    period: Annotated[
+        Annotated[BudgetPeriod, schema_of(BudgetPeriod)] | None,
+        Field(examples=["month"], exclude_if=is_none, description="With `budget_exhausted`: what the budget is for."),
+    ] = None
+    required_amount: Annotated[
+        float | None,
+        Field(
+            examples=[0.64],
+            exclude_if=is_none,
+            description="With `budget_exhausted`: what all that was refused would have cost, to four digits.",
+        ),
+    ] = None
+    remaining: Annotated[
+        float | None,
+        Field(examples=[0.3], exclude_if=is_none, description="With `budget_exhausted`: what the budget has left."),
+    ] = None
+    currency: Annotated[
+        str | None,
+        Field(examples=["MRU"], exclude_if=is_none, description="With `budget_exhausted`: of both amounts."),
+    ] = None
+    starts_again_at: Annotated[
+        str | None,
+        Field(
+            examples=["2026-12-01T00:00:00.000Z"],
+            exclude_if=is_none,
+            description="With `budget_exhausted`: when the budget starts anew.",
         ),
     ] = None
     retry_after: Annotated[

@@ -42,7 +42,7 @@ BATCH_BYTES = 2 * 1024 * 1024
         body=SendMessage,
         response=Queued,
         scope=Scope.SEND,
-        errors=("daily_cap", "opted_out", "idempotency_mismatch"),
+        errors=("daily_cap", "budget_exhausted", "budget_slowed", "opted_out", "idempotency_mismatch"),
         idempotent=True,
         is_brief=True,
         summary="Send a text",
@@ -74,7 +74,8 @@ def send_message(body: SendMessage) -> Queued:
 )
 def send_batch(body: SendBatch) -> BatchTaken:
     """All messages are written down in one step. The answer is 200 also when some of them are refused: look at each
-    of the `results`. Messages past the key's daily cap are refused with `daily_cap`; the ones before them are sent.
+    of the `results`. Messages past the key's daily cap are refused with `daily_cap`, those past a budget with
+    `budget_exhausted` or `budget_slowed`; the ones before them are sent.
     Those to numbers that want no texts are refused with `opted_out`.
     """
     items = [_judge(item) for item in body.messages]
@@ -165,7 +166,7 @@ def _results(submitted: Submitted, count: int) -> Iterator[Queued | NotQueued]:
         if message_id is not None:
             yield Queued(message_id=message_id)
         else:
-            refusal = OptedOut() if place in out or submitted.cap is None else submitted.cap
+            refusal = OptedOut() if place in out else submitted.cap or submitted.budget or OptedOut()
             yield NotQueued(errors=[Problem.model_validate(errors.item(errors.described(refusal)))])
 
 

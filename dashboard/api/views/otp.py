@@ -40,6 +40,8 @@ _places = threading.BoundedSemaphore(MOST_WAITING)
             "rate_limited",
             "pumping_suspected",
             "daily_cap",
+            "budget_exhausted",
+            "budget_slowed",
             "provider_error",
             "provider_timeout",
             "idempotency_mismatch",

@@ -15,6 +15,7 @@ from dashboard.cache import TimedCache
 from dashboard.db import Executor, core_table, execute_dml, insert, pool_of, utcnow
 from dashboard.models.costs import Price
 
+CURRENCY = "MRU"
 UNITS = 10_000  # of one MRU
 HIGHEST = 1_000 * UNITS  # of a segment
 ALL_OPERATORS = ""
@@ -96,15 +97,15 @@ def listed(session: Session) -> list[Price]:
     return list(session.scalars(select(Price).order_by(*order)))
 
 
-def parse(text: str) -> int:
+def parse(text: str, highest: int = HIGHEST) -> int:
     """`0,32` or `0.3250` MRU → 1/10,000 MRU; raise ValueError where it is no amount, too precise, or too high."""
     whole, _point, part = text.strip().replace(",", ".").partition(".")
     if not (whole.isascii() and whole.isdigit() and (part or "0").isascii() and (part or "0").isdigit()):
         raise ValueError(text)
-    if len(whole) > len(str(HIGHEST // UNITS)) or len(part) > len(str(UNITS)) - 1:
+    if len(whole) > len(str(highest // UNITS)) or len(part) > len(str(UNITS)) - 1:
         raise ValueError(text)
     amount = int(whole) * UNITS + int(part.ljust(len(str(UNITS)) - 1, "0"))
-    if amount > HIGHEST:
+    if amount > highest:
         raise ValueError(text)
     return amount
 
@@ -114,3 +115,8 @@ def plain(amount: int) -> str:
     whole, part = divmod(abs(amount), UNITS)
     digits = f"{part:04d}"
     return f"{'-' if amount < 0 else ''}{whole}.{digits[:2]}{digits[2:].rstrip('0')}"
+
+
+def number(amount: int) -> float:
+    """1/10,000 MRU as JSON shows it: exact to the last digit below 900,000 million MRU."""
+    return amount / UNITS

@@ -303,6 +303,7 @@ def _switch_to_sms(connection: Connection, carrier: str, message: Any, receipt: 
             error_code=receipt.code,
             carrier=None,
             carrier_ref=None,
+            settled_status=None,  # it will have cost more
         )
     )
     if moved.rowcount:

@@ -66,7 +66,7 @@ INSERT = insert(_MESSAGES).returning(_MESSAGES.c.id)
 INSERT_ALL = BulkInsert(
     _MESSAGES,
     *("uuid", "key_id", "kind", "channel", "phone", "body", "encoding", "segments", "sender", "status", "lane"),
-    *("carrier_id", "priority", "due_at", "attempts", "valid_until", "created_at"),
+    *("carrier_id", "priority", "due_at", "attempts", "valid_until", "created_at", "reserved"),
 )
 _NOW = bindparam("now", type_=UtcDateTime)
 # One priority at a time, so that the index alone finds the oldest due rows without sorting.
@@ -166,6 +166,7 @@ class Draft:
     body: str | None
     shape: Shape
     to_sandbox: bool = False  # whatever the key
+    reserved: int | None = None  # what budgets count for it, in 1/10,000 MRU
 
     @classmethod
     def text(cls, phone: str, body: str, channel: str = Channel.SMS) -> Draft:
@@ -373,6 +374,7 @@ def _row(caller: Caller, draft: Draft, now: datetime) -> dict[str, Any]:
         "attempts": 0,
         "valid_until": now + VALIDITY[draft.kind],
         "created_at": now,
+        "reserved": draft.reserved,
     }
 
 

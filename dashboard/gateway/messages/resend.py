@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Collection, Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from enum import StrEnum
 
 from sqlalchemy import func, select
@@ -12,10 +12,14 @@ from sqlalchemy.orm import Session
 
 from dashboard.db import lock
 from dashboard.gateway.api_keys import authentication, keys, quotas
+from dashboard.gateway.costs import reservations
+from dashboard.gateway.costs.estimates import Text
+from dashboard.gateway.costs.reservations import Wanted
 from dashboard.gateway.messages import outbox, status
+from dashboard.gateway.messages.outbox import Draft
 from dashboard.gateway.opt_outs import opt_outs
 from dashboard.models.messages import Message, Resend
-from dashboard.vocabulary import KeyState, Kind, Status
+from dashboard.vocabulary import KeyMode, KeyState, Kind, Status
 
 MOST_AT_ONCE = 200
 
@@ -31,6 +35,7 @@ class Obstacle(StrEnum):
     DONE = "done"  # it was sent again since the caller looked
     OPTED_OUT = "opted_out"  # the number wants no texts
     CAP = "cap"  # its key has sent what it may send in a day
+    BUDGET = "budget"  # it would cost more than a budget has left
 
 
 @dataclass
@@ -59,7 +64,7 @@ def resend(session: Session, wanted: Mapping[int, int], by: str | None = None) -
     """Write texts down once more, oldest first. The caller commits, then wakes the lanes.
 
     `wanted` tells, for each row id, how often it had been sent again when the caller last looked: what has been sent
-    again since, as when a form comes twice, is left out. Past a key's daily cap the newest are left out.
+    again since, as when a form comes twice, is left out. Past a key's daily cap or budget the newest are left out.
     """
     lock(session, *(f"resend:{row_id}" for row_id in sorted(wanted)))
     found = select(Message).where(Message.id.in_(wanted)).order_by(Message.id)
@@ -77,12 +82,14 @@ def resend(session: Session, wanted: Mapping[int, int], by: str | None = None) -
         else:
             resent.refused[message.uuid] = why_not
     left = _spend_caps(session, allowed)
+    drafts: list[tuple[Message, Draft]] = []
     for message in allowed:
         left[message.key_id] -= 1
         if left[message.key_id] < 0:
             resent.refused[message.uuid] = Obstacle.CAP
-            continue
-        draft = outbox.Draft.text(message.phone, message.body or "", message.channel)
+        else:
+            drafts.append((message, Draft.text(message.phone, message.body or "", message.channel)))
+    for message, draft in _reserve(session, drafts, resent):
         row_id, reference = outbox.submit(session, authentication.Caller.from_row(message.key), draft)
         session.add(Resend(new_id=row_id, old_id=message.id, created_by=by))
         resent.new[message.uuid] = reference
@@ -98,6 +105,25 @@ def _spend_caps(session: Session, messages: Sequence[Message]) -> dict[str, int]
         key_id: quotas.spend_cap_upto(session, callers[key_id], Kind.MESSAGE, wanted[key_id])
         for key_id in sorted(wanted)  # in one order, so that no two transactions wait for each other's keys
     }
+
+
+def _reserve(session: Session, drafts: list[tuple[Message, Draft]], resent: Resent) -> list[tuple[Message, Draft]]:
+    """Those that budgets have room for, with what they count; the others are refused."""
+    live = [(message, draft) for message, draft in drafts if message.key.mode == KeyMode.LIVE]
+    wanted = [
+        Wanted(message.key_id, Kind.MESSAGE, [Text(draft.channel, draft.phone, draft.shape.segments)])
+        for message, draft in live
+    ]
+    granted = dict(zip((message.uuid for message, _ in live), reservations.reserve(session, wanted), strict=True))
+    kept = []
+    for message, draft in drafts:
+        grant = granted.get(message.uuid)
+        if grant is not None and grant.refusal is not None:
+            resent.refused[message.uuid] = Obstacle.BUDGET
+            quotas.give_back(session, message.key_id, Kind.MESSAGE, 1)
+        else:
+            kept.append((message, replace(draft, reserved=grant.costs[0]) if grant else draft))
+    return kept
 
 
 def times(session: Session, ids: Collection[int]) -> Counter[int]:

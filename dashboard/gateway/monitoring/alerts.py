@@ -16,6 +16,7 @@ from dashboard.gateway import workers
 from dashboard.gateway.api_keys import usage
 from dashboard.gateway.carriers import carriers
 from dashboard.gateway.carriers.recent import Recent
+from dashboard.gateway.costs import budgets
 from dashboard.gateway.limits import pumping, wrong_codes
 from dashboard.gateway.messages import outbox
 from dashboard.gateway.monitoring.carrier_status import CarrierStatus
@@ -68,6 +69,10 @@ class AlertCode(StrEnum):
     KEY_GUESSES = "key_guesses"  # more of its guesses were wrong than people make
     PUMPING = "pumping"  # many codes of a key go to ranges of numbers, and few are typed in
     KEY_UNVERIFIED = "key_unverified"  # of a key's codes of the last hour few were typed in
+    BUDGET_LOW = "budget_low"  # of a key
+    BUDGET_EXHAUSTED = "budget_exhausted"
+    TOTAL_BUDGET_LOW = "total_budget_low"  # of all keys together
+    TOTAL_BUDGET_EXHAUSTED = "total_budget_exhausted"
 
 
 GRAVE = frozenset(  # messages do not arrive
@@ -88,6 +93,14 @@ GRAVE = frozenset(  # messages do not arrive
 TOLERABLE = frozenset(
     {AlertCode.KEY_ENDS, AlertCode.KEY_EMBEDDED, AlertCode.WEBHOOK_FAILING}
 )  # not the gateway's fault
+BUDGETS = frozenset(
+    {
+        AlertCode.BUDGET_LOW,
+        AlertCode.BUDGET_EXHAUSTED,
+        AlertCode.TOTAL_BUDGET_LOW,
+        AlertCode.TOTAL_BUDGET_EXHAUSTED,
+    }
+)
 OF_CARRIER_STATE = {
     CarrierState.CREDENTIALS: AlertCode.CARRIER_CREDENTIALS,
     CarrierState.UNREADABLE: AlertCode.CARRIER_UNREADABLE,
@@ -148,8 +161,8 @@ class Alert:
         return ":".join(part for part in (self.code, self.id or self.subject, self._kind()) if part)
 
     def _kind(self) -> str:
-        """A carrier may say several things of itself at a time."""
-        return self.reason if self.code is AlertCode.CARRIER_NOTICE else ""
+        """A carrier may say several things of itself at a time, and a key have two budgets."""
+        return self.reason if self.code is AlertCode.CARRIER_NOTICE or self.code in BUDGETS else ""
 
 
 def lanes(session: Session) -> list[QueueDepth]:
@@ -182,6 +195,7 @@ def alerts(
         *key_alerts(session),
         *guess_alerts(session),
         *pumping_alerts(session),
+        *budget_alerts(session),
         *webhook_alerts(session),
         *carrier_alerts(statuses),
         *operator_alerts(lately),
@@ -276,6 +290,24 @@ def _unverified_keys(session: Session) -> list[Alert]:
         Alert(AlertCode.KEY_UNVERIFIED, name, id=key_id, count=weak[key_id][0], tried=weak[key_id][1])
         for key_id, name in (session.execute(live).tuples() if weak else ())
     ]
+
+
+def budget_alerts(session: Session) -> list[Alert]:
+    """Budgets that are used up, or nearly: `count` percent, `reason` the day or the month."""
+    found = []
+    for one in budgets.standings(session):
+        if not one.is_low:
+            continue
+        percent, period = int(one.share * 100), one.budget.period
+        if one.budget.key_id == budgets.EVERYBODY:
+            code = AlertCode.TOTAL_BUDGET_EXHAUSTED if one.is_exhausted else AlertCode.TOTAL_BUDGET_LOW
+            found.append(Alert(code, count=percent, reason=period))
+        else:
+            code = AlertCode.BUDGET_EXHAUSTED if one.is_exhausted else AlertCode.BUDGET_LOW
+            key = session.get(ApiKey, one.budget.key_id)
+            name = key.name if key else one.budget.key_id
+            found.append(Alert(code, name, id=one.budget.key_id, count=percent, reason=period))
+    return found
 
 
 def webhook_alerts(session: Session) -> list[Alert]:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Collection
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from datetime import datetime, timedelta
 from typing import Any, cast
 
@@ -15,6 +15,9 @@ from dashboard.driver import BulkInsert, ExecuteMany
 from dashboard.gateway.api_keys import authentication, quotas
 from dashboard.gateway.api_keys.authentication import Caller, UnknownKey
 from dashboard.gateway.api_keys.quotas import CapReached
+from dashboard.gateway.costs import budgets, reservations
+from dashboard.gateway.costs.estimates import Text
+from dashboard.gateway.costs.reservations import Wanted
 from dashboard.gateway.limits import pumping, rate_limit, rejections
 from dashboard.gateway.limits.pumping import PumpingSuspected
 from dashboard.gateway.limits.rate_limit import RateLimited, WindowState
@@ -92,6 +95,8 @@ class _SendAttempt:
     limits: list[WindowState] = field(default_factory=list)
 
 
+_Prepared = tuple[_SendAttempt, Template, Draft]
+
 # Built once: building them costs more than running them.
 _OTPS, _MESSAGES = core_table(Otp), core_table(Message)
 _COLUMNS = _OTPS.c
@@ -128,7 +133,8 @@ SUPERSEDE = ExecuteMany(
 
 
 def send(session: Session, keyring: Keyring, caller: Caller, order: Order) -> Sent:
-    """Write one code down; raise RateLimited, PumpingSuspected or CapReached and write the refusal down.
+    """Write one code down; raise RateLimited, PumpingSuspected or CapReached and write the refusal down, or raise
+    BudgetExhausted or BudgetSlowed.
 
     The caller commits.
     """
@@ -142,8 +148,8 @@ def send(session: Session, keyring: Keyring, caller: Caller, order: Order) -> Se
 def send_codes(session: Session, requests: list[SendRequest]) -> list[Sent | Exception]:
     """Handler of GroupCommit: write new codes down; the older one for the same key, phone and channel dies.
 
-    Return for each what was sent, or UnknownKey, Mismatch, AnsweredBefore, RateLimited, PumpingSuspected or CapReached;
-    the last three are also written down as refusals.
+    Return for each what was sent, or UnknownKey, Mismatch, AnsweredBefore, RateLimited, PumpingSuspected or CapReached,
+    which are also written down as refusals, or BudgetExhausted or BudgetSlowed.
     """
     live = authentication.live_digests(session, (request.caller for request in requests))
 
@@ -264,29 +270,54 @@ def _note(session: Session, request: SendRequest, refusal: RateLimited | Pumping
 
 
 def _write(session: Session, attempts: list[_SendAttempt]) -> None:
-    """The messages, and the codes that they carry."""
+    """The messages, and the codes that they carry; those that budgets have no room for are refused."""
     if not attempts:
         return
-    now, connection = utcnow(), session.connection()
-    SUPERSEDE.run(connection, [_older(attempt.request, now) for attempt in attempts])
     fixed = review_numbers.fixed_codes(session, [attempt.request.pair for attempt in attempts])
-    templates_used, drafts = [], []
+    prepared = []
     for attempt in attempts:
         caller, order = attempt.request.caller, attempt.request.order
         template = templates.current(session, caller.id, order.language, caller.brand)
-        sample = template.render("0" * codes.DIGITS, order.app_hash)
-        templates_used.append(template)
+        shape = encoding.shape(template.render("0" * codes.DIGITS, order.app_hash))
         is_fixed = attempt.request.pair in fixed
-        drafts.append((caller, Draft(Kind.OTP, order.channel, order.phone, None, encoding.shape(sample), is_fixed)))
-    message_ids = outbox.submit_all(session, drafts)
+        prepared.append((attempt, template, Draft(Kind.OTP, order.channel, order.phone, None, shape, is_fixed)))
+    if budgets.current(session):
+        prepared = _reserve(session, prepared)
+    if not prepared:
+        return
+    now, connection = utcnow(), session.connection()
+    SUPERSEDE.run(connection, [_older(attempt.request, now) for attempt, _, _ in prepared])
+    message_ids = outbox.submit_all(session, [(attempt.request.caller, draft) for attempt, _, draft in prepared])
     rows = []
-    for attempt, template, message_id in zip(attempts, templates_used, message_ids, strict=True):
+    for (attempt, template, _), message_id in zip(prepared, message_ids, strict=True):
         row = _row(attempt.request, template, message_id, now)
         sealed = fixed.get(attempt.request.pair)
         offset = review_numbers.offset(attempt.request.keyring, row, message_id, sealed)
         rows.append(row | {"fixed_offset": offset})
         attempt.result = Sent(message_id, attempt.limits, None if attempt.request.order.waits else 200)
     INSERT.run(connection, rows)
+
+
+def _reserve(session: Session, prepared: list[_Prepared]) -> list[_Prepared]:
+    """Those that budgets have room for, with what they count; the others are refused and off their caps again."""
+    costly = [each for each in prepared if each[0].request.caller.mode == KeyMode.LIVE and not each[2].to_sandbox]
+    wanted = [
+        Wanted(attempt.request.caller.id, Kind.OTP, [Text(draft.channel, draft.phone, draft.shape.segments)])
+        for attempt, _, draft in costly
+    ]
+    granted = dict(zip(map(id, costly), reservations.reserve(session, wanted), strict=True))
+    kept: list[_Prepared] = []
+    for each in prepared:
+        attempt, template, draft = each
+        grant = granted.get(id(each))
+        if grant is None:
+            kept.append(each)
+        elif grant.refusal is None:
+            kept.append((attempt, template, replace(draft, reserved=grant.costs[0])))
+        else:
+            attempt.result = grant.refusal
+            quotas.give_back(session, attempt.request.caller.id, Kind.OTP, 1)
+    return kept
 
 
 def _older(request: SendRequest, now: datetime) -> dict[str, Any]:

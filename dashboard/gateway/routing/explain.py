@@ -8,6 +8,8 @@ from sqlalchemy.orm import Session
 
 from dashboard.db import utcnow
 from dashboard.gateway.carriers import health
+from dashboard.gateway.costs import estimates
+from dashboard.gateway.costs.estimates import Text
 from dashboard.gateway.routing import rules
 from dashboard.gateway.routing.rules import RoutingRequest, Subject
 from dashboard.models.carriers import Carrier, Route
@@ -25,11 +27,14 @@ class Candidate:
 
 @dataclass(frozen=True)
 class Explanation:
-    """`is_served`: some carrier serves the channel; if not, its messages land on the sandbox phone."""
+    """`is_served`: some carrier serves the channel; if not, its messages land on the sandbox phone. `price` is what a
+    segment will cost, in 1/10,000 MRU; None where that is not known.
+    """
 
     subject: Subject | None
     ways: list[Candidate]
     is_served: bool
+    price: int | None = None
 
 
 def of(session: Session, request: RoutingRequest) -> Explanation:
@@ -39,7 +44,9 @@ def of(session: Session, request: RoutingRequest) -> Explanation:
     if rule is None:
         return Explanation(None, [], table.serves(request.channel))
     routes = dict(rules.rules(session)).get(rule[0], [])
-    return Explanation(rule[0], _ways(routes), table.serves(request.channel))
+    expected = estimates.estimate(session, request.key_id, [Text(request.channel, request.phone, 1)])
+    price = None if expected.unpriced_segments else expected.cost
+    return Explanation(rule[0], _ways(routes), table.serves(request.channel), price)
 
 
 def _ways(routes: list[Route]) -> list[Candidate]:

@@ -110,13 +110,7 @@ def read(session: Session) -> RoutingTable:
 
 def rule_for(table: RoutingTable, request: RoutingRequest) -> tuple[Subject, tuple[RouteTarget, ...]] | None:
     """The most specific rule that covers it: operator and key, key, operator, all."""
-    operator = request.phone[4]
-    for subject in (
-        (request.channel, operator, request.key_id),
-        (request.channel, None, request.key_id),
-        (request.channel, operator, None),
-        (request.channel, None, None),
-    ):
+    for subject in Route.subjects(request.channel, request.phone[4], request.key_id):
         if subject in table.rules:
             return subject, table.rules[subject]
     return None

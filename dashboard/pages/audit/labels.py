@@ -21,6 +21,7 @@ AREAS = {  # the first word of an act
     "opt_outs": _l("Opt-outs"),
     "otp_templates": _l("Texts of codes"),
     "prices": _l("Prices"),
+    "budgets": _l("Budgets"),
     "privacy": _l("Privacy"),
     "routing": _l("Routes"),
     "secrets": _l("Secrets"),
@@ -89,6 +90,8 @@ ACTS = {
     "otp_templates.reset": _l("General text in force again"),
     "otp_templates.restore": _l("Text restored"),
     "otp_templates.save": _l("Text changed"),
+    "budgets.remove": _l("Budget removed"),
+    "budgets.save": _l("Budget set"),
     "prices.remove": _l("Price removed"),
     "prices.save": _l("Price entered"),
     "privacy.erase": _l("Number erased"),
@@ -134,6 +137,7 @@ ACTS = {
 }
 # What changed: columns of the rows that the log tells of, settings, and the facts of single acts.
 FIELDS = {
+    "amount": _l("Amount, in MRU"),
     "answers": _l("Answers"),
     "body": _l("Text"),
     "brand": _l("Brand"),
@@ -177,6 +181,7 @@ FIELDS = {
     "pumping_numbers": _l("Numbers of a range in an hour"),
     "pumping_stops": _l("Hold codes back where SMS pumping is suspected"),
     "position": _l("Place in the order"),
+    "period": _l("For a"),
     "price": _l("Price of a segment"),
     "quiet_from": _l("Quiet hours, from"),
     "quiet_until": _l("Quiet hours, until"),

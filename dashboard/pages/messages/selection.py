@@ -29,6 +29,7 @@ OBSTACLES: Labels = {
     Obstacle.DONE: _l("Sent again already."),
     Obstacle.OPTED_OUT: _l("The person wants no texts any more."),
     Obstacle.CAP: _l("The key has sent what it may send in a day."),
+    Obstacle.BUDGET: _l("It would cost more than a budget has left."),
 }
 
 

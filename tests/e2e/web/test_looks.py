@@ -68,10 +68,15 @@ def test_every_page_is_accessible_in_both_directions(
     look_at_any_width(tab, *(f"/dashboard/{page}" for page in desk + rest))
     look_at(tab, f"{LIST}?q=47000000", *forms, "/dashboard/nothing", f"{hooks}new", "/dashboard/opt-outs/new")
     look_at_any_width(
-        tab, "/dashboard/incoming/keywords/", talk(world), "/dashboard/usage/", "/dashboard/usage/prices/"
+        tab,
+        "/dashboard/incoming/keywords/",
+        talk(world),
+        "/dashboard/usage/",
+        "/dashboard/usage/prices/",
+        "/dashboard/usage/budgets/",
     )
     look_at(tab, "/dashboard/incoming/keywords/stop/edit", "/dashboard/usage/?month=2026-01")
-    look_at(tab, "/dashboard/limits/new", "/dashboard/limits/usual")
+    look_at(tab, "/dashboard/usage/budgets/new", "/dashboard/limits/new", "/dashboard/limits/usual")
     log = ["resend?pick=1&pick=2", "views/", "views/new?status=failed", "views/columns"]
     look_at(tab, *(LIST + page for page in log))
     people = [

@@ -42,6 +42,7 @@ OWNER |= {f"pages.webhooks.{name}" for name in (*HOOKS, "delete", "restore", "ta
 TEAM = ("manage", "change_role", "disable", "enable", "unlock", "reset", "reset_second_factor")
 OWNER |= {f"pages.team.{name}" for name in ("ask_invite", "invite", "renew", "withdraw", "restore_invitation", *TEAM)}
 OWNER |= {f"pages.costs.prices.{name}" for name in ("new", "create", "ask_remove", "remove", "restore")}
+OWNER |= {f"pages.costs.budgets.{name}" for name in (*HOOKS[:4], "ask_remove", "remove", "restore")}
 OWNER |= {"pages.audit.export_as", *(f"pages.privacy.{name}" for name in ("index", "answer", "register"))}
 OWNER |= {f"pages.alerts.{name}" for name in ("new", "create", "edit", "change", "ask_remove", "remove", "restore")}
 OPERATOR = {
@@ -60,7 +61,7 @@ OPERATOR = {
     ),
     *(f"pages.webhooks.{name}" for name in ("send_test", "ask_replay", "replay")),
     "pages.inbound.conversation.reply",
-    *(f"pages.costs.{name}" for name in ("index", "export_csv", "prices.index")),
+    *(f"pages.costs.{name}" for name in ("index", "export_csv", "prices.index", "budgets.index")),
     *(
         f"pages.inbound.keywords.{name}"
         for name in ("new", "create", "edit", "change", "ask_remove", "remove", "restore")

@@ -27,7 +27,7 @@ from dashboard.gateway.monitoring.alerts import Alert, AlertCode
 from dashboard.models.accounts import Passkey, PersonLink, User, UserSession
 from dashboard.models.alerts import AlertChannel, AlertIncident
 from dashboard.models.carriers import Carrier
-from dashboard.models.costs import Price
+from dashboard.models.costs import Budget, Price
 from dashboard.models.diagnosis import NumberNote
 from dashboard.models.inbound import IncomingMessage
 from dashboard.models.limits import LimitOverride, PumpedRange
@@ -243,6 +243,11 @@ def walk_the_rest(walk: Walk, world: World) -> None:
     price = {"subject": "inward sms", "operator": "", "amount": "0,32", "from_day": "2026-01-01"}
     walk.go(f"{D}usage/prices/new", price)
     walk.remove_and_restore(f"{D}usage/prices/{walk.newest(Price.id)}/remove", f"{D}usage/prices/restore")
+    spending = {"key_id": "", "period": "month", "amount": "500", "action": "stop", "per_minute": "60"}
+    walk.go(f"{D}usage/budgets/new", spending)
+    budget = f"{D}usage/budgets/{walk.newest(Budget.id)}/"
+    walk.go(f"{budget}edit", {**spending, "amount": "600"})
+    walk.remove_and_restore(f"{budget}remove", f"{D}usage/budgets/restore")
     walk.go(f"{D}incoming/keywords/new", {"words_fr": "PRIX", "answer_fr": "10 MRU"})
     walk.go(f"{D}incoming/keywords/help/edit", {"words_fr": "AIDE"})
     walk.remove_and_restore(f"{D}incoming/keywords/help/remove", f"{D}incoming/keywords/restore")
