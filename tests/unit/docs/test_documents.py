@@ -103,9 +103,12 @@ def test_the_units_and_containers_set_only_what_settings_knows() -> None:
     known = {*about(), *(f"{name}_FILE" for name in SECRETS)}
     told = (ROOT / "deploy" / "systemd" / "chinqit.env").read_text()
     assert set(re.findall(r"^([A-Z_]+)=", told, re.M)) <= known
-    compose = (ROOT / "deploy" / "compose.yaml").read_text()
-    block = compose.split("&environment\n")[1].split("  volumes:")[0]
-    assert set(re.findall(r"^ {4}([A-Z_]+):", block, re.M)) <= known
+    services = yaml.safe_load((ROOT / "deploy" / "compose.yaml").read_text())["services"]
+    ours = {name: service for name, service in services.items() if service["image"] == "chinqit"}
+    assert {"init", "web", *Lane, "relay"} == set(ours)
+    for name, service in ours.items():
+        assert service["env_file"] == ".env", f"{name} does not get the settings of deploy/.env"
+        assert set(service["environment"]) == {"DATABASE_URL", "REDIS_URL", "PORT"} <= known, name
 
 
 def test_what_runs_the_web_server_elsewhere_asks_it_alone_and_can_reach_it() -> None:
