@@ -1,7 +1,7 @@
 """Statements over many rows on the driver's cursor, for the few places that run thousands of them a second.
 
 SQLAlchemy looks at every value of every row, which costs more than the database does. Here the SQL still follows from
-the model and errors are still SQLAlchemy's, as `exec_driver_sql` makes them, but rows go to the driver as they are.
+the model and errors are still SQLAlchemy's, but rows go to the driver as they are.
 """
 
 from __future__ import annotations
@@ -16,6 +16,7 @@ from typing import Any, cast
 
 from sqlalchemy import Column, LargeBinary, Select, String, Table, Update
 from sqlalchemy.engine import Connection, Dialect
+from sqlalchemy.exc import DBAPIError
 from sqlalchemy.sql.compiler import ExpandedState, SQLCompiler
 from sqlalchemy.types import TypeEngine
 
@@ -67,9 +68,9 @@ class BulkInsert:
         prepared = _find(self._by_dialect, connection.dialect, self._prepare)
         columns = prepared.columns(rows)
         if connection.dialect.name == "postgresql":  # arrays, so that one statement does for all rows
-            connection.exec_driver_sql(prepared.sql, tuple(list(column) for column in columns))
+            _execute(connection, prepared.sql, tuple(list(column) for column in columns))
         else:
-            connection.exec_driver_sql(prepared.sql, list(zip(*columns, strict=True)))
+            _execute(connection, prepared.sql, list(zip(*columns, strict=True)), many=True)
 
     def _prepare(self, dialect: Dialect) -> _Prepared:
         types = [self.by.get(name, self.table.c[name]).type for name in self.names]
@@ -110,11 +111,10 @@ class ExecuteMany:
         if not rows:
             return
         prepared = _find(self._by_dialect, connection.dialect, self._prepare)
-        values = list(zip(*prepared.columns(rows), strict=True))
-        if connection.dialect.positional:
-            connection.exec_driver_sql(prepared.sql, values)
-        else:
-            connection.exec_driver_sql(prepared.sql, [dict(zip(prepared.names, each, strict=True)) for each in values])
+        values: list[Any] = list(zip(*prepared.columns(rows), strict=True))
+        if not connection.dialect.positional:
+            values = [dict(zip(prepared.names, each, strict=True)) for each in values]
+        _execute(connection, prepared.sql, values, many=True)
 
     def _prepare(self, dialect: Dialect) -> _Prepared:
         compiled = self.statement.compile(dialect=dialect)
@@ -164,10 +164,8 @@ class _Expanding:
             for name, listed in values.items()
             for each, one in zip(state.parameter_expansion.get(name, (name,)), listed, strict=True)
         }
-        result = connection.exec_driver_sql(
-            state.statement, tuple(map(named.__getitem__, state.positiontup)) if state.positiontup else named
-        )
-        return self._rows(result.all()) if result.returns_rows else []
+        ordered = tuple(map(named.__getitem__, state.positiontup)) if state.positiontup else named
+        return self._rows(_execute(connection, state.statement, ordered))
 
     def _converted(self, values: Mapping[str, Sequence[Any]]) -> dict[str, Sequence[Any]]:
         return {
@@ -190,6 +188,26 @@ class _Expanding:
             ]
             rows = list(zip(*columns, strict=True))
         return list(map(self.make_row, rows))
+
+
+def _execute(connection: Connection, sql: str, params: Any, *, many: bool = False) -> list[Any]:
+    """The rows that come back, if any; raise SQLAlchemyError, as its own statements do, without the parameters."""
+    if not connection.in_transaction():
+        connection.begin()
+    dialect, cursor = connection.dialect, connection.connection.cursor()
+    connection.engine.dispatch.before_cursor_execute(connection, cursor, sql, params, None, many)
+    try:
+        (cursor.executemany if many else cursor.execute)(sql, params)
+        return list(cursor.fetchall()) if cursor.description else []
+    except dialect.loaded_dbapi.Error as error:
+        is_gone = dialect.is_disconnect(error, connection.connection.driver_connection, cursor)
+        if is_gone:
+            connection.invalidate(error)
+        raise DBAPIError.instance(
+            sql, None, error, dialect.loaded_dbapi.Error, connection_invalidated=is_gone, dialect=dialect
+        ) from error
+    finally:
+        cursor.close()
 
 
 def _row_maker(names: Iterable[str | None]) -> Callable[[Iterable[Any]], Any]:
