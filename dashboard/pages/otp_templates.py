@@ -88,7 +88,7 @@ class WordingForm(Form):
         super().__init__(data={"body": text, "brand": brand, "host": host})
         self.newest = newest
         looks = {"lang": subject.language, "dir": locale.direction(subject.language)}
-        self.body.render_kw = {**self.body.render_kw, **looks, "maxlength": template_rules.LONGEST_BODY}
+        self.body.render_kw = {**self.body.render_kw, **looks, "maxlength": LONGEST}
         self.body.description = _variables(subject)
 
     @property

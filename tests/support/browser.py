@@ -7,6 +7,7 @@ import shutil
 from contextlib import suppress
 from dataclasses import dataclass, field
 from pathlib import Path
+from typing import Literal
 
 from flask import Flask
 from playwright.sync_api import BrowserContext, ConsoleMessage, Locator, Page, ViewportSize, expect
@@ -61,6 +62,12 @@ FAULTS = """async ([options, without]) => {
     const found = await axe.run(!without || !shell.length ? document : modal ?? { exclude: shell }, options);
     const broken = found.violations.map(rule => `${rule.id}: ${rule.nodes[0].html.slice(0, 160)}`);
     return [broken, shell.length > 0];
+}"""
+WITHIN = """async ([selector, options]) => {
+    await Promise.all(document.getAnimations().filter(one => one.effect.getTiming().iterations !== Infinity)
+        .map(one => one.finished.catch(() => null)));
+    const found = await axe.run(selector, options);
+    return found.violations.map(rule => `${rule.id}: ${rule.nodes[0].html.slice(0, 160)}`);
 }"""
 TOO_WIDE = """() => document.documentElement.scrollWidth <= innerWidth ? [] : [...document.querySelectorAll("main *")]
     .map(it => [it, it.getBoundingClientRect()])
@@ -127,10 +134,7 @@ class Tab:
         So colours are judged in each pair of scheme and width (no language sets one), names and sizes in both widths,
         and sideways scroll in both widths of each language. Elsewhere every rule holds in the look that the page is in.
         """
-        if not self.judges:
-            self.page.add_init_script(AXE)  # over the debugger, which the page's policy does not touch
-            self.page.evaluate(AXE)
-            self.judges = True
+        self._call_axe()
         size = self.page.viewport_size or WIDE
         found: list[str] = []
         for step, (width, rules) in enumerate(STEPS.get(self.locale, [(size, EVERY_RULE)])):
@@ -140,6 +144,23 @@ class Tab:
         if self.page.viewport_size != size:
             self.page.set_viewport_size(size)
         return [*found, *self.said]
+
+    def faults_within(self, selector: str) -> list[str]:
+        """Broken accessibility rules of one part of the page: every rule in light, those of colours in dark."""
+        self._call_axe()
+        found: list[str] = []
+        steps: list[tuple[Literal["dark", "light"], list[str]]] = [("dark", OF_COLOURS), ("light", EVERY_RULE)]
+        for scheme, rules in steps:
+            self.page.emulate_media(color_scheme=scheme)
+            broken = self.page.evaluate(WITHIN, [selector, AXE_OPTIONS | {"runOnly": rules}])
+            found += [f"{scheme}: {fault}" for fault in broken]
+        return found
+
+    def _call_axe(self) -> None:
+        if not self.judges:
+            self.page.add_init_script(AXE)  # over the debugger, which the page's policy does not touch
+            self.page.evaluate(AXE)
+            self.judges = True
 
     def _judge(self, step: int, rules: list[str]) -> list[str]:
         if not rules:

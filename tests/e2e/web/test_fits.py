@@ -17,6 +17,7 @@ from dashboard.gateway.monitoring.alerts import Alert, AlertCode
 from dashboard.gateway.webhooks import endpoints
 from dashboard.gateway.webhooks.endpoints import NewEndpoint
 from dashboard.models.accounts import User
+from dashboard.models.api_keys import ApiKey
 from dashboard.vocabulary import LogColumn
 from tests.support.browser import NARROW, TOO_WIDE, WIDE, Tab
 from tests.support.dashboard_client import World
@@ -133,3 +134,48 @@ def test_a_webhook_s_address_has_the_whole_width_of_a_phone(open_tab: Callable[.
     row, address = (tab.page.locator(f".hooks tbody {part}").first.bounding_box() for part in ("tr", "th"))
     assert row and address and address["width"] > row["width"] - 2 * 20
     assert tab.faults() == []
+
+
+def test_what_is_too_long_is_refused_in_words_and_never_cut_while_it_is_pasted(
+    open_tab: Callable[..., Tab], world: World
+) -> None:
+    world.key("Boutique")
+    tab = open_tab()
+    page = tab.page
+    for place, opens, field, most, told in (
+        ("keys/", "keys/new", "#f-name", 80, "on one line: 80"),
+        ("webhooks/", "webhooks/new", "#f-description", 80, "on one line: 80"),
+        ("lookup/?phone=38089336", "", "#f-note", 280, "at most 280 characters"),
+        ("texts/", "", "#f-body", 400, "The text is too long"),
+    ):
+        tab.open(f"/dashboard/{place}")
+        if opens:
+            page.locator(f"[hx-get='/dashboard/{opens}']").first.click()
+        box = page.locator(field)
+        box.fill("")
+        box.focus()
+        page.keyboard.insert_text("x" * (most + 1))  # as a paste does
+        expect(box).to_have_value("x" * (most + 1))
+        box.evaluate("it => it.form.requestSubmit()")
+        expect(page.locator("main, #dialog").get_by_text(told).first).to_be_visible()
+        expect(box).to_have_value("x" * (most + 1))
+
+
+def test_a_key_on_a_phone_breaks_no_address_and_leaves_no_tile_alone(
+    open_tab: Callable[..., Tab], world: World
+) -> None:
+    key = world.key()
+    with world.services.sessions.begin() as session:
+        session.execute(update(ApiKey).values(created_by="khadija.mint.mohamed@exemple.mr"))
+    tab = open_tab(locale="ar-MR", viewport=NARROW, color_scheme="dark")
+    tab.open(f"/dashboard/keys/{key.id}")
+    lines = tab.page.get_by_text("khadija.mint.mohamed@exemple.mr").evaluate("it => it.getClientRects().length")
+    assert lines == 1
+    row, tiles = tab.page.locator("dl.kpis").first.bounding_box(), tab.page.locator("dl.kpis").first.locator(".kpi")
+    boxes = [tile.bounding_box() for tile in tiles.all()]
+    assert row and len(boxes) == 5
+    widths: dict[float, float] = {}
+    for box in boxes:
+        assert box
+        widths[round(box["y"])] = widths.get(round(box["y"]), 0) + box["width"]
+    assert all(abs(width - row["width"]) < 4 for width in widths.values()), widths

@@ -7,10 +7,9 @@ from __future__ import annotations
 
 import re
 from collections.abc import Callable
-from typing import Any
 
 import pytest
-from playwright.sync_api import Page, ViewportSize
+from playwright.sync_api import ViewportSize
 
 from dashboard.gateway.inbound import inbox
 from tests.support.browser import LOOKS, TOO_WIDE, Tab
@@ -109,43 +108,3 @@ def picture_of(url: str) -> str:
     """`/dashboard/keys/6f3f…/edit` → `keys-edit`."""
     plain = re.sub(r"[0-9a-f-]{36}|(?<=setup/|.join/)[\w-]{20,}", "one", url.removeprefix("/dashboard/"))
     return re.sub(r"\W+", "-", plain).strip("-") or "overview"
-
-
-def test_the_keyboard_reaches_everything_and_shows_where_it_is(
-    open_tab: Callable[..., Tab],
-    world: World,
-) -> None:
-    _webhook, loose = furnish_more(world, furnish(world)[0])
-    tab = open_tab()
-    for url in ("/dashboard/", LIST, f"/dashboard/keys/{loose}", "/dashboard/limits/", "/dashboard/texts/"):
-        tab.open(url)
-        stops = walk(tab.page)
-        assert len(stops) > 15 and len(stops) < 200, url
-        assert [stop for stop in stops if not stop["shown"]] == [], url
-        links = tab.page.locator("main a:visible").evaluate_all("all => all.map(one => one.getAttribute('href'))")
-        assert set(links) <= {stop["href"] for stop in stops}, url
-    assert tab.said == []
-
-
-def walk(page: Page) -> list[dict[str, Any]]:
-    """Press Tab until the page is through; where the focus stood each time, and whether that could be seen."""
-    stops: list[dict[str, Any]] = []
-    page.evaluate("() => { document.activeElement?.blur(); window.seen = new Set(); }")
-    while len(stops) < 200:
-        page.keyboard.press("Tab")
-        stop = page.evaluate(
-            """() => {
-                const it = document.activeElement;
-                if (it === document.body || seen.has(it)) return null;
-                seen.add(it);
-                const ring = [[it], [it, "::after"], [it.parentElement]].map(one => getComputedStyle(...one));
-                const box = it.getBoundingClientRect();
-                const shown = box.width > 0 && box.bottom > 0 && box.top < innerHeight &&
-                    ring.some(style => style.outlineStyle !== "none" || style.boxShadow !== "none");
-                return { shown, href: it.getAttribute("href"), what: it.outerHTML.slice(0, 120) };
-            }"""
-        )
-        if stop is None:
-            break
-        stops.append(stop)
-    return stops
