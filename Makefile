@@ -33,7 +33,8 @@ $(VENV)/.built: pyproject.toml deploy/hatch_build.py $(wildcard dashboard/transl
 
 $(VENV)/.developed: requirements-dev.txt $(VENV)/.installed
 	@echo "Installing what the tests need ..."
-	@$(PIP) install --no-compile --require-hashes -r requirements-dev.txt
+	@sed -n '/^uv==/,/[^\\]$$/p' requirements-dev.txt >$@.uv && $(PIP) install --require-hashes -r $@.uv && rm $@.uv
+	@$(BIN)/uv pip install --quiet --python $(BIN)/python --require-hashes -r requirements-dev.txt || $(PIP) install --no-compile --require-hashes -r requirements-dev.txt # pip reads other settings, and takes four times as long
 	@touch $@
 
 # The texts of the documentation are prose: they are wrapped by hand.

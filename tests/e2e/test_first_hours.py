@@ -41,7 +41,7 @@ def gateway(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Stack]:
 
 @pytest.fixture
 def tab(chromium: Chromium, gateway: Stack) -> Iterator[Tab]:
-    with chromium.new_context(locale="fr-MR", viewport=WIDE) as context:
+    with chromium.new_context(locale="fr-MR", viewport=WIDE, reduced_motion="reduce") as context:
         context.set_default_timeout(SLOW)
         page = context.new_page()
         page.clock.install()

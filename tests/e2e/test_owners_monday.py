@@ -22,7 +22,7 @@ pytestmark = pytest.mark.timeout(240)
 WORDS = json.loads((Path(__file__).parent / "monday.json").read_text())
 
 
-@pytest.mark.parametrize(("locale", "scheme", "viewport"), LOOKS[:2])
+@pytest.mark.parametrize(("locale", "scheme", "viewport"), LOOKS)
 def test_an_owner_s_monday(
     open_tab: Callable[..., Tab], world: World, locale: str, scheme: str, viewport: ViewportSize
 ) -> None:

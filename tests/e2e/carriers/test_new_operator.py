@@ -19,7 +19,7 @@ from tests.support.stack import Stack, run_stack
 
 pytestmark = pytest.mark.timeout(300)
 CARRIERS = "/dashboard/carriers/"
-LOOKS = {"fr-FR": WIDE, "en-GB": WIDE, "ar-MR": NARROW}
+LOOKS = (("fr-FR", WIDE), ("en-GB", WIDE), ("ar-MR", NARROW))
 
 
 @pytest.fixture
@@ -28,27 +28,28 @@ def whole(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Stack]:
 
 
 @pytest.fixture
-def tab(chromium: Chromium, whole: Stack) -> Iterator[Tab]:
-    """An owner's page, which reads in French."""
-    with chromium.new_context(locale="fr-FR", viewport=WIDE, reduced_motion="reduce") as context:
-        yield Tab(context.new_page(), sign_in_owner(context, whole))
+def tabs(chromium: Chromium, whole: Stack) -> Iterator[list[Tab]]:
+    """A page of an owner for each of LOOKS."""
+    contexts = [chromium.new_context(locale=locale, viewport=size, reduced_motion="reduce") for locale, size in LOOKS]
+    yield [Tab(context.new_page(), sign_in_owner(context, whole)) for context in contexts]
+    for context in contexts:
+        context.close()
 
 
-def read(tab: Tab, path: str, step: str, *said: str) -> None:
-    """Each language says it, on a page without faults; its picture is kept. Ends where the first language reads."""
-    languages = list(zip(LOOKS.items(), said, strict=True))
-    for (locale, size), sentence in reversed(languages):
-        tab.page.set_extra_http_headers({"Accept-Language": locale})
-        tab.page.set_viewport_size(size)
+def read(tabs: list[Tab], path: str, step: str, *said: str) -> None:
+    """Each language says it, on a page without faults; its picture is kept."""
+    for tab, (locale, _), sentence in zip(tabs, LOOKS, said, strict=True):
         tab.open(path)
         expect(tab.page.locator("main")).to_contain_text(sentence)
         assert tab.faults() == []
         tab.keep(f"new operator, {locale}", step)
 
 
-def test_a_new_operator_is_added_tried_broken_and_mended(tab: Tab, start_smsc: Callable[..., Smsc]) -> None:
+def test_a_new_operator_is_added_tried_broken_and_mended(tabs: list[Tab], start_smsc: Callable[..., Smsc]) -> None:
     smsc = start_smsc(receipts="all")
+    tab = tabs[0]
     page = tab.page
+    page.clock.install()
     tab.open(f"{CARRIERS}new?kind=smpp")
     for name, value in {
         "name": "mattel",
@@ -62,9 +63,9 @@ def test_a_new_operator_is_added_tried_broken_and_mended(tab: Tab, start_smsc: C
     expect(page).to_have_url(re.compile(r"/carriers/[0-9]+$"))
     path = page.url.removeprefix(tab.address)
 
-    expect(page.locator("#fault")).to_contain_text("Le SMSC refuse le mot de passe.")
+    tab.poll(page.locator("#fault").filter(has_text="Le SMSC refuse le mot de passe."))
     read(
-        tab,
+        tabs,
         path,
         "1 wrong password",
         "Saisissez les bons identifiants ; une nouvelle tentative a lieu aussitôt.",
@@ -75,16 +76,16 @@ def test_a_new_operator_is_added_tried_broken_and_mended(tab: Tab, start_smsc: C
     tab.open(f"{path}/edit")
     page.locator("#f-v-password").fill(PASSWORD)
     page.locator(".form-foot button.primary").click()
-    expect(page.locator("#standing")).to_contain_text("Opérationnel")
+    tab.poll(page.locator("#standing").filter(has_text="Opérationnel"))
     send_test(page)
-    expect(page.locator("#outcome")).to_contain_text("Le message est sur le téléphone.")
+    tab.poll(page.locator("#outcome").filter(has_text="Le message est sur le téléphone."))
     assert [event["dest"] for event in smsc.events("submit_sm")] == ["22247112233"]
 
     smsc.ask("config", fail_every=1, fail_status=0x0B)
     send_test(page)
-    expect(page.locator("#outcome")).to_contain_text("Échec")
+    tab.poll(page.locator("#outcome").filter(has_text="Échec"))
     read(
-        tab,
+        tabs,
         path,
         "2 refused",
         "Selon le SMSC, le numéro n’est pas valide.",
@@ -95,9 +96,9 @@ def test_a_new_operator_is_added_tried_broken_and_mended(tab: Tab, start_smsc: C
 
     smsc.kill()
     tab.open(path)
-    expect(page.locator("#fault")).to_contain_text("Le SMSC est injoignable.")
+    tab.poll(page.locator("#fault").filter(has_text="Le SMSC est injoignable."))
     read(
-        tab,
+        tabs,
         path,
         "3 unreachable",
         "Vérifiez l’adresse et le port, le VPN",
@@ -107,7 +108,7 @@ def test_a_new_operator_is_added_tried_broken_and_mended(tab: Tab, start_smsc: C
 
     smsc.restart()
     tab.open(path)
-    expect(page.locator("#standing")).to_contain_text("Opérationnel")
+    tab.poll(page.locator("#standing").filter(has_text="Opérationnel"))
     expect(page.locator("#fault")).to_have_count(0)
 
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 import re
 from collections import Counter
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from typing import Any
 
 import pytest
@@ -13,7 +13,7 @@ from click.testing import CliRunner, Result
 
 from dashboard.cli.registry import main
 from dashboard.contract_test import registry, runner
-from dashboard.contract_test.runner import WINDOWS
+from dashboard.contract_test.runner import WINDOWS, RuleResult
 from dashboard.gateway.limits import overrides
 from dashboard.gateway.limits.overrides import NewOverride
 from dashboard.models.limits import UNLIMITED
@@ -87,15 +87,34 @@ def test_with_a_test_key_each_run_takes_fresh_numbers(sqlite_stack: Stack) -> No
         assert ran.exit_code == 0, ran.stdout + ran.stderr
 
 
-def test_a_number_that_had_codes_lately_is_one_line_that_says_how_long_to_wait(sqlite_stack: Stack) -> None:
-    key, given = sqlite_stack.key("test", scopes=tuple(Scope)), numbers()
-    assert contract_test(sqlite_stack, key, *given).exit_code == 0
-    again = contract_test(sqlite_stack, key, *given)
-    assert (again.exit_code, again.stdout) == (1, "")
-    assert re.search(rf"Error: \{given[3]} was sent codes lately: wait [0-9]+ s, or give another number", again.stderr)
-
-
 LIMITED = "a code past the limit is 429, in whatever form the number is"
+OF_CODES = [rule for rule in registry.RULES if re.search(r"\b(codes?|tries|429)\b|GET /me", rule.name)]
+
+
+@pytest.fixture
+def judge_codes(sqlite_stack: Stack, monkeypatch: pytest.MonkeyPatch) -> Callable[[str, str], dict[str, RuleResult]]:
+    """Holds the gateway to the rules of codes, with a key and a given number: all that limits of codes can change."""
+    for name, value in sqlite_stack.environment.items():
+        monkeypatch.setenv(name, value)
+
+    def judge_with(key: str, phone: str) -> dict[str, RuleResult]:
+        url = f"http://127.0.0.1:{sqlite_stack.port}"
+        plan = runner.TestPlan(url, key, new_phone(), phone, sandbox=True, is_given=True)
+        found = {result.rule: result for result in runner.run(plan, OF_CODES)}
+        assert [result for result in found.values() if result.result == "failed"] == []
+        return found
+
+    return judge_with
+
+
+def test_a_number_that_had_codes_lately_is_one_line_that_says_how_long_to_wait(
+    sqlite_stack: Stack, judge_codes: Callable[[str, str], dict[str, RuleResult]], phone: str
+) -> None:
+    key = sqlite_stack.key("test", scopes=tuple(Scope))
+    judge_codes(key, phone)
+    again = contract_test(sqlite_stack, key, "--phone", new_phone(), "--code-phone", phone)
+    assert (again.exit_code, again.stdout) == (1, "")
+    assert re.search(rf"Error: \{phone} was sent codes lately: wait [0-9]+ s, or give another number", again.stderr)
 
 
 @pytest.mark.parametrize(
@@ -114,18 +133,20 @@ LIMITED = "a code past the limit is 429, in whatever form the number is"
     ],
 )
 def test_the_limits_that_an_owner_chose_are_those_that_are_held(
-    sqlite_stack: Stack, limits: dict[str, int | None], codes: int, said: tuple[str, str]
+    sqlite_stack: Stack,
+    judge_codes: Callable[[str, str], dict[str, RuleResult]],
+    limits: dict[str, int | None],
+    codes: int,
+    said: tuple[str, str],
 ) -> None:
     caller = sqlite_stack.client("test", scopes=tuple(Scope))
     with sqlite_stack.sessions.begin() as session:
         unlimited: dict[str, Any] = {window: UNLIMITED if quota is None else quota for window, quota in limits.items()}
         overrides.save(session, NewOverride(caller.key_id, None, **unlimited))
-    given = numbers()
-    ran = contract_test(sqlite_stack, caller.key, "--sandbox", "--json", *given)
-    found = {finding["rule"]: finding for finding in json.loads(ran.stdout)}
-    assert {rule: finding for rule, finding in found.items() if finding["result"] == "failed"} == {}
-    assert f"{codes} codes to {given[3]}." in ran.stderr
-    assert (found[LIMITED]["result"], found[LIMITED]["detail"]) == said
+    limited = judge_codes(caller.key, new_phone())[LIMITED]
+    assert (limited.result, limited.detail) == said
+    url = f"http://127.0.0.1:{sqlite_stack.port}"
+    assert runner.codes_to_send(runner.TestPlan(url, caller.key, "", "")) == codes
     made = sqlite_stack.call("GET", "/messages?kind=otp", key=caller.key).json()["messages"]
     assert len(made) == codes
 
@@ -133,7 +154,6 @@ def test_the_limits_that_an_owner_chose_are_those_that_are_held(
 @pytest.mark.parametrize(
     ("own", "said", "policy"),
     [
-        ({"minute": 2}, ("ok", "2 in each minute"), "2 in each minute, 10 in each hour, 20 in each day"),
         (
             {"minute": 8},
             ("skipped", "this server allows 8 codes to one number: that many are not sent for a test"),
@@ -143,18 +163,35 @@ def test_the_limits_that_an_owner_chose_are_those_that_are_held(
     ],
 )
 def test_a_number_that_is_given_is_held_to_limits_of_its_own(
-    sqlite_stack: Stack, own: dict[str, Any], said: tuple[str, str], policy: str
+    sqlite_stack: Stack,
+    judge_codes: Callable[[str, str], dict[str, RuleResult]],
+    phone: str,
+    own: dict[str, Any],
+    said: tuple[str, str],
+    policy: str,
 ) -> None:
-    caller, given = sqlite_stack.client("test", scopes=tuple(Scope)), numbers()
+    caller = sqlite_stack.client("test", scopes=tuple(Scope))
     with sqlite_stack.sessions.begin() as session:
-        overrides.save(session, NewOverride(None, given[3], **own))
-    ran = contract_test(sqlite_stack, caller.key, "--sandbox", "--json", *given)
-    found = {finding["rule"]: (finding["result"], finding["detail"]) for finding in json.loads(ran.stdout)}
-    assert {rule: finding for rule, finding in found.items() if finding[0] == "failed"} == {}
-    assert found[LIMITED] == said
-    assert found["a code that is taken tells the limits, and what is left of the tightest"] == ("ok", policy)
+        overrides.save(session, NewOverride(None, phone, **own))
+    found = judge_codes(caller.key, phone)
+    assert (found[LIMITED].result, found[LIMITED].detail) == said
+    told = found["a code that is taken tells the limits, and what is left of the tightest"]
+    assert (told.result, told.detail) == ("ok", policy)
     made = sqlite_stack.call("GET", "/messages?kind=otp", key=caller.key).json()["messages"]
     assert len(made) <= 3, "no more than was announced"
+
+
+def test_the_command_holds_a_number_that_is_given_to_limits_of_its_own(sqlite_stack: Stack, phone: str) -> None:
+    key = sqlite_stack.key("test", scopes=tuple(Scope))
+    with sqlite_stack.sessions.begin() as session:
+        overrides.save(session, NewOverride(None, phone, minute=2))
+    ran = contract_test(sqlite_stack, key, "--sandbox", "--json", "--phone", new_phone(), "--code-phone", phone)
+    found = {finding["rule"]: (finding["result"], finding["detail"]) for finding in json.loads(ran.stdout)}
+    assert {rule: finding for rule, finding in found.items() if finding[0] == "failed"} == {}
+    assert found[LIMITED] == ("ok", "2 in each minute")
+    told = found["a code that is taken tells the limits, and what is left of the tightest"]
+    assert told == ("ok", "2 in each minute, 10 in each hour, 20 in each day")
+    assert len(sqlite_stack.call("GET", "/messages?kind=otp", key=key).json()["messages"]) <= 3
 
 
 def judge(hosted: Hosted, *, current: bool = False) -> dict[str, dict[str, str]]:
