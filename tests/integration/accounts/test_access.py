@@ -26,6 +26,7 @@ PUBLIC = {
     "pages.sign_in.set_up",
     "pages.sign_in.make_owner",
     "pages.locale.choose",
+    *(f"pages.provider_sign_in.{name}" for name in ("start", "back", "sign_out")),
     *(f"pages.person_links.{name}" for name in ("join", "accept", "reset", "choose")),
 }
 # Open to whoever has passed the first one.
