@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import json
+import subprocess
+import sys
 import time
 from collections.abc import Callable, Iterator
 from dataclasses import replace
@@ -21,6 +23,7 @@ from dashboard.gateway.accounts import links, oidc
 from dashboard.gateway.accounts.user_sessions import MOST_FAILURES
 from dashboard.gateway.audit import trail
 from dashboard.models.accounts import PersonLink, User, UserIdentity, UserSession
+from dashboard.resources import ROOT
 from tests.support import oidc_provider
 from tests.support.dashboard_client import HASH, PASSWORD, Browser, World
 from tests.support.oidc_provider import CLIENT, SECRET, OidcProvider, path_of
@@ -555,6 +558,12 @@ def test_without_a_provider_there_are_no_such_doors(make_app: Make) -> None:
     for url in (START, BACK, f"{START}sign-out", f"{ACCOUNT}provider/link", f"{ACCOUNT}provider/prove"):
         assert browser.get(url).status_code == 404, url
     assert "OpenID" not in Browser(app).get(f"{D}sign-in").text + browser.get(ACCOUNT).text
+
+
+def test_what_only_some_sign_in_with_is_loaded_when_they_do() -> None:
+    looks = "import sys, dashboard.app; print({name.partition('.')[0] for name in sys.modules} & set(sys.argv[1:]))"
+    command = [sys.executable, "-c", looks, "authlib", "joserfc", "webauthn"]
+    assert subprocess.run(command, cwd=ROOT, capture_output=True, text=True, check=True).stdout == "set()\n"
 
 
 LYING: dict[str, Callable[[dict[str, Any]], None]] = {
