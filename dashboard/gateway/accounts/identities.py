@@ -100,9 +100,10 @@ def any_owner_linked(session: Session, issuer: str) -> bool:
 def _first_time(session: Session, settings: Settings, identity: Identity, role: str | None) -> Admitted:
     if settings.oidc_role_claim and role is None:
         raise NotAdmitted("no_role")
-    if not identity.email:
-        raise NotAdmitted("unverified")
-    email = users.normal_email(identity.email)
+    try:
+        email = users.valid_email(identity.email)
+    except InvalidPerson:
+        raise NotAdmitted("unverified") from None
     if users.is_taken(session, email):
         raise NotAdmitted("has_account")
     invited_as = links.use_invitation_of(session, email)
@@ -112,8 +113,8 @@ def _first_time(session: Session, settings: Settings, identity: Identity, role: 
     name = "".join(filter(str.isprintable, identity.name)).strip()[:LONGEST_NAME]
     try:
         user = users.insert(session, NewPerson(email, given, "", name), password_hash="")
-    except InvalidPerson as error:
-        raise NotAdmitted("unverified" if error.code == "invalid" else "has_account") from None
+    except InvalidPerson:  # somebody else was faster
+        raise NotAdmitted("has_account") from None
     _keep(session, user, identity)
     return Admitted(user)
 
