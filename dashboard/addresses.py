@@ -76,6 +76,20 @@ def smtp(url: str) -> str:
     return url
 
 
+def issuer(is_private: bool, has_client: bool, is_only: bool, url: str) -> str:
+    """Raise InvalidAddress unless it is a provider to sign in with, or empty where none is needed.
+
+    `is_private`: it may be at a private address; `has_client`: it knows us; `is_only`: nobody comes in another way.
+    """
+    if not url and is_only:
+        raise InvalidAddress("OIDC_ONLY lets nobody in without OIDC_ISSUER: set both or neither.")
+    if url and not url.startswith(("https://", "http://") if is_private else "https://"):
+        raise InvalidAddress("OIDC_ISSUER must begin with https://, or http:// where OIDC_ALLOW_PRIVATE is 1.")
+    if url and not has_client:
+        raise InvalidAddress("OIDC_ISSUER is set without OIDC_CLIENT_ID: the provider has one for the gateway.")
+    return url
+
+
 def collector(url: str) -> str:
     """Raise InvalidAddress unless it is an address, or empty, and what tells it is installed."""
     if not url:

@@ -11,12 +11,14 @@ from collections.abc import Callable, Mapping
 from contextlib import suppress
 from dataclasses import dataclass, field, fields
 from datetime import UTC, datetime, timedelta
+from functools import partial
 from pathlib import Path
 from typing import Any
 from urllib.parse import urlsplit
 
 from dashboard import addresses, listener, secret_files
 from dashboard.secret_files import Secret
+from dashboard.vocabulary import Role
 
 SECRETS = {  # how long what was made with one is worth something after the next one is in force
     "SECRET_KEY": timedelta(hours=12),  # the longest session
@@ -96,6 +98,21 @@ class Settings:
     report_to: str = field(
         default="", metadata={"about": "E-mail address that a report of the week goes to on Mondays; empty: none"}
     )
+    oidc_issuer: str = field(default="", metadata={"about": "OpenID Connect provider to sign in with; empty: none"})
+    oidc_client_id: str = field(default="", metadata={"about": "By which name the provider knows the gateway"})
+    oidc_client_secret: str = field(
+        default="", repr=False, metadata={"about": "What the gateway shows the provider; empty: a public client"}
+    )
+    oidc_label: str = field(default="", metadata={"about": "What the provider is called on the sign-in page"})
+    oidc_scopes: str = field(default="openid email profile", metadata={"about": "What the provider is asked to tell"})
+    oidc_role_claim: str = field(default="", metadata={"about": "Claim with a person's roles or groups; empty: none"})
+    oidc_roles: str = field(default="", metadata={"about": "Which of its values give which role; the highest holds"})
+    oidc_default_role: str = field(default="", metadata={"about": "Role of who has none of these; empty: refused"})
+    oidc_acr: str = field(default="", metadata={"about": "Value of the claim `acr` that stands for a second factor"})
+    oidc_only: bool = field(default=False, metadata={"about": "1 ends signing in with passwords and passkeys"})
+    oidc_allow_private: bool = field(
+        default=False, metadata={"about": "1 lets the provider be at a private address, over plain `http://` too"}
+    )
     secret_paths: tuple[tuple[str, Path], ...] = ()  # by name; a secret that the environment holds has none
 
     @classmethod
@@ -116,6 +133,7 @@ class Settings:
             values[name.lower()] = env.get(name) or _read(f"{name}_FILE", env)
         values["log_format"] = log_format(env)
         values["metrics_token"] = env.get("METRICS_TOKEN") or _read("METRICS_TOKEN_FILE", env)
+        values["oidc_client_secret"] = env.get("OIDC_CLIENT_SECRET") or _read("OIDC_CLIENT_SECRET_FILE", env)
         values["smtp_url"] = _address(addresses.smtp, env.get("SMTP_URL") or _read("SMTP_URL_FILE", env))
         values["otel_exporter_otlp_endpoint"] = _address(
             addresses.collector, env.get("OTEL_EXPORTER_OTLP_ENDPOINT", "")
@@ -124,7 +142,11 @@ class Settings:
             raw = env.get(item.name.upper(), "").strip()
             if raw and item.name not in values:
                 values[item.name] = READ[item.type](item.name, raw)
-        return cls(**values)
+        settings = cls(**values)
+        is_private, is_named = settings.oidc_allow_private, bool(settings.oidc_client_id)
+        _address(partial(addresses.issuer, is_private, is_named, settings.oidc_only), settings.oidc_issuer)
+        _check_roles(settings)
+        return settings
 
     def secrets(self, name: str) -> tuple[Secret, ...]:
         """The values of a secret, the newest first, as its file has them by now; those to come and retired ones too."""
@@ -147,6 +169,12 @@ class Settings:
         """The environment for a process that is to run with these settings."""
         own = {"CHINQIT_HOME": str(self.chinqit_home), "DATABASE_URL": self.database_url, "REDIS_URL": self.redis_url}
         return {**os.environ, **own, "HOST": self.host, "PORT": str(self.port)}
+
+    @property
+    def oidc_role_pairs(self) -> tuple[tuple[str, str], ...]:
+        """Values of the claim with the role that each gives."""
+        pairs = (pair.partition("=") for pair in self.oidc_roles.split(",") if pair.strip())
+        return tuple((value.strip(), role.strip()) for value, _, role in pairs)
 
     @property
     def valkey_socket(self) -> Path:
@@ -301,6 +329,16 @@ def _refuse_equal(values: Mapping[str, str]) -> None:
     for one, other in itertools.combinations(SECRETS, 2):
         if values[one.lower()] == values[other.lower()]:
             raise SettingsError(f"{one} and {other} are the same: make each with `openssl rand -base64 36`.")
+
+
+def _check_roles(settings: Settings) -> None:
+    """Raise SettingsError unless what is said of the provider's roles fits together."""
+    given = [role for _, role in settings.oidc_role_pairs] + [settings.oidc_default_role or Role.VIEWER]
+    unknown = next((role for role in given if role not in tuple(Role)), None)
+    if unknown is not None:
+        raise SettingsError(f"OIDC_ROLES and OIDC_DEFAULT_ROLE know {', '.join(reversed(Role))}, not {unknown!r}.")
+    if bool(settings.oidc_role_claim) != bool(settings.oidc_roles):
+        raise SettingsError("OIDC_ROLE_CLAIM and OIDC_ROLES belong together: set both or neither.")
 
 
 def _read(name: str, env: Mapping[str, str]) -> str:

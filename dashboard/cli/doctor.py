@@ -19,6 +19,8 @@ from dashboard.cli import alert_words, migrate
 from dashboard.cli.core import JSON, example
 from dashboard.db import Sessions, error_reason, iso, make_sessions, read_session, utcnow
 from dashboard.gateway import workers
+from dashboard.gateway.accounts import identities, oidc
+from dashboard.gateway.accounts.oidc import ProviderFault
 from dashboard.gateway.carriers import carriers, recent
 from dashboard.gateway.maintenance import rotation
 from dashboard.gateway.messages import outbox
@@ -28,6 +30,7 @@ from dashboard.gateway.monitoring.carrier_status import CarrierStatus
 from dashboard.settings import SECRETS, Settings, SettingsError, open_to_others
 from dashboard.vocabulary import CarrierState, Lane
 
+BACK = "/dashboard/sign-in/provider/back"  # where a provider sends browsers back to
 BESIDE_STATES = (AlertCode.CARRIER_NOTICE, AlertCode.UNMATCHED_RECEIPTS, AlertCode.NO_ROUTE)
 
 
@@ -68,6 +71,7 @@ def examine() -> list[Finding]:
         _files(settings),
         _disk(settings),
         _valkey(settings),
+        *_provider(settings),
     ]
     sessions = make_sessions(settings.database_url)
     database = _database(sessions, settings)
@@ -122,6 +126,32 @@ def _valkey(settings: Settings) -> Finding:
         return Finding("valkey", True, "answers")
     advice = "It comes with `chinqit run`." if settings.embedded_valkey else "Check REDIS_URL and its server."
     return Finding("valkey", False, f"does not answer ({reason}); messages go on, up to a second later each", advice)
+
+
+def _provider(settings: Settings) -> Iterable[Finding]:
+    """Whether the provider that people sign in with answers, and tells the truth of itself."""
+    provider = oidc.of(settings)
+    if provider is None:
+        return
+    try:
+        provider.examine()
+    except ProviderFault as error:
+        wrong = f"{provider.issuer}: {error.code} ({error.detail})"
+        if error.code == "misconfigured":
+            yield Finding("sign-in", False, wrong, "Set OIDC_ISSUER to what its discovery document says, or mend that.")
+        else:
+            yield Finding("sign-in", False, wrong, "Check OIDC_ISSUER and its server; passwords let in meanwhile.")
+        return
+    yield Finding("sign-in", True, f"{provider.issuer} answers; it has to know {settings.address}{BACK}")
+
+
+def _only_provider(session: Session, settings: Settings) -> Iterable[Finding]:
+    """Without a password, an owner has to be known to the provider."""
+    if settings.oidc_only and not identities.any_owner_linked(session, settings.oidc_issuer):
+        advice = (
+            "Unset OIDC_ONLY, sign in with the password, connect the provider under Your account, and set it again."
+        )
+        yield Finding("sign-in", False, "OIDC_ONLY is set, and no owner can sign in by the provider", advice)
 
 
 def _database(sessions: Sessions, settings: Settings) -> Finding:
@@ -235,6 +265,7 @@ def _backup(session: Session, _settings: Settings) -> Iterable[Finding]:
 
 
 LOOKS: Mapping[str, Look] = {
+    "sign-in": _only_provider,
     "secrets": _secrets,
     "clock": _clock,
     "workers": _workers,

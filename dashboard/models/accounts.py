@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from datetime import datetime
 
-from sqlalchemy import BigInteger, ForeignKey, Index, LargeBinary, String, exists
+from sqlalchemy import BigInteger, ForeignKey, Index, LargeBinary, String, UniqueConstraint, exists
 from sqlalchemy.orm import Mapped, column_property, mapped_column, relationship
 
 from dashboard.db import Base, UtcDateTime, utcnow
@@ -50,6 +50,20 @@ class User(Base):
     totp_step: Mapped[int | None] = mapped_column(BigInteger)  # of the last code that was used
     totp_at: Mapped[datetime | None] = mapped_column(UtcDateTime)  # since when it is asked for
     has_passkey: Mapped[bool] = column_property(exists().where(Passkey.user_id == id).correlate_except(Passkey))
+
+
+class UserIdentity(Base):
+    """Who somebody is to a provider that people sign in with (OpenID Connect)."""
+
+    __tablename__ = "user_identities"
+    __table_args__ = (UniqueConstraint("issuer", "subject", name="uq_user_identities_subject"),)
+
+    id: Mapped[int] = mapped_column(primary_key=True)
+    user_id: Mapped[int] = mapped_column(ForeignKey("users.id"), index=True)
+    issuer: Mapped[str] = mapped_column(String(255))
+    subject: Mapped[str] = mapped_column(String(255))
+    created_at: Mapped[datetime] = mapped_column(UtcDateTime, default=utcnow)
+    used_at: Mapped[datetime] = mapped_column(UtcDateTime)
 
 
 class RecoveryCode(Base):

@@ -10,7 +10,7 @@ from wtforms import PasswordField
 
 from dashboard.db import read_session
 from dashboard.extensions import services, session
-from dashboard.gateway.accounts import links, password_words, users
+from dashboard.gateway.accounts import links, oidc, password_words, users
 from dashboard.gateway.accounts.passwords import WeakPassword
 from dashboard.gateway.accounts.users import DeadLink, InvalidPerson, NewPerson
 from dashboard.models.accounts import PersonLink
@@ -21,6 +21,20 @@ from dashboard.pages.web import access, audited, locale
 from dashboard.vocabulary import LinkKind
 
 bp = Blueprint("person_links", __name__)
+
+
+@bp.before_request
+def _lead_to_provider() -> ResponseReturnValue | None:
+    """Where people sign in by a provider alone, links make no passwords: the provider knows who somebody is."""
+    if not services().settings.oidc_only:
+        return None
+    flash(
+        _(
+            "Sign in with %(name)s. An invitation to your e-mail address holds there.",
+            name=oidc.label(services().settings),
+        )
+    )
+    return redirect(url_for("pages.sign_in.sign_in"), 303)
 
 
 class ResetForm(Form):

@@ -24,12 +24,13 @@ from dashboard.pages import (
     palette,
     person_links,
     privacy,
+    provider_sign_in,
     sandbox,
     sign_in,
     site_settings,
     template_globals,
 )
-from dashboard.pages.account import passkeys, proof, second_factor
+from dashboard.pages.account import passkeys, proof, provider, second_factor
 from dashboard.pages.account import views as account
 from dashboard.pages.alerts import views as alerts
 from dashboard.pages.api_keys import views as api_keys
@@ -150,6 +151,7 @@ PAGES = (
 
 bp = Blueprint("pages", __name__, url_prefix=URL)
 bp.register_blueprint(sign_in.bp)
+bp.register_blueprint(provider_sign_in.bp, url_prefix="/sign-in/provider")
 bp.register_blueprint(person_links.bp)
 bp.register_blueprint(locale.bp)
 bp.register_blueprint(palette.bp, url_prefix="/go")
@@ -157,6 +159,7 @@ bp.register_blueprint(saved_views.bp, url_prefix="/messages/views")
 bp.register_blueprint(proof.bp, url_prefix="/account/proof")
 bp.register_blueprint(second_factor.bp, url_prefix="/account/second-factor")
 bp.register_blueprint(passkeys.bp, url_prefix="/account/passkeys")
+bp.register_blueprint(provider.bp, url_prefix="/account/provider")
 for page in PAGES:
     bp.register_blueprint(page.blueprint, url_prefix=page.url)
 bp.add_url_rule("/", "home", build_only=True)  # the way to the first page, whichever that is

@@ -1,11 +1,12 @@
-"""The way in and out: the one-time set-up link, sign-in, sign-out."""
+"""The way in and out: the one-time set-up link, sign-in, sign-out. By a provider: see provider_sign_in.py."""
 
 from __future__ import annotations
 
 import time
 from dataclasses import replace
+from typing import Any
 
-from flask import Blueprint, flash, make_response, redirect, render_template, request, url_for
+from flask import Blueprint, abort, flash, make_response, redirect, render_template, request, url_for
 from flask import session as browser_session
 from flask.typing import ResponseReturnValue
 from flask_babel import gettext as _
@@ -16,7 +17,7 @@ from wtforms import HiddenField, PasswordField
 
 from dashboard.extensions import services, session
 from dashboard.gateway import site_settings
-from dashboard.gateway.accounts import passkeys, passwords, second_factor, user_sessions, users
+from dashboard.gateway.accounts import oidc, passkeys, passwords, second_factor, user_sessions, users
 from dashboard.gateway.accounts.passkeys import RelyingParty, StaleChallenge, WrongPasskey
 from dashboard.gateway.accounts.passwords import WeakPassword
 from dashboard.gateway.accounts.second_factor import WrongFactor
@@ -28,6 +29,7 @@ from dashboard.pages.site_settings import time_zone
 from dashboard.pages.ui import formats, forms, people
 from dashboard.pages.ui.forms import Form, TextField
 from dashboard.pages.web import access, audited, known_device, locale
+from dashboard.pages.web.access import ProviderSignIn
 from dashboard.vocabulary import Role
 
 HALF = "half_way"  # whose password was right, and when: in the signed cookie of the browser
@@ -86,7 +88,7 @@ class SetUpForm(Form):
 def sign_in() -> ResponseReturnValue:
     if current_user.is_authenticated:
         return redirect(access.safe_next())
-    return _sign_in_form(SignInForm(data={"next": request.args.get("next", "")}))
+    return page_with("", request.args.get("next", ""), 200)
 
 
 @bp.post("/sign-in")
@@ -94,6 +96,8 @@ def sign_in() -> ResponseReturnValue:
 def enter() -> ResponseReturnValue:
     """Judge name and password; unknown names and wrong passwords answer alike."""
     form = SignInForm()
+    if services().settings.oidc_only:
+        abort(403)
     try:
         user = user_sessions.sign_in(
             session,
@@ -108,11 +112,7 @@ def enter() -> ResponseReturnValue:
         return _locked_out(form, error.retry_after)
     except passwords.Busy:
         return _busy(form)
-    if second_factor.is_on(user):
-        session.commit()
-        browser_session[HALF] = [user.id, int(time.time())]
-        return redirect(url_for(".ask_code", next=form.next.data or None), 303)
-    return _enter(user)
+    return ask_second(user, form.next.data or "") if second_factor.is_on(user) else let_in(user)
 
 
 @bp.get("/sign-in/code")
@@ -143,7 +143,7 @@ def enter_code() -> ResponseReturnValue:
         locked.headers["Retry-After"] = str(error.retry_after)
         return locked
     user = session.get_one(User, user_id)
-    response = _enter(user)
+    response = _let_in_after_second(user)
     if is_recovery:
         left = second_factor.recovery_codes_left(session, user)
         flash(ngettext("%(num)d recovery code is left.", "%(num)d recovery codes are left.", left))
@@ -155,12 +155,14 @@ def enter_code() -> ResponseReturnValue:
 def enter_by_passkey() -> ResponseReturnValue:
     """Let in with a passkey alone: it is something that one has, and it knew its person."""
     form = PasskeyForm()
+    if services().settings.oidc_only:
+        abort(403)
     try:
         user = passkeys.prove(session, people.relying_party(), ALONE, form.passkey.data or "", alone=True)
     except (WrongPasskey, StaleChallenge) as error:
         session.rollback()
         return _sign_in_form(SignInForm(data={"next": form.next.data}), people.passkey_fault(error), 422)
-    return _enter(user)
+    return let_in(user)
 
 
 @bp.post("/sign-in/code/passkey")
@@ -176,15 +178,18 @@ def enter_second_by_passkey() -> ResponseReturnValue:
     except (WrongPasskey, StaleChallenge) as error:
         session.rollback()
         return _code_form(CodeForm(data={"next": form.next.data}), people.passkey_fault(error), 422)
-    return _enter(user)
+    return _let_in_after_second(user)
 
 
 @bp.post("/sign-out")
 @access.public
 def sign_out() -> ResponseReturnValue:
+    """End the session here; who came by the provider is asked whether to end it there, too."""
+    left = 1 if access.came_by_provider() else None
     if current_user.is_authenticated:
         audited.record("sign_in.leave", current_user.email)
-    return access.sign_out()
+    access.sign_out()
+    return redirect(url_for(".sign_in", left=left), 303)
 
 
 @bp.get("/setup/<token>")
@@ -224,11 +229,25 @@ def make_owner(token: str) -> ResponseReturnValue:
     return access.sign_in(user, url_for("pages.home"))
 
 
-def _enter(user: User) -> ResponseReturnValue:
+def page_with(fault: str, wanted: str, status: int) -> ResponseReturnValue:
+    """The page, after another way of signing in failed."""
+    return _sign_in_form(SignInForm(data={"next": wanted}), fault, status)
+
+
+def ask_second(user: User, wanted: str, provider: ProviderSignIn | None = None) -> ResponseReturnValue:
+    """The first step is taken: ask for the second; commits."""
+    session.commit()
+    browser_session[HALF] = [user.id, int(time.time()), provider is not None]
+    return redirect(url_for("pages.sign_in.ask_code", next=wanted or None), 303)
+
+
+def let_in(
+    user: User, where: str | None = None, provider: ProviderSignIn | None = None, **facts: tuple[Any, Any]
+) -> ResponseReturnValue:
     """Begin the session, in the person's language; tell them of failed tries since the last one."""
     tries, user.failed_tries = user.failed_tries, 0
-    audited.record("sign_in.enter", user.email, by=user.email)
-    response = locale.follow(access.sign_in(user), user.language)
+    audited.record("sign_in.provider" if provider else "sign_in.enter", user.email, by=user.email, **facts)
+    response = locale.follow(access.sign_in(user, where, provider), user.language)
     if tries:
         flash(
             ngettext(
@@ -242,9 +261,15 @@ def _enter(user: User) -> ResponseReturnValue:
     return response
 
 
+def _let_in_after_second(user: User) -> ResponseReturnValue:
+    """With both steps taken, whoever has judged the first."""
+    by_provider = browser_session.get(HALF, ())[2:] == [True]
+    return let_in(user, provider=ProviderSignIn(int(time.time()), is_strong=True) if by_provider else None)
+
+
 def _half_way() -> int | None:
-    """Whose password was right in this browser during the last five minutes."""
-    user_id, at = browser_session.get(HALF, (None, 0))
+    """Who has passed the first step in this browser during the last five minutes."""
+    user_id, at, *_ = browser_session.get(HALF, (None, 0))
     return user_id if 0 <= time.time() - at < HALF_WAY_SECONDS else None
 
 
@@ -271,9 +296,11 @@ def _keep_zone(zone: str, by: str) -> None:
 
 
 def _sign_in_form(form: SignInForm, fault: str = "", status: int = 200) -> ResponseReturnValue:
-    party = RelyingParty.of(services().settings)
-    options = passkeys.request_options(party, ALONE, alone=True) if party else ""
-    return render_template("sign_in/sign_in.html", form=form, fault=fault, options=options), status
+    settings = services().settings
+    party, is_only = RelyingParty.of(settings), settings.oidc_only
+    options = passkeys.request_options(party, ALONE, alone=True) if party and not is_only else ""
+    context = {"options": options, "provider": oidc.of(settings), "is_only": is_only}
+    return render_template("sign_in/sign_in.html", form=form, fault=fault, **context), status
 
 
 def _locked_out(form: SignInForm, seconds: int) -> ResponseReturnValue:

@@ -6,9 +6,11 @@ up, and nothing may call them. No answer may be a 500.
 
 from __future__ import annotations
 
+import itertools
 import random
 import re
 from collections import Counter
+from collections.abc import Callable
 from dataclasses import dataclass, field
 from html.parser import HTMLParser
 from typing import Any
@@ -25,10 +27,11 @@ from dashboard.models.limits import PumpedRange
 from dashboard.models.site_settings import Setting
 from tests.support import furnished
 from tests.support.dashboard_client import HASH, PASSWORD, Browser, World, session_cookie
+from tests.support.doors import UNKNOWN, methods
 
 EMAIL = "owner@example.org"
 FRESH = 40  # requests, after which the owner is as at the beginning: forms take rights away, and end sessions
-UNKNOWN = "00000000-0000-4000-8000-000000000000"
+FRAGMENTS = 0.7  # of requests are answered without the shell, which is the same on every page and costs half of it
 SKIPPED = ("pages.sign_in.enter", "pages.proof.prove")  # mostly: they hash a password each time
 NUMBERS = ("0", "-1", str(2**31), str(2**63), "9" * 400, "٣", "1e3", "%31", "1.0", "nan", "")
 NASTY = (
@@ -48,6 +51,7 @@ class Report:
 
     statuses: Counter[str] = field(default_factory=Counter)
     faults: list[str] = field(default_factory=list)
+    doors: Counter[str] = field(default_factory=Counter)  # requests, by endpoint and method
 
 
 @dataclass(frozen=True)
@@ -99,6 +103,7 @@ class PageFuzzer:
         self.app, self.world, self.seed = app, world, seed
         self.report, self.raised = Report(), list[str]()
         self.rules = [rule for rule in app.url_map.iter_rules() if rule.endpoint.startswith(("pages.", "docs."))]
+        self.turns = itertools.cycle(random.Random(seed).sample(self.rules, len(self.rules)))
         key, failed = furnished.furnish(world)
         webhook, loose = furnished.furnish_more(world, key)
         furnished.acts(world)
@@ -110,13 +115,19 @@ class PageFuzzer:
         self.forms, self.links = self._harvest()
         self.names = sorted({name for form in self.forms for name, _ in form.fields})
 
-    def run(self, cases: int) -> Report:
-        """Send so many requests; the same seed makes the same ones."""
+    def run(self, cases: int, progress: Callable[[int, int], None] = lambda _done, _faults: None) -> Report:
+        """Send so many requests; the same seed makes the same ones. `progress` hears how many there are, and faults."""
         for number in range(cases):
             if number % FRESH == 0:
                 self.refresh()
+                progress(number, len(self.report.faults))
             self._one(random.Random(f"{self.seed} {number}"))
         return self.report
+
+    def unreached(self) -> list[str]:
+        """The doors that no request was made for."""
+        every = {f"{method} {rule.endpoint}" for rule in self.rules for method in methods(rule)}
+        return sorted(every - set(self.report.doors))
 
     def refresh(self) -> None:
         """The owner is there, signed in, without a second factor; settings are as at the beginning."""
@@ -185,6 +196,7 @@ class PageFuzzer:
             self.report.statuses["not sent"] += 1
             return
         self.report.statuses[str(status)] += 1
+        self.report.doors[f"{method} {endpoint}"] += 1
         if status >= 500 or len(self.raised) > before:
             why = "; ".join(self.raised[before:])
             self.report.faults.append(f"{status} {method} {url[:300]} ({endpoint}) {fields!r:.1500} {headers} {why}")
@@ -228,8 +240,8 @@ class PageFuzzer:
         return "GET", path if path.startswith("/") else f"/{path}", fields
 
     def _any_door(self, dice: random.Random) -> tuple[str, str, list[tuple[str, str]]]:
-        """Any address with any method it has, and any fields."""
-        rule = dice.choice(self.rules)
+        """The address whose turn it is, with any method it has, and any fields."""
+        rule = next(self.turns)
         word = dice.choice((*self.tokens, "fr", _quoted(dice.choice(NASTY))[:2_000] or "x"))
         number = dice.choice((*NUMBERS, "1", "1", "2")) or "1"
         uuid = dice.choice((*self.uuids, *self.uuids, UNKNOWN.upper(), "x", "%00"))
@@ -240,7 +252,6 @@ class PageFuzzer:
     def _headers(self, dice: random.Random) -> dict[str, str]:
         known = {
             "HX-Request": "true",
-            "HX-Request-Type": "partial",
             "HX-Target": "main#main",
             "HX-Current-URL": "http://localhost/dashboard/messages/?q=1",
             "Accept-Language": "ar,fr;q=0.5",
@@ -248,6 +259,8 @@ class PageFuzzer:
             "X-Poll": "1",
         }
         told = {name: value for name, value in known.items() if dice.random() < 0.3}
+        if dice.random() < FRAGMENTS:
+            told["HX-Request-Type"] = "partial"
         if dice.random() < 0.2:
             other = ("Referer", "User-Agent", "Range", "If-None-Match", "Cookie", "X-Forwarded-For", "Host", *known)
             value = re.sub(r"[\r\n\0]|[^\x00-\xff]", "", dice.choice(NASTY))

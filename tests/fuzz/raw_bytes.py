@@ -49,12 +49,23 @@ class Report:
     faults: list[str] = field(default_factory=list)
 
 
-def fuzz(stack: Stack, cases: int, seed: int, scopes: tuple[str, ...] = keys.USUAL_SCOPES) -> Report:
-    """Send so many requests with a test key; the same seed makes the same ones. For the scope `webhooks` see `fuzz`."""
+def fuzz(
+    stack: Stack,
+    cases: int,
+    seed: int,
+    scopes: tuple[str, ...] = keys.USUAL_SCOPES,
+    progress: Callable[[int, int], None] = lambda _done, _faults: None,
+) -> Report:
+    """Send so many requests with a test key; the same seed makes the same ones. For the scope `webhooks` see `fuzz`.
+
+    `progress` hears how many are done and were wrong.
+    """
     report, key = Report(), stack.key("test", scopes=scopes).encode()
     with ThreadPoolExecutor(SENDERS) as pool:
-        for sent, received in pool.map(partial(_exchange, stack.port, key, seed), range(cases)):
+        made = pool.map(partial(_exchange, stack.port, key, seed), range(cases))
+        for done, (sent, received) in enumerate(made):
             _judge(report, sent, received)
+            progress(done, len(report.faults))
     return report
 
 

@@ -32,6 +32,7 @@ CALLED_FROM_OUTSIDE = {
     "_value",
     "ensure_sync",  # Flask
     "get_id",  # Flask-Login
+    "raise_for_status",  # Authlib, of what answers it
     "preprocess",  # Jinja's extensions
     "VIEWS",  # imported for the routes that they put on a blueprint
 }

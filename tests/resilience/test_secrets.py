@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import stat
 import time
 from contextlib import suppress
 from pathlib import Path
@@ -9,14 +10,18 @@ from pathlib import Path
 import pyotp
 import pytest
 import redis
-from sqlalchemy import text
+from flask import Flask
+from sqlalchemy import select, text
 
-from dashboard.gateway.accounts import second_factor, users
+from dashboard.gateway.accounts import second_factor, user_sessions, users
 from dashboard.gateway.accounts.users import NewPerson
+from dashboard.models.accounts import User
+from tests.support.dashboard_client import session_cookie
 from tests.support.phones import new_phone
 from tests.support.stack import Client, Stack, digits, other_than, until
 
 pytestmark = pytest.mark.usefixtures("healed")
+EMAIL = "canary@example.test"
 PASSWORD = "Canary-7391-hors-de-vue"
 TEXT = "Texte-canari-5521 à ne pas répéter"
 
@@ -36,11 +41,26 @@ def valkey_holds(stack: Stack) -> bytes:
         return b"\n".join(names + [client.dump(name) or b"" for name in names])
 
 
+def shown(stack: Stack) -> str:
+    """What an owner's pages, exports and errors show of it all."""
+    with stack.sessions.begin() as session:
+        user = session.scalars(select(User).where(User.email == EMAIL)).one()
+        token = user_sessions.start_session(session, user, "127.0.0.1", "test")
+    app = Flask("cookies")
+    app.secret_key = stack.settings.secret_key
+    cookie = {"Cookie": f"chinqit_session={session_cookie(app, token)}"}
+    audit = ("audit/", "audit/export.csv", "audit/export.jsonl")
+    pages = (*audit, "messages/", "messages/export.csv", "keys/", "account/", "team/", "no-such-page")
+    answers = [stack.call("GET", f"/dashboard/{page}", key=None, headers=cookie) for page in pages]
+    assert [answer.status_code for answer in answers] == [200] * (len(pages) - 1) + [404]
+    return " ".join(answer.text for answer in answers)
+
+
 def live_through(client: Client) -> tuple[list[str], list[str]]:
     """Use the gateway in every way; return the secrets, and the texts that may rest in the database alone."""
     stack, secrets = client.stack, [client.key, PASSWORD]
     with stack.sessions.begin() as session:
-        user = users.add(session, NewPerson("canary@example.test", "owner", PASSWORD))
+        user = users.add(session, NewPerson(EMAIL, "owner", PASSWORD))
         box, seed = second_factor.cipher(stack.settings), pyotp.random_base32()
         recovery = second_factor.turn_on(session, box, user, seed, pyotp.TOTP(seed).now())
         secrets += [seed, *recovery, *(code.replace("-", "") for code in recovery)]
@@ -86,13 +106,14 @@ def test_no_secret_is_left_anywhere(stack: Stack, folders: list[Path]) -> None:
     time.sleep(1)  # PostgreSQL writes its log ahead of time, but not at once here
     on_disk = files_under(*folders)
     printed = files_under(stack.output)
+    printed["pages"] = shown(stack).encode()
     for secret in secrets:
         needle = secret.encode()
         assert needle not in in_valkey
         assert [name for name, content in (on_disk | printed).items() if needle in content] == []
     for words in texts:
         assert words.encode() not in in_valkey
-        assert [name for name, content in printed.items() if words.encode() in content] == []
+        assert [name for name, content in printed.items() if name != "pages" and words.encode() in content] == []
 
 
 def test_the_canary_can_be_found(stack: Stack, folders: list[Path]) -> None:
@@ -113,3 +134,12 @@ def test_six_digits_of_a_code_are_not_printed(stack: Stack) -> None:
     code = client.code(phone)
     client.verify(phone, other_than(code))
     assert code not in stack.printed()
+
+
+def test_what_is_written_is_for_its_user_alone(stack: Stack) -> None:
+    client = stack.client()
+    client.code(new_phone())
+    written = [stack.home, *stack.home.rglob("*")]
+    assert len(written) > 5
+    opened = [path for path in written if not path.is_socket() and path.stat().st_mode & (stat.S_IRWXG | stat.S_IRWXO)]
+    assert opened == []

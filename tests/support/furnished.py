@@ -31,7 +31,7 @@ from dashboard.models.messages import Message
 from dashboard.models.monitoring import Outage
 from dashboard.providers.base import Incoming
 from dashboard.vocabulary import AlertChannelKind, BudgetPeriod, Language
-from tests.support.dashboard_client import World
+from tests.support.dashboard_client import HASH, World
 
 LIST = "/dashboard/messages/"
 
@@ -120,8 +120,8 @@ def invitation(world: World) -> str:
     with world.services.sessions.begin() as session:
         for role, seen_at in people.items():
             email = f"{role}@sahelpay.mr"
-            session.add(User(email=email, name=f"محمد {role}", role=role, password_hash="", seen_at=seen_at))
-        session.add(User(email="gone@sahelpay.mr", role="viewer", password_hash="", disabled_at=utcnow()))
+            session.add(User(email=email, name=f"محمد {role}", role=role, password_hash=HASH, seen_at=seen_at))
+        session.add(User(email="gone@sahelpay.mr", role="viewer", password_hash=HASH, disabled_at=utcnow()))
         links.invite(session, "khadija.mint.mohamed.lemine@support.sahelpay.example.org", "desk", None)
         return links.invite(session, "nadia@example.org", "operator", None)
 

@@ -34,7 +34,7 @@ from dashboard.models.monitoring import Process
 from dashboard.models.otp import Otp
 from dashboard.models.site_settings import Setting
 from dashboard.vocabulary import AlertChannelKind, Language
-from tests.support.dashboard_client import World
+from tests.support.dashboard_client import HASH, World
 
 SHOP = "https://boutique.example.mr"
 DAY = timedelta(days=1)
@@ -162,7 +162,7 @@ class Week:
             for phone, days in (("+22238089336", 60), ("+22246112233", 2)):
                 overrides.add(session, NewOverride(None, phone, 10, None, None, f"{days} j", now + days * DAY), "")
             for name in ("Sidi", "Mariem"):
-                session.add(User(email=f"{name}@example.mr".lower(), name=name, role="operator", password_hash=""))
+                session.add(User(email=f"{name}@example.mr".lower(), name=name, role="operator", password_hash=HASH))
             session.flush()
             session.execute(update(User).where(User.name == "Sidi").values(totp_sealed=b"-", totp_at=now))
             actor = trail.Actor("mariem@example.mr")

@@ -153,3 +153,21 @@ def test_packages_whose_private_names_we_use_are_pinned_to_their_major(name: str
     (ceiling,) = (each.version for each in found.specifier if each.operator == "<")
     (floor,) = (each.version for each in found.specifier if each.operator == ">=")
     assert int(ceiling) == int(floor.split(".")[0]) + 1
+
+
+# What a gateway may be run, changed and handed on with; LGPL and MPL ask that the package itself stays free.
+LICENCES = re.compile(r"\b(MIT|BSD|Apache|PSF|ISC|MPL|Mozilla Public License|LGPL)")
+
+
+def test_every_package_has_a_licence_that_we_know() -> None:
+    for requirement, _ in locked((ROOT / "requirements.txt").read_text()):
+        try:
+            told = distribution(requirement.name).metadata
+        except PackageNotFoundError:
+            assert requirement.marker, requirement.name  # of another Python or machine
+            continue
+        named = [
+            word for field in ("License-Expression", "Classifier", "License") for word in told.get_all(field) or []
+        ]
+        words = next(word for word in named if word and ("License ::" in word or "::" not in word))
+        assert LICENCES.search(words), f"{requirement.name}: {words:.80}"

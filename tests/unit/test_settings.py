@@ -190,3 +190,36 @@ def test_a_home_that_cannot_be_made_is_told(tmp_path: Path) -> None:
     (tmp_path / "file").write_text("")
     with pytest.raises(SettingsError, match="CHINQIT_HOME"):
         prepare_home(tmp_path / "file" / "home")
+
+
+PROVIDER = {"OIDC_ISSUER": "https://id.example.mr", "OIDC_CLIENT_ID": "gateway"}
+
+
+def test_a_provider_to_sign_in_with_gives_roles_and_has_its_secret_in_a_file(home: Path, tmp_path: Path) -> None:
+    (tmp_path / "secret").write_text("hush\n")
+    told = {"OIDC_ROLE_CLAIM": "groups", "OIDC_ROLES": " sms admins = owner,team=viewer, "}
+    found = read(home, **PROVIDER, **told, OIDC_CLIENT_SECRET_FILE=str(tmp_path / "secret"))
+    assert found.oidc_role_pairs == (("sms admins", "owner"), ("team", "viewer"))
+    assert found.oidc_client_secret == "hush" and "hush" not in repr(found)
+
+
+@pytest.mark.parametrize(
+    ("told", "said"),
+    [
+        ({"OIDC_ISSUER": "http://id.example.mr", "OIDC_CLIENT_ID": "x"}, "must begin with https://"),
+        (
+            {"OIDC_ISSUER": "id.example.mr", "OIDC_CLIENT_ID": "x", "OIDC_ALLOW_PRIVATE": "1"},
+            "must begin with https://",
+        ),
+        ({"OIDC_ISSUER": "https://id.example.mr"}, "without OIDC_CLIENT_ID"),
+        ({"OIDC_ONLY": "1"}, "lets nobody in without OIDC_ISSUER"),
+        ({**PROVIDER, "OIDC_ROLE_CLAIM": "groups", "OIDC_ROLES": "a=admin"}, "not 'admin'"),
+        ({**PROVIDER, "OIDC_ROLE_CLAIM": "groups", "OIDC_ROLES": "a"}, "not ''"),
+        ({**PROVIDER, "OIDC_DEFAULT_ROLE": "root"}, "not 'root'"),
+        ({**PROVIDER, "OIDC_ROLE_CLAIM": "groups"}, "belong together"),
+        ({**PROVIDER, "OIDC_ROLES": "a=owner"}, "belong together"),
+    ],
+)
+def test_a_provider_that_is_told_of_by_half_stops_the_start(home: Path, told: dict[str, str], said: str) -> None:
+    with pytest.raises(SettingsError, match=said):
+        read(home, **told)

@@ -86,6 +86,12 @@ def accept(session: Session, token: str, wanted: NewPerson) -> User:
     return users.insert(session, replace(wanted, email=link.email, role=link.role or ""), password_hash)
 
 
+def use_invitation_of(session: Session, email: str) -> str | None:
+    """Use up the invitation that waits for an address, whose person proved it in another way; return its role."""
+    waiting = (PersonLink.kind == LinkKind.INVITATION, PersonLink.email == email, *_unused())
+    return session.scalar(update(PersonLink).where(*waiting).values(used_at=utcnow()).returning(PersonLink.role))
+
+
 def choose_password(session: Session, token: str, password_hash: str) -> User:
     """Set another password; sessions end, and a lock of the account too. Raise DeadLink."""
     link = _use(session, LinkKind.RESET, token)
@@ -118,4 +124,8 @@ def _use(session: Session, kind: LinkKind, token: str) -> PersonLink:
 
 def _live(kind: LinkKind, token: str) -> tuple[Any, ...]:
     is_token = PersonLink.digest == users.digest(token)
-    return is_token, PersonLink.kind == kind, PersonLink.used_at.is_(None), PersonLink.expires_at > utcnow()
+    return is_token, PersonLink.kind == kind, *_unused()
+
+
+def _unused() -> tuple[Any, ...]:
+    return PersonLink.used_at.is_(None), PersonLink.expires_at > utcnow()

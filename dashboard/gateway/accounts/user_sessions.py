@@ -160,9 +160,9 @@ def forget_old_tries(session: Session) -> None:
     session.execute(delete(UserSession).where(dead))
 
 
-def spend_try(session: Session, kind: str, user_id: int) -> str:
-    """Count a try of a person's before it is judged; return what `forget_tries` takes. Raise LockedOut."""
-    subject = _subject(kind, str(user_id))
+def spend_try(session: Session, kind: str, whose: int | str) -> str:
+    """Count a try of a person or an address before it is judged; return what `forget_tries` takes. Raise LockedOut."""
+    subject = _subject(kind, str(whose))
     _spend_try(session, (subject,))
     return subject
 

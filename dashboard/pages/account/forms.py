@@ -7,6 +7,7 @@ from zoneinfo import available_timezones
 
 from flask_babel import gettext as _
 from flask_babel import lazy_gettext as _l
+from flask_login import current_user
 from wtforms import HiddenField, PasswordField
 
 from dashboard.models.accounts import User
@@ -22,8 +23,15 @@ def _time_zone(text: str) -> str:
     return zone
 
 
-def _current_password() -> PasswordField:
-    return PasswordField(_l("Current password"), render_kw={"autocomplete": "current-password"})
+class ProvenForm(Form):
+    """Asks for the password of who has one; others have proven who they are a moment ago."""
+
+    current = PasswordField(_l("Current password"), render_kw={"autocomplete": "current-password"})
+
+    def __init__(self, **more: Any) -> None:
+        super().__init__(**more)
+        if not current_user.has_password:
+            del self.current
 
 
 def _code(description: Any = "") -> TextField:
@@ -31,19 +39,17 @@ def _code(description: Any = "") -> TextField:
     return TextField(_l("Code from the app"), str, description=description, render_kw=attributes)
 
 
-class SetUpFactorForm(Form):
+class SetUpFactorForm(ProvenForm):
     """The first code of an app, after it has read the seed. `sealed` brings the seed back."""
 
     sealed = HiddenField()
     code = _code()
-    current = _current_password()
 
 
-class RemoveFactorForm(Form):
+class RemoveFactorForm(ProvenForm):
     """A code, and the password."""
 
     code = _code(_l("Or one of your recovery codes."))
-    current = _current_password()
 
 
 def _passkey_name(text: str) -> str:
@@ -59,17 +65,14 @@ class RenamePasskeyForm(Form):
     device = TextField(_l("Name"), _passkey_name, render_kw=forms.length(fields.LONGEST_NAME, required=True))
 
 
-class AddPasskeyForm(RenamePasskeyForm):
+class AddPasskeyForm(ProvenForm, RenamePasskeyForm):
     """What the browser made of its person's passkey, its name, and the password."""
 
     passkey = HiddenField()
-    current = _current_password()
 
 
-class RemovePasskeyForm(Form):
+class RemovePasskeyForm(ProvenForm):
     """The password."""
-
-    current = _current_password()
 
 
 class PasskeyForm(Form):
@@ -79,10 +82,8 @@ class PasskeyForm(Form):
     passkey = HiddenField()
 
 
-class NewRecoveryCodesForm(Form):
+class NewRecoveryCodesForm(ProvenForm):
     """The password."""
-
-    current = _current_password()
 
 
 class ProfileForm(Form):
@@ -101,17 +102,15 @@ class ProfileForm(Form):
         self.timezone.render_kw = {**self.timezone.render_kw, "placeholder": zone}
 
 
-class EmailForm(Form):
+class EmailForm(ProvenForm):
     """Another address to sign in with."""
 
     email = TextField(_l("E-mail address"), render_kw=people.EMAIL)
-    current = _current_password()
 
 
-class PasswordForm(Form):
+class PasswordForm(ProvenForm):
     """Another password."""
 
-    current = _current_password()
     password = people.new_password_field(_l("New password"))
 
     def __init__(self) -> None:

@@ -10,10 +10,12 @@ from flask_login import current_user
 from wtforms import HiddenField, PasswordField
 
 from dashboard.extensions import services, session
-from dashboard.gateway.accounts import passkeys, second_factor, user_sessions
+from dashboard.gateway.accounts import identities, oidc, passkeys, second_factor, user_sessions
+from dashboard.gateway.accounts.oidc import IdentityProvider
 from dashboard.gateway.accounts.passkeys import RelyingParty, StaleChallenge, WrongPasskey
 from dashboard.gateway.accounts.second_factor import WrongFactor
 from dashboard.gateway.accounts.user_sessions import BadCredentials, LockedOut
+from dashboard.models.accounts import User
 from dashboard.pages.account.forms import PasskeyForm
 from dashboard.pages.ui import people
 from dashboard.pages.ui.forms import Form
@@ -48,7 +50,7 @@ def prove() -> ResponseReturnValue:
         return _page(form, _("That is not right."), 422)
     except LockedOut as error:
         return _page(form, people.too_many_tries(error.retry_after), 429)
-    return _proven()
+    return proven(access.safe_next())
 
 
 @bp.post("/passkey")
@@ -62,7 +64,7 @@ def prove_by_passkey() -> ResponseReturnValue:
     except (WrongPasskey, StaleChallenge) as error:
         session.rollback()
         return _page(ProofForm(data={"next": form.next.data}), people.passkey_fault(error), 422)
-    return _proven()
+    return proven(access.safe_next())
 
 
 def _judge(code: str, password: str) -> None:
@@ -76,7 +78,30 @@ def _judge(code: str, password: str) -> None:
 def _page(form: ProofForm, fault: str = "", status: int = 200) -> ResponseReturnValue:
     if current_user.has_app:
         form.proof.description = _("Or the six digits of your app.")
-    return render_template("account/proof.html", form=form, fault=fault, options=_options()), status
+    context = {"options": _options(), "provider": _provider()}
+    return render_template("account/proof.html", form=form, fault=fault, **context), status
+
+
+def _provider() -> IdentityProvider | None:
+    """The provider by which the visitor can prove it, too."""
+    provider = oidc.of(services().settings)
+    if provider is None:
+        return None
+    user = session.get_one(User, current_user.id)
+    return provider if identities.is_linked(session, user, provider.issuer) else None
+
+
+def page_with(fault: str, wanted: str, status: int) -> ResponseReturnValue:
+    """The page once more, after another way of proving it failed."""
+    return _page(ProofForm(data={"next": wanted}), fault, status)
+
+
+def proven(where: str) -> ResponseReturnValue:
+    """Open the doors that ask for it, and lead on."""
+    audited.record("account.proof", current_user.email)
+    session.commit()
+    access.note_proof()
+    return redirect(where, 303)
 
 
 def _options() -> str:
@@ -90,10 +115,3 @@ def _options() -> str:
 
 def _purpose() -> str:
     return f"proof {current_user.id}"
-
-
-def _proven() -> ResponseReturnValue:
-    audited.record("account.proof", current_user.email)
-    session.commit()
-    access.note_proof()
-    return redirect(access.safe_next(), 303)

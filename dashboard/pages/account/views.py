@@ -10,7 +10,7 @@ from flask_babel import gettext as _
 from flask_login import current_user
 
 from dashboard.extensions import services, session
-from dashboard.gateway.accounts import passkeys, password_words, second_factor, user_sessions, users
+from dashboard.gateway.accounts import identities, oidc, passkeys, password_words, second_factor, user_sessions, users
 from dashboard.gateway.accounts.passkeys import RelyingParty
 from dashboard.gateway.accounts.passwords import WeakPassword
 from dashboard.gateway.accounts.user_sessions import BadCredentials, LockedOut
@@ -142,11 +142,19 @@ def _sessions() -> dict[str, Any]:
         "recovery_codes": second_factor.recovery_codes_left(session, user),
         "passkeys": passkeys.of_person(session, user.id),
         "may_add_passkeys": RelyingParty.of(services().settings) is not None,
+        "provider": (provider := oidc.of(services().settings)),
+        "is_linked": provider is not None and identities.is_linked(session, user, provider.issuer),
     }
 
 
 def proven(form: Form) -> User | None:
-    """The visitor, when the current password in the form is theirs; else the form has the fault."""
+    """The visitor, when the current password in the form is theirs; else the form has the fault.
+
+    Who has no password proves in another way who is there.
+    """
+    if not current_user.has_password:
+        access.require_proof()
+        return _me()
     try:
         return user_sessions.prove(session, current_user.id, form.current.data or "")
     except BadCredentials:

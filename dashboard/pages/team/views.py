@@ -198,7 +198,8 @@ def _listing() -> dict[str, Any]:
 
 def _without_second_factor(people: list[User]) -> set[int]:
     """Who has access by the password alone."""
-    return {user.id for user in people if user.disabled_at is None and not second_factor.is_on(user)}
+    with_password = (user for user in people if user.disabled_at is None and user.password_hash)
+    return {user.id for user in with_password if not second_factor.is_on(user)}
 
 
 def shown_name(user: User) -> str:

@@ -37,6 +37,7 @@ SETTING_UP = (
 )  # the parts that are open as long as somebody lacks what an owner requires
 PROVEN = "proven_at"
 PROVEN_SECONDS = 15 * 60
+BY_PROVIDER = "by_provider"  # that a session was begun by the provider's word; true: with a second factor
 TOKEN = "_user_id"  # noqa: S105  where Flask-Login keeps what get_id() returned
 
 
@@ -53,6 +54,7 @@ class Visitor(UserMixin):  # type: ignore[misc]
     log_columns: str
     has_app: bool
     has_passkey: bool
+    has_password: bool
 
     @property
     def has_second_factor(self) -> bool:
@@ -79,6 +81,14 @@ class Stranger(AnonymousUserMixin):  # type: ignore[misc]
 # random, lives for twelve hours at most, and in a cookie that no script reads.
 login.session_protection = None
 login.anonymous_user = Stranger
+
+
+@dataclass(frozen=True)
+class ProviderSignIn:
+    """What the provider's word stands for beside who somebody is."""
+
+    proven_at: int  # when it asked the person last, in seconds since 1970; 0: it does not say
+    is_strong: bool  # whether that took a second factor
 
 
 def public(view: View) -> View:
@@ -126,7 +136,8 @@ def check(least: str) -> ResponseReturnValue | None:
     role = needed_role(view, request.method, least)
     if role is None or not current_user.may(role):
         abort(403)
-    if not current_user.has_second_factor and request.blueprint not in SETTING_UP and _requires_second_factor():
+    has_factor = current_user.has_second_factor or browser_session.get(BY_PROVIDER, False)
+    if not has_factor and request.blueprint not in SETTING_UP and _requires_second_factor():
         return htmx.redirect(url_for("pages.second_factor.ask"))
     if getattr(view, "proof", False) and not _is_proven():
         return _to_proof()
@@ -136,6 +147,16 @@ def check(least: str) -> ResponseReturnValue | None:
 def note_proof() -> None:
     """The visitor has just typed the password or a code of the second factor."""
     browser_session[PROVEN] = int(time.time())
+
+
+def require_proof() -> None:
+    """Lead to where the visitor proves once more who is there, unless that was a moment ago."""
+    if not _is_proven():
+        abort(make_response(_to_proof()))
+
+
+def came_by_provider() -> bool:
+    return BY_PROVIDER in browser_session
 
 
 def _is_proven() -> bool:
@@ -172,13 +193,19 @@ def needed_role(view: object, method: str, least: str) -> str | None:
     return max(declared, least, key=lambda role: users.RANK[role])
 
 
-def sign_in(user: User, where: str | None = None) -> ResponseReturnValue:
-    """Begin a session with a new token, after the old one has ended; commits. Lead to `where`, else to `next`."""
+def sign_in(user: User, where: str | None = None, provider: ProviderSignIn | None = None) -> ResponseReturnValue:
+    """Begin a session with a new token, after the old one has ended; commits. Lead to `where`, else to `next`.
+
+    `provider` is there when its word let the person in.
+    """
     _end_session()
     token = user_sessions.start_session(session, user, request.remote_addr or "", request.user_agent.string)
     session.commit()
     browser_session.clear()  # a form token from before belongs to nobody now
-    note_proof()
+    if provider is None:
+        note_proof()
+    else:
+        browser_session[PROVEN], browser_session[BY_PROVIDER] = provider.proven_at, provider.is_strong
     login_user(_visitor_of(user, token))
     response = make_response(redirect(where or safe_next(), 303))
     known_device.remember(response, user.email)
@@ -196,8 +223,11 @@ def sign_out() -> ResponseReturnValue:
 
 def safe_next() -> str:
     """The local page that `next` names, else the first page."""
-    wanted = request.values.get("next", "")
-    return wanted if is_local(wanted) else url_for("pages.home")
+    return local_or_home(request.values.get("next", ""))
+
+
+def local_or_home(url: str) -> str:
+    return url if is_local(url) else url_for("pages.home")
 
 
 def is_local(url: str) -> bool:
@@ -242,7 +272,7 @@ def _to_sign_in() -> ResponseReturnValue:
 
 def _visitor_of(user: User, token: str) -> Visitor:
     who = (user.name, user.email, user.role, user.id, user.timezone, user.log_columns)
-    return Visitor(token, *who, second_factor.has_app(user), user.has_passkey)
+    return Visitor(token, *who, second_factor.has_app(user), user.has_passkey, bool(user.password_hash))
 
 
 def _end_session() -> None:

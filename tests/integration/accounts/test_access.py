@@ -26,6 +26,7 @@ PUBLIC = {
     "pages.sign_in.set_up",
     "pages.sign_in.make_owner",
     "pages.locale.choose",
+    *(f"pages.provider_sign_in.{name}" for name in ("start", "back", "sign_out")),
     *(f"pages.person_links.{name}" for name in ("join", "accept", "reset", "choose")),
 }
 # Open to whoever has passed the first one.
@@ -199,6 +200,21 @@ def test_a_form_token_of_another_session_is_refused(owner: Browser, stranger: Br
     data = {"csrf_token": stranger.token(), "name": "Planted"}
     answer = owner.client.post("/dashboard/keys/new", data=data, headers=headers)
     assert answer.headers.get("Location", "").startswith("/dashboard/sign-in") or answer.status_code == 400
+
+
+def test_no_form_is_taken_without_its_session_s_token_or_from_elsewhere(
+    app: Flask, owner: Browser, stranger: Browser, services: Services
+) -> None:
+    """Every door that changes something, in three ways that a page of another site could try."""
+    token, foreign = owner.token(), {**PARTIAL, "Origin": "https://evil.test"}
+    before = contents(services)
+    for endpoint, method, url in doors(app):
+        if method != "POST":
+            continue
+        tries = [({}, PARTIAL), ({"csrf_token": stranger.token()}, PARTIAL), ({"csrf_token": token}, foreign)]
+        answers = [owner.client.post(url, data=data, headers=headers).status_code for data, headers in tries]
+        assert answers == [400, 400, 403], endpoint
+    assert contents(services) == before
 
 
 def test_the_api_asks_for_no_token(app: Flask, world: World) -> None:

@@ -57,6 +57,22 @@ def test_ten_failures_lock_even_the_right_password_out(sessions: Sessions, marie
     assert attempt(sessions, PASSWORD, address="198.51.100.1") == "LockedOut"
 
 
+@pytest.mark.parametrize("database", ["sqlite"], indirect=True)
+def test_a_thousand_guesses_lock_and_tell_nothing(sessions: Sessions, mariem: int) -> None:
+    """From ever other addresses. The owner gets in all the same, by a device that was signed in with before."""
+
+    def guesses(email: str) -> list[str]:
+        return [attempt(sessions, f"wrong {n}", email, f"192.0.{n // 250}.{n % 250}") for n in range(500)]
+
+    known, unknown = guesses(EMAIL), guesses("nobody@example.mr")
+    assert known == unknown == ["BadCredentials"] * 10 + ["LockedOut"] * 490
+    assert attempt(sessions, PASSWORD, address="198.51.100.1") == "LockedOut"
+    with sessions() as session:
+        assert user_sessions.sign_in(session, EMAIL, PASSWORD, HOME, device="of hers").email == EMAIL
+        session.commit()
+    assert attempt(sessions, PASSWORD, address="198.51.100.1") == "LockedOut"  # to strangers it tells nothing still
+
+
 def test_names_that_do_not_exist_are_locked_alike(sessions: Sessions) -> None:
     found = [attempt(sessions, "wrong wrong", "nobody@example.mr", f"192.0.2.{n}") for n in range(12)]
     assert found == ["BadCredentials"] * 10 + ["LockedOut"] * 2

@@ -337,6 +337,7 @@ def walk_passkeys(walk: Walk, app: Flask) -> None:
 
 def walk_account(walk: Walk, app: Flask) -> None:
     account = f"{D}account/"
+    walk.go(f"{account}provider/unlink", {"current": PASSWORD})
     walk.go(account, {"name": "Nadia", "language": "en", "timezone": ""})
     walk.go(f"{account}email", {"email": "me@example.org", "current": PASSWORD})
     walk.go(f"{account}password", {"current": PASSWORD, "password": NEW_PASSWORD})

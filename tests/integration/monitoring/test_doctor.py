@@ -23,6 +23,7 @@ from dashboard.gateway.monitoring import alerts, judge
 from dashboard.models.messages import Message
 from dashboard.models.site_settings import Setting
 from dashboard.settings import Settings, prepare_home
+from tests.support import oidc_provider
 
 OTHER = "0123456789abcdefghijklmnopqrstuvwxyz"
 
@@ -67,6 +68,27 @@ def test_the_doctor_and_the_overview_judge_alike(home: Settings, sessions: Sessi
         (alert,) = alerts.backlog_alerts(alerts.lanes(session))
     assert alert.subject == "sms" and alert.length > alerts.LONG_WAIT
     assert not finding.ok and finding.message.startswith("sms: the oldest message waits for 9")
+
+
+def test_the_provider_that_people_sign_in_with_is_asked(
+    home: Settings, sessions: Sessions, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    assert of("sign-in") == []
+    with oidc_provider.running() as provider:
+        told = {"OIDC_ISSUER": provider.issuer, "OIDC_CLIENT_ID": "gateway", "OIDC_ALLOW_PRIVATE": "1"}
+        for name, value in told.items():
+            monkeypatch.setenv(name, value)
+        (well,) = of("sign-in")
+        assert well.ok and well.message.endswith("/dashboard/sign-in/provider/back")
+        monkeypatch.setenv("OIDC_ONLY", "1")
+        assert [finding.ok for finding in of("sign-in")] == [True, False]  # and no owner could come in
+        monkeypatch.setenv("OIDC_LABEL", "Another")  # nothing is remembered of it
+        provider.edit_document = lambda document: document.update(issuer="https://evil.test")
+        lying = of("sign-in")[0]
+        assert not lying.ok and "it calls itself 'https://evil.test'" in lying.message
+        provider.edit_document, provider.is_down = lambda _document: None, True
+        assert "unreachable (HTTP 503)" in of("sign-in")[0].message
+    assert "unreachable (unreachable)" in of("sign-in")[0].message
 
 
 def test_a_clock_that_was_set_back_is_seen(home: Settings, sessions: Sessions) -> None:
