@@ -95,18 +95,22 @@ class _Use:
     def refusal(self, cost: int, kind: str, now: datetime) -> Refusal | None:
         """Why a text that costs this much may not go."""
         used = self.used + self.passed
-        if used + cost <= self.rule.amount or (kind == Kind.OTP and self.rule.exempts_codes):
+        if used + cost <= self.rule.amount or self._exempts(kind):
             return None
         if self.rule.action == BudgetAction.STOP:
             return self.rule.exhausted(cost, used, now)
         passed = self.slow_count if self.slow_at == _minute(now) else 0
         return BudgetSlowed(self.rule.per_minute, 60 - now.second) if passed >= self.rule.per_minute else None
 
-    def let_pass(self, cost: int, now: datetime) -> None:
+    def let_pass(self, cost: int, kind: str, now: datetime) -> None:
         self.passed += cost
-        if self.used + self.passed > self.rule.amount and self.rule.action == BudgetAction.SLOW:
+        is_over = self.used + self.passed > self.rule.amount
+        if is_over and self.rule.action == BudgetAction.SLOW and not self._exempts(kind):
             self.slow_count = self.slow_count + 1 if self.slow_at == _minute(now) else 1
             self.slow_at, self.is_slowing = _minute(now), True
+
+    def _exempts(self, kind: str) -> bool:
+        return kind == Kind.OTP and self.rule.exempts_codes
 
 
 def reserve(session: Session, wanted: Sequence[Wanted]) -> list[Granted | None]:
@@ -198,7 +202,7 @@ def _grant(wanted: Wanted, costs: Sequence[int], uses: Sequence[_Use], now: date
                 refusal.required = sum(costs[place:])
             return Granted(costs[:place], refusal)
         for use in uses:
-            use.let_pass(cost, now)
+            use.let_pass(cost, wanted.kind, now)
     return Granted(costs)
 
 
