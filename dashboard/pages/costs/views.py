@@ -21,7 +21,7 @@ from dashboard.gateway.costs import prices as price_list
 from dashboard.gateway.costs import spending
 from dashboard.gateway.costs.spending import Month, Spent
 from dashboard.models.api_keys import ApiKey
-from dashboard.pages.costs import budgets, prices
+from dashboard.pages.costs import bills, budgets, prices
 from dashboard.pages.ui import charts, formats
 from dashboard.pages.ui.charts import Chart, Column, Series
 from dashboard.pages.web import htmx, locale
@@ -32,6 +32,7 @@ MONTH = re.compile(r"(20[0-9]{2})-(0[1-9]|1[0-2])")
 bp = Blueprint("costs", __name__)
 bp.register_blueprint(prices.bp, url_prefix="/prices")
 bp.register_blueprint(budgets.bp, url_prefix="/budgets")
+bp.register_blueprint(bills.bp, url_prefix="/bill")
 
 
 @dataclass(frozen=True)

@@ -61,7 +61,10 @@ OPERATOR = {
     ),
     *(f"pages.webhooks.{name}" for name in ("send_test", "ask_replay", "replay")),
     "pages.inbound.conversation.reply",
-    *(f"pages.costs.{name}" for name in ("index", "statement", "export_csv", "prices.index", "budgets.index")),
+    *(
+        f"pages.costs.{name}"
+        for name in ("index", "statement", "export_csv", "prices.index", "budgets.index", "bills.index", "bills.check")
+    ),
     *(f"pages.inbound.keywords.{name}" for name in ("new", "create", "edit", "change", "ask_remove", "remove")),
     *(f"pages.opt_outs.{name}" for name in ("new", "create", "ask_remove", "remove", "export_csv")),
     *(f"pages.carriers.{name}" for name in ("test", "outcome")),
