@@ -165,6 +165,7 @@ for page in PAGES:
 bp.add_url_rule("/", "home", build_only=True)  # the way to the first page, whichever that is
 for blueprint in (bp, docs.bp):
     blueprint.before_request(access.refuse_foreign)
+    blueprint.before_request(input_guard.make_room)
     blueprint.before_request(input_guard.refuse_nul)
     blueprint.after_request(compression.compress_page)  # the last one: they run from the newest to the oldest
     blueprint.after_request(headers.harden)

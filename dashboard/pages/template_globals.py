@@ -33,6 +33,7 @@ GLOBALS: dict[str, Any] = {
     "price": formats.price,
     "date_of": formats.date_of,
     "percent": formats.percent,
+    "signed_percent": formats.signed_percent,
     "seconds": formats.seconds,
     "duration": formats.duration,
     "duration_of": formats.duration_of,

@@ -91,10 +91,11 @@ def spend(world: World, key: ApiKey) -> None:
         for days, amount in ((-60, 3_200), (30, 3_355)):
             new = NewPrice("mauritel", "sms", prices.ALL_OPERATORS, today + timedelta(days=days), amount, days < 0)
             prices.save(session, new)
-        for amount, period in ((14_000_000, BudgetPeriod.MONTH), (900_000_000, BudgetPeriod.DAY)):
-            budgets.save(session, NewBudget(key.id, period, amount, "Africa/Nouakchott"), 0)
         for operator in "234":
             session.add(DailyCost(**subject, **figures, operator=operator))
+        session.flush()
+        for amount, period in ((14_000_000, BudgetPeriod.MONTH), (900_000_000, BudgetPeriod.DAY)):
+            budgets.save(session, NewBudget(key.id, period, amount, "Africa/Nouakchott"), 0)
 
 
 def told(session: Session, world: World) -> None:

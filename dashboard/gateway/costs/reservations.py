@@ -15,9 +15,9 @@ from collections import defaultdict
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import date, datetime
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
-from sqlalchemy import and_, bindparam, case, func, not_, select, text, update
+from sqlalchemy import Executable, and_, bindparam, case, func, not_, select, text, update
 from sqlalchemy.orm import Session
 
 from dashboard.db import Sessions, UtcDateTime, core_table, insert, read_session, utcnow
@@ -30,6 +30,7 @@ from dashboard.models.messages import UNSETTLED, Message
 from dashboard.vocabulary import BudgetAction, Kind
 
 BATCH = 1_000
+_ADDING: dict[tuple[str, int], Executable] = {}  # by dialect and number of rows
 _USES, _MESSAGES, _CHARGES = core_table(BudgetUse), core_table(Message), core_table(Charge)
 ADD = BulkInsert(_USES, "budget_id", "starts_on", "used", adding=("used",))
 CORRECT = ExecuteMany(
@@ -95,18 +96,22 @@ class _Use:
     def refusal(self, cost: int, kind: str, now: datetime) -> Refusal | None:
         """Why a text that costs this much may not go."""
         used = self.used + self.passed
-        if used + cost <= self.rule.amount or (kind == Kind.OTP and self.rule.exempts_codes):
+        if used + cost <= self.rule.amount or self._exempts(kind):
             return None
         if self.rule.action == BudgetAction.STOP:
             return self.rule.exhausted(cost, used, now)
         passed = self.slow_count if self.slow_at == _minute(now) else 0
         return BudgetSlowed(self.rule.per_minute, 60 - now.second) if passed >= self.rule.per_minute else None
 
-    def let_pass(self, cost: int, now: datetime) -> None:
+    def let_pass(self, cost: int, kind: str, now: datetime) -> None:
         self.passed += cost
-        if self.used + self.passed > self.rule.amount and self.rule.action == BudgetAction.SLOW:
+        is_over = self.used + self.passed > self.rule.amount
+        if is_over and self.rule.action == BudgetAction.SLOW and not self._exempts(kind):
             self.slow_count = self.slow_count + 1 if self.slow_at == _minute(now) else 1
             self.slow_at, self.is_slowing = _minute(now), True
+
+    def _exempts(self, kind: str) -> bool:
+        return kind == Kind.OTP and self.rule.exempts_codes
 
 
 def reserve(session: Session, wanted: Sequence[Wanted]) -> list[Granted | None]:
@@ -179,15 +184,27 @@ def _costs(session: Session, wanted: Wanted) -> list[int]:
 
 def _add(session: Session, uses: Mapping[int, _Use]) -> None:
     """Add all that is wanted, and read what was there before."""
+    params: dict[str, Any] = {}
     # In one order: two processes that write would wait for each other in a circle otherwise.
-    rows = [{"budget_id": each, "starts_on": uses[each].starts_on, "used": uses[each].wanted} for each in sorted(uses)]
-    adding = insert(session, _USES).values(rows)
-    told = adding.on_conflict_do_update(
-        index_elements=["budget_id", "starts_on"], set_={"used": _USES.c.used + adding.excluded.used}
-    ).returning(_USES.c.budget_id, _USES.c.used, _USES.c.slow_at, _USES.c.slow_count)
-    for row in session.execute(told):
+    for place, budget_id in enumerate(sorted(uses)):
+        use = uses[budget_id]
+        params |= {f"budget_id_{place}": budget_id, f"starts_on_{place}": use.starts_on, f"used_{place}": use.wanted}
+    for row in session.connection().execute(_adding(session, len(uses)), params):
         use = uses[row.budget_id]
         use.used, use.slow_at, use.slow_count = row.used - use.wanted, row.slow_at, row.slow_count
+
+
+def _adding(session: Session, count: int) -> Executable:
+    """The statement that adds to so many rows. It is built once: building it costs more than running it."""
+    key = (session.get_bind().dialect.name, count)
+    if key not in _ADDING:
+        names = ("budget_id", "starts_on", "used")
+        rows = [{name: bindparam(f"{name}_{n}", type_=_USES.c[name].type) for name in names} for n in range(count)]
+        adding = insert(session, _USES).values(rows)
+        _ADDING[key] = adding.on_conflict_do_update(
+            index_elements=["budget_id", "starts_on"], set_={"used": _USES.c.used + adding.excluded.used}
+        ).returning(_USES.c.budget_id, _USES.c.used, _USES.c.slow_at, _USES.c.slow_count)
+    return _ADDING[key]
 
 
 def _grant(wanted: Wanted, costs: Sequence[int], uses: Sequence[_Use], now: datetime) -> Granted:
@@ -198,7 +215,7 @@ def _grant(wanted: Wanted, costs: Sequence[int], uses: Sequence[_Use], now: date
                 refusal.required = sum(costs[place:])
             return Granted(costs[:place], refusal)
         for use in uses:
-            use.let_pass(cost, now)
+            use.let_pass(cost, wanted.kind, now)
     return Granted(costs)
 
 

@@ -63,14 +63,24 @@ class Spent:
     figures: Mapping[str, int]
 
 
-def of_month(session: Session, month: Month) -> list[Spent]:
-    """What the texts cost that carriers took in a month."""
+def of_month(session: Session, month: Month, key_id: str | None = None, last: date | None = None) -> list[Spent]:
+    """What the texts cost that carriers took in a month, or till its day `last`, of all keys or of one."""
     subject = (_DAYS.c.key_id, _DAYS.c.channel, _DAYS.c.operator, _DAYS.c.carrier)
-    summed = select(*subject, *SUMS).where(_DAYS.c.day.between(month.first, month.last)).group_by(*subject)
+    summed = select(*subject, *SUMS).where(_DAYS.c.day.between(month.first, last or month.last)).group_by(*subject)
+    if key_id is not None:
+        summed = summed.where(_DAYS.c.key_id == key_id)
     return [
         Spent(row.key_id, row.channel, row.operator, row.carrier, _figures(row._mapping))
         for row in session.execute(summed.order_by(*subject))
     ]
+
+
+def of_month_before(session: Session, month: Month, today: date) -> list[Spent]:
+    """The month before, to compare with: of one that is under way, only as many days as it is old."""
+    before = month.previous
+    if month != Month.of(today):
+        return of_month(session, before)
+    return of_month(session, before, last=min(before.last, before.first + (today - month.first)))
 
 
 def by_day(session: Session, first: date, last: date) -> dict[date, Mapping[str, int]]:

@@ -3,26 +3,28 @@
 from __future__ import annotations
 
 import re
+import uuid
 from collections import Counter
-from collections.abc import Iterator, Sequence
+from collections.abc import Collection, Iterator, Sequence
 from dataclasses import dataclass
 from datetime import date, timedelta
 from typing import Any
 
-from flask import Blueprint, Response, request
+from flask import Blueprint, Response, abort, g, render_template, request
 from flask.typing import ResponseReturnValue
 from flask_babel import gettext as _
 
 from dashboard.db import Sessions, read_session, utcnow
 from dashboard.extensions import services, session
+from dashboard.gateway import site_settings
 from dashboard.gateway.costs import prices as price_list
 from dashboard.gateway.costs import spending
 from dashboard.gateway.costs.spending import Month, Spent
 from dashboard.models.api_keys import ApiKey
-from dashboard.pages.costs import budgets, prices
+from dashboard.pages.costs import bills, budgets, prices
 from dashboard.pages.ui import charts, formats
 from dashboard.pages.ui.charts import Chart, Column, Series
-from dashboard.pages.web import htmx
+from dashboard.pages.web import htmx, locale
 from dashboard.sms import numbers
 
 MONTH = re.compile(r"(20[0-9]{2})-(0[1-9]|1[0-2])")
@@ -30,6 +32,7 @@ MONTH = re.compile(r"(20[0-9]{2})-(0[1-9]|1[0-2])")
 bp = Blueprint("costs", __name__)
 bp.register_blueprint(prices.bp, url_prefix="/prices")
 bp.register_blueprint(budgets.bp, url_prefix="/budgets")
+bp.register_blueprint(bills.bp, url_prefix="/bill")
 
 
 @dataclass(frozen=True)
@@ -41,12 +44,36 @@ class CostRow:
     key_id: str
     cells: dict[str, Counter[str]]
     all: Counter[str]
+    before: int  # what it cost in the month before, 1/10,000 MRU
 
 
 @bp.get("/")
 def index() -> ResponseReturnValue:
     """The page of a month."""
     return htmx.page("costs/index.html", "costs/_month.html", **_month_context(_month()))
+
+
+@bp.get("/statement/<uuid:key_id>")
+def statement(key_id: uuid.UUID) -> ResponseReturnValue:
+    """What a key's texts cost in a month, to be printed, in the language that the address names."""
+    key = session.get(ApiKey, str(key_id)) or abort(404)
+    if request.args.get("language") in locale.LANGUAGES:
+        g.language = request.args["language"]
+    month, today = _month(), utcnow().date()
+    spent = spending.of_month(session, month, key.id)
+    return render_template(
+        "costs/statement.html",
+        key=key,
+        month=month,
+        title=formats.month(month.first),
+        today=today,
+        is_over=month.last < today,
+        rows=sorted(spent, key=lambda one: (one.operator, one.carrier, one.channel), reverse=True),
+        whole=spending.total(spent),
+        issuer=site_settings.current(session).organisation,
+        OPERATOR_NAMES=numbers.OPERATORS,
+        LANGUAGES=locale.LANGUAGES,
+    )
 
 
 @bp.get("/export.csv")
@@ -73,6 +100,7 @@ def _month() -> Month:
 def _month_context(month: Month) -> dict[str, Any]:
     today = utcnow().date()
     spent = spending.of_month(session, month)
+    before = spending.of_month_before(session, month, today)
     whole = spending.total(spent)
     names = {key.id: key.name for key in session.query(ApiKey)}
     operators = sorted({one.operator for one in spent}, reverse=True)
@@ -82,8 +110,9 @@ def _month_context(month: Month) -> dict[str, Any]:
         "is_current": month == Month.of(today),
         "whole": whole,
         "forecast": spending.forecast(session, month, today),
-        "by_key": _rows(spent, operators, lambda one: (names.get(one.key_id, one.key_id), one.channel, one.key_id)),
-        "by_carrier": _rows(spent, operators, lambda one: (one.carrier, one.channel, "")),
+        "before": spending.total(before)["cost"],
+        "by_key": _rows(spent, before, lambda one: (names.get(one.key_id, one.key_id), one.channel, one.key_id)),
+        "by_carrier": _rows(spent, before, lambda one: (one.carrier, one.channel, "")),
         "operators": operators,
         "totals": _by_operator(spent, operators),
         "OPERATOR_NAMES": numbers.OPERATORS,
@@ -93,23 +122,28 @@ def _month_context(month: Month) -> dict[str, Any]:
     }
 
 
-def _rows(spent: Sequence[Spent], operators: Sequence[str], subject: Any) -> list[CostRow]:
+def _rows(spent: Sequence[Spent], before: Sequence[Spent], subject: Any) -> list[CostRow]:
     """The dearest first."""
+    operators = {one.operator for one in spent}
     groups: dict[tuple[str, str, str], list[Spent]] = {}
     for one in spent:
         groups.setdefault(subject(one), []).append(one)
+    costs: Counter[tuple[str, str, str]] = Counter()
+    for one in before:
+        costs[subject(one)] += one.figures["cost"]
     rows = [
         CostRow(
             *named,
             _by_operator(group, operators),
             spending.total(group),
+            costs[named],
         )
         for named, group in groups.items()
     ]
     return sorted(rows, key=lambda row: (-row.all["cost"], -row.all["segments"], row.name))
 
 
-def _by_operator(spent: Sequence[Spent], operators: Sequence[str]) -> dict[str, Counter[str]]:
+def _by_operator(spent: Sequence[Spent], operators: Collection[str]) -> dict[str, Counter[str]]:
     return {operator: spending.total([one for one in spent if one.operator == operator]) for operator in operators}
 
 

@@ -121,6 +121,12 @@ def percent(share: float | None) -> str:
     return format_percent(round(share, 3), locale=get_locale(), decimal_quantization=False)
 
 
+def signed_percent(change: float) -> str:
+    """`+6 %`, of a change."""
+    sign = "+" if change > 0 else ""
+    return sign + format_percent(round(change, 2), locale=get_locale())
+
+
 def seconds(value: float | None) -> str:
     """`1.8 s`, `14 s`, `3 min 5 s`; a dash for nothing."""
     if value is None:

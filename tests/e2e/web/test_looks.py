@@ -73,6 +73,8 @@ def test_every_page_is_accessible_in_both_directions(
         "/dashboard/usage/",
         "/dashboard/usage/prices/",
         "/dashboard/usage/budgets/",
+        "/dashboard/usage/bill/",
+        f"/dashboard/usage/statement/{key.id}",
     )
     look_at(tab, "/dashboard/incoming/keywords/stop/edit", "/dashboard/usage/?month=2026-01")
     look_at(tab, "/dashboard/usage/budgets/new", "/dashboard/limits/new", "/dashboard/limits/usual")

@@ -62,7 +62,10 @@ OPERATOR = {
     ),
     *(f"pages.webhooks.{name}" for name in ("send_test", "ask_replay", "replay")),
     "pages.inbound.conversation.reply",
-    *(f"pages.costs.{name}" for name in ("index", "export_csv", "prices.index", "budgets.index")),
+    *(
+        f"pages.costs.{name}"
+        for name in ("index", "statement", "export_csv", "prices.index", "budgets.index", "bills.index", "bills.check")
+    ),
     *(
         f"pages.inbound.keywords.{name}"
         for name in ("new", "create", "edit", "change", "ask_remove", "remove", "restore")

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import io
 import json
 import re
 from dataclasses import replace
@@ -243,6 +244,7 @@ def walk_the_rest(walk: Walk, world: World) -> None:
     price = {"subject": "inward sms", "operator": "", "amount": "0,32", "from_day": "2026-01-01"}
     walk.go(f"{D}usage/prices/new", price)
     walk.remove_and_restore(f"{D}usage/prices/{walk.newest(Price.id)}/remove", f"{D}usage/prices/restore")
+    walk.go(f"{D}usage/bill/", {"carrier": "inward", "bill": (io.BytesIO(b"38089336;2026-10-05"), "bill.csv")})
     spending = {"key_id": "", "period": "month", "amount": "500", "action": "stop", "per_minute": "60"}
     walk.go(f"{D}usage/budgets/new", spending)
     budget = f"{D}usage/budgets/{walk.newest(Budget.id)}/"

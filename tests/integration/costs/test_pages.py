@@ -5,6 +5,7 @@ from __future__ import annotations
 import csv
 import io
 from datetime import date, timedelta
+from random import Random
 
 import pytest
 
@@ -12,8 +13,10 @@ from dashboard.db import core_table, utcnow
 from dashboard.extensions import Services
 from dashboard.gateway.carriers import carriers
 from dashboard.gateway.carriers.carriers import NewCarrier
-from dashboard.gateway.costs import charges, prices
+from dashboard.gateway.costs import charges, prices, spending
+from dashboard.gateway.costs.spending import Month
 from dashboard.models.costs import Charge, DailyCost
+from tests.support import ledger
 from tests.support.dashboard_client import Browser, World
 from tests.support.http_carriers import HTTP
 
@@ -47,7 +50,7 @@ def test_a_month_is_shown_with_what_was_lost(operator: Browser, services: Servic
     page = operator.get(f"{PAGE}?month=2026-10").text
     for told in ("Boutique", "Banque", "Mattel", "Mauritel", "10,000.00", "1,000.00", "10%", "2,500.00", "25%"):
         assert told in page, told
-    assert "7,777.00" not in page and "7,777.00" in operator.get(f"{PAGE}?month=2026-09").text
+    assert "17,777.00" not in page and "7,777.00" in operator.get(f"{PAGE}?month=2026-09").text
 
 
 def test_months_are_walked_and_none_is_to_come(operator: Browser) -> None:
@@ -124,3 +127,57 @@ def test_a_message_says_what_it_cost_to_operators_alone(
         session.add(Charge(message_id=sent.id, **told, **marks))
     assert "0.3255 MRU" in operator.get(f"/dashboard/messages/{sent.uuid}").text
     assert "0.3255" not in viewer.get(f"/dashboard/messages/{sent.uuid}").text
+
+
+def test_a_month_is_compared_with_the_one_before_and_leads_to_the_log(
+    operator: Browser, services: Services, world: World
+) -> None:
+    shop = world.key("Boutique")
+    put(services, shop.id, messages=1, segments=1, cost=15_000)
+    put(services, shop.id, day=date(2026, 9, 30), messages=1, segments=1, cost=10_000)
+    page = operator.get(f"{PAGE}?month=2026-10").text
+    assert page.count("+50%") == 2 and "1.00" in page  # of the key and of the carrier
+    assert f"key={shop.id}&amp;operator=mauritel&amp;period=dates&amp;from=2026-10-01&amp;to=2026-10-31" in page
+
+
+def test_a_month_under_way_is_compared_with_as_many_days(services: Services, world: World) -> None:
+    shop = world.key("Boutique")
+    for day in (1, 20, 30):
+        put(services, shop.id, day=date(2026, 9, day), segments=1, cost=day)
+    with services.sessions() as session:
+        for today, cost in ((date(2026, 10, 1), 1), (date(2026, 10, 20), 21), (date(2026, 10, 31), 51)):
+            before = spending.of_month_before(session, Month(date(2026, 10, 1)), today)
+            assert spending.total(before)["cost"] == cost
+        whole = spending.of_month_before(session, Month(date(2026, 10, 1)), date(2026, 12, 3))
+        assert spending.total(whole)["cost"] == 51
+
+
+def test_the_statement_of_a_key_is_printed_in_two_languages(
+    operator: Browser, services: Services, world: World
+) -> None:
+    shop, bank = world.key("Boutique"), world.key("Banque")
+    put(services, shop.id, messages=2, segments=4, failed_segments=1, cost=9_765, refunded=3_255)
+    put(services, shop.id, "3", messages=1, segments=1, cost=1)
+    put(services, bank.id, messages=1, segments=1, cost=70_000)
+    address = f"/dashboard/usage/statement/{shop.id}?month=2026-10"
+    told = {"fr": ("Relevé", "0,9766", "0,3255", "Mattel"), "ar": ("كشف", "0,9766", 'dir="rtl"', "Mauritel")}
+    for language, words in told.items():
+        page = operator.get(f"{address}&language={language}").text
+        for word in words:
+            assert word in page, (language, word)
+        assert "7,0000" not in page and "7,00" not in page
+    assert operator.get("/dashboard/usage/statement/00000000-0000-4000-8000-000000000000").status_code == 404
+
+
+def test_a_statement_is_the_ledger_and_the_sum_over_messages(services: Services, world: World) -> None:
+    """A month at random, with refunds, failures and texts without a price: equal to the last 1/10,000."""
+    random, month = Random(7), Month(date(2026, 10, 1))
+    keys = [world.key(name).id for name in ("Boutique", "Banque")]
+    rows = [ledger.row(random, number, keys, month) for number in range(3_000)]
+    with services.sessions.begin() as session:
+        session.execute(core_table(Charge).insert(), rows)
+    charges.fold_for(services.sessions, 60)
+    with services.sessions() as session:
+        for key_id in keys:
+            stated = spending.total(spending.of_month(session, month, key_id))
+            assert dict(stated) == ledger.sums(one for one in rows if one["key_id"] == key_id)
