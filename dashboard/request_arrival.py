@@ -16,7 +16,8 @@ LONGEST_HEAD = 64 * 1024
 SHORT_BODY = 64 * 1024  # is held whatever else is held
 LONGEST_BODY = 4 * 1024 * 1024  # a longer one is refused by its length or its first bytes, but for those of
 BULK_BYTES = 24 * 1024 * 1024  # which 50,000 texts of 70 Arabic letters fit into, each letter written as \\u0000
-LONG_BODIES = {b"POST /api/v2/bulk/send": BULK_BYTES}
+TABLE_BYTES = 12 * 1024 * 1024  # of a file with 50,000 rows
+LONG_BODIES = {b"POST /api/v2/bulk/send": BULK_BYTES, b"POST /dashboard/campaigns/new": TABLE_BYTES}
 
 HEAD_END = b"\r\n\r\n"
 REQUEST_LINE = re.compile(rb"(?:\r\n)?([!#$%&'*+.^_`|~0-9A-Za-z-]{1,64} [^ \r\n]{1,8192}) HTTP/1\.[01]\r\n")

@@ -20,6 +20,7 @@ from dashboard.api.errors import Invalid, problem
 LIMIT = 32 * 1024  # bytes
 DRAINED = 16 * 1024 * 1024  # bytes of a refused body that are read and thrown away
 CHUNK = 64 * 1024
+LONG_CHUNK = 1024 * 1024  # of a long body: gunicorn copies what is left of it at each read
 DEEPEST = 64  # objects and arrays inside each other: nothing here needs more than three
 LONGEST_ITEM = 64 * 1024  # characters of one value of a body that is read piece by piece
 BLANKS = re.compile(r"[ \t\n\r]*")  # RFC 8259, 2
@@ -221,7 +222,7 @@ def _chunks(limit: int) -> Iterator[bytes]:
         rest = raw
         while rest:
             try:
-                chunk = rest if inflating is None else inflating.decompress(rest, CHUNK)
+                chunk = rest if inflating is None else inflating.decompress(rest, LONG_CHUNK)
             except zlib.error:
                 raise _invalid_json("The body is not gzip, as its Content-Encoding says") from None
             rest = b"" if inflating is None else inflating.unconsumed_tail
@@ -236,7 +237,7 @@ def _chunks(limit: int) -> Iterator[bytes]:
 
 def _raw_chunks() -> Iterator[bytes]:
     try:
-        while chunk := request.stream.read(CHUNK):
+        while chunk := request.stream.read(LONG_CHUNK):
             yield chunk
     except RequestEntityTooLarge:
         raise

@@ -35,6 +35,9 @@ class Campaign(Base):
     estimated_cost: Mapped[int | None] = mapped_column(BigInteger)  # 1/10,000 MRU; empty where a price is missing
     created_at: Mapped[datetime] = mapped_column(UtcDateTime, default=utcnow)
     created_by: Mapped[str | None] = mapped_column(String(254))  # empty: its key, over the API
+    text: Mapped[str | None] = mapped_column(Text)  # as somebody wrote it, with columns in braces
+    asked_at: Mapped[datetime | None] = mapped_column(UtcDateTime)  # when a second person was asked to approve it
+    approved_by: Mapped[str | None] = mapped_column(String(254))
     scheduled_at: Mapped[datetime | None] = mapped_column(UtcDateTime)
     started_at: Mapped[datetime | None] = mapped_column(UtcDateTime)
     fed_at: Mapped[datetime | None] = mapped_column(UtcDateTime)  # up to when its pace is used up
@@ -64,4 +67,5 @@ class CampaignRecipient(Base):
     segments: Mapped[int]
     message_id: Mapped[int | None] = mapped_column(BigInteger)  # written in the transaction that makes the message
     error_code: Mapped[str | None] = mapped_column(String(40))
+    line: Mapped[int | None]  # of the file, where it was left out from the start
     created_at: Mapped[datetime] = mapped_column(UtcDateTime, default=utcnow)

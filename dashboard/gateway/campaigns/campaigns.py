@@ -113,8 +113,8 @@ def find(session: Session, reference: str) -> Campaign | None:
 
 
 def newest(session: Session, most: int = 50) -> list[Campaign]:
-    """Those that are more than drafts, with their keys."""
-    made = select(Campaign).options(joinedload(Campaign.key)).where(Campaign.state != CampaignState.DRAFT)
+    """Those whose rows are all written down, with their keys."""
+    made = select(Campaign).options(joinedload(Campaign.key)).where(Campaign.total > 0)
     return list(session.scalars(made.order_by(Campaign.id.desc()).limit(most)))
 
 

@@ -17,6 +17,8 @@ from dashboard.vocabulary import CampaignState, Status
 WAITS = and_(CampaignRecipient.message_id.is_(None), CampaignRecipient.error_code.is_(None))
 IN_LANE = (Status.QUEUED, Status.SENDING)
 LOST = (Status.FAILED, Status.EXPIRED)
+# Why a row of a file gets no text, as is seen when the file is read.
+DROPPED = ("bad_number", "fixed_line", "duplicate", "opted_out", "bad_text", "too_long")
 STATES = {CampaignState.RUNNING: "processing", CampaignState.DONE: "completed"}  # as the API calls them
 
 
@@ -27,6 +29,7 @@ class Progress:
     waiting: int = 0
     messages: Counter[str] = field(default_factory=Counter)  # by Status
     skipped: Counter[str] = field(default_factory=Counter)  # by code
+    dropped: Counter[str] = field(default_factory=Counter)  # by code: rows of the file that were left out at once
 
     def count(self, *states: Status) -> int:
         return sum(self.messages[state] for state in states)
@@ -35,20 +38,22 @@ class Progress:
 def read(session: Session, campaign_id: int) -> Progress:
     """As it stands."""
     counted = (
-        select(CampaignRecipient.error_code, Message.status, func.count())
+        select(CampaignRecipient.error_code, Message.status, CampaignRecipient.line.is_not(None), func.count())
         .outerjoin(Message, Message.id == CampaignRecipient.message_id)
         .where(CampaignRecipient.campaign_id == campaign_id)
-        .group_by(CampaignRecipient.error_code, Message.status)
+        .group_by(CampaignRecipient.error_code, Message.status, CampaignRecipient.line.is_not(None))
     )
-    waiting, messages, skipped = 0, Counter[str](), Counter[str]()
-    for code, status, count in session.execute(counted):
+    waiting, messages, skipped, dropped = 0, Counter[str](), Counter[str](), Counter[str]()
+    for code, status, is_dropped, count in session.execute(counted):
         if status is not None:
             messages[status] += count
+        elif code is not None and is_dropped:
+            dropped[code] += count
         elif code is not None:
             skipped[code] += count
         else:
             waiting += count
-    return Progress(waiting, messages, skipped)
+    return Progress(waiting, messages, skipped, dropped)
 
 
 def is_fed(executor: Executor, campaign_id: int) -> bool:

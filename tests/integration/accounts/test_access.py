@@ -62,6 +62,8 @@ OPERATOR = {
     "pages.inbound.conversation.reply",
     *(f"pages.costs.{name}" for name in ("index", "export_csv", "prices.index")),
     *(f"pages.inbound.keywords.{name}" for name in ("new", "create", "edit", "change", "ask_remove", "remove")),
+    *(f"pages.campaigns.{name}" for name in ("new", "create", "start", "approve", "pause", "resume", "ask_cancel")),
+    *(f"pages.campaigns.{name}" for name in ("cancel", "ask_test", "send_test", "export_dropped", "export_result")),
     *(f"pages.opt_outs.{name}" for name in ("new", "create", "ask_remove", "remove", "export_csv")),
     *(f"pages.carriers.{name}" for name in ("test", "outcome")),
     *(f"pages.alerts.{name}" for name in ("acknowledge", "send_test")),
