@@ -14,7 +14,14 @@ HURRIED_SECONDS = 2.0  # the same, while others wait for the place that this one
 BYTES_A_SECOND = 16 * 1024  # a body that keeps coming this fast may take longer
 LONGEST_HEAD = 64 * 1024
 SHORT_BODY = 64 * 1024  # is held whatever else is held
-LONGEST_BODY = 4 * 1024 * 1024  # nothing here takes a longer one; it is refused by its length or its first bytes
+LONGEST_BODY = 4 * 1024 * 1024  # a longer one is refused by its length or its first bytes, but for those of
+BULK_BYTES = 24 * 1024 * 1024  # which 50,000 texts of 70 Arabic letters fit into, each letter written as \\u0000
+TABLE_BYTES = 12 * 1024 * 1024  # of a form with a file of 50,000 rows, or an operator's bill
+LONG_BODIES = {
+    b"POST /api/v2/bulk/send": BULK_BYTES,
+    b"POST /dashboard/campaigns/new": TABLE_BYTES,
+    b"POST /dashboard/usage/bill": TABLE_BYTES,
+}
 
 HEAD_END = b"\r\n\r\n"
 REQUEST_LINE = re.compile(rb"(?:\r\n)?([!#$%&'*+.^_`|~0-9A-Za-z-]{1,64} [^ \r\n]{1,8192}) HTTP/1\.[01]\r\n")
@@ -51,18 +58,23 @@ class Arrival:
             self._look_for_head(searched)
         if self._body_at and not self.is_whole:
             self.is_whole = self._chunks_end() if self.length is None else self._received() >= self.length
-            self.is_cut = not self.is_whole and max(self.length or 0, self._received()) > LONGEST_BODY
+            self.is_cut = not self.is_whole and max(self.length or 0, self._received()) > self._longest
             self.is_whole |= self.is_cut
 
     def wanted_room(self) -> int:
         """How many bytes have to be held for the whole body; 0 for a short one."""
         if max(self.length or 0, self._received()) <= SHORT_BODY:
             return 0
-        return LONGEST_BODY if self.length is None else self.length
+        return self._longest if self.length is None else self.length
 
     def is_late(self, now: float, *, hurried: bool) -> bool:
         seconds = HURRIED_SECONDS if hurried else SECONDS
         return now >= self.began_at + seconds + self._received() / BYTES_A_SECOND
+
+    @property
+    def _longest(self) -> int:
+        """How many bytes its body may have."""
+        return LONG_BODIES.get(self.operation.partition(b"?")[0].rstrip(b"/"), LONGEST_BODY)
 
     def _received(self) -> int:
         """How many bytes of the body are there."""

@@ -45,6 +45,17 @@ class Channel(StrEnum):
     WHATSAPP = "whatsapp"
 
 
+class CampaignState(StrEnum):
+    """Of a campaign. `done` and `cancelled` are its ends."""
+
+    DRAFT = "draft"  # its recipients or its text are not complete
+    SCHEDULED = "scheduled"  # it begins at its time
+    RUNNING = "running"  # its texts are handed to the outbox
+    PAUSED = "paused"
+    DONE = "done"  # every text has left, or never will
+    CANCELLED = "cancelled"
+
+
 class Keyword(StrEnum):
     """What a word means that a phone sends alone."""
 

@@ -29,7 +29,7 @@ from dashboard.gateway.webhooks import endpoints, queue
 from dashboard.settings import Settings, SettingsError
 from dashboard.vocabulary import Lane
 from dashboard.wakeup import Wakeup
-from jobs import alerts, backups, outages, runtime, weekly_report
+from jobs import alerts, backups, campaigns, outages, runtime, weekly_report
 from jobs.runtime import stopping
 
 log = logging.getLogger(__name__)
@@ -55,6 +55,9 @@ def main() -> int:
     sender = alerts.AlertSender(sessions, settings, wakeup)
     threading.Thread(target=sender.run, args=(stopping,), name="alerts", daemon=True).start()
     threading.Thread(target=outages.run, args=(sessions, stopping), name="outages", daemon=True).start()
+    threading.Thread(
+        target=campaigns.run, args=(sessions, settings, wakeup, stopping), name="campaigns", daemon=True
+    ).start()
     if settings.backup_folder:
         threading.Thread(target=backups.run, args=(settings, stopping), name="backups", daemon=True).start()
     if settings.report_to and settings.smtp_url:

@@ -22,6 +22,7 @@ T = TypeVar("T", bound=BaseModel)
 FAULTS = {  # of pydantic: our code and message
     "missing": ("required", "This field is required"),
     "string_type": ("invalid_type", "Must be a string"),
+    "int_type": ("invalid_type", "Must be a whole number"),
     "list_type": ("invalid_type", "Must be a list"),
     "bool_type": ("invalid_type", "Must be true or false"),
     "model_type": ("invalid_type", "Must be an object"),
@@ -48,6 +49,8 @@ class Contract:
     is_brief: bool = False  # it waits for nothing but a commit; what else may block, it does aside (main_thread)
     shows_limits: bool = False  # its answers bear the limits on codes as they stand
     max_bytes: int = request_body.LIMIT
+    is_streamed: bool = False  # the view reads the body by itself, as it is too long to be held as it came
+    status: int = 200  # of the answer when all is well
     extra_responses: dict[int, tuple[str, dict[str, Any]]] = field(default_factory=dict)
     """Further statuses that bear `response`: their meaning, and where their example differs."""
 
@@ -68,7 +71,7 @@ def contract(declared: Contract) -> Callable[[Callable[..., BaseModel | Response
                         auth.check_key(fresh=True)
                     raise
             response = view(*arguments, **path)
-            return response if isinstance(response, Response) else reply(response)
+            return response if isinstance(response, Response) else reply(response, declared.status)
 
         checked.contract = declared  # type: ignore[attr-defined]
         return checked
@@ -104,6 +107,17 @@ def idempotent_call() -> IdempotentCall | None:
     return cast("IdempotentCall | None", g.get("call"))
 
 
+def name_call(values: dict[str, Any]) -> None:
+    """Take note of the call's name, if it has one, and of what it asks for; raise Invalid."""
+    name = request.headers.get("Idempotency-Key")
+    if name is None:
+        return
+    try:
+        g.call = idempotency.call(services().settings, auth.caller(), request.path.rstrip("/"), name, values)
+    except idempotency.InvalidName:
+        raise Invalid([bad_idempotency_key()]) from None
+
+
 def bad_idempotency_key() -> dict[str, Any]:
     return problem(["Idempotency-Key"], "idempotency_key", "Must be 1 to 255 printable ASCII characters")
 
@@ -113,16 +127,11 @@ def _arguments(declared: Contract, scope: str) -> list[BaseModel]:
         raise ApiError("scope_missing", scope=scope)
     if declared.query is not None:
         return [parse_query(declared.query, request.args)]
-    if declared.body is None:
+    if declared.body is None or declared.is_streamed:
         return []
     values = request_body.json_object(declared.max_bytes)
-    name = request.headers.get("Idempotency-Key")
-    if declared.idempotent and name is not None:
-        try:
-            path = request.path.rstrip("/")
-            g.call = idempotency.call(services().settings, auth.caller(), path, name, values)
-        except idempotency.InvalidName:
-            raise Invalid([bad_idempotency_key()]) from None
+    if declared.idempotent:
+        name_call(values)
     return [parse(declared.body, values)]
 
 

@@ -110,6 +110,15 @@ ERRORS = {
         "This number wants no texts any more; codes still reach it",
         path=("phoneNumber",),
     ),
+    "invalid_recipients": ErrorKind(
+        400,
+        "No valid recipients",
+        "No row holds a number and a text that can be sent",
+        path=("recipients",),
+        body_fields=("invalidRecipients",),
+        example={"invalidRecipients": [{"phone": "12345678", "reason": "phone_prefix"}]},
+    ),
+    "batch_not_found": ErrorKind(404, "Batch not found", "This API key sent no batch with this id", path=("batchId",)),
     "pumping_suspected": ErrorKind(
         429,
         "Pumping suspected",

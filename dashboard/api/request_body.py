@@ -2,8 +2,12 @@
 
 from __future__ import annotations
 
+import codecs
+import hashlib
 import json
+import re
 import zlib
+from collections.abc import Iterator
 from contextlib import suppress
 from typing import Any, NoReturn
 
@@ -16,7 +20,10 @@ from dashboard.api.errors import Invalid, problem
 LIMIT = 32 * 1024  # bytes
 DRAINED = 16 * 1024 * 1024  # bytes of a refused body that are read and thrown away
 CHUNK = 64 * 1024
+LONG_CHUNK = 1024 * 1024  # of a long body: gunicorn copies what is left of it at each read
 DEEPEST = 64  # objects and arrays inside each other: nothing here needs more than three
+LONGEST_ITEM = 64 * 1024  # characters of one value of a body that is read piece by piece
+BLANKS = re.compile(r"[ \t\n\r]*")  # RFC 8259, 2
 FORMS = ("application/x-www-form-urlencoded", "multipart/form-data")
 
 
@@ -26,6 +33,106 @@ class _Broken(ValueError):
     def __init__(self, code: str, message: str, path: list[str] | None = None) -> None:
         super().__init__(message)
         self.item = problem(path or [], code, message)
+
+
+class LongBody:
+    """The body as a JSON object with one long list, whose items are given one by one, so that they never lie in memory
+    all at once as they came. Iterating raises what `json_object` does.
+
+    What else the object holds is in `others` at the end, the list itself where it is none. Only the items may hold half
+    of a surrogate pair: whoever judges them sees to that. `digest` is the same for two
+    bodies that are the same JSON.
+    """
+
+    def __init__(self, list_name: str, limit: int) -> None:
+        self.list_name = list_name
+        self.others: dict[str, Any] = {}
+        self.digest = hashlib.sha256()  # of the list
+        self.has_list = False
+        self._text, self._at, self._is_over = "", 0, False
+        self._count = 0
+        self._chunks = _chunks(limit)
+        self._decoder = codecs.getincrementaldecoder("utf-8-sig")()  # RFC 8259, 8.1
+
+    def __iter__(self) -> Iterator[Any]:
+        try:
+            yield from self._items()
+        except _Broken as error:
+            raise Invalid([error.item]) from None
+        except UnicodeEncodeError:
+            raise Invalid([problem([], "invalid_characters", "The body holds half of a surrogate pair")]) from None
+        except UnicodeDecodeError:
+            raise _invalid_json("The body must be JSON in UTF-8") from None
+        except (ValueError, RecursionError):  # a fault of JSON is a ValueError, too
+            raise _invalid_json(f"The body is not JSON, after {self._count} items of its list") from None
+
+    def _items(self) -> Iterator[Any]:
+        self._expect("{")
+        names: set[str] = set()
+        while self._next() != "}":
+            if names:
+                self._expect(",")
+            name = self._value()
+            if not isinstance(name, str):
+                raise ValueError(name)
+            if name in names:
+                raise _Broken(
+                    "duplicate_key", "The same key is given twice", [name.encode("utf-8", "replace").decode()]
+                )
+            names.add(name)
+            self._expect(":")
+            if name == self.list_name and self._next() == "[":
+                yield from self._list()
+            else:
+                self.others[name] = self._value()
+                json.dumps(self.others, ensure_ascii=False).encode("utf-8")
+        self._expect("}")
+        if self._next():
+            raise ValueError
+
+    def _list(self) -> Iterator[Any]:
+        self._expect("[")
+        self.has_list = True
+        while self._next() != "]":
+            if self._count:
+                self._expect(",")
+            item = self._value()
+            self._count += 1
+            self.digest.update(json.dumps(item, sort_keys=True, separators=(",", ":")).encode() + b"\n")
+            yield item
+        self._expect("]")
+
+    def _value(self) -> Any:
+        self._next()
+        while True:
+            try:
+                value, end = _DECODER.raw_decode(self._text, self._at)
+                if end < len(self._text) or self._is_over:  # a number at the very end may go on
+                    self._at = end
+                    return value
+            except json.JSONDecodeError:
+                if self._is_over or len(self._text) - self._at > LONGEST_ITEM:
+                    raise
+            self._more()
+
+    def _next(self) -> str:
+        """The next character that is no blank; nothing at the end."""
+        while True:
+            self._at = BLANKS.match(self._text, self._at).end()  # type: ignore[union-attr]  # it matches nothing, too
+            if self._at < len(self._text) or self._is_over:
+                return self._text[self._at : self._at + 1]
+            self._more()
+
+    def _expect(self, character: str) -> None:
+        if self._next() != character:
+            raise ValueError(character)
+        self._at += 1
+
+    def _more(self) -> None:
+        chunk = next(self._chunks, b"")
+        self._is_over = not chunk
+        self._text = self._text[self._at :] + self._decoder.decode(chunk, final=self._is_over)
+        self._at = 0
 
 
 def json_object(limit: int = LIMIT) -> dict[str, Any]:
@@ -103,6 +210,41 @@ def _drain(response: Response) -> Response:
     return response
 
 
+def _chunks(limit: int) -> Iterator[bytes]:
+    """The body in pieces; raise Invalid, or RequestEntityTooLarge once it is longer than `limit` bytes."""
+    request.max_content_length = limit + 1
+    encoding = request.headers.get("Content-Encoding", "identity").strip().lower()
+    if encoding not in ("identity", "gzip", "x-gzip"):
+        raise _invalid_json("Content-Encoding may be gzip, or left out")
+    inflating = None if encoding == "identity" else zlib.decompressobj(wbits=16 + zlib.MAX_WBITS)
+    left = limit
+    for raw in _raw_chunks():
+        rest = raw
+        while rest:
+            try:
+                chunk = rest if inflating is None else inflating.decompress(rest, LONG_CHUNK)
+            except zlib.error:
+                raise _invalid_json("The body is not gzip, as its Content-Encoding says") from None
+            rest = b"" if inflating is None else inflating.unconsumed_tail
+            left -= len(chunk)
+            if left < 0:
+                raise RequestEntityTooLarge
+            if chunk:
+                yield chunk
+    if inflating is not None and not inflating.eof:
+        raise _invalid_json("The body did not arrive whole")
+
+
+def _raw_chunks() -> Iterator[bytes]:
+    try:
+        while chunk := request.stream.read(LONG_CHUNK):
+            yield chunk
+    except RequestEntityTooLarge:
+        raise
+    except Exception:  # malformed chunks and trailers: each server has its own errors for them
+        raise _invalid_json("The body did not arrive whole") from None
+
+
 def _read(limit: int) -> bytes:
     """At most `limit` bytes. One more is asked for: a chunked body does not tell its length, and would be cut."""
     request.max_content_length = limit + 1
@@ -137,3 +279,6 @@ def _unique(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
 
 def _refuse_constant(name: str) -> NoReturn:
     raise _Broken("invalid_json", f"{name} is not JSON")
+
+
+_DECODER = json.JSONDecoder(object_pairs_hook=_unique, parse_constant=_refuse_constant)

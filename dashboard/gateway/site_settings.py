@@ -38,6 +38,11 @@ class Preferences:
     pumping_stops: bool = True  # False: people are told, and nothing else is done
     new_key_codes: int | None = 20_000  # a day: the caps that a new live key is offered
     new_key_messages: int | None = 20_000
+    quiet_from: str = "20:00"  # campaigns rest from here …
+    quiet_until: str = "08:00"  # … to here, by the gateway's time zone; empty: at no time of the day
+    rests_on_friday: bool = True  # around the noon prayer
+    holidays: str = ""  # days on which campaigns rest, as 2026-11-28, with blanks between
+    approval_from: int = 1_000  # a campaign to more numbers is approved by a second person
 
 
 LEAST_DAYS = {"texts_days": 2, "numbers_days": 8, "sandbox_days": 1}  # texts may wait a day; a week is rehearsed

@@ -61,7 +61,7 @@ class Message(Base):
 
     lane: Mapped[str] = mapped_column(String(20))  # sms, whatsapp: how it travels, also after a switch of channel
     carrier_id: Mapped[int | None]  # the one carrier that it waits for; 0: the sandbox, for test keys; empty: any
-    priority: Mapped[int]  # codes, then messages, then messages whose own fault it may be that they were not taken
+    priority: Mapped[int]  # codes, messages, messages whose own fault it may be that they were not taken, campaigns'
     due_at: Mapped[datetime | None] = mapped_column(UtcDateTime)
     claim: Mapped[str | None] = mapped_column(String(32))
     ask_at: Mapped[datetime | None] = mapped_column(UtcDateTime)  # when its carrier is asked what became of it

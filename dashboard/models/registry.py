@@ -8,6 +8,7 @@ from dashboard.models.accounts import PersonLink, RecoveryCode, SetupLink, SignI
 from dashboard.models.alerts import AlertChannel, AlertIncident, AlertNotice
 from dashboard.models.api_keys import ApiKey, KeyCaller, KeyDay, KeySecret
 from dashboard.models.audit import AuditEntry
+from dashboard.models.campaigns import Campaign, CampaignRecipient
 from dashboard.models.carriers import Carrier, CarrierConnection, CarrierMinute, Route
 from dashboard.models.costs import Budget, BudgetUse, Charge, DailyCost, Price
 from dashboard.models.delivery import FailedAttempt, MessagePart, UnmatchedReceipt
@@ -34,6 +35,8 @@ MODELS = (
     AuditEntry,
     Budget,
     BudgetUse,
+    Campaign,
+    CampaignRecipient,
     Carrier,
     CarrierConnection,
     CarrierMinute,

@@ -35,6 +35,7 @@ from dashboard.pages.account import views as account
 from dashboard.pages.alerts import views as alerts
 from dashboard.pages.api_keys import views as api_keys
 from dashboard.pages.audit import views as audit
+from dashboard.pages.campaigns import views as campaigns
 from dashboard.pages.carriers import views as carriers
 from dashboard.pages.costs import views as costs
 from dashboard.pages.diagnosis import views as diagnosis
@@ -133,6 +134,7 @@ PAGES = (
     Page(_l("Why no code?"), "/lookup", "phone", "monitor", Role.DESK, diagnosis.bp),
     Page(_l("Consumption"), "/usage", "receipt", "monitor", Role.OPERATOR, costs.bp),
     Page(_l("API keys"), "/keys", "key-round", "control", Role.VIEWER, api_keys.bp),
+    Page(_l("Campaigns"), "/campaigns", "users", "control", Role.VIEWER, campaigns.bp),
     Page(_l("Webhooks"), "/webhooks", "link", "control", Role.VIEWER, webhooks.bp),
     Page(_l("Carriers"), "/carriers", "radio-tower", "control", Role.VIEWER, carriers.bp),
     Page(_l("Routes"), "/routes", "route", "control", Role.VIEWER, routing.bp),

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import asdict, replace
+from datetime import date
 from typing import Any
 from zoneinfo import available_timezones
 
@@ -16,16 +17,19 @@ from wtforms.validators import ValidationError
 
 from dashboard.extensions import services, session
 from dashboard.gateway import site_settings
+from dashboard.gateway.alerts import channels
+from dashboard.gateway.campaigns.campaigns import MOST_RECIPIENTS
 from dashboard.gateway.limits import pumping
 from dashboard.gateway.maintenance import retention
-from dashboard.gateway.site_settings import LEAST_DAYS, MOST_DAYS
+from dashboard.gateway.site_settings import LEAST_DAYS, MOST_DAYS, Preferences
 from dashboard.pages.ui import fields, formats, forms, labels
 from dashboard.pages.ui.fields import Fault
-from dashboard.pages.ui.forms import BoundField, ChoiceField, Form, SwitchField, TextField
+from dashboard.pages.ui.forms import BoundField, ChoiceField, Form, LinesField, SwitchField, TextField
 from dashboard.pages.web import access, audited, htmx, undo
 from dashboard.vocabulary import Role
 
 LONGEST_NAME = 60
+MOST_HOLIDAYS = 60
 UNDO = "settings"
 
 bp = Blueprint("site_settings", __name__)
@@ -51,6 +55,33 @@ def _most_numbers(text: str) -> int:
     if number is None or not pumping.LEAST_NUMBERS <= number <= pumping.MOST_NUMBERS:
         bounds = {"least": formats.number(pumping.LEAST_NUMBERS), "most": formats.number(pumping.MOST_NUMBERS)}
         raise Fault(_("Enter a whole number from %(least)s to %(most)s, or leave it empty.", **bounds))
+    return number
+
+
+def _hour(text: str) -> str:
+    typed = text.strip()
+    if typed and not channels.is_time(typed):
+        raise Fault(_("Enter a time such as 20:00."))
+    return typed
+
+
+def _holidays(text: str) -> str:
+    try:
+        days = sorted({date.fromisoformat(day) for day in text.split()})
+    except ValueError:
+        raise Fault(_("Write each day as 2026-11-28.")) from None
+    if len(days) > MOST_HOLIDAYS:
+        raise Fault(_("Most days: %(most)d.", most=MOST_HOLIDAYS))
+    return " ".join(day.isoformat() for day in days)
+
+
+def _alone(text: str) -> int:
+    if not text.strip():
+        return Preferences.approval_from
+    number = fields.whole(text.strip())
+    if number is None or number > MOST_RECIPIENTS:
+        bounds = {"least": formats.number(0), "most": formats.number(MOST_RECIPIENTS)}
+        raise Fault(_("Enter a whole number from %(least)s to %(most)s.", **bounds))
     return number
 
 
@@ -124,6 +155,28 @@ class SettingsForm(Form):
     )
     new_key_messages = TextField(
         _l("Messages a day of a new key"), fields.cap, optional=True, half=True, render_kw=forms.NUMBER
+    )
+    quiet_from = TextField(_l("Quiet from"), _hour, optional=True, half=True, render_kw={"type": "time"})
+    quiet_until = TextField(_l("Quiet until"), _hour, optional=True, half=True, render_kw={"type": "time"})
+    rests_on_friday = SwitchField(
+        _l("Campaigns rest around Friday’s noon prayer"),
+        _l("Friday"),
+        description=_l("From 12:30 to 15:00, in the time zone of the gateway."),
+    )
+    holidays = LinesField(
+        _l("Holidays"),
+        _holidays,
+        lambda days: "\n".join(str(days).split()),
+        optional=True,
+        description=_l("Days on which campaigns rest, one a line, such as 2026-11-28."),
+        render_kw={"rows": 3, "dir": "ltr", "autocomplete": "off"},
+    )
+    approval_from = TextField(
+        _l("Numbers that one person may write to"),
+        _alone,
+        optional=True,
+        description=_l("A campaign to more numbers is approved by a second person. Leave empty for 1,000."),
+        render_kw={**forms.NUMBER, "maxlength": 5},
     )
     second_factor_required = SwitchField(
         _l("Everyone needs a second factor"),

@@ -8,6 +8,7 @@ from __future__ import annotations
 import inspect
 import json
 import re
+from collections import Counter
 from collections.abc import Iterator
 from importlib.metadata import version
 from typing import Any, get_args, get_origin
@@ -23,6 +24,7 @@ from dashboard.api.contract import Contract
 from dashboard.api.openapi import examples
 from dashboard.api.openapi.examples import ErrorExample
 from dashboard.api.schemas.base import Problem
+from dashboard.api.schemas.bulk import BulkRecipient
 from dashboard.api.schemas.messages import NotQueued, SendMessage
 
 Json = dict[str, Any]
@@ -31,10 +33,12 @@ ABOUT = """Send texts and one-time codes to Mauritanian phones, and follow them.
 
 Every call but `/healthz`, `/readyz` and `/openapi.json` needs an API key in the header `X-API-Key`. Bodies are JSON;
 fields that are not described here are ignored. Branch on the status and on `errors[].code`; the `message` texts are for
-people. Answers may get new fields. The three calls under `/api/v2` do what their namesakes at the root do.
+people. Answers may get new fields. `/api/v2/notify`, `/api/v2/code` and `/api/v2/check` do what `/messages/send`,
+`/otp/send` and `/otp/verify` do.
 """
 TAGS = {
     "Messages": "Send texts and see what became of them.",
+    "Campaigns": "Send a text each to as many as 50,000 numbers in one call.",
     "Codes": "Send one-time codes and check them. A code is bound to the API key, the number and the channel.",
     "Webhooks": "Have events told to an address of yours, signed after Standard Webhooks.",
     "Sandbox": "What test keys sent, for tests that read their own codes.",
@@ -82,6 +86,7 @@ IDEMPOTENCY_KEY: Json = {
 }
 PLACES = {  # in a path
     "messageId": ("As the call that sent it gave it.", "c1faed86-1216-4a88-9784-9e3ad774d0d7"),
+    "batchId": ("As the call that sent it gave it.", "0f8e5a1c-3c52-4d7b-9a49-6a1c6d3c2b10"),
     "webhookId": ("As the call that made it gave it.", "6f0c3c7e-0d9e-4d3b-8b42-5f1e3f1a9a77"),
 }
 
@@ -136,10 +141,12 @@ def _place(rule: Rule) -> tuple[bool, str]:
 
 def _paths(routes: list[tuple[Rule, Contract, str]]) -> Json:
     paths: Json = {}
+    named = Counter(rule.endpoint for rule, _, _ in routes)
     for rule, declared, about in routes:
         path = shown_path(rule.rule)
         method = next(iter(set(rule.methods or ()) - {"HEAD", "OPTIONS"})).lower()
-        name = to_camel(rule.endpoint.rpartition(".")[2]) + ("V2" if path.startswith("/api/v2/") else "")
+        name = to_camel(rule.endpoint.rpartition(".")[2])
+        name += "V2" if path.startswith("/api/v2/") and named[rule.endpoint] > 1 else ""  # another name of a call
         paths.setdefault(path, {})[method] = _operation(path, declared, name, " ".join(about.split()))
     return paths
 
@@ -199,9 +206,9 @@ def _query_parameter(name: str, schema: Json, required: bool) -> Json:
 def _responses(declared: Contract) -> Json:
     limits = ["RateLimit-Policy", "RateLimit"] if declared.shows_limits else []
     again = ["Idempotent-Replayed"] if declared.idempotent else []
-    header_names = {200: [*limits, *again], 429: limits, 502: [*limits, *again]}
-    about = {200: (inspect.getdoc(declared.response) or "", {}), **declared.extra_responses}
-    headers = ["X-Request-Id", *header_names[200]]
+    header_names = {429: limits, 502: [*limits, *again]}
+    about = {declared.status: (inspect.getdoc(declared.response) or "", {}), **declared.extra_responses}
+    headers = ["X-Request-Id", *limits, *again]
     responses = {
         str(status): _response(text, _content(declared.response, odd), headers) for status, (text, odd) in about.items()
     }
@@ -261,6 +268,7 @@ SHAPES = {
     "Refused": {"success", "message", "errors"},
     "WrongCode": {"success", "message", "retriesLeft"},
     "TriesSpent": {"success", "message", "retriesLeft", "errors"},
+    "NoRecipients": {"success", "message", "invalidRecipients", "errors"},
 }
 SHAPE_FIELDS: dict[str, Json] = {
     "success": {"const": False, "description": "The call did not do what it was asked to.", "examples": [False]},
@@ -278,17 +286,24 @@ SHAPE_FIELDS: dict[str, Json] = {
         "description": "Tries that are left for this code.",
         "examples": [2],
     },
+    "invalidRecipients": {
+        "type": "array",
+        "items": {"$ref": REFERENCE.format(model="InvalidRecipient")},
+        "description": "The first 1,000 rows that broke a rule.",
+        "examples": [[{"phone": "12345678", "reason": "phone_prefix"}]],
+    },
 }
 SHAPE_TEXTS = {
     "KeyRefused": "Without a key that is good.",
     "Refused": "An error.",
     "WrongCode": "The code was judged and wrong.",
+    "NoRecipients": "No row was good: nothing is sent.",
     "TriesSpent": "Three tries were wrong: this one was not judged. Send a new code.",
 }
 
 
 def _schemas(contracts: list[Contract]) -> Json:
-    taken: set[type[BaseModel]] = {each.body for each in contracts if each.body} | {SendMessage}
+    taken: set[type[BaseModel]] = {each.body for each in contracts if each.body} | {SendMessage, BulkRecipient}
     returned: set[type[BaseModel]] = {each.response for each in contracts} | {NotQueued, Problem}
     ordered = [(model, "validation") for model in sorted(taken, key=_name)]
     ordered += [(model, "serialization") for model in sorted(returned, key=_name)]

@@ -81,27 +81,30 @@ def _message_id(raw: str) -> str:
     return reference
 
 
+MessageText = Annotated[
+    str,
+    AfterValidator(_message),
+    Breaks({"blank": " ", "too_long": "a" * 1531, "invalid_characters": "\x07"}),
+    Field(
+        examples=["Votre colis est arrivé."],
+        description="The text, 1 to 10 SMS segments, delivered as given, but that CR LF becomes LF: up to 1,530 "
+        "characters of the GSM alphabet, or 670 UTF-16 units with any other character. No control characters but "
+        "tab and line ends.",
+        json_schema_extra={
+            "minLength": 1,
+            "maxLength": 1530,
+            "pattern": "^[^\\x00-\\x08\\x0b\\x0c\\x0e-\\x1f]*$",
+        },
+    ),
+]
+
+
 class SendMessage(RequestBody):
     """A text to one phone."""
 
     phone: PhoneNumber
     hash: AppHash = None
-    message: Annotated[
-        str,
-        AfterValidator(_message),
-        Breaks({"blank": " ", "too_long": "a" * 1531, "invalid_characters": "\x07"}),
-        Field(
-            examples=["Votre colis est arrivé."],
-            description="The text, 1 to 10 SMS segments, delivered as given, but that CR LF becomes LF: up to 1,530 "
-            "characters of the GSM alphabet, or 670 UTF-16 units with any other character. No control characters but "
-            "tab and line ends.",
-            json_schema_extra={
-                "minLength": 1,
-                "maxLength": 1530,
-                "pattern": "^[^\\x00-\\x08\\x0b\\x0c\\x0e-\\x1f]*$",
-            },
-        ),
-    ]
+    message: MessageText
 
     @property
     def draft(self) -> Draft:

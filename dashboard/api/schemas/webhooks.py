@@ -35,6 +35,7 @@ EventKind = Literal[
     "message.received",
     "otp.verified",
     "otp.exhausted",
+    "bulk.completed",
 ]
 
 

@@ -93,7 +93,7 @@ def _release(decision: Decision, now: datetime) -> Release:
                 is_unknown=decision.is_unknown,
             )
         case NextCarrier(error=error):
-            priority = outbox.PRIORITY[message.kind]
+            priority = outbox.BULK if message.priority == outbox.BULK else outbox.PRIORITY[message.kind]
             return Release(message, now, error.code, message.lane, outbox.home(message), priority)
         case SwitchChannel(channel=channel, error=error):
             sandbox = outbox.SANDBOX_ID if message.carrier_id == outbox.SANDBOX_ID else None

@@ -224,7 +224,8 @@ class _Drain:
         if not takes and (self.lane == Channel.WHATSAPP or is_suspect):
             self.decided.append(decisions.no_carrier(claimed, "carrier_down", NO_CARRIER_WAIT))
             return
-        lines_up = carrier_id in self.has_deferred and message.priority == outbox.PRIORITY[Kind.MESSAGE]
+        is_text = message.priority in (outbox.PRIORITY[Kind.MESSAGE], outbox.BULK)
+        lines_up = carrier_id in self.has_deferred and is_text
         if connection is None or lines_up or self._wanted_by(connection) <= 0:
             self.decided.append(Defer(message, carrier_id, while_down=self.connections.is_down(carrier_id)))
         else:

@@ -167,7 +167,7 @@ def _complete(session: Session, messages: Sequence[IncomingMessage]) -> set[Lane
             has_events |= _obey(session, message, meaning.word)
             asked.append((message, meaning))
         if message.key_id is not None:
-            has_events |= events.record_received(session, message.key_id, described(message))
+            has_events |= events.record_of_key(session, message.key_id, events.RECEIVED, described(message))
     session.flush()
     lanes = {Lane.SMS} if answers.answer(session, asked) else set()
     return lanes | ({Lane.WEBHOOKS} if has_events else set())

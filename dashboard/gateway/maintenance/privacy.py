@@ -11,13 +11,14 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from typing import Any
 
-from sqlalchemy import ColumnElement, delete, func, select, update
+from sqlalchemy import ColumnElement, and_, case, delete, func, select, update
 from sqlalchemy.orm import Session
 
 from dashboard.db import execute_dml, iso, utcnow
 from dashboard.gateway.maintenance.retention import BLANK, KEPT_DIGITS, cut
 from dashboard.gateway.messages import cancel
 from dashboard.models.api_keys import ApiKey
+from dashboard.models.campaigns import CampaignRecipient
 from dashboard.models.delivery import FailedAttempt, UnmatchedReceipt
 from dashboard.models.diagnosis import NumberLookup, NumberNote
 from dashboard.models.inbound import IncomingMessage, IncomingPart
@@ -28,6 +29,7 @@ from dashboard.models.otp import Otp, ReviewNumber
 from dashboard.models.sandbox import SandboxMessage
 from dashboard.models.webhooks import WebhookAttempt, WebhookEvent
 
+_WAITS = and_(CampaignRecipient.message_id.is_(None), CampaignRecipient.error_code.is_(None))
 LOCAL = len("+222")  # where a number begins
 DELETED: dict[str, Any] = {
     "sandboxMessages": SandboxMessage,
@@ -60,6 +62,7 @@ def export(session: Session, phone: str) -> dict[str, Any]:
         "at": iso(utcnow()),
         "messages": list(_messages(session, phone)),
         "optOuts": _rows(session, OptOut, phone),
+        "campaignRecipients": _rows(session, CampaignRecipient, phone),
         "incomingMessages": _rows(session, IncomingMessage, phone, IncomingMessage.sender),
         **{name: _rows(session, model, phone) for name, model in (*DELETED.items(), ("reviewNumbers", ReviewNumber))},
         "webhookEvents": [
@@ -86,6 +89,10 @@ def erase(session: Session, phone: str) -> Erased:
     counts["messages"] = execute_dml(
         session, update(Message).where(*settled).values(phone=cut(Message.phone), body=None)
     )
+    code = case((_WAITS, "erased"), else_=CampaignRecipient.error_code)
+    recipients = update(CampaignRecipient).where(CampaignRecipient.phone == phone)
+    cut_recipients = recipients.values(phone=cut(CampaignRecipient.phone), body=None, error_code=code)
+    counts["campaignRecipients"] = execute_dml(session, cut_recipients)
     came = select(IncomingMessage.id).where(IncomingMessage.sender == phone).scalar_subquery()
     session.execute(delete(IncomingPart).where(IncomingPart.message_id.in_(came)))
     counts["incomingMessages"] = execute_dml(session, delete(IncomingMessage).where(IncomingMessage.sender == phone))

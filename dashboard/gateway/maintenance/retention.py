@@ -20,6 +20,7 @@ from dashboard.gateway import site_settings
 from dashboard.gateway.api_keys import usage
 from dashboard.gateway.site_settings import Preferences
 from dashboard.models.api_keys import KeyCaller
+from dashboard.models.campaigns import CampaignRecipient
 from dashboard.models.diagnosis import NumberLookup, NumberNote
 from dashboard.models.inbound import IncomingMessage, IncomingPart
 from dashboard.models.limits import LimitRejection, PumpedRange, WrongGuess
@@ -116,6 +117,12 @@ def _cut_numbers(session: Session, first: int, last: int) -> int:
     return execute_dml(session, messages.values(phone=cut(Message.phone)))
 
 
+def _cut_recipients(session: Session, first: int, last: int) -> int:
+    """None of these waits: the relay has ended their campaigns a day before."""
+    rows = update(CampaignRecipient).where(CampaignRecipient.id.between(first, last))
+    return execute_dml(session, rows.values(phone=cut(CampaignRecipient.phone), body=None))
+
+
 def _erase_incoming_texts(session: Session, first: int, last: int) -> int:
     """What tells repeats goes, too: from a digest a short text is soon guessed."""
     session.execute(delete(IncomingPart).where(IncomingPart.message_id.between(first, last)))
@@ -135,6 +142,7 @@ def _delete(model: Any, session: Session, first: int, last: int) -> int:
 KINDS = {
     "texts": RetentionRule(Message, "created_at", "texts_days", _erase_texts),
     "numbers": RetentionRule(Message, "created_at", "numbers_days", _cut_numbers),
+    "recipients": RetentionRule(CampaignRecipient, "created_at", "numbers_days", _cut_recipients),
     "incoming_texts": RetentionRule(IncomingMessage, "received_at", "texts_days", _erase_incoming_texts),
     "incoming": RetentionRule(IncomingMessage, "received_at", "numbers_days", _delete_incoming),
     "sandbox": RetentionRule(SandboxMessage, "received_at", "sandbox_days", partial(_delete, SandboxMessage)),

@@ -55,7 +55,8 @@ UNKNOWN_WAIT = timedelta(seconds=15)  # for a receipt, when a carrier has perhap
 VALIDITY: dict[str, timedelta] = {Kind.OTP: timedelta(seconds=600), Kind.MESSAGE: timedelta(hours=24)}
 PRIORITY: dict[str, int] = {Kind.OTP: 0, Kind.MESSAGE: 1}
 RETRY = 2  # priority of messages that a carrier did not take through their own fault: they hold up nothing else
-PRIORITIES = (*PRIORITY.values(), RETRY)
+BULK = 3  # of campaigns' messages, which everything else overtakes
+PRIORITIES = (*PRIORITY.values(), RETRY, BULK)
 LANES = (Lane.SMS, Lane.WHATSAPP)
 SANDBOX_ID = 0  # as a carrier
 MOST_COUNTED = 1_000
@@ -167,6 +168,7 @@ class Draft:
     shape: Shape
     to_sandbox: bool = False  # whatever the key
     reserved: int | None = None  # what budgets count for it, in 1/10,000 MRU
+    is_bulk: bool = False  # of a campaign
 
     @classmethod
     def text(cls, phone: str, body: str, channel: str = Channel.SMS) -> Draft:
@@ -233,7 +235,7 @@ def claim(
     priorities: Collection[int] = PRIORITIES,
 ) -> list[ClaimedMessage]:
     """Take up to `limit` due rows under a lease, codes first, then messages, then at most `retries` of what is tried
-    again; commits. With `carrier_id`, rows that wait for that carrier alone.
+    again, then campaigns'; commits. With `carrier_id`, rows that wait for that carrier alone.
     """
     now, token = utcnow(), secrets.token_hex(16)
     rows: list[ClaimedMessage] = []
@@ -369,7 +371,7 @@ def _row(caller: Caller, draft: Draft, now: datetime) -> dict[str, Any]:
         "status": Status.QUEUED,
         "lane": draft.channel,
         "carrier_id": SANDBOX_ID if caller.mode == KeyMode.TEST or draft.to_sandbox else None,
-        "priority": PRIORITY[draft.kind],
+        "priority": BULK if draft.is_bulk else PRIORITY[draft.kind],
         "due_at": now,
         "attempts": 0,
         "valid_until": now + VALIDITY[draft.kind],

@@ -25,7 +25,8 @@ from dashboard.vocabulary import ENDS, Status
 
 MESSAGE_STEPS = (Status.SENT, *ENDS)  # each is an event, `message.` and its name
 RECEIVED, OTP_VERIFIED, OTP_EXHAUSTED = "message.received", "otp.verified", "otp.exhausted"
-KINDS = (*(f"message.{step}" for step in MESSAGE_STEPS), RECEIVED, OTP_VERIFIED, OTP_EXHAUSTED)
+BULK_COMPLETED = "bulk.completed"
+KINDS = (*(f"message.{step}" for step in MESSAGE_STEPS), RECEIVED, OTP_VERIFIED, OTP_EXHAUSTED, BULK_COMPLETED)
 TIMES = {  # name in an event → column, and the steps at which it is known
     "createdAt": ("created_at", MESSAGE_STEPS),
     "sentAt": ("sent_at", MESSAGE_STEPS),
@@ -75,14 +76,14 @@ def record(session: Executor, key_id: str, message_id: int, *kinds: str) -> bool
     return is_due
 
 
-def record_received(session: Session, key_id: str, data: dict[str, Any]) -> bool:
-    """Write down that a phone wrote to a key; return whether a delivery is due, as `record` does."""
+def record_of_key(session: Session, key_id: str, kind: str, data: dict[str, Any]) -> bool:
+    """Write down what happened to a key, and not to a message of it; return whether a delivery is due, as `record`."""
     connection = session.connection()
-    if RECEIVED not in REMEMBERED.find(pool_of(connection), lambda: _listening(connection)).get(key_id, ()):
+    if kind not in REMEMBERED.find(pool_of(connection), lambda: _listening(connection)).get(key_id, ()):
         return False
     listeners = connection.execute(LISTENERS, {"for_key": key_id}).all()
-    targets = [one.id for one in listeners if one.disabled_at is None and RECEIVED in one.events]
-    write(connection, key_id, RECEIVED, data, targets)
+    targets = [one.id for one in listeners if one.disabled_at is None and kind in one.events]
+    write(connection, key_id, kind, data, targets)
     return bool(targets)
 
 

@@ -175,7 +175,8 @@ class DocumentReader:
 
     def _operation(self, path: str, method: str, operation: Json) -> Operation:
         request = operation.get("requestBody", {}).get("content", {}).get("application/json")
-        response = operation["responses"]["200"]["content"]["application/json"]
+        good = next(answer for status, answer in operation["responses"].items() if status.startswith("2"))
+        response = good["content"]["application/json"]
         name = operation["operationId"]
         return Operation(
             id=name,

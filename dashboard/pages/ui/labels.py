@@ -42,6 +42,7 @@ CHANNELS: Labels = {Channel.SMS: "SMS", Channel.WHATSAPP: "WhatsApp"}
 TIDIED = {
     "texts": _l("Texts of messages"),
     "numbers": _l("Phone numbers, truncated"),
+    "recipients": _l("Recipients of campaigns, truncated"),
     "incoming_texts": _l("Texts that phones sent"),
     "incoming": _l("Messages that phones sent"),
     "sandbox": _l("Messages on the sandbox phone"),

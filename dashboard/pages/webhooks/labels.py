@@ -23,6 +23,7 @@ EVENTS = {
     "message.received": _l("Text received"),
     "otp.verified": _l("Code verified"),
     "otp.exhausted": _l("Three wrong codes"),
+    "bulk.completed": _l("Campaign ended"),
 }
 URL_FAULTS = {
     "url_format": _l("Enter a web address without user name and password, such as https://example.org/hooks."),

@@ -9,9 +9,16 @@ import re
 from collections.abc import Callable
 
 import pytest
-from playwright.sync_api import ViewportSize
+from playwright.sync_api import Page, ViewportSize
+from sqlalchemy import select
 
+from dashboard.gateway.api_keys.authentication import Caller
+from dashboard.gateway.campaigns import drafts
+from dashboard.gateway.campaigns.drafts import NewDraft
+from dashboard.gateway.campaigns.tables import RecipientTable
 from dashboard.gateway.inbound import inbox
+from dashboard.models.api_keys import ApiKey
+from dashboard.models.campaigns import Campaign
 from tests.support.browser import LOOKS, TOO_WIDE, Tab
 from tests.support.dashboard_client import World
 from tests.support.furnished import LIST, acts, furnish, furnish_more, invitation, set_up_link
@@ -77,6 +84,8 @@ def test_every_page_is_accessible_in_both_directions(
         f"/dashboard/usage/statement/{key.id}",
     )
     look_at(tab, "/dashboard/incoming/keywords/stop/edit", "/dashboard/usage/?month=2026-01")
+    look_at_any_width(tab, "/dashboard/campaigns/", *campaigns(world, key.id))
+    look_at(tab, "/dashboard/campaigns/new")
     look_at(tab, "/dashboard/usage/budgets/new", "/dashboard/limits/new", "/dashboard/limits/usual")
     log = ["resend?pick=1&pick=2", "views/", "views/new?status=failed", "views/columns"]
     look_at(tab, *(LIST + page for page in log))
@@ -104,6 +113,25 @@ def talk(world: World) -> str:
     """The conversation with one of those who wrote."""
     with world.services.sessions() as session:
         return f"/dashboard/incoming/with/{inbox.page(session)[0].uuid}"
+
+
+def campaigns(world: World, key_id: str) -> list[str]:
+    """A draft that waits for somebody else, and a campaign under way."""
+    words = "Chers clients, la boutique est fermée vendredi. Répondez STOP pour ne plus recevoir de SMS."
+    rows = [(place, (f"{30_000_000 + place}", "Awa mint Sidi")) for place in range(1_200)]
+    rows += [(1_201, ("12", "")), (1_202, ("30000001", ""))]
+    table = RecipientTable(("Téléphone", "Nom"), 0, tuple(rows))
+    found = []
+    with world.services.sessions() as session:
+        caller = Caller.from_row(session.get_one(ApiKey, key_id))
+    for name in ("Fermeture de vendredi", "Rentrée"):
+        draft = NewDraft(name, f"{{nom}}, {words}", table, 20, None, "nadia@example.org")
+        found.append(drafts.create(world.services.sessions, caller, draft))
+    with world.services.sessions.begin() as session:
+        first, second = (session.scalars(select(Campaign).where(Campaign.uuid == one)).one() for one in found)
+        drafts.ask_approval(session, first)
+        drafts.start(session, second, "owner@example.org")
+    return [f"/dashboard/campaigns/{one}" for one in found]
 
 
 def picture_of(url: str) -> str:

@@ -74,6 +74,8 @@ OPERATOR = {
         f"pages.opt_outs.{name}"
         for name in ("new", "create", "take_back", "ask_remove", "remove", "restore", "export_csv")
     ),
+    *(f"pages.campaigns.{name}" for name in ("new", "create", "start", "approve", "pause", "resume", "ask_cancel")),
+    *(f"pages.campaigns.{name}" for name in ("cancel", "ask_test", "send_test", "export_dropped", "export_result")),
     *(f"pages.carriers.{name}" for name in ("test", "outcome")),
     *(f"pages.alerts.{name}" for name in ("acknowledge", "send_test")),
 }

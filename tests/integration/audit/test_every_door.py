@@ -13,10 +13,11 @@ from typing import Any
 import pyotp
 import pytest
 from flask import Flask
-from sqlalchemy import select
+from sqlalchemy import select, update
 
 from dashboard.db import utcnow
 from dashboard.extensions import Services
+from dashboard.gateway import site_settings
 from dashboard.gateway.accounts import links, users
 from dashboard.gateway.alerts import incidents
 from dashboard.gateway.audit import fields, trail
@@ -27,6 +28,7 @@ from dashboard.gateway.inbound import inbox
 from dashboard.gateway.monitoring.alerts import Alert, AlertCode
 from dashboard.models.accounts import Passkey, PersonLink, User, UserSession
 from dashboard.models.alerts import AlertChannel, AlertIncident
+from dashboard.models.campaigns import Campaign
 from dashboard.models.carriers import Carrier
 from dashboard.models.costs import Budget, Price
 from dashboard.models.diagnosis import NumberNote
@@ -97,6 +99,11 @@ class Walk:
     def all(self) -> list[ChainEntry]:
         with self.services.sessions() as session:
             return list(trail.entries(session))
+
+    def newest_of(self, model: Any) -> Any:
+        """The row that was made last."""
+        with self.services.sessions() as session:
+            return session.scalars(select(model).order_by(model.id.desc())).first()
 
     def newest(self, column: Any) -> Any:
         with self.services.sessions() as session:
@@ -230,6 +237,28 @@ def walk_desk(walk: Walk) -> None:
     walk.go(f"{note}restore", number)
 
 
+def walk_campaigns(walk: Walk) -> None:
+    def prepare() -> str:
+        file = (io.BytesIO(b"numero;nom\n38089336;Awa\n47000000;Sidi\n"), "clients.csv")
+        typed = {"name": "Rentrée", "key": KEY_ID, "text": "Bonjour {nom}", "file": file}
+        walk.go(f"{D}campaigns/new", typed, content_type="multipart/form-data")
+        return f"{D}campaigns/{walk.newest_of(Campaign).uuid}/"
+
+    one = prepare()
+    walk.go(f"{one}test", {"phone": "38089336"})
+    for step in ("start", "pause", "resume", "cancel"):
+        walk.go(f"{one}{step}")
+    with walk.services.sessions.begin() as session:
+        site_settings.save(session, replace(site_settings.read(session), approval_from=1))
+    other = prepare()
+    walk.go(f"{other}start")
+    with walk.services.sessions.begin() as session:
+        session.execute(update(Campaign).values(created_by="nadia@example.org"))
+        site_settings.save(session, replace(site_settings.read(session), approval_from=1_000))
+    walk.go(f"{other}approve")
+    walk.go(f"{prepare()}cancel")
+
+
 def walk_the_rest(walk: Walk, world: World) -> None:
     walk.go(f"{D}limits/new", {**OVERRIDE, "key": KEY_ID})
     override = f"{D}limits/{walk.newest(LimitOverride.id)}/"
@@ -253,6 +282,7 @@ def walk_the_rest(walk: Walk, world: World) -> None:
     walk.go(f"{D}incoming/keywords/new", {"words_fr": "PRIX", "answer_fr": "10 MRU"})
     walk.go(f"{D}incoming/keywords/help/edit", {"words_fr": "AIDE"})
     walk.remove_and_restore(f"{D}incoming/keywords/help/remove", f"{D}incoming/keywords/restore")
+    walk_campaigns(walk)
     added = walk.go(f"{D}opt-outs/new", {"phones": "38089336", "key": ""}, headers=PARTIAL)
     walk.take_back(added, f"{D}opt-outs/take-back")
     walk.go(f"{D}opt-outs/new", {"phones": "38089336", "key": ""})

@@ -23,6 +23,7 @@ from dashboard.gateway.limits.overrides import NewOverride
 from dashboard.gateway.limits.rejections import Rejection
 from dashboard.gateway.maintenance import privacy, retention
 from dashboard.gateway.monitoring import lookups, notes
+from dashboard.models.campaigns import Campaign, CampaignRecipient
 from dashboard.models.delivery import FailedAttempt, UnmatchedReceipt
 from dashboard.models.inbound import IncomingMessage, IncomingPart
 from dashboard.models.limits import WrongGuess
@@ -61,6 +62,11 @@ def traces(world: World) -> None:
         session.add(FailedAttempt(message_id=text.id, at=now, carrier="c", outcome="failed", code="x", answer=LOCAL))
         session.add(UnmatchedReceipt(carrier="c", references=["1"], phone=PHONE, state="delivered", at=now))
         session.add(ReviewNumber(key_id=key.id, phone=PHONE, sealed=b"sealed", ends_at=now + timedelta(days=9)))
+        campaign = {"id": 1, "uuid": "campaign", "key_id": key.id, "state": "running"}
+        session.add(Campaign(**campaign))
+        session.flush()
+        row = {"campaign_id": 1, "phone": PHONE, "body": TEXT, "encoding": "gsm7", "segments": 1}
+        session.add(CampaignRecipient(**row))
         session.add(WebhookEndpoint(id="hook", key_id=key.id, url="https://example.org", events=["message.sent"]))
         session.flush()
         session.add(WebhookEvent(id=1, reference="event", body=body, **event))
@@ -103,8 +109,10 @@ def test_an_erased_number_is_in_no_row_and_counts_stay(world: World) -> None:
     with world.services.sessions() as session:
         copy = privacy.export(session, PHONE)
         cut = session.scalars(select(Message.phone)).all()
+        recipient = session.scalars(select(CampaignRecipient)).one()
     assert [name for name, found in copy.items() if found] == ["phoneNumber", "at"]
     assert sorted(cut) == ["+22238xxxxxx", "+22238xxxxxx", OTHER]
+    assert (recipient.phone, recipient.body, recipient.error_code) == ("+22238xxxxxx", None, "erased")
     assert counts(world) == before
 
 
@@ -134,7 +142,8 @@ def test_what_retention_erased_is_nowhere_in_the_file(world: World) -> None:
     with world.services.sessions.begin() as session:
         old = utcnow() - timedelta(days=100)
         session.execute(update(Message).values(created_at=old))
-    for name in ("texts", "numbers"):
+        session.execute(update(CampaignRecipient).values(created_at=old))
+    for name in ("texts", "numbers", "recipients"):
         with world.services.sessions.begin() as session:
             retention.step(session, name)
     assert in_file(world.services, TEXT) == []

@@ -33,6 +33,10 @@ FORM = {
     "pumping_numbers": "40",
     "new_key_codes": "500",
     "new_key_messages": "",
+    "quiet_from": "21:00",
+    "quiet_until": "07:30",
+    "holidays": "2026-11-28\r\n2026-01-01",
+    "approval_from": "500",
 }
 
 
@@ -56,6 +60,11 @@ def test_settings_are_kept_and_hold(owner: Browser, world: World) -> None:
             pumping_stops=False,
             new_key_codes=500,
             new_key_messages=None,
+            quiet_from="21:00",
+            quiet_until="07:30",
+            rests_on_friday=False,
+            holidays="2026-01-01 2026-11-28",
+            approval_from=500,
         )
         assert site_settings.read(session) == wanted
     page = owner.get(PAGE).text
@@ -74,6 +83,9 @@ def test_settings_are_kept_and_hold(owner: Browser, world: World) -> None:
         {"timezone": "Mars/Olympus"},
         {"otp_language": "de"},
         {"organisation": "x" * 61},
+        {"quiet_from": "25:00"},
+        {"holidays": "tomorrow"},
+        {"approval_from": "x"},
     ],
 )
 def test_a_setting_that_breaks_a_rule_changes_nothing(owner: Browser, world: World, change: dict[str, str]) -> None:

@@ -203,9 +203,8 @@ def test_headers_stand_where_they_are_sent(described: dict[str, Any]) -> None:
         for status, response in operation["responses"].items():
             assert "X-Request-Id" in response["headers"], (name, status)
         named = [told["name"] for told in operation["parameters"] if told["in"] == "header"]
-        assert named == (
-            ["Idempotency-Key"] if "Idempotent-Replayed" in operation["responses"]["200"]["headers"] else []
-        )
+        good = next(answer for status, answer in operation["responses"].items() if status.startswith("2"))
+        assert named == (["Idempotency-Key"] if "Idempotent-Replayed" in good["headers"] else [])
 
 
 def test_making_it_leaves_no_trace_in_the_request(client: Client) -> None:

@@ -4,7 +4,15 @@ from __future__ import annotations
 
 import pytest
 
-from dashboard.request_arrival import BYTES_A_SECOND, HURRIED_SECONDS, LONGEST_BODY, LONGEST_HEAD, SECONDS, Arrival
+from dashboard.request_arrival import (
+    BYTES_A_SECOND,
+    HURRIED_SECONDS,
+    LONG_BODIES,
+    LONGEST_BODY,
+    LONGEST_HEAD,
+    SECONDS,
+    Arrival,
+)
 
 HEAD = b"POST /messages/send HTTP/1.1\r\nHost: gateway\r\n"
 CHUNKED = HEAD + b"Transfer-Encoding: chunked\r\n\r\n"
@@ -77,3 +85,10 @@ def test_a_body_has_ten_seconds_two_when_others_wait_and_more_as_long_as_it_flow
     arrival.add(bytes(5 * BYTES_A_SECOND))
     assert not arrival.is_late(began_at + SECONDS + 4.9, hurried=False)
     assert arrival.is_late(began_at + SECONDS + 5, hurried=False)
+
+
+def test_some_calls_may_have_longer_bodies() -> None:
+    for operation, most in LONG_BODIES.items():
+        head = operation + b"/?a=1 HTTP/1.1\r\nHost: a\r\nContent-Length: %d\r\n\r\n"
+        assert not arrived(head % most).is_cut and arrived(head % most).wanted_room() == most
+        assert arrived(head % (most + 1)).is_cut
