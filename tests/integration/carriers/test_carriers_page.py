@@ -426,7 +426,7 @@ def test_the_overview_warns_of_carriers_strays_and_missing_routes(
     stray(services, 21)
     world.text(key, error_code="no_route", due_at=now + timedelta(seconds=20))
     text = owner.get("/dashboard/").text
-    assert "The carrier mauritel takes nothing" in text and "did not answer in time" in text
+    assert "The carrier mauritel accepts no messages" in text and "did not answer in time" in text
     assert "21 receipts of mauritel in the last hour fit no message" in text
     assert "1 message waits: no route leads to a carrier (SMS)" in text
     change(services, down_code="whatsapp_190")
@@ -440,7 +440,7 @@ def test_the_overview_warns_of_no_carrier_that_works(
     line(services, "ready")
     stray(services, 20)
     text = owner.get("/dashboard/").text
-    assert "takes nothing" not in text and "fit no message" not in text and "no route leads" not in text
+    assert "accepts no messages" not in text and "fit no message" not in text and "no route leads" not in text
     assert re.search(r"mauritel</a></span><span class=\"status s-operational\">", text)
 
 
