@@ -47,7 +47,8 @@ OPENERS = """() => [...document.querySelectorAll("[hx-get]:is([hx-target='#dialo
     .map(it => it.getAttribute("hx-get"))"""
 PRESS = """url => {
     for (const box of [...document.querySelectorAll("[name=pick]")].slice(0, 2)) box.checked = true;  // what it acts on
-    [...document.querySelectorAll("[hx-get]")].find(it => it.getAttribute("hx-get") === url).click();
+    const opener = [...document.querySelectorAll("[hx-get]")].find(it => it.getAttribute("hx-get") === url);
+    opener.matches("form") ? opener.requestSubmit() : opener.click();
 }"""
 FIELDS = "input:not([type=hidden], [type=checkbox], [type=radio]), textarea"
 EMPTY = f"""dialog => {{
