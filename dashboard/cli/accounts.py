@@ -24,7 +24,7 @@ EMAIL = click.argument("email")
 
 @click.group("users")
 def users_group() -> None:
-    """Make administrators, give and withdraw their access."""
+    """Add users of the dashboard, and withdraw their access."""
 
 
 @users_group.command(
@@ -33,10 +33,10 @@ def users_group() -> None:
 )
 @EMAIL
 @click.option("--role", type=ROLE, required=True)
-@click.option("--name", default="", help="How the dashboard calls them.")
+@click.option("--name", default="", help="The user's name in the dashboard.")
 @click.option("--password-stdin", is_flag=True, help="Read the password from standard input instead of asking.")
 def users_create(email: str, role: str, name: str, password_stdin: bool) -> None:
-    """Make an administrator who signs in with EMAIL."""
+    """Add a user who signs in with EMAIL."""
     password = (
         sys.stdin.readline().rstrip("\r\n")
         if password_stdin
@@ -58,7 +58,7 @@ WEAK = {
     "too_short": f"The password needs at least {passwords.SHORTEST} characters.",
     "too_long": f"The password may have at most {passwords.LONGEST} characters.",
     "too_common": "This password is among the most common ones; choose another.",
-    "too_personal": "This password is little more than a name, an address or the name of the place; choose another.",
+    "too_personal": "This password is little more than your name, your address or your organisation's; choose another.",
 }
 
 
@@ -121,7 +121,7 @@ def users_unlock(email: str) -> None:
 @users_group.command("reset-2fa", epilog=example("chinqit users reset-2fa nadia@example.mr"))
 @EMAIL
 def users_reset_second_factor(email: str) -> None:
-    """Let EMAIL in with the password alone, who lost phone and recovery codes; every session ends."""
+    """Let EMAIL sign in with the password alone, when phone and recovery codes are lost; every session ends."""
     with _person(email) as (session, user):
         if not second_factor.is_on(user):
             fail(f"{user.email} has no second factor.")
@@ -145,7 +145,7 @@ def users_role(email: str, role: str) -> None:
 @users_group.command("list", epilog=example("chinqit users list"))
 @JSON
 def users_list(as_json: bool) -> None:
-    """List all administrators."""
+    """List all users."""
     with database() as session:
         rows = [
             {
@@ -157,7 +157,7 @@ def users_list(as_json: bool) -> None:
             }
             for user in users.listed(session)
         ]
-    print_rows(rows, as_json, "No administrator yet. Make one: chinqit users create EMAIL --role owner")
+    print_rows(rows, as_json, "No user yet. Add one: chinqit users create EMAIL --role owner")
 
 
 @contextmanager
@@ -176,9 +176,9 @@ def _person(email: str) -> Iterator[tuple[Session, User]]:
 def _invalid(email: str, error: users.InvalidPerson) -> str:
     if error.code == "invalid":
         return f"{email} is not an e-mail address."
-    return f"{email} is an administrator already."
+    return f"{email} is a user already."
 
 
 def _print_link(kind: str, token: str) -> None:
     click.echo(f"{Settings.from_env().address}/dashboard/{kind}/{token}")
-    echo_error("Hand it over yourself: nothing is sent. It works once, for 48 hours.")
+    echo_error("Hand the link over yourself: nothing is sent. The link works once, for 48 hours.")

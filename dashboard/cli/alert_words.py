@@ -26,19 +26,19 @@ class Words:
     advice: str
 
 
-CARRIER_ADVICE = N_("Look at it under Carriers, or try it: chinqit providers test %(subject)s")
+CARRIER_ADVICE = N_("Look at the carrier under Carriers, or test it: chinqit providers test %(subject)s")
 BUDGET_ADVICE = N_("See what was sent under Consumption, or raise the budget: chinqit budgets list")
 WORDS = {
     AlertCode.NO_VALKEY: Words(
         "valkey",
         N_("Valkey does not answer (%(reason)s); messages go on, up to a second later each"),
-        N_("Start it, or check REDIS_URL and its server."),
+        N_("Start Valkey, or check REDIS_URL and its server."),
     ),
     AlertCode.CLOCK: Words(
         "clock", N_("The clock is %(seconds)s s from that of the database"), N_("Run an NTP client on both.")
     ),
     AlertCode.CLOCK_BACK: Words(
-        "clock", N_("messages are dated in the future: it was set back"), N_("Run an NTP client.")
+        "clock", N_("the clock was set back: messages are dated in the future"), N_("Run an NTP client.")
     ),
     AlertCode.NO_WORKER: Words("workers", N_("%(subject)s: 0 running"), N_("Start one: chinqit worker %(subject)s")),
     AlertCode.NO_RELAY: Words("workers", N_("relay: 0 running"), N_("Start it: chinqit relay")),
@@ -50,16 +50,16 @@ WORDS = {
     AlertCode.WEBHOOK_OFF: Words(
         "webhooks",
         N_("The webhook to %(subject)s was disabled because it failed"),
-        N_("Mend the endpoint, enable it under Webhooks, then replay what it missed."),
+        N_("Repair the endpoint, enable its webhook under Webhooks, then replay the events it missed."),
     ),
     AlertCode.WEBHOOK_FAILING: Words(
         "webhooks", N_("The webhook to %(subject)s fails"), N_("Look at its calls under Webhooks.")
     ),
     AlertCode.CARRIER_NOTICE: Words("carriers", "%(subject)s: %(reason)s", "%(advice)s"),
-    AlertCode.CARRIER_DOWN: Words("carriers", N_("%(subject)s takes nothing. %(reason)s"), CARRIER_ADVICE),
+    AlertCode.CARRIER_DOWN: Words("carriers", N_("%(subject)s accepts no messages. %(reason)s"), CARRIER_ADVICE),
     AlertCode.CARRIER_REFUSING: Words(
         "carriers",
-        N_("%(subject)s accepts nothing: %(count)s of %(tried)s messages refused in the last ten minutes"),
+        N_("%(subject)s accepts no messages: %(count)s of %(tried)s refused in the last ten minutes"),
         CARRIER_ADVICE,
     ),
     AlertCode.CARRIER_CREDENTIALS: Words(
@@ -75,7 +75,7 @@ WORDS = {
     AlertCode.UNMATCHED_RECEIPTS: Words(
         "receipts",
         N_("%(subject)s: %(count)s in the last hour fit no message"),
-        N_("Its references are read wrongly, or another system uses the same account."),
+        N_("The references in its receipts are read wrongly, or another system uses the same account."),
     ),
     AlertCode.OPERATOR_CUT_OFF: Words(
         "operators",
@@ -93,7 +93,7 @@ WORDS = {
         N_("Make a rule: chinqit routes set %(subject)s CARRIER"),
     ),
     AlertCode.KEY_ENDS: Words(
-        "keys", N_("The key “%(subject)s” ends in %(days)s days"), N_("Make a new key and put it into the app.")
+        "keys", N_("The key “%(subject)s” expires in %(days)s days"), N_("Make a new key and put it into the app.")
     ),
     AlertCode.KEY_EMBEDDED: Words(
         "keys",
@@ -133,8 +133,8 @@ WORDS = {
     AlertCode.AFTER_OUTAGE: Words(
         "outage",
         N_(
-            "Nothing ran for %(seconds)s s, %(since)s: %(count)s codes expired unsent, %(tried)s texts may be doubled, "
-            "database: %(reason)s"
+            "Nothing ran for %(seconds)s s, %(since)s: %(count)s codes expired unsent, %(tried)s texts "
+            "may have been sent twice, database: %(reason)s"
         ),
         N_("Read its report under Alerts, and see why the machine or the gateway ended."),
     ),

@@ -58,9 +58,9 @@ def list_incidents(with_past: bool, as_json: bool) -> None:
 
 @alerts_group.command(epilog=example("chinqit alerts acknowledge 17 --name Mariem"))
 @click.argument("incident_id", metavar="ID", type=int)
-@click.option("--name", default=getpass.getuser, help="Who takes care of it; you, when left out.")
+@click.option("--name", default=getpass.getuser, help="Who takes care of the incident; you, when left out.")
 def acknowledge(incident_id: int, name: str) -> None:
-    """Say that somebody takes care of it: nobody is told again, except when it is over."""
+    """Say that somebody takes care of an incident: nobody is told again until it is over."""
     with database() as session:
         if not incidents.acknowledge(session, incident_id, name[:254], utcnow()):
             fail(f"There is no open incident {incident_id} that nobody takes care of. See: chinqit alerts list")
@@ -91,7 +91,7 @@ def list_channels(as_json: bool) -> None:
 @click.option("--quiet", metavar="FROM-UNTIL", help="Hours in which only what is grave is told, as in 22:00-06:30.")
 @click.option("--repeat", type=click.IntRange(0, 10_080), default=0, help="Minutes until it is told again; 0: never.")
 def add(kind: str, address: str | None, severity: str, language: str, quiet: str | None, repeat: int) -> None:
-    """Tell somebody. An address that holds a token is better typed when asked: leave it out."""
+    """Add a channel. An address that holds a token is better typed when asked: leave it out."""
     typed = address or click.prompt("Address", hide_input=kind != AlertChannelKind.EMAIL)
     settings = Settings.from_env()
     code = channels.fault(kind, typed, settings)
@@ -118,7 +118,7 @@ def add(kind: str, address: str | None, severity: str, language: str, quiet: str
 @alerts_group.command(epilog=example("chinqit alerts remove 1"))
 @click.argument("channel_id", metavar="CHANNEL", type=int)
 def remove(channel_id: int) -> None:
-    """Tell by this channel no more."""
+    """Remove a channel: nobody is told by it any more."""
     with database() as session:
         channel = session.get(AlertChannel, channel_id)
         if channel is None:
@@ -131,7 +131,7 @@ def remove(channel_id: int) -> None:
 @click.argument("channel_id", metavar="CHANNEL", type=int)
 @click.option("--wait", type=click.FloatRange(0), default=TEST_SECONDS, help="Seconds to wait for the relay.")
 def test(channel_id: int, wait: float) -> None:
-    """Have the relay send a test message, and say what came of it."""
+    """Have the relay send a test message, and say whether it was sent."""
     with database() as session:
         channel = session.get(AlertChannel, channel_id)
         if channel is None:
@@ -147,9 +147,9 @@ def test(channel_id: int, wait: float) -> None:
             break
         time.sleep(0.5)
     if not is_sent:
-        fail("The relay has sent nothing yet. Does it run? chinqit doctor")
+        fail("The relay has sent nothing yet. Look whether it runs: chinqit doctor")
     if fault:
-        fail(f"It was not sent: {fault}")
+        fail(f"The test was not sent: {fault}")
     click.echo("Sent.")
 
 

@@ -26,12 +26,12 @@ from dashboard.settings import Settings
 from dashboard.sms import numbers, senders
 from dashboard.vocabulary import COMMAND_LINE, KeyMode, KeyState, Scope
 
-USUAL_CAP = "For a live key 20,000, or what the settings say."
+USUAL_CAP = "Default for a live key: 20,000, or what the settings say."
 REVIEW_FAULTS = {
     "live_keys_only": "Only a live key has review numbers: the sandbox shows the codes of a test key.",
     "six_digits": "A code is six digits.",
     "guessable": "Anybody would try this code first. Choose another.",
-    "out_of_range": "It may hold for a year at most.",
+    "out_of_range": "A review number is valid for a year at most.",
     "there_already": "This number is a review number of the key already. Remove that one first.",
     "too_many": "The key has five review numbers. Remove one first.",
 }
@@ -39,7 +39,7 @@ REVIEW_FAULTS = {
 
 @click.group("keys")
 def keys_group() -> None:
-    """Make, list, rotate and revoke API keys."""
+    """Create, list, rotate and revoke API keys."""
 
 
 def find_key(session: Session, key: str) -> ApiKey:
@@ -85,20 +85,26 @@ def sender_type(_ctx: click.Context, _param: click.Parameter, raw: str | None) -
     "scopes",
     multiple=True,
     type=choice_of(Scope),
-    help="What it may do; all but webhooks by default.",
+    help="What the key may do; all but webhooks by default.",
 )
-@click.option("--expires-in", type=click.IntRange(1, 3650), metavar="DAYS", help="When it ends by itself.")
-@click.option("--network", "networks", multiple=True, callback=networks_type, help="From where: an address or CIDR.")
-@click.option("--brand", metavar="NAME", help="Stands for {brand} in the text of codes that is for all keys.")
-@click.option("--sender", callback=sender_type, help="What phones show, where the carrier allows it.")
+@click.option("--expires-in", type=click.IntRange(1, 3650), metavar="DAYS", help="When the key expires.")
+@click.option(
+    "--network",
+    "networks",
+    multiple=True,
+    callback=networks_type,
+    help="From where the key may be used: an address or CIDR.",
+)
+@click.option("--brand", metavar="NAME", help="The brand that {brand} in the text of codes for all keys stands for.")
+@click.option("--sender", callback=sender_type, help="The sender that phones show, where the carrier allows one.")
 @click.option("--message-cap", type=click.IntRange(0), help=f"Messages a day (UTC); 0: any number. {USUAL_CAP}")
 @click.option("--otp-cap", type=click.IntRange(0), help=f"Codes a day (UTC); 0: any number. {USUAL_CAP}")
-@click.option("--sms-fallback", is_flag=True, help="Send a code by SMS when WhatsApp does not take it.")
+@click.option("--sms-fallback", is_flag=True, help="Send a code by SMS when WhatsApp does not accept it.")
 @JSON
 def keys_create(
     name: str, test: bool, scopes: tuple[str, ...], expires_in: int | None, as_json: bool, **bounds: Any
 ) -> None:
-    """Make a key called NAME. Its secret is shown now and never again."""
+    """Create a key called NAME. Its secret is shown once."""
     if not 1 <= len(name.strip()) <= 80 or not name.isprintable():
         raise click.UsageError("NAME must have 1 to 80 printable characters.")
     brand = (bounds["brand"] or "").strip()
@@ -127,17 +133,23 @@ def keys_list(as_json: bool) -> None:
     """List all keys."""
     with database() as session:
         rows = [_key_row(key) for key in keys.listed(session, with_secrets=True)]
-    print_rows(rows, as_json, "No key yet. Make one: chinqit keys create my-app")
+    print_rows(rows, as_json, "No key yet. Create one: chinqit keys create my-app")
 
 
 @keys_group.command("rotate", epilog=example("chinqit keys rotate my-app --grace 1h"))
 @key_argument
-@click.option("--grace", type=click.Choice(list(keys.GRACES)), default="24h", show_default=True, help="The old one's.")
+@click.option(
+    "--grace",
+    type=click.Choice(list(keys.GRACES)),
+    default="24h",
+    show_default=True,
+    help="How long the old secret still works.",
+)
 @JSON
 def keys_rotate(session: Session, key: ApiKey, grace: str, as_json: bool) -> None:
-    """Give KEY (id or name) a new secret; the old one lives on for the grace."""
+    """Give KEY (id or name) a new secret; the old one still works for the grace period."""
     if keys.state(key) is not KeyState.ACTIVE:
-        fail(f"{key.name} is {keys.state(key)}; make a new key instead.")
+        fail(f"{key.name} is {keys.state(key)}; create a new key instead.")
     secret = keys.rotate(session, key, grace)
     record(session, "api_keys.rotate", key.name, grace=(None, grace))
     _show_secret(key, secret, as_json)
@@ -147,7 +159,7 @@ def keys_rotate(session: Session, key: ApiKey, grace: str, as_json: bool) -> Non
 @key_argument
 @click.option("--yes", is_flag=True, help="Do not ask.")
 def keys_revoke(session: Session, key: ApiKey, yes: bool) -> None:
-    """End KEY (id or name); it holds from the next request on."""
+    """Revoke KEY (id or name), from the next request on."""
     if not yes:
         click.confirm(f"Revoke {key.name}? Apps that use it stop working at once.", abort=True, err=True)
     keys.revoke(session, key)
@@ -157,13 +169,18 @@ def keys_revoke(session: Session, key: ApiKey, yes: bool) -> None:
 
 @keys_group.group("review")
 def review_group() -> None:
-    """Numbers with a fixed code, for those who review an app for a store."""
+    """Numbers with a fixed code, for people who review an app for a store."""
 
 
 @review_group.command("add", epilog=example("chinqit keys review add my-app 22000001 --days 30"))
 @key_argument
 @click.argument("phone", callback=phone_type)
-@click.option("--days", type=click.IntRange(1, review_numbers.LONGEST.days), required=True, help="How long it holds.")
+@click.option(
+    "--days",
+    type=click.IntRange(1, review_numbers.LONGEST.days),
+    required=True,
+    help="How long the fixed code is valid.",
+)
 @click.password_option("--code", prompt="Code (six digits)", help="Asked for when it is not given.")
 def review_add(session: Session, key: ApiKey, phone: str, days: int, code: str) -> None:
     """Give KEY the number PHONE with a fixed code; nothing is sent to it."""
@@ -203,7 +220,7 @@ def _show_secret(key: ApiKey, secret: str, as_json: bool) -> None:
         click.echo(json.dumps({"id": key.id, "name": key.name, "mode": key.mode, "key": secret}))
     else:
         click.echo(secret)
-        echo_error(f"{key.name} ({key.mode}). Keep it: it is not shown again.")
+        echo_error(f"{key.name} ({key.mode}). Keep this secret: it is not shown again.")
 
 
 def _review_row(row: ReviewNumber) -> dict[str, Any]:

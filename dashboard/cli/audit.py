@@ -24,7 +24,11 @@ def audit_group() -> None:
 
 
 @audit_group.command("verify", epilog=example("chinqit audit verify"))
-@click.option("--head", metavar="ID:HASH", help="The newest entry as noted elsewhere, beside the home folder's note.")
+@click.option(
+    "--head",
+    metavar="ID:HASH",
+    help="The newest entry as you noted it elsewhere; the home folder's note is checked too.",
+)
 @JSON
 def audit_verify(head: str | None, as_json: bool) -> None:
     """Find changed, removed, reordered and cut-off entries; exit with 1 when there are some."""
@@ -55,16 +59,18 @@ def audit_verify(head: str | None, as_json: bool) -> None:
 @audit_group.command("export", epilog=example("chinqit audit export --format jsonl > audit.jsonl"))
 @click.option("--format", "kind", type=click.Choice(["jsonl", "csv"]), default="jsonl", show_default=True)
 def audit_export(kind: str) -> None:
-    """Print all entries, the oldest first, with what is needed to hash them anew."""
+    """Print all entries, the oldest first, with what is needed to hash them again."""
     with database() as session:
         for line in export.lines(kind, trail.entries(session)):
             click.echo(line, nl=False)
 
 
 @audit_group.command("accept", epilog=example("chinqit audit accept"))
-@click.confirmation_option(prompt="Note the newest entry of the database anew, although an older note differs?")
+@click.confirmation_option(
+    prompt="Accept the newest entry of the database, although the note in the home folder differs?"
+)
 def audit_accept() -> None:
-    """Note the newest entry anew, after a restored backup; this is an entry itself."""
+    """Accept the newest entry, after a restored backup; this is recorded as an entry, too."""
     home = Settings.from_env().chinqit_home
     (home / chain.NOTE).unlink(missing_ok=True)
     with database() as session:

@@ -75,7 +75,7 @@ def label_type(_ctx: click.Context, _param: click.Parameter, raw: str | None) ->
 @click.argument("kind", type=click.Choice(list(registry.KINDS)))
 @click.argument("name")
 @click.argument("fields", metavar="FIELD=VALUE...", nargs=-1)
-@click.option("--label", callback=label_type, help="What people call it.")
+@click.option("--label", callback=label_type, help="The carrier's name for people.")
 @click.option("--preset", type=click.Choice(presets.NAMES), help="Begin with the settings of a well-known carrier.")
 @JSON
 def providers_add(
@@ -101,7 +101,7 @@ def providers_add(
         click.echo(json.dumps(row, ensure_ascii=False))
         return
     click.echo(f"{name} is set up" + (f", the route of {', '.join(row['routes'])}." if row["routes"] else "."))
-    echo_error(f"Try it: chinqit providers test {name} PHONE")
+    echo_error(f"Test it: chinqit providers test {name} PHONE")
     if row["callback"]:
         echo_error(f"Its callbacks go to {row['callback']}")
 
@@ -115,7 +115,7 @@ def providers_add(
 )
 @click.argument("name")
 @click.argument("fields", metavar="FIELD=VALUE...", nargs=-1)
-@click.option("--label", callback=label_type, help="What people call it; empty for none.")
+@click.option("--label", callback=label_type, help="The carrier's name for people; empty for none.")
 @JSON
 def providers_set(name: str, fields: Sequence[str], label: str | None, as_json: bool) -> None:
     """Change settings of the carrier NAME; all others stay, its routes and its callback address too.
@@ -133,7 +133,7 @@ def providers_set(name: str, fields: Sequence[str], label: str | None, as_json: 
         except InvalidSettings as error:
             fail(_wrong_fields(carrier.kind, error, "Nothing was changed."))
         except carriers.UnreadableSettings:
-            fail("DATA_SECRET has changed since its settings were entered: restore it, or enter all of them anew.")
+            fail("DATA_SECRET has changed since its settings were entered: restore it, or enter all of them again.")
         if label is not None:
             carrier.label = label or None
         row = next(row for row in _carrier_rows(session, settings) if row["name"] == name)
@@ -143,7 +143,7 @@ def providers_set(name: str, fields: Sequence[str], label: str | None, as_json: 
 @providers_group.command("list", epilog=example("chinqit providers list --json"))
 @JSON
 def providers_list(as_json: bool) -> None:
-    """List carriers and how they stand. Credentials are never shown."""
+    """List carriers and their state. Credentials are never shown."""
     settings = Settings.from_env()
     with database() as session:
         rows = _carrier_rows(session, settings)
@@ -160,14 +160,14 @@ def providers_list(as_json: bool) -> None:
 @click.argument("phone_number", metavar="PHONE", callback=phone_type)
 @JSON
 def providers_test(name: str, phone_number: str, as_json: bool) -> None:
-    """Send a real message to PHONE by the carrier NAME alone, and say what came of it."""
+    """Send a real message to PHONE by the carrier NAME alone, and say how it ended."""
     settings = Settings.from_env()
     with database() as session:
         carrier = _find(session, name)
         try:
             reference, channel = test_message.submit(session, Keyring.of(settings), carrier, phone_number)
         except RateLimited as refusal:
-            fail(f"This number was sent enough trial codes; try again in {refusal.standing.reset} s.")
+            fail(f"This number was sent enough test codes; try again in {refusal.standing.reset} s.")
         record(session, "carriers.test", name, message=(None, reference))
     Wakeup(settings.redis_url).notify_again(channel, 1)
     row = _outcome(settings, name, reference)
@@ -186,13 +186,15 @@ def providers_test(name: str, phone_number: str, as_json: bool) -> None:
 
 @providers_group.command("remove", epilog=example("chinqit providers remove mauritel"))
 @click.argument("name")
-@click.confirmation_option(prompt="Forget its credentials and routes? What waits for it is routed anew.")
+@click.confirmation_option(
+    prompt="Delete the carrier with its credentials and routes? Messages that wait for it are routed again."
+)
 def providers_remove(name: str) -> None:
     """Remove the carrier NAME, with its credentials and routes."""
     with database() as session:
         carriers.remove(session, _find(session, name))
         record(session, "carriers.remove", name)
-    click.echo(f"{name} is gone.")
+    click.echo(f"{name} is removed.")
 
 
 def _switch(name: str, on: bool) -> None:
@@ -204,17 +206,17 @@ def _switch(name: str, on: bool) -> None:
 @providers_group.command("disable", epilog=example("chinqit providers disable mauritel"))
 @click.argument("name")
 def providers_disable(name: str) -> None:
-    """Leave the carrier NAME out; it keeps its credentials and its place in the routes."""
+    """Send nothing by the carrier NAME; it keeps its credentials and its place in the routes."""
     _switch(name, on=False)
-    click.echo(f"{name} gets no more messages.")
+    click.echo(f"{name} is disabled: it gets no more messages.")
 
 
 @providers_group.command("enable", epilog=example("chinqit providers enable mauritel"))
 @click.argument("name")
 def providers_enable(name: str) -> None:
-    """Use the carrier NAME again."""
+    """Send by the carrier NAME again."""
     _switch(name, on=True)
-    click.echo(f"{name} is used again.")
+    click.echo(f"{name} is enabled: it gets messages again.")
 
 
 def _print_field(field: SettingField) -> None:

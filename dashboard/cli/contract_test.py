@@ -29,7 +29,7 @@ def contract_test(
     as_json: bool,
     **chosen: bool,
 ) -> None:
-    """Hold the server at URL to every documented rule of this API, with the API key KEY.
+    """Test whether the server at URL keeps every documented rule of this API, with the API key KEY.
 
     It needs nothing but HTTP, and works on any server of this API. KEY can also come from CHINQIT_KEY.
     """
@@ -60,4 +60,4 @@ def contract_test(
     print_rows([vars(result) for result in results], as_json, "")
     failed = [result for result in results if result.result == "failed"]
     if failed:
-        fail(f"{len(failed)} of {len(results)} rules do not hold.")
+        fail(f"{len(failed)} of {len(results)} rules are not kept.")

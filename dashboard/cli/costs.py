@@ -50,12 +50,14 @@ def prices_list(as_json: bool) -> None:
 @click.argument("amount")
 @click.option("--channel", type=choice_of(Channel), default=Channel.SMS.value, show_default=True)
 @click.option("--operator", default=ALL, show_default=True, help="mauritel, mattel, chinguitel or all.")
-@click.option("--from", "from_day", type=DAY, help="The first day (UTC) on which it holds; today without it.")
-@click.option("--refunded", is_flag=True, help="The carrier gives back what fails after it was taken.")
+@click.option("--from", "from_day", type=DAY, help="The first day (UTC) of the price; today when left out.")
+@click.option(
+    "--refunded", is_flag=True, help="The carrier gives the price back when a text fails after it was accepted."
+)
 def prices_set(
     carrier: str, amount: str, channel: str, operator: str, from_day: datetime | None, refunded: bool
 ) -> None:
-    """Let CARRIER ask for AMOUNT MRU a segment. Texts that were taken keep what they cost."""
+    """Let CARRIER ask for AMOUNT MRU a segment. Texts that were accepted keep their cost."""
     digit = prices.ALL_OPERATORS if operator == ALL else numbers.digit_of(operator)
     if digit is None:
         fail(f"No operator is called {operator}.")
@@ -75,7 +77,7 @@ def prices_set(
 @prices_group.command("remove", epilog=example("chinqit prices remove 3"))
 @click.argument("price_id", type=int)
 def prices_remove(price_id: int) -> None:
-    """Forget the price PRICE_ID. Texts that were taken keep what they cost."""
+    """Remove the price PRICE_ID. Texts that were accepted keep their cost."""
     with database() as session:
         if not prices.remove(session, price_id):
             fail("There is no such price.")

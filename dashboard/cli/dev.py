@@ -15,7 +15,7 @@ from dashboard.settings import Settings
 
 @click.group("dev")
 def dev_group() -> None:
-    """Help developers of the gateway."""
+    """Commands for developers of the gateway."""
 
 
 @dev_group.command("seed", epilog=example("chinqit dev seed --messages 10000 --days 30"))

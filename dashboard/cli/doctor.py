@@ -108,7 +108,7 @@ def _try(subject: str, look: Look, sessions: Sessions, settings: Settings) -> li
         with read_session(sessions) as session:
             return list(look(session, settings))
     except SQLAlchemyError as error:
-        return [Finding(subject, False, f"cannot be looked at: {error_reason(error)}", "Mend the database first.")]
+        return [Finding(subject, False, f"cannot be looked at: {error_reason(error)}", "Repair the database first.")]
 
 
 def _timezone(settings: Settings) -> Finding:
@@ -124,7 +124,7 @@ def _valkey(settings: Settings) -> Finding:
     reason = wakeup.Wakeup(settings.redis_url).fault()
     if reason is None:
         return Finding("valkey", True, "answers")
-    advice = "It comes with `chinqit run`." if settings.embedded_valkey else "Check REDIS_URL and its server."
+    advice = "`chinqit run` starts Valkey." if settings.embedded_valkey else "Check REDIS_URL and its server."
     return Finding("valkey", False, f"does not answer ({reason}); messages go on, up to a second later each", advice)
 
 
@@ -171,7 +171,11 @@ def _database(sessions: Sessions, settings: Settings) -> Finding:
         with sessions.begin() as session:
             workers.prove_writable(session)
     except SQLAlchemyError as error:
-        advice = "Make room on its disk, or end what holds its lock." if name == "SQLite" else "Look at its server."
+        advice = (
+            "Make room on its disk, or end the process that holds its lock."
+            if name == "SQLite"
+            else "Look at its server."
+        )
         return Finding("database", False, f"{name} cannot be written to: {error_reason(error)}", advice)
     return Finding("database", True, f"{sessions.kw['bind'].dialect.name}, version {version}")
 
@@ -291,7 +295,7 @@ def _carrier(status: CarrierStatus) -> Finding:
         message += f" since {iso(status.since)}"
     advice = ""
     if status.is_faulty:
-        usual = f"Look at it under Carriers, or try it: chinqit providers test {status.carrier.name}"
+        usual = f"Look at the carrier under Carriers, or test it: chinqit providers test {status.carrier.name}"
         advice = CARRIER_ADVICE.get(status.state, usual)
     return Finding("carriers", not status.is_faulty, message, advice)
 

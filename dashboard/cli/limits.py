@@ -43,8 +43,8 @@ def window(_ctx: click.Context, _param: click.Parameter, raw: str | None) -> int
 def subject_options(command: Callable[..., None]) -> Callable[..., None]:
     """--phone and --key, at least one of them; hands over the key's id."""
 
-    @click.option("--phone", "phone_number", callback=phone_type, help="The number it holds for.")
-    @click.option("--key", "key", help="The key it holds for, by id or name.")
+    @click.option("--phone", "phone_number", callback=phone_type, help="The number that the override is for.")
+    @click.option("--key", "key", help="The key that the override is for, by id or name.")
     @functools.wraps(command)
     def wrapped(phone_number: str | None, key: str | None, **options: Any) -> None:
         if phone_number is None and key is None:
@@ -63,8 +63,8 @@ def subject_options(command: Callable[..., None]) -> Callable[..., None]:
 @click.option("--minute", callback=window, help="Codes in 60 s: a number, unlimited or inherit.")
 @click.option("--hour", callback=window, help="Codes in 3,600 s.")
 @click.option("--day", callback=window, help="Codes in 86,400 s.")
-@click.option("--reason", default="", help="Why; shown in the dashboard.")
-@click.option("--for", "lasting", help="How long it holds: 30m, 1h, 7d. For good without it.")
+@click.option("--reason", default="", help="The reason; shown in the dashboard.")
+@click.option("--for", "lasting", help="How long the override is in force: 30m, 1h, 7d. Without an end when left out.")
 def limits_set(
     session: Session,
     key_id: str | None,
@@ -73,14 +73,14 @@ def limits_set(
     reason: str,
     **windows: int | None,
 ) -> None:
-    """Set the override of a number, a key, or a number on a key; it holds at once."""
+    """Set the override of a number, a key, or a number on a key; in force at once."""
     if all(value is None for value in windows.values()):
         raise click.UsageError("Give at least one of --minute, --hour and --day.")
     until = utcnow() + _lasting(lasting) if lasting else None
     wanted = overrides.NewOverride(key_id, phone_number, reason=reason[:200], until=until, **windows)
     overrides.save(session, wanted, created_by=COMMAND_LINE)
     record(session, "limits.create", overrides.told(phone_number, key_id))
-    click.echo("The override holds.")
+    click.echo("The override is in force.")
 
 
 @limits_group.command("list", epilog=example("chinqit limits list --json"))
@@ -115,13 +115,13 @@ def limits_clear(session: Session, key_id: str | None, phone_number: str | None)
     if overrides.clear(session, key_id, phone_number) == 0:
         fail("There is no such override; `chinqit limits list` shows them.")
     record(session, "limits.remove", overrides.told(phone_number, key_id))
-    click.echo("The override is gone.")
+    click.echo("The override is removed.")
 
 
 @limits_group.command("unlock", epilog=example("chinqit limits unlock 38089336"))
 @click.argument("phone", callback=phone_type)
 def limits_unlock(phone: str) -> None:
-    """Forget the wrong codes of PHONE: codes for it are judged again."""
+    """Count the wrong codes of PHONE no longer: codes for it are checked again."""
     with database() as session:
         count = len(wrong_codes.lift(session, phone))
         if count:

@@ -32,11 +32,11 @@ MOST_LISTED = 200
 OBSTACLES = {
     Obstacle.CODE: "a code is never sent again",
     Obstacle.TRIAL: "it tested a carrier",
-    Obstacle.ON_ITS_WAY: "it is on its way",
-    Obstacle.TEXT_GONE: "its text is gone",
-    Obstacle.KEY_ENDED: "its key has ended",
+    Obstacle.ON_ITS_WAY: "it is being sent",
+    Obstacle.TEXT_GONE: "its text is no longer kept",
+    Obstacle.KEY_ENDED: "its key was revoked or has expired",
     Obstacle.DONE: "somebody sent it again just now",
-    Obstacle.OPTED_OUT: "its number wants no texts",
+    Obstacle.OPTED_OUT: "its number opted out of texts",
     Obstacle.CAP: "its key has reached the cap of the day",
     Obstacle.BUDGET: "it would cost more than a budget has left",
 }
@@ -95,7 +95,7 @@ def messages_list(
 @messages_group.command("cancel", epilog=example("chinqit messages cancel 550e8400-e29b-41d4-a716-446655440000"))
 @click.argument("message_ids", metavar="ID...", nargs=-1, required=True)
 def messages_cancel(message_ids: tuple[str, ...]) -> None:
-    """Take texts back that still wait: they end as `expired`. Codes, and what a worker holds, stay."""
+    """Cancel texts that still wait: they end as `expired`. Codes, and texts that a worker is sending, stay."""
     with database() as session:
         done = cancel.cancel(session, [message_id.lower() for message_id in message_ids])
         for message_id in done.uuids:

@@ -16,7 +16,7 @@ UNUSED = "-" * 32  # no secret: the document holds nothing of an installation
 
 @click.command(epilog=example("chinqit openapi"))
 def openapi() -> None:
-    """Write the description of the API anew; for those who change endpoints."""
+    """Write openapi.json again; for people who change the API."""
     file = PACKAGE / "openapi.json"
     file.write_text(made(), encoding="utf-8")
     click.echo(file)

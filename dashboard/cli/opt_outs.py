@@ -19,7 +19,7 @@ KEY = click.option("--key", help="Texts of this key alone, by id or name; withou
 
 @click.group("opt-outs")
 def opt_outs_group() -> None:
-    """Numbers that want no texts. Codes still reach them."""
+    """Numbers that want no texts. Codes are still sent to them."""
 
 
 @opt_outs_group.command("list", epilog=example("chinqit opt-outs list --limit 5"))
@@ -44,7 +44,7 @@ def opt_outs_list(limit: int, as_json: bool) -> None:
 @PHONE
 @KEY
 def opt_outs_add(phone: str, key: str | None) -> None:
-    """Send no more texts to PHONE; it holds within a second."""
+    """Send no more texts to PHONE, within a second."""
     with database() as session:
         key_id = api_keys.find_key(session, key).id if key else None
         opt_outs.add(session, [phone], key_id, by=command_actor().name)

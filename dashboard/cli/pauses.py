@@ -15,7 +15,7 @@ NAME = click.argument("name", metavar="LANE|CARRIER")
 @click.command(epilog=example("chinqit pause sms", "chinqit pause mauritel"))
 @NAME
 def pause(name: str) -> None:
-    """Hand nothing over by this lane or to this carrier. What is in hand is finished; messages are taken and wait.
+    """Send nothing by this lane or to this carrier. What is being sent is finished; messages are accepted and wait.
 
     Codes that wait for longer than ten minutes expire. A carrier's messages go by the next one of their route.
     """
@@ -25,7 +25,7 @@ def pause(name: str) -> None:
 @click.command(epilog=example("chinqit resume sms"))
 @NAME
 def resume(name: str) -> None:
-    """Go on with this lane or carrier; what waits goes out within a second or two."""
+    """Send by this lane or carrier again; what waits is sent within a second or two."""
     _switch(name, on=True)
 
 

@@ -22,7 +22,7 @@ FAULTS = {
     "unknown_carrier": "There is no carrier {name!r}; `chinqit providers list` shows them.",
     "wrong_channel": "{name} does not serve this channel.",
     "twice": "A rule can name a carrier only once.",
-    "too_many": f"A rule holds at most {rules.MOST_CHOICES} carriers.",
+    "too_many": f"A rule names at most {rules.MOST_CHOICES} carriers.",
     "sender": "The sender of {name} may have up to 11 letters and digits, or be a number.",
     "weight": f"The weight of {{name}} must be from 1 to {rules.HEAVIEST}.",
 }
@@ -31,7 +31,7 @@ OPERATORS = {name.lower(): digit for digit, name in numbers.OPERATORS.items()}
 
 @click.group("routes")
 def routes_group() -> None:
-    """Say which carriers take which messages."""
+    """Say which carriers get which messages."""
 
 
 @routes_group.command(
@@ -49,7 +49,7 @@ def routes_group() -> None:
 @click.option("--key", help="For messages of this API key only, by id or name.")
 @click.option("--none", "clear", is_flag=True, help="Remove the rule.")
 def routes_set(channel: str, choices: Sequence[str], operator: str | None, key: str | None, clear: bool) -> None:
-    """Route a channel by carriers, first to last: the next one serves when the first is down.
+    """Route a channel by carriers, first to last: the next one is used when the first is down.
 
     Carriers joined by a comma share the traffic; a weight stands behind a colon, a sender behind an equals sign: what
     phones show where the key names none, if the carrier allows it.
@@ -65,7 +65,7 @@ def routes_set(channel: str, choices: Sequence[str], operator: str | None, key: 
             fail(FAULTS[error.code].format(name=error.name))
         name = " ".join(part for part in subject if part)
         record(session, "routing.save", name, carriers=(before, rules.told(session, subject)))
-    click.echo("The rule is gone." if clear else "The rule holds.")
+    click.echo("The rule is removed." if clear else "The rule is saved.")
 
 
 @routes_group.command("list", epilog=example("chinqit routes list --json"))
@@ -88,7 +88,7 @@ def routes_list(as_json: bool) -> None:
 @click.option("--key", help="As sent by this API key.")
 @JSON
 def routes_explain(phone_number: str, channel: str, key: str | None, as_json: bool) -> None:
-    """Say which way a message to PHONE would go now, and why."""
+    """Say by which carrier a message to PHONE would go now, and why."""
     with database() as session:
         key_id = api_keys.find_key(session, key).id if key else ""
         explanation = explain.of(session, RoutingRequest(channel, phone_number, key_id))
@@ -100,7 +100,7 @@ def routes_explain(phone_number: str, channel: str, key: str | None, as_json: bo
         return
     echo_error(f"price: {price} MRU a segment" if price else "price: none is known")
     echo_error("rule: " + (" ".join(f"{name} {value}" for name, value in rule.items() if value) if rule else "none"))
-    print_rows(rows, False, "No rule covers it.")
+    print_rows(rows, False, "No rule covers this message.")
 
 
 def _why(way: explain.Candidate) -> str:

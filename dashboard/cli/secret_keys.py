@@ -32,7 +32,7 @@ def secrets_group() -> None:
 @FILE
 @PASSPHRASE
 def export(path: Path, passphrase_stdin: bool) -> None:
-    """Write the three secrets to FILE, sealed with a passphrase. Keep it apart from the backups of the database."""
+    """Write the three secrets to FILE, encrypted with a passphrase. Keep it apart from the backups of the database."""
     settings = Settings.from_env()
     passphrase = _passphrase(passphrase_stdin, confirm=True)
     if len(passphrase) < secret_keys.SHORTEST_PASSPHRASE:
@@ -50,7 +50,7 @@ def export(path: Path, passphrase_stdin: bool) -> None:
 @FILE
 @PASSPHRASE
 def import_(path: Path, passphrase_stdin: bool) -> None:
-    """Put the secrets of FILE into the home folder. None that is there is overwritten that FILE does not have too."""
+    """Put the secrets of FILE into the home folder. One that FILE does not hold is never overwritten."""
     home = home_from_env()
     try:
         text = path.read_text()
@@ -90,14 +90,18 @@ def accept() -> None:
 @secrets_group.command("rotate", epilog=example("chinqit secrets rotate otp-secret"))
 @click.argument("kind", type=click.Choice(list(KINDS)))
 @click.option(
-    "--after", "minutes", type=click.IntRange(0, LONGEST_WAIT), default=0, help="Minutes until it is in force."
+    "--after",
+    "minutes",
+    type=click.IntRange(0, LONGEST_WAIT),
+    default=0,
+    help="Minutes until the new secret is in force.",
 )
 def rotate(kind: str, minutes: int) -> None:
-    """Put a new secret in force, and encrypt anew what the one before encrypted. Running processes need no restart.
+    """Put a new secret in force, and encrypt again what the old one encrypted. Running processes need no restart.
 
-    What the one before made is good until it is over: codes for ten minutes, sessions for twelve hours, calls with an
+    What was made with the old one stays valid: codes for ten minutes, sessions for twelve hours, calls with an
     Idempotency-Key for a day. With --after there is time to bring the new one to other machines: chinqit secrets
-    export, and import there. A rotation that was broken off is gone on with.
+    export, and import there. A rotation that was interrupted is continued.
     """
     settings, name = Settings.from_env(), KINDS[kind]
     path = dict(settings.secret_paths).get(name)
@@ -108,12 +112,12 @@ def rotate(kind: str, minutes: int) -> None:
     if newest.is_resealed:
         newest = _begin(path, name, timedelta(minutes=minutes))
     else:
-        echo_error(f"Going on with the rotation to {name} {newest.id}.")
+        echo_error(f"Continuing the rotation to {name} {newest.id}.")
     if newest.is_resealed:
         return
     wait = newest.since - utcnow() + rotation.SETTLE if newest.since else timedelta(0)
     if wait > timedelta(minutes=1):
-        click.echo("Once it is in force, run this again: it encrypts anew what the one before encrypted.")
+        click.echo("Once it is in force, run this again: it encrypts again what the old one encrypted.")
         return
     time.sleep(max(0.0, wait.total_seconds()))
     _reseal(settings, newest)
@@ -132,7 +136,7 @@ def _begin(path: Path, name: str, in_force_after: timedelta) -> Secret:
             fail(f"Cannot write {path}: {error}.")
         secret_keys.accept(session, Settings.from_env())
         record(session, "secrets.rotate", name, id=(before.id, new.id))
-    click.echo(f"{name} {new.id} is in force from {iso(new.since)}; {before.id} retires after it.")
+    click.echo(f"{name} {new.id} is in force from {iso(new.since)}; {before.id} is no longer used after it.")
     return new
 
 
@@ -145,7 +149,7 @@ def _rotate_given(settings: Settings, name: str) -> None:
         )
     if name == "DATA_SECRET":
         _reseal(settings, settings.secrets(name)[0])
-    click.echo(f"Keep {name}_PREVIOUS for {round(SECRETS[name] / timedelta(hours=1), 1)} hours, then take it away.")
+    click.echo(f"Keep {name}_PREVIOUS for {round(SECRETS[name] / timedelta(hours=1), 1)} hours, then remove it.")
 
 
 def _reseal(settings: Settings, newest: Secret) -> None:
@@ -156,9 +160,9 @@ def _reseal(settings: Settings, newest: Secret) -> None:
         sessions.kw["bind"].dispose()
     with database() as session:
         record(session, "secrets.reseal", f"DATA_SECRET {newest.id}", rows=(None, resealed.done))
-    click.echo(f"Encrypted anew: {resealed.done}.")
+    click.echo(f"Encrypted again: {resealed.done}.")
     if resealed.unreadable:
-        echo_error(f"{resealed.unreadable} were encrypted with a secret that is gone; they stay as they are.")
+        echo_error(f"{resealed.unreadable} were encrypted with a secret that is lost; they stay as they are.")
 
 
 def check(settings: Settings) -> None:

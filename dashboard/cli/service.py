@@ -33,7 +33,7 @@ SETUP = "  Set up (once, 30 minutes)   {address}/dashboard/setup/{token}"
 
 @click.command(epilog=example("PORT=8080 chinqit run"))
 def run() -> None:
-    """Serve: web, workers, relay and, unless REDIS_URL is set, a Valkey of its own."""
+    """Run the gateway: web, workers, relay and, unless REDIS_URL is set, a Valkey of its own."""
     home = home_from_env()
     is_new = not (home / "secrets").exists()
     prepare_home(home)
@@ -50,14 +50,14 @@ def run() -> None:
 
 @click.command(epilog=example("chinqit restart", "SMS_WORKERS=4 chinqit restart"))
 def restart() -> None:
-    """Start `chinqit run` anew, with the code on the disk and the settings of this command. No call is refused."""
+    """Restart `chinqit run` with the code on the disk and the settings of this command. No request is refused."""
     supervisor.restart(Settings.from_env())
     click.echo("The gateway runs with the present code and settings.")
 
 
 @click.command(epilog=example("chinqit init"))
 def init() -> None:
-    """Make the home folder, its secrets and the database; run again it changes nothing."""
+    """Make the home folder, its secrets and the database; a second run changes nothing."""
     prepare_home(home_from_env())
     settings = Settings.from_env()
     migrate.upgrade_if_needed(settings, echo_error)
@@ -68,23 +68,23 @@ def init() -> None:
 @click.command(epilog=example("chinqit worker sms"))
 @click.argument("lane", type=choice_of(Lane))
 def worker(lane: str) -> None:
-    """Deliver what waits in one LANE, until ended."""
+    """Send the messages of one LANE, until ended."""
     os.execv(sys.executable, [*supervisor.MODULE, "jobs.worker", lane])  # noqa: S606
 
 
 @click.command(epilog=example("chinqit relay"))
 def relay() -> None:
-    """Wake workers for what waits, every second, until ended."""
+    """Wake workers for messages that wait, every second, until ended."""
     os.execv(sys.executable, [*supervisor.MODULE, "jobs.relay"])  # noqa: S606
 
 
 @click.command("setup-link", epilog=example("chinqit setup-link"))
 def setup_link() -> None:
-    """Print a new one-time link for the first administrator."""
+    """Print a new one-time link for the first user, the owner."""
     settings = Settings.from_env()
     token = _setup_token(settings)
     if token is None:
-        fail("There is an administrator already. Make another with: chinqit users create EMAIL --role owner")
+        fail("There is a user already. Make another with: chinqit users create EMAIL --role owner")
     click.echo(f"{settings.address}/dashboard/setup/{token}")
 
 

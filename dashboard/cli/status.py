@@ -122,7 +122,7 @@ def _outage(session: Session) -> dict[str, Any] | None:
 def _outage_line(one: dict[str, Any]) -> str:
     checked = f"lost {one['lost']}, database {one['database']}" if one["database"] else "the database is being checked"
     clock = f", the clock was {one['clockOff']} s off" if one["clockOff"] else ""
-    doubled = f"codes expired unsent {one['codesExpired']}, texts maybe doubled {one['maybeDoubled']}"
+    doubled = f"codes expired unsent {one['codesExpired']}, texts maybe sent twice {one['maybeDoubled']}"
     return f"off {one['from']} to {one['to']}: {checked}, {doubled}{clock}"
 
 

@@ -90,7 +90,7 @@ def _objections(session: Session, settings: Settings) -> Iterator[str]:
         return
     for step in missing(version):
         if not step.runs_beside(version):
-            yield f"{step.version} takes away what the running version uses; stop the gateway, then: chinqit migrate"
+            yield f"{step.version} removes what the running version uses; stop the gateway, then: chinqit migrate"
     for transaction in migrate.open_transactions(session):
         yield f"a migration would wait for the transaction of {transaction}"
     file = make_url(settings.database_url).database or ""

@@ -18,6 +18,7 @@ from werkzeug.datastructures import MultiDict
 from wtforms import RadioField
 from wtforms.validators import ValidationError
 
+from dashboard.db import utcnow
 from dashboard.extensions import services, session
 from dashboard.gateway.api_keys import authentication, keys, quotas
 from dashboard.gateway.api_keys.quotas import CapReached
@@ -25,6 +26,7 @@ from dashboard.gateway.limits.rate_limit import RateLimited
 from dashboard.gateway.messages import outbox
 from dashboard.gateway.otp import send
 from dashboard.gateway.otp.template_rules import LONE_NUMBER
+from dashboard.gateway.routing.estimates import Estimator
 from dashboard.pages.ui import fields, formats, forms, labels
 from dashboard.pages.ui.fields import Fault
 from dashboard.pages.ui.forms import BoundField, ChoiceField, Form, LinesField
@@ -177,7 +179,15 @@ def _phones() -> dict[str, Any]:
     numbers = [asked] if asked else handset.numbers(MOST_PHONES)
     shown = handset.latest(numbers, MOST_TEXTS)
     typed = request.args.get("phone", "")[:30]
-    return {"phones": shown, "seen": seen, "asked": asked, "code_in": _code_in, "typed": typed}
+    estimates = Estimator.read(session, utcnow().date())
+    return {
+        "phones": shown,
+        "seen": seen,
+        "asked": asked,
+        "code_in": _code_in,
+        "typed": typed,
+        "estimate": estimates.estimate,
+    }
 
 
 def _composer(form: SandboxForm) -> dict[str, Any]:

@@ -6,6 +6,7 @@ python -m tests.axe [WORD ...]      (only addresses that hold one of the words)
 
 from __future__ import annotations
 
+import logging
 import sys
 import tempfile
 import threading
@@ -33,6 +34,7 @@ Found = dict[tuple[str, str], dict[str, list[str]]]
 
 def main(*words: str) -> int:
     """Return 1 when anything is wrong in any look."""
+    logging.getLogger("werkzeug").setLevel(logging.ERROR)  # else it prints each request
     began, found = time.monotonic(), Found()
     with sync_playwright() as playwright:
         flags = [flag for flag in FLAGS if not flag.startswith("--js-flags")]  # axe lives long enough to be optimised

@@ -8,6 +8,7 @@ from __future__ import annotations
 import re
 from collections.abc import Iterator
 from contextlib import contextmanager, suppress
+from datetime import timedelta
 from urllib.parse import parse_qsl, urlsplit
 
 from flask import Flask
@@ -16,8 +17,18 @@ from playwright.sync_api import TimeoutError as TooLate
 from werkzeug.exceptions import HTTPException
 from werkzeug.routing import RequestRedirect
 
+from dashboard.db import utcnow
+from dashboard.gateway.delivery import worker
+from dashboard.gateway.delivery.worker import WorkerContext
+from dashboard.gateway.inbound import keywords
+from dashboard.gateway.inbound.keywords import WordRule
+from dashboard.gateway.otp import review_numbers, templates
+from dashboard.gateway.otp.review_numbers import NewReviewNumber
+from dashboard.gateway.otp.templates import NewWording
 from dashboard.models.accounts import Passkey
+from dashboard.models.api_keys import ApiKey
 from dashboard.models.message_log import SavedView
+from dashboard.vocabulary import Keyword, Language
 from tests.axe.looks import Judge
 from tests.support import furnished
 from tests.support.browser import AXE, WIDE
@@ -34,7 +45,11 @@ LINKS = """() => [...document.querySelectorAll("a[href]")].filter(it => it.origi
     .map(it => it.pathname + it.search)"""
 OPENERS = """() => [...document.querySelectorAll("[hx-get]:is([hx-target='#dialog-body'], [hx-target='#drawer-body'])")]
     .map(it => it.getAttribute("hx-get"))"""
-PRESS = """url => [...document.querySelectorAll("[hx-get]")].find(it => it.getAttribute("hx-get") === url).click()"""
+PRESS = """url => {
+    for (const box of [...document.querySelectorAll("[name=pick]")].slice(0, 2)) box.checked = true;  // what it acts on
+    const opener = [...document.querySelectorAll("[hx-get]")].find(it => it.getAttribute("hx-get") === url);
+    opener.matches("form") ? opener.requestSubmit() : opener.click();
+}"""
 FIELDS = "input:not([type=hidden], [type=checkbox], [type=radio]), textarea"
 EMPTY = f"""dialog => {{
     const fields = [...dialog.querySelectorAll("form[method=post] :is({FIELDS})")].filter(it => it.offsetWidth);
@@ -63,6 +78,7 @@ class Walk:
         assert cookie
         self.context.add_cookies([{"name": "chinqit_session", "value": cookie.value, "url": address}])
         self.browser = browser
+        self.hidden: list[str] = []  # addresses that no link leads to
 
     def run(self) -> Iterator[Look]:
         """Look at everything; end with what nothing led to."""
@@ -72,7 +88,7 @@ class Walk:
         self._furnish()
         self.seen = {kind for kind in self.seen if kind[0].startswith("docs.")}
         with self._tab() as judge:
-            yield from self._crawl(judge, "full", [DASHBOARD, *self._hidden_addresses()])
+            yield from self._crawl(judge, "full", [*self.hidden, DASHBOARD])
             yield from self._errors(judge)
         with self._tab() as judge:
             yield from self._toasts(judge)
@@ -158,27 +174,32 @@ class Walk:
         self.context.unroute(re.compile(".*"))
 
     def _furnish(self) -> None:
-        key, _failed = furnished.furnish(self.world)
-        furnished.furnish_more(self.world, key)
-        furnished.acts(self.world)
-        furnish_carriers(self.world.services)
-        with self.world.services.sessions.begin() as session:
+        """Rows of every kind, so that every page has something to show and every button something to act on."""
+        services, world = self.world.services, self.world
+        world.text(world.key("Essais", mode="test"))
+        worker.drain(WorkerContext.open(services.sessions, services.settings), "sms", lambda: True)
+        key, failed = furnished.furnish(world)
+        furnished.furnish_more(world, key)
+        furnished.acts(world)
+        furnish_carriers(services)
+        waiting, french = world.text(key), Language.FRENCH
+        with services.sessions.begin() as session:
             session.add(SavedView(user_id=1, name="Échecs", params={"status": "failed"}))
             device = {"credential_id": b"1", "public_key": b"1", "sign_count": 0, "challenged_at": 0}
             session.add(Passkey(user_id=1, name="Téléphone de Nadia", **device))
-
-    @staticmethod
-    def _hidden_addresses() -> list[str]:
-        """What no link of these rows leads to: what a deed leads to, or a row that is older."""
-        more = [
-            "?first",
-            "keys/?first",
-            "account/proof/",
-            "account/second-factor/recovery-codes",
-            "usage/?month=2026-01",
-        ]
-        more += ["account/second-factor/remove", "messages/resend?pick=1&pick=2", "alerts/outages/1", "go/", "go/keys"]
-        return [DASHBOARD + url for url in more]
+            for body in ("Code : {code}", "Votre code : {code}"):
+                templates.save(session, NewWording(None, french, body))
+            keywords.save(session, WordRule(Keyword.REPLY, {french: ("SOLDE",)}, {french: "Voir l’application."}))
+            review = NewReviewNumber("+22238089336", "271828", utcnow() + timedelta(days=9))
+            review_numbers.add(session, services.keyring, session.get_one(ApiKey, key.id), review)
+        docs = f"docs/{self.locale[:2]}/"
+        # What no link of these rows leads to: what a deed leads to, a row that is older, a button for passkeys alone.
+        paths = [docs, f"{docs}search?q=webhook", "?first", "keys/?first", f"keys/{key.id}", "usage/?month=2026-01"]
+        paths += [f"messages/{waiting.uuid}/cancel", f"messages/{failed}/resend", "messages/resend?pick=1&pick=2"]
+        paths += ["alerts/outages/1", "go/", "go/keys", "account/proof/", "account/passkeys/new"]
+        paths += [f"account/second-factor/{page}" for page in ("remove", "recovery-codes")]
+        paths += ["texts/?language=fr"]
+        self.hidden = [f"/{path}" if path.startswith("docs/") else DASHBOARD + path for path in paths]
 
     def _is_new(self, url: str) -> bool:
         """Whether nothing of its kind was opened: the same page of another row, or on other days, is no other."""

@@ -58,11 +58,11 @@ class Monday:
         for period, those in counts.items():
             cells = self.page.locator(f"#past-{period} td")
             expect(cells.nth(4)).to_contain_text(re.compile(rf"^\D*{those.verified} "))
-            shown = [self.page.locator(f"#past-{period} td a").nth(place).inner_text() for place in range(4)]
+            shown = [self.page.locator(f"#past-{period} td a").nth(place).text_content() for place in range(4)]
             assert shown == [str(count) for count in (those.messages, those.delivered, those.failed, 0)]
         for link in self.page.locator(".past td a").all():
             log = self.page.request.get(f"{self.tab.address}{link.get_attribute('href')}").text()
-            assert len(re.findall(r'<tr[^>]* id="m-', log)) == int(link.inner_text())
+            assert len(re.findall(r'<tr[^>]* id="m-', log)) == int(link.text_content() or "")
         attention = self.page.locator("#attention")
         expect(attention).to_contain_text(self.words["gone"])
         expect(attention).to_contain_text(self.words["backup_old"])

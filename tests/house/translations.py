@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import ast
 import gettext
 import json
 import re
@@ -73,6 +74,21 @@ AVOIDED = {
         r"الردّ|السرّ|التحقّق|التحكّم": "without shadda",
         r"pumping": "الاحتيال بالرسائل القصيرة",
     },
+}
+AVOIDED_BY_COMMANDS = {
+    r"administrators?": "user; of a role: owner, operator, desk, viewer",
+    r"(?:takes?|taken) (?:nothing|no messages|back)|(?:not|after it was|that were) taken?": "accept, cancel",
+    r"\w+ (?:is|are) gone": "is removed; of a secret: is lost",
+    r"(?:key|keys) (?:ends?|has ended)": "expire, revoke",
+    r"the (?:override|rule) holds|how long it holds": "is in force",
+    r"mend": "repair",
+    r"forget": "delete, remove",
+    r"lives(?: on)?": "is valid, still works",
+    r"trial": "test",
+    r"anew": "again",
+    r"what came of": "how it ended",
+    r"hand nothing over": "send nothing",
+    r"sealed": "encrypted",
 }
 # Of a page of the documentation, what is not its prose: statements, the words that its search knows, tags and samples.
 UNREAD = re.compile(
@@ -158,6 +174,27 @@ def one_word_stands_for_one_thing() -> Iterator[str]:
                     use for word, use in AVOIDED[language].items() if re.fullmatch(word, found[0], re.IGNORECASE)
                 )
                 yield f"{language}: {where} says {found[0]!r}: use {use!r}"
+
+
+def commands_say_one_word_for_one_thing() -> Iterator[str]:
+    """Help, questions, answers and errors of `chinqit`: a function's docstring is its help."""
+    for path in sorted((ROOT / "dashboard" / "cli").glob("*.py")):
+        tree = ast.parse(path.read_text())
+        about = {id(node.body[0].value) for node in ast.walk(tree) if _has_no_help(node)}  # type: ignore[attr-defined]
+        for node in ast.walk(tree):
+            if isinstance(node, ast.Constant) and isinstance(node.value, str) and id(node) not in about:
+                for word, use in AVOIDED_BY_COMMANDS.items():
+                    if found := re.search(rf"\b(?:{word})\b", node.value, re.IGNORECASE):
+                        yield f"{path.name}:{node.lineno} says {found[0]!r}: use {use!r}"
+
+
+def _has_no_help(node: ast.AST) -> bool:
+    """Whether its docstring is for developers: it is no command."""
+    if not isinstance(node, ast.Module | ast.ClassDef | ast.FunctionDef) or ast.get_docstring(node) is None:
+        return False
+    return not any(
+        "command" in ast.unparse(one) or "group" in ast.unparse(one) for one in getattr(node, "decorator_list", [])
+    )
 
 
 def _prose(language: str) -> Iterator[tuple[str, str]]:

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from datetime import timedelta
+
 from dashboard.db import utcnow
 from dashboard.extensions import Services
 from dashboard.gateway.carriers import carriers
@@ -30,7 +32,7 @@ def furnish_carriers(services: Services) -> dict[str, int]:
         found["mattel"].down_since = now
         found["mattel"].down_code = "certificate_refused"
         found["spare"].enabled = False
-        line = {"version": 1, "under_way": 2, "beat_at": now, "carrier_id": found["mauritel"].id}
+        line = {"version": 1, "under_way": 2, "beat_at": now + timedelta(minutes=5), "carrier_id": found["mauritel"].id}
         session.add(CarrierConnection(process="a-rather-long-host-name.example:12345", state="ready", **line))
         counts = {"taken": 40, "refused": 1, "again": 2, "unknown": 0, "times": [0, 20, 20, 3, 0, 0, 0, 0, 0, 0, 0]}
         session.add(CarrierMinute(carrier="mauritel", at=now, **counts))

@@ -92,5 +92,5 @@ def password_fault(code: str) -> str:
     if code == "too_long":
         return str(_("Most characters: %(most)d.", most=passwords.LONGEST))
     if code == "too_personal":
-        return str(_("This is little more than your name, your address or the name of the place. Choose another."))
+        return str(_("This is little more than your name, your address or the organisation’s name. Choose another."))
     return str(_("Many people use this password, so it is guessed first. Choose another."))

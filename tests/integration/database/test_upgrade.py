@@ -72,7 +72,7 @@ def test_a_migration_that_takes_away_what_runs_is_refused(new_database: Callable
     told = command(old)
     assert (told.exit_code, version(old)) == (1, "0007"), told.output
     assert "0008  " in told.stdout and "STOP THE GATEWAY FIRST" in told.stdout
-    assert "NOT NOW: 0008 takes away what the running version uses" in told.stdout
+    assert "NOT NOW: 0008 removes what the running version uses" in told.stdout
 
 
 def test_a_migration_that_takes_away_says_who_used_it() -> None:

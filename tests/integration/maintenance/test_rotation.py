@@ -128,7 +128,7 @@ def test_what_is_encrypted_is_encrypted_anew_in_batches(
             NewChannel(AlertChannelKind.WEBHOOK, "https://example.org/hook", Language.FRENCH),
         )
     result = rotate("data-secret")
-    assert "Encrypted anew: 9." in result.stdout
+    assert "Encrypted again: 9." in result.stdout
     assert readable_by_the_newest(sessions, own) == [True] * 8
     assert not rotation.is_unfinished(own)
     with sessions() as session:
@@ -152,9 +152,9 @@ def test_a_rotation_that_was_killed_is_told_and_gone_on_with(own: Settings, sess
     assert "WRONG  secrets   DATA_SECRET: its rotation is not finished" in doctor.output
     newest = own.secrets("DATA_SECRET")[0]
     again = rotate("data-secret")
-    assert f"Going on with the rotation to DATA_SECRET {newest.id}." in again.stderr
+    assert f"Continuing the rotation to DATA_SECRET {newest.id}." in again.stderr
     assert own.secrets("DATA_SECRET")[0].id == newest.id
-    assert "Encrypted anew: 7." in again.stdout
+    assert "Encrypted again: 7." in again.stdout
     assert readable_by_the_newest(sessions, own) == [True] * 12
     assert "not finished" not in run("doctor").output
 
@@ -163,7 +163,7 @@ def test_texts_of_a_secret_that_is_gone_are_told_and_left(own: Settings, session
     put_texts(sessions, replace(own, data_secret="another secret of at least 32 characters", secret_paths=()), 2)
     before = sealed(sessions)
     result = rotate("data-secret")
-    assert "2 were encrypted with a secret that is gone" in result.stderr
+    assert "2 were encrypted with a secret that is lost" in result.stderr
     assert sealed(sessions) == before
 
 
@@ -230,7 +230,7 @@ def test_a_secret_of_the_environment_is_changed_there(
     assert (refused.exit_code, "Set DATA_SECRET_PREVIOUS to its value" in refused.stderr) == (1, True)
     monkeypatch.setenv("DATA_SECRET_PREVIOUS", own.data_secret)
     result = rotate("data-secret")
-    assert "Encrypted anew: 2." in result.stdout and "Keep DATA_SECRET_PREVIOUS for 24.0 hours" in result.stdout
+    assert "Encrypted again: 2." in result.stdout and "Keep DATA_SECRET_PREVIOUS for 24.0 hours" in result.stdout
     assert readable_by_the_newest(sessions, Settings.from_env()) == [True, True]
 
 

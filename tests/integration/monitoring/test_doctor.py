@@ -101,7 +101,7 @@ def test_a_clock_that_was_set_back_is_seen(home: Settings, sessions: Sessions) -
             outbox.Draft.text("+22238089336", "Bonjour"),
         )
         session.execute(update(Message).values(created_at=utcnow() + timedelta(hours=1)))
-    assert [finding.message for finding in of("clock")] == ["messages are dated in the future: it was set back"]
+    assert [finding.message for finding in of("clock")] == ["the clock was set back: messages are dated in the future"]
 
 
 @pytest.fixture

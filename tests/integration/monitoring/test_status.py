@@ -95,6 +95,6 @@ def test_status_tells_of_the_last_outage(chinqit: Command, services: Services) -
     assert "the database is being checked" in chinqit("status").output
     check(services.sessions)
     screen = chinqit("status").output
-    assert "lost 0, database ok, codes expired unsent 0, texts maybe doubled 0" in screen
+    assert "lost 0, database ok, codes expired unsent 0, texts maybe sent twice 0" in screen
     found = json.loads(chinqit("status", "--json").output)["outage"]
     assert (found["lost"], found["database"], found["clockOff"]) == (0, "ok", 0)

@@ -8,14 +8,21 @@ from datetime import timedelta
 from sqlalchemy import func, select
 
 from dashboard.db import utcnow
+from dashboard.gateway.carriers import carriers
+from dashboard.gateway.carriers.carriers import NewCarrier
+from dashboard.gateway.costs import prices
+from dashboard.gateway.costs.prices import NewPrice
 from dashboard.gateway.delivery import worker
 from dashboard.gateway.delivery.worker import WorkerContext
+from dashboard.gateway.routing import rules
+from dashboard.gateway.routing.rules import NewRouteTarget
 from dashboard.gateway.sandbox import inbox
 from dashboard.models.limits import LimitRejection
 from dashboard.models.messages import Message
 from dashboard.models.sandbox import SandboxMessage
 from dashboard.providers.sandbox import ENDINGS, FAILED
 from tests.support.dashboard_client import PARTIAL, Browser, World
+from tests.support.http_carriers import HTTP
 
 PAGE = "/dashboard/sandbox/"
 POLL = {**PARTIAL, "X-Poll": "1"}
@@ -40,6 +47,23 @@ def test_texts_and_codes_are_on_the_phone_and_codes_can_be_copied(operator: Brow
     page = operator.get(PAGE).text
     assert "+222 38 08 93 36" in page and 'dir="auto">طلبك في الطريق' in page
     assert re.search(r'data-copy="[0-9]{6}"', page)
+
+
+def test_a_text_tells_what_it_would_cost_for_real(operator: Browser, world: World) -> None:
+    key = world.key(mode="test")
+    world.text(key, "+22248089336", body="fenêtre " * 12)  # ê: 70 characters a segment, so two
+    deliver(world)
+    assert "would cost" not in operator.get(PAGE).text  # no carrier, no price
+    with world.services.sessions.begin() as session:
+        told = HTTP | {"url": "http://127.0.0.1:9/"}
+        carriers.add(session, carriers.cipher(world.services.settings), NewCarrier("http", "mauritel", told))
+        rules.set_rule(session, ("sms", None, None), [NewRouteTarget("mauritel", 0)])
+        today = utcnow().date()
+        prices.save(session, NewPrice("mauritel", "sms", prices.ALL_OPERATORS, today, 5_000))
+        prices.save(session, NewPrice("mauritel", "sms", "4", today, 3_255))
+        prices.save(session, NewPrice("mauritel", "sms", "4", today + timedelta(days=1), 9_000))
+    page = " ".join(operator.get(PAGE).text.split())
+    assert "2 segments · would cost 0.651 MRU with mauritel" in page
 
 
 def test_a_poll_answers_only_when_something_came_or_went(operator: Browser, world: World) -> None:

@@ -65,7 +65,7 @@ def test_a_rule_that_does_not_hold_is_a_failure(sqlite_stack: Stack) -> None:
     ran = contract_test(sqlite_stack, sqlite_stack.key("test", scopes=("send", "read")), *numbers())
     assert ran.exit_code == 1
     assert "instead of" in ran.stdout
-    assert "do not hold" in ran.stderr
+    assert "are not kept" in ran.stderr
 
 
 def test_a_server_that_is_not_there_is_one_line() -> None:
