@@ -9,7 +9,7 @@ import re
 from collections.abc import Callable
 
 import pytest
-from playwright.sync_api import Page, ViewportSize
+from playwright.sync_api import ViewportSize
 from sqlalchemy import select
 
 from dashboard.gateway.api_keys.authentication import Caller
