@@ -86,7 +86,7 @@ ERRORS = {
         402,
         "Budget exhausted",
         "This would cost {requiredAmount} MRU and the {budget}'s budget of the {period} has {remaining} MRU left;"
-        " it starts anew at {startsAgainAt}",
+        " it starts again at {startsAgainAt}",
         item_fields=("budget", "period", "requiredAmount", "remaining", "currency", "startsAgainAt"),
         example={
             "budget": "key",

@@ -49,7 +49,7 @@ def budgets_list(as_json: bool) -> None:
                 "used": prices.plain(one.used),
                 "at its end": one.budget.action,
                 "codes": "exempt" if one.budget.exempts_codes else "count",
-                "starts anew": iso(one.starts_again_at),
+                "starts again": iso(one.starts_again_at),
             }
             for one in budgets.standings(session)
         ]

@@ -48,7 +48,7 @@ def resume(campaign_id: str) -> None:
 @campaigns_group.command(epilog=example("chinqit campaigns cancel 0f8e5a1c-3c52-4d7b-9a49-6a1c6d3c2b10"))
 @CAMPAIGN
 def cancel(campaign_id: str) -> None:
-    """End a campaign for good. What waits is taken back; what has left has left."""
+    """End a campaign for good. What still waits is cancelled; what has left has left."""
     _step(campaign_id, "campaigns.cancel", lambda session, row_id: campaigns.cancel(session, row_id)[0], "has ended")
 
 

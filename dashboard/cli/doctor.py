@@ -138,7 +138,9 @@ def _provider(settings: Settings) -> Iterable[Finding]:
     except ProviderFault as error:
         wrong = f"{provider.issuer}: {error.code} ({error.detail})"
         if error.code == "misconfigured":
-            yield Finding("sign-in", False, wrong, "Set OIDC_ISSUER to what its discovery document says, or mend that.")
+            yield Finding(
+                "sign-in", False, wrong, "Set OIDC_ISSUER to what its discovery document says, or correct the document."
+            )
         else:
             yield Finding("sign-in", False, wrong, "Check OIDC_ISSUER and its server; passwords let in meanwhile.")
         return

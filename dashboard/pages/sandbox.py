@@ -18,15 +18,15 @@ from werkzeug.datastructures import MultiDict
 from wtforms import RadioField
 from wtforms.validators import ValidationError
 
-from dashboard.db import utcnow
 from dashboard.extensions import services, session
 from dashboard.gateway.api_keys import authentication, keys, quotas
 from dashboard.gateway.api_keys.quotas import CapReached
+from dashboard.gateway.costs import estimates
+from dashboard.gateway.costs.estimates import ExpectedPrices
 from dashboard.gateway.limits.rate_limit import RateLimited
 from dashboard.gateway.messages import outbox
 from dashboard.gateway.otp import send
 from dashboard.gateway.otp.template_rules import LONE_NUMBER
-from dashboard.gateway.routing.estimates import Estimator
 from dashboard.pages.ui import fields, formats, forms, labels
 from dashboard.pages.ui.fields import Fault
 from dashboard.pages.ui.forms import BoundField, ChoiceField, Form, LinesField
@@ -179,15 +179,21 @@ def _phones() -> dict[str, Any]:
     numbers = [asked] if asked else handset.numbers(MOST_PHONES)
     shown = handset.latest(numbers, MOST_TEXTS)
     typed = request.args.get("phone", "")[:30]
-    estimates = Estimator.read(session, utcnow().date())
+    expected = estimates.read(session)
     return {
         "phones": shown,
         "seen": seen,
         "asked": asked,
         "code_in": _code_in,
         "typed": typed,
-        "estimate": estimates.estimate,
+        "real_cost": lambda *text: _real_cost(expected, *text),
     }
+
+
+def _real_cost(expected: ExpectedPrices, phone: str, channel: str, body: str) -> tuple[int, int] | None:
+    """Segments and 1/10,000 MRU of a text, were it sent for real; None where its price is not known."""
+    price, segments = expected.find("", channel, phone), encoding.shape(body).segments
+    return None if price is None else (segments, price * segments)
 
 
 def _composer(form: SandboxForm) -> dict[str, Any]:

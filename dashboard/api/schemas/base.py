@@ -247,7 +247,7 @@ class Problem(ResponseBody):
         Field(
             examples=["2026-12-01T00:00:00.000Z"],
             exclude_if=is_none,
-            description="With `budget_exhausted`: when the budget starts anew.",
+            description="With `budget_exhausted`: when the budget starts again.",
         ),
     ] = None
     retry_after: Annotated[

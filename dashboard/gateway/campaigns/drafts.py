@@ -137,7 +137,9 @@ def ask_approval(session: Session, campaign: Campaign) -> bool:
 
 
 def start(session: Session, campaign: Campaign, approved_by: str | None = None) -> bool:
-    """Let a draft run, at its time; False when it is none any more. The caller commits."""
+    """Let a draft run, at its time; False when it is none any more. The caller commits. Raise BudgetExhausted."""
+    key = session.get_one(ApiKey, campaign.key_id)
+    estimate.check_budgets(session, Caller.from_row(key), campaign.estimated_cost)
     at = campaign.scheduled_at if campaign.scheduled_at and campaign.scheduled_at > utcnow() else None
     if not campaigns.start(session, campaign.id, campaign.total, campaign.estimated_cost, at):
         return False

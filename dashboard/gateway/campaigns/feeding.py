@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import time
 from collections import deque
-from collections.abc import Collection
+from collections.abc import Collection, Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 
@@ -23,6 +23,9 @@ from dashboard.gateway.api_keys import authentication, keys, quotas
 from dashboard.gateway.api_keys.authentication import Caller
 from dashboard.gateway.campaigns import campaigns, progress
 from dashboard.gateway.campaigns.quiet_hours import QuietHours
+from dashboard.gateway.costs import reservations
+from dashboard.gateway.costs.estimates import Text
+from dashboard.gateway.costs.reservations import Wanted
 from dashboard.gateway.messages import outbox
 from dashboard.gateway.messages.outbox import Draft
 from dashboard.gateway.opt_outs import opt_outs
@@ -32,7 +35,7 @@ from dashboard.models.carriers import Carrier
 from dashboard.models.messages import Message
 from dashboard.settings import Settings
 from dashboard.sms.encoding import Shape
-from dashboard.vocabulary import CampaignState, Channel, KeyState, Kind, Lane
+from dashboard.vocabulary import CampaignState, Channel, KeyMode, KeyState, Kind, Lane
 
 BATCH = 100  # recipients in a transaction, so that a code that comes in meanwhile waits for little
 LEAST_WAITING, MOST_WAITING = 20, 2_000  # of campaigns' messages in the lane
@@ -146,7 +149,8 @@ class Feeder:
 def feed(session: Session, campaign_id: int, most: int, now: datetime, *, is_quiet: bool) -> Fed:
     """Make messages of up to `most` recipients, unless the campaign was paused or ended meanwhile. The caller commits.
 
-    Those who want no texts are passed over for good; those past the key's cap wait for the next day.
+    Those who want no texts are passed over for good; those past the key's cap wait for the next day, and those that
+    budgets have no room for until there is some.
     """
     running = select(Campaign).where(Campaign.id == campaign_id, Campaign.state == CampaignState.RUNNING)
     campaign = session.scalar(running.with_for_update())  # a pause waits for this, and what follows sees it
@@ -164,17 +168,27 @@ def feed(session: Session, campaign_id: int, most: int, now: datetime, *, is_qui
             row.error_code, row.body = "opted_out", None
     wanted = [row for row in rows if row.error_code is None]
     kept = wanted[: quotas.spend_cap_upto(session, caller, Kind.MESSAGE, len(wanted))]
-    _become_messages(session, caller, kept)
-    return Fed(len(kept), has_more=len(rows) == most > 0 and len(kept) == len(wanted))
+    made = _become_messages(session, caller, kept)
+    return Fed(made, has_more=len(rows) == most > 0 and made == len(wanted))
 
 
-def _become_messages(session: Session, caller: Caller, rows: list[CampaignRecipient]) -> None:
-    """Write the messages, and on each recipient which one is its own."""
+def _become_messages(session: Session, caller: Caller, rows: list[CampaignRecipient]) -> int:
+    """Write as many messages as budgets have room for, and on each recipient which one is its own; return how many."""
+    costs = _reserve(session, caller, rows)
+    rows = rows[: len(costs)]
     if not rows:
-        return
+        return 0
     drafts = [
-        Draft(Kind.MESSAGE, Channel.SMS, row.phone, row.body, Shape(row.encoding, 0, row.segments), is_bulk=True)
-        for row in rows
+        Draft(
+            Kind.MESSAGE,
+            Channel.SMS,
+            row.phone,
+            row.body,
+            Shape(row.encoding, 0, row.segments),
+            reserved=cost,
+            is_bulk=True,
+        )
+        for row, cost in zip(rows, costs, strict=True)
     ]
     session.flush()
     uuids = outbox.submit_all(session, [(caller, draft) for draft in drafts])
@@ -182,6 +196,20 @@ def _become_messages(session: Session, caller: Caller, rows: list[CampaignRecipi
     ids = {row.uuid: row.id for row in session.connection().execute(made)}
     pairs = [{"row_id": row.id, "new_message_id": ids[name]} for row, name in zip(rows, uuids, strict=True)]
     BECOME.run(session.connection(), pairs)
+    return len(rows)
+
+
+def _reserve(session: Session, caller: Caller, rows: Sequence[CampaignRecipient]) -> Sequence[int | None]:
+    """What budgets count for each text, up to the first that they have no room for."""
+    if not rows or caller.mode == KeyMode.TEST:
+        return [None] * len(rows)
+    wanted = Wanted(caller.id, Kind.MESSAGE, [Text(Channel.SMS, row.phone, row.segments) for row in rows])
+    (granted,) = reservations.reserve(session, [wanted])
+    if granted is None:
+        return [None] * len(rows)
+    if len(granted.costs) < len(rows):
+        quotas.give_back(session, caller.id, Kind.MESSAGE, len(rows) - len(granted.costs))
+    return granted.costs
 
 
 def _spend_pace(campaign: Campaign, most: int, now: datetime) -> int:

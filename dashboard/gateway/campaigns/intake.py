@@ -44,7 +44,7 @@ class TakenBatch:
 
 
 def take(sessions: Sessions, order: BulkOrder) -> TakenBatch:
-    """Write all recipients down, then let the campaign run; raise UnknownKey or Mismatch. Commits.
+    """Write all recipients down, then let the campaign run; raise UnknownKey, Mismatch or BudgetExhausted. Commits.
 
     Until its last transaction the campaign is a draft, which nothing is sent of: a call that is broken off leaves one
     that is swept, and may be made again.
@@ -54,6 +54,7 @@ def take(sessions: Sessions, order: BulkOrder) -> TakenBatch:
         if known is not None:
             return known
         cost = estimate.cost(session, order.caller, segments(order.recipients))
+        estimate.check_budgets(session, order.caller, cost)
         new = NewCampaign(order.caller.id, order.name, order.pace, order.is_urgent, order.invalid)
         campaign_id, batch_id = campaigns.create(session, new)
     for start in range(0, len(order.recipients), BATCH):

@@ -323,15 +323,12 @@ def mend_clock(session: Session) -> int:
 
 def waiting(session: Session) -> dict[str, int]:
     """How many rows are due in each lane, deferred ones included; counts stop at MOST_COUNTED."""
-    now = utcnow()
     counts: dict[str, int] = {}
     for lane in LANES:
-        due = [
-            select(Message.id).where(queue, Message.due_at <= now).limit(MOST_COUNTED).subquery()
-            for queue in _queues(session, (lane,))
-        ]
-        count = sum(session.scalar(select(func.count()).select_from(rows)) or 0 for rows in due)
-        counts[lane] = min(count, MOST_COUNTED)
+        is_due = Message.due_at <= utcnow()
+        due = (select(Message.id).where(queue, is_due).limit(MOST_COUNTED) for queue in _queues(session, (lane,)))
+        found = (session.scalar(select(func.count()).select_from(rows.subquery())) or 0 for rows in due)
+        counts[lane] = min(sum(found), MOST_COUNTED)
     return counts
 
 
@@ -348,7 +345,7 @@ def oldest_due(session: Session, lane: str) -> datetime | None:
 def due_priorities(executor: Executor, lane: str, carrier_id: int | None = None) -> set[int]:
     """The priorities at which something is due in a lane, for any carrier, or with `carrier_id` for that one alone."""
     statement, carrier = (DUE, {}) if carrier_id is None else (DUE_DEFERRED, {"for_carrier": carrier_id})
-    return {row[0] for row in executor.execute(statement, {"in_lane": lane, "now": utcnow()} | carrier)}
+    return set(executor.execute(statement, {"in_lane": lane, "now": utcnow()} | carrier).scalars())
 
 
 def backoff(attempts: int) -> timedelta:

@@ -22,6 +22,7 @@ from dashboard.gateway.api_keys.authentication import Caller
 from dashboard.gateway.campaigns import campaigns, drafts, progress, results
 from dashboard.gateway.campaigns.drafts import NewDraft, NobodyLeft, UnknownColumn
 from dashboard.gateway.campaigns.quiet_hours import QuietHours
+from dashboard.gateway.costs.budgets import BudgetExhausted
 from dashboard.gateway.messages import outbox
 from dashboard.gateway.messages.outbox import Draft
 from dashboard.models.campaigns import Campaign
@@ -115,9 +116,7 @@ def start(reference: str) -> ResponseReturnValue:
         if not drafts.ask_approval(session, campaign):
             return _stale(campaign)
         return _done(campaign, "campaigns.ask_approval", _("Somebody else has to approve it now"))
-    if not drafts.start(session, campaign):
-        return _stale(campaign)
-    return _done(campaign, "campaigns.start", _("The campaign starts"))
+    return _start(campaign, None, "campaigns.start", _("The campaign starts"))
 
 
 @bp.post("/<reference>/approve")
@@ -127,9 +126,7 @@ def approve(reference: str) -> ResponseReturnValue:
     campaign = _found(reference)
     if campaign.asked_at is None or campaign.created_by == current_user.email:
         return htmx.refused(_("Nobody approves their own campaign."), url_for(".show", reference=reference))
-    if not drafts.start(session, campaign, current_user.email):
-        return _stale(campaign)
-    return _done(campaign, "campaigns.approve", _("Approved: the campaign starts"))
+    return _start(campaign, current_user.email, "campaigns.approve", _("Approved: the campaign starts"))
 
 
 @bp.post("/<reference>/pause")
@@ -230,6 +227,16 @@ def _done(campaign: Campaign, act: str, told: str) -> ResponseReturnValue:
     session.commit()
     htmx.tell(told)
     return htmx.redirect(url_for(".show", reference=campaign.uuid))
+
+
+def _start(campaign: Campaign, approved_by: str | None, act: str, told: str) -> ResponseReturnValue:
+    try:
+        if not drafts.start(session, campaign, approved_by):
+            return _stale(campaign)
+    except BudgetExhausted:
+        session.rollback()
+        return htmx.refused(_("It would cost more than a budget has left."), url_for(".show", reference=campaign.uuid))
+    return _done(campaign, act, told)
 
 
 def _stale(campaign: Campaign) -> ResponseReturnValue:

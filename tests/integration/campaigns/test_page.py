@@ -18,7 +18,7 @@ from dashboard.gateway import site_settings
 from dashboard.gateway.campaigns.feeding import Feeder
 from dashboard.gateway.carriers import carriers
 from dashboard.gateway.carriers.carriers import NewCarrier
-from dashboard.gateway.costs import prices
+from dashboard.gateway.costs import estimates, prices
 from dashboard.gateway.opt_outs import opt_outs
 from dashboard.gateway.routing import rules
 from dashboard.gateway.routing.rules import NewRouteTarget
@@ -200,6 +200,7 @@ def test_the_cost_follows_route_and_prices(operator: Browser, world: World, serv
     assert "A price is missing" in operator.get(prepare(operator, world)).text
     with services.sessions.begin() as session:
         prices.save(session, prices.NewPrice("mauritel", "sms", prices.ALL_OPERATORS, utcnow().date(), 3_200))
-    prices.REMEMBERED.forget(services.sessions.kw["bind"].pool)
+    for cache in (prices.REMEMBERED, estimates.REMEMBERED):
+        cache.forget(services.sessions.kw["bind"].pool)
     page = operator.get(prepare(operator, world)).text
     assert "0.96" in page, "three texts of one segment"

@@ -63,7 +63,7 @@ def test_a_text_tells_what_it_would_cost_for_real(operator: Browser, world: Worl
         prices.save(session, NewPrice("mauritel", "sms", "4", today, 3_255))
         prices.save(session, NewPrice("mauritel", "sms", "4", today + timedelta(days=1), 9_000))
     page = " ".join(operator.get(PAGE).text.split())
-    assert "2 segments · would cost 0.651 MRU with mauritel" in page
+    assert "2 segments · would cost 0.651 MRU" in page
 
 
 def test_a_poll_answers_only_when_something_came_or_went(operator: Browser, world: World) -> None:
