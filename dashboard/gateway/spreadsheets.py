@@ -1,27 +1,30 @@
-"""Files of spreadsheets: cells that are safe to write, and rows of CSV and XLSX that people give us."""
+"""Files of spreadsheets: cells that are safe to write, and the rows of files that people give us."""
 
 from __future__ import annotations
 
 import codecs
 import csv
 import io
+import re
 import zipfile
-from contextlib import suppress
+from collections.abc import Iterator
 from datetime import date, datetime, time
 
-from python_calamine import CalamineError, CalamineWorkbook, WorksheetNotFound
+from python_calamine import CalamineError, CalamineWorkbook
 
+ZIP, OLE = b"PK\x03\x04", b"\xd0\xcf\x11\xe0"  # XLSX and ODS begin with the one, XLS with the other
+DELIMITERS = (";", ",", "\t", "|")
+NAMED_DELIMITER = re.compile(r'sep=([^"\r\n])(?:\r\n?|\n|$)', re.IGNORECASE)  # a first line that Excel understands
+HEAD = 10_000  # characters, to tell the delimiter
+PAIRS = re.compile(rb"[\x80-\xff]{2,}")
+HIGH = re.compile(rb"[\x80-\xff]")
+QUOTED = re.compile('"[^"]*"')
 RISKY = ("=", "+", "-", "@", "\t", "\r", "\0")  # spreadsheets take a cell that begins so for a formula
 
 
 def safe(cell: str) -> str:
     """A cell that a spreadsheet takes for text."""
     return "'" + cell if cell.startswith(RISKY) else cell
-
-
-LARGEST_UNPACKED = 200 * 2**20  # bytes
-DELIMITERS = (";", ",", "\t", "|")
-ENCODINGS = ("utf-8-sig", "cp1252")  # of French and English spreadsheets; cp1252 reads any byte but five
 
 
 class Unreadable(ValueError):
@@ -32,62 +35,86 @@ class Unreadable(ValueError):
         self.code = code  # empty, broken, too_large
 
 
-def rows(data: bytes, most: int) -> list[list[str]]:
-    """The rows of a CSV file or of the first sheet of an XLSX, XLS or ODS file, as text; raise Unreadable.
+def rows(data: bytes, most: int, most_unpacked: int) -> list[tuple[int, list[str]]]:
+    """The rows in which something stands, each with its place in the file, from 1; raise Unreadable.
 
-    Dates are `2026-10-05` or `2026-10-05T12:30:00`, whole numbers have no point.
+    The file is CSV, or XLSX, XLS or ODS, whose first sheet is read. It may hold up to `most` such rows and, where it
+    is packed, `most_unpacked` bytes: a small file may hold very much. Dates are `2026-10-05` or `2026-10-05T12:30:00`,
+    whole numbers have no point. A first line `sep=;` of CSV names the delimiter. It is not counted, since spreadsheets
+    do not show it.
     """
-    if not data.strip():
-        raise Unreadable("empty")
-    found = _sheet(data, most) if data.startswith((b"PK\x03\x04", b"\xd0\xcf\x11\xe0")) else _csv(data, most)
+    found: list[tuple[int, list[str]]] = []
+    for place, cells in enumerate(_sheet(data, most_unpacked) if data.startswith((ZIP, OLE)) else _csv(data), 1):
+        if any(cells):
+            if len(found) >= most:
+                raise Unreadable("too_large")
+            found.append((place, cells))
     if not found:
         raise Unreadable("empty")
     return found
 
 
-def _sheet(data: bytes, most: int) -> list[list[str]]:
+def _sheet(data: bytes, most_unpacked: int) -> Iterator[list[str]]:
     try:
-        if data.startswith(b"PK"):
+        if data.startswith(ZIP):
             with zipfile.ZipFile(io.BytesIO(data)) as packed:
-                if sum(part.file_size for part in packed.infolist()) > LARGEST_UNPACKED:
-                    raise Unreadable("too_large")
+                unpacked = sum(part.file_size for part in packed.infolist())
+            if unpacked > most_unpacked:
+                raise Unreadable("too_large")
         sheet = CalamineWorkbook.from_filelike(io.BytesIO(data)).get_sheet_by_index(0)
-        if sheet.total_height > most:
-            raise Unreadable("too_large")
-        return [[_cell(value) for value in row] for row in sheet.to_python()]
-    except (CalamineError, WorksheetNotFound, zipfile.BadZipFile, OSError, ValueError) as error:
-        if isinstance(error, Unreadable):
-            raise
+    except Unreadable:
+        raise
+    except (CalamineError, zipfile.BadZipFile, NotImplementedError, LookupError, OSError, ValueError):
         raise Unreadable("broken") from None
+    left_empty = [""] * (sheet.start[1] if sheet.start else 0)  # columns, which calamine leaves out
+    return (left_empty + [_plain(value) for value in row] for row in sheet.iter_rows())
 
 
-def _csv(data: bytes, most: int) -> list[list[str]]:
+def _csv(data: bytes) -> Iterator[list[str]]:
     text = _decoded(data)
     if "\0" in text:
         raise Unreadable("broken")
-    head = text[:10_000]
-    delimiter = max(DELIMITERS, key=head.count)
-    found: list[list[str]] = []
+    if named := NAMED_DELIMITER.match(text):
+        delimiter, text = named[1], text[named.end() :]
+    else:
+        delimiter = _delimiter(text[:HEAD])
     try:
-        for row in csv.reader(io.StringIO(text), delimiter=delimiter):
-            if len(found) >= most:
-                raise Unreadable("too_large")
-            found.append([cell.strip() for cell in row])
+        for row in csv.reader(io.StringIO(text, newline=""), delimiter=delimiter):
+            yield [cell.strip() for cell in row]
     except csv.Error:
         raise Unreadable("broken") from None
-    return found
+
+
+def _delimiter(head: str) -> str:
+    """What stands in the most lines: a name or a text may hold commas too, but not in every line."""
+    bare = QUOTED.sub("", head)
+    lines = bare.splitlines()
+    return max(DELIMITERS, key=lambda one: (sum(one in line for line in lines), bare.count(one)))
 
 
 def _decoded(data: bytes) -> str:
-    if data.startswith((codecs.BOM_UTF16_LE, codecs.BOM_UTF16_BE)):
-        return data.decode("utf-16", "replace")
-    for encoding in ENCODINGS:
-        with suppress(UnicodeDecodeError):
-            return data.decode(encoding)
-    return data.decode("cp1256", "replace")  # of Arabic ones
+    """A text in the encoding that it most likely has; raise Unreadable.
+
+    Windows writes French in cp1252 and Arabic in cp1256. Both take any byte: what tells them apart is that Arabic
+    letters stand beside each other, and French ones with accents alone.
+    """
+    sample = data[:4_000]
+    try:
+        if data.startswith((codecs.BOM_UTF16_LE, codecs.BOM_UTF16_BE)):
+            return data.decode("utf-16")
+        if sample.count(0) > len(sample) // 4:  # every other byte of plain letters
+            return data.decode("utf-16-le" if sample[1::2].count(0) >= sample[::2].count(0) else "utf-16-be")
+    except UnicodeDecodeError:
+        raise Unreadable("broken") from None
+    try:
+        return data.decode("utf-8-sig")
+    except UnicodeDecodeError:
+        paired = sum(map(len, PAIRS.findall(data)))
+        return data.decode("cp1256" if 2 * paired > len(HIGH.findall(data)) else "cp1252", "replace")
 
 
-def _cell(value: object) -> str:
+def _plain(value: object) -> str:
+    """A cell as people read it."""
     if isinstance(value, float) and value.is_integer():
         return str(int(value))
     if isinstance(value, datetime) and value.time() == time.min:

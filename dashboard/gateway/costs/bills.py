@@ -27,6 +27,7 @@ from dashboard.models.messages import Message
 from dashboard.sms import numbers
 
 LARGEST = 8 * 2**20  # bytes
+MOST_UNPACKED = 200 * 2**20  # bytes
 MOST_LINES = 200_000
 MOST_UNREAD = 100  # kept
 HEAD_ROWS = 20  # among which the names of the columns are looked for
@@ -143,15 +144,13 @@ class Comparison:
 
 
 def read(data: bytes) -> Bill:
-    """The lines of a CSV or XLSX file, its columns in any order; raise Unreadable or NoColumns."""
-    rows = spreadsheets.rows(data, MOST_LINES)
-    start, places = _places(rows)
+    """The lines of a spreadsheet, its columns in any order; raise Unreadable or NoColumns."""
+    rows = spreadsheets.rows(data, MOST_LINES, MOST_UNPACKED)
+    start, places = _places([row for _, row in rows])
     lines: list[Line] = []
     unread: list[tuple[int, str]] = []
     count = 0
-    for number, row in enumerate(rows[start:], start + 1):
-        if not any(row):
-            continue
+    for number, row in rows[start:]:
         line = _line(number, row, places)
         if line is not None:
             lines.append(line)
@@ -294,7 +293,7 @@ def _places(rows: Sequence[Sequence[str]]) -> tuple[int, dict[str, int]]:
 
 def _column(rows: Sequence[Sequence[str]], is_right: Callable[[str], object]) -> int | None:
     """The column in most of whose first cells the right thing stands."""
-    sample = [row for row in rows[:200] if any(row)]
+    sample = rows[:200]
     hits = Counter(place for row in sample for place, cell in enumerate(row) if is_right(cell))
     place, count = hits.most_common(1)[0] if hits else (None, 0)
     return place if count * 2 > len(sample) else None

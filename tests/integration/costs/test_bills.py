@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import csv
 import io
-import zipfile
 from collections import Counter
 from collections.abc import Sequence
 from dataclasses import replace
@@ -14,7 +13,6 @@ from random import Random
 import pytest
 
 from dashboard.db import Sessions, core_table
-from dashboard.gateway import spreadsheets
 from dashboard.gateway.api_keys import keys
 from dashboard.gateway.api_keys.keys import NewKey
 from dashboard.gateway.costs import bills
@@ -22,6 +20,7 @@ from dashboard.gateway.costs.bills import Line, NoColumns, Reason
 from dashboard.gateway.spreadsheets import Unreadable
 from dashboard.models.costs import Charge
 from dashboard.models.messages import Message
+from tests.support import workbooks
 
 FIRST = date(2026, 10, 1)
 PRICE = 3_200
@@ -158,47 +157,9 @@ def test_columns_without_names_are_known_by_what_stands_in_them() -> None:
     assert (first.phone, first.parts, first.amount) == ("+22238089336", 1, None)
 
 
-def sheet(rows: Sequence[Sequence[str | float]]) -> bytes:
-    """An XLSX file, as small as one can be."""
-    cells = "".join(
-        "<row>"
-        + "".join(
-            f"<c><v>{cell}</v></c>" if isinstance(cell, float) else f'<c t="inlineStr"><is><t>{cell}</t></is></c>'
-            for cell in row
-        )
-        + "</row>"
-        for row in rows
-    )
-    main = "http://schemas.openxmlformats.org/spreadsheetml/2006/main"
-    office = "http://schemas.openxmlformats.org/officeDocument/2006/relationships"
-    packages = "http://schemas.openxmlformats.org/package/2006"
-    written = io.BytesIO()
-    with zipfile.ZipFile(written, "w", zipfile.ZIP_DEFLATED) as packed:
-        packed.writestr("[Content_Types].xml", f'<Types xmlns="{packages}/content-types"/>')
-        packed.writestr(
-            "_rels/.rels",
-            f'<Relationships xmlns="{packages}/relationships"><Relationship Id="a" Type="{office}/officeDocument" '
-            'Target="xl/workbook.xml"/></Relationships>',
-        )
-        packed.writestr(
-            "xl/_rels/workbook.xml.rels",
-            f'<Relationships xmlns="{packages}/relationships"><Relationship Id="b" Type="{office}/worksheet" '
-            'Target="worksheets/sheet1.xml"/></Relationships>',
-        )
-        packed.writestr(
-            "xl/workbook.xml",
-            f'<workbook xmlns="{main}" xmlns:r="{office}"><sheets><sheet name="A" sheetId="1" r:id="b"/></sheets>'
-            "</workbook>",
-        )
-        packed.writestr(
-            "xl/worksheets/sheet1.xml", f'<worksheet xmlns="{main}"><sheetData>{cells}</sheetData></worksheet>'
-        )
-    return written.getvalue()
-
-
 def test_a_spreadsheet_is_read() -> None:
     rows: list[list[str | float]] = [["Date", "Numéro", "Segments", "Montant"], ["2026-10-05", 38089336.0, 2.0, 0.64]]
-    (line,) = bills.read(sheet(rows)).lines
+    (line,) = bills.read(workbooks.xlsx(rows)).lines
     assert (line.phone, line.parts, line.amount) == ("+22238089336", 2, 6_400)
 
 
@@ -221,9 +182,9 @@ def test_what_cannot_be_read_is_refused(monkeypatch: pytest.MonkeyPatch, data: b
 
 
 def test_a_spreadsheet_that_unpacks_to_too_much_is_refused(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(spreadsheets, "LARGEST_UNPACKED", 1_000)
+    monkeypatch.setattr(bills, "MOST_UNPACKED", 1_000)
     with pytest.raises(Unreadable, match="too_large"):
-        bills.read(sheet([["a" * 2_000]]))
+        bills.read(workbooks.xlsx([["a" * 2_000]]))
 
 
 @pytest.mark.parametrize("data", [b"a;b\n1;2\n", b"38089336;x\n38089337;y\n", b"date;numero\n"])
