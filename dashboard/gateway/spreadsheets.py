@@ -7,12 +7,16 @@ import csv
 import io
 import re
 import zipfile
+import zlib
 from collections.abc import Iterator
 from datetime import date, datetime, time
+from functools import reduce
 
 from python_calamine import CalamineError, CalamineWorkbook
 
-ZIP, OLE = b"PK\x03\x04", b"\xd0\xcf\x11\xe0"  # XLSX and ODS begin with the one, XLS with the other
+ZIP, OLE = b"PK\x03\x04", b"\xd0\xcf\x11\xe0"  # XLSX begins with the one; XLS, which is not read, with the other
+MOST_CELLS = 4_000_000  # 50,000 rows of 80 columns
+PLACE = re.compile(rb"""\br\s*=\s*["']([A-Za-z]{1,3})(\d{1,10})["']""")  # of a cell (ECMA-376, part 1, 18.3.1.4)
 DELIMITERS = (";", ",", "\t", "|")
 NAMED_DELIMITER = re.compile(r'sep=([^"\r\n])(?:\r\n?|\n|$)', re.IGNORECASE)  # a first line that Excel understands
 HEAD = 10_000  # characters, to tell the delimiter
@@ -38,13 +42,15 @@ class Unreadable(ValueError):
 def rows(data: bytes, most: int, most_unpacked: int) -> list[tuple[int, list[str]]]:
     """The rows in which something stands, each with its place in the file, from 1; raise Unreadable.
 
-    The file is CSV, or XLSX, XLS or ODS, whose first sheet is read. It may hold up to `most` such rows and, where it
-    is packed, `most_unpacked` bytes: a small file may hold very much. Dates are `2026-10-05` or `2026-10-05T12:30:00`,
+    The file is CSV, or XLSX, whose first sheet is read. It may hold up to `most` such rows and, where it is packed,
+    `most_unpacked` bytes: a small file may hold very much. Dates are `2026-10-05` or `2026-10-05T12:30:00`,
     whole numbers have no point. A first line `sep=;` of CSV names the delimiter. It is not counted, since spreadsheets
     do not show it.
     """
     found: list[tuple[int, list[str]]] = []
-    for place, cells in enumerate(_sheet(data, most_unpacked) if data.startswith((ZIP, OLE)) else _csv(data), 1):
+    if data.startswith(OLE):
+        raise Unreadable("broken")
+    for place, cells in enumerate(_sheet(data, most_unpacked) if data.startswith(ZIP) else _csv(data), 1):
         if any(cells):
             if len(found) >= most:
                 raise Unreadable("too_large")
@@ -56,18 +62,41 @@ def rows(data: bytes, most: int, most_unpacked: int) -> list[tuple[int, list[str
 
 def _sheet(data: bytes, most_unpacked: int) -> Iterator[list[str]]:
     try:
-        if data.startswith(ZIP):
-            with zipfile.ZipFile(io.BytesIO(data)) as packed:
-                unpacked = sum(part.file_size for part in packed.infolist())
-            if unpacked > most_unpacked:
-                raise Unreadable("too_large")
-        sheet = CalamineWorkbook.from_filelike(io.BytesIO(data)).get_sheet_by_index(0)
+        workbook = CalamineWorkbook.from_filelike(io.BytesIO(_unpacked(data, most_unpacked)))
+        sheet = workbook.get_sheet_by_index(0)
     except Unreadable:
         raise
-    except (CalamineError, zipfile.BadZipFile, NotImplementedError, LookupError, OSError, ValueError):
+    except (CalamineError, zipfile.BadZipFile, NotImplementedError, LookupError, OSError, ValueError, zlib.error):
         raise Unreadable("broken") from None
     left_empty = [""] * (sheet.start[1] if sheet.start else 0)  # columns, which calamine leaves out
     return (left_empty + [_plain(value) for value in row] for row in sheet.iter_rows())
+
+
+def _unpacked(data: bytes, most: int) -> bytes:
+    """The same workbook with nothing compressed; raise Unreadable where it, or a sheet's rectangle, is too large.
+
+    calamine believes the sizes that a file names, and makes room for every cell between the outermost two.
+    """
+    written = io.BytesIO()
+    with zipfile.ZipFile(io.BytesIO(data)) as packed, zipfile.ZipFile(written, "w") as unpacked:
+        if sum(part.file_size for part in packed.infolist()) > most:
+            raise Unreadable("too_large")
+        for part in packed.infolist():
+            content = packed.read(part)
+            if part.filename.startswith("xl/worksheets/") and _cells(content) > MOST_CELLS:
+                raise Unreadable("too_large")
+            unpacked.writestr(part.filename, content)
+        if "xl/workbook.xml" not in packed.namelist():
+            raise Unreadable("broken")
+    return written.getvalue()
+
+
+def _cells(sheet: bytes) -> int:
+    """How many cells lie in the rectangle that holds all cells of a sheet, as its XML names them."""
+    places = {(found[1].upper(), int(found[2])) for found in PLACE.finditer(sheet)}
+    columns = [reduce(lambda number, letter: number * 26 + letter - ord("@"), name, 0) for name, _ in places]
+    lines = [line for _, line in places]
+    return (max(columns) - min(columns) + 1) * (max(lines) - min(lines) + 1) if places else 0
 
 
 def _csv(data: bytes) -> Iterator[list[str]]:

@@ -11,15 +11,33 @@ Rows = Sequence[Sequence[str | float]]
 XLSX = "http://schemas.openxmlformats.org/spreadsheetml/2006/main"
 PACKAGES = "http://schemas.openxmlformats.org/package/2006"
 OFFICE = "http://schemas.openxmlformats.org/officeDocument/2006/relationships"
-ODF = "urn:oasis:names:tc:opendocument:xmlns"
 
 
 def xlsx(rows: Rows) -> bytes:
     """A workbook of one sheet (ECMA-376, part 1). An empty text is no cell."""
-    cells = "".join(
-        f'<row r="{y}">' + "".join(_cell(f"{chr(ord('A') + x)}{y}", cell) for x, cell in enumerate(row)) + "</row>"
-        for y, row in enumerate(rows, 1)
+    return _workbook(sheet_of(rows))
+
+
+def xlsx_cells(cells: Mapping[str, float]) -> bytes:
+    """A workbook with numbers at these places."""
+    return _workbook(_sheet("".join(f"<row>{_cell(place, value)}</row>" for place, value in cells.items())))
+
+
+def sheet_of(rows: Rows) -> str:
+    """The XML of a sheet."""
+    return _sheet(
+        "".join(
+            f'<row r="{y}">' + "".join(_cell(f"{chr(ord('A') + x)}{y}", cell) for x, cell in enumerate(row)) + "</row>"
+            for y, row in enumerate(rows, 1)
+        )
     )
+
+
+def _sheet(cells: str) -> str:
+    return f'<worksheet xmlns="{XLSX}"><sheetData>{cells}</sheetData></worksheet>'
+
+
+def _workbook(sheet: str) -> bytes:
     return packed(
         {
             "[Content_Types].xml": f'<Types xmlns="{PACKAGES}/content-types"/>',
@@ -27,30 +45,7 @@ def xlsx(rows: Rows) -> bytes:
             "xl/_rels/workbook.xml.rels": _relation(f"{OFFICE}/worksheet", "worksheets/sheet1.xml"),
             "xl/workbook.xml": f'<workbook xmlns="{XLSX}" xmlns:r="{OFFICE}"><sheets>'
             '<sheet name="A" sheetId="1" r:id="a"/></sheets></workbook>',
-            "xl/worksheets/sheet1.xml": f'<worksheet xmlns="{XLSX}"><sheetData>{cells}</sheetData></worksheet>',
-        }
-    )
-
-
-def ods(rows: Rows) -> bytes:
-    """A document of one sheet of texts (OpenDocument 1.2)."""
-    cells = "".join(
-        "<table:table-row>"
-        + "".join(
-            f'<table:table-cell office:value-type="string"><text:p>{cell}</text:p></table:table-cell>' for cell in row
-        )
-        + "</table:table-row>"
-        for row in rows
-    )
-    kind = "application/vnd.oasis.opendocument.spreadsheet"
-    names = " ".join(f'xmlns:{name}="{ODF}:{name}:1.0"' for name in ("office", "table", "text"))
-    return packed(
-        {
-            "mimetype": kind,
-            "META-INF/manifest.xml": f'<manifest:manifest xmlns:manifest="{ODF}:manifest:1.0"/>',
-            "content.xml": f"<office:document-content {names}><office:body><office:spreadsheet>"
-            f'<table:table table:name="A">{cells}</table:table>'
-            "</office:spreadsheet></office:body></office:document-content>",
+            "xl/worksheets/sheet1.xml": sheet,
         }
     )
 

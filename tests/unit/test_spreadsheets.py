@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import struct
+
 import pytest
 
 from dashboard.gateway import spreadsheets
@@ -66,7 +68,6 @@ def test_rows_have_their_place_in_the_file() -> None:
 def test_spreadsheets_are_read_with_numbers_as_people_see_them() -> None:
     rows: list[list[str | float]] = [["Nom", "Téléphone"], ["Awa", 38089336], ["Sidi", 0.5]]
     assert cells(workbooks.xlsx(rows)) == [["Nom", "Téléphone"], ["Awa", "38089336"], ["Sidi", "0.5"]]
-    assert cells(workbooks.ods(ARABIC_ROWS)) == ARABIC_ROWS
 
 
 @pytest.mark.parametrize(
@@ -86,12 +87,29 @@ def test_spreadsheets_are_read_with_numbers_as_people_see_them() -> None:
         (b"a\n" * 101, "too_large"),
         (workbooks.xlsx([["a"]] * 101), "too_large"),
         (workbooks.xlsx([["a" * 20_000]]), "too_large"),
+        (workbooks.packed({"content.xml": "no XLSX"}), "broken"),
     ],
 )
 def test_what_cannot_be_read_is_refused(data: bytes, code: str) -> None:
     with pytest.raises(Unreadable) as refused:
         read(data)
     assert refused.value.code == code
+
+
+@pytest.mark.parametrize("place", ["XFD60000", "xfd60000", "ZZ9999999", "B4000001"])
+def test_two_cells_far_apart_ask_for_no_memory(place: str) -> None:
+    """calamine would make room for a thousand million cells between them."""
+    with pytest.raises(Unreadable) as refused:
+        read(workbooks.xlsx_cells({"A1": 1, place: 2}))
+    assert refused.value.code == "too_large"
+
+
+def test_a_size_that_a_file_names_falsely_is_not_believed() -> None:
+    text = "a" * 1_000_000
+    honest = workbooks.xlsx([[text]])
+    size = len(workbooks.sheet_of([[text]]))
+    with pytest.raises(Unreadable):
+        read(honest.replace(struct.pack("<L", size), struct.pack("<L", 100)))
 
 
 def test_rows_without_anything_do_not_count() -> None:

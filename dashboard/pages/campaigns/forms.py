@@ -78,7 +78,7 @@ class CampaignForm(Form):
     file = FileField(
         _l("File with the numbers"),
         description=_l("CSV or XLSX with up to 50,000 rows, columns in any order. The first row may name them."),
-        render_kw={"accept": ".csv,.txt,.tsv,.xlsx,.xls,.ods"},
+        render_kw={"accept": ".csv,.txt,.tsv,.xlsx"},
     )
     text = LinesField(
         _l("Text"),
