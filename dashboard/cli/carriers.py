@@ -136,6 +136,7 @@ def providers_set(name: str, fields: Sequence[str], label: str | None, as_json: 
             fail("DATA_SECRET has changed since its settings were entered: restore it, or enter all of them again.")
         if label is not None:
             carrier.label = label or None
+        record(session, "carriers.change", name)
         row = next(row for row in _carrier_rows(session, settings) if row["name"] == name)
     click.echo(json.dumps(row, ensure_ascii=False) if as_json else f"{name} is changed.")
 

@@ -84,6 +84,8 @@ def accept() -> None:
     with database() as session:
         wrong = secret_keys.unfit(session, settings)
         secret_keys.accept(session, settings)
+        if wrong:
+            record(session, "secrets.accept", " ".join(wrong))
     click.echo(f"Accepted: {', '.join(wrong)}." if wrong else "They fit the database already.")
 
 

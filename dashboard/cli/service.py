@@ -10,8 +10,7 @@ import click
 
 from dashboard import supervisor
 from dashboard.cli import migrate, secret_keys
-from dashboard.cli.core import choice_of, echo_error, example, fail
-from dashboard.db import make_sessions
+from dashboard.cli.core import choice_of, database, echo_error, example, fail, record
 from dashboard.gateway.accounts import users
 from dashboard.settings import Settings, home_from_env, prepare_home
 from dashboard.vocabulary import Lane
@@ -44,7 +43,7 @@ def run() -> None:
     parts.reserve()
     migrate.upgrade_if_needed(settings, echo_error)
     secret_keys.check(settings)
-    token = _setup_token(settings)
+    token = _setup_token()
     sys.exit(parts.run(lambda: click.echo(_banner(settings, token))))
 
 
@@ -82,20 +81,18 @@ def relay() -> None:
 def setup_link() -> None:
     """Print a new one-time link for the first user, the owner."""
     settings = Settings.from_env()
-    token = _setup_token(settings)
-    if token is None:
-        fail("There is a user already. Make another with: chinqit users create EMAIL --role owner")
+    with database() as session:
+        if users.any_exist(session):
+            fail("There is a user already. Make another with: chinqit users create EMAIL --role owner")
+        token = users.make_setup_link(session)
+        record(session, "sign_in.setup_link")
     click.echo(f"{settings.address}/dashboard/setup/{token}")
 
 
-def _setup_token(settings: Settings) -> str | None:
+def _setup_token() -> str | None:
     """A fresh set-up token, or None when there is an administrator."""
-    sessions = make_sessions(settings.database_url)
-    try:
-        with sessions.begin() as session:
-            return None if users.any_exist(session) else users.make_setup_link(session)
-    finally:
-        sessions.kw["bind"].dispose()
+    with database() as session:
+        return None if users.any_exist(session) else users.make_setup_link(session)
 
 
 def _banner(settings: Settings, token: str | None) -> str:
