@@ -25,7 +25,7 @@ FIELDS: dict[type[Base], tuple[str, ...]] = {
     ApiKey: (*KEY, "revoked_at"),
     KeySecret: ("hint", "expires_at"),
     LimitOverride: ("minute", "hour", "day", "reason", "until"),
-    Carrier: ("name", "kind", "enabled", "version"),
+    Carrier: ("name", "label", "kind", "enabled", "version"),
     Route: ("carrier_id", "position", "weight", "sender"),
     WebhookEndpoint: ("url", "description", "events", "disabled_at", "deleted_at"),
     OtpTemplate: ("language", "body", "brand"),

@@ -182,7 +182,7 @@ FIELDS = {
     "hour": _l("Codes an hour"),
     "key": _l("API key"),
     "kind": _l("Kind"),
-    "label": _l("Channel"),
+    "label": _l("Name"),
     "language": _l("Language"),
     "message": _l("Message"),
     "message_cap": _l("Messages a day"),

@@ -210,7 +210,8 @@ def walk_carriers(walk: Walk) -> None:
     walk.go(f"{D}carriers/new", CARRIER)
     walk.go(f"{D}carriers/new", SECOND)
     carrier = f"{D}carriers/{walk.newest(Carrier.id)}/"
-    walk.go(f"{carrier}edit", SECOND)
+    walk.go(f"{carrier}edit", {**SECOND, "label": "Ligne 2"})
+    assert '"label": [null, "Ligne 2"]' in walk.entries[-1].changes
     walk.go(f"{carrier}test", {"phone": "38089336"})
     walk.go(f"{carrier}disable")
     walk.go(f"{carrier}enable")
