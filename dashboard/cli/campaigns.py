@@ -22,7 +22,7 @@ def campaigns_group() -> None:
     """Texts to many numbers, which leave little by little."""
 
 
-@campaigns_group.command("list")
+@campaigns_group.command("list", epilog=example("chinqit campaigns list"))
 @JSON
 def list_campaigns(as_json: bool) -> None:
     """List the newest campaigns, and how far each has come."""

@@ -63,6 +63,7 @@ SHORTCUTS = {  # the letter after “g”, by blueprint: each page of the menu h
     "diagnosis": "w",
     "costs": "u",
     "api_keys": "k",
+    "campaigns": "n",
     "webhooks": "h",
     "carriers": "f",
     "routing": "r",

@@ -43,6 +43,9 @@ def test_the_samples_of_the_reference_run(
     own = {
         "+22238089336": new_phone(),
         examples["messageId"]: caller.send(new_phone()).json()["messageId"],
+        examples["batchId"]: caller.post(
+            "/api/v2/bulk/send", recipients=[{"phone": new_phone(), "message": "Bonjour"}]
+        ).json()["batchId"],
     }
     samples = {}
     for name in re.findall(r'id="sample-(\w+)"', reference):
