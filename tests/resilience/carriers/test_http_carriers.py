@@ -83,7 +83,7 @@ def test_a_dead_carriers_traffic_goes_the_other_way_and_back(
 
     for _ in range(10):
         send()
-    until(lambda: len(taken(first)) == 10, 10)
+    until(lambda: len(taken(first)) == 10, 10, lambda: f"{len(taken(first))} and {len(taken(second))}")
     port = first.port
     first.close()
     died = time.monotonic()
