@@ -79,14 +79,14 @@ def accept(token: str) -> ResponseReturnValue:
         wanted = NewPerson(
             link.email, link.role or "", form.password.data or "", form.name.data or "", formats.organisation()
         )
-        if not form.faults:
+        if not form.is_refused:
             user = links.accept(session, token, wanted)
     except (DeadLink, InvalidPerson):
         session.rollback()
         return _dead()
     except WeakPassword as error:
         form.blame("password", password_fault(error.code))
-    if form.faults:
+    if form.is_refused:
         session.rollback()
         return _join_form(token, link, form, 422)
     audited.record("account.join", user.email, by=user.email)

@@ -164,10 +164,10 @@ def _send(form: SandboxForm) -> bool:
         )
     except CapReached:
         form.blame("key", _("The daily cap of this key is reached."))
-    if not form.faults:
+    if not form.is_refused:
         audited.record("sandbox.send", numbers.masked(number), key=(None, caller.id))
     session.commit()  # also after a refusal: it leaves a note
-    if form.faults:
+    if form.is_refused:
         return False
     services().wakeup.notify(channel)
     return True

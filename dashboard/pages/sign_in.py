@@ -221,7 +221,7 @@ def make_owner(token: str) -> ResponseReturnValue:
         form.blame("email", _("Enter an e-mail address, such as name@example.org."))
     except WeakPassword as error:
         form.blame("password", people.password_fault(error.code))
-    if form.faults:
+    if form.is_refused:
         session.rollback()  # the link lives on
         return _setup_form(token, form, 422)
     _keep_zone(form.timezone.data, user.email)

@@ -62,7 +62,7 @@ def list_webhooks() -> WebhookList:
         body=NewWebhook,
         response=WebhookMade,
         scope=Scope.WEBHOOKS,
-        errors=(*URL_ERRORS, "too_many_webhooks", "idempotency_mismatch"),
+        errors=(*URL_ERRORS, "too_many_webhooks", "webhook_not_found", "idempotency_mismatch"),
         idempotent=True,
         summary="Create a webhook",
         tag=TAG,

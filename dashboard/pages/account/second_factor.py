@@ -50,7 +50,7 @@ def set_up() -> ResponseReturnValue:
             codes = second_factor.turn_on(session, _box(), user, seed.seed, form.code.data or "")
         except WrongFactor:
             form.blame("code", people.wrong_code())
-    if form.faults:
+    if form.is_refused:
         session.rollback()
         return _set_up_form(form, seed, 422)
     audited.record("account.second_factor", current_user.email)

@@ -80,7 +80,7 @@ def create() -> ResponseReturnValue:
         if "name" in faults:
             form.blame("name", faults.pop("name"))
         return _refused(registry.KINDS[kind], forms.setting_fields(kind, _unkept(kind, typed)), form, faults)
-    if form.faults:
+    if form.is_refused:
         return _refused(registry.KINDS[kind], forms.setting_fields(kind, _unkept(kind, typed)), form, {})
     audited.record("carriers.create", carrier.name)
     session.commit()

@@ -78,7 +78,7 @@ def create() -> ResponseReturnValue:
         form.blame("name", _("You have a view of this name. Choose another name, or remove that view first."))
     except TooManyViews:
         form.blame("name", _("You have %(num)s views, which is the most. Remove one first.", num=saved_views.MOST))
-    if form.faults:
+    if form.is_refused:
         return _form(form, 422)
     audited.record("saved_views.create", name)
     session.commit()

@@ -48,7 +48,7 @@ def invite() -> ResponseReturnValue:
             token = links.invite(session, form.email.data, form.role.data, current_user.email)
         except InvalidPerson as error:
             form.blame("email", _email_fault(error.code))
-    if form.faults:
+    if form.is_refused:
         return _dialog("team/_invite.html", 422, form=form, CAN=CAN)
     audited.record("team.invite", form.email.data)
     session.commit()

@@ -99,6 +99,11 @@ class Form(FlaskForm):  # type: ignore[misc]
         """The first fault of each field, by its name."""
         return {field.name: str(field.errors[0]) for field in self if field.errors}
 
+    @property
+    def is_refused(self) -> bool:
+        """Whether anything speaks against it, also what was blamed after it was judged."""
+        return bool(self.faults or self.conflicts)
+
     def asks(self, _name: str) -> bool:
         """Whether a field is asked for, as the others stand; one that is not is not judged."""
         return True

@@ -171,7 +171,7 @@ def _to_proof() -> ResponseReturnValue:
     A file leads back to the page that has its link: who has given the password would see no other page.
     """
     if PurePosixPath(request.path).suffix:
-        wanted = urlsplit(request.referrer or "").path
+        wanted = htmx.local_part(request.referrer or "").partition("?")[0]
     elif request.method in READING:
         wanted = request.full_path.removesuffix("?")
     else:

@@ -55,7 +55,15 @@ def target() -> str:
 
 def current_page() -> str:
     """Path and query of the page that the request comes from; empty without HTMX."""
-    parts = urlsplit(request.headers.get("HX-Current-URL", ""))
+    return local_part(request.headers.get("HX-Current-URL", ""))
+
+
+def local_part(url: str) -> str:
+    """Path and query of an address that somebody sent; empty where it is none."""
+    try:
+        parts = urlsplit(url)
+    except ValueError:
+        return ""
     return f"{parts.path}?{parts.query}" if parts.query else parts.path
 
 

@@ -14,7 +14,7 @@ from werkzeug.routing import IntegerConverter, Rule
 
 from dashboard.app import LARGEST_FORM, create_app
 from dashboard.db import Sessions
-from dashboard.extensions import db
+from dashboard.extensions import Services, db
 from dashboard.pages.registry import PAGES
 from dashboard.settings import Settings
 from tests.support.dashboard_client import PARTIAL, Browser, World, make_settings
@@ -81,6 +81,22 @@ def test_hostile_values_in_every_query_and_form_are_no_fault_of_ours(
         if "POST" in (rule.methods or ()):
             assert client.post(url, data={**fields, "csrf_token": token}, headers=MAIN).status_code < 500, rule.endpoint
     assert client.get("/dashboard/").status_code == 200
+
+
+def test_versions_and_addresses_that_are_none_are_no_fault_of_ours(app: Flask, owner: Browser) -> None:
+    """A form tells the version that it was drawn from, and HTMX the page that it stands on."""
+    for rule in page_rules(app):
+        if "POST" in (rule.methods or ()) and not rule.arguments and "sign-out" not in rule.rule:
+            answer = owner.post(rule.rule, {"version": "http://["}, headers=PARTIAL | {"HX-Current-URL": "http://[::1"})
+            assert answer.status_code < 500, rule.rule
+
+
+def test_a_form_with_a_version_that_it_was_not_drawn_with_makes_nothing(owner: Browser, services: Services) -> None:
+    wanted = {"email": "awa@example.org", "role": "viewer"}
+    assert owner.post("/dashboard/team/invite", wanted | {"version": "another"}).status_code == 422
+    assert "awa@example.org" not in owner.get("/dashboard/team/").text
+    assert owner.post("/dashboard/team/invite", wanted).status_code == 200
+    assert "awa@example.org" in owner.get("/dashboard/team/").text
 
 
 @pytest.mark.parametrize("field", [{"a\0": "1"}, {"email": "a\0@example.org"}], ids=["name", "value"])

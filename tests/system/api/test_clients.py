@@ -76,6 +76,8 @@ def test_a_named_webhook_is_made_once(client: Client) -> None:
     assert again.json() == first.json()
     assert again.headers["Idempotent-Replayed"] == "true"
     assert len(client.stack.call("GET", "/webhooks", key=keeper.key).json()["webhooks"]) == 1
+    client.stack.call("DELETE", f"/webhooks/{first.json()['webhookId']}", key=keeper.key)
+    assert named(keeper, "/webhooks", "a", **body).json()["errors"][0]["code"] == "webhook_not_found"
 
 
 def test_a_test_key_reads_its_codes_over_http(client: Client, tester: Client, phone: str) -> None:
