@@ -19,6 +19,7 @@ GLOBALS: dict[str, Any] = {
     "theme": locale.theme,
     "here": locale.here,
     "is_partial": htmx.wants_fragment,
+    "form_target": htmx.form_target,
     "title_tag": htmx.title_tag,
     # how values are written
     "ago": formats.ago,

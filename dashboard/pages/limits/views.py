@@ -301,7 +301,7 @@ def _dialog(fragment: str, status: int = 200, **context: Any) -> ResponseReturnV
 def _done(message: str, back: Undo | None = None) -> ResponseReturnValue:
     """Back to the page that asked: this one changes its list in place, another one is drawn anew."""
     asking = htmx.current_page()
-    if htmx.wants_fragment() and asking.partition("?")[0] != url_for(".index") and access.is_local(asking):
+    if not htmx.is_alone() and asking.partition("?")[0] != url_for(".index") and access.is_local(asking):
         flash(message)
         return htmx.redirect(asking)
     return htmx.updated(message, url_for(".index"), ChangedPart("limits", "limits/_list.html", _listing()), back)

@@ -20,6 +20,7 @@ from flask.typing import ResponseReturnValue
 from flask_babel import get_locale
 
 MARK_LENGTH = 12
+ALONE = "solo"  # what stands in a dialog elsewhere, on a page of its own (solo.html)
 
 
 @dataclass(frozen=True)
@@ -67,9 +68,19 @@ def local_part(url: str) -> str:
     return f"{parts.path}?{parts.query}" if parts.query else parts.path
 
 
+def is_alone() -> bool:
+    """Whether what is answered stands on a page of its own, and in no dialog."""
+    return not wants_fragment() or target() == ALONE
+
+
+def form_target() -> str:
+    """Where the answer to a form goes: into the dialog that holds it, or to its own place on its page."""
+    return f"#{ALONE}" if is_alone() else "#dialog-body"
+
+
 def title_tag() -> str:
     """A fragment's title heads a dialog, or the page it stands on alone."""
-    return "h2" if wants_fragment() else "h1"
+    return "h1" if is_alone() else "h2"
 
 
 def page(template: str, fragment: str, status: int = 200, **context: Any) -> ResponseReturnValue:
@@ -99,13 +110,13 @@ def tell(message: str, undo: Undo | None = None) -> None:
 
 
 def updated(message: str, url: str, part: ChangedPart | None = None, undo: Undo | None = None) -> ResponseReturnValue:
-    """An act succeeded: close the dialog, show a toast and what changed; without HTMX, go back to the page `url`.
+    """An act succeeded: close the dialog, show a toast and what changed; where there is none, go to the page `url`.
 
     The toast offers to take the act back as long as it is there, when `undo` is given.
     """
-    if not wants_fragment():
+    if is_alone():
         tell(message, undo)
-        return see_other(url, 303)
+        return redirect(url)
     context = {"part": part, **part.context} if part else {}
     response = make_response(render_template("_changed.html", told=message, undo=undo, **context))
     response.headers["HX-Trigger"] = "close-dialog"

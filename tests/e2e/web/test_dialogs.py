@@ -181,3 +181,25 @@ def test_what_a_page_says_at_its_head_can_be_read_and_taken_back(open_tab: Calla
     flash.get_by_role("button", name="Undo").press("Enter")
     expect(flash).to_contain_text("is used again")
     assert tab.said == []
+
+
+def test_a_form_on_a_page_of_its_own_is_answered_in_its_place(open_tab: Callable[..., Tab], world: World) -> None:
+    """Nothing opens over it: two of a kind on one page, and labels and faults would lead to the one behind."""
+    world.key("Shop")
+    tab = open_tab(locale="en-GB")
+    page = tab.page
+    tab.open("/dashboard/keys/new")
+    page.locator("#solo .primary").click()
+    expect(page.locator("#solo [aria-invalid=true]")).to_have_count(1)
+    expect(page.locator("[id=dialog-t]")).to_have_count(1)
+    expect(page.locator("#dialog")).to_be_hidden()
+    tab.open("/dashboard/limits/new")
+    page.get_by_role("button", name="Simulate on 7 days").click()
+    expect(page.locator("[id=dialog-t]")).to_have_count(1)
+    expect(page.locator("h1")).to_have_count(1)
+    page.locator("#f-phone").fill("45112299")
+    page.locator("#f-minute").fill("9")
+    page.locator("#f-reason").fill("Ticket 7")
+    page.locator("#solo .primary").click()
+    expect(page).to_have_url(re.compile("/dashboard/limits/$"))
+    expect(page.get_by_role("row", name="45 11 22 99")).to_be_visible()
