@@ -195,6 +195,7 @@ def test_a_form_on_a_page_of_its_own_is_answered_in_its_place(open_tab: Callable
     expect(page.locator("#dialog")).to_be_hidden()
     tab.open("/dashboard/limits/new")
     page.get_by_role("button", name="Simulate on 7 days").click()
+    expect(page.locator("#solo [aria-invalid=true]").first).to_be_visible()  # the answer is there, in the form's place
     expect(page.locator("[id=dialog-t]")).to_have_count(1)
     expect(page.locator("h1")).to_have_count(1)
     page.locator("#f-phone").fill("45112299")
