@@ -18,6 +18,7 @@ from dashboard.models.opt_outs import OptOut
 
 LOOK_EVERY = 1.0  # seconds
 PAGE = 50
+BATCH = 1_000  # numbers in a statement: PostgreSQL takes 65,535, and a campaign has 50,000
 _OPT_OUTS = core_table(OptOut)
 ANY = select(exists().select_from(_OPT_OUTS))
 AMONG = ListStatement(
@@ -44,8 +45,12 @@ def among(session: Session, pairs: Collection[Pair]) -> set[Pair]:
     """Those of these keys' numbers that want no texts. Without a list, as of a second ago, nothing is asked."""
     if not pairs or not REMEMBERED.find(db.pool_of(session), lambda: _is_any(session)):
         return set()
-    params = {"phones": sorted({phone for _, phone in pairs})}
-    listed = {(row.key_id, row.phone) for row in AMONG.run(session.connection(), params)}
+    phones = sorted({phone for _, phone in pairs})
+    listed = {
+        (row.key_id, row.phone)
+        for start in range(0, len(phones), BATCH)
+        for row in AMONG.run(session.connection(), {"phones": phones[start : start + BATCH]})
+    }
     return {(key, phone) for key, phone in pairs if (key, phone) in listed or (None, phone) in listed}
 
 

@@ -166,11 +166,15 @@ def restore() -> ResponseReturnValue:
     before = undo.taken_back(UNDO)
     wanted = NewBudget(**{name: before[name] for name in TELLS})
     row = _find(wanted.key_id, wanted.period)
-    try:
-        _save(wanted, row.version if row else 0)
-    except BudgetChanged:
-        return htmx.refused(_("Somebody else has saved this meanwhile"), url_for(".index"))
+    _save(wanted, row.version if row else 0)
     return _changed(_("Budget restored"))
+
+
+@bp.errorhandler(BudgetChanged)
+def _refuse(_error: BudgetChanged) -> ResponseReturnValue:
+    """Between this request's look at the budget and its act."""
+    session.rollback()
+    return htmx.refused(_("Somebody else has saved this meanwhile"), url_for(".index"))
 
 
 def listing() -> dict[str, Any]:

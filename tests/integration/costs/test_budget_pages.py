@@ -4,9 +4,11 @@ from __future__ import annotations
 
 import json
 import re
+from typing import Any
 
 import pytest
 from click.testing import CliRunner, Result
+from sqlalchemy import event
 
 from dashboard.cli.registry import main
 from dashboard.extensions import Services
@@ -14,7 +16,7 @@ from dashboard.gateway.costs import budgets
 from dashboard.gateway.monitoring import alerts
 from dashboard.models.costs import Budget, BudgetUse
 from dashboard.vocabulary import BudgetAction
-from tests.support.dashboard_client import Browser, World
+from tests.support.dashboard_client import PARTIAL, Browser, World
 
 PAGE = "/dashboard/usage/budgets/"
 
@@ -59,6 +61,26 @@ def test_who_saves_second_is_shown_what_the_first_one_saved(owner: Browser, serv
     answer = owner.post(edit, typed(amount="400", version=version))
     assert answer.status_code == 409 and "300.00" in answer.text and "Somebody else has saved" in answer.text
     assert rows(services)[0].amount == 3_000_000
+
+
+@pytest.mark.parametrize("act", ["edit", "remove"])
+def test_a_budget_that_changes_in_this_very_moment_is_refused_in_words(
+    owner: Browser, services: Services, act: str
+) -> None:
+    owner.post(f"{PAGE}new", typed())
+    engine = services.sessions.kw["bind"]
+
+    def come_first(_connection: Any, cursor: Any, statement: str, *_rest: Any) -> None:
+        if statement.startswith(("UPDATE budgets", "DELETE FROM budgets")):
+            cursor.execute("UPDATE budgets SET version = version + 1")
+
+    event.listen(engine, "before_cursor_execute", come_first)
+    try:
+        answer = owner.post(f"{PAGE}{rows(services)[0].id}/{act}", typed(amount="7"), headers=PARTIAL)
+    finally:
+        event.remove(engine, "before_cursor_execute", come_first)
+    assert answer.status_code == 409 and "Somebody else has saved this meanwhile" in answer.text
+    assert [(row.amount, row.version) for row in rows(services)] == [(200_000_000, 1)]
 
 
 def test_what_was_removed_or_changed_is_brought_back(owner: Browser, services: Services) -> None:

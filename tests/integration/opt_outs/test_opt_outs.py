@@ -170,6 +170,15 @@ def test_a_text_is_not_sent_again_to_who_wants_none(sessions: Sessions, make_cal
     assert list(resent.refused.values()) == [Obstacle.OPTED_OUT]
 
 
+def test_a_whole_campaign_is_looked_up_at_once(sessions: Sessions, make_caller: MakeCaller) -> None:
+    """More numbers than a statement of PostgreSQL takes parameters."""
+    put(sessions, "+22230000000", "+22230049999")
+    caller = make_caller()
+    with sessions() as session:
+        found = opt_outs.among(session, {(caller.id, f"+222{30_000_000 + place}") for place in range(50_000)})
+    assert found == {(caller.id, "+22230000000"), (caller.id, "+22230049999")}
+
+
 def test_a_number_stands_on_a_list_once(sessions: Sessions, make_caller: MakeCaller) -> None:
     key_id = make_caller().id
     added = [put(sessions, PHONE, PHONE, OTHER), put(sessions, PHONE), put(sessions, PHONE, key_id=key_id)]
