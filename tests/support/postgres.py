@@ -156,8 +156,19 @@ class Postgres(Server):
             return programs
         except OSError:
             self.folder.chmod(0o755)
-            shutil.copytree(programs.parent, self.folder / "server")
-            return self.folder / "server" / "bin"
+            return copy_of(programs, self.folder / "server")
+
+
+def copy_of(programs: Path, folder: Path) -> Path:
+    """Where the programs lie in a copy: those of the wheel look for their libraries beside their package."""
+    version, package = programs.parent, programs.parents[1]
+    shutil.copytree(version, folder / package.name / version.name)
+    for made in (folder, folder / package.name):
+        made.chmod(0o755)  # whatever the umask: another user runs them
+    libraries = package.with_name(f"{package.name}.libs")
+    if libraries.is_dir():
+        shutil.copytree(libraries, folder / libraries.name)
+    return folder / package.name / version.name / programs.name
 
 
 def find_programs() -> Path:
