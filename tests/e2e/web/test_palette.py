@@ -110,15 +110,15 @@ def test_what_is_typed_or_pasted_leads_there_by_enter(
         ("+222 45 11 22 33", r"/lookup/\?phone=%2B22245112233$"),
         ("٤٥١١٢٢٣٣", r"/lookup/\?phone=%2B22245112233$"),
         ("boutiq", f"/keys/{key.id}$"),
-        ("تطب", rf"/keys/(?!{key.id})[0-9a-f-]+$"),  # another one: the page before is a key's, too
+        ("تطب", rf"/keys/(?!{key.id})[0-9a-f-]+$"),
         (name, "/usage/$"),
         (message, f"{LIST}{message}$"),
     ):
         page.keyboard.press("Control+k")
         page.locator("#palette input").fill(typed)
-        page.keyboard.press("Enter")  # before an answer is there
+        with page.expect_event("load"):  # the address alone may be that of the page before
+            page.keyboard.press("Enter")  # before an answer is there
         expect(page).to_have_url(re.compile(place))
-        page.wait_for_load_state()
     assert tab.said == []
 
 
