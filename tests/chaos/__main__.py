@@ -23,11 +23,11 @@ import traceback
 from collections.abc import Iterator
 from pathlib import Path
 
-from tests.chaos import clock, debian, disk, drills, growth, machines, races, services, suites, upgrade
+from tests.chaos import answers, clock, debian, disk, drills, growth, machines, races, services, suites, upgrade
 from tests.chaos.drill import Drill, Outcome, Skipped
 from tests.support import run as whole_run
 
-MODULES = (drills, clock, disk, races, services, growth, machines, upgrade, debian)
+MODULES = (drills, answers, clock, disk, races, services, growth, machines, upgrade, debian)
 SOAK = "F15"  # an hour at full length: last
 DRILLS: tuple[Drill, ...] = tuple(
     sorted((drill for module in MODULES for drill in module.DRILLS), key=lambda drill: drill.id == SOAK)
