@@ -153,7 +153,7 @@ def parse(raw: bytes, *, is_form: bool = False) -> dict[str, Any]:
     """
     try:
         text = raw.decode("utf-8-sig")  # RFC 8259, 8.1: a byte order mark may be skipped
-        value = json.loads(text, object_pairs_hook=_unique, parse_constant=_refuse_constant)
+        value = _DECODER.decode(text)
         if raw.count(b"[") + raw.count(b"{") > DEEPEST and _depth(value) > DEEPEST:
             raise _Broken("invalid_json", "The body holds a number or a nesting that is too long")
         if b"\\u" in raw:
