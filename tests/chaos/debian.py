@@ -57,6 +57,7 @@ def life(suite: str) -> Outcome:
     """A gateway lives on one machine and goes on on another; a third one is upgraded from the release before."""
     with bare(suite) as base, tempfile.TemporaryDirectory(prefix="chinqit-kept-", dir=DISK) as shared:
         kept = Path(shared)
+        kept.chmod(0o755)  # a service of another user reads the shifted clock there
         (kept / "apt" / "partial").mkdir(parents=True, exist_ok=True)
         _git(kept, "clone", "--quiet", "--bare", str(ROOT), "chinqit.git")
         _set_head(kept, "HEAD")
