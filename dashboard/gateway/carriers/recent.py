@@ -2,10 +2,13 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from dataclasses import dataclass
 from datetime import datetime, timedelta
+from functools import partial
+from typing import Any
 
-from sqlalchemy import ColumnElement, func, select
+from sqlalchemy import ColumnElement, Select, func, select
 from sqlalchemy.orm import Session
 
 from dashboard.db import core_table, utcnow
@@ -21,6 +24,9 @@ WEAK_SHARE = 0.25  # of them not getting through
 MOST_COUNTED = 1_000  # of each kind
 GOT_THROUGH = (Status.SENT, Status.DELIVERED)
 GAVE_UP = (Status.FAILED, Status.EXPIRED)
+
+Facets = list[ColumnElement[bool]]
+Query = Select[Any]
 
 _MINUTES = core_table(CarrierMinute).c
 _MESSAGES = core_table(Message).c
@@ -57,9 +63,23 @@ def of_carriers(session: Session) -> dict[str, Recent]:
 
 def of_operators(session: Session) -> dict[Operator, Recent]:
     """What became of codes to each operator that were asked for in the last minutes and have an end."""
-    since = utcnow() - RECENT
-    first = session.scalar(select(func.min(_MESSAGES.id)).where(_MESSAGES.created_at > since))
-    return {operator: _of_operator(session, operator, first) for operator in Operator}
+    now = utcnow()
+    successes = {
+        operator: max((at for at in found if at is not None and at > now - LOOKED_BACK), default=None)
+        for operator, found in _of_each(session, GOT_THROUGH, _newest_sent).items()
+    }
+    first_id = session.scalar(select(func.min(_MESSAGES.id)).where(_MESSAGES.created_at > now - RECENT))
+    if first_id is None:
+        return {operator: Recent(0, 0, last) for operator, last in successes.items()}
+    got = _of_each(session, GOT_THROUGH, partial(_count, first_id))
+    gone = _of_each(session, GAVE_UP, partial(_count, first_id))
+    recent = {}
+    for operator, last in successes.items():
+        lost = sum(gone[operator])
+        if lost and last is None:
+            last = _unless_a_day_ago(_first_lost(session, operator, now), now)
+        recent[operator] = Recent(lost + sum(got[operator]), lost, last)
+    return recent
 
 
 def _since(session: Session, carrier: str, now: datetime) -> datetime | None:
@@ -72,20 +92,19 @@ def _unless_a_day_ago(first: datetime | None, now: datetime) -> datetime | None:
     return first if first is not None and first > now - WHOLE_DAY else None
 
 
-def _of_operator(session: Session, operator: Operator, first_id: int | None) -> Recent:
-    now = utcnow()
-    successes = [_newest_sent(session, operator, status, channel) for status in GOT_THROUGH for channel in Channel]
-    last = max((at for at in successes if at is not None and at > now - LOOKED_BACK), default=None)
-    if first_id is None:
-        return Recent(0, 0, last)
-    lost = sum(_count(session, operator, status, channel, first_id) for status in GAVE_UP for channel in Channel)
-    got = sum(_count(session, operator, status, channel, first_id) for status in GOT_THROUGH for channel in Channel)
-    if lost and last is None:
-        last = _unless_a_day_ago(_first_lost(session, operator, now), now)
-    return Recent(lost + got, lost, last)
+def _of_each(
+    session: Session, statuses: tuple[Status, ...], query: Callable[[Facets], Query]
+) -> dict[Operator, list[Any]]:
+    """What a query for one value finds, by operator: for each status and channel, all in one statement."""
+    asked = [(operator, status, channel) for operator in Operator for status in statuses for channel in Channel]
+    found: dict[Operator, list[Any]] = {operator: [] for operator in Operator}
+    row = session.execute(select(*(query(_facets(*each)).scalar_subquery() for each in asked))).one()
+    for (operator, _, _), value in zip(asked, row, strict=True):
+        found[operator].append(value)
+    return found
 
 
-def _facets(operator: Operator, status: Status, channel: Channel) -> list[ColumnElement[bool]]:
+def _facets(operator: Operator, status: Status, channel: Channel) -> Facets:
     """Equalities in the order of ix_messages_facets, which answers them alone."""
     return [
         _MESSAGES.status == status,
@@ -96,14 +115,13 @@ def _facets(operator: Operator, status: Status, channel: Channel) -> list[Column
     ]
 
 
-def _count(session: Session, operator: Operator, status: Status, channel: Channel, first_id: int) -> int:
-    rows = select(_MESSAGES.id).where(*_facets(operator, status, channel), _MESSAGES.id >= first_id)
-    return session.scalar(select(func.count()).select_from(rows.limit(MOST_COUNTED).subquery())) or 0
+def _newest_sent(facets: Facets) -> Query:
+    return select(_MESSAGES.sent_at).where(*facets).order_by(_MESSAGES.id.desc()).limit(1)
 
 
-def _newest_sent(session: Session, operator: Operator, status: Status, channel: Channel) -> datetime | None:
-    query = select(_MESSAGES.sent_at).where(*_facets(operator, status, channel))
-    return session.scalar(query.order_by(_MESSAGES.id.desc()).limit(1))
+def _count(first_id: int, facets: Facets) -> Query:
+    rows = select(_MESSAGES.id).where(*facets, _MESSAGES.id >= first_id).limit(MOST_COUNTED)
+    return select(func.count()).select_from(rows.subquery())
 
 
 def _first_lost(session: Session, operator: Operator, now: datetime) -> datetime | None:
