@@ -93,12 +93,23 @@ def _git(*words: str) -> str:
 
 
 def _before_last_migration() -> str:
-    """The newest commit that lacks a migration of today and has none that was given another name since."""
+    """The newest commit that could be a release and lacks a migration of today: it has none that was given another
+    name since, and they are one chain.
+    """
     today = _migrations("HEAD")
     for changed in _git("rev-list", "--first-parent", "HEAD", "--", VERSIONS).split():
-        if _migrations(f"{changed}~1") < today:
-            return _git("rev-parse", f"{changed}~1").strip()
+        before = f"{changed}~1"
+        if _migrations(before) < today and _is_one_chain(before):
+            return _git("rev-parse", before).strip()
     return ""
+
+
+def _is_one_chain(commit: str) -> bool:
+    """Whether its migrations have one end; of branches that are being joined they may have two."""
+    lines = _git("grep", "-hE", "^(down_)?revision = ", commit, "--", VERSIONS).splitlines()
+    pairs = [line.split(" = ") for line in lines]
+    ends = {name for kind, name in pairs if kind == "revision"} - {name for kind, name in pairs if kind != "revision"}
+    return len(ends) == 1
 
 
 def _migrations(commit: str) -> set[str]:
