@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import logging
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -46,8 +47,22 @@ class ErrorKind:
     item_fields: tuple[str, ...] = ()  # parameters that stand in the item
     body_fields: tuple[str, ...] = ()  # parameters that stand beside `message`
     example: dict[str, Any] = field(default_factory=dict)  # parameters, as the documentation shows them
+    code: str = ""  # of the item in `errors`, where it is not the one of the table
 
 
+BUDGET_TEXT = (
+    "This would cost {requiredAmount} MRU and the {budget}'s budget of the {period} has {remaining} MRU left;"
+    " it starts again at {startsAgainAt}"
+)
+BUDGET_FIELDS = ("budget", "period", "requiredAmount", "remaining", "currency", "startsAgainAt")
+BUDGET_EXAMPLE = {
+    "budget": "key",
+    "period": "month",
+    "requiredAmount": 0.64,
+    "remaining": 0.3,
+    "currency": "MRU",
+    "startsAgainAt": "2026-12-01T00:00:00.000Z",
+}
 PROVIDER_FIELDS = ("reason", "retryable", "messageId", "retryAfter")
 ERRORS = {
     "api_key_is_required": ErrorKind(401, "API key is required", None),
@@ -83,19 +98,16 @@ ERRORS = {
         example={"limit": 1_000, "retryAfter": 21_600},
     ),
     "budget_exhausted": ErrorKind(
+        402, "Budget exhausted", BUDGET_TEXT, item_fields=BUDGET_FIELDS, example=BUDGET_EXAMPLE
+    ),
+    "insufficient_balance": ErrorKind(  # the same, as the hosted service's second generation says it
         402,
-        "Budget exhausted",
-        "This would cost {requiredAmount} MRU and the {budget}'s budget of the {period} has {remaining} MRU left;"
-        " it starts again at {startsAgainAt}",
-        item_fields=("budget", "period", "requiredAmount", "remaining", "currency", "startsAgainAt"),
-        example={
-            "budget": "key",
-            "period": "month",
-            "requiredAmount": 0.64,
-            "remaining": 0.3,
-            "currency": "MRU",
-            "startsAgainAt": "2026-12-01T00:00:00.000Z",
-        },
+        "Insufficient balance",
+        BUDGET_TEXT,
+        item_fields=BUDGET_FIELDS,
+        body_fields=("details",),
+        example=BUDGET_EXAMPLE | {"details": {"requiredAmount": 0.64, "validRecipients": 2, "invalidRecipients": 0}},
+        code="budget_exhausted",
     ),
     "budget_slowed": ErrorKind(
         429,
@@ -281,6 +293,17 @@ def described(error: Exception) -> ApiError:
     return ApiError("database_unavailable", retryAfter=RETRY_SECONDS)
 
 
+@contextmanager
+def insufficient_balance(valid: int = 1, invalid: int = 0) -> Iterator[None]:
+    """Have a budget's refusal of so many texts answered as the hosted service's second generation does."""
+    try:
+        yield
+    except BudgetExhausted as refusal:
+        required = prices.number(refusal.required)
+        details = {"requiredAmount": required, "validRecipients": valid, "invalidRecipients": invalid}
+        raise ApiError("insufficient_balance", **described(refusal).params, details=details) from None
+
+
 def problem(path: Sequence[str], code: str, message: str, **more: Any) -> dict[str, Any]:
     """One item of `errors`."""
     return {"path": list(path), "message": message, "code": code, **more}
@@ -290,7 +313,7 @@ def item(error: ApiError) -> dict[str, Any]:
     """An error of the table as an item of `errors`."""
     kind = ERRORS[error.code]
     more = {name: error.params[name] for name in kind.item_fields if name in error.params}
-    return problem(kind.path, error.code, (kind.text or "").format(**error.params), **more)
+    return problem(kind.path, kind.code or error.code, (kind.text or "").format(**error.params), **more)
 
 
 def body(error: ApiError) -> dict[str, Any]:
