@@ -12,7 +12,8 @@ from dashboard.api import errors, traces
 from dashboard.api.auth import caller
 from dashboard.api.blueprint import bp
 from dashboard.api.contract import Contract, contract, idempotent_call
-from dashboard.api.errors import RETRY_SECONDS, ApiError
+from dashboard.api.error_kinds import RETRY_SECONDS
+from dashboard.api.errors import ApiError
 from dashboard.api.schemas import costs
 from dashboard.api.schemas.otp import OtpSent, OtpVerified, PricedOtpSent, SendOtp, VerifyOtp
 from dashboard.extensions import services, session

@@ -11,7 +11,7 @@ from flask_login import current_user
 
 from dashboard.models.api_keys import ApiKey
 from dashboard.models.webhooks import WebhookEndpoint
-from dashboard.pages.ui.labels import MODES
+from dashboard.pages.ui.labels import MODES, Labels
 from dashboard.vocabulary import Envelope, KeyMode, Role
 
 STATES = {"active": lazy_pgettext("webhook", "Active"), "failing": _l("Failing"), "disabled": _l("Disabled")}
@@ -26,7 +26,7 @@ EVENTS = {
     "otp.exhausted": _l("Three wrong codes"),
     "bulk.completed": _l("Campaign ended"),
 }
-ENVELOPES = {
+ENVELOPES: Labels = {
     Envelope.STANDARD: _l("Standard Webhooks: type, timestamp, data"),
     Envelope.V2: _l("As the hosted service, second generation: id, type, createdAt, data"),
 }

@@ -13,7 +13,7 @@ import pytest
 from openapi_spec_validator import OpenAPIV31SpecValidator
 
 from dashboard.api.contract import FAULTS
-from dashboard.api.errors import ERRORS
+from dashboard.api.error_kinds import ERRORS
 from dashboard.api.openapi.document import shown_path
 from dashboard.app import create_app
 from dashboard.resources import ROOT
