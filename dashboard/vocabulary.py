@@ -156,6 +156,13 @@ class EndpointState(StrEnum):
     DISABLED = "disabled"
 
 
+class Envelope(StrEnum):
+    """What an endpoint's events are wrapped in."""
+
+    STANDARD = "standard"  # `type`, `timestamp` and `data`, as Standard Webhooks has it
+    V2 = "v2"  # `id`, `type`, `createdAt` and `data`, as the hosted service's second generation has it
+
+
 class DisabledReason(StrEnum):
     """Why a webhook endpoint is disabled."""
 

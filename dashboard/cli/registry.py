@@ -36,6 +36,7 @@ from dashboard.cli import (
     service,
     status,
     upgrade,
+    webhooks,
 )
 from dashboard.cli.core import CommandGroup
 
@@ -70,6 +71,7 @@ COMMANDS: tuple[click.Command, ...] = (
     budgets.budgets_group,
     costs.usage,
     routing.routes_group,
+    webhooks.webhooks_group,
     sandbox.sandbox_group,
     contract_test.contract_test,
     dev.dev_group,

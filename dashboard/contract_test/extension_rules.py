@@ -244,21 +244,12 @@ def _code_again(server: Server) -> None:
     equal(again.headers.get("Idempotent-Replayed"), "true", "Idempotent-Replayed")
 
 
-@extension("the current names do the same: notify, code, check")
-def _current_names(server: Server) -> None:
-    text = server.post("/api/v2/notify", {"phoneNumber": server.plan.phone, "message": "Test"})
-    keys_are(expect(text, 200), "success", "messageId", "queued")
-    if "limited" in server.seen:
-        refusal(server.post("/api/v2/code", {"phoneNumber": server.plan.code_phone}), 429)
-    else:
-        refusal(server.post("/api/v2/code", {"phoneNumber": "1"}), 400)
-    refusal(server.post("/api/v2/check", {"phoneNumber": server.plan.code_phone, "otp": "1"}), 400)
-
-
 @extension("/openapi.json describes every call")
 def _openapi(server: Server) -> str:
     body = expect(server.call("GET", "/openapi.json", key=None), 200)
-    missing = {*PATHS, *PATHS.values(), "/messages", "/messages/batch", "/me", "/webhooks"} - set(body["paths"])
+    missing = {*PATHS, *PATHS.values(), "/messages", "/messages/batch", "/me", "/webhooks", "/api/v2/bulk/send"} - set(
+        body["paths"]
+    )
     if missing:
         raise Broken(f"it lacks {sorted(missing)}")
     if not str(body["openapi"]).startswith("3.1"):

@@ -9,6 +9,7 @@ from sqlalchemy.orm import Mapped, mapped_column, relationship
 
 from dashboard.db import Base, BigId, UtcDateTime, partial, utcnow
 from dashboard.models.api_keys import ApiKey
+from dashboard.vocabulary import Envelope
 
 
 class WebhookEndpoint(Base):
@@ -26,6 +27,7 @@ class WebhookEndpoint(Base):
     url: Mapped[str] = mapped_column(String(2000))
     description: Mapped[str] = mapped_column(String(80), default="")
     events: Mapped[list[str]] = mapped_column(JSON)
+    envelope: Mapped[str] = mapped_column(String(8), default=Envelope.STANDARD)
     created_at: Mapped[datetime] = mapped_column(UtcDateTime, default=utcnow)
     created_by: Mapped[str | None] = mapped_column(String(254))
     disabled_at: Mapped[datetime | None] = mapped_column(UtcDateTime)

@@ -41,13 +41,17 @@ class Hosted:
 
             def do_POST(self) -> None:
                 raw = self.rfile.read(int(self.headers.get("Content-Length", 0)))
-                status, body = hosted.answer(self.path, self.headers.get("X-API-Key", ""), raw)
+                status, body = hosted.answer(self.path, self._key(), raw)
                 said = json.dumps(body).encode()
                 self.send_response(status)
                 self.send_header("Content-Type", "application/json; charset=utf-8")
                 self.send_header("Content-Length", str(len(said)))
                 self.end_headers()
                 self.wfile.write(said)
+
+            def _key(self) -> str:
+                bearer = self.headers.get("Authorization", "").removeprefix("Bearer ")
+                return str(self.headers.get("X-API-Key", "")) or bearer
 
             do_GET = do_POST  # noqa: N815
 

@@ -34,7 +34,7 @@ ABOUT = """Send texts and one-time codes to Mauritanian phones, and follow them.
 Every call but `/healthz`, `/readyz` and `/openapi.json` needs an API key in the header `X-API-Key`. Bodies are JSON;
 fields that are not described here are ignored. Branch on the status and on `errors[].code`; the `message` texts are for
 people. Answers may get new fields. `/api/v2/notify`, `/api/v2/code` and `/api/v2/check` do what `/messages/send`,
-`/otp/send` and `/otp/verify` do.
+`/otp/send` and `/otp/verify` do, and say what it costs. `Authorization: Bearer` is taken as `X-API-Key` is.
 """
 TAGS = {
     "Messages": "Send texts and see what became of them.",
@@ -269,6 +269,7 @@ SHAPES = {
     "WrongCode": {"success", "message", "retriesLeft"},
     "TriesSpent": {"success", "message", "retriesLeft", "errors"},
     "NoRecipients": {"success", "message", "invalidRecipients", "errors"},
+    "InsufficientBalance": {"success", "message", "details", "errors"},
 }
 SHAPE_FIELDS: dict[str, Json] = {
     "success": {"const": False, "description": "The call did not do what it was asked to.", "examples": [False]},
@@ -292,12 +293,32 @@ SHAPE_FIELDS: dict[str, Json] = {
         "description": "The first 1,000 rows that broke a rule.",
         "examples": [[{"phone": "12345678", "reason": "phone_prefix"}]],
     },
+    "details": {
+        "type": "object",
+        "description": "What all of it would have cost in MRU, and for how many texts.",
+        "properties": {
+            "requiredAmount": {
+                "type": "number",
+                "description": "In MRU, to four digits.",
+                "examples": [0.64],
+            },
+            "validRecipients": {"type": "integer", "description": "Texts that could be sent.", "examples": [2]},
+            "invalidRecipients": {
+                "type": "integer",
+                "description": "Rows of a batch that broke a rule.",
+                "examples": [0],
+            },
+        },
+        "required": ["requiredAmount", "validRecipients", "invalidRecipients"],
+        "examples": [{"requiredAmount": 0.64, "validRecipients": 2, "invalidRecipients": 0}],
+    },
 }
 SHAPE_TEXTS = {
     "KeyRefused": "Without a key that is good.",
     "Refused": "An error.",
     "WrongCode": "The code was judged and wrong.",
     "NoRecipients": "No row was good: nothing is sent.",
+    "InsufficientBalance": "A budget has no room left for it: nothing is sent.",
     "TriesSpent": "Three tries were wrong: this one was not judged. Send a new code.",
 }
 

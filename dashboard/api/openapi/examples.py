@@ -13,9 +13,10 @@ from pydantic import BaseModel
 from pydantic.fields import FieldInfo
 from werkzeug.datastructures import MultiDict
 
-from dashboard.api import contract, errors, request_body
+from dashboard.api import contract, error_kinds, errors, request_body
 from dashboard.api.contract import Contract
-from dashboard.api.errors import ERRORS, ApiError, Invalid
+from dashboard.api.error_kinds import ERRORS
+from dashboard.api.errors import ApiError, Invalid
 from dashboard.api.schemas.base import Breaks
 
 BROKEN_BODIES = (b"[]", b'{"message": "a", "message": "b"}', b'{"message": "\\ud800"}')
@@ -58,7 +59,7 @@ def _example(code: str, declared: Contract) -> ErrorExample:
 
 
 def _invalid(item: dict[str, Any]) -> ErrorExample:
-    return ErrorExample(item["code"], 400, {"success": False, "message": errors.INVALID, "errors": [item]})
+    return ErrorExample(item["code"], 400, {"success": False, "message": error_kinds.INVALID, "errors": [item]})
 
 
 def _broken_rules(declared: Contract) -> Iterator[dict[str, Any]]:

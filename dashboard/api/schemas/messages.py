@@ -38,6 +38,7 @@ from dashboard.api.schemas.base import (
     schema_of,
     with_plus,
 )
+from dashboard.api.schemas.costs import Priced
 from dashboard.api.schemas.otp import AppHash
 from dashboard.gateway.messages.outbox import Draft
 from dashboard.sms import encoding
@@ -193,6 +194,10 @@ class Queued(ResponseBody):
     success: Success = True
     message_id: MessageId
     queued: Annotated[Literal[True], Field(description="It waits for delivery.")] = True
+
+
+class PricedQueued(Priced, Queued):
+    """Written down durably; delivery follows. What it is expected to cost."""
 
 
 class NotQueued(ResponseBody):

@@ -21,6 +21,7 @@ from dashboard.api.schemas.base import (
     Success,
     is_none,
 )
+from dashboard.api.schemas.costs import Priced
 from dashboard.vocabulary import Channel
 
 APP_HASH = re.compile(r"^[A-Za-z0-9+/]{11}$")
@@ -108,6 +109,10 @@ class OtpSent(ResponseBody):
             description="There when a code asked for by WhatsApp went by SMS; it verifies under either channel.",
         ),
     ] = None
+
+
+class PricedOtpSent(Priced, OtpSent):
+    """A new code, valid from now on, and what its text is expected to cost."""
 
 
 class OtpVerified(ResponseBody):

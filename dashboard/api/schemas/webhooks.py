@@ -9,6 +9,7 @@ from pydantic import AfterValidator, BeforeValidator, Field, WithJsonSchema, mod
 from pydantic_core import PydanticCustomError
 
 from dashboard.api.schemas.base import (
+    BAD_CHOICE,
     BAD_MOMENT,
     MOST_IN_PAGE,
     UNPRINTABLE,
@@ -19,10 +20,11 @@ from dashboard.api.schemas.base import (
     RequestBody,
     ResponseBody,
     Success,
+    choice_of,
     schema_of,
 )
 from dashboard.gateway.webhooks import endpoints, events
-from dashboard.vocabulary import DisabledReason, EndpointState
+from dashboard.vocabulary import DisabledReason, EndpointState, Envelope
 
 AN_ID = "6f0c3c7e-0d9e-4d3b-8b42-5f1e3f1a9a77"
 AN_EVENT = "evt_2f9c0f7ad0d94a33a0d52b3c1f1f2a6e"
@@ -32,6 +34,7 @@ EventKind = Literal[
     "message.delivered",
     "message.failed",
     "message.expired",
+    "message.rejected",
     "message.received",
     "otp.verified",
     "otp.exhausted",
@@ -72,9 +75,18 @@ BAD_KINDS = Breaks({"blank": [], "invalid_choice": ["sms"], "invalid_type": "all
 BAD_DESCRIPTION = Breaks({"too_long": "a" * 81, "invalid_type": 1})
 ABOUT_URL: Any = Field(examples=["https://shop.example.mr/hooks"], description="Where events go: by POST, over https.")
 ABOUT_KINDS: Any = Field(
-    examples=[["message.delivered", "message.failed"]], description="The events that it wants; left out: all of them."
+    examples=[["message.delivered", "message.failed"]],
+    description="The events that it wants; left out: all, but for `message.rejected` in the `standard` envelope.",
 )
 ABOUT_DESCRIPTION: Any = Field(examples=["Shop, orders"], description="For people: one line of at most 80 characters.")
+
+
+EnvelopeName = Annotated[Envelope, choice_of(Envelope), schema_of(Envelope)]
+ABOUT_ENVELOPE: Any = Field(
+    examples=["standard"],
+    description="What events are wrapped in: `standard` is `type`, `timestamp` and `data`; `v2` is `id`, `type`, "
+    "`createdAt` and `data`, as the hosted service's second generation has it. Both are signed alike.",
+)
 
 
 class NewWebhook(RequestBody):
@@ -83,6 +95,7 @@ class NewWebhook(RequestBody):
     url: Annotated[Url, ABOUT_URL]
     events: Annotated[Kinds | None, BAD_KINDS, ABOUT_KINDS] = None
     description: Annotated[Description, BAD_DESCRIPTION, ABOUT_DESCRIPTION] = ""
+    envelope: Annotated[EnvelopeName, BAD_CHOICE, ABOUT_ENVELOPE] = Envelope.STANDARD
 
 
 class WebhookChange(RequestBody):
@@ -95,6 +108,7 @@ class WebhookChange(RequestBody):
         Field(examples=[["message.delivered", "message.failed"]], description="The events that it wants."),
     ] = None
     description: Annotated[Description | None, BAD_DESCRIPTION, ABOUT_DESCRIPTION] = None
+    envelope: Annotated[EnvelopeName | None, BAD_CHOICE, ABOUT_ENVELOPE] = None
     enabled: Annotated[
         bool | None,
         Breaks({"invalid_type": "yes"}),
@@ -170,6 +184,7 @@ class Webhook(ResponseBody):
     events: Annotated[
         list[str], Field(examples=[["message.delivered", "message.failed"]], description="The events that it gets.")
     ]
+    envelope: Annotated[EnvelopeName, ABOUT_ENVELOPE]
     state: Annotated[
         EndpointState,
         schema_of(EndpointState),

@@ -34,7 +34,7 @@ LONGEST_PHONE = 40  # characters of one that is none
         body=SendBulk,
         response=BulkTaken,
         scope=Scope.SEND,
-        errors=("invalid_recipients", "budget_exhausted", "idempotency_mismatch"),
+        errors=("invalid_recipients", "insufficient_balance", "idempotency_mismatch"),
         idempotent=True,
         is_streamed=True,
         max_bytes=BULK_BYTES,
@@ -60,7 +60,9 @@ def send_bulk() -> BulkTaken:
     if not valid:
         raise ApiError("invalid_recipients", invalidRecipients=[each.model_dump() for each in invalid[:MOST_TOLD]])
     how = (asked.name, asked.pace, asked.urgent, asked.scheduled_at)
-    taken = intake.take(services().sessions, BulkOrder(caller(), valid, len(invalid), *how, idempotent_call()))
+    order = BulkOrder(caller(), valid, len(invalid), *how, idempotent_call())
+    with errors.insufficient_balance(len(valid), len(invalid)):
+        taken = intake.take(services().sessions, order)
     errors.note_replay(taken.is_replay)
     return BulkTaken(
         batch_id=taken.batch_id,

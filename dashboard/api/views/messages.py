@@ -10,6 +10,7 @@ from dashboard.api.auth import caller
 from dashboard.api.blueprint import bp
 from dashboard.api.contract import Contract, contract, idempotent_call, parse
 from dashboard.api.errors import ApiError, Invalid
+from dashboard.api.schemas import costs
 from dashboard.api.schemas.base import Problem, read_id
 from dashboard.api.schemas.messages import (
     BatchTaken,
@@ -19,6 +20,7 @@ from dashboard.api.schemas.messages import (
     ListMessages,
     MessagePage,
     NotQueued,
+    PricedQueued,
     Queued,
     SendBatch,
     SendMessage,
@@ -36,7 +38,6 @@ BATCH_BYTES = 2 * 1024 * 1024
 
 
 @bp.post("/messages/send")
-@bp.post("/api/v2/notify")
 @contract(
     Contract(
         body=SendMessage,
@@ -51,12 +52,30 @@ BATCH_BYTES = 2 * 1024 * 1024
 )
 def send_message(body: SendMessage) -> Queued:
     """The message is written down durably, then delivered. Follow it by its `messageId`."""
-    order = SubmitOrder(caller(), (body.draft,), idempotent_call())
-    submitted = services().group_commit.run(submit.submit, order)
-    services().wakeup.notify(Lane.SMS)
-    errors.note_replay(submitted.is_replay)
-    traces.note(submitted.message_ids)
-    return Queued(message_id=submitted.message_ids[0])
+    return Queued(message_id=_submit(SubmitOrder(caller(), (body.draft,), idempotent_call())).message_ids[0])
+
+
+@bp.post("/api/v2/notify")
+@contract(
+    Contract(
+        body=SendMessage,
+        response=PricedQueued,
+        scope=Scope.SEND,
+        errors=("daily_cap", "insufficient_balance", "budget_slowed", "opted_out", "idempotency_mismatch"),
+        idempotent=True,
+        is_brief=True,
+        summary="Send a text",
+        tag="Messages",
+    )
+)
+def send_message_v2(body: SendMessage) -> Queued:
+    """The message is written down durably, then delivered. Follow it by its `messageId`."""
+    with errors.insufficient_balance():
+        submitted = _submit(SubmitOrder(caller(), (body.draft,), idempotent_call(), is_priced=True))
+    (message_id,) = submitted.message_ids
+    if submitted.quote is None:  # it was kept by a version that quoted nothing
+        return Queued(message_id=message_id)
+    return PricedQueued(message_id=message_id, **costs.priced(submitted.quote))
 
 
 @bp.post("/messages/batch")
@@ -80,11 +99,7 @@ def send_batch(body: SendBatch) -> BatchTaken:
     """
     items = [_judge(item) for item in body.messages]
     drafts = tuple(item for item in items if isinstance(item, Draft))
-    order = SubmitOrder(caller(), drafts, idempotent_call(), is_batch=True)
-    submitted = services().group_commit.run(submit.submit, order)
-    services().wakeup.notify(Lane.SMS)
-    errors.note_replay(submitted.is_replay)
-    traces.note(submitted.message_ids)
+    submitted = _submit(SubmitOrder(caller(), drafts, idempotent_call(), is_batch=True))
     following = iter(_results(submitted, len(drafts)))
     return BatchTaken(results=[next(following) if isinstance(item, Draft) else item for item in items])
 
@@ -132,6 +147,15 @@ def follow_message(message_id: str) -> Followed:
     if message is None or message.key_id != caller().id:
         raise ApiError("message_not_found")
     return Followed.model_validate(status.described(message))
+
+
+def _submit(order: SubmitOrder) -> Submitted:
+    """Write texts down and have them delivered."""
+    submitted = services().group_commit.run(submit.submit, order)
+    services().wakeup.notify(Lane.SMS)
+    errors.note_replay(submitted.is_replay)
+    traces.note(submitted.message_ids)
+    return submitted
 
 
 def _received(query: ListMessages) -> MessagePage:

@@ -12,10 +12,13 @@ from dashboard.api import errors, traces
 from dashboard.api.auth import caller
 from dashboard.api.blueprint import bp
 from dashboard.api.contract import Contract, contract, idempotent_call
-from dashboard.api.errors import RETRY_SECONDS, ApiError
-from dashboard.api.schemas.otp import OtpSent, OtpVerified, SendOtp, VerifyOtp
+from dashboard.api.error_kinds import RETRY_SECONDS
+from dashboard.api.errors import ApiError
+from dashboard.api.schemas import costs
+from dashboard.api.schemas.otp import OtpSent, OtpVerified, PricedOtpSent, SendOtp, VerifyOtp
 from dashboard.extensions import services, session
 from dashboard.gateway import site_settings
+from dashboard.gateway.costs.estimates import Quote
 from dashboard.gateway.delivery import wait
 from dashboard.gateway.limits import rate_limit
 from dashboard.gateway.messages import idempotency
@@ -25,27 +28,18 @@ from dashboard.gateway.otp.send import LIFETIME, Order, SendRequest, Sent
 from dashboard.gateway.otp.verify import Guess, VerifyRequest
 from dashboard.vocabulary import Channel, Lane, Scope, Status
 
+REFUSALS = ("budget_slowed", "provider_error", "provider_timeout", "idempotency_mismatch")
 MOST_WAITING = 48  # callers that one process lets wait for WhatsApp; the other threads keep answering
 _places = threading.BoundedSemaphore(MOST_WAITING)
 
 
 @bp.post("/otp/send")
-@bp.post("/api/v2/code")
 @contract(
     Contract(
         body=SendOtp,
         response=OtpSent,
         scope=Scope.OTP,
-        errors=(
-            "rate_limited",
-            "pumping_suspected",
-            "daily_cap",
-            "budget_exhausted",
-            "budget_slowed",
-            "provider_error",
-            "provider_timeout",
-            "idempotency_mismatch",
-        ),
+        errors=("rate_limited", "pumping_suspected", "daily_cap", "budget_exhausted", *REFUSALS),
         idempotent=True,
         is_brief=True,
         shows_limits=True,
@@ -58,18 +52,35 @@ def send_otp(body: SendOtp) -> OtpSent:
     ends, unless this one fails before it leaves. By SMS the call returns at once. By WhatsApp it waits up to 8 seconds
     for the provider.
     """
-    order = Order(body.phone, body.channel, body.language or _usual_language(), body.hash)
-    with _place_to_wait() if order.waits else nullcontext():
-        sent = services().group_commit.run(
-            send.send_codes, SendRequest(services().keyring, caller(), order, idempotent_call())
-        )
-        errors.note_limits(sent.limits)
-        errors.note_replay(sent.is_replay)
-        traces.note([sent.message_id])
-        services().wakeup.notify(order.channel)
-        if order.waits:
-            return main_thread.aside(partial(_answer_of_provider, sent, body.phone))
-    return OtpSent(message_id=sent.message_id, expires_in=int(LIFETIME.total_seconds()))
+    return _send(body)[0]
+
+
+@bp.post("/api/v2/code")
+@contract(
+    Contract(
+        body=SendOtp,
+        response=PricedOtpSent,
+        scope=Scope.OTP,
+        errors=("rate_limited", "pumping_suspected", "daily_cap", "insufficient_balance", *REFUSALS),
+        idempotent=True,
+        is_brief=True,
+        shows_limits=True,
+        summary="Send a code",
+        tag="Codes",
+    )
+)
+def send_otp_v2(body: SendOtp) -> OtpSent:
+    """A new six-digit code, good for 600 seconds and one use; the code before it for the same number and channel
+    ends, unless this one fails before it leaves. By SMS the call returns at once. By WhatsApp it waits up to 8 seconds
+    for the provider.
+    """
+    with errors.insufficient_balance():
+        answer, quote = _send(body, is_priced=True)
+    if quote is None:  # it was kept by a version that quoted nothing
+        return answer
+    return PricedOtpSent(
+        message_id=answer.message_id, expires_in=answer.expires_in, sent_by=answer.sent_by, **costs.priced(quote)
+    )
 
 
 @bp.post("/otp/verify")
@@ -109,6 +120,21 @@ def verify_otp(body: VerifyOtp) -> OtpVerified:
     if verdict.refusal:
         raise verdict.refusal
     return OtpVerified()
+
+
+def _send(body: SendOtp, *, is_priced: bool = False) -> tuple[OtpSent, Quote | None]:
+    """Write a code down and have it delivered; for WhatsApp, wait until the provider has taken it."""
+    order = Order(body.phone, body.channel, body.language or _usual_language(), body.hash)
+    request = SendRequest(services().keyring, caller(), order, idempotent_call(), is_priced)
+    with _place_to_wait() if order.waits else nullcontext():
+        sent = services().group_commit.run(send.send_codes, request)
+        errors.note_limits(sent.limits)
+        errors.note_replay(sent.is_replay)
+        traces.note([sent.message_id])
+        services().wakeup.notify(order.channel)
+        if order.waits:
+            return main_thread.aside(partial(_answer_of_provider, sent, body.phone)), sent.quote
+    return OtpSent(message_id=sent.message_id, expires_in=int(LIFETIME.total_seconds())), sent.quote
 
 
 def _usual_language() -> str:

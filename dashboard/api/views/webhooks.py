@@ -81,7 +81,8 @@ def create_webhook(body: NewWebhook) -> WebhookMade:
         errors.note_replay(is_replay=True)
         endpoint = _find(stored.result["webhook_id"])
         return WebhookMade(**_described(endpoint), secret=_box().decrypt(endpoint.secrets[0].sealed).decode())
-    new = NewEndpoint(caller().id, body.url, tuple(body.events or events.KINDS), body.description)
+    wanted = tuple(body.events or events.USUAL[body.envelope])
+    new = NewEndpoint(caller().id, body.url, wanted, body.description, body.envelope)
     endpoint, secret = endpoints.create(session, _box(), new)
     made = WebhookMade(**_described(endpoint), secret=secret)
     _record("webhooks.create", endpoint.id)
@@ -115,13 +116,13 @@ def show_webhook(webhook_id: str) -> WebhookShown:
     )
 )
 def change_webhook(body: WebhookChange, webhook_id: str) -> WebhookShown:
-    """Change its address, its events or its description; disable or enable it. To disable gives up what waits; replay
-    brings it back.
+    """Change its address, its events, its description or its envelope; disable or enable it. To disable gives up what
+    waits; replay brings it back.
     """
     endpoint = _find(webhook_id)
     if body.url is not None:
         _check_url(body.url)
-    for name in ("url", "events", "description"):
+    for name in ("url", "events", "description", "envelope"):
         if getattr(body, name) is not None:
             setattr(endpoint, name, getattr(body, name))
     if body.enabled is not None:
@@ -260,6 +261,7 @@ def _described(endpoint: WebhookEndpoint) -> dict[str, object]:
         "url": endpoint.url,
         "description": endpoint.description,
         "events": endpoint.events,
+        "envelope": endpoint.envelope,
         "state": endpoints.state(endpoint),
         "disabled_reason": endpoint.disabled_for,
         "created_at": iso(endpoint.created_at),

@@ -11,9 +11,12 @@ from sqlalchemy import select
 
 from dashboard.cache import TimedCache
 from dashboard.db import Executor, core_table, pool_of, utcnow
+from dashboard.gateway.api_keys.authentication import Caller
 from dashboard.gateway.costs import prices
 from dashboard.gateway.costs.prices import PriceTable
 from dashboard.models.carriers import Carrier, Route
+from dashboard.sms.encoding import Shape
+from dashboard.vocabulary import KeyMode
 
 LOOK_EVERY = 1.0  # seconds
 Subject = tuple[str, str | None, str | None]  # channel, operator, key id
@@ -41,6 +44,24 @@ class Estimate:
     cost: int
     segments: int
     unpriced_segments: int
+
+
+@dataclass(frozen=True)
+class Quote:
+    """The shape of a text, and what one part of it is expected to cost, in 1/10,000 MRU; None where no price is known.
+
+    It is kept with the answer that bears it, so that the same call gets the same one.
+    """
+
+    encoding: str
+    length: int  # septets of the GSM alphabet, or UTF-16 units
+    parts: int
+    price: int | None
+
+    @property
+    def cost(self) -> int | None:
+        """Of the whole text, in 1/10,000 MRU."""
+        return None if self.price is None else self.price * self.parts
 
 
 @dataclass(frozen=True)
@@ -97,3 +118,11 @@ def estimate(executor: Executor, key_id: str, texts: Iterable[Text]) -> Estimate
         else:
             cost += amount * text.segments
     return Estimate(cost, segments, unpriced)
+
+
+def quote(executor: Executor, caller: Caller, text: tuple[str, str, Shape], *, to_sandbox: bool = False) -> Quote:
+    """What a text of this key is and will cost, by its channel, number and shape; nothing on the sandbox phone."""
+    channel, phone, shape = text
+    is_free = to_sandbox or caller.mode == KeyMode.TEST
+    price = 0 if is_free else current(executor).find(caller.id, channel, phone)
+    return Quote(shape.encoding, shape.units, shape.segments, price)

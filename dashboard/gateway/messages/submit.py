@@ -4,20 +4,20 @@ from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Sequence
-from dataclasses import dataclass, replace
+from dataclasses import asdict, dataclass, replace
 from functools import partial
 from itertools import islice
 from operator import attrgetter
-from typing import cast
+from typing import Any, cast
 
 from sqlalchemy.orm import Session
 
 from dashboard.gateway.api_keys import authentication, quotas
 from dashboard.gateway.api_keys.authentication import Caller, UnknownKey
 from dashboard.gateway.api_keys.quotas import CapReached
-from dashboard.gateway.costs import budgets, reservations
+from dashboard.gateway.costs import budgets, estimates, reservations
 from dashboard.gateway.costs.budgets import Refusal
-from dashboard.gateway.costs.estimates import Text
+from dashboard.gateway.costs.estimates import Quote, Text
 from dashboard.gateway.costs.reservations import Wanted
 from dashboard.gateway.messages import idempotency, outbox
 from dashboard.gateway.messages.idempotency import AnsweredBefore, IdempotentCall, Mismatch, StoredResult
@@ -31,13 +31,14 @@ from dashboard.vocabulary import KeyMode, Kind
 @dataclass(frozen=True)
 class SubmitOrder:
     """Texts of one call. Those past the key's daily cap or a budget, and those to numbers that want none, are left out
-    of a batch; a single one is refused.
+    of a batch; a single one is refused. `is_priced`: the answer to a single one bears what it is expected to cost.
     """
 
     caller: Caller
     drafts: tuple[Draft, ...]
     call: IdempotentCall | None = None
     is_batch: bool = False
+    is_priced: bool = False
 
 
 @dataclass(frozen=True)
@@ -52,6 +53,7 @@ class Submitted:
     budget: Refusal | None = None
     opted_out: tuple[int, ...] = ()
     is_replay: bool = False
+    quote: Quote | None = None  # of a single text, where it was asked for
 
 
 def submit(session: Session, orders: list[SubmitOrder]) -> Sequence[Submitted | Exception]:
@@ -76,15 +78,23 @@ def _submit_turn(session: Session, orders: list[SubmitOrder]) -> Sequence[Submit
     results |= zip(fresh, _write(session, list(fresh.values())), strict=True)
     for place, order in fresh.items():
         result = results[place]
+        if order.is_priced and isinstance(result, Submitted):
+            result = results[place] = replace(result, quote=_quote(session, order))
         if order.call and isinstance(result, Submitted):
             idempotency.keep(session, order.call, _stored(result))
     return [results[place] for place in range(len(orders))]
 
 
+def _quote(session: Session, order: SubmitOrder) -> Quote:
+    (draft,) = order.drafts
+    return estimates.quote(session, order.caller, (draft.channel, draft.phone, draft.shape))
+
+
 def _stored(result: Submitted) -> StoredResult:
     cap = [result.cap.cap, result.cap.retry_after] if result.cap else None
-    told = {"message_ids": result.message_ids, "cap": cap, "opted_out": result.opted_out}
-    return StoredResult.of(told | ({"budget": budgets.told(result.budget)} if result.budget else {}))
+    told: dict[str, Any] = {"message_ids": result.message_ids, "cap": cap, "opted_out": result.opted_out}
+    told |= {"budget": budgets.told(result.budget)} if result.budget else {}
+    return StoredResult.of(told | ({"quote": asdict(result.quote)} if result.quote else {}))
 
 
 def _replay(stored: StoredResult | Mismatch) -> Submitted | Exception:
@@ -96,7 +106,9 @@ def _replay(stored: StoredResult | Mismatch) -> Submitted | Exception:
         return answered
     cap = CapReached(*result["cap"]) if result["cap"] else None
     budget = budgets.of_told(result["budget"]) if "budget" in result else None
-    return Submitted(result["message_ids"], cap, budget, tuple(result.get("opted_out", ())), is_replay=True)
+    quote = Quote(**result["quote"]) if "quote" in result else None
+    opted_out = tuple(result.get("opted_out", ()))
+    return Submitted(result["message_ids"], cap, budget, opted_out, is_replay=True, quote=quote)
 
 
 def _write(session: Session, orders: list[SubmitOrder]) -> list[Submitted | OptedOut | CapReached | Refusal]:

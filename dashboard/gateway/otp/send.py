@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Collection
-from dataclasses import dataclass, field, replace
+from dataclasses import asdict, dataclass, field, replace
 from datetime import datetime, timedelta
 from typing import Any, cast
 
@@ -15,8 +15,8 @@ from dashboard.driver import BulkInsert, ExecuteMany
 from dashboard.gateway.api_keys import authentication, quotas
 from dashboard.gateway.api_keys.authentication import Caller, UnknownKey
 from dashboard.gateway.api_keys.quotas import CapReached
-from dashboard.gateway.costs import budgets, reservations
-from dashboard.gateway.costs.estimates import Text
+from dashboard.gateway.costs import budgets, estimates, reservations
+from dashboard.gateway.costs.estimates import Quote, Text
 from dashboard.gateway.costs.reservations import Wanted
 from dashboard.gateway.limits import pumping, rate_limit, rejections
 from dashboard.gateway.limits.pumping import PumpingSuspected
@@ -55,12 +55,15 @@ class Order:
 
 @dataclass(frozen=True)
 class SendRequest:
-    """An order, the key it came by, and which call it is, if the caller named it."""
+    """An order, the key it came by, and which call it is, if the caller named it. `is_priced`: its answer bears what
+    the text is expected to cost.
+    """
 
     keyring: Keyring
     caller: Caller
     order: Order
     call: IdempotentCall | None = None
+    is_priced: bool = False
 
     @property
     def pair(self) -> rate_limit.Pair:
@@ -84,6 +87,7 @@ class Sent:
     limits: list[WindowState]  # as they now stand
     status: int | None = 200
     is_replay: bool = False
+    quote: Quote | None = None  # where it was asked for
 
 
 @dataclass
@@ -288,14 +292,25 @@ def _write(session: Session, attempts: list[_SendAttempt]) -> None:
     now, connection = utcnow(), session.connection()
     SUPERSEDE.run(connection, [_older(attempt.request, now) for attempt, _, _ in prepared])
     message_ids = outbox.submit_all(session, [(attempt.request.caller, draft) for attempt, _, draft in prepared])
+    quotes = {
+        message_id: _quote(session, attempt.request, draft)
+        for (attempt, _, draft), message_id in zip(prepared, message_ids, strict=True)
+        if attempt.request.is_priced
+    }
     rows = []
     for (attempt, template, _), message_id in zip(prepared, message_ids, strict=True):
         row = _row(attempt.request, template, message_id, now)
         sealed = fixed.get(attempt.request.pair)
         offset = review_numbers.offset(attempt.request.keyring, row, message_id, sealed)
         rows.append(row | {"fixed_offset": offset})
-        attempt.result = Sent(message_id, attempt.limits, None if attempt.request.order.waits else 200)
+        status = None if attempt.request.order.waits else 200
+        attempt.result = Sent(message_id, attempt.limits, status, quote=quotes.get(message_id))
     INSERT.run(connection, rows)
+
+
+def _quote(session: Session, request: SendRequest, draft: Draft) -> Quote:
+    text = (draft.channel, draft.phone, draft.shape)
+    return estimates.quote(session, request.caller, text, to_sandbox=draft.to_sandbox)
 
 
 def _reserve(session: Session, prepared: list[_Prepared]) -> list[_Prepared]:
@@ -345,7 +360,9 @@ def _row(request: SendRequest, template: Template, message_id: str, now: datetim
 
 
 def _keep(session: Session, call: IdempotentCall, sent: Sent) -> None:
-    result = {"message_id": sent.message_id}
+    result: dict[str, Any] = {"message_id": sent.message_id}
+    if sent.quote is not None:
+        result["quote"] = asdict(sent.quote)
     idempotency.keep(session, call, StoredResult.of(result, sent.status, sent.message_id if not sent.status else None))
 
 
@@ -353,7 +370,9 @@ def _replay(stored: StoredResult | Mismatch) -> Sent | Exception:
     if isinstance(stored, Mismatch):
         return stored
     try:
-        message_id = stored.result["message_id"] if stored.message_uuid is None else stored.message_uuid
+        result = stored.result
     except AnsweredBefore as answered:
         return answered
-    return Sent(message_id, [], stored.status, is_replay=True)
+    quote = Quote(**result["quote"]) if "quote" in result else None
+    message_id = result["message_id"] if stored.message_uuid is None else stored.message_uuid
+    return Sent(message_id, [], stored.status, is_replay=True, quote=quote)

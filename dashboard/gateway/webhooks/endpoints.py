@@ -11,7 +11,7 @@ from datetime import datetime, timedelta
 
 import httpx
 from sqlalchemy import ColumnElement, and_, delete, exists, func, literal, or_, select, update
-from sqlalchemy.orm import Session, joinedload, selectinload
+from sqlalchemy.orm import Session, aliased, joinedload, selectinload
 
 from dashboard.db import UtcDateTime, core_table, execute_dml, insert, lock, utcnow
 from dashboard.gateway import encryption
@@ -21,7 +21,7 @@ from dashboard.models.webhooks import WebhookAttempt, WebhookDelivery, WebhookEn
 from dashboard.outbound import address_guard, client
 from dashboard.outbound.client import Guard
 from dashboard.settings import Settings
-from dashboard.vocabulary import DisabledReason, EndpointState
+from dashboard.vocabulary import DisabledReason, EndpointState, Envelope
 
 MOST_ENDPOINTS = 10  # of a key
 MOST_SECRETS = 5  # that sign at a time
@@ -58,8 +58,9 @@ class NewEndpoint:
 
     key_id: str
     url: str = field(repr=False)
-    events: tuple[str, ...] = events.KINDS
+    events: tuple[str, ...] = events.USUAL[Envelope.STANDARD]
     description: str = ""
+    envelope: str = Envelope.STANDARD
     id: str = field(default_factory=lambda: str(uuid.uuid4()))
 
 
@@ -104,6 +105,7 @@ def create(
         url=wanted.url,
         description=wanted.description,
         events=list(wanted.events),
+        envelope=wanted.envelope,
         created_by=created_by,
     )
     session.add(endpoint)
@@ -264,6 +266,10 @@ def replay_period(session: Session, endpoint: WebhookEndpoint, since: datetime, 
         WebhookEvent.kind.in_(endpoint.events),
         ~exists().where(sent_there, spared),
     )
+    if events.REJECTED in endpoint.events:  # what it is told as rejected may be told to others as failed
+        twin = aliased(WebhookEvent)
+        rejected = exists().where(twin.message_id == WebhookEvent.message_id, twin.kind == events.REJECTED)
+        chosen = and_(chosen, ~and_(WebhookEvent.kind == events.FAILED, rejected))
     return _send_again(session, endpoint, chosen)
 
 

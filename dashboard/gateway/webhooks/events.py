@@ -21,12 +21,19 @@ from dashboard.db import Executor, core_table, iso, pool_of, utcnow
 from dashboard.models.messages import Message
 from dashboard.models.otp import Otp
 from dashboard.models.webhooks import WebhookDelivery, WebhookEndpoint, WebhookEvent
-from dashboard.vocabulary import ENDS, Status
+from dashboard.vocabulary import ENDS, Envelope, Status
 
 MESSAGE_STEPS = (Status.SENT, *ENDS)  # each is an event, `message.` and its name
 RECEIVED, OTP_VERIFIED, OTP_EXHAUSTED = "message.received", "otp.verified", "otp.exhausted"
 BULK_COMPLETED = "bulk.completed"
-KINDS = (*(f"message.{step}" for step in MESSAGE_STEPS), RECEIVED, OTP_VERIFIED, OTP_EXHAUSTED, BULK_COMPLETED)
+FAILED = "message.failed"
+REJECTED = "message.rejected"  # it failed after its carrier had accepted it: `message.failed` to who does not list this
+MESSAGE_KINDS = tuple(f"message.{step}" for step in MESSAGE_STEPS)
+KINDS = (*MESSAGE_KINDS, REJECTED, RECEIVED, OTP_VERIFIED, OTP_EXHAUSTED, BULK_COMPLETED)
+USUAL = {  # what a new endpoint hears that names no events
+    Envelope.STANDARD: tuple(kind for kind in KINDS if kind != REJECTED),
+    Envelope.V2: KINDS,
+}
 TIMES = {  # name in an event → column, and the steps at which it is known
     "createdAt": ("created_at", MESSAGE_STEPS),
     "sentAt": ("sent_at", MESSAGE_STEPS),
@@ -61,18 +68,19 @@ def record(session: Executor, key_id: str, message_id: int, *kinds: str) -> bool
     """
     connection = session.connection() if isinstance(session, Session) else session
     wanted = REMEMBERED.find(pool_of(connection), lambda: _listening(connection)).get(key_id)
-    if wanted is None or wanted.isdisjoint(kinds):
+    named = (*kinds, REJECTED) if FAILED in kinds else kinds
+    if wanted is None or wanted.isdisjoint(named):
         return False
     listeners = connection.execute(LISTENERS, {"for_key": key_id}).all()
-    heard = [kind for kind in kinds if any(kind in listener.events for listener in listeners)]
-    if not heard:
+    if not any(kind in listener.events for listener in listeners for kind in named):
         return False
     message = connection.execute(MESSAGE, {"row_id": message_id}).one()
     is_due = False
-    for kind in heard:
-        targets = [listener.id for listener in listeners if listener.disabled_at is None and kind in listener.events]
-        write(connection, key_id, kind, _data(connection, kind, message), targets, message_id)
-        is_due = is_due or bool(targets)
+    for kind in kinds:
+        for name, hearing in _hearing(kind, message, listeners):
+            targets = [listener.id for listener in hearing if listener.disabled_at is None]
+            write(connection, key_id, name, _data(connection, kind, message), targets, message_id)
+            is_due = is_due or bool(targets)
     return is_due
 
 
@@ -106,6 +114,15 @@ def write(
     return reference
 
 
+def enveloped(envelope: str, reference: str, body: str) -> bytes:
+    """What is sent of an event: `body` byte for byte, or what it holds in the other envelope."""
+    if envelope != Envelope.V2:
+        return body.encode()
+    told = json.loads(body)
+    wrapped = {"id": reference, "type": told["type"], "createdAt": told["timestamp"], "data": told["data"]}
+    return json.dumps(wrapped, ensure_ascii=False, separators=(",", ":")).encode()
+
+
 def wait_until_known() -> None:
     """After an endpoint was made or changed, and before saying so: from now on no event passes it by."""
     time.sleep(KNOWN_WITHIN)
@@ -117,6 +134,16 @@ def _listening(connection: Connection) -> Listening:
     for key_id, kinds in connection.execute(ALL_LISTENERS):
         wanted.setdefault(key_id, set()).update(kinds)
     return {key_id: frozenset(kinds) for key_id, kinds in wanted.items()}
+
+
+def _hearing(kind: str, message: Any, listeners: Sequence[Any]) -> list[tuple[str, list[Any]]]:
+    """The names under which a step is told, each with those who are told so."""
+    hearing = [listener for listener in listeners if kind in listener.events]
+    if kind != FAILED or message.sent_at is None:
+        return [(kind, hearing)] if hearing else []
+    rejecting = [listener for listener in listeners if REJECTED in listener.events]
+    others = [listener for listener in hearing if REJECTED not in listener.events]
+    return [(name, told) for name, told in ((REJECTED, rejecting), (FAILED, others)) if told]
 
 
 def _data(connection: Connection, kind: str, message: Any) -> dict[str, Any]:

@@ -18,6 +18,7 @@ from sqlalchemy import ColumnElement, and_, bindparam, case, delete, exists, fun
 from sqlalchemy.orm import Session
 
 from dashboard.db import UtcDateTime, core_table, execute_dml, utcnow
+from dashboard.gateway.webhooks import events
 from dashboard.models.webhooks import WebhookAttempt, WebhookDelivery, WebhookEndpoint, WebhookEvent, WebhookSecret
 from dashboard.vocabulary import DisabledReason
 
@@ -142,9 +143,10 @@ def take(
     renewing = update(core_table(WebhookEndpoint)).where(
         *_held(lease), _Endpoint.disabled_at.is_(None), _Endpoint.deleted_at.is_(None)
     )
-    url = connection.execute(renewing.values(lease_until=now + LEASE).returning(_Endpoint.url)).scalar()
-    rows = _next(session, lease, now, limit, under_way) if url is not None else []
-    if url is None or not rows:
+    renewed = renewing.values(lease_until=now + LEASE).returning(_Endpoint.url, _Endpoint.envelope)
+    endpoint = connection.execute(renewed).one_or_none()
+    rows = _next(session, lease, now, limit, under_way) if endpoint is not None else []
+    if endpoint is None or not rows:
         return []
     live = or_(WebhookSecret.expires_at.is_(None), WebhookSecret.expires_at > now)
     secrets_of_it = select(WebhookSecret.sealed).where(WebhookSecret.endpoint_id == lease.endpoint_id, live)
@@ -157,8 +159,8 @@ def take(
             row.due_at,
             row.tries,
             row.reference,
-            row.body.encode(),
-            url=url,
+            events.enveloped(endpoint.envelope, row.reference, row.body),
+            url=endpoint.url,
             sealed=sealed,
         )
         for row in rows

@@ -20,7 +20,7 @@ from dashboard.pages.ui import fields, formats, forms
 from dashboard.pages.ui.fields import Fault
 from dashboard.pages.ui.forms import BoundField, CheckboxesField, ChoiceField, Form, NewIdField, TextField
 from dashboard.pages.webhooks import labels
-from dashboard.vocabulary import KeyState
+from dashboard.vocabulary import Envelope, KeyState
 
 
 def _address(text: str) -> str:
@@ -46,7 +46,10 @@ class EndpointForm(Form):
             endpoints.LONGEST_URL, type="url", required=True, dir="ltr", spellcheck="false", placeholder="https://"
         ),
     )
-    events = CheckboxesField(_l("Events"), labels.EVENTS, _l("Choose at least one event."), default=events.KINDS)
+    events = CheckboxesField(
+        _l("Events"), labels.EVENTS, _l("Choose at least one event."), default=events.USUAL[Envelope.STANDARD]
+    )
+    envelope = RadioField(_l("Format"), choices=forms.choices(labels.ENVELOPES), default=Envelope.STANDARD)
     description = TextField(
         _l("Description"), _description, optional=True, render_kw=forms.length(endpoints.LONGEST_DESCRIPTION)
     )
@@ -54,7 +57,7 @@ class EndpointForm(Form):
     def apply(self, webhook: WebhookEndpoint) -> None:
         """Change an endpoint to what was typed."""
         webhook.url, webhook.description = self.url.data, self.description.data
-        webhook.events = list(self.events.data)
+        webhook.events, webhook.envelope = list(self.events.data), self.envelope.data
 
 
 class NewEndpointForm(EndpointForm):
@@ -74,7 +77,9 @@ class NewEndpointForm(EndpointForm):
 
     def new_endpoint(self) -> NewEndpoint:
         description = self.description.data
-        return NewEndpoint(self.key.data, self.url.data, self.events.data, description, self.id.data)
+        return NewEndpoint(
+            self.key.data, self.url.data, self.events.data, description, self.envelope.data, self.id.data
+        )
 
 
 def _moment(text: str) -> datetime:

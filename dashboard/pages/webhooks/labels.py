@@ -11,8 +11,8 @@ from flask_login import current_user
 
 from dashboard.models.api_keys import ApiKey
 from dashboard.models.webhooks import WebhookEndpoint
-from dashboard.pages.ui.labels import MODES
-from dashboard.vocabulary import KeyMode, Role
+from dashboard.pages.ui.labels import MODES, Labels
+from dashboard.vocabulary import Envelope, KeyMode, Role
 
 STATES = {"active": lazy_pgettext("webhook", "Active"), "failing": _l("Failing"), "disabled": _l("Disabled")}
 EVENTS = {
@@ -20,10 +20,15 @@ EVENTS = {
     "message.delivered": _l("Message delivered"),
     "message.failed": _l("Message failed"),
     "message.expired": _l("Message expired"),
+    "message.rejected": _l("Message refused after the carrier had accepted it"),
     "message.received": _l("Text received"),
     "otp.verified": _l("Code verified"),
     "otp.exhausted": _l("Three wrong codes"),
     "bulk.completed": _l("Campaign ended"),
+}
+ENVELOPES: Labels = {
+    Envelope.STANDARD: _l("Standard Webhooks: type, timestamp, data"),
+    Envelope.V2: _l("As the hosted service, second generation: id, type, createdAt, data"),
 }
 URL_FAULTS = {
     "url_format": _l("Enter a web address without user name and password, such as https://example.org/hooks."),

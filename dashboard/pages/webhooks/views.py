@@ -274,6 +274,7 @@ def _shared() -> dict[str, Any]:
         "why_failed": labels.reason,
         "STATES": labels.STATES,
         "EVENTS": labels.EVENTS,
+        "ENVELOPES": labels.ENVELOPES,
         "WHY_OFF": labels.WHY_OFF,
         "MOST_CALLS": queue.MOST_TRIES,
     }

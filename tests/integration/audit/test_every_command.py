@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import re
 import shlex
+import uuid
 from collections.abc import Iterator
 from dataclasses import dataclass, field
 from datetime import timedelta
@@ -35,6 +36,7 @@ from dashboard.models.campaigns import Campaign
 from dashboard.models.limits import PumpedRange
 from dashboard.models.messages import Message
 from dashboard.models.site_settings import Setting
+from dashboard.models.webhooks import WebhookEndpoint
 from dashboard.pages.audit import labels
 from dashboard.settings import Settings, prepare_home
 from tests.support import campaigns as some_campaigns
@@ -63,6 +65,7 @@ CHANGES = (
     ("keys rotate", "app", "api_keys.rotate"),
     ("keys review add", "app 22000001 --days 30 --code 730914", "api_keys.add_review_number"),
     ("keys review remove", "app 22000001", "api_keys.remove_review_number"),
+    ("webhooks envelope", "{hook} v2", "webhooks.change"),
     ("keys revoke", "app --yes", "api_keys.revoke"),
     ("providers add", "http one url=https://sms.example.org/send body={{}}", "carriers.create"),
     ("providers add", "http two url=https://sms.example.org/send body={{}}", "carriers.create"),
@@ -119,6 +122,7 @@ CHANGES_NOTHING = (
     ("doctor", ""),
     ("incoming keywords", ""),
     ("incoming list", ""),
+    ("webhooks list", ""),
     ("keys list", ""),
     ("keys review list", "Shop"),
     ("limits list", ""),
@@ -174,8 +178,10 @@ CALLS: tuple[tuple[str, str, dict[str, Any], str], ...] = (
 SENT: tuple[tuple[str, dict[str, Any]], ...] = (
     ("/messages/send", TEXT),
     ("/messages/batch", {"messages": [TEXT]}),
+    ("/api/v2/notify", TEXT),
     ("/api/v2/bulk/send", {"recipients": [{"phone": PHONE, "message": "Bonjour"}]}),
     ("/otp/send", {"phoneNumber": PHONE}),
+    ("/api/v2/code", {"phoneNumber": PHONE}),
     ("/otp/verify", {"phoneNumber": PHONE, "code": "000000"}),
 )
 OTHER_DOORS = {
@@ -235,7 +241,11 @@ def furnish(gateway: Gateway) -> None:
         wrong_codes.record(session, [(PHONE, key.id)], now)
         held = PumpedRange(key_id=key.id, digits="+22238089", step="stop", sent=40, verified=1, numbers=30)
         held.is_sequential, held.refused, held.began_at, held.until = True, 0, now, now + timedelta(hours=1)
-        session.add(held)
+        hook = WebhookEndpoint(
+            id=str(uuid.uuid4()), key_id=key.id, url="https://shop.example.org/", events=["message.sent"]
+        )
+        session.add_all([held, hook])
+        gateway.ids["hook"] = hook.id
     campaign_id = some_campaigns.run(gateway.sessions, caller, some_campaigns.phones(3))
     with gateway.sessions() as session:
         gateway.ids["campaign"] = session.get_one(Campaign, campaign_id).uuid

@@ -13,7 +13,7 @@ import pytest
 from openapi_spec_validator import OpenAPIV31SpecValidator
 
 from dashboard.api.contract import FAULTS
-from dashboard.api.errors import ERRORS
+from dashboard.api.error_kinds import ERRORS
 from dashboard.api.openapi.document import shown_path
 from dashboard.app import create_app
 from dashboard.resources import ROOT
@@ -71,7 +71,8 @@ def codes_in_code() -> set[str]:
     """The codes of all errors that the API and what it calls can make."""
     files = [*(ROOT / "dashboard" / "api").rglob("*.py"), *(ROOT / "dashboard" / "sms").glob("*.py")]
     raised = {code for file in files for code in raised_in(ast.parse(file.read_text()))}
-    return raised | {code for code, _ in FAULTS.values()} | {code for code, kind in ERRORS.items() if kind.text}
+    of_table = {kind.code or code for code, kind in ERRORS.items() if kind.text}
+    return raised | {code for code, _ in FAULTS.values()} | of_table
 
 
 def raised_in(tree: ast.Module) -> Iterator[str]:

@@ -56,9 +56,11 @@ def test_without_the_phone_and_a_second_key_only_the_rules_that_use_them_are_ski
 def test_it_says_first_what_it_sends_and_keeps_to_it(sqlite_stack: Stack) -> None:
     key, (_, phone, _, code_phone) = sqlite_stack.key("test"), numbers()
     ran = contract_test(sqlite_stack, key, "--sandbox", "--phone", phone, "--code-phone", code_phone)
-    assert ran.stderr.startswith(f"This sends up to 8 texts to {phone} and 3 codes to {code_phone}.")
+    assert ran.stderr.startswith(f"This sends up to 9 texts to {phone} and 3 codes to {code_phone}.")
     made = sqlite_stack.call("GET", "/messages?limit=100", key=key).json()["messages"]
-    assert Counter(message["phoneNumber"] for message in made) == {phone: 8, code_phone: 3}
+    counts = Counter(message["phoneNumber"] for message in made)
+    assert (set(counts), counts[code_phone]) == ({phone, code_phone}, 3)
+    assert counts[phone] in (8, 9), "the text of the batch waits for its turn"
 
 
 def test_a_rule_that_does_not_hold_is_a_failure(sqlite_stack: Stack) -> None:
@@ -212,11 +214,14 @@ def test_a_server_that_has_the_reference_alone_keeps_its_rules_and_is_spared_the
     assert {rule: finding["detail"] for rule, finding in found.items() if finding["result"] == "failed"} == {}
     results = Counter(finding["result"] for finding in found.values())
     assert results["ok"] >= 17
-    assert {finding["detail"] for finding in found.values() if finding["result"] == "skipped"} == {
+    skipped = {finding["detail"] for finding in found.values() if finding["result"] == "skipped"}
+    by_name = {"this server says nothing of what a text costs", "this server has no /api/v2/bulk/send"}
+    assert skipped - by_name == {
         "this server has no GET /me: it has the reference alone",
         "the code must be read from a sandbox phone: give --sandbox",
         "give --whatsapp",
     }
+    assert bool(skipped & by_name) is (hosted.names == SECOND)
 
 
 def test_a_server_under_other_names_fails(hosted: Hosted) -> None:

@@ -122,13 +122,13 @@ def test_a_batch_needs_the_scope_send(client: Client, phone: str) -> None:
 
 def test_notify_sends_a_text(client: Client, phone: str) -> None:
     answer = client.post("/api/v2/notify", phoneNumber=phone, message="Bonjour")
-    assert list(answer.json()) == ["success", "messageId", "queued"]
+    assert list(answer.json())[:3] == ["success", "messageId", "queued"]
     assert client.stack.arrived(phone, answer.json()["messageId"]).text == "Bonjour"
 
 
 def test_code_and_check_are_send_and_verify(client: Client, phone: str) -> None:
     answer = client.post("/api/v2/code", phoneNumber=phone, language="en")
-    assert answer.json() == {"success": True, "messageId": answer.json()["messageId"], "expiresIn": 600}
+    assert (answer.json()["success"], answer.json()["expiresIn"]) == (True, 600)
     code = digits(client.stack.arrived(phone, answer.json()["messageId"]).text)
     wrong = client.post("/api/v2/check", phoneNumber=phone, otp=other_than(code))
     assert (wrong.status_code, wrong.json()) == (

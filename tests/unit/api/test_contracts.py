@@ -10,7 +10,8 @@ from flask import Flask
 
 from dashboard.api import errors
 from dashboard.api.contract import Contract
-from dashboard.api.errors import ERRORS, ApiError
+from dashboard.api.error_kinds import ERRORS
+from dashboard.api.errors import ApiError
 from dashboard.app import create_app
 from dashboard.cli import openapi
 from dashboard.resources import resource
