@@ -29,7 +29,7 @@ from dashboard.gateway.webhooks import endpoints, queue
 from dashboard.settings import Settings, SettingsError
 from dashboard.vocabulary import Lane
 from dashboard.wakeup import Wakeup
-from jobs import alerts, backups, campaigns, outages, runtime, weekly_report
+from jobs import alerts, backups, balances, campaigns, outages, runtime, weekly_report
 from jobs.runtime import stopping
 
 log = logging.getLogger(__name__)
@@ -58,6 +58,7 @@ def main() -> int:
     threading.Thread(
         target=campaigns.run, args=(sessions, settings, wakeup, stopping), name="campaigns", daemon=True
     ).start()
+    threading.Thread(target=balances.run, args=(sessions, settings, stopping), name="balances", daemon=True).start()
     if settings.backup_folder:
         threading.Thread(target=backups.run, args=(settings, stopping), name="backups", daemon=True).start()
     if settings.report_to and settings.smtp_url:

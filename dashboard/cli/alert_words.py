@@ -6,6 +6,7 @@ from collections.abc import Callable
 from dataclasses import dataclass
 
 from dashboard.db import iso
+from dashboard.gateway.costs import prices
 from dashboard.gateway.monitoring.alerts import Alert, AlertCode
 from dashboard.providers import registry
 from dashboard.vocabulary import Severity
@@ -56,6 +57,11 @@ WORDS = {
         "webhooks", N_("The webhook to %(subject)s fails"), N_("Look at its calls under Webhooks.")
     ),
     AlertCode.CARRIER_NOTICE: Words("carriers", "%(subject)s: %(reason)s", "%(advice)s"),
+    AlertCode.BALANCE_LOW: Words(
+        "carriers",
+        N_("%(subject)s: the balance is low, %(amount)s left"),
+        N_("Recharge our account with the carrier."),
+    ),
     AlertCode.CARRIER_DOWN: Words("carriers", N_("%(subject)s accepts no messages. %(reason)s"), CARRIER_ADVICE),
     AlertCode.CARRIER_REFUSING: Words(
         "carriers",
@@ -160,6 +166,7 @@ def _filled(sentence: str, alert: Alert, translate: Translate) -> str:
     params = {
         "subject": alert.subject,
         "count": alert.count,
+        "amount": f"{prices.plain(alert.count)} {alert.reason}".strip(),
         "tried": alert.tried,
         "since": translate(SINCE) % {"time": iso(alert.since)} if alert.since else translate(FOR_A_DAY),
         "seconds": f"{seconds:.0f}",

@@ -11,6 +11,7 @@ from typing import Any
 import click
 from sqlalchemy.orm import Session
 
+from dashboard.cli import balance_words
 from dashboard.cli.core import JSON, database, echo_error, example, fail, phone_type, print_rows, record
 from dashboard.db import make_sessions, read_session
 from dashboard.gateway.carriers import carriers, health
@@ -151,6 +152,7 @@ def providers_list(as_json: bool) -> None:
     if not as_json:
         for row in rows:
             del row["callback"], row["settings"]
+            row["balance"] = balance_words.in_words(row["balance"])
     print_rows(
         rows, as_json, "No carrier yet: messages land on the sandbox phone. Add one: chinqit providers add --help"
     )
@@ -283,6 +285,7 @@ def _carrier_row(settings: Settings, status: CarrierStatus) -> dict[str, Any]:
         "error": status.code or _refusals(status),
         "workers": [f"{states.count(state)} {state}" for state in sorted(set(states))],
         "routes": [route.channel for route in carrier.routes if route.operator is None and route.key_id is None],
+        "balance": balance_words.as_json(status.balance),
         "callback": f"{settings.address}/callbacks/{carrier.hook}" if kind.calls_back else None,
         "settings": carriers.shown(carriers.cipher(settings), carrier),
     }

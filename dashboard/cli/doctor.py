@@ -31,7 +31,12 @@ from dashboard.settings import SECRETS, Settings, SettingsError, open_to_others
 from dashboard.vocabulary import CarrierState, Lane
 
 BACK = "/dashboard/sign-in/provider/back"  # where a provider sends browsers back to
-BESIDE_STATES = (AlertCode.CARRIER_NOTICE, AlertCode.UNMATCHED_RECEIPTS, AlertCode.NO_ROUTE)
+BESIDE_STATES = (
+    AlertCode.CARRIER_NOTICE,
+    AlertCode.BALANCE_LOW,
+    AlertCode.UNMATCHED_RECEIPTS,
+    AlertCode.NO_ROUTE,
+)
 
 
 @dataclass(frozen=True)

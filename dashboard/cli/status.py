@@ -9,7 +9,7 @@ from typing import Any
 import click
 from sqlalchemy.orm import Session
 
-from dashboard.cli import alert_words
+from dashboard.cli import alert_words, balance_words
 from dashboard.cli.core import JSON, example
 from dashboard.db import iso, make_sessions, read_session, utcnow
 from dashboard.gateway import pauses, workers
@@ -66,6 +66,7 @@ def _look(session: Session, settings: Settings, valkey_fault: str | None) -> dic
                 "accepted": one.work.taken,
                 "notAccepted": one.work.lost,
                 "p95": one.work.p95,
+                "balance": balance_words.as_json(one.balance),
             }
             for one in carrier_status.all_of(session, carriers.cipher(settings))
         ],
@@ -87,7 +88,7 @@ def _screen(found: dict[str, Any]) -> list[tuple[str, list[str]]]:
     speed = f"to the carrier: half within {p50:.2f} s, 95 of 100 within {p95:.2f} s" if p50 is not None else ""
     known = [
         f"{one['name']:<16} {one['state']}{' (' + one['code'] + ')' if one['code'] else ''}, last hour"
-        f" {one['accepted']} accepted, {one['notAccepted']} not"
+        f" {one['accepted']} accepted, {one['notAccepted']} not{_balance(one['balance'])}"
         for one in found["carriers"]
     ]
     paused = [f"paused: {', '.join(found['paused'])}"] if found["paused"] else []
@@ -128,6 +129,11 @@ def _outage_line(one: dict[str, Any]) -> str:
 
 def _seconds(length: timedelta | None) -> float | None:
     return None if length is None else round(length.total_seconds(), 1)
+
+
+def _balance(found: dict[str, Any] | None) -> str:
+    words = balance_words.in_words(found)
+    return f", balance {words}" if words else ""
 
 
 def _age(seconds: float | None) -> str:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from datetime import datetime
 
-from sqlalchemy import JSON, ForeignKey, Index, LargeBinary, String
+from sqlalchemy import JSON, BigInteger, ForeignKey, Index, LargeBinary, String
 from sqlalchemy.orm import Mapped, mapped_column, relationship
 
 from dashboard.db import Base, BigId, UtcDateTime, utcnow
@@ -90,6 +90,25 @@ class CarrierNotice(Base):
     code: Mapped[str] = mapped_column(String(40), primary_key=True)
     first_at: Mapped[datetime] = mapped_column(UtcDateTime)
     last_at: Mapped[datetime] = mapped_column(UtcDateTime)
+
+
+class CarrierBalance(Base):
+    """What is left on our account with a carrier, as it said when it last answered; of one that can be asked alone."""
+
+    __tablename__ = "carrier_balances"
+
+    carrier_id: Mapped[int] = mapped_column(ForeignKey("carriers.id", ondelete="CASCADE"), primary_key=True)
+    version: Mapped[int]  # of the carrier's settings that it was asked by
+    amount: Mapped[int | None] = mapped_column(BigInteger)  # 1/10,000 of `unit`; empty: it never answered
+    low: Mapped[int | None] = mapped_column(BigInteger)  # people are told when less is left
+    unit: Mapped[str] = mapped_column(String(12), default="")
+    known_at: Mapped[datetime | None] = mapped_column(UtcDateTime)  # when it said so
+    asked_at: Mapped[datetime] = mapped_column(UtcDateTime)
+    code: Mapped[str | None] = mapped_column(String(40))  # why it did not answer when it was last asked
+
+    @property
+    def is_low(self) -> bool:
+        return self.amount is not None and self.low is not None and self.amount < self.low
 
 
 class CarrierMinute(Base):

@@ -67,6 +67,15 @@ class Outcome:
         object.__setattr__(self, "answer", self.answer and storable(self.answer))
 
 
+@dataclass(frozen=True)
+class Balance:
+    """What is left on our account with a carrier."""
+
+    amount: int  # 1/10,000 of `unit`; below 0: it is owed
+    unit: str  # a currency, or what the carrier counts, such as SMS
+    low: int | None = None  # people are to be told when less is left; None: never
+
+
 Result = Outcome | SendError
 
 
@@ -234,6 +243,13 @@ class Provider(Protocol):
 
         Returns the code of why its callbacks will not come, None when they will or when an administrator sets them up.
         Raises NotSent or OutcomeUnknown when the carrier cannot be reached.
+        """
+        return None
+
+    def balance(self) -> Balance | None:
+        """Ask what is left on our account; None where the carrier does not tell.
+
+        Raises NotSent or OutcomeUnknown when it cannot be reached or its answer holds no amount.
         """
         return None
 

@@ -77,6 +77,11 @@ def has_receipts(kind: str, stored: Mapping[str, Any]) -> bool:
     return _kind(kind).settings.read(stored).has_receipts
 
 
+def tells_balance(kind: str, stored: Mapping[str, Any]) -> bool:
+    """Whether a carrier with these settings can be asked what is left on our account; raise InvalidSettings."""
+    return _kind(kind).settings.read(stored).tells_balance
+
+
 def problem_sentence(kind: str, problem: SettingProblem, translate: Callable[[str], str] = str) -> str:
     """A problem of a kind's settings in words; `translate` is the reader's catalogue, without it English."""
     own = KINDS[kind].settings.problems if kind in KINDS else {}

@@ -127,6 +127,11 @@ class CarrierSettings(BaseModel):
         """Whether a carrier with these settings tells what becomes of the texts that it took."""
         return True
 
+    @property
+    def tells_balance(self) -> bool:
+        """Whether a carrier with these settings can be asked what is left on our account."""
+        return False
+
     @model_validator(mode="before")
     @classmethod
     def _trimmed(cls, values: Any) -> Any:

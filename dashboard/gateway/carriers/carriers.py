@@ -167,6 +167,14 @@ def has_receipts(cipher: Cipher, carrier: Carrier) -> bool:
         return True
 
 
+def tells_balance(cipher: Cipher, carrier: Carrier) -> bool:
+    """Whether it can be asked what is left on our account; not where nobody can read its settings."""
+    try:
+        return registry.tells_balance(carrier.kind, decrypted(cipher, carrier))
+    except (UnreadableSettings, InvalidSettings):
+        return False
+
+
 def carries(cipher: Cipher, carrier: Carrier, sender: str) -> bool:
     """Whether its texts can show this sender; a phone with an app shows its own number, which it was sent to."""
     kind = registry.KINDS[carrier.kind]

@@ -55,6 +55,7 @@ class AlertCode(StrEnum):
     CARRIER_REFUSING = "carrier_refusing"  # it took nothing of what it was given in the last minutes
     OPERATOR_CUT_OFF = "operator_cut_off"  # no code of the last minutes got through to it
     CARRIER_NOTICE = "carrier_notice"  # it says of itself that something is wrong
+    BALANCE_LOW = "balance_low"  # on our account with a carrier
     UNMATCHED_RECEIPTS = "strays"
     WEBHOOK_FAILING = "webhook_failing"
     WEBHOOK_OFF = "webhook_off"
@@ -324,7 +325,7 @@ def webhook_alerts(session: Session) -> list[Alert]:
 
 
 def carrier_alerts(statuses: Sequence[CarrierStatus]) -> list[Alert]:
-    """Carriers that take nothing, what they say of themselves, and those whose receipts fit no message."""
+    """Carriers that take nothing, what they say of themselves, low balances (1/10,000), stray receipts."""
     now, alerts = utcnow(), []
     for status in statuses:
         name, carrier_id = status.carrier.name, str(status.carrier.id)
@@ -337,6 +338,8 @@ def carrier_alerts(statuses: Sequence[CarrierStatus]) -> list[Alert]:
         for notice in status.notices:
             length = now - notice.first_at
             alerts.append(Alert(AlertCode.CARRIER_NOTICE, name, length, carrier_id, reason=notice.code))
+        if (left := status.balance) and left.is_low:
+            alerts.append(Alert(AlertCode.BALANCE_LOW, name, id=carrier_id, count=left.amount or 0, reason=left.unit))
         if status.fresh_strays > MOST_UNMATCHED:
             alerts.append(Alert(AlertCode.UNMATCHED_RECEIPTS, name, id=carrier_id, count=status.fresh_strays))
     return alerts

@@ -8,12 +8,12 @@ from datetime import datetime, timedelta
 from sqlalchemy.orm import Session
 
 from dashboard.db import utcnow
-from dashboard.gateway.carriers import carriers, health, metrics, notices, recent
+from dashboard.gateway.carriers import balances, carriers, health, metrics, notices, recent
 from dashboard.gateway.carriers.metrics import Work
 from dashboard.gateway.carriers.recent import Recent
 from dashboard.gateway.delivery import receipts
 from dashboard.gateway.encryption import Cipher
-from dashboard.models.carriers import Carrier, CarrierConnection, CarrierNotice
+from dashboard.models.carriers import Carrier, CarrierBalance, CarrierConnection, CarrierNotice
 from dashboard.providers import registry
 from dashboard.vocabulary import CarrierState, ConnectionState, Trend
 
@@ -47,6 +47,7 @@ class CarrierStatus:
     fresh_strays: int  # of them, those of the last hour
     unread: int  # receipts of the last day whose words could not be read
     notices: list[CarrierNotice]  # what it said of itself, the newest first
+    balance: CarrierBalance | None  # None: it is switched off, or cannot be asked
 
     @property
     def is_faulty(self) -> bool:
@@ -71,6 +72,7 @@ def all_of(session: Session, cipher: Cipher) -> list[CarrierStatus]:
     strays = receipts.count_unmatched(session, now - DAY)
     fresh, unread = receipts.count_unmatched(session, now - HOUR), receipts.count_unread(session, now - DAY)
     lately, noted = recent.of_carriers(session), notices.of_carriers(session)
+    left = balances.of_carriers(session)
     statuses = []
     for carrier in carriers.listed(session):
         mine = [connection for connection in connections if connection.carrier_id == carrier.id]
@@ -89,6 +91,7 @@ def all_of(session: Session, cipher: Cipher) -> list[CarrierStatus]:
             fresh_strays=fresh.get(carrier.name, 0),
             unread=unread.get(carrier.name, 0),
             notices=noted.get(carrier.name, []),
+            balance=left.get(carrier.id),
         )
         statuses.append(status)
     return statuses

@@ -11,7 +11,7 @@ from flask_login import current_user
 from dashboard.db import utcnow
 from dashboard.extensions import services, session
 from dashboard.gateway import workers
-from dashboard.gateway.carriers import carriers, metrics
+from dashboard.gateway.carriers import balances, carriers, metrics
 from dashboard.gateway.carriers.metrics import Work
 from dashboard.gateway.delivery import attempts, receipts
 from dashboard.gateway.encryption import Cipher
@@ -82,7 +82,8 @@ def _facts(one: CarrierStatus) -> list[Any]:
     minutes = (utcnow() - one.since) // MINUTE if one.since else 0
     shown = [carrier.name, one.state, one.code, one.until, minutes, carrier.version, one.strays, one.unread]
     notices = [(notice.code, notice.last_at) for notice in one.notices]
-    return [*shown, lines, vars(one.work), vars(one.recent), notices]
+    left = one.balance and (one.balance.amount, one.balance.unit, one.balance.known_at, one.balance.code)
+    return [*shown, lines, vars(one.work), vars(one.recent), notices, left]
 
 
 def detail(carrier: Carrier) -> dict[str, Any]:
@@ -155,6 +156,7 @@ def _shared() -> dict[str, Any]:
     return {
         "is_owner": current_user.may(Role.OWNER),
         "is_operator": current_user.may(Role.OPERATOR),
+        "is_stale": balances.is_stale,
         "why": labels.why,
         "length": lambda since: formats.span(utcnow() - since),
         "advice": labels.advice,

@@ -104,6 +104,12 @@ def price(amount: int) -> str:
     return format_decimal(Decimal(amount) / prices.UNITS, format="#,##0.00##", locale=get_locale())
 
 
+def balance(amount: int, unit: str) -> str:
+    """1/10,000 of a unit: `1,250.5 USD`."""
+    number = format_decimal(Decimal(amount) / prices.UNITS, format="#,##0.##", locale=get_locale())
+    return f"{number} {unit}".strip()
+
+
 def month(first: date) -> str:
     """`novembre 2026`."""
     return format_skeleton("yMMMM", datetime(first.year, first.month, 1, tzinfo=UTC), locale=get_locale())

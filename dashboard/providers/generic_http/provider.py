@@ -3,15 +3,16 @@
 from __future__ import annotations
 
 import time
+from collections.abc import Callable
 from datetime import UTC, datetime
 
 from dashboard.outbound import client
 from dashboard.outbound.client import HttpAnswer, HttpCall
 from dashboard.outbound.errors import NotSent, OutcomeUnknown, Refused, SendError
-from dashboard.providers.base import Outcome, Outgoing
+from dashboard.providers.base import Balance, Outcome, Outgoing
 from dashboard.providers.codes import Code, CodeBook, _l
 from dashboard.providers.delivery_reports import FORGED, GENUINE, Callback, Reply
-from dashboard.providers.generic_http import oauth, reports, request_template, response_rules
+from dashboard.providers.generic_http import amounts, oauth, reports, request_template, response_rules
 from dashboard.providers.generic_http.settings import HttpSettings, body_template, fixed_values
 from dashboard.providers.http_base import WebCarrier
 from dashboard.providers.kind import CarrierKind
@@ -45,7 +46,7 @@ class Http(WebCarrier):
     def send(self, outgoing: Outgoing) -> Outcome:
         """Make the request; raise Refused, NotSent or OutcomeUnknown."""
         with self.pause.watched():
-            answer, token = self._exchange(outgoing)
+            answer, token = self._exchange(lambda token: self.call(outgoing, token))
             words = self.words_of(answer, outgoing, token)
             fault = self._judge(answer, words)
             if fault is not None:
@@ -63,6 +64,20 @@ class Http(WebCarrier):
             headers["Content-Type"] = self.content_type
         return HttpCall(self.settings.method, self.url(values), headers, self.body(values).encode())
 
+    def balance(self) -> Balance | None:
+        """What is left, by the rule of the settings; raise NotSent or OutcomeUnknown."""
+        settings = self.settings
+        if not settings.balance_url:
+            return None
+        answer, _ = self._exchange(self._balance_call)
+        if not answer.ok:
+            raise NotSent(f"http_{answer.status}")
+        amount = amounts.parse(response_rules.finder(settings.balance_from, amounts.text_of)(answer))
+        if amount is None:
+            raise NotSent("balance_not_found")
+        low = None if settings.balance_low is None else round(settings.balance_low * amounts.UNITS)
+        return Balance(amount, settings.balance_unit, low)
+
     def called_back(self, callback: Callback) -> Reply:
         """Delivery reports and texts from phones, if they prove where they come from."""
         if not reports.is_genuine(self.settings, callback):
@@ -74,20 +89,24 @@ class Http(WebCarrier):
     def _sender_of(self, outgoing: Outgoing) -> str:
         return senders.choose(outgoing.senders, self.settings.sender, self.settings.other_senders)
 
-    def _exchange(self, outgoing: Outgoing) -> tuple[HttpAnswer, str]:
-        """The carrier's answer, and the token of OAuth2 that it was asked with, if any."""
+    def _balance_call(self, token: str) -> HttpCall:
+        values = self.fixed | ({"token": token} if token else {})
+        return HttpCall("GET", request_template.url(self.settings.balance_url)(values), self.headers(values))
+
+    def _exchange(self, call: Callable[[str], HttpCall]) -> tuple[HttpAnswer, str]:
+        """The carrier's answer, and the token of OAuth2 that it was asked with, if any; `call` makes it with one."""
         if self.tokens is None:
-            return self._answer(self.call(outgoing), self.web.timeout), ""
+            return self._answer(call(""), self.web.timeout), ""
         end = time.monotonic() + self.web.timeout
         token = self.tokens.get()
-        answer = self._answer(self.call(outgoing, token), end - time.monotonic())
+        answer = self._answer(call(token), end - time.monotonic())
         if answer.status != UNAUTHORIZED:
             return answer, token
         self.tokens.forget(token)  # it ended before its time, and nothing was taken
         token, left = self.tokens.get(), end - time.monotonic()
         if left < SHORTEST_EXCHANGE_SECONDS:
             raise NotSent("oauth_unavailable")
-        return self._answer(self.call(outgoing, token), left), token
+        return self._answer(call(token), left), token
 
     def _answer(self, call: HttpCall, timeout: float) -> HttpAnswer:
         try:
@@ -141,6 +160,10 @@ BOOK = CodeBook(
         "carrier_taken_with_error": Code(
             _l("The answer counts as accepted, but speaks of an error."),
             _l("Look at the answer; if it is a refusal, write a rule for it into “Refused when”."),
+        ),
+        "balance_not_found": Code(
+            _l("The answer holds no amount where its settings say that the balance stands."),
+            _l("Compare the rule of the balance with the carrier’s documentation."),
         ),
         "oauth_refused": Code(
             _l("The token address refuses the user name or the password."),

@@ -98,29 +98,32 @@ def speaks_of_error(answer: HttpAnswer) -> bool:
     return ERROR_WORDS.search(NO_ERROR.sub("", answer.text[:ERROR_SEARCHED])) is not None
 
 
-def finder(text: str) -> Callable[[HttpAnswer], str | None]:
-    """Where the reference stands: `json PATH`, `header NAME` or `body PATTERN` with one group; empty for nowhere."""
+def finder(text: str, read: Callable[[Any], str | None] = reference) -> Callable[[HttpAnswer], str | None]:
+    """Where a value stands: `json PATH`, `header NAME` or `body PATTERN` with one group; empty for nowhere.
+
+    `read` makes text of what stands there, and None of what it cannot be.
+    """
     word, _, rest = text.strip().partition(" ")
     rest = rest.strip()
     if not text.strip():
         return lambda answer: None
     if word == "json" and rest:
-        return lambda answer: reference(dig(answer.json(), rest))
+        return lambda answer: read(dig(answer.json(), rest))
     if word == "header" and rest:
-        return lambda answer: reference(answer.headers.get(rest.lower()))
+        return lambda answer: read(answer.headers.get(rest.lower()))
     if word == "body" and rest:
-        return _group(rest)
+        return _group(rest, read)
     raise BadRule("reference_form")
 
 
-def _group(text: str) -> Callable[[HttpAnswer], str | None]:
+def _group(text: str, read: Callable[[Any], str | None]) -> Callable[[HttpAnswer], str | None]:
     pattern = _pattern(text)
     if pattern.compiled.groups != 1:
         raise BadRule("pattern_group")
 
     def find(answer: HttpAnswer) -> str | None:
         found = pattern.search(answer)
-        return reference(found[1]) if found else None
+        return read(found[1]) if found else None
 
     return find
 

@@ -10,7 +10,7 @@ from pydantic import SecretStr, model_validator
 
 from dashboard.outbound import client
 from dashboard.providers.codes import _l
-from dashboard.providers.generic_http import report_rules, request_template, response_rules
+from dashboard.providers.generic_http import amounts, report_rules, request_template, response_rules
 from dashboard.providers.settings import BadSetting, Senders, WebSettings, other_senders, setting, wrong
 
 FORMATS: dict[str, tuple[Callable[[str], request_template.Render], str]] = {
@@ -23,6 +23,9 @@ ANSWERS = _l("What its answers mean")
 REPORTS = _l("Delivery reports")
 INCOMING = _l("Texts from phones")
 OAUTH = _l("Token by OAuth2")
+BALANCE = _l("Balance of the account")
+IN_BALANCE = frozenset({"username", "password", "token", "basic"})
+HIGHEST_BALANCE = 1_000_000_000
 RULES = _l(
     "One a line: statuses (200-299, 429), json PATH = VALUE, body PATTERN, or statuses and one of these. A pattern sees"
     " the first 8,192 characters; 1,024 with two of * + ? { |, 256 with three."
@@ -43,6 +46,8 @@ class HttpSettings(WebSettings):
         "no_body_to_sign": _l("A report in the address has no body to sign"),
         "short_jwt_secret": _l("A secret that signs JWTs has at least 32 characters"),
         "needed_for_oauth": _l("This is needed to get a token"),
+        "needed_for_balance": _l("This is needed to read the balance"),
+        "not_in_balance": _l("{%(name)s} is of a message; the balance is asked without one"),
     }
 
     method: Literal["POST", "GET", "PUT"] = setting(_l("Method"), default="POST")
@@ -108,6 +113,32 @@ class HttpSettings(WebSettings):
         _l("It sends a text whose id it has seen no second time, so a doubtful one may be repeated."),
         default=False,
         advanced=True,
+    )
+
+    balance_url: str = setting(
+        _l("Address of the balance"),
+        _l("Asked every 15 minutes by GET with the headers above, as in ?user={username}&key={token}. Empty: never."),
+        group=BALANCE,
+        default="",
+        max_length=2000,
+    )
+    balance_from: str = setting(
+        _l("Where the amount stands"),
+        _l("json PATH, header NAME, or body PATTERN with one group."),
+        group=BALANCE,
+        default="",
+        max_length=300,
+    )
+    balance_unit: str = setting(
+        _l("Unit"), _l("A currency, or what the carrier counts, such as SMS."), group=BALANCE, default="", max_length=12
+    )
+    balance_low: float | None = setting(
+        _l("Tell people below"),
+        _l("When less is left, it stands under Alerts, and their channels are told. Empty: never."),
+        group=BALANCE,
+        default=None,
+        ge=0,
+        le=HIGHEST_BALANCE,
     )
 
     parallel: int = setting(_l("Requests at once"), default=8, ge=1, le=32, advanced=True)
@@ -211,8 +242,13 @@ class HttpSettings(WebSettings):
         if problem:
             raise wrong("url", problem)
         self._check_oauth()
+        self._check_balance()
         self._check_callback()
         return self
+
+    @property
+    def tells_balance(self) -> bool:
+        return bool(self.balance_url)
 
     @property
     def has_receipts(self) -> bool:
@@ -227,6 +263,8 @@ class HttpSettings(WebSettings):
             "body": lambda: body_template(self),
             **{name: lambda name=name: response_rules.rules(getattr(self, name)) for name in rule_fields},  # type: ignore[misc]
             "reference_from": lambda: response_rules.finder(self.reference_from),
+            "balance_url": lambda: _balance_url(self.balance_url),
+            "balance_from": lambda: response_rules.finder(self.balance_from, amounts.text_of),
             "callback_states": lambda: report_rules.states(self.callback_states),
         }
 
@@ -239,6 +277,15 @@ class HttpSettings(WebSettings):
         for name in ("username", "password"):
             if not self.to_store().get(name):
                 raise wrong(name, "needed_for_oauth")
+
+    def _check_balance(self) -> None:
+        if not self.balance_url:
+            return
+        problem = client.url_problem(self.balance_url.replace("{", "").replace("}", ""), self.guard)
+        if problem:
+            raise wrong("balance_url", problem)
+        if not self.balance_from:
+            raise wrong("balance_from", "needed_for_balance")
 
     def _check_callback(self) -> None:
         has_texts = bool(self.incoming_sender or self.incoming_text)
@@ -271,6 +318,16 @@ def body_template(settings: HttpSettings) -> tuple[request_template.Render, str]
         raise request_template.BadTemplate("get_body")
     read, content_type = FORMATS[settings.body_format]
     return read(settings.body), content_type
+
+
+def _balance_url(text: str) -> None:
+    """Raise BadTemplate where it cannot be asked."""
+    if not text:
+        return
+    request_template.url(text)
+    for name in request_template.parse(text).names:
+        if name not in IN_BALANCE:
+            raise request_template.BadTemplate("not_in_balance", name=name)
 
 
 def fixed_values(settings: HttpSettings) -> dict[str, str]:

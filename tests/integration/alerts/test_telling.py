@@ -9,18 +9,23 @@ from itertools import pairwise
 
 import pytest
 from apprise.plugins.telegram import NotifyTelegram
-from sqlalchemy import delete, select, text
+from sqlalchemy import delete, select, text, update
 
 from dashboard.db import Sessions, utcnow
 from dashboard.gateway import workers
 from dashboard.gateway.alerts import channels, digest, incidents
 from dashboard.gateway.alerts.channels import NewChannel
+from dashboard.gateway.carriers import carriers
+from dashboard.gateway.carriers.carriers import NewCarrier
 from dashboard.gateway.monitoring.alerts import Alert, AlertCode
 from dashboard.models.alerts import AlertChannel, AlertNotice
+from dashboard.models.carriers import CarrierBalance
 from dashboard.models.monitoring import Process
+from dashboard.settings import Settings
 from dashboard.vocabulary import AlertChannelKind, Lane, Language, Severity
-from jobs import alerts
+from jobs import alerts, balances
 from jobs.alerts import AlertSender
+from tests.support.fake_carrier import Carrier, answers
 from tests.support.mail_server import Postbox
 from tests.support.webhook_receiver import Receiver
 
@@ -83,6 +88,34 @@ def test_a_lost_worker_is_told_by_mail_and_webhook_and_that_it_is_back(
     assert [told["code"] for told in receiver.got(path)[1].verify(secret)["data"]["cleared"]] == ["no_worker"]
     turns(sender, 200)
     assert len(postbox.messages) == 2
+
+
+def test_a_low_balance_is_told_and_that_it_was_recharged(
+    sender: AlertSender, add: AddChannel, well: Sessions, told: Settings, postbox: Postbox, carrier: Carrier
+) -> None:
+    add(EMAIL)
+    values = {
+        "url": f"{carrier.url}/send",
+        "body": '{"to": "{phone}"}',
+        "balance_url": f"{carrier.url}/balance",
+        "balance_from": "json left",
+        "balance_unit": "MRU",
+        "balance_low": "500",
+        "allow_http": "on",
+        "allow_private": "on",
+    }
+    with well.begin() as session:
+        carriers.add(session, carriers.cipher(told), NewCarrier("http", "mauritel", values))
+    carrier.plays(answers(200, b'{"left": 499.99}'), answers(200, b'{"left": 500}'))
+    balances.turn(well, told, threading.Event())
+    turns(sender, 0, 6)
+    assert postbox.subjects == ["[Chinqit] Warning: mauritel: the balance is low, 499.99 MRU left"]
+    assert "Recharge our account with the carrier." in postbox.texts[0]
+    with well.begin() as session:
+        session.execute(update(CarrierBalance).values(asked_at=later(-3_600)))
+    balances.turn(well, told, threading.Event())
+    turns(sender, 100)
+    assert postbox.subjects[1:] == ["[Chinqit] All clear: mauritel: the balance is low, 499.99 MRU left"]
 
 
 def test_a_lost_worker_is_told_within_a_minute() -> None:

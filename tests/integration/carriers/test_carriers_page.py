@@ -11,9 +11,11 @@ from sqlalchemy import select
 
 from dashboard.db import utcnow
 from dashboard.extensions import Services
+from dashboard.gateway.alerts import incidents
 from dashboard.gateway.api_keys import keys
 from dashboard.gateway.carriers import carriers
-from dashboard.models.carriers import Carrier, CarrierConnection, CarrierMinute
+from dashboard.gateway.monitoring import alerts, carrier_status
+from dashboard.models.carriers import Carrier, CarrierBalance, CarrierConnection, CarrierMinute
 from dashboard.models.delivery import UnmatchedReceipt
 from dashboard.models.messages import Message
 from dashboard.models.monitoring import Process
@@ -133,6 +135,28 @@ def test_the_list_tells_state_errors_seconds_strays_and_routes(viewer: Browser, 
     ):
         assert said in text, said
     assert "2 receipts without a message" in text
+
+
+def test_a_balance_is_told_with_its_time_and_limit_and_why_it_is_not_newer(
+    operator: Browser, viewer: Browser, page: str, services: Services
+) -> None:
+    with services.sessions.begin() as session:
+        found = carriers.find(session, "mauritel")
+        facts = {"amount": 12_505_000, "low": 20_000_000, "unit": "MRU", "known_at": utcnow() - timedelta(hours=2)}
+        left = CarrierBalance(carrier_id=found.id, version=found.version, asked_at=utcnow(), code="http_503", **facts)
+        session.add(left)
+        session.flush()
+        statuses = carrier_status.all_of(session, carriers.cipher(services.settings))
+        incidents.observe(session, alerts.carrier_alerts(statuses), utcnow())
+    for address, said in (
+        (CARRIERS, ("Balance 1,250.5 MRU", "low", "2 hr. ago")),
+        (page, ("1,250.5 MRU", "2 hr. ago", "It may have changed", "less than 2,000 MRU", "HTTP status 503")),
+        ("/dashboard/alerts/", ("mauritel: the balance is low, 1,250.5 MRU left",)),
+    ):
+        text = operator.get(address).text
+        assert [one for one in said if one not in text] == []
+        assert "1,250.5" not in viewer.get(address).text
+    assert "mauritel: the balance is low" in viewer.get("/dashboard/alerts/").text
 
 
 @pytest.mark.parametrize(

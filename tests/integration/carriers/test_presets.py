@@ -52,6 +52,23 @@ ANSWERS: dict[str, tuple[tuple[int, str], str, tuple[int, str] | None, tuple[int
     "smsgate-cloud": ((202, f'{{"id":"{ID}","state":"Pending"}}'), ID, (400, '{"message":"bad"}'), (401, "")),
 }
 
+# By preset that can be asked for its balance: what it asks for, its documented answer, and the amount in 1/10,000.
+BALANCES = {
+    "jasmin": ("/balance?", {"username", "password"}, '{"balance": 100.0, "sms_count": "ND"}', 1_000_000),
+    "playsms": (
+        "/index.php?",
+        {"app", "op", "format", "u", "h"},
+        '{"status":"OK","error":"0","credit":"12.5"}',
+        125_000,
+    ),
+    "twilio": (
+        "/2010-04-01/Accounts/gw/Balance.json",
+        set(),
+        '{"account_sid":"gw","balance":"-1.2345","currency":"USD"}',
+        -12_345,
+    ),
+}
+
 
 @contextmanager
 def opened(name: str, carrier: Carrier) -> Iterator[Provider]:
@@ -62,6 +79,8 @@ def opened(name: str, carrier: Carrier) -> Iterator[Provider]:
     address = values.get(field, "")
     host = "/".join(address.split("/", 3)[:3])
     values |= {field: carrier.url + address.removeprefix(host), "allow_http": True, "allow_private": True}
+    if "balance_url" in values:
+        values["balance_url"] = carrier.url + values["balance_url"].removeprefix(host)
     provider = build(preset.kind, values)
     try:
         yield provider
@@ -106,6 +125,18 @@ def test_a_refused_login_is_a_fault_of_the_set_up(name: str, carrier: Carrier, o
     with opened(name, carrier) as provider, pytest.raises(NotSent) as fault:
         provider.send(outgoing())
     assert fault.value.configuration
+
+
+@pytest.mark.parametrize("name", presets.NAMES)
+def test_a_balance_is_asked_as_the_documentation_says(name: str, carrier: Carrier) -> None:
+    target, names, body, amount = BALANCES.get(name, ("", set(), "{}", None))
+    carrier.plays(answers(200, body.encode()))
+    with opened(name, carrier) as provider:
+        found = provider.balance()
+    assert (found and found.amount) == amount
+    if name in BALANCES:
+        (request,) = carrier.ledger
+        assert request.target.startswith(target) and set(parse_qs(urlsplit(request.target).query)) == names
 
 
 def test_what_only_the_administrator_knows_is_asked_for() -> None:
