@@ -193,8 +193,7 @@ class Worker(ThreadWorker):  # type: ignore[misc]  # gunicorn has no types
             self._close(conn)
             return
         self.in_hand[conn] = arrival
-        conn.parser.unreader.unread(arrival.data)
-        arrival.data.clear()
+        conn.parser.unreader.iter = arrival.pieces()
         conn.data_ready = True
         if arrival.operation in self.brief_operations and not arrival.is_cut:
             self._serve_here(conn)

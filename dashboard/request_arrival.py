@@ -8,12 +8,14 @@ from __future__ import annotations
 
 import re
 import time
+from collections.abc import Iterator
 
 SECONDS = 10.0  # for head and body to come
 HURRIED_SECONDS = 2.0  # the same, while others wait for the place that this one takes
 BYTES_A_SECOND = 16 * 1024  # a body that keeps coming this fast may take longer
 LONGEST_HEAD = 64 * 1024
 SHORT_BODY = 64 * 1024  # is held whatever else is held
+PIECE = 1024 * 1024  # longer than what is ever received at a time
 LONGEST_BODY = 4 * 1024 * 1024  # a longer one is refused by its length or its first bytes, but for those of
 BULK_BYTES = 24 * 1024 * 1024  # which 50,000 texts of 70 Arabic letters fit into, each letter written as \\u0000
 TABLE_BYTES = 12 * 1024 * 1024  # of a form with a file of 50,000 rows, or an operator's bill
@@ -60,6 +62,19 @@ class Arrival:
             self.is_whole = self._chunks_end() if self.length is None else self._received() >= self.length
             self.is_cut = not self.is_whole and max(self.length or 0, self._received()) > self._longest
             self.is_whole |= self.is_cut
+
+    def pieces(self) -> Iterator[bytes]:
+        """All that has come, a piece at a time; what was given is let go, so that a long body is never there twice.
+
+        The last piece holds the end of the body, and with it all that came after.
+        """
+        while len(self.data) > 2 * PIECE:
+            piece = bytes(self.data[:PIECE])
+            del self.data[:PIECE]
+            yield piece
+        last = bytes(self.data)
+        self.data.clear()
+        yield last
 
     def wanted_room(self) -> int:
         """How many bytes have to be held for the whole body; 0 for a short one."""

@@ -59,7 +59,7 @@ USED = {
     "gunicorn.workers.gthread.TConn.parser": "given what was received, and no socket",
     "gunicorn.http.get_parser": "makes the parser that the main thread feeds",
     "gunicorn.http.unreader.Unreader.take_buffered": "what came with the request before",
-    "gunicorn.http.unreader.Unreader.unread": "gives the parser a request",
+    "gunicorn.http.unreader.IterUnreader.iter": "gives the parser a request",
     "gunicorn.http.message.Message._expected_100_continue": "unset, where the go-ahead was sent already",
     "gunicorn.http.message.Message.force_close": "ends the connection with this answer",
     "gunicorn.http.body.LengthReader.length": "compared with the length that was waited for",

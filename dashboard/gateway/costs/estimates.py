@@ -35,6 +35,7 @@ class Text(NamedTuple):
     channel: str
     phone: str
     segments: int
+    carrier: str = ""  # the one that it goes by whatever the routes say
 
 
 @dataclass(frozen=True)
@@ -75,11 +76,11 @@ class ExpectedPrices:
     table: PriceTable
     day: date
 
-    def find(self, key_id: str, channel: str, phone: str) -> int | None:
-        """1/10,000 MRU a segment; None where no price is known, as on the sandbox phone."""
+    def find(self, key_id: str, channel: str, phone: str, carrier: str = "") -> int | None:
+        """1/10,000 MRU a segment; None where no price is known, as on the sandbox phone. `carrier`: see Text."""
         operator = phone[4]
         rules = (self.routes.get(subject) for subject in Route.subjects(channel, operator, key_id))
-        carriers = next((rule for rule in rules if rule is not None), ())
+        carriers = (carrier,) if carrier else next((rule for rule in rules if rule is not None), ())
         rates = [self.table.find(carrier, channel, operator, self.day) for carrier in carriers]
         return max((rate.amount for rate in rates if rate), default=None)
 

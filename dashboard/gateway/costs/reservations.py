@@ -70,6 +70,7 @@ class Wanted(NamedTuple):
     key_id: str
     kind: str
     texts: Sequence[Text]
+    must_go: bool = False  # counted, and never refused: what the gateway itself tries and tells
 
 
 @dataclass(frozen=True)
@@ -140,6 +141,14 @@ def reserve(session: Session, wanted: Sequence[Wanted]) -> list[Granted | None]:
     return granted
 
 
+def reserve_one(session: Session, wanted: Wanted) -> int | None:
+    """`reserve` for one text: what is counted for it, None where no budget covers it. Raise what refuses it."""
+    [granted] = reserve(session, [wanted])
+    if granted is not None and granted.refusal is not None:
+        raise granted.refusal
+    return None if granted is None else granted.costs[0]
+
+
 def settle(session: Session, limit: int = BATCH) -> int:
     """Count up to `limit` messages by what they cost, as far as that is known; return how many. The caller commits."""
     rows = session.connection().execute(CHANGED, {"most": limit}).all()
@@ -179,7 +188,10 @@ def settle_for(sessions: Sessions, seconds: float) -> int:
 
 def _costs(session: Session, wanted: Wanted) -> list[int]:
     expected = estimates.current(session)
-    return [(expected.find(wanted.key_id, each.channel, each.phone) or 0) * each.segments for each in wanted.texts]
+    return [
+        (expected.find(wanted.key_id, each.channel, each.phone, each.carrier) or 0) * each.segments
+        for each in wanted.texts
+    ]
 
 
 def _add(session: Session, uses: Mapping[int, _Use]) -> None:
@@ -210,7 +222,7 @@ def _adding(session: Session, count: int) -> Executable:
 def _grant(wanted: Wanted, costs: Sequence[int], uses: Sequence[_Use], now: datetime) -> Granted:
     for place, cost in enumerate(costs):
         refusal = next((found for use in uses if (found := use.refusal(cost, wanted.kind, now))), None)
-        if refusal is not None:
+        if refusal is not None and not wanted.must_go:
             if isinstance(refusal, BudgetExhausted):
                 refusal.required = sum(costs[place:])
             return Granted(costs[:place], refusal)

@@ -7,7 +7,7 @@ answer each other come to an end at once.
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import replace
+from dataclasses import dataclass, replace
 from datetime import timedelta
 
 from sqlalchemy import exists, select, update
@@ -16,6 +16,9 @@ from sqlalchemy.orm import Session
 from dashboard.db import lock, utcnow
 from dashboard.gateway.api_keys import keys, quotas
 from dashboard.gateway.api_keys.authentication import Caller
+from dashboard.gateway.costs import reservations
+from dashboard.gateway.costs.estimates import Text
+from dashboard.gateway.costs.reservations import Wanted
 from dashboard.gateway.inbound.keywords import Meaning
 from dashboard.gateway.messages import outbox
 from dashboard.gateway.messages.outbox import Draft
@@ -30,6 +33,26 @@ from dashboard.vocabulary import KeyMode, KeyState, Kind
 
 ONCE_IN = timedelta(days=1)
 Asked = tuple[IncomingMessage, Meaning]
+
+
+@dataclass(frozen=True)
+class _Answer:
+    """An answer that may leave."""
+
+    message: IncomingMessage
+    caller: Caller
+    draft: Draft
+    carrier: Carrier | None
+
+    @property
+    def wanted(self) -> Wanted:
+        """What budgets count."""
+        by = self.carrier.name if self.carrier else ""
+        return Wanted(
+            self.caller.id,
+            Kind.MESSAGE,
+            [Text(self.draft.channel, self.draft.phone, self.draft.shape.segments, by)],
+        )
 
 
 def is_answerable(phone: str) -> bool:
@@ -47,26 +70,36 @@ def answer(session: Session, asked: Sequence[Asked]) -> bool:
     if not wanted:
         return False
     lock(session, *sorted({f"answer:{message.sender}" for message, _meaning in wanted}))
-    is_any = False
-    # In one order, so that no two transactions wait for each other's keys.
+    due: dict[tuple[str, str | None, int | None], _Answer] = {}
+    # In one order, so that no two transactions wait for each other's keys; after all of them the budgets.
     for message, meaning in sorted(wanted, key=lambda one: (one[0].key_id or "", one[0].id)):
-        if _was_answered(session, message):
+        subject = (message.sender, message.keyword, message.rule_id)
+        if subject in due or _was_answered(session, message):
             continue
-        caller = _caller(session, message)
-        if quotas.spend_cap_upto(session, caller, Kind.MESSAGE, 1):
-            message.answer = _submit(session, caller, message, meaning.answer)
-            session.flush()  # for the next one of the same number
-            is_any = True
+        found = _prepared(session, message, meaning.answer)
+        if quotas.spend_cap_upto(session, found.caller, Kind.MESSAGE, 1):
+            due[subject] = found
+    is_any = False
+    granted = reservations.reserve(session, [found.wanted for found in due.values()])
+    for found, grant in zip(due.values(), granted, strict=True):
+        if grant is not None and grant.refusal is not None:
+            quotas.give_back(session, found.caller.id, Kind.MESSAGE, 1)
+            continue
+        found.message.answer = _submit(session, found, None if grant is None else grant.costs[0])
+        is_any = True
     return is_any
 
 
 def reply(session: Session, message: IncomingMessage, text: str) -> str:
-    """Write an answer of a person down; return its uuid. Raise OptedOut or CapReached. The caller commits and wakes."""
-    caller = _caller(session, message)
-    if opt_outs.among(session, {(caller.id, message.sender)}):
+    """Write an answer of a person down; return its uuid. Raise OptedOut, CapReached, BudgetExhausted or BudgetSlowed.
+
+    The caller commits and wakes.
+    """
+    found = _prepared(session, message, text)
+    if opt_outs.among(session, {(found.caller.id, message.sender)}):
         raise OptedOut
-    quotas.spend_cap(session, caller, Kind.MESSAGE)
-    return _submit(session, caller, message, text)
+    quotas.spend_cap(session, found.caller, Kind.MESSAGE)
+    return _submit(session, found, reservations.reserve_one(session, found.wanted))
 
 
 def carrier_of(session: Session, message: IncomingMessage) -> Carrier | None:
@@ -93,10 +126,17 @@ def _caller(session: Session, message: IncomingMessage) -> Caller:
     return replace(caller, sender=message.recipient if senders.is_sender(message.recipient) else caller.sender)
 
 
-def _submit(session: Session, caller: Caller, message: IncomingMessage, text: str) -> str:
+def _prepared(session: Session, message: IncomingMessage, text: str) -> _Answer:
     """By the carrier that the text came by, as long as it is in use and well; else by the routes."""
-    row_id, reference = outbox.submit(session, caller, Draft.text(numbers.of_carrier(message.sender), text))
     carrier = carrier_of(session, message)
-    if carrier is not None and carrier.down_since is None:
-        session.connection().execute(update(Message).where(Message.id == row_id).values(carrier_id=carrier.id))
+    is_well = carrier is not None and carrier.down_since is None
+    draft = Draft.text(numbers.of_carrier(message.sender), text)
+    return _Answer(message, _caller(session, message), draft, carrier if is_well else None)
+
+
+def _submit(session: Session, found: _Answer, cost: int | None) -> str:
+    """Write it down with what budgets count for it; return its uuid."""
+    row_id, reference = outbox.submit(session, found.caller, replace(found.draft, reserved=cost))
+    if found.carrier is not None:
+        session.connection().execute(update(Message).where(Message.id == row_id).values(carrier_id=found.carrier.id))
     return reference

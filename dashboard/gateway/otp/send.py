@@ -12,7 +12,7 @@ from sqlalchemy.orm import Session
 
 from dashboard.db import Executor, UtcDateTime, core_table, utcnow
 from dashboard.driver import BulkInsert, ExecuteMany
-from dashboard.gateway.api_keys import authentication, quotas
+from dashboard.gateway.api_keys import authentication, keys, quotas
 from dashboard.gateway.api_keys.authentication import Caller, UnknownKey
 from dashboard.gateway.api_keys.quotas import CapReached
 from dashboard.gateway.costs import budgets, estimates, reservations
@@ -317,7 +317,12 @@ def _reserve(session: Session, prepared: list[_Prepared]) -> list[_Prepared]:
     """Those that budgets have room for, with what they count; the others are refused and off their caps again."""
     costly = [each for each in prepared if each[0].request.caller.mode == KeyMode.LIVE and not each[2].to_sandbox]
     wanted = [
-        Wanted(attempt.request.caller.id, Kind.OTP, [Text(draft.channel, draft.phone, draft.shape.segments)])
+        Wanted(
+            attempt.request.caller.id,
+            Kind.OTP,
+            [Text(draft.channel, draft.phone, draft.shape.segments)],
+            must_go=attempt.request.caller.id == keys.OWN_ID,
+        )
         for attempt, _, draft in costly
     ]
     granted = dict(zip(map(id, costly), reservations.reserve(session, wanted), strict=True))

@@ -14,6 +14,7 @@ from flask_login import current_user
 from dashboard.extensions import services, session
 from dashboard.gateway.api_keys.quotas import CapReached
 from dashboard.gateway.carriers import carriers
+from dashboard.gateway.costs.budgets import BudgetExhausted, BudgetSlowed
 from dashboard.gateway.inbound import answers, inbox
 from dashboard.gateway.message_log import conversation, search
 from dashboard.gateway.message_log.conversation import Before, ConversationEntry
@@ -101,6 +102,8 @@ def reply(reference: UUID) -> ResponseReturnValue:
         return htmx.refused(_("This number wants no texts."), back)
     except CapReached:
         return htmx.refused(_("The key has sent what it may send in a day."), back)
+    except (BudgetExhausted, BudgetSlowed):
+        return htmx.refused(_("A budget is used up: the answer was not sent."), back)
     audited.record("conversations.reply", numbers.masked(newest.sender), message=(None, sent))
     session.commit()
     services().wakeup.notify(Channel.SMS)

@@ -10,6 +10,7 @@ from dashboard.request_arrival import (
     LONG_BODIES,
     LONGEST_BODY,
     LONGEST_HEAD,
+    PIECE,
     SECONDS,
     Arrival,
 )
@@ -52,6 +53,20 @@ def test_a_request_is_whole_with_its_last_byte(request_bytes: bytes) -> None:
 @pytest.mark.parametrize("request_bytes", REFUSED.values(), ids=REFUSED)
 def test_what_is_no_request_is_not_waited_for(request_bytes: bytes) -> None:
     assert arrived(request_bytes).is_whole
+
+
+@pytest.mark.parametrize("length", [0, 5, 2 * PIECE, 5 * PIECE + 7])
+def test_a_long_body_is_given_in_pieces_and_never_held_twice(length: int) -> None:
+    body = bytes(range(251)) * (length // 251 + 1)
+    request_bytes = HEAD + b"content-length: %d\r\n\r\n" % length + body[:length]
+    arrival = arrived(request_bytes + b"GET / HTTP/1.1\r\n")
+    given = []
+    for piece in arrival.pieces():
+        given.append(piece)
+        assert len(arrival.data) + sum(map(len, given)) == len(request_bytes) + len(b"GET / HTTP/1.1\r\n")
+    assert b"".join(given) == request_bytes + b"GET / HTTP/1.1\r\n"
+    assert all(len(piece) == PIECE for piece in given[:-1]) and len(given[-1]) <= 2 * PIECE
+    assert given[-1].endswith(request_bytes[-PIECE // 2 :] + b"GET / HTTP/1.1\r\n")
 
 
 def test_a_head_without_an_end_is_too_long() -> None:
