@@ -35,6 +35,15 @@ def dev_seed(messages: int, days: int, yes: bool) -> None:
     click.echo(f"{messages:,} messages over {days} days, in {time.monotonic() - began:.0f} s.")
 
 
+@dev_group.command("clients", epilog=example("chinqit dev clients"))
+def dev_clients() -> None:
+    """Write the client libraries again, from openapi.json; for people who change the API."""
+    from dashboard.dev.clients import generate  # no other command needs the web's modules
+
+    for path in generate.write():
+        click.echo(path)
+
+
 def _tell_of(messages: int) -> seed.Tell:
     def tell(done: int) -> None:
         if done % 100_000 == 0 and done < messages:
