@@ -9,6 +9,7 @@ import click
 from dashboard.cli.core import database, echo_error, example, fail
 from dashboard.db import make_sessions
 from dashboard.dev import seed
+from dashboard.dev.clients import generate
 from dashboard.gateway.otp.codes import Keyring
 from dashboard.settings import Settings
 
@@ -38,8 +39,6 @@ def dev_seed(messages: int, days: int, yes: bool) -> None:
 @dev_group.command("clients", epilog=example("chinqit dev clients"))
 def dev_clients() -> None:
     """Write the client libraries again, from openapi.json; for people who change the API."""
-    from dashboard.dev.clients import generate  # no other command needs the web's modules
-
     for path in generate.write():
         click.echo(path)
 

@@ -18,11 +18,9 @@ import 'dart:typed_data';
 
 const version = '0.1.0';
 const _codes = {
+  400: 'invalid_otp',
   401: 'api_key_is_required',
   403: 'invalid_api_key',
-  400: 'invalid_otp',
-  404: 'not_found',
-  405: 'method_not_allowed',
   413: 'request_body_too_large',
   500: 'internal_server_error',
 };

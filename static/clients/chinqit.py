@@ -24,11 +24,9 @@ from urllib.parse import quote, urlencode, urlsplit
 
 VERSION = "0.1.0"
 CODES = {
+    400: "invalid_otp",
     401: "api_key_is_required",
     403: "invalid_api_key",
-    400: "invalid_otp",
-    404: "not_found",
-    405: "method_not_allowed",
     413: "request_body_too_large",
     500: "internal_server_error",
 }

@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from functools import cached_property
 from typing import Any
 
+JSON = "application/json"
 IDEMPOTENCY_KEY = "Idempotency-Key"
 SIMPLE = {"string", "integer", "number", "boolean"}
 METHODS = ("get", "post", "put", "patch", "delete")
@@ -115,6 +116,18 @@ class Description:
         given = (field.type for call in self.calls for field in call.inputs)
         return self._reached({name for one in given for name in named(one)})
 
+    @cached_property
+    def codes(self) -> dict[int, str]:
+        """The codes of errors that bear no `errors`, by status: their examples have them as names."""
+        return {
+            int(status): code
+            for methods in self._document["paths"].values()
+            for told in methods.values()
+            for status, answer in told["responses"].items()
+            for code, example in answer.get("content", {}).get(JSON, {}).get("examples", {}).items()
+            if example["value"].get("success") is False and not example["value"].get("errors")
+        }
+
     def model(self, name: str) -> Model:
         """An object by name; raise NotUnderstood."""
         schema = self._schemas[name]
@@ -210,7 +223,7 @@ def named(one: Type) -> Iterator[str]:
 
 def _schema_name(told: dict[str, Any]) -> str | None:
     """The object that a body or an answer is; None where it has no name of its own."""
-    reference = told.get("content", {}).get("application/json", {}).get("schema", {})
+    reference = told.get("content", {}).get(JSON, {}).get("schema", {})
     if set(reference) - {"$ref"}:
         return None
     return reference["$ref"].rsplit("/", 1)[1] if reference else None

@@ -8,7 +8,6 @@ from typing import Any
 
 from jinja2 import Environment, FileSystemLoader, StrictUndefined
 
-from dashboard.api.errors import ERRORS
 from dashboard.dev.clients import languages
 from dashboard.dev.clients.description import Description
 from dashboard.resources import PACKAGE, resource
@@ -37,7 +36,6 @@ def made(document: dict[str, Any]) -> dict[str, str]:
         "api": description,
         "write": languages,
         "read": languages.Reading(description),
-        "codes": {kind.status: code for code, kind in ERRORS.items() if not kind.text},  # of errors without `errors`
     }
     return {name: environment.get_template(f"{name}.j2").render(known) for name in FILES}
 

@@ -138,7 +138,7 @@ def test_an_error_bears_all_that_the_answer_says(library: Library, gateway: Gate
         (refusal(401), "api_key_is_required"),
         (refusal(403), "invalid_api_key"),
         (refusal(400, retriesLeft=2), "invalid_otp"),
-        (refusal(404, errors=[]), "not_found"),
+        (refusal(404, errors=[]), "http_404"),
         (Answer(502, body=b"<h1>Bad Gateway</h1>"), "http_502"),
         (Answer(404, body=b'{"detail": "Not Found"}'), "http_404"),
         (Answer(308, {"Location": "https://sms.example.mr/otp/verify"}), "http_308"),
