@@ -40,7 +40,7 @@ $(VENV)/.developed: requirements-dev.txt $(VENV)/.installed
 # The texts of the documentation are prose: they are wrapped by hand.
 TEMPLATES := $(wildcard templates/*.html templates/*/*.html)
 BIOME := $(if $(wildcard $(BIN)/biome),$(BIN)/biome,: biome) # its wheel is for Linux on x86-64 alone; elsewhere CI looks
-SCRIPTS := --config-path=tests/house/biome.json static/css static/js
+SCRIPTS := --config-path=tests/house/biome.json static/css static/js static/clients
 
 # One line a checker.
 check: dev
@@ -117,6 +117,7 @@ audit: dev
 
 openapi: dev
 	$(BIN)/chinqit openapi
+	$(BIN)/chinqit dev clients
 
 translations: dev
 	$(BIN)/pybabel --quiet extract -F dashboard/translations/babel.cfg --no-location --sort-output -k _l -k lazy_pgettext:1c,2 -o $(VENV)/messages.pot .

@@ -9,6 +9,7 @@ import click
 from dashboard.cli.core import database, echo_error, example, fail
 from dashboard.db import make_sessions
 from dashboard.dev import seed
+from dashboard.dev.clients import generate
 from dashboard.gateway.otp.codes import Keyring
 from dashboard.settings import Settings
 
@@ -33,6 +34,13 @@ def dev_seed(messages: int, days: int, yes: bool) -> None:
     sessions = make_sessions(settings.database_url)
     seed.seed(sessions, Keyring.of(settings), messages, days, _tell_of(messages))
     click.echo(f"{messages:,} messages over {days} days, in {time.monotonic() - began:.0f} s.")
+
+
+@dev_group.command("clients", epilog=example("chinqit dev clients"))
+def dev_clients() -> None:
+    """Write the client libraries again, from openapi.json; for people who change the API."""
+    for path in generate.write():
+        click.echo(path)
 
 
 def _tell_of(messages: int) -> seed.Tell:

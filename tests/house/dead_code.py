@@ -7,7 +7,7 @@ from collections.abc import Iterator
 
 from vulture import Vulture
 
-from tests.house.source import ROOT, TEMPLATES
+from tests.house.source import CLIENTS, ROOT, TEMPLATES
 
 FOLDERS = ("dashboard", "jobs")
 # Called by the library whose class they extend, under the names that it gave them.
@@ -42,7 +42,7 @@ def no_code_is_dead() -> Iterator[str]:
     """Functions, classes, methods, properties, imports and constants. Fields are data, which JSON and pages read."""
     finder = Vulture(ignore_decorators=["@*"])  # what is decorated is put on a list: routes, commands, hooks
     finder.scavenge([ROOT / folder for folder in FOLDERS], exclude=["migrations/versions"])
-    drawn = set(re.findall(r"\w+", " ".join(TEMPLATES.values())))
+    drawn = set(re.findall(r"\w+", " ".join([*TEMPLATES.values(), *CLIENTS])))
     for item in finder.get_unused_code(min_confidence=60):
         is_field = item.typ in ("variable", "attribute") and not item.name.isupper()
         is_called = item.name in CALLED_FROM_OUTSIDE or item.name.startswith("validate_")  # of a field: WTForms

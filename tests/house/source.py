@@ -61,6 +61,7 @@ def _sources(*folders: str) -> list[Source]:
 CODE = [source for source in _sources("dashboard", "jobs") if "/migrations/" not in str(source.path)]
 TESTS = _sources("tests")
 TEMPLATES = {str(path.relative_to(ROOT)): path.read_text() for path in sorted((ROOT / "templates").rglob("*.html"))}
+CLIENTS = [path.read_text() for path in sorted((ROOT / "dashboard" / "dev" / "clients" / "templates").iterdir())]
 SHEETS = {
     str(path.relative_to(ROOT)): path.read_text()
     for path in sorted((ROOT / "static").rglob("*.css"))

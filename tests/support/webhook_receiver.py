@@ -43,12 +43,13 @@ class Got:
 
 @dataclass
 class Answer:
-    """What a path answers: status, headers, body, after so many seconds."""
+    """What a path answers: status, headers, body, after so many seconds; or nothing, when it hangs up."""
 
     status: int = 200
     headers: dict[str, str] = field(default_factory=dict)
     body: bytes = b"ok"
     seconds: float = 0.0
+    hangs_up: bool = False
 
 
 class Receiver:
@@ -94,6 +95,9 @@ class Receiver:
         answer = answer if isinstance(answer, Answer) else answer(got)
         try:
             time.sleep(answer.seconds)
+            if answer.hangs_up:
+                asked.close_connection = True
+                return
             asked.send_response(answer.status)
             for name, value in answer.headers.items():
                 asked.send_header(name, value)

@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass, replace
+from functools import cache
 from typing import Any, cast
 from urllib.parse import urlencode
 
@@ -136,6 +137,12 @@ def places(document: Json) -> dict[str, str]:
 def document() -> Json:
     """The description of the API, as GET /openapi.json serves it."""
     return cast(Json, json.loads(resource("openapi.json").read_text(encoding="utf-8")))
+
+
+@cache
+def version() -> str:
+    """That of the gateway, as the description names it."""
+    return str(document()["info"]["version"])
 
 
 def read(document: Json, language: str, address: str) -> Reference:

@@ -30,6 +30,7 @@ from dashboard.vocabulary import Language
 T = TypeVar("T")
 URL = "/docs"
 CODE = resource("templates/docs/code")
+SAMPLE_ADDRESS = "https://sms.example.mr"
 SOURCES = {
     "curl": "sh",
     "python": "py",
@@ -57,12 +58,33 @@ class Doc:
     group: str
 
 
+@dataclass(frozen=True)
+class ClientFile:
+    """A client library, to be downloaded. `needs` is what runs it."""
+
+    name: str
+    needs: str
+
+    @property
+    def kib(self) -> int:
+        """Its size in KiB, at least 1."""
+        return round(resource(f"static/clients/{self.name}").stat().st_size / 1_024) or 1
+
+
+CLIENTS = (
+    ClientFile("chinqit.py", "Python 3.10+"),
+    ClientFile("chinqit.mjs", "JavaScript: Node 18+, Deno, Bun"),
+    ClientFile("chinqit.d.mts", "TypeScript"),
+    ClientFile("chinqit.php", "PHP 8.1+, curl"),
+    ClientFile("chinqit.dart", "Dart 3.0+"),
+)
 DOCS = (
     Doc("start", _l("Quick start"), "first"),
     Doc("test-keys", _l("Test keys and the sandbox phone"), "first"),
     Doc("otp", _l("Good practice with codes"), "codes"),
     Doc("retriever", _l("SMS Retriever and hash doctor"), "codes"),
     Doc("whatsapp", _l("Codes by WhatsApp"), "codes"),
+    Doc("clients", _l("Client libraries"), "build"),
     Doc("retries", _l("Safe retries, following messages"), "build"),
     Doc("limits", _l("Limits and headers"), "build"),
     Doc("webhooks", _l("Webhooks"), "build"),
@@ -186,6 +208,9 @@ def _helpers() -> dict[str, Any]:
         "link": link,
         "call": lambda name, body=None, **headers: code_samples.written(api.call(name, body, **headers)),
         "source": source,
+        "sample_client": sample_client,
+        "client_files": CLIENTS,
+        "version": reference.version(),
         "sample_languages": code_samples.LANGUAGES,
         "wording": {
             language: template_rules.render(language, template_rules.SAMPLE_CODE) for language in template_rules.TEXTS
@@ -215,6 +240,12 @@ def source(name: str) -> dict[str, str]:
     """A longer sample, written by hand in each language that it is for."""
     files = {language: CODE / f"{name}.{ending}" for language, ending in SOURCES.items()}
     return {language: file.read_text().rstrip() for language, file in files.items() if file.exists()}
+
+
+def sample_client(name: str) -> dict[str, str]:
+    """A sample that uses the client libraries, with the address of this gateway."""
+    address = services().settings.address
+    return {language: text.replace(SAMPLE_ADDRESS, address) for language, text in source(name).items()}
 
 
 def _reference(language: str) -> Reference:

@@ -153,6 +153,7 @@ CHANGES_NOTHING = (
 )
 NOT_RUN = {
     "contract-test": "calls another server by HTTP; what it sends stands in the log of messages there",
+    "dev clients": "for developers: files of the code alone",
     "dev seed": "for developers, and refused where real messages are: the log of messages shows what it made",
     "openapi": "writes a file of the source code",
     "relay": "becomes a process of the gateway",

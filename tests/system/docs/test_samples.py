@@ -10,6 +10,8 @@ from urllib.parse import quote
 
 import pytest
 
+from dashboard.db import utcnow
+from dashboard.gateway.webhooks import signing
 from dashboard.pages.docs import code_samples
 from dashboard.vocabulary import Scope
 from tests.support.phones import new_phone
@@ -103,3 +105,44 @@ def test_a_sample_sends_exactly_what_it_shows(sqlite_stack: Stack, language: str
     out = run(language, code_samples.written(call)[language], tmp_path, **{code_samples.KEY: caller.key})
     answer = json.loads(out[out.index("{") :])
     assert sqlite_stack.arrived(phone, answer["messageId"]).text == TRICKY["text"]
+
+
+LIBRARIES = ("python", "javascript", "php")
+ANSWERED = {
+    "python": "print(answer({headers}, {body}.encode()))",
+    "javascript": "console.log(await answer({headers}, {body}));",
+    "php": "echo answer(json_decode('{headers}', true), json_decode('{body}'));",
+}
+
+
+@pytest.fixture
+def clients(sqlite_stack: Stack, tmp_path: Path) -> str:
+    """The page of the client libraries; its files have been downloaded."""
+    page = sqlite_stack.http.get("/docs/fr/clients").text
+    files = dict(re.findall(r'<a download\s+href="([^"]*)"><code>([^<]*)</code>', page))
+    assert len(files) == 5
+    for address, name in files.items():
+        tmp_path.joinpath(name).write_bytes(sqlite_stack.http.get(address).content)
+    return page
+
+
+@pytest.mark.parametrize("language", LIBRARIES)
+def test_the_sample_of_a_client_library_sends_and_verifies(
+    sqlite_stack: Stack, clients: str, language: str, tmp_path: Path
+) -> None:
+    phone = new_phone()
+    text = shown(clients, "client", language).replace("+22238089336", phone)
+    out = run(language, text, tmp_path, **{code_samples.KEY: sqlite_stack.client("test").key})
+    message_id, seconds, code, tries = out.split()[:4]
+    assert re.search(r"\d{6}", sqlite_stack.arrived(phone, message_id).text)
+    assert (seconds, code, tries) == ("600", "invalid_otp", "2")
+
+
+@pytest.mark.parametrize("language", LIBRARIES)
+def test_the_sample_of_a_client_library_answers_webhooks(clients: str, language: str, tmp_path: Path) -> None:
+    secret, body = signing.new_secret(), '{"type": "otp.verified"}'
+    headers = signing.headers([secret], "evt_1", body.encode(), utcnow())
+    text = shown(clients, "client_webhook", language)
+    for sent, told in ((body, ["otp.verified", "204"]), (body + " ", ["400"])):
+        call = ANSWERED[language].format(headers=json.dumps(headers), body=json.dumps(sent))
+        assert run(language, f"{text}\n{call}", tmp_path, CHINQIT_WEBHOOK_SECRET=secret).split() == told
