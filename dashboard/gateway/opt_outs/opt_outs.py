@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
 
-from sqlalchemy import bindparam, delete, exists, or_, select
+from sqlalchemy import bindparam, delete, exists, or_, select, update
 from sqlalchemy.orm import Session, joinedload
 
 from dashboard import db
@@ -62,7 +62,11 @@ def add(
     word: str | None = None,
     by: str | None = None,
 ) -> Added:
-    """Put numbers on the list of a key, or of all keys; those that stand on it stay as they are. The caller commits."""
+    """Put numbers on the list of a key, or of all keys; the caller commits.
+
+    Those that stand on it stay as they are. Where one of the team had added such a number, the word that the person
+    writes now is kept with it: it is their own wish from here on, which no undo takes back.
+    """
     at = utcnow()
     rows = [
         {"phone": phone, "key_id": key_id, "word": word, "created_at": at, "created_by": by}
@@ -72,14 +76,20 @@ def add(
         return Added(0, 0, at)
     adding = db.insert(session, _OPT_OUTS).on_conflict_do_nothing().returning(_OPT_OUTS.c.id)
     new = len(session.execute(adding, rows).all())
+    if word and new < len(rows):
+        known = (OptOut.phone.in_([row["phone"] for row in rows]), OptOut.key_id.is_not_distinct_from(key_id))
+        session.execute(update(OptOut).where(*known, OptOut.word.is_(None)).values(word=word))
     REMEMBERED.forget(db.pool_of(session))
     return Added(new, len(rows) - new, at)
 
 
 def take_back(session: Session, at: datetime, key_id: str | None, by: str) -> int:
-    """Take off what somebody put on a list at a moment, as `Added` tells it; return how many. The caller commits."""
+    """Take off what somebody put on a list at a moment, as `Added` tells it; return how many. The caller commits.
+
+    Who has written STOP since then stays on it.
+    """
     added = (OptOut.created_at == at, OptOut.created_by == by, OptOut.key_id.is_not_distinct_from(key_id))
-    return execute_dml(session, delete(OptOut).where(*added))
+    return execute_dml(session, delete(OptOut).where(*added, OptOut.word.is_(None)))
 
 
 def remove(session: Session, phone: str, key_id: str | None = None) -> bool:

@@ -203,3 +203,12 @@ def test_the_file_of_the_list_can_be_read_again(sessions: Sessions, make_caller:
         written = "".join(lists.lines(session))
     assert lists.read(written) == [PHONE, OTHER, PHONE]
     assert "'=Shop" in written
+
+
+def test_undo_of_added_numbers_leaves_a_stop_that_came_meanwhile(sessions: Sessions) -> None:
+    with sessions.begin() as session:
+        added = opt_outs.add(session, [PHONE, OTHER], by="nadia@example.org")
+    write(sessions, "STOP")
+    with sessions.begin() as session:
+        assert opt_outs.take_back(session, added.at, None, "nadia@example.org") == 1
+        assert [(row.phone, row.word) for row in opt_outs.page(session)] == [(PHONE, "STOP")]
