@@ -49,16 +49,23 @@ class BulkInsert:
     """INSERT of these columns; each row holds a value for all of them.
 
     `by` names columns that refer to another table, each with the column there by which rows name what they refer to.
-    Where a row with the same primary key is there already, the columns of `adding` are added to its own.
+    Where a row with the same primary key is there already, the columns of `adding` are added to its own. With
+    `ignoring`, rows that a unique index has already are left as they are.
     """
 
     def __init__(
-        self, table: Table, *columns: str, by: Mapping[str, Column[Any]] | None = None, adding: Sequence[str] = ()
+        self,
+        table: Table,
+        *columns: str,
+        by: Mapping[str, Column[Any]] | None = None,
+        adding: Sequence[str] = (),
+        ignoring: bool = False,
     ) -> None:
         self.table = table
         self.names = columns
         self.by = by or {}
         self.adding = adding
+        self.ignoring = ignoring
         self._by_dialect: dict[str, _Prepared] = {}
 
     def run(self, connection: Connection, rows: Sequence[Row]) -> None:
@@ -86,7 +93,7 @@ class BulkInsert:
 
     def _conflict(self) -> str:
         if not self.adding:
-            return ""
+            return " ON CONFLICT DO NOTHING" if self.ignoring else ""
         key = ", ".join(column.name for column in self.table.primary_key)
         sums = ", ".join(f"{name} = {self.table.name}.{name} + excluded.{name}" for name in self.adding)
         return f" ON CONFLICT ({key}) DO UPDATE SET {sums}"

@@ -22,6 +22,7 @@ TABLE_BYTES = 12 * 1024 * 1024  # of a form with a file of 50,000 rows, or an op
 LONG_BODIES = {
     b"POST /api/v2/bulk/send": BULK_BYTES,
     b"POST /dashboard/campaigns/new": TABLE_BYTES,
+    b"POST /dashboard/contacts/import": TABLE_BYTES,
     b"POST /dashboard/usage/bill": TABLE_BYTES,
 }
 

@@ -65,6 +65,14 @@ class Keyword(StrEnum):
     REPLY = "reply"  # a word of a rule that somebody added, which does nothing but answer
 
 
+class ConsentState(StrEnum):
+    """Whether a person agreed to be written to."""
+
+    UNKNOWN = "unknown"  # nothing is noted
+    GIVEN = "given"
+    WITHDRAWN = "withdrawn"
+
+
 class Direction(StrEnum):
     """Which way a message went, as we see it."""
 

@@ -14,7 +14,7 @@ from sqlalchemy.exc import SQLAlchemyError
 from sqlalchemy.orm import Session
 
 from dashboard import supervisor
-from dashboard.db import error_reason, make_sessions
+from dashboard.db import Sessions, error_reason, make_sessions
 from dashboard.gateway.audit import trail
 from dashboard.gateway.audit.trail import Actor
 from dashboard.settings import Settings, SettingsError
@@ -52,14 +52,20 @@ def fail(message: str) -> NoReturn:
 
 
 @contextmanager
-def database() -> Iterator[Session]:
-    """A session that commits at the end; no connection is left open."""
+def session_maker() -> Iterator[Sessions]:
+    """For what has transactions of its own; no connection is left open."""
     sessions = make_sessions(Settings.from_env().database_url)
     try:
-        with sessions.begin() as session:
-            yield session
+        yield sessions
     finally:
         sessions.kw["bind"].dispose()
+
+
+@contextmanager
+def database() -> Iterator[Session]:
+    """A session that commits at the end; no connection is left open."""
+    with session_maker() as sessions, sessions.begin() as session:
+        yield session
 
 
 def command_actor() -> Actor:

@@ -43,6 +43,7 @@ class Preferences:
     rests_on_friday: bool = True  # around the noon prayer
     holidays: str = ""  # days on which campaigns rest, as 2026-11-28, with blanks between
     approval_from: int = 1_000  # a campaign to more numbers is approved by a second person
+    consent_required: bool = True  # of contacts, where a campaign writes to groups
 
 
 LEAST_DAYS = {"texts_days": 2, "numbers_days": 8, "sandbox_days": 1}  # texts may wait a day; a week is rehearsed

@@ -10,6 +10,7 @@ from dashboard.models.api_keys import ApiKey, KeyCaller, KeyDay, KeySecret
 from dashboard.models.audit import AuditEntry
 from dashboard.models.campaigns import Campaign, CampaignRecipient
 from dashboard.models.carriers import Carrier, CarrierConnection, CarrierMinute, Route
+from dashboard.models.contacts import Contact, ContactGroup, ContactGroupMember, ContactImport, ContactImportFault
 from dashboard.models.costs import Budget, BudgetUse, Charge, DailyCost, Price
 from dashboard.models.delivery import FailedAttempt, MessagePart, UnmatchedReceipt
 from dashboard.models.diagnosis import NumberLookup, NumberNote
@@ -41,6 +42,11 @@ MODELS = (
     CarrierConnection,
     CarrierMinute,
     Charge,
+    Contact,
+    ContactGroup,
+    ContactGroupMember,
+    ContactImport,
+    ContactImportFault,
     DailyCost,
     FailedAttempt,
     IdempotencyRecord,

@@ -37,6 +37,7 @@ from dashboard.pages.api_keys import views as api_keys
 from dashboard.pages.audit import views as audit
 from dashboard.pages.campaigns import views as campaigns
 from dashboard.pages.carriers import views as carriers
+from dashboard.pages.contacts import views as contacts
 from dashboard.pages.costs import views as costs
 from dashboard.pages.diagnosis import views as diagnosis
 from dashboard.pages.docs import views as docs
@@ -64,6 +65,7 @@ SHORTCUTS = {  # the letter after “g”, by blueprint: each page of the menu h
     "costs": "u",
     "api_keys": "k",
     "campaigns": "n",
+    "contacts": "y",
     "webhooks": "h",
     "carriers": "f",
     "routing": "r",
@@ -137,6 +139,7 @@ PAGES = (
     Page(_l("Consumption"), "/usage", "receipt", "monitor", Role.OPERATOR, costs.bp),
     Page(_l("API keys"), "/keys", "key-round", "control", Role.VIEWER, api_keys.bp),
     Page(_l("Campaigns"), "/campaigns", "users", "control", Role.VIEWER, campaigns.bp),
+    Page(_l("Contacts"), "/contacts", "contact", "control", Role.VIEWER, contacts.bp),
     Page(_l("Webhooks"), "/webhooks", "link", "control", Role.VIEWER, webhooks.bp),
     Page(_l("Carriers"), "/carriers", "radio-tower", "control", Role.VIEWER, carriers.bp),
     Page(_l("Routes"), "/routes", "route", "control", Role.VIEWER, routing.bp),

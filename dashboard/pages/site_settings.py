@@ -178,6 +178,11 @@ class SettingsForm(Form):
         description=_l("A campaign to more numbers is approved by a second person. Leave empty for 1,000."),
         render_kw={**forms.NUMBER, "maxlength": 5},
     )
+    consent_required = SwitchField(
+        _l("Campaigns to groups leave contacts without consent out"),
+        _l("Consent"),
+        description=_l("Whoever has withdrawn it is left out in any case, and so is whoever has opted out."),
+    )
     second_factor_required = SwitchField(
         _l("Everyone needs a second factor"),
         _l("Signing in"),

@@ -13,9 +13,10 @@ from sqlalchemy.orm import Session
 from dashboard.db import Sessions, core_table, execute_dml, read_session, utcnow
 from dashboard.driver import BulkInsert
 from dashboard.gateway.api_keys.authentication import Caller
-from dashboard.gateway.campaigns import campaigns, estimate, intake, progress, tables
+from dashboard.gateway.campaigns import campaigns, estimate, intake, progress
 from dashboard.gateway.campaigns.campaigns import NewCampaign, Recipient
-from dashboard.gateway.campaigns.tables import RecipientTable
+from dashboard.gateway.contacts import contacts, tables
+from dashboard.gateway.contacts.tables import RecipientTable
 from dashboard.gateway.opt_outs import opt_outs
 from dashboard.models.api_keys import ApiKey
 from dashboard.models.campaigns import Campaign, CampaignRecipient
@@ -64,6 +65,7 @@ class NewDraft:
     pace: int | None
     at: datetime | None
     created_by: str
+    needs_consent: bool = False  # of contacts: those of whom none is noted are left out
 
 
 def create(sessions: Sessions, caller: Caller, new: NewDraft) -> str:
@@ -72,7 +74,7 @@ def create(sessions: Sessions, caller: Caller, new: NewDraft) -> str:
     Commits. One that is broken off has no `total`: it is shown nowhere, and swept.
     """
     with read_session(sessions) as session:
-        recipients, dropped = prepare(session, caller, new.table, new.text)
+        recipients, dropped = prepare(session, caller, new.table, new.text, needs_consent=new.needs_consent)
         cost = estimate.cost(session, caller, intake.segments(recipients))
     if not recipients:
         raise NobodyLeft
@@ -92,7 +94,7 @@ def create(sessions: Sessions, caller: Caller, new: NewDraft) -> str:
 
 
 def prepare(
-    session: Session, caller: Caller, table: RecipientTable, text: str
+    session: Session, caller: Caller, table: RecipientTable, text: str, *, needs_consent: bool = False
 ) -> tuple[list[Recipient], list[Dropped]]:
     """The text of each row that can be sent, and the other rows; raise UnknownColumn."""
     columns = {name.casefold(): place for place, name in enumerate(table.columns)}
@@ -100,7 +102,9 @@ def prepare(
         if name.casefold() not in columns:
             raise UnknownColumn(name)
     phones = [tables.phone_of(tables.cell(cells, table.phone_column)) for _, cells in table.rows]
-    listed = opt_outs.among(session, {(caller.id, phone) for phone in phones if phone})
+    known = set(filter(None, phones))
+    refused = contacts.refused(session, known, is_required=needs_consent)
+    refused |= {phone: "opted_out" for _, phone in opt_outs.among(session, {(caller.id, phone) for phone in known})}
     recipients: list[Recipient] = []
     dropped: list[Dropped] = []
     seen = set[str]()
@@ -108,7 +112,7 @@ def prepare(
         given = tables.cell(cells, table.phone_column)[:LONGEST_SHOWN]
         body = PLACEHOLDER.sub(lambda found: tables.cell(cells, columns[found[1].casefold()]), text).strip()  # noqa: B023
         recipient = Recipient.of(phone, body)
-        code = _fault(phone, recipient, is_known=phone in seen, is_out=(caller.id, phone) in listed)
+        code = _fault(phone, recipient, refused.get(phone), is_known=phone in seen)
         if code:
             dropped.append(Dropped(line, phone or given, code))
         else:
@@ -171,16 +175,16 @@ def cost_by_operator(session: Session, key: ApiKey, found: Mapping[str, tuple[in
     return {digit: estimate.cost(session, caller, {digit: segments}) for digit, (_, segments) in found.items()}
 
 
-def _fault(phone: str, recipient: Recipient, *, is_known: bool, is_out: bool) -> str | None:
-    """Why a row gets no text."""
+def _fault(phone: str, recipient: Recipient, refusal: str | None, *, is_known: bool) -> str | None:
+    """Why a row gets no text; `refusal` is why its person gets none."""
     if not phone:
         return "bad_number"
     if numbers.is_fixed(phone):
         return "fixed_line"
     if is_known:
         return "duplicate"
-    if is_out:
-        return "opted_out"
+    if refusal:
+        return refusal
     if not recipient.body or UNPRINTABLE.search(recipient.body):
         return "bad_text"
     return "too_long" if recipient.segments > MOST_SEGMENTS else None

@@ -23,6 +23,7 @@ from dashboard.gateway.api_keys import authentication, keys, quotas
 from dashboard.gateway.api_keys.authentication import Caller
 from dashboard.gateway.campaigns import campaigns, progress
 from dashboard.gateway.campaigns.quiet_hours import QuietHours
+from dashboard.gateway.contacts import contacts
 from dashboard.gateway.costs import reservations
 from dashboard.gateway.costs.estimates import Text
 from dashboard.gateway.costs.reservations import Wanted
@@ -149,8 +150,8 @@ class Feeder:
 def feed(session: Session, campaign_id: int, most: int, now: datetime, *, is_quiet: bool) -> Fed:
     """Make messages of up to `most` recipients, unless the campaign was paused or ended meanwhile. The caller commits.
 
-    Those who want no texts are passed over for good; those past the key's cap wait for the next day, and those that
-    budgets have no room for until there is some.
+    Those who want no texts, or have withdrawn their consent, are passed over for good; those past the key's cap wait
+    for the next day, and those that budgets have no room for until there is some.
     """
     running = select(Campaign).where(Campaign.id == campaign_id, Campaign.state == CampaignState.RUNNING)
     campaign = session.scalar(running.with_for_update())  # a pause waits for this, and what follows sees it
@@ -163,9 +164,11 @@ def feed(session: Session, campaign_id: int, most: int, now: datetime, *, is_qui
     waiting = select(CampaignRecipient).where(CampaignRecipient.campaign_id == campaign_id, progress.WAITS)
     rows = session.scalars(waiting.order_by(CampaignRecipient.id).limit(most).with_for_update()).all() if most else []
     listed = opt_outs.among(session, {(caller.id, row.phone) for row in rows})
+    withdrawn = contacts.refused(session, (row.phone for row in rows))
     for row in rows:
-        if (caller.id, row.phone) in listed:
-            row.error_code, row.body = "opted_out", None
+        code = "opted_out" if (caller.id, row.phone) in listed else withdrawn.get(row.phone)
+        if code:
+            row.error_code, row.body = code, None
     wanted = [row for row in rows if row.error_code is None]
     kept = wanted[: quotas.spend_cap_upto(session, caller, Kind.MESSAGE, len(wanted))]
     made = _become_messages(session, caller, kept)

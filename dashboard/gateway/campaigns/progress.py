@@ -18,7 +18,9 @@ WAITS = and_(CampaignRecipient.message_id.is_(None), CampaignRecipient.error_cod
 IN_LANE = (Status.QUEUED, Status.SENDING)
 LOST = (Status.FAILED, Status.EXPIRED)
 # Why a row of a file gets no text, as is seen when the file is read.
-DROPPED = ("bad_number", "fixed_line", "duplicate", "opted_out", "bad_text", "too_long")
+DROPPED = (
+    *("bad_number", "fixed_line", "duplicate", "opted_out", "consent_withdrawn", "no_consent", "bad_text", "too_long"),
+)
 STATES = {CampaignState.RUNNING: "processing", CampaignState.DONE: "completed"}  # as the API calls them
 
 

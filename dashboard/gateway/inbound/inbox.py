@@ -13,6 +13,7 @@ from sqlalchemy.orm import Session
 
 from dashboard.db import Sessions, iso, lock, utcnow
 from dashboard.gateway.api_keys.keys import OWN_ID
+from dashboard.gateway.contacts import contacts
 from dashboard.gateway.inbound import answers, keywords
 from dashboard.gateway.messages import cancel
 from dashboard.gateway.opt_outs import opt_outs
@@ -182,18 +183,20 @@ def _join(session: Session, message: IncomingMessage) -> None:
 
 
 def _obey(session: Session, message: IncomingMessage, word: str) -> bool:
-    """Do what the text asks for: STOP holds for all keys, since they share our numbers.
+    """Do what the text asks for: STOP holds for all keys, since they share our numbers, and ends a consent.
 
     Returns whether there are events for webhooks, of texts that were taken back.
     """
     if message.keyword == Keyword.STOP:
         opt_outs.add(session, [message.sender], word=word)
+        contacts.hear_stop(session, message.sender, message.received_at.date())
         waiting = select(Message.uuid).where(
             Message.phone == message.sender, Message.kind == Kind.MESSAGE, Message.due_at.is_not(None)
         )
         return cancel.cancel(session, list(session.scalars(waiting))).has_events
     if message.keyword == Keyword.START:
         opt_outs.come_back(session, message.sender, message.key_id)
+        contacts.hear_start(session, message.sender, message.received_at.date())
     return False
 
 

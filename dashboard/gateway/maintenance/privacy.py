@@ -7,8 +7,10 @@ Counts in the statistics stay, and so do the rows that they come from, with the 
 
 from __future__ import annotations
 
+import json
 from collections.abc import Iterator
 from dataclasses import dataclass
+from datetime import date, datetime
 from typing import Any
 
 from sqlalchemy import ColumnElement, and_, case, delete, func, select, update
@@ -19,6 +21,7 @@ from dashboard.gateway.maintenance.retention import BLANK, KEPT_DIGITS, cut
 from dashboard.gateway.messages import cancel
 from dashboard.models.api_keys import ApiKey
 from dashboard.models.campaigns import CampaignRecipient
+from dashboard.models.contacts import Contact, ContactGroup, ContactGroupMember, ContactImportFault
 from dashboard.models.delivery import FailedAttempt, UnmatchedReceipt
 from dashboard.models.diagnosis import NumberLookup, NumberNote
 from dashboard.models.inbound import IncomingMessage, IncomingPart
@@ -62,6 +65,8 @@ def export(session: Session, phone: str) -> dict[str, Any]:
         "at": iso(utcnow()),
         "messages": list(_messages(session, phone)),
         "optOuts": _rows(session, OptOut, phone),
+        "contacts": _contacts(session, phone),
+        "importedRows": _rows(session, ContactImportFault, phone),
         "campaignRecipients": _rows(session, CampaignRecipient, phone),
         "incomingMessages": _rows(session, IncomingMessage, phone, IncomingMessage.sender),
         **{name: _rows(session, model, phone) for name, model in (*DELETED.items(), ("reviewNumbers", ReviewNumber))},
@@ -93,6 +98,10 @@ def erase(session: Session, phone: str) -> Erased:
     recipients = update(CampaignRecipient).where(CampaignRecipient.phone == phone)
     cut_recipients = recipients.values(phone=cut(CampaignRecipient.phone), body=None, error_code=code)
     counts["campaignRecipients"] = execute_dml(session, cut_recipients)
+    ids_of_contacts = select(Contact.id).where(Contact.phone == phone).scalar_subquery()
+    session.execute(delete(ContactGroupMember).where(ContactGroupMember.contact_id.in_(ids_of_contacts)))
+    for name, model in (("contacts", Contact), ("importedRows", ContactImportFault)):
+        counts[name] = execute_dml(session, delete(model).where(model.phone == phone))
     came = select(IncomingMessage.id).where(IncomingMessage.sender == phone).scalar_subquery()
     session.execute(delete(IncomingPart).where(IncomingPart.message_id.in_(came)))
     counts["incomingMessages"] = execute_dml(session, delete(IncomingMessage).where(IncomingMessage.sender == phone))
@@ -115,6 +124,19 @@ def _messages(session: Session, phone: str) -> Iterator[dict[str, Any]]:
         yield {"id": row.uuid, "key": key, **told, **times, "text": row.body}
 
 
+def _contacts(session: Session, phone: str) -> list[dict[str, Any]]:
+    """The contact with the names of its groups."""
+    found = _rows(session, Contact, phone)
+    labels = (
+        select(ContactGroup.name)
+        .join(ContactGroupMember, ContactGroupMember.group_id == ContactGroup.id)
+        .join(Contact, Contact.id == ContactGroupMember.contact_id)
+        .where(Contact.phone == phone)
+        .order_by(ContactGroup.search_name)
+    )
+    return [{**row, "details": json.loads(row["details"]), "groups": list(session.scalars(labels))} for row in found]
+
+
 def _rows(session: Session, model: Any, phone: str, column: Any = None) -> list[dict[str, Any]]:
     """The columns of each row but those that are sealed or ids of ours."""
     names = [each.key for each in model.__table__.columns if each.key not in ("id", "phone", "sealed")]
@@ -124,7 +146,9 @@ def _rows(session: Session, model: Any, phone: str, column: Any = None) -> list[
 
 
 def _plain(value: Any) -> Any:
-    return iso(value) if hasattr(value, "isoformat") else value
+    if isinstance(value, datetime):
+        return iso(value)
+    return value.isoformat() if isinstance(value, date) else value
 
 
 def _blank(session: Session, column: Any, phone: str) -> int:

@@ -21,6 +21,7 @@ from dashboard.gateway.api_keys import usage
 from dashboard.gateway.site_settings import Preferences
 from dashboard.models.api_keys import KeyCaller
 from dashboard.models.campaigns import CampaignRecipient
+from dashboard.models.contacts import ContactImportFault
 from dashboard.models.diagnosis import NumberLookup, NumberNote
 from dashboard.models.inbound import IncomingMessage, IncomingPart
 from dashboard.models.limits import LimitRejection, PumpedRange, WrongGuess
@@ -31,6 +32,7 @@ from dashboard.models.sandbox import SandboxMessage
 
 BATCH = 1_000
 REFUSALS_DAYS = 30
+IMPORT_DAYS = 7  # rows of files of contacts that were not imported
 MOST_REFUSALS = 200_000  # whatever their age: a flood fills no disk
 KEPT_DIGITS = 6  # of +222XXXXXXXX: the country, the operator, and whether it is a fixed line
 BLANK = "xxxxxx"
@@ -151,5 +153,8 @@ KINDS = {
     "ranges": RetentionRule(PumpedRange, "began_at", "numbers_days", partial(_delete, PumpedRange), REFUSALS_DAYS),
     "callers": RetentionRule(KeyCaller, "first_at", "numbers_days", partial(_delete, KeyCaller), usage.KEPT_DAYS),
     "notes": RetentionRule(NumberNote, "created_at", "numbers_days", partial(_delete, NumberNote)),
+    "imports": RetentionRule(
+        ContactImportFault, "at", "numbers_days", partial(_delete, ContactImportFault), IMPORT_DAYS
+    ),
     "lookups": RetentionRule(NumberLookup, "at", "numbers_days", partial(_delete, NumberLookup)),
 }

@@ -13,13 +13,13 @@ from wtforms.validators import ValidationError
 from dashboard.db import utcnow
 from dashboard.extensions import session
 from dashboard.gateway.api_keys import keys
-from dashboard.gateway.campaigns import tables
 from dashboard.gateway.campaigns.campaigns import FASTEST
-from dashboard.gateway.campaigns.tables import RecipientTable, UnreadableTable
+from dashboard.gateway.contacts import groups, recipients, tables
+from dashboard.gateway.contacts.tables import RecipientTable, UnreadableTable
 from dashboard.models.api_keys import ApiKey
 from dashboard.pages.ui import fields, formats, forms
 from dashboard.pages.ui.fields import Fault
-from dashboard.pages.ui.forms import BoundField, ChoiceField, Form, LinesField, TextField
+from dashboard.pages.ui.forms import BoundField, CheckboxesField, ChoiceField, Form, LinesField, TextField
 from dashboard.vocabulary import KeyMode, KeyState
 
 LONGEST_TEXT = 1_530
@@ -29,11 +29,17 @@ UNREADABLE = {
     "no_numbers": _l("No column of this file holds Mauritanian numbers."),
     "too_many_rows": _l("The file is too long: at most 50,000 rows."),
 }
+EMPTY_GROUPS = {
+    "nobody": _l("Nobody is in these groups."),
+    "too_many_rows": _l("These groups hold too many contacts: at most 50,000."),
+}
 DROPPED = {
     "bad_number": _l("No Mauritanian number"),
     "fixed_line": _l("Fixed line, which gets no SMS"),
     "duplicate": _l("Number that stands in the file twice"),
     "opted_out": _l("Opted out"),
+    "consent_withdrawn": _l("Consent withdrawn"),
+    "no_consent": _l("Contact without a consent that is noted"),
     "bad_text": _l("Empty text, or control characters"),
     "too_long": _l("Longer than 10 segments"),
 }
@@ -80,10 +86,13 @@ class CampaignForm(Form):
         description=_l("CSV or XLSX with up to 50,000 rows, columns in any order. The first row may name them."),
         render_kw={"accept": ".csv,.txt,.tsv,.xlsx"},
     )
+    groups = CheckboxesField(_l("Or groups of contacts"), {})
     text = LinesField(
         _l("Text"),
         _text,
-        description=_l("A column in braces, such as {name}, stands for what each row holds there. Say how to opt out."),
+        description=_l(
+            "A column in braces, such as {name}, stands for what each row or contact holds there. Say how to opt out."
+        ),
         render_kw={"rows": 5, "dir": "auto", "autocomplete": "off"},
     )
     start = TextField(
@@ -109,6 +118,7 @@ class CampaignForm(Form):
         self.known: dict[str, ApiKey] = {
             key.id: key for key in keys.listed(session) if keys.state(key) == KeyState.ACTIVE
         }
+        self.groups.choices = [(str(group.id), group.name) for group in groups.listed(session)]
         marks = {KeyMode.TEST: _("test key")}
         self.key.choices = [
             (key.id, f"{key.name} ({marks[KeyMode.TEST]})" if key.mode == KeyMode.TEST else key.name)
@@ -121,9 +131,24 @@ class CampaignForm(Form):
     def validate_file(self, field: BoundField) -> None:
         """Read the table."""
         data = field.data.read() if hasattr(field.data, "read") else b""  # a form without files sends words
+        if data and self.groups.data:
+            raise ValidationError(_("Choose a file or groups, not both."))
+        if not data and not self.groups.data:
+            raise ValidationError(
+                _("Choose a file, or groups of contacts.") if self.groups.choices else _("Choose a file.")
+            )
         if not data:
-            raise ValidationError(_("Choose a file."))
+            return
         try:
             self.table = tables.read(data)
         except UnreadableTable as fault:
             raise ValidationError(str(UNREADABLE[fault.code])) from None
+
+    def validate_groups(self, field: BoundField) -> None:
+        """Have the contacts of the groups be the table."""
+        if not field.data:
+            return
+        try:
+            self.table = recipients.of_groups(session, [int(chosen) for chosen in field.data])
+        except UnreadableTable as fault:
+            raise ValidationError(str(EMPTY_GROUPS[fault.code])) from None

@@ -81,17 +81,26 @@ def create() -> ResponseReturnValue:
     form = CampaignForm()
     if not form.validate() or form.table is None:
         return render_template("campaigns/new.html", form=form), 422
-    draft = NewDraft(form.name.data, form.text.data, form.table, form.pace.data, form.start.data, current_user.email)
+    given = (form.name.data, form.text.data, form.table, form.pace.data, form.start.data, current_user.email)
+    needs_consent = bool(form.groups.data) and site_settings.read(session).consent_required
+    draft = NewDraft(*given, needs_consent=needs_consent)
     caller = Caller.from_row(form.known[form.key.data])
     session.rollback()  # the draft is written in transactions of its own, which must not wait for this one
     try:
         reference = drafts.create(services().sessions, caller, draft)
     except UnknownColumn as fault:
         known = ", ".join(form.table.columns[:20])
-        form.blame("text", _("The file has no column “%(name)s”; it has: %(known)s", name=fault.name, known=known))
+        told = {"name": fault.name, "known": known}
+        if form.groups.data:
+            form.blame("text", _("The contacts have no column “%(name)s”; they have: %(known)s", **told))
+        else:
+            form.blame("text", _("The file has no column “%(name)s”; it has: %(known)s", **told))
         return render_template("campaigns/new.html", form=form), 422
     except NobodyLeft:
-        form.blame("file", _("No row of this file can be sent."))
+        if form.groups.data:
+            form.blame("groups", _("Nobody in these groups may be written to."))
+        else:
+            form.blame("file", _("No row of this file can be sent."))
         return render_template("campaigns/new.html", form=form), 422
     audited.record("campaigns.create", reference, name=(None, draft.name))
     session.commit()

@@ -175,17 +175,22 @@ class ChoiceField(SelectField):  # type: ignore[misc]
 
 
 class CheckboxesField(SelectMultipleField):  # type: ignore[misc]
-    """At least one of several; others than these are not read. The data is a tuple in their order."""
+    """At least one of several, or none too where no `fault` says otherwise; others than these are not read.
 
-    def __init__(self, label: Sentence, names: Mapping[str, Sentence], fault: Sentence, **more: Any) -> None:
+    The data is a tuple in their order, once it is judged: a form may get its choices after it was read.
+    """
+
+    def __init__(self, label: Sentence, names: Mapping[str, Sentence], fault: Sentence = None, **more: Any) -> None:
         super().__init__(label, choices=choices(names), **more)
         self.fault = fault
 
     def process_formdata(self, valuelist: list[str]) -> None:
-        self.data = tuple(choice.value for choice in self.choices if choice.value in valuelist)
+        self.data = tuple(valuelist)
 
     def pre_validate(self, _form: Form) -> None:
-        if not self.data:
+        offered = map(SelectChoice.from_input, self.choices)
+        self.data = tuple(choice.value for choice in offered if choice.value in self.data)
+        if not self.data and self.fault is not None:
             raise ValidationError(str(self.fault))
 
 

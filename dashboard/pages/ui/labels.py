@@ -51,6 +51,7 @@ TIDIED = {
     "ranges": _l("Ranges where SMS pumping was suspected"),
     "callers": _l("Addresses that used a key"),
     "notes": _l("Notes on numbers"),
+    "imports": _l("Rows that were not imported as contacts"),
     "lookups": _l("Numbers that were looked up"),
 }
 OPERATORS = {name.lower(): name for name in sorted(numbers.OPERATORS.values())}  # as an address names them

@@ -50,7 +50,7 @@ def columns(row: Base) -> dict[str, Any]:
 
 def put_back(model: type[Row], told: dict[str, Any]) -> Row | None:
     """The row of `columns` again, under its id while that is free; None when it is back, or another has its place."""
-    values = {name: READERS[kind](value) if kind else value for name, (kind, value) in told.items()}
+    values = read_columns(told)
     there: Any = session.get(model, values["id"])
     if there is not None:
         if there.created_at == values["created_at"]:
@@ -64,6 +64,11 @@ def put_back(model: type[Row], told: dict[str, Any]) -> Row | None:
         session.rollback()
         return None
     return row
+
+
+def read_columns(told: dict[str, Any]) -> dict[str, Any]:
+    """The values that `columns` told."""
+    return {name: READERS[kind](value) if kind else value for name, (kind, value) in told.items()}
 
 
 def _told(value: Any) -> tuple[str, Any]:

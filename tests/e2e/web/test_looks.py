@@ -15,7 +15,7 @@ from sqlalchemy import select
 from dashboard.gateway.api_keys.authentication import Caller
 from dashboard.gateway.campaigns import drafts
 from dashboard.gateway.campaigns.drafts import NewDraft
-from dashboard.gateway.campaigns.tables import RecipientTable
+from dashboard.gateway.contacts.tables import RecipientTable
 from dashboard.gateway.inbound import inbox
 from dashboard.models.api_keys import ApiKey
 from dashboard.models.campaigns import Campaign

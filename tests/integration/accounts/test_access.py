@@ -76,6 +76,11 @@ OPERATOR = {
     ),
     *(f"pages.campaigns.{name}" for name in ("new", "create", "start", "approve", "pause", "resume", "ask_cancel")),
     *(f"pages.campaigns.{name}" for name in ("cancel", "ask_test", "send_test", "export_dropped", "export_result")),
+    *(f"pages.contacts.{name}" for name in ("new", "create", "take_back", "edit", "change", "change_back")),
+    *(f"pages.contacts.{name}" for name in ("ask_remove", "remove", "restore", "export_csv")),
+    *(f"pages.contacts.groups.{name}" for name in ("new", "create", "take_back", "edit", "rename", "rename_back")),
+    *(f"pages.contacts.groups.{name}" for name in ("ask_remove", "remove", "restore")),
+    *(f"pages.contacts.imports.{name}" for name in ("index", "create", "show", "export_bad", "take_back")),
     *(f"pages.carriers.{name}" for name in ("test", "outcome")),
     *(f"pages.alerts.{name}" for name in ("acknowledge", "send_test")),
 }

@@ -30,6 +30,7 @@ from dashboard.models.accounts import Passkey, PersonLink, User, UserSession
 from dashboard.models.alerts import AlertChannel, AlertIncident
 from dashboard.models.campaigns import Campaign
 from dashboard.models.carriers import Carrier
+from dashboard.models.contacts import Contact, ContactGroup, ContactImport
 from dashboard.models.costs import Budget, Price
 from dashboard.models.diagnosis import NumberNote
 from dashboard.models.inbound import IncomingMessage
@@ -260,6 +261,26 @@ def walk_campaigns(walk: Walk) -> None:
     walk.go(f"{prepare()}cancel")
 
 
+def walk_contacts(walk: Walk) -> None:
+    at, typed = f"{D}contacts/", {"phone": "38089336", "name": "Awa", "groups": "Nord", "consent": "unknown"}
+    walk.take_back(walk.go(f"{at}new", typed, headers=PARTIAL), f"{at}take-back")
+    walk.go(f"{at}new", typed)
+    one = f"{at}{walk.newest(Contact.id)}/"
+    given = {**typed, "consent": "given", "consent_source": "Formulaire"}
+    changed = walk.go(f"{one}edit", given, headers=PARTIAL)
+    assert '"consent": ["unknown", "given"]' in walk.entries[-1].changes
+    walk.take_back(changed, f"{at}change-back")
+    walk.remove_and_restore(f"{one}remove", f"{at}restore")
+    walk.take_back(walk.go(f"{at}groups/new", {"name": "Sud"}, headers=PARTIAL), f"{at}groups/take-back")
+    walk.go(f"{at}groups/new", {"name": "Sud"})
+    group = f"{at}groups/{walk.newest(ContactGroup.id)}/"
+    walk.take_back(walk.go(f"{group}edit", {"name": "Est"}, headers=PARTIAL), f"{at}groups/rename-back")
+    walk.remove_and_restore(f"{group}remove", f"{at}groups/restore")
+    file = (io.BytesIO(b"phone;name\n47000000;Sidi\n"), "members.csv")
+    walk.go(f"{at}import/", {"file": file, "consent": "unknown"}, content_type="multipart/form-data")
+    walk.go(f"{at}import/{walk.newest(ContactImport.id)}/take-back")
+
+
 def walk_the_rest(walk: Walk, world: World) -> None:
     walk.go(f"{D}limits/new", {**OVERRIDE, "key": KEY_ID})
     override = f"{D}limits/{walk.newest(LimitOverride.id)}/"
@@ -284,6 +305,7 @@ def walk_the_rest(walk: Walk, world: World) -> None:
     walk.go(f"{D}incoming/keywords/help/edit", {"words_fr": "AIDE"})
     walk.remove_and_restore(f"{D}incoming/keywords/help/remove", f"{D}incoming/keywords/restore")
     walk_campaigns(walk)
+    walk_contacts(walk)
     added = walk.go(f"{D}opt-outs/new", {"phones": "38089336", "key": ""}, headers=PARTIAL)
     walk.take_back(added, f"{D}opt-outs/take-back")
     walk.go(f"{D}opt-outs/new", {"phones": "38089336", "key": ""})

@@ -9,8 +9,9 @@ from sqlalchemy import select
 
 from dashboard.db import Sessions
 from dashboard.gateway.api_keys.authentication import Caller
-from dashboard.gateway.campaigns import campaigns, drafts, progress, results, tables
+from dashboard.gateway.campaigns import campaigns, drafts, progress, results
 from dashboard.gateway.campaigns.drafts import NewDraft, UnknownColumn
+from dashboard.gateway.contacts import tables
 from dashboard.models.api_keys import ApiKey
 from dashboard.models.campaigns import Campaign, CampaignRecipient
 

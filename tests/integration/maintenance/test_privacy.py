@@ -18,12 +18,15 @@ from dashboard.extensions import Services
 from dashboard.gateway import encryption
 from dashboard.gateway.audit import trail
 from dashboard.gateway.audit.trail import AuditFilters
+from dashboard.gateway.contacts import contacts
+from dashboard.gateway.contacts.contacts import NewContact
 from dashboard.gateway.limits import overrides, rejections
 from dashboard.gateway.limits.overrides import NewOverride
 from dashboard.gateway.limits.rejections import Rejection
 from dashboard.gateway.maintenance import privacy, retention
 from dashboard.gateway.monitoring import lookups, notes
 from dashboard.models.campaigns import Campaign, CampaignRecipient
+from dashboard.models.contacts import ContactImport, ContactImportFault
 from dashboard.models.delivery import FailedAttempt, UnmatchedReceipt
 from dashboard.models.inbound import IncomingMessage, IncomingPart
 from dashboard.models.limits import WrongGuess
@@ -50,6 +53,10 @@ def traces(world: World) -> None:
     event = {"key_id": key.id, "message_id": text.id, "kind": "message.sent"}
     body = json.dumps({"type": "message.sent", "data": {"phoneNumber": PHONE}})
     with world.services.sessions.begin() as session:
+        contacts.add(session, NewContact(PHONE, "Awa"), "owner@example.org")
+        session.add(ContactImport(id=1, added=0, known=0, kept_withdrawn=0, bad=1, taken_back=0))
+        session.flush()
+        session.add(ContactImportFault(import_id=1, line=2, phone=PHONE, code="duplicate"))
         overrides.save(session, NewOverride(key.id, PHONE, minute=9, reason="Caller"))
         rejections.record(session, Rejection(key.id, PHONE, "sms", "minute", 3))
         notes.add(session, PHONE, "Prefers Arabic", "owner@example.org")

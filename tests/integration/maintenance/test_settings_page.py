@@ -65,6 +65,7 @@ def test_settings_are_kept_and_hold(owner: Browser, world: World) -> None:
             rests_on_friday=False,
             holidays="2026-01-01 2026-11-28",
             approval_from=500,
+            consent_required=False,
         )
         assert site_settings.read(session) == wanted
     page = owner.get(PAGE).text

@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import pytest
 
-from dashboard.gateway.campaigns import tables
-from dashboard.gateway.campaigns.tables import UnreadableTable
+from dashboard.gateway.contacts import tables
+from dashboard.gateway.contacts.tables import UnreadableTable
 from tests.support import workbooks
 
 FRENCH = "Nom;Téléphone;Reçu\nÉléonore;38 08 93 36;à 9h\nSidi;+222 47-00-00-00;été\n"
@@ -72,3 +72,9 @@ def test_a_small_file_that_holds_very_much_is_refused() -> None:
     with pytest.raises(UnreadableTable) as refused:
         tables.read(packed)
     assert refused.value.code == "too_many_rows"
+
+
+def test_a_column_of_dates_is_no_column_of_numbers() -> None:
+    table = tables.read(b"since;phone\n2026-01-01;38089336\n2026-03-05;123\n")
+    assert table.phone_column == 1 and len(table.rows) == 2
+    assert tables.read(b"2026-01-01;38089336\n").phone_column == 1
