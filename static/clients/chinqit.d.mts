@@ -93,9 +93,9 @@ export class Chinqit {
   /** Check a code */
   verifyOtpV2(input: VerifyOtpV2Input, once?: Once): Promise<OtpVerified>;
   /** Send a code */
-  sendOtpV2(input: SendOtpV2Input, once?: Once): Promise<OtpSent>;
+  sendOtpV2(input: SendOtpV2Input, once?: Once): Promise<PricedOtpSent>;
   /** Send a text */
-  sendMessageV2(input: SendMessageV2Input, once?: Once): Promise<Queued>;
+  sendMessageV2(input: SendMessageV2Input, once?: Once): Promise<PricedQueued>;
 }
 
 /**
@@ -185,22 +185,31 @@ export interface ReadInboxInput {
 export interface CreateWebhookInput {
   /** Where events go: by POST, over https. */
   url: string;
-  /** The events that it wants; left out: all of them. One of `message.sent`, `message.delivered`,
-   * `message.failed`, `message.expired`, `message.received`, `otp.verified`, `otp.exhausted`,
-   * `bulk.completed`. */
+  /** The events that it wants; left out: all, but for `message.rejected` in the `standard` envelope. One of
+   * `message.sent`, `message.delivered`, `message.failed`, `message.expired`, `message.rejected`,
+   * `message.received`, `otp.verified`, `otp.exhausted`, `bulk.completed`. */
   events?: Array<string> | null;
   /** For people: one line of at most 80 characters. */
   description?: string;
+  /** What events are wrapped in: `standard` is `type`, `timestamp` and `data`; `v2` is `id`, `type`,
+   * `createdAt` and `data`, as the hosted service's second generation has it. Both are signed alike. One of
+   * `standard`, `v2`. */
+  envelope?: "standard" | "v2";
 }
 
 export interface ChangeWebhookInput {
   /** Where events go: by POST, over https. */
   url?: string | null;
   /** The events that it wants. One of `message.sent`, `message.delivered`, `message.failed`,
-   * `message.expired`, `message.received`, `otp.verified`, `otp.exhausted`, `bulk.completed`. */
+   * `message.expired`, `message.rejected`, `message.received`, `otp.verified`, `otp.exhausted`,
+   * `bulk.completed`. */
   events?: Array<string> | null;
   /** For people: one line of at most 80 characters. */
   description?: string | null;
+  /** What events are wrapped in: `standard` is `type`, `timestamp` and `data`; `v2` is `id`, `type`,
+   * `createdAt` and `data`, as the hosted service's second generation has it. Both are signed alike. One of
+   * `standard`, `v2`. */
+  envelope?: "standard" | "v2" | null;
   /** `false` stops all calls. */
   enabled?: boolean | null;
 }
@@ -594,6 +603,51 @@ export interface OtpVerified {
   verified: boolean;
 }
 
+/** A new code, valid from now on, and what its text is expected to cost. */
+export interface PricedOtpSent {
+  /** The call did what it was asked to. */
+  success: boolean;
+  /** Names the message for as long as it is kept. */
+  messageId: string;
+  /** Seconds for which the code is valid. */
+  expiresIn: number;
+  /** There when a code asked for by WhatsApp went by SMS; it verifies under either channel. One of `sms`,
+   * `whatsapp`. */
+  sentBy?: "sms" | "whatsapp" | null;
+  /** How many SMS the text takes. */
+  parts: number;
+  /** Of the text; `ucs2` holds fewer characters. One of `gsm7`, `ucs2`. */
+  encoding: "gsm7" | "ucs2";
+  /** Septets of the GSM alphabet, or UTF-16 units, by its `encoding`. */
+  length: number;
+  /** Of one SMS in MRU, to four digits; null where no price is set. */
+  pricePerMessage: number | null;
+  /** Of all `parts` in MRU, by the price of now; null where no price is set, 0 on the sandbox. What is charged
+   * follows from the carrier that accepts the message. */
+  cost: number | null;
+}
+
+/** Written down durably; delivery follows. What it is expected to cost. */
+export interface PricedQueued {
+  /** The call did what it was asked to. */
+  success: boolean;
+  /** Names the message for as long as it is kept. */
+  messageId: string;
+  /** It waits for delivery. */
+  queued: boolean;
+  /** How many SMS the text takes. */
+  parts: number;
+  /** Of the text; `ucs2` holds fewer characters. One of `gsm7`, `ucs2`. */
+  encoding: "gsm7" | "ucs2";
+  /** Septets of the GSM alphabet, or UTF-16 units, by its `encoding`. */
+  length: number;
+  /** Of one SMS in MRU, to four digits; null where no price is set. */
+  pricePerMessage: number | null;
+  /** Of all `parts` in MRU, by the price of now; null where no price is set, 0 on the sandbox. What is charged
+   * follows from the carrier that accepts the message. */
+  cost: number | null;
+}
+
 /** A rule that was broken. */
 export interface Problem {
   /** The field; empty when it is about the whole call. */
@@ -722,6 +776,10 @@ export interface Webhook {
   description: string;
   /** The events that it gets. */
   events: Array<string>;
+  /** What events are wrapped in: `standard` is `type`, `timestamp` and `data`; `v2` is `id`, `type`,
+   * `createdAt` and `data`, as the hosted service's second generation has it. Both are signed alike. One of
+   * `standard`, `v2`. */
+  envelope: "standard" | "v2";
   /** `failing`: the last call failed; it is tried again. One of `active`, `failing`, `disabled`. */
   state: "active" | "failing" | "disabled";
   /** Somebody asked for it, it answered 410, or it failed for five days. One of `asked`, `gone`, `failing`. */
@@ -758,6 +816,10 @@ export interface WebhookMade {
   description: string;
   /** The events that it gets. */
   events: Array<string>;
+  /** What events are wrapped in: `standard` is `type`, `timestamp` and `data`; `v2` is `id`, `type`,
+   * `createdAt` and `data`, as the hosted service's second generation has it. Both are signed alike. One of
+   * `standard`, `v2`. */
+  envelope: "standard" | "v2";
   /** `failing`: the last call failed; it is tried again. One of `active`, `failing`, `disabled`. */
   state: "active" | "failing" | "disabled";
   /** Somebody asked for it, it answered 410, or it failed for five days. One of `asked`, `gone`, `failing`. */
@@ -790,6 +852,10 @@ export interface WebhookShown {
   description: string;
   /** The events that it gets. */
   events: Array<string>;
+  /** What events are wrapped in: `standard` is `type`, `timestamp` and `data`; `v2` is `id`, `type`,
+   * `createdAt` and `data`, as the hosted service's second generation has it. Both are signed alike. One of
+   * `standard`, `v2`. */
+  envelope: "standard" | "v2";
   /** `failing`: the last call failed; it is tried again. One of `active`, `failing`, `disabled`. */
   state: "active" | "failing" | "disabled";
   /** Somebody asked for it, it answered 410, or it failed for five days. One of `asked`, `gone`, `failing`. */

@@ -739,6 +739,97 @@ class OtpVerified {
       );
 }
 
+/// A new code, valid from now on, and what its text is expected to cost.
+class PricedOtpSent {
+  /// The call did what it was asked to.
+  final bool success;
+  /// Names the message for as long as it is kept.
+  final String messageId;
+  /// Seconds for which the code is valid.
+  final int expiresIn;
+  /// There when a code asked for by WhatsApp went by SMS; it verifies under either channel. One of `sms`,
+  /// `whatsapp`.
+  final String? sentBy;
+  /// How many SMS the text takes.
+  final int parts;
+  /// Of the text; `ucs2` holds fewer characters. One of `gsm7`, `ucs2`.
+  final String encoding;
+  /// Septets of the GSM alphabet, or UTF-16 units, by its `encoding`.
+  final int length;
+  /// Of one SMS in MRU, to four digits; null where no price is set.
+  final double? pricePerMessage;
+  /// Of all `parts` in MRU, by the price of now; null where no price is set, 0 on the sandbox. What is
+  /// charged follows from the carrier that accepts the message.
+  final double? cost;
+
+  const PricedOtpSent({
+    required this.success,
+    required this.messageId,
+    required this.expiresIn,
+    this.sentBy,
+    required this.parts,
+    required this.encoding,
+    required this.length,
+    required this.pricePerMessage,
+    required this.cost,
+  });
+
+  factory PricedOtpSent.fromJson(Map<String, dynamic> json) => PricedOtpSent(
+        success: json['success'] as bool,
+        messageId: json['messageId'] as String,
+        expiresIn: json['expiresIn'] as int,
+        sentBy: json['sentBy'] as String?,
+        parts: json['parts'] as int,
+        encoding: json['encoding'] as String,
+        length: json['length'] as int,
+        pricePerMessage: json['pricePerMessage'] == null ? null : (json['pricePerMessage'] as num).toDouble(),
+        cost: json['cost'] == null ? null : (json['cost'] as num).toDouble(),
+      );
+}
+
+/// Written down durably; delivery follows. What it is expected to cost.
+class PricedQueued {
+  /// The call did what it was asked to.
+  final bool success;
+  /// Names the message for as long as it is kept.
+  final String messageId;
+  /// It waits for delivery.
+  final bool queued;
+  /// How many SMS the text takes.
+  final int parts;
+  /// Of the text; `ucs2` holds fewer characters. One of `gsm7`, `ucs2`.
+  final String encoding;
+  /// Septets of the GSM alphabet, or UTF-16 units, by its `encoding`.
+  final int length;
+  /// Of one SMS in MRU, to four digits; null where no price is set.
+  final double? pricePerMessage;
+  /// Of all `parts` in MRU, by the price of now; null where no price is set, 0 on the sandbox. What is
+  /// charged follows from the carrier that accepts the message.
+  final double? cost;
+
+  const PricedQueued({
+    required this.success,
+    required this.messageId,
+    required this.queued,
+    required this.parts,
+    required this.encoding,
+    required this.length,
+    required this.pricePerMessage,
+    required this.cost,
+  });
+
+  factory PricedQueued.fromJson(Map<String, dynamic> json) => PricedQueued(
+        success: json['success'] as bool,
+        messageId: json['messageId'] as String,
+        queued: json['queued'] as bool,
+        parts: json['parts'] as int,
+        encoding: json['encoding'] as String,
+        length: json['length'] as int,
+        pricePerMessage: json['pricePerMessage'] == null ? null : (json['pricePerMessage'] as num).toDouble(),
+        cost: json['cost'] == null ? null : (json['cost'] as num).toDouble(),
+      );
+}
+
 /// A rule that was broken.
 class Problem {
   /// The field; empty when it is about the whole call.
@@ -999,6 +1090,10 @@ class Webhook {
   final String description;
   /// The events that it gets.
   final List<String> events;
+  /// What events are wrapped in: `standard` is `type`, `timestamp` and `data`; `v2` is `id`, `type`,
+  /// `createdAt` and `data`, as the hosted service's second generation has it. Both are signed alike. One of
+  /// `standard`, `v2`.
+  final String envelope;
   /// `failing`: the last call failed; it is tried again. One of `active`, `failing`, `disabled`.
   final String state;
   /// Somebody asked for it, it answered 410, or it failed for five days. One of `asked`, `gone`, `failing`.
@@ -1021,6 +1116,7 @@ class Webhook {
     required this.url,
     required this.description,
     required this.events,
+    required this.envelope,
     required this.state,
     required this.disabledReason,
     required this.createdAt,
@@ -1036,6 +1132,7 @@ class Webhook {
         url: json['url'] as String,
         description: json['description'] as String,
         events: [for (final one in json['events'] as List<dynamic>) one as String],
+        envelope: json['envelope'] as String,
         state: json['state'] as String,
         disabledReason: json['disabledReason'] as String?,
         createdAt: json['createdAt'] as String,
@@ -1075,6 +1172,10 @@ class WebhookMade {
   final String description;
   /// The events that it gets.
   final List<String> events;
+  /// What events are wrapped in: `standard` is `type`, `timestamp` and `data`; `v2` is `id`, `type`,
+  /// `createdAt` and `data`, as the hosted service's second generation has it. Both are signed alike. One of
+  /// `standard`, `v2`.
+  final String envelope;
   /// `failing`: the last call failed; it is tried again. One of `active`, `failing`, `disabled`.
   final String state;
   /// Somebody asked for it, it answered 410, or it failed for five days. One of `asked`, `gone`, `failing`.
@@ -1101,6 +1202,7 @@ class WebhookMade {
     required this.url,
     required this.description,
     required this.events,
+    required this.envelope,
     required this.state,
     required this.disabledReason,
     required this.createdAt,
@@ -1118,6 +1220,7 @@ class WebhookMade {
         url: json['url'] as String,
         description: json['description'] as String,
         events: [for (final one in json['events'] as List<dynamic>) one as String],
+        envelope: json['envelope'] as String,
         state: json['state'] as String,
         disabledReason: json['disabledReason'] as String?,
         createdAt: json['createdAt'] as String,
@@ -1141,6 +1244,10 @@ class WebhookShown {
   final String description;
   /// The events that it gets.
   final List<String> events;
+  /// What events are wrapped in: `standard` is `type`, `timestamp` and `data`; `v2` is `id`, `type`,
+  /// `createdAt` and `data`, as the hosted service's second generation has it. Both are signed alike. One of
+  /// `standard`, `v2`.
+  final String envelope;
   /// `failing`: the last call failed; it is tried again. One of `active`, `failing`, `disabled`.
   final String state;
   /// Somebody asked for it, it answered 410, or it failed for five days. One of `asked`, `gone`, `failing`.
@@ -1165,6 +1272,7 @@ class WebhookShown {
     required this.url,
     required this.description,
     required this.events,
+    required this.envelope,
     required this.state,
     required this.disabledReason,
     required this.createdAt,
@@ -1181,6 +1289,7 @@ class WebhookShown {
         url: json['url'] as String,
         description: json['description'] as String,
         events: [for (final one in json['events'] as List<dynamic>) one as String],
+        envelope: json['envelope'] as String,
         state: json['state'] as String,
         disabledReason: json['disabledReason'] as String?,
         createdAt: json['createdAt'] as String,
@@ -1444,14 +1553,18 @@ class Chinqit {
   /// Create a webhook
   ///
   /// - [url]: Where events go: by POST, over https.
-  /// - [events]: The events that it wants; left out: all of them. One of `message.sent`, `message.delivered`,
-  /// `message.failed`, `message.expired`, `message.received`, `otp.verified`, `otp.exhausted`,
-  /// `bulk.completed`.
+  /// - [events]: The events that it wants; left out: all, but for `message.rejected` in the `standard`
+  /// envelope. One of `message.sent`, `message.delivered`, `message.failed`, `message.expired`,
+  /// `message.rejected`, `message.received`, `otp.verified`, `otp.exhausted`, `bulk.completed`.
   /// - [description]: For people: one line of at most 80 characters.
+  /// - [envelope]: What events are wrapped in: `standard` is `type`, `timestamp` and `data`; `v2` is `id`,
+  /// `type`, `createdAt` and `data`, as the hosted service's second generation has it. Both are signed alike.
+  /// One of `standard`, `v2`.
   Future<WebhookMade> createWebhook(
     String url, {
     List<String>? events,
     String? description,
+    String? envelope,
     String? idempotencyKey,
   }) =>
       _call(
@@ -1462,6 +1575,7 @@ class Chinqit {
           'url': url,
           'events': events,
           'description': description,
+          'envelope': envelope,
         },
         idempotencyKey: idempotencyKey ?? _newName(),
       );
@@ -1482,14 +1596,19 @@ class Chinqit {
   /// - [webhookId]: As the call that made it gave it.
   /// - [url]: Where events go: by POST, over https.
   /// - [events]: The events that it wants. One of `message.sent`, `message.delivered`, `message.failed`,
-  /// `message.expired`, `message.received`, `otp.verified`, `otp.exhausted`, `bulk.completed`.
+  /// `message.expired`, `message.rejected`, `message.received`, `otp.verified`, `otp.exhausted`,
+  /// `bulk.completed`.
   /// - [description]: For people: one line of at most 80 characters.
+  /// - [envelope]: What events are wrapped in: `standard` is `type`, `timestamp` and `data`; `v2` is `id`,
+  /// `type`, `createdAt` and `data`, as the hosted service's second generation has it. Both are signed alike.
+  /// One of `standard`, `v2`.
   /// - [enabled]: `false` stops all calls.
   Future<WebhookShown> changeWebhook(
     String webhookId, {
     String? url,
     List<String>? events,
     String? description,
+    String? envelope,
     bool? enabled,
   }) =>
       _call(
@@ -1500,6 +1619,7 @@ class Chinqit {
           'url': url,
           'events': events,
           'description': description,
+          'envelope': envelope,
           'enabled': enabled,
         },
       );
@@ -1657,7 +1777,7 @@ class Chinqit {
   /// - [channel]: How the code travels; in any case of letters. One of `sms`, `whatsapp`.
   /// - [hash]: The 11 characters of an Android app for SMS Retriever; they become the last line of the text.
   /// Ignored for WhatsApp.
-  Future<OtpSent> sendOtpV2(
+  Future<PricedOtpSent> sendOtpV2(
     String phoneNumber, {
     String? language,
     String? channel,
@@ -1665,7 +1785,7 @@ class Chinqit {
     String? idempotencyKey,
   }) =>
       _call(
-        OtpSent.fromJson,
+        PricedOtpSent.fromJson,
         'POST',
         '/api/v2/code',
         body: {
@@ -1686,14 +1806,14 @@ class Chinqit {
   /// tab and line ends.
   /// - [hash]: The 11 characters of an Android app for SMS Retriever; they become the last line of the text.
   /// Ignored for WhatsApp.
-  Future<Queued> sendMessageV2(
+  Future<PricedQueued> sendMessageV2(
     String phoneNumber,
     String message, {
     String? hash,
     String? idempotencyKey,
   }) =>
       _call(
-        Queued.fromJson,
+        PricedQueued.fromJson,
         'POST',
         '/api/v2/notify',
         body: {

@@ -714,6 +714,90 @@ final class OtpVerified
     }
 }
 
+/** A new code, valid from now on, and what its text is expected to cost. */
+final class PricedOtpSent
+{
+    public function __construct(
+        /** @var bool The call did what it was asked to. */
+        public readonly bool $success,
+        /** @var string Names the message for as long as it is kept. */
+        public readonly string $messageId,
+        /** @var int Seconds for which the code is valid. */
+        public readonly int $expiresIn,
+        /** @var int How many SMS the text takes. */
+        public readonly int $parts,
+        /** @var 'gsm7'|'ucs2' Of the text; `ucs2` holds fewer characters. One of `gsm7`, `ucs2`. */
+        public readonly string $encoding,
+        /** @var int Septets of the GSM alphabet, or UTF-16 units, by its `encoding`. */
+        public readonly int $length,
+        /** @var float|null Of one SMS in MRU, to four digits; null where no price is set. */
+        public readonly float|null $pricePerMessage,
+        /** @var float|null Of all `parts` in MRU, by the price of now; null where no price is set, 0 on the sandbox. What is
+         * charged follows from the carrier that accepts the message. */
+        public readonly float|null $cost,
+        /** @var 'sms'|'whatsapp'|null There when a code asked for by WhatsApp went by SMS; it verifies under either channel. One of
+         * `sms`, `whatsapp`. */
+        public readonly string|null $sentBy = null,
+    ) {
+    }
+
+    /** @param array<string, mixed> $data */
+    public static function of(array $data): self
+    {
+        return new self(
+            success: $data['success'] ?? null,
+            messageId: $data['messageId'] ?? null,
+            expiresIn: $data['expiresIn'] ?? null,
+            sentBy: $data['sentBy'] ?? null,
+            parts: $data['parts'] ?? null,
+            encoding: $data['encoding'] ?? null,
+            length: $data['length'] ?? null,
+            pricePerMessage: $data['pricePerMessage'] ?? null,
+            cost: $data['cost'] ?? null,
+        );
+    }
+}
+
+/** Written down durably; delivery follows. What it is expected to cost. */
+final class PricedQueued
+{
+    public function __construct(
+        /** @var bool The call did what it was asked to. */
+        public readonly bool $success,
+        /** @var string Names the message for as long as it is kept. */
+        public readonly string $messageId,
+        /** @var bool It waits for delivery. */
+        public readonly bool $queued,
+        /** @var int How many SMS the text takes. */
+        public readonly int $parts,
+        /** @var 'gsm7'|'ucs2' Of the text; `ucs2` holds fewer characters. One of `gsm7`, `ucs2`. */
+        public readonly string $encoding,
+        /** @var int Septets of the GSM alphabet, or UTF-16 units, by its `encoding`. */
+        public readonly int $length,
+        /** @var float|null Of one SMS in MRU, to four digits; null where no price is set. */
+        public readonly float|null $pricePerMessage,
+        /** @var float|null Of all `parts` in MRU, by the price of now; null where no price is set, 0 on the sandbox. What is
+         * charged follows from the carrier that accepts the message. */
+        public readonly float|null $cost,
+    ) {
+    }
+
+    /** @param array<string, mixed> $data */
+    public static function of(array $data): self
+    {
+        return new self(
+            success: $data['success'] ?? null,
+            messageId: $data['messageId'] ?? null,
+            queued: $data['queued'] ?? null,
+            parts: $data['parts'] ?? null,
+            encoding: $data['encoding'] ?? null,
+            length: $data['length'] ?? null,
+            pricePerMessage: $data['pricePerMessage'] ?? null,
+            cost: $data['cost'] ?? null,
+        );
+    }
+}
+
 /** A rule that was broken. */
 final class Problem
 {
@@ -978,6 +1062,10 @@ final class Webhook
         public readonly string $description,
         /** @var list<string> The events that it gets. */
         public readonly array $events,
+        /** @var 'standard'|'v2' What events are wrapped in: `standard` is `type`, `timestamp` and `data`; `v2` is `id`, `type`,
+         * `createdAt` and `data`, as the hosted service's second generation has it. Both are signed alike.
+         * One of `standard`, `v2`. */
+        public readonly string $envelope,
         /** @var 'active'|'failing'|'disabled' `failing`: the last call failed; it is tried again. One of `active`, `failing`, `disabled`. */
         public readonly string $state,
         /** @var 'asked'|'gone'|'failing'|null Somebody asked for it, it answered 410, or it failed for five days. One of `asked`, `gone`,
@@ -1006,6 +1094,7 @@ final class Webhook
             url: $data['url'] ?? null,
             description: $data['description'] ?? null,
             events: $data['events'] ?? null,
+            envelope: $data['envelope'] ?? null,
             state: $data['state'] ?? null,
             disabledReason: $data['disabledReason'] ?? null,
             createdAt: $data['createdAt'] ?? null,
@@ -1051,6 +1140,10 @@ final class WebhookMade
         public readonly string $description,
         /** @var list<string> The events that it gets. */
         public readonly array $events,
+        /** @var 'standard'|'v2' What events are wrapped in: `standard` is `type`, `timestamp` and `data`; `v2` is `id`, `type`,
+         * `createdAt` and `data`, as the hosted service's second generation has it. Both are signed alike.
+         * One of `standard`, `v2`. */
+        public readonly string $envelope,
         /** @var 'active'|'failing'|'disabled' `failing`: the last call failed; it is tried again. One of `active`, `failing`, `disabled`. */
         public readonly string $state,
         /** @var 'asked'|'gone'|'failing'|null Somebody asked for it, it answered 410, or it failed for five days. One of `asked`, `gone`,
@@ -1083,6 +1176,7 @@ final class WebhookMade
             url: $data['url'] ?? null,
             description: $data['description'] ?? null,
             events: $data['events'] ?? null,
+            envelope: $data['envelope'] ?? null,
             state: $data['state'] ?? null,
             disabledReason: $data['disabledReason'] ?? null,
             createdAt: $data['createdAt'] ?? null,
@@ -1109,6 +1203,10 @@ final class WebhookShown
         public readonly string $description,
         /** @var list<string> The events that it gets. */
         public readonly array $events,
+        /** @var 'standard'|'v2' What events are wrapped in: `standard` is `type`, `timestamp` and `data`; `v2` is `id`, `type`,
+         * `createdAt` and `data`, as the hosted service's second generation has it. Both are signed alike.
+         * One of `standard`, `v2`. */
+        public readonly string $envelope,
         /** @var 'active'|'failing'|'disabled' `failing`: the last call failed; it is tried again. One of `active`, `failing`, `disabled`. */
         public readonly string $state,
         /** @var 'asked'|'gone'|'failing'|null Somebody asked for it, it answered 410, or it failed for five days. One of `asked`, `gone`,
@@ -1139,6 +1237,7 @@ final class WebhookShown
             url: $data['url'] ?? null,
             description: $data['description'] ?? null,
             events: $data['events'] ?? null,
+            envelope: $data['envelope'] ?? null,
             state: $data['state'] ?? null,
             disabledReason: $data['disabledReason'] ?? null,
             createdAt: $data['createdAt'] ?? null,
@@ -1447,15 +1546,19 @@ final class Chinqit
      * Create a webhook
      *
      * @param string $url Where events go: by POST, over https.
-     * @param list<string>|null $events The events that it wants; left out: all of them. One of `message.sent`, `message.delivered`,
-     *     `message.failed`, `message.expired`, `message.received`, `otp.verified`, `otp.exhausted`,
-     *     `bulk.completed`.
+     * @param list<string>|null $events The events that it wants; left out: all, but for `message.rejected` in the `standard` envelope. One
+     *     of `message.sent`, `message.delivered`, `message.failed`, `message.expired`, `message.rejected`,
+     *     `message.received`, `otp.verified`, `otp.exhausted`, `bulk.completed`.
      * @param string|null $description For people: one line of at most 80 characters.
+     * @param 'standard'|'v2'|null $envelope What events are wrapped in: `standard` is `type`, `timestamp` and `data`; `v2` is `id`, `type`,
+     *     `createdAt` and `data`, as the hosted service's second generation has it. Both are signed alike.
+     *     One of `standard`, `v2`.
      */
     public function createWebhook(
         string $url,
         array|null $events = null,
         string|null $description = null,
+        string|null $envelope = null,
         ?string $idempotencyKey = null,
     ): WebhookMade {
         return $this->call(
@@ -1466,6 +1569,7 @@ final class Chinqit
                 'url' => $url,
                 'events' => $events,
                 'description' => $description,
+                'envelope' => $envelope,
             ],
             idempotencyKey: $idempotencyKey ?? bin2hex(random_bytes(16)),
         );
@@ -1492,8 +1596,12 @@ final class Chinqit
      * @param string $webhookId As the call that made it gave it.
      * @param string|null $url Where events go: by POST, over https.
      * @param list<string>|null $events The events that it wants. One of `message.sent`, `message.delivered`, `message.failed`,
-     *     `message.expired`, `message.received`, `otp.verified`, `otp.exhausted`, `bulk.completed`.
+     *     `message.expired`, `message.rejected`, `message.received`, `otp.verified`, `otp.exhausted`,
+     *     `bulk.completed`.
      * @param string|null $description For people: one line of at most 80 characters.
+     * @param 'standard'|'v2'|null $envelope What events are wrapped in: `standard` is `type`, `timestamp` and `data`; `v2` is `id`, `type`,
+     *     `createdAt` and `data`, as the hosted service's second generation has it. Both are signed alike.
+     *     One of `standard`, `v2`.
      * @param bool|null $enabled `false` stops all calls.
      */
     public function changeWebhook(
@@ -1501,6 +1609,7 @@ final class Chinqit
         string|null $url = null,
         array|null $events = null,
         string|null $description = null,
+        string|null $envelope = null,
         bool|null $enabled = null,
     ): WebhookShown {
         return $this->call(
@@ -1511,6 +1620,7 @@ final class Chinqit
                 'url' => $url,
                 'events' => $events,
                 'description' => $description,
+                'envelope' => $envelope,
                 'enabled' => $enabled,
             ],
         );
@@ -1705,9 +1815,9 @@ final class Chinqit
         string|null $channel = null,
         string|null $hash = null,
         ?string $idempotencyKey = null,
-    ): OtpSent {
+    ): PricedOtpSent {
         return $this->call(
-            OtpSent::of(...),
+            PricedOtpSent::of(...),
             'POST',
             '/api/v2/code',
             body: [
@@ -1736,9 +1846,9 @@ final class Chinqit
         string $message,
         string|null $hash = null,
         ?string $idempotencyKey = null,
-    ): Queued {
+    ): PricedQueued {
         return $this->call(
-            Queued::of(...),
+            PricedQueued::of(...),
             'POST',
             '/api/v2/notify',
             body: [

@@ -673,6 +673,84 @@ class OtpVerified:
 
 
 @dataclass(frozen=True)
+class PricedOtpSent:
+    """A new code, valid from now on, and what its text is expected to cost."""
+
+    success: bool
+    """The call did what it was asked to."""
+    message_id: str
+    """Names the message for as long as it is kept."""
+    expires_in: int
+    """Seconds for which the code is valid."""
+    parts: int
+    """How many SMS the text takes."""
+    encoding: Literal["gsm7", "ucs2"]
+    """Of the text; `ucs2` holds fewer characters. One of `gsm7`, `ucs2`."""
+    length: int
+    """Septets of the GSM alphabet, or UTF-16 units, by its `encoding`."""
+    price_per_message: float | None
+    """Of one SMS in MRU, to four digits; null where no price is set."""
+    cost: float | None
+    """Of all `parts` in MRU, by the price of now; null where no price is set, 0 on the sandbox. What is charged
+    follows from the carrier that accepts the message."""
+    sent_by: Literal["sms", "whatsapp"] | None = None
+    """There when a code asked for by WhatsApp went by SMS; it verifies under either channel. One of `sms`,
+    `whatsapp`."""
+
+    @classmethod
+    def of(cls, data: dict[str, Any]) -> PricedOtpSent:
+        """From an answer; raise KeyError or TypeError."""
+        return cls(
+            success=data["success"],
+            message_id=data["messageId"],
+            expires_in=data["expiresIn"],
+            sent_by=data.get("sentBy"),
+            parts=data["parts"],
+            encoding=data["encoding"],
+            length=data["length"],
+            price_per_message=data["pricePerMessage"],
+            cost=data["cost"],
+        )
+
+
+@dataclass(frozen=True)
+class PricedQueued:
+    """Written down durably; delivery follows. What it is expected to cost."""
+
+    success: bool
+    """The call did what it was asked to."""
+    message_id: str
+    """Names the message for as long as it is kept."""
+    queued: bool
+    """It waits for delivery."""
+    parts: int
+    """How many SMS the text takes."""
+    encoding: Literal["gsm7", "ucs2"]
+    """Of the text; `ucs2` holds fewer characters. One of `gsm7`, `ucs2`."""
+    length: int
+    """Septets of the GSM alphabet, or UTF-16 units, by its `encoding`."""
+    price_per_message: float | None
+    """Of one SMS in MRU, to four digits; null where no price is set."""
+    cost: float | None
+    """Of all `parts` in MRU, by the price of now; null where no price is set, 0 on the sandbox. What is charged
+    follows from the carrier that accepts the message."""
+
+    @classmethod
+    def of(cls, data: dict[str, Any]) -> PricedQueued:
+        """From an answer; raise KeyError or TypeError."""
+        return cls(
+            success=data["success"],
+            message_id=data["messageId"],
+            queued=data["queued"],
+            parts=data["parts"],
+            encoding=data["encoding"],
+            length=data["length"],
+            price_per_message=data["pricePerMessage"],
+            cost=data["cost"],
+        )
+
+
+@dataclass(frozen=True)
 class Problem:
     """A rule that was broken."""
 
@@ -914,6 +992,10 @@ class Webhook:
     """For people: one line of at most 80 characters."""
     events: list[str]
     """The events that it gets."""
+    envelope: Literal["standard", "v2"]
+    """What events are wrapped in: `standard` is `type`, `timestamp` and `data`; `v2` is `id`, `type`,
+    `createdAt` and `data`, as the hosted service's second generation has it. Both are signed alike. One of
+    `standard`, `v2`."""
     state: Literal["active", "failing", "disabled"]
     """`failing`: the last call failed; it is tried again. One of `active`, `failing`, `disabled`."""
     disabled_reason: Literal["asked", "gone", "failing"] | None
@@ -939,6 +1021,7 @@ class Webhook:
             url=data["url"],
             description=data["description"],
             events=data["events"],
+            envelope=data["envelope"],
             state=data["state"],
             disabled_reason=data["disabledReason"],
             created_at=data["createdAt"],
@@ -980,6 +1063,10 @@ class WebhookMade:
     """For people: one line of at most 80 characters."""
     events: list[str]
     """The events that it gets."""
+    envelope: Literal["standard", "v2"]
+    """What events are wrapped in: `standard` is `type`, `timestamp` and `data`; `v2` is `id`, `type`,
+    `createdAt` and `data`, as the hosted service's second generation has it. Both are signed alike. One of
+    `standard`, `v2`."""
     state: Literal["active", "failing", "disabled"]
     """`failing`: the last call failed; it is tried again. One of `active`, `failing`, `disabled`."""
     disabled_reason: Literal["asked", "gone", "failing"] | None
@@ -1009,6 +1096,7 @@ class WebhookMade:
             url=data["url"],
             description=data["description"],
             events=data["events"],
+            envelope=data["envelope"],
             state=data["state"],
             disabled_reason=data["disabledReason"],
             created_at=data["createdAt"],
@@ -1034,6 +1122,10 @@ class WebhookShown:
     """For people: one line of at most 80 characters."""
     events: list[str]
     """The events that it gets."""
+    envelope: Literal["standard", "v2"]
+    """What events are wrapped in: `standard` is `type`, `timestamp` and `data`; `v2` is `id`, `type`,
+    `createdAt` and `data`, as the hosted service's second generation has it. Both are signed alike. One of
+    `standard`, `v2`."""
     state: Literal["active", "failing", "disabled"]
     """`failing`: the last call failed; it is tried again. One of `active`, `failing`, `disabled`."""
     disabled_reason: Literal["asked", "gone", "failing"] | None
@@ -1061,6 +1153,7 @@ class WebhookShown:
             url=data["url"],
             description=data["description"],
             events=data["events"],
+            envelope=data["envelope"],
             state=data["state"],
             disabled_reason=data["disabledReason"],
             created_at=data["createdAt"],
@@ -1343,15 +1436,19 @@ class Chinqit:
         *,
         events: Sequence[str] | None = None,
         description: str | None = None,
+        envelope: Literal["standard", "v2"] | None = None,
         idempotency_key: str | None = None,
     ) -> WebhookMade:
         """Create a webhook.
 
         url: Where events go: by POST, over https.
-        events: The events that it wants; left out: all of them. One of `message.sent`, `message.delivered`,
-            `message.failed`, `message.expired`, `message.received`, `otp.verified`, `otp.exhausted`,
-            `bulk.completed`.
+        events: The events that it wants; left out: all, but for `message.rejected` in the `standard` envelope.
+            One of `message.sent`, `message.delivered`, `message.failed`, `message.expired`,
+            `message.rejected`, `message.received`, `otp.verified`, `otp.exhausted`, `bulk.completed`.
         description: For people: one line of at most 80 characters.
+        envelope: What events are wrapped in: `standard` is `type`, `timestamp` and `data`; `v2` is `id`, `type`,
+            `createdAt` and `data`, as the hosted service's second generation has it. Both are signed alike.
+            One of `standard`, `v2`.
         """
         return self._call(
             WebhookMade.of,
@@ -1361,6 +1458,7 @@ class Chinqit:
                 "url": url,
                 "events": events,
                 "description": description,
+                "envelope": envelope,
             },
             idempotency_key=idempotency_key or str(uuid.uuid4()),
         )
@@ -1386,6 +1484,7 @@ class Chinqit:
         url: str | None = None,
         events: Sequence[str] | None = None,
         description: str | None = None,
+        envelope: Literal["standard", "v2"] | None = None,
         enabled: bool | None = None,
     ) -> WebhookShown:
         """Change a webhook.
@@ -1393,8 +1492,12 @@ class Chinqit:
         webhook_id: As the call that made it gave it.
         url: Where events go: by POST, over https.
         events: The events that it wants. One of `message.sent`, `message.delivered`, `message.failed`,
-            `message.expired`, `message.received`, `otp.verified`, `otp.exhausted`, `bulk.completed`.
+            `message.expired`, `message.rejected`, `message.received`, `otp.verified`, `otp.exhausted`,
+            `bulk.completed`.
         description: For people: one line of at most 80 characters.
+        envelope: What events are wrapped in: `standard` is `type`, `timestamp` and `data`; `v2` is `id`, `type`,
+            `createdAt` and `data`, as the hosted service's second generation has it. Both are signed alike.
+            One of `standard`, `v2`.
         enabled: `false` stops all calls.
         """
         return self._call(
@@ -1405,6 +1508,7 @@ class Chinqit:
                 "url": url,
                 "events": events,
                 "description": description,
+                "envelope": envelope,
                 "enabled": enabled,
             },
         )
@@ -1585,7 +1689,7 @@ class Chinqit:
         channel: Literal["sms", "whatsapp"] | None = None,
         hash: str | None = None,
         idempotency_key: str | None = None,
-    ) -> OtpSent:
+    ) -> PricedOtpSent:
         """Send a code.
 
         phone_number: A Mauritanian number: eight digits that begin with 2, 3 or 4, with or without 222 or +222 in
@@ -1597,7 +1701,7 @@ class Chinqit:
             Ignored for WhatsApp.
         """
         return self._call(
-            OtpSent.of,
+            PricedOtpSent.of,
             "POST",
             "/api/v2/code",
             body={
@@ -1616,7 +1720,7 @@ class Chinqit:
         *,
         hash: str | None = None,
         idempotency_key: str | None = None,
-    ) -> Queued:
+    ) -> PricedQueued:
         """Send a text.
 
         phone_number: A Mauritanian number: eight digits that begin with 2, 3 or 4, with or without 222 or +222 in
@@ -1628,7 +1732,7 @@ class Chinqit:
             Ignored for WhatsApp.
         """
         return self._call(
-            Queued.of,
+            PricedQueued.of,
             "POST",
             "/api/v2/notify",
             body={
