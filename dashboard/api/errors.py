@@ -33,6 +33,7 @@ RETRY_SECONDS = 5
 INVALID = "Validation failed"
 NO_WEBHOOK = "Webhook not found"
 EXHAUSTED = "Maximum verification attempts exceeded"
+PHONE_FIELD = "phoneNumber"
 
 
 @dataclass(frozen=True)
@@ -70,10 +71,10 @@ ERRORS = {
     "rate_limited": ErrorKind(
         429,
         "Rate limit exceeded",
-        "At most {limit} codes for one number per {window}; try again in {retryAfter} s",
-        path=("phoneNumber",),
+        "At most {limit} codes for one number or address per {window}; try again in {retryAfter} s",
+        path=("{recipient}",),
         item_fields=("window", "limit", "retryAfter"),
-        example={"window": "minute", "limit": 3, "retryAfter": 41},
+        example={"recipient": PHONE_FIELD, "window": "minute", "limit": 3, "retryAfter": 41},
     ),
     "daily_cap": ErrorKind(
         429,
@@ -139,8 +140,8 @@ ERRORS = {
     "too_many_wrong_codes": ErrorKind(
         400,
         EXHAUSTED,
-        "Too many wrong codes for this number, over all API keys: at most {limit} per {window} is judged now;"
-        " try again in {retryAfter} s",
+        "Too many wrong codes for this number or address, over all API keys: at most {limit} per {window} is judged"
+        " now; try again in {retryAfter} s",
         path=("otp",),
         item_fields=("window", "limit", "retryAfter"),
         body_fields=("retriesLeft",),
@@ -149,7 +150,7 @@ ERRORS = {
     "otp_not_found": ErrorKind(
         404,
         "OTP not found or expired",
-        "No code was sent to this number by this key on this channel",
+        "No code was sent to this number or address by this key on this channel",
         path=("otp",),
     ),
     "otp_not_sent": ErrorKind(
@@ -241,7 +242,8 @@ def described(error: Exception) -> ApiError:
         case Mismatch():
             return ApiError("idempotency_mismatch")
         case RateLimited(standing=full):
-            return ApiError("rate_limited", window=full.window, limit=full.quota, retryAfter=full.reset)
+            limit = {"window": full.window, "limit": full.quota, "retryAfter": full.reset}
+            return ApiError("rate_limited", recipient=g.get("recipient", PHONE_FIELD), **limit)
         case CapReached():
             return ApiError("daily_cap", limit=error.cap, retryAfter=error.retry_after)
         case BudgetExhausted():
@@ -290,7 +292,8 @@ def item(error: ApiError) -> dict[str, Any]:
     """An error of the table as an item of `errors`."""
     kind = ERRORS[error.code]
     more = {name: error.params[name] for name in kind.item_fields if name in error.params}
-    return problem(kind.path, error.code, (kind.text or "").format(**error.params), **more)
+    path = [step.format(**error.params) for step in kind.path]
+    return problem(path, error.code, (kind.text or "").format(**error.params), **more)
 
 
 def body(error: ApiError) -> dict[str, Any]:

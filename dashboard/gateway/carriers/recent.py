@@ -11,7 +11,7 @@ from sqlalchemy.orm import Session
 from dashboard.db import core_table, utcnow
 from dashboard.models.carriers import CarrierMinute
 from dashboard.models.messages import Message
-from dashboard.vocabulary import Channel, Kind, Operator, Status, Trend
+from dashboard.vocabulary import BY_PHONE, Channel, Kind, Operator, Status, Trend
 
 RECENT = timedelta(minutes=10)
 LOOKED_BACK = timedelta(days=1)  # for the last success
@@ -74,12 +74,12 @@ def _unless_a_day_ago(first: datetime | None, now: datetime) -> datetime | None:
 
 def _of_operator(session: Session, operator: Operator, first_id: int | None) -> Recent:
     now = utcnow()
-    successes = [_newest_sent(session, operator, status, channel) for status in GOT_THROUGH for channel in Channel]
+    successes = [_newest_sent(session, operator, status, channel) for status in GOT_THROUGH for channel in BY_PHONE]
     last = max((at for at in successes if at is not None and at > now - LOOKED_BACK), default=None)
     if first_id is None:
         return Recent(0, 0, last)
-    lost = sum(_count(session, operator, status, channel, first_id) for status in GAVE_UP for channel in Channel)
-    got = sum(_count(session, operator, status, channel, first_id) for status in GOT_THROUGH for channel in Channel)
+    lost = sum(_count(session, operator, status, channel, first_id) for status in GAVE_UP for channel in BY_PHONE)
+    got = sum(_count(session, operator, status, channel, first_id) for status in GOT_THROUGH for channel in BY_PHONE)
     if lost and last is None:
         last = _unless_a_day_ago(_first_lost(session, operator, now), now)
     return Recent(lost + got, lost, last)
@@ -116,7 +116,7 @@ def _first_lost(session: Session, operator: Operator, now: datetime) -> datetime
             select(func.min(_MESSAGES.id)).where(*_facets(operator, status, channel), _MESSAGES.id >= first_id)
         )
         for status in GAVE_UP
-        for channel in Channel
+        for channel in BY_PHONE
     ]
     found = min((one for one in ids if one is not None), default=None)
     return None if found is None else session.scalar(select(_MESSAGES.created_at).where(_MESSAGES.id == found))
