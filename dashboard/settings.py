@@ -64,6 +64,7 @@ class Settings:
     web_threads: int = field(default=64, metadata={"about": "Threads of each web process"})
     sms_workers: int = field(default=2, metadata={"about": "Workers of the `sms` lane under `chinqit run`"})
     whatsapp_workers: int = field(default=1, metadata={"about": "Workers of the `whatsapp` lane under `chinqit run`"})
+    email_workers: int = field(default=1, metadata={"about": "Workers of the `email` lane under `chinqit run`"})
     webhook_workers: int = field(default=1, metadata={"about": "Workers of the `webhooks` lane under `chinqit run`"})
     webhooks_parallel: int = field(default=8, metadata={"about": "Calls at the same time to one webhook"})
     webhooks_allow_http: bool = field(

@@ -252,6 +252,7 @@ def worker_counts(settings: Settings) -> dict[Lane, int]:
     return {
         Lane.SMS: settings.sms_workers,
         Lane.WHATSAPP: settings.whatsapp_workers,
+        Lane.EMAIL: settings.email_workers,
         Lane.WEBHOOKS: settings.webhook_workers,
     }
 

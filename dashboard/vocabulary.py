@@ -43,6 +43,10 @@ class Channel(StrEnum):
 
     SMS = "sms"
     WHATSAPP = "whatsapp"
+    EMAIL = "email"  # codes alone
+
+
+BY_PHONE = (Channel.SMS, Channel.WHATSAPP)  # channels whose recipients are numbers
 
 
 class CampaignState(StrEnum):
@@ -85,6 +89,7 @@ class Lane(StrEnum):
 
     SMS = "sms"
     WHATSAPP = "whatsapp"
+    EMAIL = "email"
     WEBHOOKS = "webhooks"
 
 

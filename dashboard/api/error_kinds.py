@@ -60,10 +60,10 @@ ERRORS = {
     "rate_limited": ErrorKind(
         429,
         "Rate limit exceeded",
-        "At most {limit} codes for one number per {window}; try again in {retryAfter} s",
-        path=("phoneNumber",),
+        "At most {limit} codes for one number or address per {window}; try again in {retryAfter} s",
+        path=("{recipient}",),
         item_fields=("window", "limit", "retryAfter"),
-        example={"window": "minute", "limit": 3, "retryAfter": 41},
+        example={"recipient": "phoneNumber", "window": "minute", "limit": 3, "retryAfter": 41},
     ),
     "daily_cap": ErrorKind(
         429,
@@ -126,8 +126,8 @@ ERRORS = {
     "too_many_wrong_codes": ErrorKind(
         400,
         EXHAUSTED,
-        "Too many wrong codes for this number, over all API keys: at most {limit} per {window} is judged now;"
-        " try again in {retryAfter} s",
+        "Too many wrong codes for this number or address, over all API keys: at most {limit} per {window} is judged"
+        " now; try again in {retryAfter} s",
         path=("otp",),
         item_fields=("window", "limit", "retryAfter"),
         body_fields=("retriesLeft",),
@@ -136,7 +136,7 @@ ERRORS = {
     "otp_not_found": ErrorKind(
         404,
         "OTP not found or expired",
-        "No code was sent to this number by this key on this channel",
+        "No code was sent to this number or address by this key on this channel",
         path=("otp",),
     ),
     "otp_not_sent": ErrorKind(

@@ -30,6 +30,8 @@ from dashboard.gateway.webhooks.endpoints import EndpointNotFound, EndpointOff, 
 
 log = logging.getLogger(__name__)
 
+PHONE_FIELD = "phoneNumber"
+
 
 class ApiError(Exception):
     """An error of the table, with its parameters."""
@@ -58,7 +60,8 @@ def described(error: Exception) -> ApiError:
         case Mismatch():
             return ApiError("idempotency_mismatch")
         case RateLimited(standing=full):
-            return ApiError("rate_limited", window=full.window, limit=full.quota, retryAfter=full.reset)
+            limit = {"window": full.window, "limit": full.quota, "retryAfter": full.reset}
+            return ApiError("rate_limited", recipient=g.get("recipient", PHONE_FIELD), **limit)
         case CapReached():
             return ApiError("daily_cap", limit=error.cap, retryAfter=error.retry_after)
         case BudgetExhausted():
@@ -118,7 +121,8 @@ def item(error: ApiError) -> dict[str, Any]:
     """An error of the table as an item of `errors`."""
     kind = ERRORS[error.code]
     more = {name: error.params[name] for name in kind.item_fields if name in error.params}
-    return problem(kind.path, kind.code or error.code, (kind.text or "").format(**error.params), **more)
+    path = [step.format(**error.params) for step in kind.path]
+    return problem(path, kind.code or error.code, (kind.text or "").format(**error.params), **more)
 
 
 def body(error: ApiError) -> dict[str, Any]:

@@ -12,7 +12,7 @@ import click
 from sqlalchemy.orm import Session
 
 from dashboard.cli import balance_words
-from dashboard.cli.core import JSON, database, echo_error, example, fail, phone_type, print_rows, record
+from dashboard.cli.core import JSON, database, echo_error, example, fail, print_rows, recipient_type, record
 from dashboard.db import make_sessions, read_session
 from dashboard.gateway.carriers import carriers, health
 from dashboard.gateway.delivery import attempts
@@ -28,7 +28,8 @@ from dashboard.providers import presets, registry
 from dashboard.providers.presets import Preset
 from dashboard.providers.settings import InvalidSettings, SettingField
 from dashboard.settings import Settings
-from dashboard.vocabulary import COMMAND_LINE, AttemptOutcome, CarrierState, Status
+from dashboard.sms import emails
+from dashboard.vocabulary import COMMAND_LINE, AttemptOutcome, CarrierState, Channel, Status
 from dashboard.wakeup import Wakeup
 
 TRIAL_SECONDS = 20.0
@@ -36,7 +37,7 @@ TRIAL_SECONDS = 20.0
 
 @click.group("providers")
 def providers_group() -> None:
-    """Set up carriers: SMPP, WhatsApp, an Android phone, HTTP."""
+    """Set up carriers: SMPP, WhatsApp, an Android phone, HTTP, e-mail."""
 
 
 @providers_group.command("kinds", epilog=example("chinqit providers kinds", "chinqit providers kinds whatsapp"))
@@ -160,17 +161,20 @@ def providers_list(as_json: bool) -> None:
 
 @providers_group.command("test", epilog=example("chinqit providers test mauritel 38089336"))
 @click.argument("name")
-@click.argument("phone_number", metavar="PHONE", callback=phone_type)
+@click.argument("phone_number", metavar="PHONE", callback=recipient_type)
 @JSON
 def providers_test(name: str, phone_number: str, as_json: bool) -> None:
-    """Send a real message to PHONE by the carrier NAME alone, and say how it ended."""
+    """Send a real message to PHONE by the carrier NAME alone, and say how it ended. By e-mail PHONE is an address."""
     settings = Settings.from_env()
     with database() as session:
         carrier = _find(session, name)
+        channels = registry.KINDS[carrier.kind].channels
+        if emails.is_email(phone_number) != (Channel.EMAIL in channels):
+            raise click.UsageError(f"{name} sends by {channels[0]}: give a recipient for that.")
         try:
             reference, channel = test_message.submit(session, Keyring.of(settings), carrier, phone_number)
         except RateLimited as refusal:
-            fail(f"This number was sent enough test codes; try again in {refusal.standing.reset} s.")
+            fail(f"This recipient was sent enough test codes; try again in {refusal.standing.reset} s.")
         record(session, "carriers.test", name, message=(None, reference))
     Wakeup(settings.redis_url).notify_again(channel, 1)
     row = _outcome(settings, name, reference)

@@ -18,7 +18,7 @@ from dashboard.db import Sessions, error_reason, make_sessions
 from dashboard.gateway.audit import trail
 from dashboard.gateway.audit.trail import Actor
 from dashboard.settings import Settings, SettingsError
-from dashboard.sms import numbers
+from dashboard.sms import emails, numbers
 
 SECRETS_ADVICE = "Put the old one back, or accept the loss: chinqit secrets accept"
 JSON = click.option("--json", "as_json", is_flag=True, help="Print JSON.")
@@ -88,6 +88,14 @@ def phone_type(_ctx: click.Context, _param: click.Parameter, raw: str | None) ->
     try:
         return None if raw is None else numbers.parse(raw)
     except numbers.InvalidPhone as error:
+        raise click.BadParameter(str(error)) from None
+
+
+def recipient_type(_ctx: click.Context, _param: click.Parameter, raw: str | None) -> str | None:
+    """Any accepted form of a number, or an e-mail address, as they are kept."""
+    try:
+        return emails.parse(raw) if raw and "@" in raw else phone_type(_ctx, _param, raw)
+    except emails.InvalidEmail as error:
         raise click.BadParameter(str(error)) from None
 
 

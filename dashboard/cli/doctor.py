@@ -27,6 +27,10 @@ from dashboard.gateway.messages import outbox
 from dashboard.gateway.monitoring import alerts, carrier_status, judge
 from dashboard.gateway.monitoring.alerts import Alert, AlertCode
 from dashboard.gateway.monitoring.carrier_status import CarrierStatus
+from dashboard.outbound.errors import SendError
+from dashboard.providers import registry
+from dashboard.providers.base import Alone
+from dashboard.providers.settings import InvalidSettings
 from dashboard.settings import SECRETS, Settings, SettingsError, open_to_others
 from dashboard.vocabulary import CarrierState, Lane
 
@@ -195,9 +199,11 @@ def _clock(session: Session, _settings: Settings) -> Iterable[Finding]:
 def _workers(session: Session, _settings: Settings) -> Iterable[Finding]:
     """One finding a role, well or not."""
     alive = workers.alive(session)
-    wrong = {alert.subject or workers.RELAY: _wrong(alert) for alert in alerts.worker_alerts(alive)}
+    found = alerts.worker_alerts(alive, workers.needed_lanes(session))
+    wrong = {alert.subject or workers.RELAY: _wrong(alert) for alert in found}
     for role in (*Lane, workers.RELAY):
-        yield wrong.get(role) or Finding("workers", True, f"{role}: {alive[role]} running")
+        if role in wrong or role in alive:  # one that is not needed need not be there
+            yield wrong.get(role) or Finding("workers", True, f"{role}: {alive[role]} running")
 
 
 def _outbox(session: Session, _settings: Settings) -> Iterable[Finding]:
@@ -234,7 +240,7 @@ def _carriers(session: Session, settings: Settings) -> Iterable[Finding]:
         return [Finding("carriers", True, "none: messages land on the sandbox phone")]
     wrong = alerts.carrier_alerts(statuses) + alerts.route_alerts(session)
     return [
-        *map(_carrier, statuses),
+        *(_examined(status, settings) or _carrier(status) for status in statuses),
         *(_wrong(alert) for alert in wrong if alert.code in BESIDE_STATES),
     ]
 
@@ -288,6 +294,27 @@ LOOKS: Mapping[str, Look] = {
     "operators": _operators,
     "backup": _backup,
 }
+
+
+def _examined(status: CarrierStatus, settings: Settings) -> Finding | None:
+    """What is wrong with one that seems well and can be tried without sending anything."""
+    if status.is_faulty or not status.carrier.enabled:
+        return None
+    try:
+        provider = carriers.build(carriers.cipher(settings), status.carrier, Alone())
+        try:
+            provider.examine()
+        finally:
+            provider.close()
+    except SendError as error:
+        sentence, detail = registry.code_sentence(error.code) or (error.code, "")
+        told = (sentence % {"detail": detail}) if detail else sentence
+        answer = f" It answered: {error.answer}" if error.answer else ""
+        advice = registry.code_advice(error.code) or "Compare its settings under Carriers with its documentation."
+        return Finding("carriers", False, f"{status.carrier.name}: {told}{answer}", advice)
+    except (carriers.UnreadableSettings, InvalidSettings):
+        return None  # its state says so
+    return None
 
 
 def _carrier(status: CarrierStatus) -> Finding:

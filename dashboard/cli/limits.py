@@ -14,7 +14,7 @@ from sqlalchemy.orm import Session
 
 from dashboard import db
 from dashboard.cli import api_keys
-from dashboard.cli.core import JSON, database, example, fail, phone_type, print_rows, record
+from dashboard.cli.core import JSON, database, example, fail, phone_type, print_rows, recipient_type, record
 from dashboard.db import utcnow
 from dashboard.gateway import site_settings
 from dashboard.gateway.limits import overrides, pumping, rate_limit, wrong_codes
@@ -43,8 +43,13 @@ def window(_ctx: click.Context, _param: click.Parameter, raw: str | None) -> int
 def subject_options(command: Callable[..., None]) -> Callable[..., None]:
     """--phone and --key, at least one of them; hands over the key's id."""
 
-    @click.option("--phone", "phone_number", callback=phone_type, help="The number that the override is for.")
-    @click.option("--key", "key", help="The key that the override is for, by id or name.")
+    @click.option(
+        "--phone",
+        "phone_number",
+        callback=recipient_type,
+        help="The number or e-mail address that it is for.",
+    )
+    @click.option("--key", "key", help="The key that it is for, by id or name.")
     @functools.wraps(command)
     def wrapped(phone_number: str | None, key: str | None, **options: Any) -> None:
         if phone_number is None and key is None:
@@ -119,7 +124,7 @@ def limits_clear(session: Session, key_id: str | None, phone_number: str | None)
 
 
 @limits_group.command("unlock", epilog=example("chinqit limits unlock 38089336"))
-@click.argument("phone", callback=phone_type)
+@click.argument("phone", callback=recipient_type)
 def limits_unlock(phone: str) -> None:
     """Count the wrong codes of PHONE no longer: codes for it are checked again."""
     with database() as session:

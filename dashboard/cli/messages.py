@@ -14,8 +14,8 @@ from dashboard.cli.core import (
     database,
     example,
     fail,
-    phone_type,
     print_rows,
+    recipient_type,
     record,
 )
 from dashboard.db import iso, utcnow
@@ -54,7 +54,7 @@ def messages_group() -> None:
 @click.option("--status", "chosen", type=choice_of(Status))
 @click.option("--kind", type=choice_of(Kind))
 @click.option("--channel", type=choice_of(Channel))
-@click.option("--number", callback=phone_type, help="Of one number.")
+@click.option("--number", callback=recipient_type, help="Of one number or e-mail address.")
 @click.option("--since", type=click.FloatRange(0), metavar="HOURS", help="Accepted within so many hours.")
 @click.option("--limit", type=click.IntRange(1, MOST_LISTED), default=20, help="How many, the newest first.")
 @JSON

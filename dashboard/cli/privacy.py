@@ -6,25 +6,25 @@ import json
 
 import click
 
-from dashboard.cli.core import database, echo_error, example, phone_type, record
+from dashboard.cli.core import database, echo_error, example, recipient_type, record
 from dashboard.gateway import encryption
 from dashboard.gateway.maintenance import privacy
 from dashboard.settings import Settings
 from dashboard.vocabulary import Lane
 from dashboard.wakeup import Wakeup
 
-PHONE = click.argument("phone", callback=phone_type)
+PHONE = click.argument("phone", callback=recipient_type)
 
 
 @click.group("privacy")
 def privacy_group() -> None:
-    """Answer people who ask what is kept of their number, or want it erased."""
+    """Answer people who ask what is kept of their number or e-mail address, or want it erased."""
 
 
 @privacy_group.command("export", epilog=example("chinqit privacy export 38089336 > copy.json"))
 @PHONE
 def export(phone: str) -> None:
-    """Print all that is kept of PHONE as JSON."""
+    """Print all that is kept of PHONE, a number or an e-mail address, as JSON."""
     settings = Settings.from_env()
     with database() as session:
         found = privacy.export(session, phone)
@@ -36,7 +36,7 @@ def export(phone: str) -> None:
 @PHONE
 @click.option("--yes", is_flag=True, help="Do not ask.")
 def erase(phone: str, yes: bool) -> None:
-    """Erase PHONE and the texts that were sent to it. Statistics stay."""
+    """Erase PHONE, a number or an e-mail address, and the texts that were sent to it. Statistics stay."""
     if not yes:
         click.confirm("This cannot be undone. Erase the number?", abort=True)
     settings = Settings.from_env()

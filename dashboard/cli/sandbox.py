@@ -7,7 +7,7 @@ import json
 import click
 
 from dashboard import db
-from dashboard.cli.core import JSON, echo_error, example, phone_type
+from dashboard.cli.core import JSON, echo_error, example, recipient_type
 from dashboard.db import make_sessions
 from dashboard.gateway.sandbox.inbox import SandboxInbox
 from dashboard.settings import Settings
@@ -19,7 +19,7 @@ def sandbox_group() -> None:
 
 
 @sandbox_group.command("inbox", epilog=example("chinqit sandbox inbox 38089336 --json"))
-@click.argument("phone_number", metavar="PHONE", callback=phone_type)
+@click.argument("phone_number", metavar="PHONE", callback=recipient_type)
 @JSON
 def sandbox_inbox(phone_number: str, as_json: bool) -> None:
     """Show what PHONE received, oldest first."""

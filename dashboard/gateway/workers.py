@@ -11,7 +11,10 @@ from sqlalchemy import delete, func, insert, select
 from sqlalchemy.orm import Session
 
 from dashboard.db import utcnow
+from dashboard.models.carriers import Carrier
 from dashboard.models.monitoring import Process
+from dashboard.providers import registry
+from dashboard.vocabulary import Channel, Lane
 
 RELAY = "relay"
 BEAT_SECONDS = 3
@@ -77,3 +80,10 @@ def alive(session: Session) -> dict[str, int]:
     """How many processes of each role have given a sign of life within ALIVE."""
     query = select(Process.role, func.count()).where(Process.beat_at > utcnow() - ALIVE).group_by(Process.role)
     return {row[0]: row[1] for row in session.execute(query)}
+
+
+def needed_lanes(session: Session) -> set[Lane]:
+    """The lanes that no gateway may be without a worker of: e-mail only where a carrier sends it."""
+    kinds = [name for name, kind in registry.KINDS.items() if Channel.EMAIL in kind.channels]
+    sends_email = session.scalar(select(Carrier.id).where(Carrier.kind.in_(kinds)).limit(1)) is not None
+    return {lane for lane in Lane if lane is not Lane.EMAIL or sends_email}

@@ -8,6 +8,7 @@ from sqlalchemy import Index, String
 from sqlalchemy.orm import Mapped, mapped_column
 
 from dashboard.db import Base, BigId, UtcDateTime, utcnow
+from dashboard.sms.emails import LONGEST_STORED
 
 
 class NumberLookup(Base):
@@ -18,7 +19,7 @@ class NumberLookup(Base):
 
     id: Mapped[int] = mapped_column(BigId, primary_key=True)
     person: Mapped[str] = mapped_column(String(254))  # the e-mail address
-    phone: Mapped[str] = mapped_column(String(12))
+    phone: Mapped[str] = mapped_column(String(LONGEST_STORED))
     side: Mapped[str] = mapped_column(String(8))  # a Side
     at: Mapped[datetime] = mapped_column(UtcDateTime, default=utcnow)
 
@@ -30,7 +31,7 @@ class NumberNote(Base):
     __table_args__ = (Index("ix_number_notes_phone", "phone", "id"),)
 
     id: Mapped[int] = mapped_column(BigId, primary_key=True)
-    phone: Mapped[str] = mapped_column(String(12))
+    phone: Mapped[str] = mapped_column(String(LONGEST_STORED))
     body: Mapped[str] = mapped_column(String(280))
     created_at: Mapped[datetime] = mapped_column(UtcDateTime, default=utcnow)
     created_by: Mapped[str] = mapped_column(String(254))

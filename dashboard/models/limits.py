@@ -9,6 +9,7 @@ from sqlalchemy.orm import Mapped, mapped_column, relationship
 
 from dashboard.db import Base, BigId, UtcDateTime, partial, utcnow
 from dashboard.models.api_keys import ApiKey
+from dashboard.sms.emails import LONGEST_STORED
 
 UNLIMITED = -1
 
@@ -24,7 +25,7 @@ class LimitOverride(Base):
 
     id: Mapped[int] = mapped_column(primary_key=True)
     key_id: Mapped[str | None] = mapped_column(ForeignKey("api_keys.id"))
-    phone: Mapped[str | None] = mapped_column(String(12))
+    phone: Mapped[str | None] = mapped_column(String(LONGEST_STORED))
     minute: Mapped[int | None]
     hour: Mapped[int | None]
     day: Mapped[int | None]
@@ -48,7 +49,7 @@ class LimitRejection(Base):
 
     id: Mapped[int] = mapped_column(BigId, primary_key=True)
     key_id: Mapped[str] = mapped_column(ForeignKey("api_keys.id"))
-    phone: Mapped[str] = mapped_column(String(12))
+    phone: Mapped[str] = mapped_column(String(LONGEST_STORED))
     channel: Mapped[str] = mapped_column(String(8))
     window: Mapped[str] = mapped_column(String(6))  # minute, hour, day; cap: the key's of a day; range: pumping
     slot: Mapped[int]  # number of the slot since 1970; its length hangs on the window
@@ -73,7 +74,7 @@ class WrongGuess(Base):
     )
 
     id: Mapped[int] = mapped_column(BigId, primary_key=True)
-    phone: Mapped[str] = mapped_column(String(12))
+    phone: Mapped[str] = mapped_column(String(LONGEST_STORED))
     key_id: Mapped[str] = mapped_column(ForeignKey("api_keys.id"))
     at: Mapped[datetime] = mapped_column(UtcDateTime)
     cleared_at: Mapped[datetime | None] = mapped_column(UtcDateTime)

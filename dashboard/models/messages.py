@@ -9,6 +9,7 @@ from sqlalchemy.orm import Mapped, mapped_column, relationship
 
 from dashboard.db import Base, BigId, UtcDateTime, partial, utcnow
 from dashboard.models.api_keys import ApiKey
+from dashboard.sms.emails import LONGEST_STORED
 
 # A row enters its index when its status changes and leaves it when that is counted: no statement has to think of it.
 # What is counted (`sent_at`, `error_code`) therefore changes together with the status.
@@ -46,8 +47,8 @@ class Message(Base):
     uuid: Mapped[str] = mapped_column(String(36), unique=True)
     key_id: Mapped[str] = mapped_column(ForeignKey("api_keys.id"))
     kind: Mapped[str] = mapped_column(String(8))  # message, otp
-    channel: Mapped[str] = mapped_column(String(8))  # sms, whatsapp
-    phone: Mapped[str] = mapped_column(String(12))  # +222XXXXXXXX
+    channel: Mapped[str] = mapped_column(String(8))  # a Channel
+    phone: Mapped[str] = mapped_column(String(LONGEST_STORED))  # +222XXXXXXXX, or mailto: and an address
     body: Mapped[str | None] = mapped_column(Text)  # empty for codes: their text is made when it is sent
     encoding: Mapped[str] = mapped_column(String(5))  # gsm7, ucs2
     segments: Mapped[int]
@@ -59,7 +60,7 @@ class Message(Base):
     confirmed_by: Mapped[str | None] = mapped_column(String(8))  # receipt, otp
     sender: Mapped[str | None] = mapped_column(String(20))  # that its key wants; once it left, what it left with
 
-    lane: Mapped[str] = mapped_column(String(20))  # sms, whatsapp: how it travels, also after a switch of channel
+    lane: Mapped[str] = mapped_column(String(20))  # how it travels, also after a switch of channel
     carrier_id: Mapped[int | None]  # the one carrier that it waits for; 0: the sandbox, for test keys; empty: any
     priority: Mapped[int]  # codes, messages, messages whose own fault it may be that they were not taken, campaigns'
     due_at: Mapped[datetime | None] = mapped_column(UtcDateTime)

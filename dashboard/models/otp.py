@@ -10,6 +10,7 @@ from sqlalchemy.orm import Mapped, mapped_column, relationship
 from dashboard.db import Base, BigId, UtcDateTime, partial, utcnow
 from dashboard.models.api_keys import ApiKey
 from dashboard.models.messages import Message
+from dashboard.sms.emails import LONGEST_STORED
 
 UNTALLIED_OTPS = "tallied IS NULL AND (verified_at IS NOT NULL OR attempts >= 3)"  # judged for good and not counted yet
 
@@ -31,7 +32,7 @@ class Otp(Base):
     id: Mapped[int] = mapped_column(BigId, primary_key=True)
     message_id: Mapped[int] = mapped_column(ForeignKey("messages.id"), unique=True)
     key_id: Mapped[str] = mapped_column(ForeignKey("api_keys.id"))
-    phone: Mapped[str] = mapped_column(String(12))
+    phone: Mapped[str] = mapped_column(String(LONGEST_STORED))
     channel: Mapped[str] = mapped_column(String(8))
     language: Mapped[str] = mapped_column(String(2))
     app_hash: Mapped[str | None] = mapped_column(String(11))

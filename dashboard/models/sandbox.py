@@ -8,6 +8,7 @@ from sqlalchemy import Index, LargeBinary, String
 from sqlalchemy.orm import Mapped, mapped_column
 
 from dashboard.db import Base, BigId, UtcDateTime, utcnow
+from dashboard.sms.emails import LONGEST_STORED
 
 
 class SandboxMessage(Base):
@@ -17,7 +18,7 @@ class SandboxMessage(Base):
     __table_args__ = (Index("ix_sandbox_texts_phone", "phone", "id"),)
 
     id: Mapped[int] = mapped_column(BigId, primary_key=True)
-    phone: Mapped[str] = mapped_column(String(12))
+    phone: Mapped[str] = mapped_column(String(LONGEST_STORED))
     channel: Mapped[str] = mapped_column(String(8))
     message_uuid: Mapped[str] = mapped_column(String(36))
     sealed: Mapped[bytes] = mapped_column(LargeBinary)

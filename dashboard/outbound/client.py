@@ -109,7 +109,7 @@ class HttpClient:
         self.guard = guard
         self.timeout = timeout
         self._pool = httpcore.ConnectionPool(
-            ssl_context=_ssl_context(guard.ca_certificate),
+            ssl_context=ssl_context(guard.ca_certificate),
             max_connections=connections,
             keepalive_expiry=IDLE_SECONDS,
             network_backend=_Backend(guard.allow_private),
@@ -329,7 +329,7 @@ def _fault(error: Exception, written: bool) -> SendError:
 
 
 @functools.lru_cache(maxsize=32)
-def _ssl_context(ca_certificate: str) -> ssl.SSLContext:
+def ssl_context(ca_certificate: str) -> ssl.SSLContext:
     """To read all authorities takes 20 ms; clients of one authority share what was read."""
     context = ssl.create_default_context(cafile=certifi.where())
     if ca_certificate:

@@ -181,8 +181,9 @@ def _losses(all_of_it: Figures) -> list[tuple[str, str, float, str]]:
 
 def _tables(found: dict[tuple[str, ...], Figures], known: list[ApiKey]) -> list[Table]:
     operators = alerts.operators()
+    by_operator = {digit: one for digit, one in queries.by(found, "operator").items() if digit in operators}
     return [
-        Table("operator", _("By operator"), _lines(queries.by(found, "operator"), operators)),
+        Table("operator", _("By operator"), _lines(by_operator, operators)),
         Table("channel", _("By channel"), _lines(queries.by(found, "channel"), labels.CHANNELS)),
         Table("language", _("By language"), _lines(queries.by(found, "language"), locale.LANGUAGES)),
         Table("key", _("By API key"), _lines(queries.by(found, "key_id"), {key.id: key.name for key in known})),

@@ -20,7 +20,6 @@ from dashboard.gateway.messages import status
 from dashboard.gateway.monitoring import lookups
 from dashboard.pages.ui import formats, labels
 from dashboard.pages.web import access, htmx
-from dashboard.sms import numbers
 from dashboard.vocabulary import Role
 
 LONGEST_TYPED = 100
@@ -111,7 +110,8 @@ def _keys(typed: str) -> list[Place]:
 
 def _desk(phone: str) -> Place:
     url = url_for("pages.diagnosis.index", phone=phone)
-    return Place(formats.phone(phone), url, "phone", f"{_('Why no code?')} · {numbers.operator(phone)}", is_number=True)
+    note = f"{_('Why no code?')} · {labels.operator_of(phone)}"
+    return Place(formats.phone(phone), url, "phone", note, is_number=True)
 
 
 def _log(phone: str) -> Place:

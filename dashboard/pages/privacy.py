@@ -30,7 +30,7 @@ bp = Blueprint("privacy", __name__)
 class NumberForm(Form):
     """A number, and for its erasure that it is meant."""
 
-    phone = forms.phone_field(_l("Number"))
+    phone = forms.recipient_field()
     is_sure = SwitchField(_l("Erase the number and the texts sent to it, for good"), _l("Erasure"))
 
     def validate_is_sure(self, field: BoundField) -> None:

@@ -33,13 +33,14 @@ from dashboard.pages.ui.forms import BoundField, ChoiceField, Form, LinesField
 from dashboard.pages.web import access, audited, htmx, undo
 from dashboard.pages.web.htmx import ChangedPart, Undo
 from dashboard.providers.sandbox import ENDINGS
-from dashboard.sms import encoding, numbers
+from dashboard.sms import emails, encoding, numbers
 from dashboard.vocabulary import Channel, KeyMode, KeyState, Kind, Language, Role, Scope
 
 UNDO = "sandbox"
 MOST_PHONES = 6
 MOST_TEXTS = 20  # on one phone's screen
 MOST_SEGMENTS = 10
+LONGEST_TYPED = 2 * emails.LONGEST
 CODE = re.compile(r"[0-9]{6}")
 KINDS: dict[str, Any] = {Kind.OTP: _l("A code"), Kind.MESSAGE: _l("A message")}
 
@@ -58,7 +59,7 @@ def _body(text: str) -> str:
 class SandboxForm(Form):
     """A code or a text, sent with a test key as an app would."""
 
-    phone = forms.phone_field(_l("Number"))
+    phone = forms.recipient_field()
     key = ChoiceField(_l("Test key"), _l("Choose a test key."))
     kind = RadioField(_l("Kind"), choices=forms.choices(KINDS), default=Kind.OTP)
     language = ChoiceField(_l("Language"), choices=forms.languages(), default=Language.FRENCH)
@@ -73,6 +74,11 @@ class SandboxForm(Form):
 
     def asks(self, name: str) -> bool:
         return name != "text" or self.kind.data == Kind.MESSAGE
+
+    def validate_phone(self, field: BoundField) -> None:
+        is_email = self.kind.data == Kind.OTP and self.channel.data == Channel.EMAIL
+        if emails.is_email(field.data) != is_email:
+            raise ValidationError(_("Codes by e-mail go to an e-mail address, everything else to a number."))
 
     def validate_key(self, field: BoundField) -> None:
         needed = Scope.SEND if self.kind.data == Kind.MESSAGE else Scope.OTP
@@ -178,7 +184,7 @@ def _phones() -> dict[str, Any]:
     seen = handset.newest()  # before the texts: one that comes in between is shown again, not overlooked
     numbers = [asked] if asked else handset.numbers(MOST_PHONES)
     shown = handset.latest(numbers, MOST_TEXTS)
-    typed = request.args.get("phone", "")[:30]
+    typed = request.args.get("phone", "")[:LONGEST_TYPED]
     expected = estimates.read(session)
     return {
         "phones": shown,
@@ -209,7 +215,7 @@ def _shown_number(given: MultiDict[str, str]) -> str | None:
     if not given.get("phone"):
         return None
     try:
-        return fields.phone_number(given["phone"])
+        return fields.recipient(given["phone"])
     except Fault:
         if request.method == "POST":
             abort(404)

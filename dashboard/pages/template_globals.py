@@ -43,7 +43,7 @@ GLOBALS: dict[str, Any] = {
     "shown_phone": formats.phone,
     "initials": formats.initials,
     "organisation": formats.organisation,
-    "operator_of": numbers.operator,
+    "operator_of": labels.operator_of,
     "is_fixed": numbers.is_fixed,
     # words
     "author": labels.author,

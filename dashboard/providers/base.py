@@ -28,7 +28,7 @@ class Outgoing:
     """A text on its way. `code` is set for one-time codes alone; neither it nor `text` may reach a log."""
 
     id: str  # the message's uuid, for carriers that take a reference
-    phone: str  # +222XXXXXXXX
+    phone: str  # +222XXXXXXXX, or mailto: and an e-mail address
     channel: str  # a Channel
     text: str = field(repr=False)
     attempt: int  # 1 for the first
@@ -252,6 +252,10 @@ class Provider(Protocol):
         Raises NotSent or OutcomeUnknown when it cannot be reached or its answer holds no amount.
         """
         return None
+
+    def examine(self) -> None:
+        """Try whether it lets us in, without sending anything, where that can be done; raise Refused or NotSent."""
+        return
 
     def state(self) -> State:
         """How it stands by its own knowledge; a carrier without a session is always ready."""

@@ -8,6 +8,7 @@ from typing import Any
 from dashboard.providers import codes, sandbox
 from dashboard.providers.base import Alone, Host, Provider
 from dashboard.providers.codes import Code
+from dashboard.providers.email.provider import KIND as EMAIL
 from dashboard.providers.generic_http.provider import KIND as HTTP
 from dashboard.providers.kind import CarrierKind
 from dashboard.providers.settings import InvalidSettings, Scalar, SettingField, SettingProblem, sentence
@@ -15,7 +16,7 @@ from dashboard.providers.smpp.provider import KIND as SMPP
 from dashboard.providers.smsgate.provider import KIND as SMSGATE
 from dashboard.providers.whatsapp.provider import KIND as WHATSAPP
 
-KINDS: dict[str, CarrierKind] = {kind.name: kind for kind in (SMPP, WHATSAPP, SMSGATE, HTTP)}
+KINDS: dict[str, CarrierKind] = {kind.name: kind for kind in (SMPP, WHATSAPP, SMSGATE, HTTP, EMAIL)}
 
 _BOOKS = (sandbox.BOOK, codes.COMMON, codes.HTTP_STATUS, *(kind.codes for kind in KINDS.values()))
 CODES: dict[str, Code] = {name: code for book in _BOOKS for name, code in book.codes.items()}

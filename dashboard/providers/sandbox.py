@@ -1,4 +1,6 @@
-"""The sandbox: a carrier whose phones are a page of the dashboard. A number's ending chooses what happens."""
+"""The sandbox: a carrier whose phones are a page of the dashboard. A number's ending chooses what happens, or that of
+what stands before the @ of an e-mail address.
+"""
 
 from __future__ import annotations
 
@@ -41,6 +43,11 @@ BOOK = CodeBook(
 )
 
 
+def ends_with(recipient: str, ending: str) -> bool:
+    """Whether a number, or what stands before the @ of an e-mail address, ends so."""
+    return recipient.partition("@")[0].endswith(ending)
+
+
 class Sandbox(Provider):
     """A phone has a text in the transaction that notes that it arrived: nothing is lost or doubled between the two."""
 
@@ -59,14 +66,14 @@ class Sandbox(Provider):
 def _outcome(outgoing: Outgoing) -> Outcome:
     """What the number's ending asks for; raise Refused, NotSent or OutcomeUnknown."""
     first = outgoing.attempt == 1
-    if outgoing.phone.endswith(FAILED):
+    if ends_with(outgoing.phone, FAILED):
         return Outcome(reference=outgoing.id, failed="sandbox_undelivered")
-    if outgoing.phone.endswith(REFUSED):
+    if ends_with(outgoing.phone, REFUSED):
         raise Refused("sandbox_refused", blame=Blame.NUMBER)
-    if outgoing.phone.endswith(NO_WHATSAPP) and outgoing.channel == Channel.WHATSAPP:
+    if ends_with(outgoing.phone, NO_WHATSAPP) and outgoing.channel == Channel.WHATSAPP:
         raise Refused("not_on_whatsapp", blame=Blame.NUMBER)
-    if outgoing.phone.endswith(LATE) and first:
+    if ends_with(outgoing.phone, LATE) and first:
         raise NotSent("sandbox_busy", retry_after=5, blame=Blame.NUMBER)
-    if outgoing.phone.endswith(SILENT) and first:
+    if ends_with(outgoing.phone, SILENT) and first:
         raise OutcomeUnknown("sandbox_silent", blame=Blame.NUMBER)
     return Outcome(reference=outgoing.id, delivered=True)

@@ -1,10 +1,11 @@
-"""Mauritanian phone numbers."""
+"""Mauritanian phone numbers. What is said of a recipient may be asked of an e-mail address, too: see `emails`."""
 
 from __future__ import annotations
 
 import re
 import unicodedata
 
+from dashboard.sms import emails
 from dashboard.vocabulary import Operator
 
 # ASCII digits only: \d takes Arabic-Indic ones, and $ takes a newline at the end.
@@ -38,8 +39,13 @@ def of_carrier(address: str) -> str:
 
 
 def operator(phone: str) -> str:
-    """Whose number it is, by its first digit."""
-    return OPERATORS[phone[4]]
+    """Whose number it is, by its first digit; empty of an e-mail address."""
+    return "" if emails.is_email(phone) else OPERATORS[phone[4]]
+
+
+def operator_name(digit: str) -> str:
+    """The operator whose numbers begin so; empty for what is counted of e-mail addresses."""
+    return "" if digit == emails.PLACE_OF_OPERATOR else OPERATORS.get(digit, digit)
 
 
 def digit_of(name: str) -> str | None:
@@ -52,14 +58,28 @@ def is_fixed(phone: str) -> bool:
     return phone[4:6] in FIXED
 
 
+def written(phone: str) -> str:
+    """What every writing of a recipient holds: the eight digits, or the e-mail address."""
+    return emails.plain(phone) if emails.is_email(phone) else phone[-LOCAL_DIGITS:]
+
+
+def as_fields(phone: str) -> dict[str, str | None]:
+    """A recipient as it stands in JSON: `phoneNumber`, which is None of an e-mail address, and then `email`."""
+    return {"phoneNumber": None, "email": emails.plain(phone)} if emails.is_email(phone) else {"phoneNumber": phone}
+
+
 def spaced(phone: str) -> str:
-    """`+22238089336` → `+222 38 08 93 36`."""
+    """`+22238089336` → `+222 38 08 93 36`; an e-mail address as people write it."""
+    if emails.is_email(phone):
+        return emails.plain(phone)
     local = phone[4:]
     return "+222 " + " ".join(local[i : i + 2] for i in range(0, LOCAL_DIGITS, 2))
 
 
 def masked(phone: str) -> str:
-    """A number without its middle, for what is kept for good: `+22238••••36`."""
+    """A number without its middle, for what is kept for good: `+22238••••36`; of an address, `a•••@example.mr`."""
+    if emails.is_email(phone):
+        return emails.masked(phone)
     return f"{phone[:6]}••••{phone[-2:]}"
 
 

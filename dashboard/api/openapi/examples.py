@@ -79,15 +79,20 @@ def _broken_rules(declared: Contract) -> Iterator[dict[str, Any]]:
 def _broken_fields(schema: type[BaseModel]) -> Iterator[dict[str, Any]]:
     """What comes of a good example with one field spoilt, for each field and each way to spoil it."""
     fields = {field.alias or name: field for name, field in schema.model_fields.items()}
-    good = {name: field.examples[0] for name, field in fields.items() if field.examples}
+    good = {name: field.examples[0] for name, field in fields.items() if field.examples and field.exclude_if is None}
     if not any(field.is_required() for field in fields.values()):
         yield from _faults(lambda: contract.parse(schema, {}), must=False)
     for name, field in fields.items():
-        rest = {other: value for other, value in good.items() if other != name}
+        rest = {other: value for other, value in good.items() if other != name} | _beside(field)
         if field.is_required():
             yield from _faults(lambda values=rest: contract.parse(schema, values))  # type: ignore[misc]
         for bad in _bad_values(field):
             yield from _faults(lambda values=rest | {name: bad}: contract.parse(schema, values))  # type: ignore[misc]
+
+
+def _beside(field: FieldInfo) -> dict[str, Any]:
+    """What other fields must be for the rules of this one to hold."""
+    return {name: value for rule in field.metadata if isinstance(rule, Breaks) for name, value in rule.beside.items()}
 
 
 def _bad_values(field: FieldInfo) -> Iterator[Any]:

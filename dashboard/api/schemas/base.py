@@ -4,16 +4,25 @@ from __future__ import annotations
 
 import re
 import unicodedata
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from enum import StrEnum
 from typing import Annotated, Any, ClassVar, Final, Literal
 
-from pydantic import AfterValidator, BaseModel, BeforeValidator, ConfigDict, Field, WithJsonSchema, model_validator
+from pydantic import (
+    AfterValidator,
+    BaseModel,
+    BeforeValidator,
+    ConfigDict,
+    Field,
+    WithJsonSchema,
+    WrapValidator,
+    model_validator,
+)
 from pydantic.alias_generators import to_camel
 from pydantic_core import PydanticCustomError
 
-from dashboard.sms import numbers
+from dashboard.sms import emails, numbers
 from dashboard.vocabulary import BudgetPeriod, Channel, Kind, Language, Status, Window
 
 MOST_IN_PAGE = 100
@@ -31,6 +40,7 @@ class Breaks:
     """Values that break a field's rules, by the code of the error. The documentation shows what comes of them."""
 
     values: dict[str, Any]
+    beside: dict[str, Any] = field(default_factory=dict)  # what the other fields must be, for the rule to hold
 
 
 def read_id(raw: str) -> str | None:
@@ -51,6 +61,21 @@ def read_phone(raw: str) -> str:
         return numbers.parse(raw)
     except numbers.InvalidPhone as error:
         raise PydanticCustomError(error.code, "{reason}", {"reason": str(error)}) from None
+
+
+def read_email(raw: str) -> str:
+    """An e-mail address as it is kept; raise PydanticCustomError."""
+    if not raw:
+        raise PydanticCustomError("blank", "The e-mail address is empty")
+    try:
+        return emails.parse(raw)
+    except emails.InvalidEmail as error:
+        raise PydanticCustomError(error.code, "{reason}", {"reason": str(error)}) from None
+
+
+def one_of_both(schema: dict[str, Any]) -> None:
+    """Require neither the number nor the e-mail address in a schema: which of them it is, is said elsewhere."""
+    schema["required"] = [name for name in schema.get("required", []) if name not in ("phoneNumber", "email")]
 
 
 def page_size(raw: str | int) -> int:
@@ -109,6 +134,8 @@ BAD_PHONES = Breaks(
         "phone_country": "+1234567890",
     }
 )
+EMAIL_FORM = {"type": "string", "format": "email", "maxLength": emails.LONGEST}
+BAD_EMAILS = Breaks({"email_format": "aminata", "email_length": "a" * (emails.LONGEST + 1)})
 PhoneNumber = Annotated[
     str,
     AfterValidator(read_phone),
@@ -122,6 +149,20 @@ PhoneNumber = Annotated[
         json_schema_extra=PHONE_FORM,
     ),
 ]
+EmailAddress = Annotated[
+    str,
+    AfterValidator(read_email),
+    Breaks({"blank": "", **BAD_EMAILS.values}, beside={"channel": str(Channel.EMAIL)}),
+    Field(
+        examples=["aminata@example.mr"],
+        description="With `channel` `email`, instead of the number: one address, without a name. Capital and small "
+        "letters are the same.",
+        json_schema_extra=EMAIL_FORM,
+        exclude_if=lambda _: True,  # an example of the whole shows the number
+    ),
+]
+NOT_ASKED = object()  # stands for the one of two recipients that a call does not give
+OrNotAsked = WrapValidator(lambda value, check: "" if value is NOT_ASKED else check(value))
 Moment = Annotated[datetime, BeforeValidator(_moment)]
 BAD_MOMENT = Breaks({"time_format": "yesterday"})
 BAD_CHOICE = Breaks({"invalid_choice": "?"})

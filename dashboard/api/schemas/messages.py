@@ -11,8 +11,10 @@ from dashboard.api.schemas.base import (
     A_TIME,
     AN_ID,
     BAD_CHOICE,
+    BAD_EMAILS,
     BAD_MOMENT,
     BAD_PHONES,
+    EMAIL_FORM,
     MOST_IN_PAGE,
     PHONE_FORM,
     UNKNOWN_CURSOR,
@@ -32,7 +34,9 @@ from dashboard.api.schemas.base import (
     Success,
     choice_of,
     is_blank,
+    is_none,
     page_size,
+    read_email,
     read_id,
     read_phone,
     schema_of,
@@ -176,6 +180,11 @@ class ListMessages(Query):
         BAD_PHONES,
         Field(alias="phoneNumber", examples=["38089336"], description="Only messages to this number, in any form."),
     ] = None
+    email: Annotated[
+        Annotated[str, AfterValidator(read_email), WithJsonSchema(EMAIL_FORM)] | None,
+        BAD_EMAILS,
+        Field(examples=["aminata@example.mr"], description="Only codes to this e-mail address, in place of a number."),
+    ] = None
     from_: Annotated[
         Moment | None,
         BAD_MOMENT,
@@ -252,13 +261,19 @@ class Described(ResponseBody):
     kind: Annotated[KindName, Field(examples=["message"], description="A text or a code.")]
     channel: Annotated[ChannelName, Field(examples=["sms"], description="How it travels.")]
     phone_number: Annotated[
-        str,
+        str | None,
         Field(
             examples=["+22238089336"],
-            description="The number in full.",
+            description="The number in full; null of a code by e-mail.",
             json_schema_extra={"pattern": "^\\+222[234][0-9]{7}$"},
         ),
     ]
+    email: Annotated[
+        str | None,
+        Field(
+            examples=["aminata@example.mr"], exclude_if=is_none, description="Of a code by e-mail: the address in full."
+        ),
+    ] = None
     status: Annotated[
         StatusName,
         Field(

@@ -5,21 +5,25 @@ from __future__ import annotations
 import re
 from typing import Annotated, Any, Literal
 
-from pydantic import AfterValidator, Field, WithJsonSchema, model_validator
+from pydantic import AfterValidator, ConfigDict, Field, WithJsonSchema, model_validator
 from pydantic_core import PydanticCustomError
 
 from dashboard.api.schemas.base import (
     BAD_CHOICE,
+    NOT_ASKED,
     Breaks,
     ChannelName,
+    EmailAddress,
     LanguageName,
     MessageId,
+    OrNotAsked,
     OtpChannel,
     PhoneNumber,
     RequestBody,
     ResponseBody,
     Success,
     is_none,
+    one_of_both,
 )
 from dashboard.api.schemas.costs import Priced
 from dashboard.vocabulary import Channel
@@ -42,6 +46,13 @@ def _code(raw: str) -> str:
     return raw
 
 
+def _either(schema: dict[str, Any]) -> None:
+    """Which of the two recipients is required follows from the channel."""
+    one_of_both(schema)
+    by_email = {"properties": {"channel": {"const": str(Channel.EMAIL)}}, "required": ["channel"]}
+    schema.update({"if": by_email, "then": {"required": ["email"]}, "else": {"required": ["phoneNumber"]}})
+
+
 AppHash = Annotated[
     Annotated[str, AfterValidator(_app_hash), WithJsonSchema({"type": "string", "pattern": "^[A-Za-z0-9+/]{11}$"})]
     | None,
@@ -49,15 +60,41 @@ AppHash = Annotated[
     Field(
         examples=["FA+9qCX9VSu"],
         description="The 11 characters of an Android app for SMS Retriever; they become the last line of the text. "
-        "Ignored for WhatsApp.",
+        "Ignored for WhatsApp and e-mail.",
     ),
 ]
 
 
-class SendOtp(RequestBody):
-    """A code to one phone."""
+class OtpBody(RequestBody):
+    """Of a code: whom it is for, and how it travels. By e-mail that is `email`, else `phoneNumber`; what else is given
+    is ignored, as a field that nobody knows is.
+    """
 
-    phone: PhoneNumber
+    model_config = ConfigDict(json_schema_extra=_either)
+
+    phone: Annotated[PhoneNumber, OrNotAsked]
+    email: Annotated[EmailAddress, OrNotAsked]
+    channel: OtpChannel = Channel.SMS
+
+    @property
+    def recipient(self) -> str:
+        """The number or the address, as it is kept."""
+        return self.email or self.phone
+
+    @model_validator(mode="before")
+    @classmethod
+    def _one_recipient(cls, values: Any) -> Any:
+        if not isinstance(values, dict):
+            return values
+        channel = str(values.get("channel")).lower()
+        unasked = {"phoneNumber" if channel == Channel.EMAIL else "email": NOT_ASKED}
+        ignored = {"hash"} if channel in (Channel.WHATSAPP, Channel.EMAIL) else set()
+        return {name: value for name, value in values.items() if name not in ignored} | unasked
+
+
+class SendOtp(OtpBody):
+    """A code to one phone, or to one e-mail address."""
+
     language: Annotated[
         LanguageName | None,
         BAD_CHOICE,
@@ -67,21 +104,12 @@ class SendOtp(RequestBody):
             "out: the one that the owner chose, French at first.",
         ),
     ] = None
-    channel: OtpChannel = Channel.SMS
     hash: AppHash = None
 
-    @model_validator(mode="before")
-    @classmethod
-    def _whatsapp_has_no_hash(cls, values: Any) -> Any:
-        if isinstance(values, dict) and str(values.get("channel")).lower() == Channel.WHATSAPP:
-            return {name: value for name, value in values.items() if name != "hash"}
-        return values
 
-
-class VerifyOtp(RequestBody):
+class VerifyOtp(OtpBody):
     """A code that someone typed."""
 
-    phone: PhoneNumber
     otp: Annotated[
         str,
         AfterValidator(_code),
@@ -92,7 +120,6 @@ class VerifyOtp(RequestBody):
             json_schema_extra={"pattern": "^[0-9]{6}$"},
         ),
     ]
-    channel: OtpChannel = Channel.SMS
 
 
 class OtpSent(ResponseBody):

@@ -2,40 +2,59 @@
 
 from __future__ import annotations
 
-from typing import Annotated
+from typing import Annotated, Any
 
-from pydantic import AfterValidator, BeforeValidator, Field, WithJsonSchema
+from pydantic import AfterValidator, BeforeValidator, ConfigDict, Field, WithJsonSchema, model_validator
 
 from dashboard.api.schemas.base import (
+    BAD_EMAILS,
     BAD_PHONES,
+    EMAIL_FORM,
     EMPTY,
     MOST_IN_PAGE,
+    NOT_ASKED,
     PHONE_FORM,
     At,
     Breaks,
     ChannelName,
     MessageId,
+    OrNotAsked,
     Query,
     ResponseBody,
     Success,
+    is_none,
+    one_of_both,
     page_size,
+    read_email,
     read_phone,
     with_plus,
 )
 
 
 class ReadInbox(Query):
-    """Which number, and how many texts."""
+    """Which number or e-mail address, and how many texts."""
+
+    model_config = ConfigDict(json_schema_extra=one_of_both)
 
     phone: Annotated[
         str,
         BeforeValidator(with_plus),
         AfterValidator(read_phone),
+        OrNotAsked,
         WithJsonSchema(PHONE_FORM),
         EMPTY,
         BAD_PHONES,
         Field(alias="phoneNumber", examples=["38089336"], description="The number, in any form."),
     ]
+    email: Annotated[
+        Annotated[str, AfterValidator(read_email), WithJsonSchema(EMAIL_FORM)] | None,
+        BAD_EMAILS,
+        Field(
+            examples=["aminata@example.mr"],
+            exclude_if=is_none,
+            description="The e-mail address, in place of a number.",
+        ),
+    ] = None
     limit: Annotated[
         int,
         BeforeValidator(page_size),
@@ -46,6 +65,18 @@ class ReadInbox(Query):
             json_schema_extra={"minimum": 1, "maximum": MOST_IN_PAGE},
         ),
     ] = 50
+
+    @property
+    def recipient(self) -> str:
+        """The number or the address, as it is kept."""
+        return self.email or self.phone
+
+    @model_validator(mode="before")
+    @classmethod
+    def _one_recipient(cls, values: Any) -> Any:
+        if not isinstance(values, dict):
+            return values
+        return values | {"phoneNumber": NOT_ASKED} if values.get("email") else values
 
 
 class Received(ResponseBody):

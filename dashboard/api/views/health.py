@@ -44,7 +44,7 @@ def healthz() -> Alive:
 )
 def readyz() -> Response:
     """Database, Valkey and the processes behind, told apart. Use it for alarms: messages go on without Valkey."""
-    alive = _alive()
+    alive, needed = _alive()
     running = alive or {}
     lanes = {lane: running.get(lane, 0) for lane in Lane}
     parts = {
@@ -52,7 +52,7 @@ def readyz() -> Response:
         "valkey": "ok" if services().wakeup.is_reachable() else "down",
         "relay": "ok" if running.get("relay") else "down",
     }
-    ready = set(parts.values()) == {"ok"} and all(lanes.values())
+    ready = set(parts.values()) == {"ok"} and all(lanes[lane] for lane in needed)
     return reply(Ready.model_validate({"ready": ready, **parts, "workers": lanes}), 200 if ready else 503)
 
 
@@ -81,9 +81,10 @@ def _causes() -> list[str]:
     return sorted({alert.code.value for alert in found if judge.is_wrong(alert)})
 
 
-def _alive() -> dict[str, int] | None:
+def _alive() -> tuple[dict[str, int] | None, set[Lane]]:
+    """The processes that run, None where the database does not say; and the lanes that have to have one."""
     try:
         with read_session(services().sessions) as session:
-            return workers.alive(session)
+            return workers.alive(session), workers.needed_lanes(session)
     except SQLAlchemyError:
-        return None
+        return None, set(Lane)

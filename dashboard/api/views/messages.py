@@ -111,7 +111,7 @@ def list_messages(query: ListMessages) -> MessagePage:
     if query.direction is Direction.IN:
         return _received(query)
     filters = search.Filters(
-        sought=search.Sought(phone=query.phone),
+        sought=search.Sought(phone=query.email or query.phone),
         status=query.status,
         channel=query.channel,
         kind=query.kind,

@@ -7,6 +7,8 @@ from collections.abc import Iterator
 from contextlib import contextmanager, nullcontext
 from functools import partial
 
+from flask import g
+
 from dashboard import main_thread
 from dashboard.api import errors, traces
 from dashboard.api.auth import caller
@@ -49,8 +51,8 @@ _places = threading.BoundedSemaphore(MOST_WAITING)
 )
 def send_otp(body: SendOtp) -> OtpSent:
     """A new six-digit code, good for 600 seconds and one use; the code before it for the same number and channel
-    ends, unless this one fails before it leaves. By SMS the call returns at once. By WhatsApp it waits up to 8 seconds
-    for the provider.
+    ends, unless this one fails before it leaves. By SMS and by e-mail the call returns at once. By WhatsApp it waits up
+    to 8 seconds for the provider.
     """
     return _send(body)[0]
 
@@ -71,8 +73,8 @@ def send_otp(body: SendOtp) -> OtpSent:
 )
 def send_otp_v2(body: SendOtp) -> OtpSent:
     """A new six-digit code, good for 600 seconds and one use; the code before it for the same number and channel
-    ends, unless this one fails before it leaves. By SMS the call returns at once. By WhatsApp it waits up to 8 seconds
-    for the provider.
+    ends, unless this one fails before it leaves. By SMS and by e-mail the call returns at once. By WhatsApp it waits up
+    to 8 seconds for the provider.
     """
     with errors.insufficient_balance():
         answer, quote = _send(body, is_priced=True)
@@ -111,7 +113,7 @@ def verify_otp(body: VerifyOtp) -> OtpVerified:
     number, ten wrong codes an hour are judged over all live keys; after a hundred in a row, one a day until it is
     right.
     """
-    guess = Guess(body.phone, body.otp, body.channel)
+    guess = Guess(body.recipient, body.otp, body.channel)
     request = VerifyRequest(services().keyring, caller(), guess, idempotent_call())
     verdict = services().group_commit.run(verify.verify_codes, request)
     errors.note_replay(verdict.is_replay)
@@ -124,7 +126,8 @@ def verify_otp(body: VerifyOtp) -> OtpVerified:
 
 def _send(body: SendOtp, *, is_priced: bool = False) -> tuple[OtpSent, Quote | None]:
     """Write a code down and have it delivered; for WhatsApp, wait until the provider has taken it."""
-    order = Order(body.phone, body.channel, body.language or _usual_language(), body.hash)
+    g.recipient = "email" if body.email else errors.PHONE_FIELD  # errors about the recipient name its field
+    order = Order(body.recipient, body.channel, body.language or _usual_language(), body.hash)
     request = SendRequest(services().keyring, caller(), order, idempotent_call(), is_priced)
     with _place_to_wait() if order.waits else nullcontext():
         sent = services().group_commit.run(send.send_codes, request)

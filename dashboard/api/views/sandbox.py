@@ -25,10 +25,12 @@ from dashboard.vocabulary import KeyMode, Scope
     )
 )
 def read_inbox(query: ReadInbox) -> ReceivedTexts:
-    """The texts that this test key's number received, the newest last, codes in full. Live keys are refused."""
+    """The texts that a number or e-mail address received from this test key, the newest last, codes in full. Live keys
+    are refused.
+    """
     if caller().mode != KeyMode.TEST:
         raise ApiError("test_keys_only")
-    texts = services().sandbox_inbox.inbox(query.phone)
+    texts = services().sandbox_inbox.inbox(query.recipient)
     own = inbox.sent_by(session, caller().id, [text.message_uuid for text in texts])
     shown = [
         Received(

@@ -14,7 +14,7 @@ from sqlalchemy.orm import Session
 from dashboard.db import core_table, utcnow
 from dashboard.models.carriers import CarrierMinute
 from dashboard.models.messages import Message
-from dashboard.vocabulary import Channel, Kind, Operator, Status, Trend
+from dashboard.vocabulary import BY_PHONE, Channel, Kind, Operator, Status, Trend
 
 RECENT = timedelta(minutes=10)
 LOOKED_BACK = timedelta(days=1)  # for the last success
@@ -96,7 +96,7 @@ def _of_each(
     session: Session, statuses: tuple[Status, ...], query: Callable[[Facets], Query]
 ) -> dict[Operator, list[Any]]:
     """What a query for one value finds, by operator: for each status and channel, all in one statement."""
-    asked = [(operator, status, channel) for operator in Operator for status in statuses for channel in Channel]
+    asked = [(operator, status, channel) for operator in Operator for status in statuses for channel in BY_PHONE]
     found: dict[Operator, list[Any]] = {operator: [] for operator in Operator}
     row = session.execute(select(*(query(_facets(*each)).scalar_subquery() for each in asked))).one()
     for (operator, _, _), value in zip(asked, row, strict=True):
@@ -134,7 +134,7 @@ def _first_lost(session: Session, operator: Operator, now: datetime) -> datetime
             select(func.min(_MESSAGES.id)).where(*_facets(operator, status, channel), _MESSAGES.id >= first_id)
         )
         for status in GAVE_UP
-        for channel in Channel
+        for channel in BY_PHONE
     ]
     found = min((one for one in ids if one is not None), default=None)
     return None if found is None else session.scalar(select(_MESSAGES.created_at).where(_MESSAGES.id == found))

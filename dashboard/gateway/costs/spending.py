@@ -128,7 +128,7 @@ def lines(session: Session, month: Month) -> Iterator[str]:
     query = select(_DAYS).where(_DAYS.c.day.between(month.first, month.last))
     for row in session.execute(query.order_by(*_DAYS.primary_key.columns)).mappings():
         subject = (spreadsheets.safe(names.get(row["key_id"], row["key_id"])), row["channel"])
-        operator = numbers.OPERATORS.get(row["operator"], row["operator"])
+        operator = numbers.operator_name(row["operator"])
         counts = (str(row[name]) for name in COUNTS)
         money = (prices.plain(row[name]) for name in MONEY)
         yield _line((row["day"].isoformat(), *subject, operator, row["carrier"], *counts, *money))

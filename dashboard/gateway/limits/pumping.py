@@ -30,6 +30,7 @@ from dashboard.gateway.audit import trail
 from dashboard.gateway.site_settings import Preferences
 from dashboard.models.limits import PumpedRange
 from dashboard.models.otp import Otp
+from dashboard.sms import emails
 from dashboard.vocabulary import KeyMode, PumpingStep
 
 DIGITS = 3  # of a number that tell it from others of its range
@@ -112,12 +113,15 @@ _HELD: TimedCache[Any, frozenset[Range]] = TimedCache(READ_EVERY, weak_keys=True
 def take(session: Session, asked: Sequence[tuple[Caller, str]]) -> list[PumpingSuspected | None]:
     """For each code that a key is asked to send to a number: None, or why it must not be sent.
 
-    The caller writes the codes and commits in this same transaction. Codes of test keys cost nothing and are not looked
-    at. Nothing is held back while owners allow any number.
+    The caller writes the codes and commits in this same transaction. Codes of test keys and by e-mail cost nothing and
+    are not looked at. Nothing is held back while owners allow any number.
     """
     preferences = site_settings.current(session)
     most = preferences.pumping_numbers
-    live = [(caller.id, range_of(phone)) if most and caller.mode == KeyMode.LIVE else None for caller, phone in asked]
+    live = [
+        (caller.id, range_of(phone)) if most and caller.mode == KeyMode.LIVE and not emails.is_email(phone) else None
+        for caller, phone in asked
+    ]
     held = _HELD.find(pool_of(session), lambda: _in_force(session))
     due = {subject for subject in live if subject and _counts.add(subject)} | (held & set(live))
     if not due:

@@ -1,4 +1,5 @@
-"""What is kept of a phone number: a copy of it, and its erasure (law 2017-020, articles on access and on erasure).
+"""What is kept of a phone number or e-mail address: a copy of it, and its erasure (law 2017-020, articles on access and
+on erasure).
 
 That a number wants no texts outlives its erasure: without it, texts would go there again.
 
@@ -31,9 +32,9 @@ from dashboard.models.opt_outs import OptOut
 from dashboard.models.otp import Otp, ReviewNumber
 from dashboard.models.sandbox import SandboxMessage
 from dashboard.models.webhooks import WebhookAttempt, WebhookEvent
+from dashboard.sms import emails, numbers
 
 _WAITS = and_(CampaignRecipient.message_id.is_(None), CampaignRecipient.error_code.is_(None))
-LOCAL = len("+222")  # where a number begins
 DELETED: dict[str, Any] = {
     "sandboxMessages": SandboxMessage,
     "limitOverrides": LimitOverride,
@@ -61,7 +62,7 @@ class Erased:
 def export(session: Session, phone: str) -> dict[str, Any]:
     """All that is kept of a number, in plain values. Codes are kept nowhere; texts of the sandbox phone stay sealed."""
     return {
-        "phoneNumber": phone,
+        **numbers.as_fields(phone),
         "at": iso(utcnow()),
         "messages": list(_messages(session, phone)),
         "optOuts": _rows(session, OptOut, phone),
@@ -152,12 +153,14 @@ def _plain(value: Any) -> Any:
 
 
 def _blank(session: Session, column: Any, phone: str) -> int:
-    """Cut the number wherever a text holds it, with its country code and without."""
-    replaced = func.replace(column, phone[LOCAL:], phone[LOCAL:KEPT_DIGITS] + BLANK)
+    """Cut the number wherever a text holds it, with its country code and without; or the e-mail address."""
+    written = numbers.written(phone)
+    kept = "" if emails.is_email(phone) else written[: KEPT_DIGITS - len(phone) + len(written)]
+    replaced = func.replace(column, written, kept + BLANK)
     statement = update(column.class_).where(_holds(column, phone)).values({column.key: replaced})
     return execute_dml(session, statement)
 
 
 def _holds(column: Any, phone: str) -> ColumnElement[bool]:
-    found: ColumnElement[bool] = column.contains(phone[LOCAL:], autoescape=True)
+    found: ColumnElement[bool] = column.contains(numbers.written(phone), autoescape=True)
     return found

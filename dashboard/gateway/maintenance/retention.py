@@ -12,7 +12,7 @@ from functools import partial
 from itertools import takewhile
 from typing import Any
 
-from sqlalchemy import delete, func, select, update
+from sqlalchemy import case, delete, func, select, update
 from sqlalchemy.orm import Session
 
 from dashboard.db import execute_dml, lock, utcnow
@@ -29,6 +29,7 @@ from dashboard.models.maintenance import RetentionProgress
 from dashboard.models.messages import Message
 from dashboard.models.otp import Otp
 from dashboard.models.sandbox import SandboxMessage
+from dashboard.sms import emails
 
 BATCH = 1_000
 REFUSALS_DAYS = 30
@@ -81,8 +82,9 @@ def thin_refusals(session: Session) -> int:
 
 
 def cut(phone: Any) -> Any:
-    """A column of numbers, each without its last six digits."""
-    return func.substr(phone, 1, KEPT_DIGITS) + BLANK
+    """A column of numbers, each without its last six digits; of an e-mail address nothing stays."""
+    is_email = phone.startswith(emails.PREFIX, autoescape=True)
+    return case((is_email, emails.PREFIX), else_=func.substr(phone, 1, KEPT_DIGITS)) + BLANK
 
 
 def done(session: Session) -> dict[str, RetentionProgress]:

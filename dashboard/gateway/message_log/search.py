@@ -18,8 +18,8 @@ from dashboard.gateway.otp import template_rules, templates
 from dashboard.models.limits import LimitRejection
 from dashboard.models.messages import Message
 from dashboard.models.otp import Otp
-from dashboard.sms import numbers
-from dashboard.vocabulary import ENDS, Channel, Kind, Operator, Stage, Status
+from dashboard.sms import emails, numbers
+from dashboard.vocabulary import BY_PHONE, ENDS, Channel, Kind, Operator, Stage, Status
 
 PAGE = 50
 MOST_COUNTED = 100
@@ -29,7 +29,9 @@ OPEN = tuple(status for status in Status if status not in ENDS)
 BETWEEN_DIGITS = re.compile(r"[\s\-.()/\u00a0\u202f\u200e\u200f\u061c\u2066-\u2069]+")
 LENGTH = len("+222") + numbers.LOCAL_DIGITS
 NONE, NO_ROW = 0, 2**62
-FACETS = (tuple(Status), tuple(Kind), tuple(Channel), tuple(Operator))
+FACETS = (tuple(Status), tuple(Kind))
+PLACES = (*product(BY_PHONE, Operator), (Channel.EMAIL, emails.PLACE_OF_OPERATOR))  # channel and operator
+LONGEST = 2 * emails.LONGEST  # characters of a search; an address in Unicode may have more than bytes in ASCII
 SHORTEST_PREFIX = 4  # digits of a number that are worth a search
 STAGES = {  # as the statistics count them
     Stage.SENT: "messages.sent_at IS NOT NULL",
@@ -46,7 +48,7 @@ class NotSearchable(ValueError):
 
 @dataclass(frozen=True)
 class Sought:
-    """What a search box meant: a message, a number, or all numbers that begin so."""
+    """What a search box meant: a message, a number or e-mail address, or all numbers that begin so."""
 
     uuid: str | None = None
     phone: str | None = None
@@ -109,13 +111,16 @@ class ReasonGroup:
 
 
 def sought(text: str) -> Sought:
-    """Read a search: any accepted form of a number, spaced or not, its beginning, or a message id; raise NotSearchable.
+    """Read a search: any accepted form of a number, spaced or not, its beginning, an e-mail address, or a message id;
+    raise NotSearchable.
 
     Digits may be of any script: numbers are pasted from anywhere.
     """
-    plain = BETWEEN_DIGITS.sub("", "".join(_western(character) for character in text[:100]))
+    plain = BETWEEN_DIGITS.sub("", "".join(_western(character) for character in text[:LONGEST]))
     if not plain and not text.strip():
         return Sought()
+    if "@" in text:
+        return Sought(phone=_email(text.strip()))
     try:
         return Sought(phone=numbers.parse(plain))
     except numbers.InvalidPhone:
@@ -193,24 +198,33 @@ def _walk(session: Session, filters: Filters, than: int, before: int, limit: int
     params: dict[str, int | str] = {"than": than, "before": before, "most": limit}
     if filters.key_id is not None:
         params["key"] = filters.key_id
-    chosen = (filters.status, filters.kind, filters.channel, filters.operator)
-    return list(session.scalars(_walking(chosen, filters.stage, filters.key_id is not None), params))
+    chosen, place = (filters.status, filters.kind), (filters.channel, filters.operator)
+    statement = _walking(chosen, place, filters.stage, filters.key_id is not None)
+    return [] if statement is None else list(session.scalars(statement, params))
 
 
 @cache
-def _walking(chosen: tuple[str | None, ...], stage: Stage | None, by_key: bool) -> TextClause:
-    """The statement for chosen facets, None for any. It is safe to write them into it: all are from FACETS."""
+def _walking(
+    chosen: tuple[str | None, ...], place: tuple[str | None, ...], stage: Stage | None, by_key: bool
+) -> TextClause | None:
+    """The statement for chosen facets, None for any; None where nothing can fit, as with e-mail to an operator.
+
+    It is safe to write them into it: all are from FACETS and PLACES.
+    """
     lists = [
         [value for value in values if choice in (None, value)] for choice, values in zip(chosen, FACETS, strict=True)
+    ]
+    places = [
+        each for each in PLACES if all(choice in (None, value) for choice, value in zip(place, each, strict=True))
     ]
     narrow = ("key_id = :key AND " if by_key else "") + (f"{STAGES[stage]} AND " if stage else "")
     parts = [
         f"SELECT * FROM (SELECT id FROM messages WHERE {narrow}status = '{status}' AND kind = '{kind}' AND "  # noqa: S608
         f"channel = '{channel}' AND substr(phone, 5, 1) = '{digit}' AND id > :than AND id < :before "
         f"ORDER BY id DESC LIMIT :most) AS part_{i}"
-        for i, (status, kind, channel, digit) in enumerate(product(*lists))
+        for i, (status, kind, (channel, digit)) in enumerate(product(*lists, places))
     ]
-    return text(" UNION ALL ".join(parts) + " ORDER BY id DESC LIMIT :most")
+    return text(" UNION ALL ".join(parts) + " ORDER BY id DESC LIMIT :most") if parts else None
 
 
 def numbers_beginning(session: Session, prefix: str, limit: int) -> list[str]:
@@ -266,6 +280,13 @@ def _prefix(plain: str) -> Sought | None:
     local = plain.removeprefix("+").removeprefix("222") if plain.startswith(("+222", "222")) else plain
     fits = SHORTEST_PREFIX <= len(local) < numbers.LOCAL_DIGITS and local[0] in numbers.OPERATORS
     return Sought(prefix="+222" + local) if fits else None
+
+
+def _email(text: str) -> str:
+    try:
+        return emails.parse(text)
+    except emails.InvalidEmail:
+        raise NotSearchable(text) from None
 
 
 def _message_id(text: str) -> Sought:

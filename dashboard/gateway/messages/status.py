@@ -11,6 +11,7 @@ from sqlalchemy.orm import Session, joinedload
 
 from dashboard.db import iso
 from dashboard.models.messages import Message
+from dashboard.sms import numbers
 from dashboard.vocabulary import Status
 
 STEPS = {
@@ -40,7 +41,7 @@ def described(message: Message) -> dict[str, Any]:
         "messageId": message.uuid,
         "kind": message.kind,
         "channel": message.channel,
-        "phoneNumber": message.phone,
+        **numbers.as_fields(message.phone),
         "status": message.status,
         "encoding": message.encoding,
         "segments": message.segments,

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 from enum import StrEnum
@@ -190,7 +190,7 @@ def alerts(
 ) -> list[Alert]:
     """All that the database tells, the gravest first; `lately` is what `recent.of_operators` returned."""
     all_alerts = [
-        *worker_alerts(alive),
+        *worker_alerts(alive, workers.needed_lanes(session)),
         *backlog_alerts(depths),
         *clock_alerts(session),
         *key_alerts(session),
@@ -205,9 +205,9 @@ def alerts(
     return sorted(all_alerts, key=lambda alert: not alert.is_grave)
 
 
-def worker_alerts(alive: Mapping[str, int]) -> list[Alert]:
-    """Lanes without a worker, and whether the relay is missing; `alive` is what `workers.alive` returned."""
-    alerts = [Alert(AlertCode.NO_WORKER, lane) for lane in Lane if not alive.get(lane)]
+def worker_alerts(alive: Mapping[str, int], needed: Collection[Lane]) -> list[Alert]:
+    """Lanes without a worker, and whether the relay is missing; both are what `workers` says of them."""
+    alerts = [Alert(AlertCode.NO_WORKER, lane) for lane in Lane if lane in needed and not alive.get(lane)]
     if not alive.get(workers.RELAY):
         alerts.append(Alert(AlertCode.NO_RELAY))
     return alerts

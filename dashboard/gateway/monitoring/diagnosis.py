@@ -22,7 +22,7 @@ from dashboard.models.api_keys import ApiKey
 from dashboard.models.limits import LimitOverride, LimitRejection
 from dashboard.models.messages import Message
 from dashboard.models.otp import Otp
-from dashboard.sms import numbers
+from dashboard.sms import emails, numbers
 from dashboard.vocabulary import Channel, KeyMode, KeyState, Kind, Operator, PumpingStep, Side, Status, Trend, Window
 
 MOST = 40  # of each kind of event
@@ -293,14 +293,20 @@ def _still_good(_session: Session, event: Event, otp: Otp) -> Cause | None:
         return None
     if otp.attempts:
         return _about(CauseCode.TYPED_WRONG, event, otp)
-    if otp.message.status == Status.DELIVERED:
+    if _has_arrived(otp):
         return _about(CauseCode.NOT_TYPED, event, otp)
     usual = event.at + USUAL_WAIT
     return _about(CauseCode.ON_ITS_WAY, event, otp, usual) if usual > now else _about(CauseCode.UNCONFIRMED, event, otp)
 
 
 def _expired(_session: Session, event: Event, otp: Otp) -> Cause | None:
-    return _about(CauseCode.EXPIRED, event, otp) if otp.message.status == Status.DELIVERED else None
+    return _about(CauseCode.EXPIRED, event, otp) if _has_arrived(otp) else None
+
+
+def _has_arrived(otp: Otp) -> bool:
+    """Whether it is where people look. A mail that its server took is: what cannot be brought there comes back."""
+    is_taken = emails.is_email(otp.phone) and otp.message.status == Status.SENT
+    return is_taken or otp.message.status == Status.DELIVERED
 
 
 _CAUSES: tuple[Callable[[Session, Event, Otp], Cause | None], ...] = (
@@ -318,10 +324,13 @@ _CAUSES: tuple[Callable[[Session, Event, Otp], Cause | None], ...] = (
 def _cut_off(session: Session, event: Event) -> Cause | None:
     """The cause when no code gets through to this number's operator now, whatever is asked for.
 
-    It is ours when there is traffic to another operator that gets through no better.
+    It is ours when there is traffic to another operator that gets through no better. None of an e-mail address: each
+    has a server of its own.
     """
     otp = event.otp
     assert otp is not None  # noqa: S101  callers have looked
+    if emails.is_email(otp.phone):
+        return None
     lately = recent.of_operators(session)
     mine = lately.pop(Operator(otp.phone[4]))
     if mine.trend is not Trend.CUT_OFF:

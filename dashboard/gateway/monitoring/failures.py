@@ -9,6 +9,10 @@ NUMBER = frozenset(
     {
         "invalid_number",
         "barred",
+        "mailbox_unknown",
+        "mailbox_disabled",
+        "mail_domain_unknown",
+        "mail_unicode_unsupported",
         "not_on_whatsapp",
         "sandbox_refused",
         "smpp_invalid_destination",
@@ -16,7 +20,7 @@ NUMBER = frozenset(
         "whatsapp_131050",
     }
 )
-PHONE = frozenset({"absent_subscriber", "smpp_expired", "expired"})
+PHONE = frozenset({"absent_subscriber", "smpp_expired", "expired", "mailbox_full"})
 NETWORK = frozenset(  # what an operator says of a text that it was given, or could have been given
     {
         "failed",
@@ -43,7 +47,13 @@ NETWORK = frozenset(  # what an operator says of a text that it was given, or co
     }
 )
 OURS = frozenset({"carrier_down"})
-OWN_WORDS = ("smpp_", "http_", "carrier_", "whatsapp_")  # what follows is a number or a word of the network's own
+OWN_WORDS = (
+    "smpp_",
+    "http_",
+    "carrier_",
+    "whatsapp_",
+    "smtp_",
+)  # what follows is a word of the network's own
 
 
 def side_of(code: str) -> Side:

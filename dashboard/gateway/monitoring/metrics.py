@@ -73,7 +73,7 @@ def _messages(session: Session) -> Iterator[Metric]:
     verify = HistogramMetricFamily("chinqit_verify_seconds", "From the request to the right code.", labels=SUBJECT)
     for row in session.execute(query.group_by(*names)):
         kind, channel, operator = row[: len(SUBJECT)]
-        subject = (kind, channel, str(numbers.OPERATORS.get(operator, operator)))
+        subject = (kind, channel, numbers.operator_name(operator))
         sums = dict(zip(MEASURES, map(int, row[len(SUBJECT) :]), strict=True))
         for name in COUNTS:
             counts.add_metric((*subject, name), sums[name])

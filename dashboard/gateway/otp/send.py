@@ -31,7 +31,7 @@ from dashboard.gateway.otp.templates import Template
 from dashboard.group_commit import by_turns
 from dashboard.models.messages import Message
 from dashboard.models.otp import Otp
-from dashboard.providers.sandbox import LIMITED
+from dashboard.providers.sandbox import LIMITED, ends_with
 from dashboard.sms import encoding
 from dashboard.vocabulary import Channel, KeyMode, Kind, Language, Window
 
@@ -71,7 +71,7 @@ class SendRequest:
 
     @property
     def rehearses_a_limit(self) -> bool:
-        return self.caller.mode == KeyMode.TEST and self.order.phone.endswith(LIMITED)
+        return self.caller.mode == KeyMode.TEST and ends_with(self.order.phone, LIMITED)
 
     @property
     def subjects(self) -> list[object]:
@@ -283,6 +283,8 @@ def _write(session: Session, attempts: list[_SendAttempt]) -> None:
         caller, order = attempt.request.caller, attempt.request.order
         template = templates.current(session, caller.id, order.language, caller.brand)
         shape = encoding.shape(template.render("0" * codes.DIGITS, order.app_hash))
+        if order.channel == Channel.EMAIL:
+            shape = replace(shape, segments=1)  # a mail is one, however long
         is_fixed = attempt.request.pair in fixed
         prepared.append((attempt, template, Draft(Kind.OTP, order.channel, order.phone, None, shape, is_fixed)))
     if budgets.current(session):

@@ -18,6 +18,7 @@ from dashboard.db import core_table, lock, pool_of
 from dashboard.gateway.otp import template_rules
 from dashboard.models.api_keys import ApiKey
 from dashboard.models.otp import Otp, OtpTemplate
+from dashboard.vocabulary import Channel
 
 LOOK_EVERY = 1.0  # seconds
 HISTORY = 50
@@ -77,10 +78,13 @@ def current(session: Session, key_id: str | None, language: str, brand: str | No
 
 
 def of(otp: Otp) -> Template:
-    """The wording that a code was asked for with."""
+    """The wording that a code was asked for with; by e-mail without the line that web pages read out of an SMS."""
     if otp.wording is None or otp.wording.body is None:
         return BUILT_IN[otp.language]
-    return Template(otp.wording.id, otp.wording.body, otp.brand or otp.wording.brand)
+    body = otp.wording.body
+    if otp.channel == Channel.EMAIL:
+        body, _host = template_rules.split_host(body)
+    return Template(otp.wording.id, body, otp.brand or otp.wording.brand)
 
 
 def broken_by(session: Session, brand: str) -> list[tuple[str, list[str]]]:

@@ -29,7 +29,7 @@ def submit(session: Session, keyring: Keyring, carrier: Carrier, phone: str) -> 
     wakes the lane. A carrier that takes codes alone is sent one.
     """
     channel = registry.KINDS[carrier.kind].channels[0]
-    if channel != Channel.WHATSAPP:
+    if channel == Channel.SMS:
         return submit_text(session, carrier, phone, TEXT.format(name=carrier.name), channel), channel
     reference = send(session, keyring, Caller.from_row(keys.own(session)), Order(phone, channel)).message_id
     _bind_to(session, carrier, reference)

@@ -21,6 +21,7 @@ from dashboard.db import Executor, core_table, iso, pool_of, utcnow
 from dashboard.models.messages import Message
 from dashboard.models.otp import Otp
 from dashboard.models.webhooks import WebhookDelivery, WebhookEndpoint, WebhookEvent
+from dashboard.sms import numbers
 from dashboard.vocabulary import ENDS, Envelope, Status
 
 MESSAGE_STEPS = (Status.SENT, *ENDS)  # each is an event, `message.` and its name
@@ -148,7 +149,7 @@ def _hearing(kind: str, message: Any, listeners: Sequence[Any]) -> list[tuple[st
 
 def _data(connection: Connection, kind: str, message: Any) -> dict[str, Any]:
     """The message as it was at this step, whatever has happened to it since. Never a text, never a code."""
-    subject = {"messageId": message.uuid, "phoneNumber": message.phone, "channel": message.channel}
+    subject = {"messageId": message.uuid, **numbers.as_fields(message.phone), "channel": message.channel}
     if kind in (OTP_VERIFIED, OTP_EXHAUSTED):
         code = connection.execute(CODE, {"row_id": message.id}).one()
         return {**subject, "language": code.language, "attempts": code.attempts, "verifiedAt": iso(code.verified_at)}

@@ -15,10 +15,12 @@ from werkzeug.datastructures import MultiDict
 from dashboard.models.carriers import Carrier
 from dashboard.pages.carriers import labels
 from dashboard.pages.ui import fields, versions
-from dashboard.pages.ui.forms import Form, TextField, length, phone_field
+from dashboard.pages.ui.forms import Form, TextField, email_field, length, phone_field
 from dashboard.pages.ui.versions import Difference
 from dashboard.providers import registry
+from dashboard.providers.kind import CarrierKind
 from dashboard.providers.settings import InvalidSettings, Scalar, SettingField
+from dashboard.vocabulary import Channel
 
 PREFIX = "v-"  # keeps the names of settings apart from the form's own
 LONGEST_LABEL = 60
@@ -29,6 +31,17 @@ class TestForm(Form):
     """To which phone a carrier is tried."""
 
     phone = phone_field(_l("Number"))
+
+
+class EmailTestForm(TestForm):
+    """To which mailbox."""
+
+    phone = email_field(_l("E-mail address"))
+
+
+def test_form(kind: CarrierKind) -> TestForm:
+    """Asks for what carriers of this kind send to."""
+    return EmailTestForm() if kind.channels[0] == Channel.EMAIL else TestForm()
 
 
 def _label(text: str) -> str | None:

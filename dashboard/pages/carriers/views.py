@@ -46,9 +46,11 @@ def index() -> ResponseReturnValue:
 @bp.get("/<int:carrier_id>")
 def show(carrier_id: int) -> ResponseReturnValue:
     """One of them; how it stands alone when HTMX asks, and nothing when nothing changed."""
-    shown = context.detail(_find(carrier_id))
+    carrier = _find(carrier_id)
+    shown = context.detail(carrier)
     if not htmx.wants_fragment():
-        return render_template("carriers/show.html", **shown, **context.trial(TestForm()))
+        form = forms.test_form(context.kind_of(carrier))
+        return render_template("carriers/show.html", **shown, **context.trial(form))
     return htmx.live("carriers/_standing.html", **shown)
 
 
@@ -162,7 +164,8 @@ def remove(carrier_id: int) -> ResponseReturnValue:
 @access.needs(Role.OPERATOR)
 def test(carrier_id: int) -> ResponseReturnValue:
     """Send a real message through it alone, then show what becomes of that."""
-    carrier, form = _find(carrier_id), TestForm()
+    carrier = _find(carrier_id)
+    form = forms.test_form(context.kind_of(carrier))
     sent = _send_test(carrier, form) if form.validate() else None
     if sent is None:
         shown = {**context.detail(carrier), **context.trial(form)}
@@ -180,7 +183,8 @@ def test(carrier_id: int) -> ResponseReturnValue:
 @access.needs(Role.OPERATOR)
 def outcome(carrier_id: int, reference: UUID) -> ResponseReturnValue:
     """What became of a trial; alone when HTMX asks, and nothing when nothing changed."""
-    shown = _outcome(_find(carrier_id), TestForm(), str(reference))
+    carrier = _find(carrier_id)
+    shown = _outcome(carrier, forms.test_form(context.kind_of(carrier)), str(reference))
     if not htmx.wants_fragment():
         return render_template("carriers/show.html", **shown)
     shown["mark"] = shown["trial"]["mark"]
@@ -196,7 +200,7 @@ def _send_test(carrier: Carrier, form: TestForm) -> tuple[str, str] | None:
         return test_message.submit(session, services().keyring, carrier, form.phone.data)
     except RateLimited as refusal:
         wait = formats.duration_of(refusal.standing.reset)
-        form.blame("phone", _("This number was sent enough trial codes. Try again in %(time)s.", time=wait))
+        form.blame("phone", _("This recipient was sent enough test codes. Try again in %(time)s.", time=wait))
         return None
 
 

@@ -22,13 +22,18 @@ from dashboard.gateway.costs import spending
 from dashboard.gateway.costs.spending import Month, Spent
 from dashboard.models.api_keys import ApiKey
 from dashboard.pages.costs import bills, budgets, prices
-from dashboard.pages.ui import charts, formats
+from dashboard.pages.ui import charts, formats, labels
 from dashboard.pages.ui.charts import Chart, Column, Series
 from dashboard.pages.web import htmx, locale
-from dashboard.sms import numbers
+from dashboard.sms import emails, numbers
+from dashboard.vocabulary import Channel
 
 MONTH = re.compile(r"(20[0-9]{2})-(0[1-9]|1[0-2])")
 
+# Of the message log, by what costs are counted under: an operator's digit, or e-mail.
+LOG_FILTERS = {digit: {"operator": name.lower()} for digit, name in numbers.OPERATORS.items()} | {
+    emails.PLACE_OF_OPERATOR: {"channel": Channel.EMAIL}
+}
 bp = Blueprint("costs", __name__)
 bp.register_blueprint(prices.bp, url_prefix="/prices")
 bp.register_blueprint(budgets.bp, url_prefix="/budgets")
@@ -71,7 +76,7 @@ def statement(key_id: uuid.UUID) -> ResponseReturnValue:
         rows=sorted(spent, key=lambda one: (one.operator, one.carrier, one.channel), reverse=True),
         whole=spending.total(spent),
         issuer=site_settings.current(session).organisation,
-        OPERATOR_NAMES=numbers.OPERATORS,
+        OPERATOR_NAMES=labels.OPERATOR_NAMES,
         LANGUAGES=locale.LANGUAGES,
     )
 
@@ -115,7 +120,8 @@ def _month_context(month: Month) -> dict[str, Any]:
         "by_carrier": _rows(spent, before, lambda one: (one.carrier, one.channel, "")),
         "operators": operators,
         "totals": _by_operator(spent, operators),
-        "OPERATOR_NAMES": numbers.OPERATORS,
+        "OPERATOR_NAMES": labels.OPERATOR_NAMES,
+        "LOG_FILTERS": LOG_FILTERS,
         "chart": _chart(month, today) if whole["cost"] else None,
         **budgets.listing(),
         "has_prices": bool(price_list.listed(session)),

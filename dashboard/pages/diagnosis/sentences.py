@@ -24,7 +24,7 @@ from dashboard.pages.ui import formats
 from dashboard.pages.ui.forms import Sentence
 from dashboard.pages.ui.labels import Labels
 from dashboard.pages.web import locale
-from dashboard.sms import numbers
+from dashboard.sms import emails, numbers
 from dashboard.vocabulary import Language, Side
 
 CLOCKS = {Language.FRENCH: "HH 'h' mm"}
@@ -151,6 +151,47 @@ SENTENCES: Mapping[str, Sentence] = {
     ),
 }
 
+BY_EMAIL: Mapping[str, Sentence] = {  # where a code by e-mail needs other words
+    CauseCode.NOTHING_ASKED: _l(
+        "Nothing was asked: the app has not asked us for a code for this e-mail address. Check the address in the app, "
+        "then press “Send again”."
+    ),
+    CauseCode.NUMBER_REFUSED: _l(
+        "It is the e-mail address: its mail server says that nothing can be sent to it. Check the address that you "
+        "gave the app."
+    ),
+    CauseCode.TEST_KEY: _l(
+        "It is us: the app is still set up for testing, so its codes reach no mailbox. The technical team has to "
+        "change that."
+    ),
+    CauseCode.NO_CARRIER: _l(
+        "It is us: sending is not set up yet, so codes reach no mailbox. The technical team has to change that."
+    ),
+    CauseCode.BLOCKED: _l("It is us: codes to this e-mail address are blocked. The technical team can tell why."),
+    CauseCode.REFUSED: _l(
+        "It is the mail server: it did not take the code that you asked for %(at)s. Press “Send again”: a new code "
+        "comes."
+    ),
+    CauseCode.PHONE_OFF: _l("It is your mailbox: it is full. Delete some mail, then press “Send again”."),
+    CauseCode.NOT_TYPED: _l(
+        "It is in your mailbox: the code that you asked for %(at)s was sent and is valid %(valid_until)s. Look among "
+        "the junk mail, too."
+    ),
+    CauseCode.TYPED_WRONG: _l(
+        "It is in your mailbox: the code was typed in wrong. Take the newest mail and type its code in again; it is "
+        "valid %(valid_until)s."
+    ),
+    CauseCode.DEAD: _l(
+        "The code was typed in wrong three times and is no longer valid. Press “Send again”: a new code comes."
+    ),
+    CauseCode.EXPIRED: _l(
+        "It is in your mailbox: the code that you asked for %(at)s was sent, but it was valid for ten minutes. Press "
+        "“Send again”: a new code comes."
+    ),
+    CauseCode.ON_ITS_WAY: _l("Wait %(wait)s: the code is on its way to your mailbox."),
+    CauseCode.TRIED_AGAIN: _l("Wait %(wait)s: the mail server was busy, and the code is sent again by itself."),
+}
+
 
 @dataclass(frozen=True)
 class Spoken:
@@ -187,7 +228,8 @@ def _sentence(cause: Cause, phone: str) -> Markup:
         values["since"] = _moment(cause.facts["since"])
     if "valid_until" in cause.facts:
         values["valid_until"] = _until(cause.facts["valid_until"])
-    return Markup("{}").format(SENTENCES[name]) % values
+    sentences = {**SENTENCES, **BY_EMAIL} if emails.is_email(phone) else SENTENCES
+    return Markup("{}").format(sentences[name]) % values
 
 
 def _wait(length: timedelta) -> str:

@@ -31,10 +31,10 @@ from dashboard.pages.ui.fields import Fault
 from dashboard.pages.web import access, audited, htmx
 from dashboard.pages.web.htmx import ChangedPart, Undo
 from dashboard.pages.web.locale import language
-from dashboard.sms import numbers
+from dashboard.sms import emails, numbers
 from dashboard.vocabulary import Kind, Role, Side
 
-LONGEST_TYPED = 40
+LONGEST_TYPED = 2 * emails.LONGEST
 MOST_MATCHES = 10
 TRIP = ("app", "us", "operator", "phone")  # the way of a code
 STOPS = {Side.NOTHING: "app", Side.US: "us", Side.OPERATOR: "operator", Side.PHONE: "phone", Side.NUMBER: "phone"}
@@ -150,7 +150,7 @@ def _page_of(phone: str) -> str:
 
 def _phone() -> str:
     try:
-        return fields.phone_number(request.form.get("phone", ""))
+        return fields.recipient(request.form.get("phone", ""))
     except Fault:
         abort(404)
 
@@ -161,7 +161,7 @@ def _found(typed: str) -> dict[str, Any]:
     if not typed:
         return context
     try:
-        number = fields.phone_number(typed)
+        number = fields.recipient(typed)
     except Fault as fault:
         return {**context, **_matches(typed, str(fault))}
     return {**context, **_answer(diagnosis.of_phone(session, number))}

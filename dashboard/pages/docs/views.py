@@ -84,6 +84,7 @@ DOCS = (
     Doc("otp", _l("Good practice with codes"), "codes"),
     Doc("retriever", _l("SMS Retriever and hash doctor"), "codes"),
     Doc("whatsapp", _l("Codes by WhatsApp"), "codes"),
+    Doc("email", _l("Codes by e-mail"), "codes"),
     Doc("clients", _l("Client libraries"), "build"),
     Doc("retries", _l("Safe retries, following messages"), "build"),
     Doc("limits", _l("Limits and headers"), "build"),

@@ -129,7 +129,7 @@ class NewOverrideForm(OverrideForm):
     """Chooses whom the override is for: a number, a key, or a number on a key."""
 
     scope = RadioField(_l("Applies to"), choices=forms.choices(SCOPES), default=PAIR)
-    phone = forms.phone_field(_l("Number"))
+    phone = forms.recipient_field()
     key = ChoiceField(_l("API key"), _l("Choose a key."))
 
     def __init__(self, known: list[ApiKey], **values: Any) -> None:

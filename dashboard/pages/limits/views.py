@@ -24,9 +24,11 @@ from dashboard.pages.ui import fields, formats
 from dashboard.pages.ui.fields import Fault
 from dashboard.pages.web import access, audited, htmx, undo
 from dashboard.pages.web.htmx import ChangedPart, Undo
+from dashboard.sms import emails
 from dashboard.vocabulary import KeyState, PumpingStep, Role, Window
 
 MOST_REFUSALS = 20
+LONGEST_TYPED = 2 * emails.LONGEST
 MOST_RANGES = 20
 LIFTED_FOR = "1h"
 ENDS_SOON = timedelta(days=3)
@@ -333,7 +335,7 @@ def _state(row: LimitOverride) -> KeyState:
 def _usage(typed: dict[str, str] | None = None) -> dict[str, Any]:
     """Where a number stands on one key, or on every key that sent to it in the last day."""
     asked_for = request.args if formats.sees_numbers() else {}  # by asking, a masked number would be guessed
-    typed = typed or {name: asked_for.get(name, "").strip()[:40] for name in ("phone", "key")}
+    typed = typed or {name: asked_for.get(name, "").strip()[:LONGEST_TYPED] for name in ("phone", "key")}
     known = keys.listed(session)
     context: dict[str, Any] = {
         "typed": typed,
@@ -345,7 +347,7 @@ def _usage(typed: dict[str, str] | None = None) -> dict[str, Any]:
     if not typed["phone"]:
         return {**context, "subject": None}
     try:
-        number = fields.phone_number(typed["phone"])
+        number = fields.recipient(typed["phone"])
     except Fault as fault:
         return {**context, "subject": None, "fault": str(fault)}
     asked = [key for key in known if key.id == typed["key"]]
@@ -359,7 +361,7 @@ def _usage(typed: dict[str, str] | None = None) -> dict[str, Any]:
 
 def _subject(given: MultiDict[str, str]) -> dict[str, Any]:
     try:
-        number = fields.phone_number(given.get("phone", ""))
+        number = fields.recipient(given.get("phone", ""))
     except Fault:
         abort(404)
     key = next((key for key in keys.listed(session) if key.id == given.get("key")), None)
@@ -377,7 +379,7 @@ def _lifted() -> dict[str, Any]:
 
 def _stored_phone(text: str) -> str | None:
     try:
-        return fields.phone_number(text)
+        return fields.recipient(text)
     except Fault:
         return None
 

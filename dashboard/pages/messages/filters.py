@@ -15,10 +15,10 @@ from dashboard.gateway.message_log import search
 from dashboard.gateway.message_log.search import Filters, NotSearchable, Sought
 from dashboard.models.api_keys import ApiKey
 from dashboard.pages.ui import fields, formats, labels, periods
-from dashboard.sms import numbers
+from dashboard.sms import emails, numbers
 from dashboard.vocabulary import Stage, Status
 
-LONGEST_SEARCH = 60
+LONGEST_SEARCH = 2 * emails.LONGEST
 HOURS = "custom"  # from one time to another, as a chart leads to
 FIRST_YEAR, LAST_YEAR = 2000, 2999
 CALENDAR = {

@@ -14,7 +14,7 @@ from dashboard.gateway.message_log import search
 from dashboard.gateway.message_log.search import NotSearchable
 from dashboard.gateway.otp.template_rules import LONGEST_BRAND
 from dashboard.pages.ui import formats
-from dashboard.sms import senders
+from dashboard.sms import emails, senders
 
 LONGEST_NAME = 80
 MOST_NETWORKS = 20
@@ -116,13 +116,34 @@ def last_day(end: datetime | None) -> str:
 
 def phone_number(text: str) -> str:
     """Any accepted form of a Mauritanian number, spaced or not → `+222XXXXXXXX`; raise Fault."""
-    try:
-        found = search.sought(text).phone
-    except NotSearchable:
-        found = None
-    if found is None:
+    found = _sought(text)
+    if not found or emails.is_email(found):
         raise Fault(_("Enter a Mauritanian number of eight digits, such as 38 08 93 36."))
     return found
+
+
+def email(text: str) -> str:
+    """An e-mail address, as it is kept; raise Fault."""
+    found = _sought(text)
+    if not emails.is_email(found):
+        raise Fault(_("Enter an e-mail address, such as name@example.org."))
+    return found
+
+
+def recipient(text: str) -> str:
+    """A number or an e-mail address, as it is kept; raise Fault."""
+    found = _sought(text)
+    if not found:
+        raise Fault(_("Enter a Mauritanian number of eight digits, such as 38 08 93 36, or an e-mail address."))
+    return found
+
+
+def _sought(text: str) -> str:
+    """What a search box would understand of it; empty for what is neither number nor address."""
+    try:
+        return search.sought(text).phone or ""
+    except NotSearchable:
+        return ""
 
 
 def _network(text: str) -> str:

@@ -26,7 +26,7 @@ from dashboard.extensions import services
 from dashboard.gateway import site_settings
 from dashboard.gateway.costs import prices
 from dashboard.gateway.site_settings import Preferences
-from dashboard.sms import numbers
+from dashboard.sms import emails, numbers
 from dashboard.vocabulary import Language, Role
 
 FAR = 10  # times as many: a comparison says nothing
@@ -210,9 +210,11 @@ def duration_of(seconds: float) -> str:
 
 
 def phone(number: str) -> str:
-    """A number in groups; viewers see its beginning and end only."""
+    """A number in groups, or an e-mail address; viewers see its beginning and end only."""
     spaced = numbers.spaced(number)
-    return spaced if sees_numbers() else f"{spaced[:7]} •• •• {spaced[-2:]}"
+    if sees_numbers():
+        return spaced
+    return numbers.masked(number) if emails.is_email(number) else f"{spaced[:7]} •• •• {spaced[-2:]}"
 
 
 def sees_numbers() -> bool:

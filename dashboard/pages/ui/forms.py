@@ -13,6 +13,7 @@ from datetime import datetime
 from typing import Any
 
 from flask_babel import gettext as _
+from flask_babel import lazy_gettext as _l
 from flask_wtf import FlaskForm
 from wtforms import (
     BooleanField,
@@ -29,6 +30,7 @@ from wtforms.validators import StopValidation, ValidationError
 from dashboard.pages.ui import fields, versions
 from dashboard.pages.ui.versions import Difference
 from dashboard.pages.web import locale
+from dashboard.sms import emails
 
 BoundField = Any  # a field of WTForms, which has no types
 Sentence = Any  # a lazy translation, which is no str until somebody reads it
@@ -278,8 +280,27 @@ PHONE = {  # attributes of a field for a number
     "maxlength": 30,
     "placeholder": "38 08 93 36",
 }
+RECIPIENT = {  # of a field for a number or an e-mail address
+    "type": "text",
+    "dir": "ltr",
+    "inputmode": "email",
+    "autocomplete": "off",
+    "autocapitalize": "none",
+    "spellcheck": "false",
+    "maxlength": 2 * emails.LONGEST,
+    "placeholder": "38 08 93 36",
+}
 NUMBER = {"inputmode": "numeric", "autocomplete": "off", "dir": "ltr"}  # of a field for a whole number
 
 
 def phone_field(label: Sentence, **more: Any) -> Any:
     return TextField(label, fields.phone_number, render_kw=PHONE, **more)
+
+
+def email_field(label: Sentence, **more: Any) -> Any:
+    return TextField(label, fields.email, render_kw={**RECIPIENT, "placeholder": "name@example.org"}, **more)
+
+
+def recipient_field(**more: Any) -> Any:
+    """A number or an e-mail address."""
+    return TextField(_l("Number or e-mail address"), fields.recipient, render_kw=RECIPIENT, **more)

@@ -7,7 +7,7 @@ from typing import Any
 from flask_babel import lazy_gettext as _l
 from flask_babel import lazy_pgettext
 
-from dashboard.sms import numbers
+from dashboard.sms import emails, numbers
 from dashboard.vocabulary import (
     COMMAND_LINE,
     Channel,
@@ -38,7 +38,7 @@ KEY_STATES: Labels = {
     KeyState.EXPIRED: lazy_pgettext("key", "Expired"),
     KeyState.REVOKED: lazy_pgettext("key", "Revoked"),
 }
-CHANNELS: Labels = {Channel.SMS: "SMS", Channel.WHATSAPP: "WhatsApp"}
+CHANNELS: Labels = {Channel.SMS: "SMS", Channel.WHATSAPP: "WhatsApp", Channel.EMAIL: _l("E-mail")}
 TIDIED = {
     "texts": _l("Texts of messages"),
     "numbers": _l("Phone numbers, truncated"),
@@ -55,6 +55,7 @@ TIDIED = {
     "lookups": _l("Numbers that were looked up"),
 }
 OPERATORS = {name.lower(): name for name in sorted(numbers.OPERATORS.values())}  # as an address names them
+OPERATOR_NAMES: Labels = {**numbers.OPERATORS, emails.PLACE_OF_OPERATOR: CHANNELS[Channel.EMAIL]}  # as they are counted
 PERIOD_NAMES = {
     "1h": _l("Last hour"),
     "24h": _l("Last 24 hours"),
@@ -103,3 +104,8 @@ GRACES = {"now": _l("Stop it now"), "1h": _l("1 hour"), "24h": _l("24 hours"), "
 def author(name: str | None) -> str:
     """Who did something: a person, the command line, or a dash where nobody knows."""
     return str(_l("command line")) if name == COMMAND_LINE else name or "—"
+
+
+def operator_of(phone: str) -> str:
+    """Whose number it is; of an e-mail address, that it is one."""
+    return str(numbers.operator(phone) or CHANNELS[Channel.EMAIL])

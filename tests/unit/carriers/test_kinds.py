@@ -8,18 +8,21 @@ import pytest
 
 from dashboard.providers.registry import KINDS, build, describe, problem_sentence, revise, shown
 from dashboard.providers.settings import InvalidSettings
+from dashboard.vocabulary import Channel
 
 SAMPLES = {
     "smpp": {"host": "smsc.operator.test", "system_id": "gateway", "password": "secret-password", "rate": "50"},
     "whatsapp": {"phone_number_id": "106540352242922", "access_token": "EAAG-token", "template_fr": "code"},
     "smsgate": {"mode": "cloud", "username": "sms", "password": "secret-password"},
     "http": {"url": "https://h.test/?t={token}", "body": '{"to": "{phone}"}', "token": "secret-token"},
+    "email": {"host": "smtp.test", "username": "gw", "password": "secret-password", "sender": "codes@example.mr"},
 }
 SECRETS = {
     "smpp": {"password", "client_key"},
     "whatsapp": {"access_token", "app_secret", "verify_token"},
     "smsgate": {"password", "signing_key"},
     "http": {"password", "token", "callback_secret"},
+    "email": {"password"},
 }
 
 
@@ -31,14 +34,14 @@ def test_every_kind_has_a_sample_here() -> None:
 def test_a_kind_is_built_under_its_name(kind: Any) -> None:
     made = build(kind, SAMPLES[kind], "main")
     assert (made.name, callable(made.send), callable(made.hand_over)) == ("main", True, True)
-    assert hasattr(made, "called_back") == (kind != "smpp")
+    assert hasattr(made, "called_back") == (kind not in ("smpp", "email"))
     made.close()
 
 
 @pytest.mark.parametrize("kind", SAMPLES)
 def test_every_field_can_be_drawn(kind: Any) -> None:
     fields = describe(kind)
-    assert KINDS[kind].title and KINDS[kind].about and set(KINDS[kind].channels) <= {"sms", "whatsapp"}
+    assert KINDS[kind].title and KINDS[kind].about and set(KINDS[kind].channels) <= set(Channel)
     for field in fields:
         assert field.title != field.name
         assert field.type in ("text", "lines", "secret", "switch", "choice", "number")
@@ -93,5 +96,5 @@ def test_there_is_no_other_kind() -> None:
     with pytest.raises(InvalidSettings) as refusal:
         build("pigeon", {})
     assert problem_sentence("pigeon", refusal.value.errors[0]) == (
-        "There is no such kind; kinds are smpp, whatsapp, smsgate, http"
+        "There is no such kind; kinds are smpp, whatsapp, smsgate, http, email"
     )
