@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import base64
+import functools
 import hashlib
 import hmac
 import json
@@ -31,6 +32,7 @@ class OidcProvider:
         self.issuer = f"http://127.0.0.1:{port}"
         self.person: dict[str, Any] = {"sub": "7741", "email": "nadia@example.org", "email_verified": True}
         self.keys: dict[str, tuple[str, PrivateKeyTypes]] = {}
+        self.made = 0  # keys
         self.kid = self.new_key("RS256")
         self.codes: dict[str, dict[str, str]] = {}
         self.asked: list[str] = []
@@ -43,10 +45,8 @@ class OidcProvider:
     def new_key(self, algorithm: str) -> str:
         """Sign with another key from now on; the ones before it are published no more."""
         kid = secrets.token_hex(4)
-        made = (
-            ec.generate_private_key(ec.SECP256R1()) if algorithm == "ES256" else rsa.generate_private_key(65537, 2048)
-        )
-        self.keys, self.kid = {kid: (algorithm, made)}, kid
+        self.made += 1
+        self.keys, self.kid = {kid: (algorithm, _private_key(algorithm, self.made))}, kid
         return kid
 
     def signed(self, claims: dict[str, Any]) -> str:
@@ -111,8 +111,9 @@ class OidcProvider:
 
 
 @contextmanager
-def running() -> Iterator[OidcProvider]:
-    """A provider that answers on the loopback."""
+def serving() -> Iterator[Callable[[], OidcProvider]]:
+    """Makes providers that answer at one address of the loopback, each in the place of the one before."""
+    provider: OidcProvider
 
     class Handler(BaseHTTPRequestHandler):
         def do_GET(self) -> None:
@@ -146,21 +147,41 @@ def running() -> Iterator[OidcProvider]:
             pass
 
     server = ThreadingHTTPServer(("127.0.0.1", 0), Handler)
-    provider = OidcProvider(server.server_address[1])
+
+    def make() -> OidcProvider:
+        nonlocal provider
+        provider = OidcProvider(server.server_address[1])
+        return provider
+
     thread = threading.Thread(target=server.serve_forever, kwargs={"poll_interval": 0.02})
     thread.start()
     try:
-        yield provider
+        yield make
     finally:
         server.shutdown()
         thread.join()
         server.server_close()
 
 
+@contextmanager
+def running() -> Iterator[OidcProvider]:
+    """A provider that answers on the loopback."""
+    with serving() as make:
+        yield make()
+
+
 def path_of(url: str) -> str:
     """What a browser asks the gateway for, of an address."""
     parts = urlsplit(url)
     return f"{parts.path}?{parts.query}" if parts.query else parts.path
+
+
+@functools.cache
+def _private_key(algorithm: str, number: int) -> PrivateKeyTypes:
+    """The nth key of a provider: to make one takes longer than all that is signed with it."""
+    if algorithm == "ES256":
+        return ec.generate_private_key(ec.SECP256R1())
+    return rsa.generate_private_key(65537, 2048)
 
 
 def _part(value: dict[str, Any]) -> str:

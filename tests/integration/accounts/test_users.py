@@ -15,6 +15,7 @@ from dashboard.gateway.accounts import user_sessions, users
 from dashboard.gateway.accounts.user_sessions import BadCredentials, LockedOut
 from dashboard.gateway.accounts.users import DeadLink, InvalidPerson, NewPerson
 from dashboard.models.accounts import SetupLink, SignInFailure, User, UserSession
+from tests.support.fixtures.databases import on_sqlite
 from tests.support.present import present
 
 EMAIL = "mariem@example.mr"
@@ -44,6 +45,7 @@ def test_the_right_password_lets_in(sessions: Sessions, mariem: int, email: str)
     assert attempt(sessions, PASSWORD, email) == "in"
 
 
+@on_sqlite
 @pytest.mark.parametrize(
     "email", ["nobody@example.mr", "", "x" * 5_000, "a\x00@b.mr", "\ud800@b.mr", "' OR 1=1 --"], ids=ascii
 )
@@ -73,6 +75,7 @@ def test_a_thousand_guesses_lock_and_tell_nothing(sessions: Sessions, mariem: in
     assert attempt(sessions, PASSWORD, address="198.51.100.1") == "LockedOut"  # to strangers it tells nothing still
 
 
+@on_sqlite
 def test_names_that_do_not_exist_are_locked_alike(sessions: Sessions) -> None:
     found = [attempt(sessions, "wrong wrong", "nobody@example.mr", f"192.0.2.{n}") for n in range(12)]
     assert found == ["BadCredentials"] * 10 + ["LockedOut"] * 2
@@ -96,6 +99,7 @@ def test_parallel_tries_do_not_outrun_the_count(sessions: Sessions, mariem: int,
         assert Counter(pool.map(guess, range(30))) == {"BadCredentials": 10, "LockedOut": 20}
 
 
+@on_sqlite
 def test_a_lock_ends_after_a_quarter_of_an_hour(sessions: Sessions, mariem: int) -> None:
     for _ in range(11):
         attempt(sessions, "wrong wrong")
@@ -107,6 +111,7 @@ def test_a_lock_ends_after_a_quarter_of_an_hour(sessions: Sessions, mariem: int)
     assert attempt(sessions, PASSWORD) == "in"
 
 
+@on_sqlite
 def test_tries_while_locked_do_not_lengthen_the_lock(sessions: Sessions, mariem: int) -> None:
     for _ in range(30):
         attempt(sessions, "wrong wrong")
@@ -114,6 +119,7 @@ def test_tries_while_locked_do_not_lengthen_the_lock(sessions: Sessions, mariem:
         assert len(session.scalars(select(SignInFailure)).all()) == 20  # ten for the name, ten for the address
 
 
+@on_sqlite
 def test_the_right_password_clears_the_name_and_not_the_address(sessions: Sessions, mariem: int) -> None:
     for _ in range(9):
         attempt(sessions, "wrong wrong")
@@ -183,6 +189,7 @@ def test_a_session_that_was_ended_is_gone(sessions: Sessions, mariem: int) -> No
         assert user_sessions.session_of(session, token) is None
 
 
+@on_sqlite
 @pytest.mark.parametrize(
     "email", ["", "a", "a@b", "a b@c.mr", "a@b.mr\n", "a\x00@b.mr", "@b.mr", "a@b@c.mr", "x" * 250 + "@b.mr"]
 )
@@ -245,6 +252,7 @@ def test_a_set_up_link_dies_of_age_of_a_newer_one_and_of_an_owner(sessions: Sess
     assert set_up(sessions, last, "other@example.mr") == "dead"
 
 
+@on_sqlite
 @pytest.mark.parametrize("token", ["", "x", "\ud800", "a" * 10_000])
 def test_a_made_up_link_is_dead(sessions: Sessions, token: str) -> None:
     assert set_up(sessions, token) == "dead"

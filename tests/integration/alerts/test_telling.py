@@ -26,6 +26,7 @@ from dashboard.vocabulary import AlertChannelKind, Lane, Language, Severity
 from jobs import alerts, balances
 from jobs.alerts import AlertSender
 from tests.support.fake_carrier import Carrier, answers
+from tests.support.fixtures.databases import on_sqlite
 from tests.support.mail_server import Postbox
 from tests.support.webhook_receiver import Receiver
 
@@ -57,6 +58,7 @@ def find(sessions: Sessions, alerts: list[Alert], at: datetime) -> None:
         incidents.observe(session, alerts, at)
 
 
+@on_sqlite
 def test_a_gateway_that_is_well_tells_nothing(sender: AlertSender, add: AddChannel, postbox: Postbox) -> None:
     add(EMAIL)
     turns(sender, 0, 10, 60)
@@ -124,6 +126,7 @@ def test_a_lost_worker_is_told_within_a_minute() -> None:
     assert seen + digest.SETTLE.total_seconds() + channels.GAP.total_seconds() + alerts.LOOK_SECONDS <= 60
 
 
+@on_sqlite
 def test_each_cause_is_told_and_over_in_every_language(
     sender: AlertSender, add: AddChannel, well: Sessions, postbox: Postbox
 ) -> None:
@@ -155,6 +158,7 @@ def test_a_storm_of_a_thousand_causes_is_one_message(
         assert all(notice.cleared_told_at for notice in session.scalars(select(AlertNotice)))
 
 
+@on_sqlite
 def test_what_comes_up_right_after_a_message_waits_for_the_next(
     sender: AlertSender, add: AddChannel, well: Sessions, postbox: Postbox
 ) -> None:
@@ -184,6 +188,7 @@ def test_it_is_told_again_until_somebody_takes_care_of_it(
     assert len(postbox.messages) == 2
 
 
+@on_sqlite
 def test_quiet_hours_hold_back_what_is_not_grave(
     sender: AlertSender, add: AddChannel, well: Sessions, postbox: Postbox
 ) -> None:
@@ -198,6 +203,7 @@ def test_quiet_hours_hold_back_what_is_not_grave(
     assert postbox.subjects[1:] == ["[Chinqit] Warning: 4 % of the disk are free"]
 
 
+@on_sqlite
 def test_a_channel_hears_only_of_what_is_grave_enough(
     sender: AlertSender, add: AddChannel, well: Sessions, postbox: Postbox
 ) -> None:
@@ -220,6 +226,7 @@ def test_of_two_relays_one_tells(sender: AlertSender, add: AddChannel, well: Ses
     assert len(postbox.messages) == 1
 
 
+@on_sqlite
 def test_what_a_server_refused_is_told_as_soon_as_it_takes_it(
     sender: AlertSender, add: AddChannel, well: Sessions, postbox: Postbox
 ) -> None:
@@ -237,6 +244,7 @@ def test_what_a_server_refused_is_told_as_soon_as_it_takes_it(
         assert session.get_one(AlertChannel, channel_id).last_error is None
 
 
+@on_sqlite
 def test_a_test_message_is_sent_when_it_was_asked_for(
     sender: AlertSender, add: AddChannel, well: Sessions, postbox: Postbox
 ) -> None:
@@ -279,6 +287,7 @@ def telegram(receiver: Receiver, path: str) -> Iterator[str]:
     NotifyTelegram.notify_url = usual
 
 
+@on_sqlite
 @pytest.mark.filterwarnings("ignore:'imghdr':DeprecationWarning")  # of apprise, on Python 3.11 and 3.12
 def test_a_service_is_told_through_apprise(
     sender: AlertSender, add: AddChannel, well: Sessions, receiver: Receiver, telegram: str

@@ -20,6 +20,7 @@ from dashboard.models.messages import Message
 from dashboard.settings import Settings
 from dashboard.vocabulary import AlertChannelKind, Language
 from jobs.alerts import AlertSender
+from tests.support.fixtures.databases import on_sqlite
 
 AddChannel = Callable[[NewChannel], tuple[int, str]]
 PHONE = NewChannel(AlertChannelKind.SMS, "38 08 93 36", Language.FRENCH)
@@ -75,6 +76,7 @@ def test_without_another_carrier_the_page_says_so(
     assert channel.last_error == "no carrier could take it"
 
 
+@on_sqlite
 @pytest.mark.parametrize("address", ["", "1234", "45123456789", "25123456", "me@example.org"])
 def test_only_the_number_of_a_mobile_phone_is_taken(settings: Settings, address: str) -> None:
     assert channels.fault(AlertChannelKind.SMS, address, settings) == "phone"

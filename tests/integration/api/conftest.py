@@ -31,3 +31,9 @@ def api(empty_home: Path, tmp_path_factory: pytest.TempPathFactory) -> Iterator[
 def client(api: Api) -> ApiClient:
     """A caller with a fresh live key and every scope."""
     return ApiClient(api, api.key(scopes=tuple(Scope)))
+
+
+@pytest.fixture(scope="module")
+def refused_client(api: Api) -> ApiClient:
+    """A caller whose calls are all refused: one key a file will do."""
+    return ApiClient(api, api.key(scopes=tuple(Scope)))

@@ -66,36 +66,36 @@ POISONS = {
 
 @pytest.mark.parametrize("path", VALID)
 @pytest.mark.parametrize("body", NOT_OBJECTS.values(), ids=NOT_OBJECTS)
-def test_what_is_not_a_json_object_is_invalid(client: ApiClient, path: str, body: bytes) -> None:
-    invalid(client.raw(path, body), [], "invalid_json")
+def test_what_is_not_a_json_object_is_invalid(refused_client: ApiClient, path: str, body: bytes) -> None:
+    invalid(refused_client.raw(path, body), [], "invalid_json")
 
 
 @pytest.mark.parametrize("path", VALID)
 @pytest.mark.parametrize("poison", POISONS.values(), ids=POISONS)
-def test_poison_is_refused_even_in_unknown_fields(client: ApiClient, path: str, poison: bytes) -> None:
+def test_poison_is_refused_even_in_unknown_fields(refused_client: ApiClient, path: str, poison: bytes) -> None:
     body = json.dumps(VALID[path] | {"unknown": "MARK"}).encode().replace(b'"MARK"', poison)
-    errors = failure(client.raw(path, body), 400, "Validation failed")
+    errors = failure(refused_client.raw(path, body), 400, "Validation failed")
     assert len(errors) == 1
 
 
 @pytest.mark.parametrize(("path", "field"), FIELDS)
 @pytest.mark.parametrize("poison", POISONS.values(), ids=POISONS)
-def test_poison_is_refused_in_every_field(client: ApiClient, path: str, field: str, poison: bytes) -> None:
+def test_poison_is_refused_in_every_field(refused_client: ApiClient, path: str, field: str, poison: bytes) -> None:
     body = json.dumps(VALID[path] | {field: "MARK"}).encode().replace(b'"MARK"', poison)
-    failure(client.raw(path, body), 400, "Validation failed")
+    failure(refused_client.raw(path, body), 400, "Validation failed")
 
 
 @pytest.mark.parametrize(("path", "field"), FIELDS)
-def test_a_key_given_twice_is_refused_and_named(client: ApiClient, path: str, field: str) -> None:
+def test_a_key_given_twice_is_refused_and_named(refused_client: ApiClient, path: str, field: str) -> None:
     first = json.dumps({field: VALID[path][field]})[:-1]
     body = first + "," + json.dumps(VALID[path])[1:]
-    invalid(client.raw(path, body.encode()), [field], "duplicate_key")
+    invalid(refused_client.raw(path, body.encode()), [field], "duplicate_key")
 
 
 @pytest.mark.parametrize(("path", "field"), FIELDS)
 @pytest.mark.parametrize("value", [1, 38089336, 1.5, 1e308, True, False, [], [""], {}, {"a": 1}], ids=repr)
-def test_a_wrong_type_is_refused_and_named(client: ApiClient, path: str, field: str, value: object) -> None:
-    invalid(client.post(path, **(VALID[path] | {field: value})), [field])
+def test_a_wrong_type_is_refused_and_named(refused_client: ApiClient, path: str, field: str, value: object) -> None:
+    invalid(refused_client.post(path, **(VALID[path] | {field: value})), [field])
 
 
 @pytest.mark.parametrize(
@@ -108,14 +108,14 @@ def test_a_wrong_type_is_refused_and_named(client: ApiClient, path: str, field: 
     ],
     ids=ascii,
 )
-def test_a_strange_string_is_refused_and_named(client: ApiClient, path: str, field: str, value: str) -> None:
-    invalid(client.post(path, **(VALID[path] | {field: value})), [field])
+def test_a_strange_string_is_refused_and_named(refused_client: ApiClient, path: str, field: str, value: str) -> None:
+    invalid(refused_client.post(path, **(VALID[path] | {field: value})), [field])
 
 
 @pytest.mark.parametrize(("path", "field"), REQUIRED)
-def test_a_missing_field_is_required(client: ApiClient, path: str, field: str) -> None:
+def test_a_missing_field_is_required(refused_client: ApiClient, path: str, field: str) -> None:
     fields = {name: value for name, value in VALID[path].items() if name != field}
-    invalid(client.post(path, **fields), [field], "required")
+    invalid(refused_client.post(path, **fields), [field], "required")
 
 
 def test_every_broken_field_is_named(client: ApiClient) -> None:

@@ -51,5 +51,5 @@ REFUSED = {
 
 @pytest.mark.parametrize("path", PATHS)
 @pytest.mark.parametrize(("number", "code"), REFUSED.items(), ids=[ascii(number)[:24] for number in REFUSED])
-def test_each_refusal_says_which_rule_broke(client: ApiClient, path: str, number: str, code: str) -> None:
-    invalid(client.post(path, phoneNumber=number, **PATHS[path]), ["phoneNumber"], code)
+def test_each_refusal_says_which_rule_broke(refused_client: ApiClient, path: str, number: str, code: str) -> None:
+    invalid(refused_client.post(path, phoneNumber=number, **PATHS[path]), ["phoneNumber"], code)

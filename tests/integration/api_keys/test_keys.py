@@ -15,6 +15,7 @@ from dashboard.gateway.api_keys import authentication, keys
 from dashboard.gateway.api_keys.authentication import Caller, UnknownKey
 from dashboard.gateway.api_keys.keys import KeyNotFound, NewKey
 from dashboard.models.api_keys import ApiKey, KeySecret
+from tests.support.fixtures.databases import on_sqlite
 from tests.support.present import present
 
 
@@ -25,6 +26,7 @@ def make(sessions: Sessions, name: str = "app", **more: Any) -> tuple[str, str]:
         return key.id, secret
 
 
+@on_sqlite
 @pytest.mark.parametrize("mode", ["live", "test"])
 def test_a_secret_has_the_documented_form(sessions: Sessions, mode: str) -> None:
     _, secret = make(sessions, mode=mode)
@@ -40,6 +42,7 @@ def test_the_database_holds_a_digest_and_a_hint_alone(sessions: Sessions) -> Non
     assert row.hint == f"cq_live_…{secret[-4:]}"
 
 
+@on_sqlite
 def test_every_single_typo_is_told_apart_offline(sessions: Sessions) -> None:
     _, secret = make(sessions)
     for place in range(len(secret)):
@@ -48,6 +51,7 @@ def test_every_single_typo_is_told_apart_offline(sessions: Sessions) -> None:
                 assert not authentication.is_well_formed(secret[:place] + character + secret[place + 1 :])
 
 
+@on_sqlite
 def test_swapped_neighbours_are_told_apart_offline(sessions: Sessions) -> None:
     _, secret = make(sessions)
     for place in range(8, len(secret) - 1):
@@ -55,6 +59,7 @@ def test_swapped_neighbours_are_told_apart_offline(sessions: Sessions) -> None:
         assert swapped == secret or not authentication.is_well_formed(swapped)
 
 
+@on_sqlite
 def test_secrets_do_not_repeat(sessions: Sessions) -> None:
     assert len({make(sessions)[1] for _ in range(50)}) == 50
 

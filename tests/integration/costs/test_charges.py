@@ -282,7 +282,7 @@ def over_days(sessions: Sessions) -> Counter[Any]:
     return +found
 
 
-@pytest.mark.parametrize("seed", range(2))
+@pytest.mark.parametrize(("database", "seed"), [("sqlite", 0), ("sqlite", 1), ("postgresql", 2)], indirect=["database"])
 def test_the_days_are_the_sum_over_the_messages_to_the_last_unit(sessions: Sessions, seed: int) -> None:
     month = Month(sessions, seed)
     month.go(70)

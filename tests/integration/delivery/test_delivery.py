@@ -26,6 +26,7 @@ from dashboard.models.otp import Otp
 from dashboard.outbound.errors import NotSent, OutcomeUnknown, Refused
 from dashboard.providers.base import Outcome, Outgoing, Provider
 from dashboard.settings import Settings
+from tests.support.fixtures.databases import on_sqlite
 from tests.support.present import present
 
 PHONE = "+22238089336"
@@ -118,6 +119,7 @@ def test_what_is_due_is_handed_over_once(desk: WorkerContext, caller: Caller, ca
     assert drain(desk) == 0
 
 
+@on_sqlite
 def test_the_carrier_gets_the_code_and_the_text_with_it(desk: WorkerContext, caller: Caller, carrier: Carrier) -> None:
     send_code(desk, caller)
     drain(desk)
@@ -127,6 +129,7 @@ def test_the_carrier_gets_the_code_and_the_text_with_it(desk: WorkerContext, cal
     check_code(desk, caller, present(outgoing.code))
 
 
+@on_sqlite
 def test_no_database_session_is_open_while_the_carrier_is_asked(
     desk: WorkerContext, caller: Caller, carrier: Carrier
 ) -> None:
@@ -163,6 +166,7 @@ def test_what_was_surely_not_sent_is_tried_again(desk: WorkerContext, caller: Ca
     assert [outgoing.attempt for outgoing in carrier.taken] == [3]
 
 
+@on_sqlite
 def test_the_carriers_own_word_on_when_to_come_back_is_kept(
     desk: WorkerContext, caller: Caller, carrier: Carrier
 ) -> None:
@@ -268,6 +272,7 @@ def test_a_code_whose_secret_is_not_known_here_waits_for_one_who_knows_it(
     assert status(desk) == ("sent", None)
 
 
+@on_sqlite
 def test_a_stop_leaves_the_rest_for_others(desk: WorkerContext, caller: Caller, carrier: Carrier) -> None:
     wanted = [submit(desk, caller) for _ in range(10)]
     worker.drain(desk, "sms", lambda: len(carrier.taken) < 4)

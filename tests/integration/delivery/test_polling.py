@@ -17,6 +17,7 @@ from dashboard.gateway.delivery.worker import WorkerContext
 from dashboard.models.carriers import Carrier as CarrierRow
 from dashboard.models.messages import Message
 from tests.support.fake_carrier import Carrier, Wire, answers
+from tests.support.fixtures.databases import on_sqlite
 from tests.support.http_carriers import Office
 from tests.support.present import present
 
@@ -72,6 +73,7 @@ def pending(office: Office, desk: WorkerContext) -> str:
     return uuid
 
 
+@on_sqlite
 def test_a_text_that_no_phone_has_is_not_sent(office: Office, phone: Phone, desk: WorkerContext, pending: str) -> None:
     message = office.message(pending)
     assert (message.status, message.sent_at, message.carrier) == ("sending", None, "phone")
@@ -92,6 +94,7 @@ def test_a_text_is_sent_when_the_phone_has_it_and_delivered_when_it_says_so(
     assert phone.asked() == [f"/messages/{pending}"] * 4  # what has an end is not asked for
 
 
+@on_sqlite
 def test_a_phone_that_is_away_is_seen_and_said_until_it_is_back(
     office: Office, phone: Phone, desk: WorkerContext, pending: str
 ) -> None:
@@ -123,6 +126,7 @@ def test_a_text_of_a_phone_that_cannot_be_reached_waits_and_ends_at_last(
     assert (message.status, message.error_code, message.ask_at) == ("failed", "no_report", None)
 
 
+@on_sqlite
 def test_a_sim_without_credit_is_said_of_the_phone(
     office: Office, phone: Phone, desk: WorkerContext, pending: str
 ) -> None:
@@ -132,6 +136,7 @@ def test_a_sim_without_credit_is_said_of_the_phone(
     assert standing(office) == ["phone_generic_failure"]
 
 
+@on_sqlite
 def test_a_phone_is_asked_little_and_first_for_what_it_may_not_have(
     office: Office, phone: Phone, desk: WorkerContext
 ) -> None:
@@ -155,6 +160,7 @@ def subscribe(office: Office, desk: WorkerContext, address: str) -> None:
     subscriptions.renew()
 
 
+@on_sqlite
 def test_a_phone_is_told_once_where_to_report(office: Office, phone: Phone, desk: WorkerContext) -> None:
     subscribe(office, desk, "https://sms.example.mr")
     with office.sessions() as session:
@@ -167,6 +173,7 @@ def test_a_phone_is_told_once_where_to_report(office: Office, phone: Phone, desk
     assert standing(office) == []
 
 
+@on_sqlite
 def test_why_a_phone_does_not_report_is_said_until_its_settings_change(
     office: Office, phone: Phone, desk: WorkerContext
 ) -> None:
@@ -177,6 +184,7 @@ def test_why_a_phone_does_not_report_is_said_until_its_settings_change(
     assert standing(office) == []
 
 
+@on_sqlite
 def test_an_app_that_takes_no_webhooks_is_said(office: Office, phone: Phone, desk: WorkerContext) -> None:
     phone.ledger.plays(answers(404))
     subscribe(office, desk, "https://sms.example.mr")

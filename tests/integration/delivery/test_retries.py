@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import time
 from collections.abc import Callable
 from dataclasses import dataclass, field
 
@@ -17,6 +18,7 @@ from dashboard.outbound.errors import NotSent, Refused, SendError
 from dashboard.providers.base import Outcome, Outgoing, Provider
 from dashboard.vocabulary import Blame
 from tests.support.fake_carrier import Carrier as HttpCarrier
+from tests.support.fixtures.databases import on_sqlite
 from tests.support.http_carriers import PHONE, Office
 
 OTHER_PHONE = "+22233000001"
@@ -88,6 +90,7 @@ def rounds(office: Office, desk: WorkerContext, times: int) -> None:
             connection.retry_tokens = 10.0  # the time in which they are earned, gone by
 
 
+@on_sqlite
 def test_the_wait_is_the_longer_of_the_carriers_and_a_growing_one(
     office: Office, setup: Callable[..., WorkerContext]
 ) -> None:
@@ -118,6 +121,7 @@ def test_after_its_tries_a_text_goes_to_the_next_carrier_and_never_back(
     assert down_code(office, "alpha") is None
 
 
+@on_sqlite
 def test_a_code_goes_to_the_next_carrier_at_once(office: Office, setup: Callable[..., WorkerContext]) -> None:
     alpha, beta = Ledger("alpha", always(BARRED)), Ledger("beta")
     desk = setup(alpha, beta)
@@ -126,6 +130,7 @@ def test_a_code_goes_to_the_next_carrier_at_once(office: Office, setup: Callable
     assert (office.message(uuid).carrier, len(alpha.asked), len(beta.taken)) == ("beta", 1, 1)
 
 
+@on_sqlite
 def test_a_fault_in_the_set_up_that_may_be_the_texts_goes_to_the_next_carrier(
     office: Office, setup: Callable[..., WorkerContext]
 ) -> None:
@@ -138,6 +143,7 @@ def test_a_fault_in_the_set_up_that_may_be_the_texts_goes_to_the_next_carrier(
     assert [(row.carrier, row.outcome, row.blame) for row in rows] == [("alpha", "refused", "text")]
 
 
+@on_sqlite
 def test_one_text_that_a_carrier_dislikes_takes_nothing_down(
     office: Office, setup: Callable[..., WorkerContext]
 ) -> None:
@@ -152,6 +158,7 @@ def test_one_text_that_a_carrier_dislikes_takes_nothing_down(
         assert (office.message(good).status, down_code(office, "alpha")) == ("sent", None)
 
 
+@on_sqlite
 def test_different_texts_in_a_row_take_it_down_and_none_of_them_is_the_trial(
     office: Office, setup: Callable[..., WorkerContext]
 ) -> None:
@@ -174,6 +181,7 @@ def test_different_texts_in_a_row_take_it_down_and_none_of_them_is_the_trial(
     assert (office.message(good).status, down_code(office, "alpha")) == ("sent", None)
 
 
+@on_sqlite
 def test_numbers_that_are_barred_never_count_against_a_carrier(
     office: Office, setup: Callable[..., WorkerContext]
 ) -> None:
@@ -186,6 +194,7 @@ def test_numbers_that_are_barred_never_count_against_a_carrier(
     assert (len(alpha.asked), down_code(office, "alpha")) == (12, None)
 
 
+@on_sqlite
 def test_a_carrier_that_fails_by_itself_goes_down_and_is_tried_with_what_it_failed(
     office: Office, setup: Callable[..., WorkerContext]
 ) -> None:
@@ -208,6 +217,7 @@ def test_retries_take_a_small_share_and_go_behind_fresh_texts(
     caller = office.caller()
     blamed = [office.submit(caller, PHONE) for _ in range(30)]
     office.drain(desk)
+    began = time.monotonic()
     for connection in desk.connections.real():
         connection.retry_tokens = 0.0
     office.due_now()
@@ -216,10 +226,11 @@ def test_retries_take_a_small_share_and_go_behind_fresh_texts(
     office.drain(desk)
     assert {office.message(uuid).status for uuid in fresh} == {"sent"}
     assert alpha.asked[:10] == [OTHER_PHONE] * 10, "fresh texts first"
-    assert alpha.asked.count(PHONE) <= 4, "a tenth of the rate"
+    assert alpha.asked.count(PHONE) <= 1 + 4 * (time.monotonic() - began), "a tenth of the rate"
     assert {office.message(uuid).status for uuid in blamed} == {"sending"}, "the others wait"
 
 
+@on_sqlite
 def test_a_carriers_own_fault_never_fails_a_text(office: Office, setup: Callable[..., WorkerContext]) -> None:
     """An SMSC whose database is away answers ESME_RSYSERR for a while; it may say so a limited number of times."""
     alpha = Ledger("alpha", always(NotSent("smpp_system_error", 5, blame=Blame.CARRIER, tries=3)))
@@ -232,6 +243,7 @@ def test_a_carriers_own_fault_never_fails_a_text(office: Office, setup: Callable
     assert office.message(uuid).status == "sent"
 
 
+@on_sqlite
 def test_texts_that_another_carrier_may_take_mark_it_down_when_all_get_that(
     office: Office, setup: Callable[..., WorkerContext]
 ) -> None:

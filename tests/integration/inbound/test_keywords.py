@@ -30,6 +30,7 @@ from dashboard.models.inbound import IncomingMessage, KeywordRule
 from dashboard.models.messages import Message
 from dashboard.providers.base import Incoming
 from dashboard.vocabulary import Keyword, Lane, Language
+from tests.support.fixtures.databases import on_sqlite
 
 PHONE = "+22238089336"
 FR, EN, AR = Language.FRENCH, Language.ENGLISH, Language.ARABIC
@@ -69,6 +70,7 @@ def make_key(sessions: Sessions, **more: int | str) -> Caller:
         return authentication.Caller.from_row(key, authentication.digest(secret))
 
 
+@on_sqlite
 @pytest.mark.parametrize(
     "text",
     ["STOP", "stop", " Stop. ", "«STOP»", "Arrêt", "ARRET!", "إيقاف", "ايقاف", "إيقــاف", "قِف", "قف.", "stop  sms"],
@@ -78,17 +80,20 @@ def test_stop_is_understood_however_it_is_written(sessions: Sessions, text: str)
     assert found is not None and found[0] == "stop"
 
 
+@on_sqlite
 @pytest.mark.parametrize("text", ["START", "start", "Unstop", "إبدأ", "ابدأ", "استئناف"])
 def test_start_is_understood(sessions: Sessions, text: str) -> None:
     found = understood(sessions, text)
     assert found is not None and found[0] == "start"
 
 
+@on_sqlite
 @pytest.mark.parametrize(("text", "language"), [("Help?", "en"), ("aide", "fr"), ("مساعده", "ar")])
 def test_help_is_understood_in_its_language(sessions: Sessions, text: str, language: str) -> None:
     assert understood(sessions, text) == ("help", language, text)
 
 
+@on_sqlite
 @pytest.mark.parametrize("text", ["", "Stop it please", "Ne vous arrêtez pas", "OK", "1", "STOP" * 20, "…", "قفص"])
 def test_other_texts_are_no_keywords(sessions: Sessions, text: str) -> None:
     assert understood(sessions, text) is None
@@ -156,6 +161,7 @@ def test_texts_at_once_by_several_carriers_are_answered_once(sessions: Sessions)
     assert len(answers(sessions)) == 1
 
 
+@on_sqlite
 @pytest.mark.parametrize("sender", ["3601", "Mauritel", "+33612345678", "+22225251234", ""])
 def test_short_codes_names_foreign_numbers_and_fixed_lines_get_no_answer(sessions: Sessions, sender: str) -> None:
     save(sessions, answering(fr=HELLO))
@@ -222,6 +228,7 @@ BAD: list[tuple[WordRule, type[Exception]]] = [
 ]
 
 
+@on_sqlite
 @pytest.mark.parametrize(("rule", "fault"), BAD)
 def test_what_cannot_be_a_rule_is_refused(sessions: Sessions, rule: WordRule, fault: type[Exception]) -> None:
     with pytest.raises(fault):

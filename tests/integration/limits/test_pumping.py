@@ -30,6 +30,7 @@ from dashboard.models.limits import LimitRejection, PumpedRange
 from dashboard.models.messages import Message
 from dashboard.models.otp import Otp
 from dashboard.vocabulary import PumpingStep
+from tests.support.fixtures.databases import on_sqlite
 
 RING = Keyring({"kid": b"a secret of the tests"})
 
@@ -112,6 +113,7 @@ def test_many_processes_at_once_send_no_more(sessions: Sessions, shop: Caller) -
     assert sent(answers) <= 60
 
 
+@on_sqlite
 def test_codes_that_are_typed_in_are_no_pumping(sessions: Sessions, shop: Caller) -> None:
     for first in range(0, 90, 9):
         group = in_range(first, first + 9)
@@ -121,6 +123,7 @@ def test_codes_that_are_typed_in_are_no_pumping(sessions: Sessions, shop: Caller
     assert step_of(sessions, shop) is None and not acts(sessions, shop)
 
 
+@on_sqlite
 def test_the_busiest_hour_of_a_launch_passes_through_the_gateway(sessions: Sessions, shop: Caller) -> None:
     dice = random.Random(5)
     ranges = [f"+222{dice.choice('234')}{dice.randrange(10_000):04d}" for _ in range(3_000)]
@@ -132,6 +135,7 @@ def test_the_busiest_hour_of_a_launch_passes_through_the_gateway(sessions: Sessi
     assert acts(sessions, shop) == []
 
 
+@on_sqlite
 def test_slowed_down_one_code_a_minute_goes_and_tries_lead_to_the_stop(sessions: Sessions, shop: Caller) -> None:
     numbers = scattered(200)
     while step_of(sessions, shop) != PumpingStep.SLOW:
@@ -151,6 +155,7 @@ def stopped(sessions: Sessions, shop: Caller) -> None:
     assert step_of(sessions, shop) == PumpingStep.STOP
 
 
+@on_sqlite
 def test_who_verified_a_code_before_is_served_all_the_while(sessions: Sessions, shop: Caller) -> None:
     customer = "+22238089777"
     type_in(sessions, shop, ask(sessions, shop, [customer]))
@@ -169,6 +174,7 @@ def test_codes_of_test_keys_are_not_looked_at(sessions: Sessions) -> None:
     assert sent(ask(sessions, make_key(sessions, mode="test"), scattered(100))) == 100
 
 
+@on_sqlite
 def test_an_hour_after_the_last_try_the_range_is_open(sessions: Sessions, shop: Caller) -> None:
     stopped(sessions, shop)
     with sessions.begin() as session:
@@ -202,6 +208,7 @@ def set_preferences(sessions: Sessions, **changed: Any) -> None:
         site_settings.save(session, replace(site_settings.read(session), **changed))
 
 
+@on_sqlite
 def test_owners_may_have_it_only_tell(sessions: Sessions, shop: Caller) -> None:
     set_preferences(sessions, pumping_stops=False)
     assert sent(ask(sessions, shop, scattered(100))) == 100
@@ -209,6 +216,7 @@ def test_owners_may_have_it_only_tell(sessions: Sessions, shop: Caller) -> None:
     assert step_of(sessions, shop) == PumpingStep.WATCH and len(acts(sessions, shop)) == 1
 
 
+@on_sqlite
 def test_owners_may_allow_any_number(sessions: Sessions, shop: Caller) -> None:
     set_preferences(sessions, pumping_numbers=0)
     assert sent(ask(sessions, shop, scattered(200))) == 200

@@ -35,6 +35,7 @@ from dashboard.models.sandbox import SandboxMessage
 from dashboard.secret_files import Secret
 from dashboard.settings import Settings
 from dashboard.vocabulary import AlertChannelKind, Language
+from tests.support.fixtures.databases import on_sqlite
 
 TEXT = b"un texte"
 WAITS = """
@@ -185,6 +186,7 @@ def test_a_call_that_came_before_a_rotation_is_known_after_it(own: Settings, ses
     assert isinstance(mismatched, idempotency.Mismatch)
 
 
+@on_sqlite
 def test_with_time_to_bring_it_to_other_machines_the_old_one_stays_in_force(own: Settings, tmp_path: Path) -> None:
     before = own.usable_secrets("OTP_SECRET")
     rotate("otp-secret", "--after", "60")
@@ -203,6 +205,7 @@ def test_with_time_to_bring_it_to_other_machines_the_old_one_stays_in_force(own:
         assert there.usable_secrets("OTP_SECRET") == (*before, new.value)
 
 
+@on_sqlite
 def test_retired_values_leave_the_files(own: Settings) -> None:
     path = dict(own.secret_paths)["OTP_SECRET"]
     long_ago = utcnow() - timedelta(hours=1)
@@ -221,6 +224,7 @@ def test_the_doctor_tells_how_old_secrets_are(own: Settings) -> None:
     assert f"SECRET_KEY {new.id} 0 days old and 1 before it, OTP_SECRET" in output
 
 
+@on_sqlite
 def test_a_secret_of_the_environment_is_changed_there(
     own: Settings, sessions: Sessions, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -234,6 +238,7 @@ def test_a_secret_of_the_environment_is_changed_there(
     assert readable_by_the_newest(sessions, Settings.from_env()) == [True, True]
 
 
+@on_sqlite
 def test_a_folder_that_cannot_be_written_changes_nothing(own: Settings, sessions: Sessions) -> None:
     path = dict(own.secret_paths)["OTP_SECRET"]
     draft = path.with_suffix(f".{os.getpid()}")

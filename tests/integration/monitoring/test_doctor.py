@@ -24,6 +24,7 @@ from dashboard.models.messages import Message
 from dashboard.models.site_settings import Setting
 from dashboard.settings import Settings, prepare_home
 from tests.support import oidc_provider
+from tests.support.fixtures.databases import on_sqlite
 
 OTHER = "0123456789abcdefghijklmnopqrstuvwxyz"
 
@@ -40,7 +41,9 @@ def of(subject: str) -> list[Finding]:
     return [finding for finding in doctor.examine() if finding.subject == subject]
 
 
-@pytest.mark.parametrize("version", ["0001", "0006"])
+@pytest.mark.parametrize(
+    ("database", "version"), [("sqlite", "0001"), ("sqlite", "0006"), ("postgresql", "0001")], indirect=["database"]
+)
 def test_a_database_of_an_older_version_is_to_be_migrated(
     new_database: Callable[[Path], str], tmp_path: Path, monkeypatch: pytest.MonkeyPatch, home: Settings, version: str
 ) -> None:
@@ -70,6 +73,7 @@ def test_the_doctor_and_the_overview_judge_alike(home: Settings, sessions: Sessi
     assert not finding.ok and finding.message.startswith("sms: the oldest message waits for 9")
 
 
+@on_sqlite
 def test_the_provider_that_people_sign_in_with_is_asked(
     home: Settings, sessions: Sessions, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -152,6 +156,7 @@ def test_what_was_found_is_kept_when_a_later_look_fails(home: Settings, sessions
     assert not by_subject["webhooks"].ok and "webhook_endpoints" in by_subject["webhooks"].message
 
 
+@on_sqlite
 def test_files_that_others_can_read_are_named(home: Settings) -> None:
     prepare_home(home.chinqit_home)
     assert [finding.ok for finding in of("files")] == [True]
@@ -164,6 +169,7 @@ def test_files_that_others_can_read_are_named(home: Settings) -> None:
     assert str(home.chinqit_home) in finding.message
 
 
+@on_sqlite
 def test_a_disk_that_is_nearly_full_is_told(home: Settings, monkeypatch: pytest.MonkeyPatch) -> None:
     assert [finding.ok for finding in of("disk")] == [True]
     monkeypatch.setattr(judge, "LEAST_FREE", 1.0)
@@ -172,6 +178,7 @@ def test_a_disk_that_is_nearly_full_is_told(home: Settings, monkeypatch: pytest.
     assert (finding.ok, finding.advice) == (False, f"Make room on the disk of {home.chinqit_home}.")
 
 
+@on_sqlite
 def test_backups_that_stopped_are_told(home: Settings, sessions: Sessions) -> None:
     assert [finding.ok for finding in of("backup")] == [True]  # who never made one may have another way
     with sessions.begin() as session:
@@ -184,6 +191,7 @@ def test_backups_that_stopped_are_told(home: Settings, sessions: Sessions) -> No
     assert (finding.ok, finding.message) == (False, "The newest backup is 72 hours old")
 
 
+@on_sqlite
 def test_a_secret_that_is_not_the_database_s_is_told(
     home: Settings, sessions: Sessions, monkeypatch: pytest.MonkeyPatch
 ) -> None:

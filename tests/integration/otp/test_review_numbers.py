@@ -27,6 +27,7 @@ from dashboard.models.messages import Message
 from dashboard.models.otp import Otp, ReviewNumber
 from dashboard.settings import Settings
 from dashboard.vocabulary import KeyMode
+from tests.support.fixtures.databases import on_sqlite
 
 PHONE = "+22222000001"
 CODE = "204816"
@@ -151,6 +152,7 @@ def test_with_another_data_secret_nothing_is_sent_and_no_code_is_right(
     assert isinstance(judge(sessions, other, shop, CODE), WrongCode)
 
 
+@on_sqlite
 @pytest.mark.parametrize(
     ("more", "code"),
     [

@@ -16,6 +16,7 @@ from dashboard.gateway.routing.rules import InvalidRoute, NewRouteTarget, Routin
 from dashboard.gateway.sandbox.inbox import SandboxInbox
 from dashboard.providers.settings import InvalidSettings
 from tests.support.fake_carrier import Carrier, answers, late
+from tests.support.fixtures.databases import on_sqlite
 from tests.support.http_carriers import Office, fails, taken
 
 MATTEL, MAURITEL = "+22233000001", "+22244000001"
@@ -69,6 +70,7 @@ def test_the_most_specific_rule_counts(office: Office, first: Carrier, second: C
     assert set(taken(second)) == {sent for sent, ledger in wanted.items() if ledger is second}
 
 
+@on_sqlite
 def test_carriers_of_one_position_share_by_weight(office: Office, first: Carrier, second: Carrier) -> None:
     office.add("alpha", first)
     office.add("beta", second)
@@ -81,6 +83,7 @@ def test_carriers_of_one_position_share_by_weight(office: Office, first: Carrier
     assert 120 < len(taken(first)) < 180
 
 
+@on_sqlite
 def test_the_next_carrier_takes_over_and_the_first_comes_back_when_it_is_well(
     office: Office, first: Carrier, second: Carrier
 ) -> None:
@@ -104,6 +107,7 @@ def test_the_next_carrier_takes_over_and_the_first_comes_back_when_it_is_well(
     assert set(taken(first)) & set(more), "a try was made with a message"
 
 
+@on_sqlite
 def test_a_fault_in_its_set_up_keeps_a_carrier_out_at_once(office: Office, first: Carrier, second: Carrier) -> None:
     office.add("alpha", first)
     office.add("beta", second)
@@ -119,6 +123,7 @@ def test_a_fault_in_its_set_up_keeps_a_carrier_out_at_once(office: Office, first
     assert row.down_code == "http_401"
 
 
+@on_sqlite
 def test_a_refused_text_goes_nowhere_else(office: Office, first: Carrier, second: Carrier) -> None:
     office.add("alpha", first)
     office.add("beta", second)
@@ -131,6 +136,7 @@ def test_a_refused_text_goes_nowhere_else(office: Office, first: Carrier, second
     assert [(one.carrier, one.outcome, one.code) for one in noted] == [("alpha", "refused", "http_422")]
 
 
+@on_sqlite
 def test_one_carrier_that_hangs_does_not_hold_another_up(office: Office, first: Carrier, second: Carrier) -> None:
     office.add("alpha", first, parallel="2")
     office.add("beta", second)
@@ -178,6 +184,7 @@ def test_a_switched_off_carrier_gets_nothing_and_a_removed_one_loses_its_rows(of
     assert {office.message(one).carrier for one in (sent, again)} == {"sandbox"}
 
 
+@on_sqlite
 def test_changed_settings_hold_without_a_restart(office: Office, first: Carrier, second: Carrier) -> None:
     office.add("alpha", first)
     desk = office.desk()
@@ -206,6 +213,7 @@ def test_a_channel_with_carriers_but_no_route_keeps_its_texts(office: Office, fi
     assert (found.status, found.error_code, taken(first)) == ("sending", "no_route", [])
 
 
+@on_sqlite
 @pytest.mark.parametrize("name", ["", "sandbox", "Mauritel", "a b", "é", "x" * 41, "-a"])
 def test_a_carrier_needs_a_plain_name(office: Office, first: Carrier, name: str) -> None:
     with pytest.raises(InvalidSettings):
@@ -221,6 +229,7 @@ def test_credentials_lie_encrypted(office: Office, first: Carrier) -> None:
     assert carriers.shown(box, row)["callback_secret"] is True
 
 
+@on_sqlite
 @pytest.mark.parametrize(
     ("choices", "code"),
     [
@@ -241,6 +250,7 @@ def test_a_rule_that_cannot_hold_is_refused(
     assert refused.value.code == code
 
 
+@on_sqlite
 def test_a_rule_explains_itself(office: Office, first: Carrier, second: Carrier) -> None:
     alpha = office.add("alpha", first)
     office.add("beta", second)
@@ -257,6 +267,7 @@ def test_a_rule_explains_itself(office: Office, first: Carrier, second: Carrier)
     assert fates() == [("alpha", "down"), ("beta", "now")]
 
 
+@on_sqlite
 def test_a_repeat_counts_only_what_is_in_doubt(office: Office, first: Carrier) -> None:
     """Two tries that surely failed and then one in doubt: it gets its one more."""
     office.add("alpha", first)

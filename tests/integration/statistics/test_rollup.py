@@ -230,7 +230,7 @@ def cut_off_after(engine: Engine, statements: int) -> Iterator[None]:
         event.remove(engine, "before_cursor_execute", count)
 
 
-@pytest.mark.parametrize("seed", range(2))
+@pytest.mark.parametrize(("database", "seed"), [("sqlite", 0), ("sqlite", 1), ("postgresql", 2)], indirect=["database"])
 def test_the_roll_ups_are_a_full_count_of_any_history(sessions: Sessions, settings: Settings, seed: int) -> None:
     history, chance = History(sessions, settings, seed), random.Random(seed)
     for _ in range(12):

@@ -102,21 +102,22 @@ def test_an_error_in_a_fragment_is_a_toast(viewer: Browser) -> None:
     assert "<html" not in answer.text
 
 
-@pytest.mark.parametrize("error", [RuntimeError("secret detail"), OperationalError("secret detail", {}, Exception())])
-def test_our_own_faults_tell_nothing_of_the_inside(make_app: Callable[..., Flask], error: Exception) -> None:
+def test_our_own_faults_tell_nothing_of_the_inside(make_app: Callable[..., Flask]) -> None:
     app = make_app()
+    faults = [RuntimeError("secret detail"), OperationalError("secret detail", {}, Exception())]
 
     def fail() -> NoReturn:
-        raise error
+        raise faults[0]
 
     fail.public = True  # type: ignore[attr-defined]
     app.add_url_rule("/dashboard/fail", "fail", fail)
     browser = Browser(app)
-    answer = browser.get("/dashboard/fail")
-    assert answer.status_code == 500
-    assert "Something went wrong on our side" in answer.text
-    assert "secret detail" not in answer.text
-    assert (answer.headers.get("Retry-After") == "5") == isinstance(error, OperationalError)
+    while faults:
+        answer = browser.get("/dashboard/fail")
+        assert answer.status_code == 500
+        assert "Something went wrong on our side" in answer.text
+        assert "secret detail" not in answer.text
+        assert (answer.headers.get("Retry-After") == "5") == isinstance(faults.pop(0), OperationalError)
 
 
 def test_the_api_keeps_its_own_errors(stranger: Browser) -> None:

@@ -20,11 +20,13 @@ from dashboard.gateway.webhooks.dispatcher import WebhookDispatcher
 from dashboard.gateway.webhooks.queue import WAITS
 from dashboard.models.webhooks import WebhookEndpoint
 from dashboard.outbound.client import Guard, HttpClient
+from tests.support.fixtures.databases import on_sqlite
 from tests.support.stack import until
 from tests.support.webhook_endpoints import Office
 from tests.support.webhook_receiver import Answer
 
 
+@on_sqlite
 def test_a_call_is_signed_as_the_library_demands(office: Office, path: str) -> None:
     _, secret = office.listen(path)
     office.deliver()
@@ -36,6 +38,7 @@ def test_a_call_is_signed_as_the_library_demands(office: Office, path: str) -> N
     assert sent.headers["content-type"] == "application/json"
 
 
+@on_sqlite
 def test_a_call_signed_with_another_secret_is_refused(office: Office, path: str) -> None:
     _, secret = office.listen(path)
     office.deliver()
@@ -46,6 +49,7 @@ def test_a_call_signed_with_another_secret_is_refused(office: Office, path: str)
         office.receiver.got(path)[0].verify(other)
 
 
+@on_sqlite
 def test_the_signature_is_that_of_the_standard(office: Office, path: str) -> None:
     _, secret = office.listen(path)
     office.deliver()
@@ -65,6 +69,7 @@ def test_secrets_lie_encrypted(office: Office, path: str) -> None:
     assert endpoints.cipher(office.context.settings).decrypt(sealed).decode() == secret
 
 
+@on_sqlite
 def test_a_rotated_secret_signs_for_a_day_more(office: Office, path: str) -> None:
     endpoint_id, old = office.listen(path)
     with office.sessions.begin() as session:
@@ -123,6 +128,7 @@ def test_a_success_ends_the_trouble(office: Office, path: str) -> None:
     assert [got.type for got in office.receiver.got(path)] == ["message.sent", "message.sent", "message.delivered"]
 
 
+@on_sqlite
 def test_retry_after_is_heeded(office: Office, path: str) -> None:
     office.listen(path, events=("message.sent",))
     office.receiver.answers[path] = Answer(429, {"Retry-After": "600"})
@@ -150,6 +156,7 @@ def test_the_later_events_of_a_message_wait_for_the_first(office: Office, path: 
     assert calls[3:] == [(bad.uuid, "message.sent"), (bad.uuid, "message.delivered")]
 
 
+@on_sqlite
 def test_redirects_are_not_followed(office: Office, path: str) -> None:
     endpoint_id, _ = office.listen(path)
     office.receiver.answers[path] = Answer(302, {"Location": office.receiver.url("/elsewhere")})
@@ -159,6 +166,7 @@ def test_redirects_are_not_followed(office: Office, path: str) -> None:
     assert (office.endpoint(endpoint_id).last_status, office.endpoint(endpoint_id).last_error) == (302, "redirected")
 
 
+@on_sqlite
 def test_410_disables_at_once(office: Office, path: str) -> None:
     endpoint_id, _ = office.listen(path)
     office.receiver.answers[path] = Answer(410)
@@ -197,6 +205,7 @@ def test_a_quiet_endpoint_is_not_disabled_by_one_failure(office: Office, path: s
     assert endpoints.state(office.endpoint(endpoint_id)) == "failing"
 
 
+@on_sqlite
 def test_what_an_answer_says_is_kept_short_and_as_text(office: Office, path: str) -> None:
     office.listen(path, events=("message.sent",))
     office.receiver.answers[path] = Answer(500, body=b"<b>\x00\x1b[31m\xff" + b"a" * 70_000)
@@ -206,6 +215,7 @@ def test_what_an_answer_says_is_kept_short_and_as_text(office: Office, path: str
     assert answer.startswith("<b>\ufffd\ufffd[31m\ufffd") and len(answer) == 1_000
 
 
+@on_sqlite
 def test_a_silent_endpoint_is_left_after_the_time_out(office: Office, path: str) -> None:
     office.listen(path, events=("message.sent",))
     office.receiver.answers[path] = Answer(seconds=3)
@@ -218,6 +228,7 @@ def test_a_silent_endpoint_is_left_after_the_time_out(office: Office, path: str)
     assert dispatcher.TIMEOUT_SECONDS == 15
 
 
+@on_sqlite
 def test_an_unreachable_endpoint_is_tried_again(office: Office, path: str) -> None:
     office.listen(path, events=("message.sent",), url="http://127.0.0.1:9/")
     office.deliver()
@@ -226,6 +237,7 @@ def test_an_unreachable_endpoint_is_tried_again(office: Office, path: str) -> No
     assert len(office.waits()) == 1
 
 
+@on_sqlite
 def test_a_lost_data_secret_is_said_and_no_call_made(office: Office, path: str) -> None:
     office.listen(path, events=("message.sent",))
     office.deliver()
@@ -248,6 +260,7 @@ INTERNAL = (
 )
 
 
+@on_sqlite
 @pytest.mark.parametrize("url", INTERNAL)
 def test_internal_addresses_are_never_called(make_office: Callable[..., Office], path: str, url: str) -> None:
     office = make_office(webhooks_allow_http=True)
@@ -261,6 +274,7 @@ def test_internal_addresses_are_never_called(make_office: Callable[..., Office],
     assert receiver.got(path) == []
 
 
+@on_sqlite
 def test_plain_http_is_not_called_unless_allowed(make_office: Callable[..., Office], path: str) -> None:
     office = make_office(webhooks_allow_private=True)
     office.listen(path, events=("message.sent",))
@@ -270,6 +284,7 @@ def test_plain_http_is_not_called_unless_allowed(make_office: Callable[..., Offi
     assert office.receiver.got(path) == []
 
 
+@on_sqlite
 def test_metadata_addresses_stay_closed_even_when_private_ones_are_open(office: Office, path: str) -> None:
     url = f"http://169.254.169.254{path}"
     assert endpoints.url_fault(url, endpoints.guard(office.settings)) == "url_private", "said when it is entered"
@@ -327,6 +342,7 @@ def test_one_who_lost_the_claim_overwrites_nothing_but_success(office: Office, p
     assert office.endpoint(endpoint_id).failing_since is None
 
 
+@on_sqlite
 def test_a_slow_endpoint_holds_up_itself_alone(office: Office, path: str) -> None:
     office.listen(path)
     office.listen(f"{path}-quick")
@@ -347,6 +363,7 @@ def test_a_slow_endpoint_holds_up_itself_alone(office: Office, path: str) -> Non
     assert office.receiver.most_at_once[path] == 5, "one call for each message"
 
 
+@on_sqlite
 def test_endpoints_that_hang_do_not_take_all_places(office: Office, path: str) -> None:
     release = threading.Event()
     office.receiver.answers[path] = lambda _got: Answer(200 if release.wait(100) else 500)

@@ -13,6 +13,7 @@ from sqlalchemy import event
 from dashboard.db import utcnow
 from dashboard.gateway.webhooks import dispatcher, queue
 from dashboard.gateway.webhooks.queue import AttemptResult
+from tests.support.fixtures.databases import on_sqlite
 from tests.support.webhook_endpoints import Office
 from tests.support.webhook_receiver import Answer, Got
 
@@ -40,6 +41,7 @@ def test_eight_calls_are_under_way_at_once_and_each_message_keeps_its_order(offi
         assert mine == ["message.sent", "message.delivered"]
 
 
+@on_sqlite
 def test_the_number_of_calls_is_a_setting(make_office: Callable[..., Office], path: str) -> None:
     office = make_office(webhooks_allow_http=True, webhooks_allow_private=True, webhooks_parallel=2)
     office.listen(path, events=("message.sent",))
@@ -50,6 +52,7 @@ def test_the_number_of_calls_is_a_setting(make_office: Callable[..., Office], pa
     assert office.receiver.most_at_once[path] == 2
 
 
+@on_sqlite
 def test_an_endpoint_that_fails_gets_one_call_at_a_time(office: Office, path: str) -> None:
     endpoint_id, _ = office.listen(path, events=("message.sent",))
     office.receiver.answers[path] = Answer(500, seconds=0.05)

@@ -1,4 +1,4 @@
-"""A refusal is the same through the real server and on either database. Each rule has its test in integration/api/."""
+"""A refusal is the same through the real server. Each rule has its test in integration/api/; no database is asked."""
 
 from __future__ import annotations
 
@@ -7,9 +7,11 @@ from typing import Any
 import pytest
 
 from tests.support.error_shape import invalid, refused
+from tests.support.fixtures.databases import on_sqlite
 from tests.support.stack import Client, Stack
 from tests.support.webhook_endpoints import Shop
 
+pytestmark = on_sqlite
 BROKEN: dict[str, tuple[dict[str, Any], str, str]] = {  # by path: a body, the field that breaks a rule, the code
     "/messages/send": ({"phoneNumber": "38089336", "message": "a\x07b"}, "message", "invalid_characters"),
     "/otp/send": ({"phoneNumber": "38089336", "language": "de"}, "language", "invalid_choice"),

@@ -18,12 +18,12 @@ from dashboard.db import utcnow
 from dashboard.gateway.api_keys import authentication, keys
 from dashboard.models.api_keys import ApiKey
 from tests.support.error_shape import failure, refused
+from tests.support.fixtures.databases import on_sqlite
 from tests.support.phones import new_phone
 from tests.support.present import present
 from tests.support.stack import Client, Stack
 
 T = TypeVar("T")
-ONE_DATABASE = pytest.mark.parametrize("database", ["sqlite"], indirect=True)
 PATHS = ("/messages/send", "/otp/send", "/otp/verify")
 OFFERED = {
     "broken": b"{",
@@ -48,12 +48,14 @@ def change(client: Client, how: Callable[[Session, ApiKey], T]) -> T:
         return how(session, session.get_one(ApiKey, key_id))
 
 
+@on_sqlite
 @pytest.mark.parametrize("path", PATHS)
 def test_without_a_key_nothing_goes(stack: Stack, path: str) -> None:
     answer = stack.call("POST", path, json={})
     assert (answer.status_code, answer.json()) == (401, MISSING)
 
 
+@on_sqlite
 @pytest.mark.parametrize("given", ["", "   "])
 def test_an_empty_key_is_no_key(stack: Stack, given: str) -> None:
     with socket.create_connection(("127.0.0.1", stack.port), timeout=10) as raw:  # httpx sends no blank header
@@ -63,11 +65,13 @@ def test_an_empty_key_is_no_key(stack: Stack, given: str) -> None:
     assert json.loads(body) == MISSING
 
 
+@on_sqlite
 def test_a_key_in_the_query_is_no_key(stack: Stack, client: Client) -> None:
     answer = stack.call("POST", f"/otp/send?X-API-Key={client.key}&api_key={client.key}", json={})
     assert (answer.status_code, answer.json()) == (401, MISSING)
 
 
+@on_sqlite
 @pytest.mark.parametrize("path", PATHS)
 @pytest.mark.parametrize("body", BODIES.values(), ids=BODIES)
 def test_the_key_is_looked_at_before_the_body(stack: Stack, path: str, body: bytes) -> None:
@@ -86,6 +90,7 @@ def unknown(_secret: str) -> str:
     return body + authentication._check(body)
 
 
+@on_sqlite
 @pytest.mark.parametrize(
     "bend",
     [
@@ -116,7 +121,7 @@ def test_a_revoked_key_is_invalid_from_the_next_request_on(client: Client, phone
         assert (answer.status_code, answer.json()) == (403, WRONG)
 
 
-@ONE_DATABASE  # what a process remembers is the same whatever the database
+@on_sqlite  # what a process remembers is the same whatever the database
 @pytest.mark.parametrize("path", [*PATHS, "/messages/batch", "/api/v2/notify"])
 @pytest.mark.parametrize("body", OFFERED.values(), ids=OFFERED)
 def test_a_key_in_full_use_is_invalid_from_the_moment_it_is_revoked(
@@ -169,18 +174,21 @@ def test_a_rotated_secret_lives_on_for_its_grace(client: Client, phone: str) -> 
     assert Client(client.stack, newest).send(phone).status_code == 200
 
 
+@on_sqlite
 def test_a_key_bound_to_networks_works_from_there_alone(stack: Stack, phone: str) -> None:
     assert stack.client(networks=("10.0.0.0/8", "127.0.0.0/8")).send(phone).status_code == 200
     elsewhere = stack.client(networks=("10.0.0.0/8", "fd00::/8"))
     refused(elsewhere.send(phone), 403, "address_not_allowed")
 
 
+@on_sqlite
 def test_a_forwarded_address_is_not_believed_without_a_proxy(stack: Stack) -> None:
     elsewhere = stack.client(networks=("10.0.0.0/8",))
     answer = stack.call("POST", "/messages/send", key=elsewhere.key, headers={"X-Forwarded-For": "10.1.2.3"}, json={})
     refused(answer, 403, "address_not_allowed")
 
 
+@on_sqlite
 def test_a_key_does_only_what_its_scopes_allow(stack: Stack, phone: str) -> None:
     sender = stack.client(scopes=("send",))
     assert sender.send(phone).status_code == 200
@@ -189,6 +197,7 @@ def test_a_key_does_only_what_its_scopes_allow(stack: Stack, phone: str) -> None
     refused(stack.client(scopes=("otp", "read")).send(phone), 403, "scope_missing")
 
 
+@on_sqlite
 def test_the_scope_is_looked_at_before_the_body(stack: Stack) -> None:
     refused(stack.client(scopes=("read",)).raw("/otp/send", b"{"), 403, "scope_missing")
 
@@ -222,12 +231,14 @@ def test_a_cap_of_nothing_refuses_all(stack: Stack, phone: str) -> None:
     refused(stack.client(message_cap=0).send(phone), 429, "daily_cap")
 
 
+@on_sqlite
 def test_an_invalid_request_costs_no_cap(stack: Stack, phone: str) -> None:
     client = stack.client(message_cap=1)
     failure(client.send("12345678"), 400)
     assert client.send(phone).status_code == 200
 
 
+@on_sqlite
 def test_bearer_is_taken_as_the_key_and_goes_after_its_own_header(client: Client) -> None:
     def status(**headers: str) -> int:
         named = {name.replace("_", "-"): value for name, value in headers.items()}

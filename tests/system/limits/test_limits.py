@@ -10,6 +10,7 @@ import pytest
 from dashboard.gateway.api_keys import keys
 from dashboard.models.api_keys import ApiKey
 from tests.support.error_shape import failure, invalid
+from tests.support.fixtures.databases import on_sqlite
 from tests.support.present import present
 from tests.support.stack import Client, digits
 
@@ -80,6 +81,7 @@ def test_the_minute_slides(client: Client, phone: str) -> None:
     full(client.otp(phone), "minute", 3, 29)
 
 
+@on_sqlite
 def test_one_more_second_is_not_yet_a_minute(client: Client, phone: str) -> None:
     fill(client, phone, 3)
     client.age(phone, 50)
@@ -101,6 +103,7 @@ def test_a_refused_call_leaves_the_code_alive(client: Client, phone: str) -> Non
     assert client.verify(phone, code).status_code == 200
 
 
+@on_sqlite
 def test_invalid_calls_cost_nothing_and_bear_no_limits(client: Client, phone: str) -> None:
     for _ in range(5):
         answer = client.otp(phone, language="de")
@@ -109,6 +112,7 @@ def test_invalid_calls_cost_nothing_and_bear_no_limits(client: Client, phone: st
     assert standing(client.otp(phone))[:2] == ("minute", 2)
 
 
+@on_sqlite
 def test_fields_are_looked_at_before_limits(client: Client, phone: str) -> None:
     fill(client, phone, 3)
     invalid(client.otp(phone, hash="x"), ["hash"])
@@ -119,6 +123,7 @@ def test_fields_are_looked_at_before_limits(client: Client, phone: str) -> None:
     assert client.otp(phone).status_code == 403
 
 
+@on_sqlite
 def test_all_forms_of_a_number_share_the_count(client: Client, phone: str) -> None:
     for form in (phone, phone[1:], phone[4:]):
         fill(client, form, 1)
@@ -126,6 +131,7 @@ def test_all_forms_of_a_number_share_the_count(client: Client, phone: str) -> No
         assert client.otp(form).status_code == 429
 
 
+@on_sqlite
 def test_both_channels_share_the_count(client: Client, phone: str) -> None:
     fill(client, phone, 2)
     fill(client, phone, 1, channel="whatsapp")
@@ -141,12 +147,14 @@ def test_every_key_and_phone_has_a_count_of_its_own(client: Client, phone: str) 
     fill(client, neighbour, 3)
 
 
+@on_sqlite
 def test_a_test_key_is_limited_too(client: Client, phone: str) -> None:
     test = client.stack.client("test")
     fill(test, phone, 3)
     full(test.otp(phone), "minute", 3, 60)
 
 
+@on_sqlite
 def test_rotating_does_not_reset_the_count(client: Client, phone: str) -> None:
     fill(client, phone, 3)
     with client.stack.sessions.begin() as session:
@@ -154,12 +162,14 @@ def test_rotating_does_not_reset_the_count(client: Client, phone: str) -> None:
     full(Client(client.stack, secret).otp(phone), "minute", 3, 60)
 
 
+@on_sqlite
 def test_verifying_does_not_give_sends_back(client: Client, phone: str) -> None:
     fill(client, phone, 2)
     assert client.verify(phone, client.code(phone)).status_code == 200
     assert client.otp(phone).status_code == 429
 
 
+@on_sqlite
 @pytest.mark.parametrize("guess", ["123456", "x"])
 def test_verify_bears_no_limits(client: Client, phone: str, guess: str) -> None:
     fill(client, phone, 1)

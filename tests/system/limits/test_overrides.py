@@ -12,6 +12,7 @@ from dashboard.db import utcnow
 from dashboard.gateway.limits import overrides
 from dashboard.gateway.limits.overrides import NewOverride
 from dashboard.models.limits import UNLIMITED, LimitOverride
+from tests.support.fixtures.databases import on_sqlite
 from tests.support.present import present
 from tests.support.stack import Client
 
@@ -48,12 +49,14 @@ def test_each_scope_holds_at_once(client: Client, phone: str, scope: str) -> Non
     assert allowed(client, phone, 9) == 2
 
 
+@on_sqlite
 def test_an_override_of_a_key_leaves_other_keys_alone(client: Client, phone: str) -> None:
     override(client, key=True, minute=1)
     assert allowed(client, phone, 9) == 1
     assert allowed(client.stack.client(), phone, 9) == 3
 
 
+@on_sqlite
 def test_an_override_of_a_phone_holds_for_all_keys_and_no_other_phone(client: Client, phone: str) -> None:
     override(client, phone=phone, minute=1)
     assert allowed(client, phone, 9) == 1
@@ -62,6 +65,7 @@ def test_an_override_of_a_phone_holds_for_all_keys_and_no_other_phone(client: Cl
     assert allowed(client, neighbour, 9) == 3
 
 
+@on_sqlite
 def test_an_override_of_a_pair_holds_for_the_pair_alone(client: Client, phone: str) -> None:
     override(client, phone=phone, key=True, minute=1)
     assert allowed(client, phone, 9) == 1
@@ -77,18 +81,21 @@ def test_the_most_specific_number_wins_window_by_window(client: Client, phone: s
     assert policy(client, phone) == '"minute";q=6;w=60, "hour";q=50;w=3600, "day";q=400;w=86400'
 
 
+@on_sqlite
 def test_the_more_specific_wins_even_where_it_is_stricter(client: Client, phone: str) -> None:
     override(client, phone=phone, minute=UNLIMITED)
     override(client, phone=phone, key=True, minute=1)
     assert allowed(client, phone, 9) == 1
 
 
+@on_sqlite
 def test_an_unlimited_window_is_not_counted_and_not_told(client: Client, phone: str) -> None:
     override(client, phone=phone, minute=UNLIMITED)
     assert policy(client, phone) == '"hour";q=10;w=3600, "day";q=20;w=86400'
     assert allowed(client, phone, 30) == 9  # one is spent; the hour holds
 
 
+@on_sqlite
 def test_without_any_limit_all_is_allowed_and_nothing_told(client: Client, phone: str) -> None:
     override(client, phone=phone, minute=UNLIMITED, hour=UNLIMITED, day=UNLIMITED)
     assert allowed(client, phone, 25) == 25
@@ -97,6 +104,7 @@ def test_without_any_limit_all_is_allowed_and_nothing_told(client: Client, phone
     assert "RateLimit-Policy" not in answer.headers
 
 
+@on_sqlite
 def test_zero_refuses_all(client: Client, phone: str) -> None:
     override(client, phone=phone, hour=0)
     answer = client.otp(phone)
@@ -105,6 +113,7 @@ def test_zero_refuses_all(client: Client, phone: str) -> None:
     assert int(answer.headers["Retry-After"]) > 0
 
 
+@on_sqlite
 def test_an_empty_override_changes_nothing(client: Client, phone: str) -> None:
     override(client, phone=phone)
     assert allowed(client, phone, 9) == 3

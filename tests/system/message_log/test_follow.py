@@ -14,6 +14,7 @@ from dashboard.gateway.limits import overrides
 from dashboard.providers import sandbox
 from dashboard.vocabulary import Scope
 from tests.support.error_shape import invalid, refused
+from tests.support.fixtures.databases import on_sqlite
 from tests.support.stack import Client, until
 
 FIELDS = {
@@ -92,6 +93,7 @@ def test_a_code_is_followed_without_its_text(client: Client, phone: str) -> None
     assert code not in answer.text
 
 
+@on_sqlite
 def test_no_text_is_told(client: Client, phone: str) -> None:
     message_id = sent(client, phone, "unmistakable-word")
     assert "unmistakable" not in get(client, f"/messages/{message_id}").text
@@ -162,6 +164,7 @@ def test_filters_narrow_the_list(client: Client, phone: str) -> None:
         assert listed(client, phoneNumber=form) == [by_whatsapp, code, text]
 
 
+@on_sqlite
 def test_a_plus_sign_in_an_address_need_not_be_escaped(client: Client, phone: str) -> None:
     message_id = sent(client, phone)
     assert get(client, f"/messages?phoneNumber={phone}").json()["messages"][0]["messageId"] == message_id
@@ -182,6 +185,7 @@ def test_anothers_message_is_no_cursor(client: Client, phone: str) -> None:
     invalid(get(client, f"/messages?after={sent(client.stack.client(), phone)}"), ["after"], "unknown_cursor")
 
 
+@on_sqlite
 def test_an_unknown_filter_is_told_the_known_ones(client: Client) -> None:
     answer = get(client, "/messages?phone=38089336").json()
     assert answer["errors"][0]["message"] == (
@@ -195,6 +199,7 @@ def test_an_empty_filter_is_none(client: Client, phone: str) -> None:
     assert listed(client, limit="", after="", status="", channel="SMS", kind="", phoneNumber="") == [made]
 
 
+@on_sqlite
 @pytest.mark.parametrize("path", ["/messages", "/messages/x", "/me"])
 def test_reading_needs_a_key_and_its_scope(client: Client, path: str) -> None:
     assert client.stack.call("GET", path).json() == {"success": False, "message": "API key is required"}
@@ -214,6 +219,7 @@ def test_a_key_learns_about_itself(client: Client) -> None:
     }
 
 
+@on_sqlite
 def test_a_key_with_every_scope_learns_so(client: Client) -> None:
     assert get(client.stack.client(scopes=tuple(Scope)), "/me").json()["scopes"] == list(Scope)
 

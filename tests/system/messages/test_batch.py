@@ -10,6 +10,7 @@ import httpx
 import pytest
 
 from tests.support.error_shape import failure, invalid, refused
+from tests.support.fixtures.databases import on_sqlite
 from tests.support.phones import new_phone
 from tests.support.stack import Client, digits, other_than, until
 
@@ -48,6 +49,7 @@ def test_each_message_of_a_batch_arrives(client: Client) -> None:
         assert client.stack.arrived(phone, result["messageId"]).text == f"texte {phone}"
 
 
+@on_sqlite
 def test_a_bad_message_holds_no_other_back_and_results_keep_their_order(client: Client) -> None:
     good = [new_phone() for _ in range(3)]
     bad = [item("12345678"), {"message": "x"}, 5, None, "text", [], {}, item(good[0], " "), item(good[0], "a" * 1531)]
@@ -71,20 +73,24 @@ def test_a_bad_message_holds_no_other_back_and_results_keep_their_order(client: 
         until(partial(client.stack.inbox, phone), 15)
 
 
+@on_sqlite
 def test_a_batch_of_bad_messages_is_answered_too(client: Client) -> None:
     assert [codes(result) for result in results(batch(client, {}, {}))] == [["required", "required"]] * 2
 
 
+@on_sqlite
 @pytest.mark.parametrize("count", [0, 1001])
 def test_a_batch_holds_1_to_1000(client: Client, phone: str, count: int) -> None:
     invalid(batch(client, *[item(phone)] * count), ["messages"], "batch_size")
 
 
+@on_sqlite
 @pytest.mark.parametrize("wrong", ["x", 5, {"0": {}}])
 def test_messages_must_be_a_list(client: Client, wrong: object) -> None:
     invalid(client.post("/messages/batch", messages=wrong), ["messages"], "invalid_type")
 
 
+@on_sqlite
 def test_messages_are_required(client: Client) -> None:
     invalid(client.post("/messages/batch"), ["messages"], "required")
 
@@ -97,6 +103,7 @@ def test_a_thousand_messages_of_ten_segments_are_taken(client: Client) -> None:
     until(lambda: len(client.stack.inbox(phone)) == 1_000, 60, lambda: str(len(client.stack.inbox(phone))))
 
 
+@on_sqlite
 def test_a_body_of_two_mib_is_taken_and_a_larger_one_is_not(client: Client, phone: str) -> None:
     body = json.dumps({"messages": [item(phone)]}).encode()
     assert client.raw("/messages/batch", body + b" " * (2 * MIB - len(body))).status_code == 200
@@ -116,6 +123,7 @@ def test_the_daily_cap_takes_the_first_ones(client: Client) -> None:
     assert [codes(result) for result in results(batch(capped, item(phones[3])))] == [["daily_cap"]]
 
 
+@on_sqlite
 def test_a_batch_needs_the_scope_send(client: Client, phone: str) -> None:
     refused(batch(client.stack.client(scopes=("otp", "read")), item(phone)), 403, "scope_missing")
 
@@ -140,12 +148,14 @@ def test_code_and_check_are_send_and_verify(client: Client, phone: str) -> None:
     assert right.json() == {"success": True, "message": "OTP verified successfully", "verified": True}
 
 
+@on_sqlite
 def test_both_names_share_the_limits(client: Client, phone: str) -> None:
     paths = ("/otp/send", "/api/v2/code")
     answers = [client.post(paths[number % 2], phoneNumber=phone) for number in range(4)]
     assert [answer.status_code for answer in answers] == [200, 200, 200, 429]
 
 
+@on_sqlite
 @pytest.mark.parametrize("path", ["/api/v2/notify", "/api/v2/code", "/api/v2/check"])
 def test_the_current_names_need_a_key_and_a_post(client: Client, path: str) -> None:
     assert client.stack.call("POST", path, json={}).status_code == 401

@@ -20,6 +20,7 @@ from dashboard.models.idempotency import IdempotencyRecord
 from dashboard.models.messages import Message
 from dashboard.providers import sandbox
 from tests.support.error_shape import failure, refused
+from tests.support.fixtures.databases import on_sqlite
 from tests.support.phones import new_phone
 from tests.support.stack import Client, digits
 
@@ -32,8 +33,6 @@ BODIES: dict[str, Callable[[str], dict[str, Any]]] = {
 }
 CROWD = 40
 PATHS = pytest.mark.parametrize("path", BODIES)
-# How a request is read is the same whatever the database.
-ONE_DATABASE = pytest.mark.parametrize("database", ["sqlite"], indirect=True)
 
 
 def call(client: Client, path: str, name: str, body: dict[str, Any]) -> httpx.Response:
@@ -67,6 +66,7 @@ def test_a_call_that_comes_again_gets_the_same_answer_and_makes_nothing(client: 
     assert rows(client, phone) == 1
 
 
+@on_sqlite
 @PATHS
 def test_another_body_is_refused(client: Client, phone: str, path: str) -> None:
     name = new_name()
@@ -77,7 +77,7 @@ def test_another_body_is_refused(client: Client, phone: str, path: str) -> None:
     same(first, call(client, path, name, BODIES[path](phone)))
 
 
-@ONE_DATABASE
+@on_sqlite
 def test_the_same_json_in_another_order_is_the_same_body(client: Client, phone: str) -> None:
     name = new_name()
     first = call(client, "/messages/send", name, {"phoneNumber": phone, "message": "é"})
@@ -86,7 +86,7 @@ def test_the_same_json_in_another_order_is_the_same_body(client: Client, phone: 
     same(first, client.stack.call("POST", "/messages/send", key=client.key, data=raw, headers=headers))
 
 
-@ONE_DATABASE
+@on_sqlite
 @pytest.mark.parametrize("name", ["", "é", "a" * 256, "a\tb", "clé"])
 def test_a_name_is_1_to_255_printable_ascii_characters(client: Client, phone: str, name: str) -> None:
     raw = [(b"X-API-Key", client.key.encode()), (b"Idempotency-Key", name.encode("utf-8"))]
@@ -96,6 +96,7 @@ def test_a_name_is_1_to_255_printable_ascii_characters(client: Client, phone: st
     assert rows(client, phone) == 0
 
 
+@on_sqlite
 @pytest.mark.parametrize("name", ["a", "a" * 255, "!~ \"#$%&'()*+,-./:;<=>?@[]^_`{|}", "0"])
 def test_any_printable_name_will_do(client: Client, phone: str, name: str) -> None:
     body = {"phoneNumber": phone, "message": "Bonjour"}
@@ -115,6 +116,7 @@ def test_a_name_belongs_to_a_key_and_a_path(client: Client, phone: str) -> None:
     assert len({answer.json()["messageId"] for answer in answers}) == 4
 
 
+@on_sqlite
 def test_a_rotated_key_is_the_same_key(client: Client, phone: str) -> None:
     name, body = new_name(), {"phoneNumber": phone, "message": "Bonjour"}
     first = call(client, "/messages/send", name, body)

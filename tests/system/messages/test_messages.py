@@ -8,6 +8,7 @@ import pytest
 
 from dashboard.providers import sandbox
 from dashboard.sms import encoding
+from tests.support.fixtures.databases import on_sqlite
 from tests.support.stack import Client
 
 KEPT = {
@@ -36,6 +37,7 @@ BOUNDARIES = {
 }
 
 
+@on_sqlite
 def test_the_answer_is_exactly_that_of_the_reference(client: Client, phone: str) -> None:
     answer = client.send(phone)
     assert answer.status_code == 200
@@ -54,6 +56,7 @@ def test_a_text_arrives_exactly_as_sent(client: Client, phone: str, message: str
     assert received.channel == "sms"
 
 
+@on_sqlite
 @pytest.mark.parametrize("message", BOUNDARIES.values(), ids=BOUNDARIES)
 def test_up_to_ten_segments_arrive_whole(client: Client, phone: str, message: str) -> None:
     assert encoding.shape(message).segments <= 10
@@ -62,6 +65,7 @@ def test_up_to_ten_segments_arrive_whole(client: Client, phone: str, message: st
     assert client.stack.arrived(phone, sent.json()["messageId"]).text == message
 
 
+@on_sqlite
 def test_every_call_is_a_message_of_its_own(client: Client, phone: str) -> None:
     ids = [client.send(phone, "Bonjour").json()["messageId"] for _ in range(3)]
     assert len(set(ids)) == 3
@@ -70,12 +74,14 @@ def test_every_call_is_a_message_of_its_own(client: Client, phone: str) -> None:
     assert len(client.stack.inbox(phone)) == 3
 
 
+@on_sqlite
 def test_texts_have_no_rate_limit(client: Client, phone: str) -> None:
     answers = [client.send(phone, str(number)) for number in range(25)]
     assert {answer.status_code for answer in answers} == {200}
     assert not [answer for answer in answers if "RateLimit" in answer.headers]
 
 
+@on_sqlite
 def test_a_test_keys_text_lands_on_the_sandbox_phone(client: Client, phone: str) -> None:
     test = client.stack.client("test")
     sent = test.send(phone, "Essai")
@@ -91,5 +97,6 @@ def test_a_text_that_the_carrier_puts_off_arrives_later(client: Client) -> None:
     assert len([text for text in client.stack.inbox(phone) if text.text == "Patience"]) == 1
 
 
+@on_sqlite
 def test_a_refused_text_was_queued_all_the_same(client: Client) -> None:
     assert client.send("+22243" + sandbox.REFUSED, "Bonjour").status_code == 200

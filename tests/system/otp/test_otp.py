@@ -16,6 +16,7 @@ from dashboard.models.api_keys import ApiKey
 from dashboard.providers import sandbox
 from dashboard.sms import encoding
 from tests.support.error_shape import failure, invalid, refused
+from tests.support.fixtures.databases import on_sqlite
 from tests.support.stack import Client, digits, other_than, until
 
 HASH = "FA+9qCX9VSu"
@@ -37,6 +38,7 @@ def received(client: Client, phone: str, **order: str) -> str:
     return client.stack.arrived(phone, sent.json()["messageId"]).text
 
 
+@on_sqlite
 def test_the_answer_to_send_is_exactly_that_of_the_reference(client: Client, phone: str) -> None:
     answer = client.otp(phone)
     assert answer.status_code == 200
@@ -46,12 +48,14 @@ def test_the_answer_to_send_is_exactly_that_of_the_reference(client: Client, pho
     assert str(uuid.UUID(body["messageId"], version=4)) == body["messageId"]
 
 
+@on_sqlite
 def test_the_answer_to_a_right_code_is_exactly_that_of_the_reference(client: Client, phone: str) -> None:
     answer = client.verify(phone, client.code(phone))
     assert answer.status_code == 200
     assert answer.json() == {"success": True, "message": "OTP verified successfully", "verified": True}
 
 
+@on_sqlite
 def test_the_answer_to_a_wrong_code_is_exactly_that_of_the_reference(client: Client, phone: str) -> None:
     assert wrong(client, phone, client.code(phone)) == {"success": False, "message": "Invalid OTP", "retriesLeft": 2}
 
@@ -76,10 +80,12 @@ def test_a_code_comes_in_the_language_asked_for(
     assert client.verify(phone, digits(found)).status_code == 200
 
 
+@on_sqlite
 def test_french_is_the_default(client: Client, phone: str) -> None:
     assert "code de vérification" in received(client, phone)
 
 
+@on_sqlite
 @pytest.mark.parametrize("app_hash", ["ABC123XYZ45", "+++++++++++", "///////////", "12345678901"])
 def test_every_base64_hash_is_taken(client: Client, phone: str, app_hash: str) -> None:
     assert received(client, phone, hash=app_hash).split("\n")[-1] == app_hash
@@ -93,6 +99,7 @@ def test_wrong_codes_count_down_and_the_third_kills(client: Client, phone: str) 
         assert [item["code"] for item in errors] == ["otp_exhausted"]
 
 
+@on_sqlite
 def test_the_right_code_on_the_third_try_is_right(client: Client, phone: str) -> None:
     code = client.code(phone)
     assert [wrong(client, phone, code)["retriesLeft"] for _ in range(2)] == [2, 1]
@@ -175,6 +182,7 @@ def test_a_code_is_bound_to_its_phone(client: Client, phone: str) -> None:
     refused(client.verify(neighbour, code), 404, "otp_not_found")
 
 
+@on_sqlite
 def test_what_is_not_six_digits_costs_no_try(client: Client, phone: str) -> None:
     code = client.code(phone)
     for guess in ("12345", "12345a", "123456 ", "١٢٣٤٥٦"):
@@ -182,6 +190,7 @@ def test_what_is_not_six_digits_costs_no_try(client: Client, phone: str) -> None
     assert wrong(client, phone, code)["retriesLeft"] == 2
 
 
+@on_sqlite
 def test_a_number_instead_of_a_string_costs_no_try(client: Client, phone: str) -> None:
     code = client.code(phone)
     for _ in range(4):

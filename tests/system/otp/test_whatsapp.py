@@ -7,6 +7,7 @@ import time
 from dashboard.models.api_keys import ApiKey
 from dashboard.providers import sandbox
 from tests.support.error_shape import refused
+from tests.support.fixtures.databases import on_sqlite
 from tests.support.stack import Client, Stack, digits, other_than
 
 REFUSED, SILENT = "+22241" + sandbox.REFUSED, "+22241" + sandbox.SILENT
@@ -20,12 +21,14 @@ def test_a_code_is_there_when_the_answer_comes(client: Client, phone: str) -> No
     assert client.verify(phone, digits(text.text), channel="whatsapp").status_code == 200
 
 
+@on_sqlite
 def test_wrong_codes_count_down(client: Client, phone: str) -> None:
     code = client.code(phone, channel="whatsapp")
     answers = [client.verify(phone, other_than(code), channel="whatsapp").json() for _ in range(4)]
     assert [answer["retriesLeft"] for answer in answers] == [2, 1, 0, 0]
 
 
+@on_sqlite
 def test_a_hash_is_ignored_whatever_it_is(client: Client, phone: str) -> None:
     for app_hash in ("FA+9qCX9VSu", "not a hash", None):
         assert client.otp(phone, channel="whatsapp", hash=app_hash).status_code == 200

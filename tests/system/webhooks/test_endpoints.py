@@ -8,6 +8,7 @@ import pytest
 
 from dashboard.gateway.api_keys import keys
 from tests.support.error_shape import refused
+from tests.support.fixtures.databases import on_sqlite
 from tests.support.stack import Stack, other_than, until
 from tests.support.webhook_endpoints import Shop, make_shop
 from tests.support.webhook_receiver import Answer, Got, Receiver
@@ -155,6 +156,7 @@ def test_a_malformed_id_is_an_unknown_one(shop: Shop, receiver: Receiver, path: 
         refused(shop.client.post(f"{one}/replay", eventId=event), 404, "event_not_found")
 
 
+@on_sqlite
 def test_scopes(stack: Stack, shop: Shop, receiver: Receiver, path: str) -> None:
     reader = stack.client(scopes=("read",))
     assert stack.call("GET", "/webhooks", key=reader.key).status_code == 200
@@ -163,6 +165,7 @@ def test_scopes(stack: Stack, shop: Shop, receiver: Receiver, path: str) -> None
     refused(stack.call("GET", "/webhooks", key=stack.key(scopes=("send",))), 403, "scope_missing")
 
 
+@on_sqlite
 @pytest.mark.parametrize(
     "fields", [{}, {"eventId": "evt_x", "since": "2026-01-01T00:00:00Z"}, {"since": "yesterday"}, {"since": 5}]
 )
