@@ -61,13 +61,13 @@ export class Chinqit {
   /** Send a text */
   sendMessage(input: SendMessageInput, once?: Once): Promise<Queued>;
   /** Send a code */
-  sendOtp(input: SendOtpInput, once?: Once): Promise<OtpSent>;
+  sendOtp(input?: SendOtpInput, once?: Once): Promise<OtpSent>;
   /** Check a code */
   verifyOtp(input: VerifyOtpInput, once?: Once): Promise<OtpVerified>;
   /** Does everything behind it work? */
   readyz(): Promise<Ready>;
   /** Read the sandbox phone */
-  readInbox(input: ReadInboxInput): Promise<ReceivedTexts>;
+  readInbox(input?: ReadInboxInput): Promise<ReceivedTexts>;
   /** List webhooks */
   listWebhooks(): Promise<WebhookList>;
   /** Create a webhook */
@@ -93,7 +93,7 @@ export class Chinqit {
   /** Check a code */
   verifyOtpV2(input: VerifyOtpV2Input, once?: Once): Promise<OtpVerified>;
   /** Send a code */
-  sendOtpV2(input: SendOtpV2Input, once?: Once): Promise<PricedOtpSent>;
+  sendOtpV2(input?: SendOtpV2Input, once?: Once): Promise<PricedOtpSent>;
   /** Send a text */
   sendMessageV2(input: SendMessageV2Input, once?: Once): Promise<PricedQueued>;
 }
@@ -121,12 +121,14 @@ export interface ListMessagesInput {
   direction?: "out" | "in";
   /** Only messages in this state. One of `queued`, `sending`, `sent`, `delivered`, `failed`, `expired`. */
   status?: "queued" | "sending" | "sent" | "delivered" | "failed" | "expired";
-  /** Only messages on this channel. One of `sms`, `whatsapp`. */
-  channel?: "sms" | "whatsapp";
+  /** Only messages on this channel. One of `sms`, `whatsapp`, `email`. */
+  channel?: "sms" | "whatsapp" | "email";
   /** Only texts, or only codes. One of `otp`, `message`. */
   kind?: "otp" | "message";
   /** Only messages to this number, in any form. */
   phoneNumber?: string;
+  /** Only codes to this e-mail address, in place of a number. */
+  email?: string;
   /** Accepted at this time or later. */
   from?: string;
   /** Accepted before this time. */
@@ -143,7 +145,7 @@ export interface SendMessageInput {
    * blanks, no dashes. */
   phoneNumber: string;
   /** The 11 characters of an Android app for SMS Retriever; they become the last line of the text. Ignored for
-   * WhatsApp. */
+   * WhatsApp and e-mail. */
   hash?: string | null;
   /** The text, 1 to 10 SMS segments, delivered as given, but that CR LF becomes LF: up to 1,530 characters of
    * the GSM alphabet, or 670 UTF-16 units with any other character. No control characters but tab and line
@@ -154,30 +156,38 @@ export interface SendMessageInput {
 export interface SendOtpInput {
   /** A Mauritanian number: eight digits that begin with 2, 3 or 4, with or without 222 or +222 in front. No
    * blanks, no dashes. */
-  phoneNumber: string;
+  phoneNumber?: string;
+  /** With `channel` `email`, instead of the number: one address, without a name. Capital and small letters are
+   * the same. */
+  email?: string;
+  /** How the code travels; in any case of letters. One of `sms`, `whatsapp`, `email`. */
+  channel?: "sms" | "whatsapp" | "email";
   /** Of the text around the code. Of a locale such as `fr-FR`, what stands in front decides. Left out: the one
    * that the owner chose, French at first. One of `fr`, `en`, `ar`. */
   language?: "fr" | "en" | "ar" | null;
-  /** How the code travels; in any case of letters. One of `sms`, `whatsapp`. */
-  channel?: "sms" | "whatsapp";
   /** The 11 characters of an Android app for SMS Retriever; they become the last line of the text. Ignored for
-   * WhatsApp. */
+   * WhatsApp and e-mail. */
   hash?: string | null;
 }
 
 export interface VerifyOtpInput {
   /** A Mauritanian number: eight digits that begin with 2, 3 or 4, with or without 222 or +222 in front. No
    * blanks, no dashes. */
-  phoneNumber: string;
+  phoneNumber?: string;
+  /** With `channel` `email`, instead of the number: one address, without a name. Capital and small letters are
+   * the same. */
+  email?: string;
+  /** How the code travels; in any case of letters. One of `sms`, `whatsapp`, `email`. */
+  channel?: "sms" | "whatsapp" | "email";
   /** The six digits, as a string. Anything else is refused and costs no try. */
   otp: string;
-  /** How the code travels; in any case of letters. One of `sms`, `whatsapp`. */
-  channel?: "sms" | "whatsapp";
 }
 
 export interface ReadInboxInput {
   /** The number, in any form. */
-  phoneNumber: string;
+  phoneNumber?: string;
+  /** The e-mail address, in place of a number. */
+  email?: string;
   /** How many at most. */
   limit?: number;
 }
@@ -248,24 +258,30 @@ export interface SendBulkInput {
 export interface VerifyOtpV2Input {
   /** A Mauritanian number: eight digits that begin with 2, 3 or 4, with or without 222 or +222 in front. No
    * blanks, no dashes. */
-  phoneNumber: string;
+  phoneNumber?: string;
+  /** With `channel` `email`, instead of the number: one address, without a name. Capital and small letters are
+   * the same. */
+  email?: string;
+  /** How the code travels; in any case of letters. One of `sms`, `whatsapp`, `email`. */
+  channel?: "sms" | "whatsapp" | "email";
   /** The six digits, as a string. Anything else is refused and costs no try. */
   otp: string;
-  /** How the code travels; in any case of letters. One of `sms`, `whatsapp`. */
-  channel?: "sms" | "whatsapp";
 }
 
 export interface SendOtpV2Input {
   /** A Mauritanian number: eight digits that begin with 2, 3 or 4, with or without 222 or +222 in front. No
    * blanks, no dashes. */
-  phoneNumber: string;
+  phoneNumber?: string;
+  /** With `channel` `email`, instead of the number: one address, without a name. Capital and small letters are
+   * the same. */
+  email?: string;
+  /** How the code travels; in any case of letters. One of `sms`, `whatsapp`, `email`. */
+  channel?: "sms" | "whatsapp" | "email";
   /** Of the text around the code. Of a locale such as `fr-FR`, what stands in front decides. Left out: the one
    * that the owner chose, French at first. One of `fr`, `en`, `ar`. */
   language?: "fr" | "en" | "ar" | null;
-  /** How the code travels; in any case of letters. One of `sms`, `whatsapp`. */
-  channel?: "sms" | "whatsapp";
   /** The 11 characters of an Android app for SMS Retriever; they become the last line of the text. Ignored for
-   * WhatsApp. */
+   * WhatsApp and e-mail. */
   hash?: string | null;
 }
 
@@ -274,7 +290,7 @@ export interface SendMessageV2Input {
    * blanks, no dashes. */
   phoneNumber: string;
   /** The 11 characters of an Android app for SMS Retriever; they become the last line of the text. Ignored for
-   * WhatsApp. */
+   * WhatsApp and e-mail. */
   hash?: string | null;
   /** The text, 1 to 10 SMS segments, delivered as given, but that CR LF becomes LF: up to 1,530 characters of
    * the GSM alphabet, or 670 UTF-16 units with any other character. No control characters but tab and line
@@ -415,10 +431,12 @@ export interface Described {
   messageId: string;
   /** A text or a code. One of `otp`, `message`. */
   kind: "otp" | "message";
-  /** How it travels. One of `sms`, `whatsapp`. */
-  channel: "sms" | "whatsapp";
-  /** The number in full. */
-  phoneNumber: string;
+  /** How it travels. One of `sms`, `whatsapp`, `email`. */
+  channel: "sms" | "whatsapp" | "email";
+  /** The number in full; null of a code by e-mail. */
+  phoneNumber: string | null;
+  /** Of a code by e-mail: the address in full. */
+  email?: string | null;
   /** `queued`, `sending`, `sent`, `delivered`; or it ended as `failed`, or as `expired` because its time
    * passed before it could be sent. It never goes back. One of `queued`, `sending`, `sent`, `delivered`,
    * `failed`, `expired`. */
@@ -441,8 +459,8 @@ export interface Described {
   /** Its time had passed at this time, in UTC; null: it did not. */
   expiredAt: string | null;
   /** The channel that the carrier took it on; `sms` also for a code by WhatsApp that went by SMS. One of
-   * `sms`, `whatsapp`. */
-  sentBy: "sms" | "whatsapp" | null;
+   * `sms`, `whatsapp`, `email`. */
+  sentBy: "sms" | "whatsapp" | "email" | null;
   /** Why the last try to send it failed. */
   errorCode: string | null;
   /** What proved delivery: the carrier's `receipt`, or the verified `otp`. */
@@ -463,10 +481,12 @@ export interface Followed {
   messageId: string;
   /** A text or a code. One of `otp`, `message`. */
   kind: "otp" | "message";
-  /** How it travels. One of `sms`, `whatsapp`. */
-  channel: "sms" | "whatsapp";
-  /** The number in full. */
-  phoneNumber: string;
+  /** How it travels. One of `sms`, `whatsapp`, `email`. */
+  channel: "sms" | "whatsapp" | "email";
+  /** The number in full; null of a code by e-mail. */
+  phoneNumber: string | null;
+  /** Of a code by e-mail: the address in full. */
+  email?: string | null;
   /** `queued`, `sending`, `sent`, `delivered`; or it ended as `failed`, or as `expired` because its time
    * passed before it could be sent. It never goes back. One of `queued`, `sending`, `sent`, `delivered`,
    * `failed`, `expired`. */
@@ -489,8 +509,8 @@ export interface Followed {
   /** Its time had passed at this time, in UTC; null: it did not. */
   expiredAt: string | null;
   /** The channel that the carrier took it on; `sms` also for a code by WhatsApp that went by SMS. One of
-   * `sms`, `whatsapp`. */
-  sentBy: "sms" | "whatsapp" | null;
+   * `sms`, `whatsapp`, `email`. */
+  sentBy: "sms" | "whatsapp" | "email" | null;
   /** Why the last try to send it failed. */
   errorCode: string | null;
   /** What proved delivery: the carrier's `receipt`, or the verified `otp`. */
@@ -589,8 +609,8 @@ export interface OtpSent {
   /** Seconds for which the code is valid. */
   expiresIn: number;
   /** There when a code asked for by WhatsApp went by SMS; it verifies under either channel. One of `sms`,
-   * `whatsapp`. */
-  sentBy?: "sms" | "whatsapp" | null;
+   * `whatsapp`, `email`. */
+  sentBy?: "sms" | "whatsapp" | "email" | null;
 }
 
 /** The code was right; it is used up. */
@@ -612,8 +632,8 @@ export interface PricedOtpSent {
   /** Seconds for which the code is valid. */
   expiresIn: number;
   /** There when a code asked for by WhatsApp went by SMS; it verifies under either channel. One of `sms`,
-   * `whatsapp`. */
-  sentBy?: "sms" | "whatsapp" | null;
+   * `whatsapp`, `email`. */
+  sentBy?: "sms" | "whatsapp" | "email" | null;
   /** How many SMS the text takes. */
   parts: number;
   /** Of the text; `ucs2` holds fewer characters. One of `gsm7`, `ucs2`. */
@@ -710,8 +730,8 @@ export interface Ready {
 export interface Received {
   /** Names the message for as long as it is kept. */
   messageId: string;
-  /** How it came. One of `sms`, `whatsapp`. */
-  channel: "sms" | "whatsapp";
+  /** How it came. One of `sms`, `whatsapp`, `email`. */
+  channel: "sms" | "whatsapp" | "email";
   /** As the phone shows it, codes in full. */
   text: string;
   /** A time in UTC. */
@@ -750,7 +770,7 @@ export interface SendMessage {
    * blanks, no dashes. */
   phoneNumber: string;
   /** The 11 characters of an Android app for SMS Retriever; they become the last line of the text. Ignored for
-   * WhatsApp. */
+   * WhatsApp and e-mail. */
   hash?: string | null;
   /** The text, 1 to 10 SMS segments, delivered as given, but that CR LF becomes LF: up to 1,530 characters of
    * the GSM alphabet, or 670 UTF-16 units with any other character. No control characters but tab and line

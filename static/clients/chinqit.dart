@@ -343,10 +343,12 @@ class Described {
   final String messageId;
   /// A text or a code. One of `otp`, `message`.
   final String kind;
-  /// How it travels. One of `sms`, `whatsapp`.
+  /// How it travels. One of `sms`, `whatsapp`, `email`.
   final String channel;
-  /// The number in full.
-  final String phoneNumber;
+  /// The number in full; null of a code by e-mail.
+  final String? phoneNumber;
+  /// Of a code by e-mail: the address in full.
+  final String? email;
   /// `queued`, `sending`, `sent`, `delivered`; or it ended as `failed`, or as `expired` because its time
   /// passed before it could be sent. It never goes back. One of `queued`, `sending`, `sent`, `delivered`,
   /// `failed`, `expired`.
@@ -369,7 +371,7 @@ class Described {
   /// Its time had passed at this time, in UTC; null: it did not.
   final String? expiredAt;
   /// The channel that the carrier took it on; `sms` also for a code by WhatsApp that went by SMS. One of
-  /// `sms`, `whatsapp`.
+  /// `sms`, `whatsapp`, `email`.
   final String? sentBy;
   /// Why the last try to send it failed.
   final String? errorCode;
@@ -383,6 +385,7 @@ class Described {
     required this.kind,
     required this.channel,
     required this.phoneNumber,
+    this.email,
     required this.status,
     required this.encoding,
     required this.segments,
@@ -402,7 +405,8 @@ class Described {
         messageId: json['messageId'] as String,
         kind: json['kind'] as String,
         channel: json['channel'] as String,
-        phoneNumber: json['phoneNumber'] as String,
+        phoneNumber: json['phoneNumber'] as String?,
+        email: json['email'] as String?,
         status: json['status'] as String,
         encoding: json['encoding'] as String,
         segments: json['segments'] as int,
@@ -439,10 +443,12 @@ class Followed {
   final String messageId;
   /// A text or a code. One of `otp`, `message`.
   final String kind;
-  /// How it travels. One of `sms`, `whatsapp`.
+  /// How it travels. One of `sms`, `whatsapp`, `email`.
   final String channel;
-  /// The number in full.
-  final String phoneNumber;
+  /// The number in full; null of a code by e-mail.
+  final String? phoneNumber;
+  /// Of a code by e-mail: the address in full.
+  final String? email;
   /// `queued`, `sending`, `sent`, `delivered`; or it ended as `failed`, or as `expired` because its time
   /// passed before it could be sent. It never goes back. One of `queued`, `sending`, `sent`, `delivered`,
   /// `failed`, `expired`.
@@ -465,7 +471,7 @@ class Followed {
   /// Its time had passed at this time, in UTC; null: it did not.
   final String? expiredAt;
   /// The channel that the carrier took it on; `sms` also for a code by WhatsApp that went by SMS. One of
-  /// `sms`, `whatsapp`.
+  /// `sms`, `whatsapp`, `email`.
   final String? sentBy;
   /// Why the last try to send it failed.
   final String? errorCode;
@@ -481,6 +487,7 @@ class Followed {
     required this.kind,
     required this.channel,
     required this.phoneNumber,
+    this.email,
     required this.status,
     required this.encoding,
     required this.segments,
@@ -501,7 +508,8 @@ class Followed {
         messageId: json['messageId'] as String,
         kind: json['kind'] as String,
         channel: json['channel'] as String,
-        phoneNumber: json['phoneNumber'] as String,
+        phoneNumber: json['phoneNumber'] as String?,
+        email: json['email'] as String?,
         status: json['status'] as String,
         encoding: json['encoding'] as String,
         segments: json['segments'] as int,
@@ -699,7 +707,7 @@ class OtpSent {
   /// Seconds for which the code is valid.
   final int expiresIn;
   /// There when a code asked for by WhatsApp went by SMS; it verifies under either channel. One of `sms`,
-  /// `whatsapp`.
+  /// `whatsapp`, `email`.
   final String? sentBy;
 
   const OtpSent({
@@ -748,7 +756,7 @@ class PricedOtpSent {
   /// Seconds for which the code is valid.
   final int expiresIn;
   /// There when a code asked for by WhatsApp went by SMS; it verifies under either channel. One of `sms`,
-  /// `whatsapp`.
+  /// `whatsapp`, `email`.
   final String? sentBy;
   /// How many SMS the text takes.
   final int parts;
@@ -956,7 +964,7 @@ class Ready {
 class Received {
   /// Names the message for as long as it is kept.
   final String messageId;
-  /// How it came. One of `sms`, `whatsapp`.
+  /// How it came. One of `sms`, `whatsapp`, `email`.
   final String channel;
   /// As the phone shows it, codes in full.
   final String text;
@@ -1042,7 +1050,7 @@ class SendMessage {
   /// blanks, no dashes.
   final String phoneNumber;
   /// The 11 characters of an Android app for SMS Retriever; they become the last line of the text. Ignored
-  /// for WhatsApp.
+  /// for WhatsApp and e-mail.
   final String? hash;
   /// The text, 1 to 10 SMS segments, delivered as given, but that CR LF becomes LF: up to 1,530 characters of
   /// the GSM alphabet, or 670 UTF-16 units with any other character. No control characters but tab and line
@@ -1373,9 +1381,10 @@ class Chinqit {
   /// `text`, `segments`, `keyword` and `receivedAt`. One of `out`, `in`.
   /// - [status]: Only messages in this state. One of `queued`, `sending`, `sent`, `delivered`, `failed`,
   /// `expired`.
-  /// - [channel]: Only messages on this channel. One of `sms`, `whatsapp`.
+  /// - [channel]: Only messages on this channel. One of `sms`, `whatsapp`, `email`.
   /// - [kind]: Only texts, or only codes. One of `otp`, `message`.
   /// - [phoneNumber]: Only messages to this number, in any form.
+  /// - [email]: Only codes to this e-mail address, in place of a number.
   /// - [from]: Accepted at this time or later.
   /// - [to]: Accepted before this time.
   Future<MessagePage> listMessages( {
@@ -1386,6 +1395,7 @@ class Chinqit {
     String? channel,
     String? kind,
     String? phoneNumber,
+    String? email,
     String? from,
     String? to,
   }) =>
@@ -1401,6 +1411,7 @@ class Chinqit {
           'channel': channel,
           'kind': kind,
           'phoneNumber': phoneNumber,
+          'email': email,
           'from': from,
           'to': to,
         },
@@ -1442,7 +1453,7 @@ class Chinqit {
   /// characters of the GSM alphabet, or 670 UTF-16 units with any other character. No control characters but
   /// tab and line ends.
   /// - [hash]: The 11 characters of an Android app for SMS Retriever; they become the last line of the text.
-  /// Ignored for WhatsApp.
+  /// Ignored for WhatsApp and e-mail.
   Future<Queued> sendMessage(
     String phoneNumber,
     String message, {
@@ -1465,15 +1476,18 @@ class Chinqit {
   ///
   /// - [phoneNumber]: A Mauritanian number: eight digits that begin with 2, 3 or 4, with or without 222 or
   /// +222 in front. No blanks, no dashes.
+  /// - [email]: With `channel` `email`, instead of the number: one address, without a name. Capital and small
+  /// letters are the same.
+  /// - [channel]: How the code travels; in any case of letters. One of `sms`, `whatsapp`, `email`.
   /// - [language]: Of the text around the code. Of a locale such as `fr-FR`, what stands in front decides.
   /// Left out: the one that the owner chose, French at first. One of `fr`, `en`, `ar`.
-  /// - [channel]: How the code travels; in any case of letters. One of `sms`, `whatsapp`.
   /// - [hash]: The 11 characters of an Android app for SMS Retriever; they become the last line of the text.
-  /// Ignored for WhatsApp.
-  Future<OtpSent> sendOtp(
-    String phoneNumber, {
-    String? language,
+  /// Ignored for WhatsApp and e-mail.
+  Future<OtpSent> sendOtp( {
+    String? phoneNumber,
+    String? email,
     String? channel,
+    String? language,
     String? hash,
     String? idempotencyKey,
   }) =>
@@ -1483,8 +1497,9 @@ class Chinqit {
         '/otp/send',
         body: {
           'phoneNumber': phoneNumber,
-          'language': language,
+          'email': email,
           'channel': channel,
+          'language': language,
           'hash': hash,
         },
         idempotencyKey: idempotencyKey ?? _newName(),
@@ -1492,13 +1507,16 @@ class Chinqit {
 
   /// Check a code
   ///
+  /// - [otp]: The six digits, as a string. Anything else is refused and costs no try.
   /// - [phoneNumber]: A Mauritanian number: eight digits that begin with 2, 3 or 4, with or without 222 or
   /// +222 in front. No blanks, no dashes.
-  /// - [otp]: The six digits, as a string. Anything else is refused and costs no try.
-  /// - [channel]: How the code travels; in any case of letters. One of `sms`, `whatsapp`.
+  /// - [email]: With `channel` `email`, instead of the number: one address, without a name. Capital and small
+  /// letters are the same.
+  /// - [channel]: How the code travels; in any case of letters. One of `sms`, `whatsapp`, `email`.
   Future<OtpVerified> verifyOtp(
-    String phoneNumber,
     String otp, {
+    String? phoneNumber,
+    String? email,
     String? channel,
     String? idempotencyKey,
   }) =>
@@ -1508,8 +1526,9 @@ class Chinqit {
         '/otp/verify',
         body: {
           'phoneNumber': phoneNumber,
-          'otp': otp,
+          'email': email,
           'channel': channel,
+          'otp': otp,
         },
         idempotencyKey: idempotencyKey ?? _newName(),
       );
@@ -1527,9 +1546,11 @@ class Chinqit {
   /// Read the sandbox phone
   ///
   /// - [phoneNumber]: The number, in any form.
+  /// - [email]: The e-mail address, in place of a number.
   /// - [limit]: How many at most.
-  Future<ReceivedTexts> readInbox(
-    String phoneNumber, {
+  Future<ReceivedTexts> readInbox( {
+    String? phoneNumber,
+    String? email,
     int? limit,
   }) =>
       _call(
@@ -1538,6 +1559,7 @@ class Chinqit {
         '/sandbox/inbox',
         query: {
           'phoneNumber': phoneNumber,
+          'email': email,
           'limit': limit,
         },
       );
@@ -1746,13 +1768,16 @@ class Chinqit {
 
   /// Check a code
   ///
+  /// - [otp]: The six digits, as a string. Anything else is refused and costs no try.
   /// - [phoneNumber]: A Mauritanian number: eight digits that begin with 2, 3 or 4, with or without 222 or
   /// +222 in front. No blanks, no dashes.
-  /// - [otp]: The six digits, as a string. Anything else is refused and costs no try.
-  /// - [channel]: How the code travels; in any case of letters. One of `sms`, `whatsapp`.
+  /// - [email]: With `channel` `email`, instead of the number: one address, without a name. Capital and small
+  /// letters are the same.
+  /// - [channel]: How the code travels; in any case of letters. One of `sms`, `whatsapp`, `email`.
   Future<OtpVerified> verifyOtpV2(
-    String phoneNumber,
     String otp, {
+    String? phoneNumber,
+    String? email,
     String? channel,
     String? idempotencyKey,
   }) =>
@@ -1762,8 +1787,9 @@ class Chinqit {
         '/api/v2/check',
         body: {
           'phoneNumber': phoneNumber,
-          'otp': otp,
+          'email': email,
           'channel': channel,
+          'otp': otp,
         },
         idempotencyKey: idempotencyKey ?? _newName(),
       );
@@ -1772,15 +1798,18 @@ class Chinqit {
   ///
   /// - [phoneNumber]: A Mauritanian number: eight digits that begin with 2, 3 or 4, with or without 222 or
   /// +222 in front. No blanks, no dashes.
+  /// - [email]: With `channel` `email`, instead of the number: one address, without a name. Capital and small
+  /// letters are the same.
+  /// - [channel]: How the code travels; in any case of letters. One of `sms`, `whatsapp`, `email`.
   /// - [language]: Of the text around the code. Of a locale such as `fr-FR`, what stands in front decides.
   /// Left out: the one that the owner chose, French at first. One of `fr`, `en`, `ar`.
-  /// - [channel]: How the code travels; in any case of letters. One of `sms`, `whatsapp`.
   /// - [hash]: The 11 characters of an Android app for SMS Retriever; they become the last line of the text.
-  /// Ignored for WhatsApp.
-  Future<PricedOtpSent> sendOtpV2(
-    String phoneNumber, {
-    String? language,
+  /// Ignored for WhatsApp and e-mail.
+  Future<PricedOtpSent> sendOtpV2( {
+    String? phoneNumber,
+    String? email,
     String? channel,
+    String? language,
     String? hash,
     String? idempotencyKey,
   }) =>
@@ -1790,8 +1819,9 @@ class Chinqit {
         '/api/v2/code',
         body: {
           'phoneNumber': phoneNumber,
-          'language': language,
+          'email': email,
           'channel': channel,
+          'language': language,
           'hash': hash,
         },
         idempotencyKey: idempotencyKey ?? _newName(),
@@ -1805,7 +1835,7 @@ class Chinqit {
   /// characters of the GSM alphabet, or 670 UTF-16 units with any other character. No control characters but
   /// tab and line ends.
   /// - [hash]: The 11 characters of an Android app for SMS Retriever; they become the last line of the text.
-  /// Ignored for WhatsApp.
+  /// Ignored for WhatsApp and e-mail.
   Future<PricedQueued> sendMessageV2(
     String phoneNumber,
     String message, {

@@ -89,7 +89,7 @@ export class Chinqit {
   }
 
   /** Send a code */
-  sendOtp(input, { idempotencyKey = newName() } = {}) {
+  sendOtp(input = {}, { idempotencyKey = newName() } = {}) {
     return this.#call("POST", "/otp/send", { body: input, idempotencyKey });
   }
 
@@ -104,7 +104,7 @@ export class Chinqit {
   }
 
   /** Read the sandbox phone */
-  readInbox(input) {
+  readInbox(input = {}) {
     return this.#call("GET", "/sandbox/inbox", { query: input });
   }
 
@@ -169,7 +169,7 @@ export class Chinqit {
   }
 
   /** Send a code */
-  sendOtpV2(input, { idempotencyKey = newName() } = {}) {
+  sendOtpV2(input = {}, { idempotencyKey = newName() } = {}) {
     return this.#call("POST", "/api/v2/code", { body: input, idempotencyKey });
   }
 

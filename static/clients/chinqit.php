@@ -328,10 +328,10 @@ final class Described
         public readonly string $messageId,
         /** @var 'otp'|'message' A text or a code. One of `otp`, `message`. */
         public readonly string $kind,
-        /** @var 'sms'|'whatsapp' How it travels. One of `sms`, `whatsapp`. */
+        /** @var 'sms'|'whatsapp'|'email' How it travels. One of `sms`, `whatsapp`, `email`. */
         public readonly string $channel,
-        /** @var string The number in full. */
-        public readonly string $phoneNumber,
+        /** @var string|null The number in full; null of a code by e-mail. */
+        public readonly string|null $phoneNumber,
         /** @var 'queued'|'sending'|'sent'|'delivered'|'failed'|'expired' `queued`, `sending`, `sent`, `delivered`; or it ended as `failed`, or as `expired` because its time
          * passed before it could be sent. It never goes back. One of `queued`, `sending`, `sent`,
          * `delivered`, `failed`, `expired`. */
@@ -353,8 +353,8 @@ final class Described
         public readonly string|null $failedAt,
         /** @var string|null Its time had passed at this time, in UTC; null: it did not. */
         public readonly string|null $expiredAt,
-        /** @var 'sms'|'whatsapp'|null The channel that the carrier took it on; `sms` also for a code by WhatsApp that went by SMS. One of
-         * `sms`, `whatsapp`. */
+        /** @var 'sms'|'whatsapp'|'email'|null The channel that the carrier took it on; `sms` also for a code by WhatsApp that went by SMS. One of
+         * `sms`, `whatsapp`, `email`. */
         public readonly string|null $sentBy,
         /** @var string|null Why the last try to send it failed. */
         public readonly string|null $errorCode,
@@ -362,6 +362,8 @@ final class Described
         public readonly string|null $confirmedBy,
         /** @var list<Moved> The states it went through, in order. */
         public readonly array $statusHistory,
+        /** @var string|null Of a code by e-mail: the address in full. */
+        public readonly string|null $email = null,
     ) {
     }
 
@@ -373,6 +375,7 @@ final class Described
             kind: $data['kind'] ?? null,
             channel: $data['channel'] ?? null,
             phoneNumber: $data['phoneNumber'] ?? null,
+            email: $data['email'] ?? null,
             status: $data['status'] ?? null,
             encoding: $data['encoding'] ?? null,
             segments: $data['segments'] ?? null,
@@ -416,10 +419,10 @@ final class Followed
         public readonly string $messageId,
         /** @var 'otp'|'message' A text or a code. One of `otp`, `message`. */
         public readonly string $kind,
-        /** @var 'sms'|'whatsapp' How it travels. One of `sms`, `whatsapp`. */
+        /** @var 'sms'|'whatsapp'|'email' How it travels. One of `sms`, `whatsapp`, `email`. */
         public readonly string $channel,
-        /** @var string The number in full. */
-        public readonly string $phoneNumber,
+        /** @var string|null The number in full; null of a code by e-mail. */
+        public readonly string|null $phoneNumber,
         /** @var 'queued'|'sending'|'sent'|'delivered'|'failed'|'expired' `queued`, `sending`, `sent`, `delivered`; or it ended as `failed`, or as `expired` because its time
          * passed before it could be sent. It never goes back. One of `queued`, `sending`, `sent`,
          * `delivered`, `failed`, `expired`. */
@@ -441,8 +444,8 @@ final class Followed
         public readonly string|null $failedAt,
         /** @var string|null Its time had passed at this time, in UTC; null: it did not. */
         public readonly string|null $expiredAt,
-        /** @var 'sms'|'whatsapp'|null The channel that the carrier took it on; `sms` also for a code by WhatsApp that went by SMS. One of
-         * `sms`, `whatsapp`. */
+        /** @var 'sms'|'whatsapp'|'email'|null The channel that the carrier took it on; `sms` also for a code by WhatsApp that went by SMS. One of
+         * `sms`, `whatsapp`, `email`. */
         public readonly string|null $sentBy,
         /** @var string|null Why the last try to send it failed. */
         public readonly string|null $errorCode,
@@ -452,6 +455,8 @@ final class Followed
         public readonly array $statusHistory,
         /** @var bool The call did what it was asked to. */
         public readonly bool $success,
+        /** @var string|null Of a code by e-mail: the address in full. */
+        public readonly string|null $email = null,
     ) {
     }
 
@@ -463,6 +468,7 @@ final class Followed
             kind: $data['kind'] ?? null,
             channel: $data['channel'] ?? null,
             phoneNumber: $data['phoneNumber'] ?? null,
+            email: $data['email'] ?? null,
             status: $data['status'] ?? null,
             encoding: $data['encoding'] ?? null,
             segments: $data['segments'] ?? null,
@@ -672,8 +678,8 @@ final class OtpSent
         public readonly string $messageId,
         /** @var int Seconds for which the code is valid. */
         public readonly int $expiresIn,
-        /** @var 'sms'|'whatsapp'|null There when a code asked for by WhatsApp went by SMS; it verifies under either channel. One of
-         * `sms`, `whatsapp`. */
+        /** @var 'sms'|'whatsapp'|'email'|null There when a code asked for by WhatsApp went by SMS; it verifies under either channel. One of
+         * `sms`, `whatsapp`, `email`. */
         public readonly string|null $sentBy = null,
     ) {
     }
@@ -735,8 +741,8 @@ final class PricedOtpSent
         /** @var float|null Of all `parts` in MRU, by the price of now; null where no price is set, 0 on the sandbox. What is
          * charged follows from the carrier that accepts the message. */
         public readonly float|null $cost,
-        /** @var 'sms'|'whatsapp'|null There when a code asked for by WhatsApp went by SMS; it verifies under either channel. One of
-         * `sms`, `whatsapp`. */
+        /** @var 'sms'|'whatsapp'|'email'|null There when a code asked for by WhatsApp went by SMS; it verifies under either channel. One of
+         * `sms`, `whatsapp`, `email`. */
         public readonly string|null $sentBy = null,
     ) {
     }
@@ -918,7 +924,7 @@ final class Received
     public function __construct(
         /** @var string Names the message for as long as it is kept. */
         public readonly string $messageId,
-        /** @var 'sms'|'whatsapp' How it came. One of `sms`, `whatsapp`. */
+        /** @var 'sms'|'whatsapp'|'email' How it came. One of `sms`, `whatsapp`, `email`. */
         public readonly string $channel,
         /** @var string As the phone shows it, codes in full. */
         public readonly string $text,
@@ -1017,7 +1023,7 @@ final class SendMessage implements \JsonSerializable
          * but tab and line ends. */
         public readonly string $message,
         /** @var string|null The 11 characters of an Android app for SMS Retriever; they become the last line of the text.
-         * Ignored for WhatsApp. */
+         * Ignored for WhatsApp and e-mail. */
         public readonly string|null $hash = null,
     ) {
     }
@@ -1336,9 +1342,10 @@ final class Chinqit
      *     `channel` are not taken, `phoneNumber` is who wrote, and each has `messageId`, `phoneNumber`, `to`,
      *     `text`, `segments`, `keyword` and `receivedAt`. One of `out`, `in`.
      * @param 'queued'|'sending'|'sent'|'delivered'|'failed'|'expired'|null $status Only messages in this state. One of `queued`, `sending`, `sent`, `delivered`, `failed`, `expired`.
-     * @param 'sms'|'whatsapp'|null $channel Only messages on this channel. One of `sms`, `whatsapp`.
+     * @param 'sms'|'whatsapp'|'email'|null $channel Only messages on this channel. One of `sms`, `whatsapp`, `email`.
      * @param 'otp'|'message'|null $kind Only texts, or only codes. One of `otp`, `message`.
      * @param string|null $phoneNumber Only messages to this number, in any form.
+     * @param string|null $email Only codes to this e-mail address, in place of a number.
      * @param string|null $from Accepted at this time or later.
      * @param string|null $to Accepted before this time.
      */
@@ -1350,6 +1357,7 @@ final class Chinqit
         string|null $channel = null,
         string|null $kind = null,
         string|null $phoneNumber = null,
+        string|null $email = null,
         string|null $from = null,
         string|null $to = null,
     ): MessagePage {
@@ -1365,6 +1373,7 @@ final class Chinqit
                 'channel' => $channel,
                 'kind' => $kind,
                 'phoneNumber' => $phoneNumber,
+                'email' => $email,
                 'from' => $from,
                 'to' => $to,
             ],
@@ -1415,7 +1424,7 @@ final class Chinqit
      *     characters of the GSM alphabet, or 670 UTF-16 units with any other character. No control characters
      *     but tab and line ends.
      * @param string|null $hash The 11 characters of an Android app for SMS Retriever; they become the last line of the text.
-     *     Ignored for WhatsApp.
+     *     Ignored for WhatsApp and e-mail.
      */
     public function sendMessage(
         string $phoneNumber,
@@ -1439,18 +1448,21 @@ final class Chinqit
     /**
      * Send a code
      *
-     * @param string $phoneNumber A Mauritanian number: eight digits that begin with 2, 3 or 4, with or without 222 or +222 in front.
+     * @param string|null $phoneNumber A Mauritanian number: eight digits that begin with 2, 3 or 4, with or without 222 or +222 in front.
      *     No blanks, no dashes.
+     * @param string|null $email With `channel` `email`, instead of the number: one address, without a name. Capital and small
+     *     letters are the same.
+     * @param 'sms'|'whatsapp'|'email'|null $channel How the code travels; in any case of letters. One of `sms`, `whatsapp`, `email`.
      * @param 'fr'|'en'|'ar'|null $language Of the text around the code. Of a locale such as `fr-FR`, what stands in front decides. Left out:
      *     the one that the owner chose, French at first. One of `fr`, `en`, `ar`.
-     * @param 'sms'|'whatsapp'|null $channel How the code travels; in any case of letters. One of `sms`, `whatsapp`.
      * @param string|null $hash The 11 characters of an Android app for SMS Retriever; they become the last line of the text.
-     *     Ignored for WhatsApp.
+     *     Ignored for WhatsApp and e-mail.
      */
     public function sendOtp(
-        string $phoneNumber,
-        string|null $language = null,
+        string|null $phoneNumber = null,
+        string|null $email = null,
         string|null $channel = null,
+        string|null $language = null,
         string|null $hash = null,
         ?string $idempotencyKey = null,
     ): OtpSent {
@@ -1460,8 +1472,9 @@ final class Chinqit
             '/otp/send',
             body: [
                 'phoneNumber' => $phoneNumber,
-                'language' => $language,
+                'email' => $email,
                 'channel' => $channel,
+                'language' => $language,
                 'hash' => $hash,
             ],
             idempotencyKey: $idempotencyKey ?? bin2hex(random_bytes(16)),
@@ -1471,14 +1484,17 @@ final class Chinqit
     /**
      * Check a code
      *
-     * @param string $phoneNumber A Mauritanian number: eight digits that begin with 2, 3 or 4, with or without 222 or +222 in front.
-     *     No blanks, no dashes.
      * @param string $otp The six digits, as a string. Anything else is refused and costs no try.
-     * @param 'sms'|'whatsapp'|null $channel How the code travels; in any case of letters. One of `sms`, `whatsapp`.
+     * @param string|null $phoneNumber A Mauritanian number: eight digits that begin with 2, 3 or 4, with or without 222 or +222 in front.
+     *     No blanks, no dashes.
+     * @param string|null $email With `channel` `email`, instead of the number: one address, without a name. Capital and small
+     *     letters are the same.
+     * @param 'sms'|'whatsapp'|'email'|null $channel How the code travels; in any case of letters. One of `sms`, `whatsapp`, `email`.
      */
     public function verifyOtp(
-        string $phoneNumber,
         string $otp,
+        string|null $phoneNumber = null,
+        string|null $email = null,
         string|null $channel = null,
         ?string $idempotencyKey = null,
     ): OtpVerified {
@@ -1488,8 +1504,9 @@ final class Chinqit
             '/otp/verify',
             body: [
                 'phoneNumber' => $phoneNumber,
-                'otp' => $otp,
+                'email' => $email,
                 'channel' => $channel,
+                'otp' => $otp,
             ],
             idempotencyKey: $idempotencyKey ?? bin2hex(random_bytes(16)),
         );
@@ -1512,11 +1529,13 @@ final class Chinqit
     /**
      * Read the sandbox phone
      *
-     * @param string $phoneNumber The number, in any form.
+     * @param string|null $phoneNumber The number, in any form.
+     * @param string|null $email The e-mail address, in place of a number.
      * @param int|null $limit How many at most.
      */
     public function readInbox(
-        string $phoneNumber,
+        string|null $phoneNumber = null,
+        string|null $email = null,
         int|null $limit = null,
     ): ReceivedTexts {
         return $this->call(
@@ -1525,6 +1544,7 @@ final class Chinqit
             '/sandbox/inbox',
             query: [
                 'phoneNumber' => $phoneNumber,
+                'email' => $email,
                 'limit' => $limit,
             ],
         );
@@ -1774,14 +1794,17 @@ final class Chinqit
     /**
      * Check a code
      *
-     * @param string $phoneNumber A Mauritanian number: eight digits that begin with 2, 3 or 4, with or without 222 or +222 in front.
-     *     No blanks, no dashes.
      * @param string $otp The six digits, as a string. Anything else is refused and costs no try.
-     * @param 'sms'|'whatsapp'|null $channel How the code travels; in any case of letters. One of `sms`, `whatsapp`.
+     * @param string|null $phoneNumber A Mauritanian number: eight digits that begin with 2, 3 or 4, with or without 222 or +222 in front.
+     *     No blanks, no dashes.
+     * @param string|null $email With `channel` `email`, instead of the number: one address, without a name. Capital and small
+     *     letters are the same.
+     * @param 'sms'|'whatsapp'|'email'|null $channel How the code travels; in any case of letters. One of `sms`, `whatsapp`, `email`.
      */
     public function verifyOtpV2(
-        string $phoneNumber,
         string $otp,
+        string|null $phoneNumber = null,
+        string|null $email = null,
         string|null $channel = null,
         ?string $idempotencyKey = null,
     ): OtpVerified {
@@ -1791,8 +1814,9 @@ final class Chinqit
             '/api/v2/check',
             body: [
                 'phoneNumber' => $phoneNumber,
-                'otp' => $otp,
+                'email' => $email,
                 'channel' => $channel,
+                'otp' => $otp,
             ],
             idempotencyKey: $idempotencyKey ?? bin2hex(random_bytes(16)),
         );
@@ -1801,18 +1825,21 @@ final class Chinqit
     /**
      * Send a code
      *
-     * @param string $phoneNumber A Mauritanian number: eight digits that begin with 2, 3 or 4, with or without 222 or +222 in front.
+     * @param string|null $phoneNumber A Mauritanian number: eight digits that begin with 2, 3 or 4, with or without 222 or +222 in front.
      *     No blanks, no dashes.
+     * @param string|null $email With `channel` `email`, instead of the number: one address, without a name. Capital and small
+     *     letters are the same.
+     * @param 'sms'|'whatsapp'|'email'|null $channel How the code travels; in any case of letters. One of `sms`, `whatsapp`, `email`.
      * @param 'fr'|'en'|'ar'|null $language Of the text around the code. Of a locale such as `fr-FR`, what stands in front decides. Left out:
      *     the one that the owner chose, French at first. One of `fr`, `en`, `ar`.
-     * @param 'sms'|'whatsapp'|null $channel How the code travels; in any case of letters. One of `sms`, `whatsapp`.
      * @param string|null $hash The 11 characters of an Android app for SMS Retriever; they become the last line of the text.
-     *     Ignored for WhatsApp.
+     *     Ignored for WhatsApp and e-mail.
      */
     public function sendOtpV2(
-        string $phoneNumber,
-        string|null $language = null,
+        string|null $phoneNumber = null,
+        string|null $email = null,
         string|null $channel = null,
+        string|null $language = null,
         string|null $hash = null,
         ?string $idempotencyKey = null,
     ): PricedOtpSent {
@@ -1822,8 +1849,9 @@ final class Chinqit
             '/api/v2/code',
             body: [
                 'phoneNumber' => $phoneNumber,
-                'language' => $language,
+                'email' => $email,
                 'channel' => $channel,
+                'language' => $language,
                 'hash' => $hash,
             ],
             idempotencyKey: $idempotencyKey ?? bin2hex(random_bytes(16)),
@@ -1839,7 +1867,7 @@ final class Chinqit
      *     characters of the GSM alphabet, or 670 UTF-16 units with any other character. No control characters
      *     but tab and line ends.
      * @param string|null $hash The 11 characters of an Android app for SMS Retriever; they become the last line of the text.
-     *     Ignored for WhatsApp.
+     *     Ignored for WhatsApp and e-mail.
      */
     public function sendMessageV2(
         string $phoneNumber,

@@ -322,10 +322,10 @@ class Described:
     """Names the message for as long as it is kept."""
     kind: Literal["otp", "message"]
     """A text or a code. One of `otp`, `message`."""
-    channel: Literal["sms", "whatsapp"]
-    """How it travels. One of `sms`, `whatsapp`."""
-    phone_number: str
-    """The number in full."""
+    channel: Literal["sms", "whatsapp", "email"]
+    """How it travels. One of `sms`, `whatsapp`, `email`."""
+    phone_number: str | None
+    """The number in full; null of a code by e-mail."""
     status: Literal["queued", "sending", "sent", "delivered", "failed", "expired"]
     """`queued`, `sending`, `sent`, `delivered`; or it ended as `failed`, or as `expired` because its time passed
     before it could be sent. It never goes back. One of `queued`, `sending`, `sent`, `delivered`, `failed`,
@@ -347,15 +347,17 @@ class Described:
     """It was given up at this time, in UTC; null: it did not."""
     expired_at: str | None
     """Its time had passed at this time, in UTC; null: it did not."""
-    sent_by: Literal["sms", "whatsapp"] | None
+    sent_by: Literal["sms", "whatsapp", "email"] | None
     """The channel that the carrier took it on; `sms` also for a code by WhatsApp that went by SMS. One of `sms`,
-    `whatsapp`."""
+    `whatsapp`, `email`."""
     error_code: str | None
     """Why the last try to send it failed."""
     confirmed_by: str | None
     """What proved delivery: the carrier's `receipt`, or the verified `otp`."""
     status_history: list[Moved]
     """The states it went through, in order."""
+    email: str | None = None
+    """Of a code by e-mail: the address in full."""
 
     @classmethod
     def of(cls, data: dict[str, Any]) -> Described:
@@ -365,6 +367,7 @@ class Described:
             kind=data["kind"],
             channel=data["channel"],
             phone_number=data["phoneNumber"],
+            email=data.get("email"),
             status=data["status"],
             encoding=data["encoding"],
             segments=data["segments"],
@@ -404,10 +407,10 @@ class Followed:
     """Names the message for as long as it is kept."""
     kind: Literal["otp", "message"]
     """A text or a code. One of `otp`, `message`."""
-    channel: Literal["sms", "whatsapp"]
-    """How it travels. One of `sms`, `whatsapp`."""
-    phone_number: str
-    """The number in full."""
+    channel: Literal["sms", "whatsapp", "email"]
+    """How it travels. One of `sms`, `whatsapp`, `email`."""
+    phone_number: str | None
+    """The number in full; null of a code by e-mail."""
     status: Literal["queued", "sending", "sent", "delivered", "failed", "expired"]
     """`queued`, `sending`, `sent`, `delivered`; or it ended as `failed`, or as `expired` because its time passed
     before it could be sent. It never goes back. One of `queued`, `sending`, `sent`, `delivered`, `failed`,
@@ -429,9 +432,9 @@ class Followed:
     """It was given up at this time, in UTC; null: it did not."""
     expired_at: str | None
     """Its time had passed at this time, in UTC; null: it did not."""
-    sent_by: Literal["sms", "whatsapp"] | None
+    sent_by: Literal["sms", "whatsapp", "email"] | None
     """The channel that the carrier took it on; `sms` also for a code by WhatsApp that went by SMS. One of `sms`,
-    `whatsapp`."""
+    `whatsapp`, `email`."""
     error_code: str | None
     """Why the last try to send it failed."""
     confirmed_by: str | None
@@ -440,6 +443,8 @@ class Followed:
     """The states it went through, in order."""
     success: bool
     """The call did what it was asked to."""
+    email: str | None = None
+    """Of a code by e-mail: the address in full."""
 
     @classmethod
     def of(cls, data: dict[str, Any]) -> Followed:
@@ -449,6 +454,7 @@ class Followed:
             kind=data["kind"],
             channel=data["channel"],
             phone_number=data["phoneNumber"],
+            email=data.get("email"),
             status=data["status"],
             encoding=data["encoding"],
             segments=data["segments"],
@@ -636,9 +642,9 @@ class OtpSent:
     """Names the message for as long as it is kept."""
     expires_in: int
     """Seconds for which the code is valid."""
-    sent_by: Literal["sms", "whatsapp"] | None = None
+    sent_by: Literal["sms", "whatsapp", "email"] | None = None
     """There when a code asked for by WhatsApp went by SMS; it verifies under either channel. One of `sms`,
-    `whatsapp`."""
+    `whatsapp`, `email`."""
 
     @classmethod
     def of(cls, data: dict[str, Any]) -> OtpSent:
@@ -693,9 +699,9 @@ class PricedOtpSent:
     cost: float | None
     """Of all `parts` in MRU, by the price of now; null where no price is set, 0 on the sandbox. What is charged
     follows from the carrier that accepts the message."""
-    sent_by: Literal["sms", "whatsapp"] | None = None
+    sent_by: Literal["sms", "whatsapp", "email"] | None = None
     """There when a code asked for by WhatsApp went by SMS; it verifies under either channel. One of `sms`,
-    `whatsapp`."""
+    `whatsapp`, `email`."""
 
     @classmethod
     def of(cls, data: dict[str, Any]) -> PricedOtpSent:
@@ -861,8 +867,8 @@ class Received:
 
     message_id: str
     """Names the message for as long as it is kept."""
-    channel: Literal["sms", "whatsapp"]
-    """How it came. One of `sms`, `whatsapp`."""
+    channel: Literal["sms", "whatsapp", "email"]
+    """How it came. One of `sms`, `whatsapp`, `email`."""
     text: str
     """As the phone shows it, codes in full."""
     received_at: str
@@ -949,7 +955,7 @@ class SendMessage:
     ends."""
     hash: str | None = None
     """The 11 characters of an Android app for SMS Retriever; they become the last line of the text. Ignored for
-    WhatsApp."""
+    WhatsApp and e-mail."""
 
     def to_json(self) -> dict[str, Any]:
         """As the gateway takes it."""
@@ -1227,9 +1233,10 @@ class Chinqit:
         after: str | None = None,
         direction: Literal["out", "in"] | None = None,
         status: Literal["queued", "sending", "sent", "delivered", "failed", "expired"] | None = None,
-        channel: Literal["sms", "whatsapp"] | None = None,
+        channel: Literal["sms", "whatsapp", "email"] | None = None,
         kind: Literal["otp", "message"] | None = None,
         phone_number: str | None = None,
+        email: str | None = None,
         from_: str | None = None,
         to: str | None = None,
     ) -> MessagePage:
@@ -1241,9 +1248,10 @@ class Chinqit:
             `channel` are not taken, `phoneNumber` is who wrote, and each has `messageId`, `phoneNumber`,
             `to`, `text`, `segments`, `keyword` and `receivedAt`. One of `out`, `in`.
         status: Only messages in this state. One of `queued`, `sending`, `sent`, `delivered`, `failed`, `expired`.
-        channel: Only messages on this channel. One of `sms`, `whatsapp`.
+        channel: Only messages on this channel. One of `sms`, `whatsapp`, `email`.
         kind: Only texts, or only codes. One of `otp`, `message`.
         phone_number: Only messages to this number, in any form.
+        email: Only codes to this e-mail address, in place of a number.
         from_: Accepted at this time or later.
         to: Accepted before this time.
         """
@@ -1259,6 +1267,7 @@ class Chinqit:
                 "channel": channel,
                 "kind": kind,
                 "phoneNumber": phone_number,
+                "email": email,
                 "from": from_,
                 "to": to,
             },
@@ -1314,7 +1323,7 @@ class Chinqit:
             characters of the GSM alphabet, or 670 UTF-16 units with any other character. No control
             characters but tab and line ends.
         hash: The 11 characters of an Android app for SMS Retriever; they become the last line of the text.
-            Ignored for WhatsApp.
+            Ignored for WhatsApp and e-mail.
         """
         return self._call(
             Queued.of,
@@ -1330,10 +1339,11 @@ class Chinqit:
 
     def send_otp(
         self,
-        phone_number: str,
         *,
+        phone_number: str | None = None,
+        email: str | None = None,
+        channel: Literal["sms", "whatsapp", "email"] | None = None,
         language: Literal["fr", "en", "ar"] | None = None,
-        channel: Literal["sms", "whatsapp"] | None = None,
         hash: str | None = None,
         idempotency_key: str | None = None,
     ) -> OtpSent:
@@ -1341,11 +1351,13 @@ class Chinqit:
 
         phone_number: A Mauritanian number: eight digits that begin with 2, 3 or 4, with or without 222 or +222 in
             front. No blanks, no dashes.
+        email: With `channel` `email`, instead of the number: one address, without a name. Capital and small
+            letters are the same.
+        channel: How the code travels; in any case of letters. One of `sms`, `whatsapp`, `email`.
         language: Of the text around the code. Of a locale such as `fr-FR`, what stands in front decides. Left out:
             the one that the owner chose, French at first. One of `fr`, `en`, `ar`.
-        channel: How the code travels; in any case of letters. One of `sms`, `whatsapp`.
         hash: The 11 characters of an Android app for SMS Retriever; they become the last line of the text.
-            Ignored for WhatsApp.
+            Ignored for WhatsApp and e-mail.
         """
         return self._call(
             OtpSent.of,
@@ -1353,8 +1365,9 @@ class Chinqit:
             "/otp/send",
             body={
                 "phoneNumber": phone_number,
-                "language": language,
+                "email": email,
                 "channel": channel,
+                "language": language,
                 "hash": hash,
             },
             idempotency_key=idempotency_key or str(uuid.uuid4()),
@@ -1362,18 +1375,21 @@ class Chinqit:
 
     def verify_otp(
         self,
-        phone_number: str,
         otp: str,
         *,
-        channel: Literal["sms", "whatsapp"] | None = None,
+        phone_number: str | None = None,
+        email: str | None = None,
+        channel: Literal["sms", "whatsapp", "email"] | None = None,
         idempotency_key: str | None = None,
     ) -> OtpVerified:
         """Check a code.
 
+        otp: The six digits, as a string. Anything else is refused and costs no try.
         phone_number: A Mauritanian number: eight digits that begin with 2, 3 or 4, with or without 222 or +222 in
             front. No blanks, no dashes.
-        otp: The six digits, as a string. Anything else is refused and costs no try.
-        channel: How the code travels; in any case of letters. One of `sms`, `whatsapp`.
+        email: With `channel` `email`, instead of the number: one address, without a name. Capital and small
+            letters are the same.
+        channel: How the code travels; in any case of letters. One of `sms`, `whatsapp`, `email`.
         """
         return self._call(
             OtpVerified.of,
@@ -1381,8 +1397,9 @@ class Chinqit:
             "/otp/verify",
             body={
                 "phoneNumber": phone_number,
-                "otp": otp,
+                "email": email,
                 "channel": channel,
+                "otp": otp,
             },
             idempotency_key=idempotency_key or str(uuid.uuid4()),
         )
@@ -1401,13 +1418,15 @@ class Chinqit:
 
     def read_inbox(
         self,
-        phone_number: str,
         *,
+        phone_number: str | None = None,
+        email: str | None = None,
         limit: int | None = None,
     ) -> ReceivedTexts:
         """Read the sandbox phone.
 
         phone_number: The number, in any form.
+        email: The e-mail address, in place of a number.
         limit: How many at most.
         """
         return self._call(
@@ -1416,6 +1435,7 @@ class Chinqit:
             "/sandbox/inbox",
             query={
                 "phoneNumber": phone_number,
+                "email": email,
                 "limit": limit,
             },
         )
@@ -1656,18 +1676,21 @@ class Chinqit:
 
     def verify_otp_v2(
         self,
-        phone_number: str,
         otp: str,
         *,
-        channel: Literal["sms", "whatsapp"] | None = None,
+        phone_number: str | None = None,
+        email: str | None = None,
+        channel: Literal["sms", "whatsapp", "email"] | None = None,
         idempotency_key: str | None = None,
     ) -> OtpVerified:
         """Check a code.
 
+        otp: The six digits, as a string. Anything else is refused and costs no try.
         phone_number: A Mauritanian number: eight digits that begin with 2, 3 or 4, with or without 222 or +222 in
             front. No blanks, no dashes.
-        otp: The six digits, as a string. Anything else is refused and costs no try.
-        channel: How the code travels; in any case of letters. One of `sms`, `whatsapp`.
+        email: With `channel` `email`, instead of the number: one address, without a name. Capital and small
+            letters are the same.
+        channel: How the code travels; in any case of letters. One of `sms`, `whatsapp`, `email`.
         """
         return self._call(
             OtpVerified.of,
@@ -1675,18 +1698,20 @@ class Chinqit:
             "/api/v2/check",
             body={
                 "phoneNumber": phone_number,
-                "otp": otp,
+                "email": email,
                 "channel": channel,
+                "otp": otp,
             },
             idempotency_key=idempotency_key or str(uuid.uuid4()),
         )
 
     def send_otp_v2(
         self,
-        phone_number: str,
         *,
+        phone_number: str | None = None,
+        email: str | None = None,
+        channel: Literal["sms", "whatsapp", "email"] | None = None,
         language: Literal["fr", "en", "ar"] | None = None,
-        channel: Literal["sms", "whatsapp"] | None = None,
         hash: str | None = None,
         idempotency_key: str | None = None,
     ) -> PricedOtpSent:
@@ -1694,11 +1719,13 @@ class Chinqit:
 
         phone_number: A Mauritanian number: eight digits that begin with 2, 3 or 4, with or without 222 or +222 in
             front. No blanks, no dashes.
+        email: With `channel` `email`, instead of the number: one address, without a name. Capital and small
+            letters are the same.
+        channel: How the code travels; in any case of letters. One of `sms`, `whatsapp`, `email`.
         language: Of the text around the code. Of a locale such as `fr-FR`, what stands in front decides. Left out:
             the one that the owner chose, French at first. One of `fr`, `en`, `ar`.
-        channel: How the code travels; in any case of letters. One of `sms`, `whatsapp`.
         hash: The 11 characters of an Android app for SMS Retriever; they become the last line of the text.
-            Ignored for WhatsApp.
+            Ignored for WhatsApp and e-mail.
         """
         return self._call(
             PricedOtpSent.of,
@@ -1706,8 +1733,9 @@ class Chinqit:
             "/api/v2/code",
             body={
                 "phoneNumber": phone_number,
-                "language": language,
+                "email": email,
                 "channel": channel,
+                "language": language,
                 "hash": hash,
             },
             idempotency_key=idempotency_key or str(uuid.uuid4()),
@@ -1729,7 +1757,7 @@ class Chinqit:
             characters of the GSM alphabet, or 670 UTF-16 units with any other character. No control
             characters but tab and line ends.
         hash: The 11 characters of an Android app for SMS Retriever; they become the last line of the text.
-            Ignored for WhatsApp.
+            Ignored for WhatsApp and e-mail.
         """
         return self._call(
             PricedQueued.of,

@@ -163,9 +163,13 @@ def read(data: bytes) -> Bill:
     return Bill(lines, unread, count)
 
 
-def compare(session: Session, carrier: str, lines: Sequence[Line]) -> Comparison:
-    """Hold a bill against what this carrier took on its days. There is at least one line."""
-    first, last = min(line.day for line in lines), max(line.day for line in lines)
+def compare(
+    session: Session, carrier: str, lines: Sequence[Line], period: tuple[date, date] | None = None
+) -> Comparison:
+    """Hold a bill against what this carrier took on its days, or from the first to the last day of the period that it
+    is for. There is at least one line.
+    """
+    first, last = period or (min(line.day for line in lines), max(line.day for line in lines))
     taken = list(_ours(session, carrier, first - DAY, last + DAY))
     texts = [one for one in taken if numbers.of_carrier(one.phone)]
     by_phone: dict[str, tuple[list[Line], list[Ours]]] = defaultdict(lambda: ([], []))

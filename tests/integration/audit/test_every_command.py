@@ -82,6 +82,7 @@ CHANGES = (
     ("routes set", "sms --operator mattel --none", "routing.save"),
     ("providers remove", "two --yes", "carriers.remove"),
     ("prices set", "one 0.32", "prices.save"),
+    ("bills check", "{folder}/bill.csv --carrier one", "bills.check"),
     ("prices remove", "1", "prices.remove"),
     ("budgets set", "500 --key Shop", "budgets.save"),
     ("budgets remove", "--key Shop", "budgets.remove"),
@@ -254,6 +255,7 @@ def furnish(gateway: Gateway) -> None:
     with gateway.sessions() as session:
         gateway.ids["campaign"] = session.get_one(Campaign, campaign_id).uuid
     (gateway.folder / "numbers.csv").write_text("22000002\n22000003\n")
+    (gateway.folder / "bill.csv").write_text("date,number\n2026-10-05,22000002\n")
     gateway.ids["folder"] = str(gateway.folder)
 
 

@@ -3,13 +3,16 @@
 from __future__ import annotations
 
 import base64
+import csv
 import io
 import re
 from datetime import UTC, datetime
 
 import pytest
+from click.testing import CliRunner, Result
 
 from dashboard.app import LARGEST_FORM
+from dashboard.cli.registry import main
 from dashboard.db import core_table
 from dashboard.extensions import Services
 from dashboard.gateway.carriers import carriers
@@ -74,6 +77,46 @@ def test_what_is_no_bill_is_refused_in_words(operator: Browser, bill: bytes, cho
     status, page = hand_in(operator, bill, chosen)
     assert status == 422 and fault in page
     assert operator.post(PAGE, {"carrier": "mauritel"}).status_code == 422
+
+
+def check(monkeypatch: pytest.MonkeyPatch, world: World, bill: bytes, *options: str) -> Result:
+    for name in ("database_url", "chinqit_home", "secret_key", "otp_secret", "data_secret"):
+        monkeypatch.setenv(name.upper(), str(getattr(world.services.settings, name)))
+    return CliRunner().invoke(main, ["bills", "check", "-", "--carrier", "mauritel", *options], input=bill)
+
+
+def test_the_command_finds_what_the_page_finds(world: World, monkeypatch: pytest.MonkeyPatch) -> None:
+    bill = b"Date;Numero;Segments;Montant\n05/10/2026;38089336;3;0,96\n06/11/2026;44000001;1;0,32\nx;y;z;t\n"
+    done = check(monkeypatch, world, bill)
+    assert done.exit_code == 0, done.output
+    rows = list(csv.DictReader(io.StringIO(done.stdout.lstrip("\ufeff"))))
+    assert [(row["reason"], row["line"], row["disputed"]) for row in rows] == [
+        ("not_sent", "3", "0.32"),
+        ("parts", "2", "0.32"),
+    ]
+    assert "Lines that could not be read: 1; the first stand at 4." in done.stderr
+    assert "2 lines of 2026-10-05 to 2026-11-06: 0 agree, 0.64 MRU too much." in done.stderr
+    assert "other number of segments (0.32 MRU)" in done.stderr
+
+
+def test_a_month_of_a_bill_is_held_against_all_that_was_sent_in_it(
+    world: World, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    bill = b"Date;Numero\n06/11/2026;44000001\n20/10/2026;44000001\n"
+    done = check(monkeypatch, world, bill, "--month", "2026-10")
+    assert [line.split(",")[0] for line in done.stdout.splitlines()[1:]] == ["not_sent", "not_billed"]
+    assert "Lines of other months, left out: 1." in done.stderr and "2026-10-01 to 2026-10-31" in done.stderr
+    assert check(monkeypatch, world, bill, "--month", "2026-09").exit_code == 1
+
+
+@pytest.mark.parametrize(
+    ("bill", "fault"), [(b"", "The file is empty."), (b"Jour\n05/10/2026\n", "No column of phone numbers")]
+)
+def test_the_command_says_what_is_no_bill(
+    world: World, monkeypatch: pytest.MonkeyPatch, bill: bytes, fault: str
+) -> None:
+    done = check(monkeypatch, world, bill)
+    assert done.exit_code == 1 and fault in done.stderr
 
 
 def test_only_this_form_takes_a_large_file_and_only_of_who_is_signed_in(operator: Browser, stranger: Browser) -> None:
