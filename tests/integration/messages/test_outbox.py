@@ -228,7 +228,7 @@ def test_waiting_rows_are_counted_by_lane(sessions: Sessions, caller: Caller) ->
     submit(sessions, caller)
     submit(sessions, caller, "otp", "whatsapp")
     with sessions() as session:
-        assert outbox.waiting(session) == {"sms": 2, "whatsapp": 1}
+        assert outbox.waiting(session) == {"sms": 2, "whatsapp": 1, "email": 0}
     claim(sessions)
     with sessions() as session:
-        assert outbox.waiting(session) == {"sms": 0, "whatsapp": 1}
+        assert outbox.waiting(session) == {"sms": 0, "whatsapp": 1, "email": 0}

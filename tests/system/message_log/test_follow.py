@@ -189,7 +189,8 @@ def test_anothers_message_is_no_cursor(client: Client, phone: str) -> None:
 def test_an_unknown_filter_is_told_the_known_ones(client: Client) -> None:
     answer = get(client, "/messages?phone=38089336").json()
     assert answer["errors"][0]["message"] == (
-        "There is no such parameter; there are limit, after, direction, status, channel, kind, phoneNumber, from, to"
+        "There is no such parameter; there are limit, after, direction, status, channel, kind, phoneNumber, email, "
+        "from, to"
     )
     assert get(client, "/messages?colour=%00%FF").status_code == 400
 

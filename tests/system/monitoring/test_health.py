@@ -18,5 +18,5 @@ def test_readyz_tells_the_parts_apart(stack: Stack) -> None:
         "database": "ok",
         "valkey": "ok",
         "relay": "ok",
-        "workers": {"sms": 2, "whatsapp": 1, "webhooks": 1},
+        "workers": {"sms": 2, "whatsapp": 1, "email": 0, "webhooks": 1},
     }
