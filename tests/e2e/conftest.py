@@ -12,7 +12,7 @@ from playwright.sync_api import Browser as Chromium
 from playwright.sync_api import BrowserContext, sync_playwright
 from werkzeug.serving import make_server
 
-from tests.support.browser import CHROMIUM, FLAGS, WIDE, Tab
+from tests.support.browser import CHROMIUM, FLAGS, PATIENCE_MS, WIDE, Tab
 from tests.support.dashboard_client import Browser, World
 
 
@@ -42,7 +42,7 @@ def open_tab(chromium: Chromium, app: Flask, address: str, world: World) -> Iter
     def make(role: str | None = "owner", locale: str = "en-GB", **more: Any) -> Tab:
         more = {"viewport": WIDE, "reduced_motion": "reduce"} | more  # a light that pulses costs more than all else
         context = chromium.new_context(locale=locale, **more)
-        context.set_default_timeout(10_000)
+        context.set_default_timeout(PATIENCE_MS)
         contexts.append(context)
         if role:
             holder = Browser(app)

@@ -121,7 +121,9 @@ class FirstHours:
         self.tab.poll(self.page.locator("#drawer").filter(has_text=self.say("Delivered to the phone")))
         self.keep("message")
         self.page.keyboard.press("Escape")
+        self.tab.arrive(re.compile("/dashboard/messages/$"))  # now the row has the focus again, and takes it no more
         self.page.keyboard.press("/")
+        expect(self.page.locator("#q")).to_be_focused()
         self.page.keyboard.type(self.phone[4:])
         expect(self.page.locator("tr.click")).to_have_count(2)
         with self.page.expect_download() as arriving:
@@ -210,7 +212,7 @@ class FirstHours:
         until(counted, 30)
         self.keep("otp")
         self.page.get_by_role("link", name="Boutique Android").click()
-        expect(self.page).to_have_url(re.compile("kind=otp"))
+        self.tab.arrive(re.compile("kind=otp"))
         expect(self.page.locator("tr.click").nth(4)).to_be_visible()
         expect(self.page.locator("tbody")).not_to_contain_text("CI")
 
@@ -231,6 +233,7 @@ class FirstHours:
         expect(steps.locator(".vh", has_text=self.say("Done"))).to_have_count(2)  # a test key, and a test
         self.page.locator(".steps").get_by_role("link", name=self.say("Go to the carriers")).click()
         self.page.locator("main a[href$='kind=http']").first.click()
+        self.tab.arrive(re.compile("kind=http$"))
         self.fill(name="mauritel")
         self.page.locator("#f-v-url").fill(f"{carrier.url}/send")
         self.page.locator("#f-v-body").fill('{"to": "{phone}", "text": "{text}"}')
@@ -250,6 +253,7 @@ class FirstHours:
     def look_at_who_uses_the_key_then_change_rotate_and_revoke_it(self) -> None:
         self.go("API keys")
         self.page.get_by_role("link", name="Boutique Android", exact=True).click()
+        self.tab.arrive(re.compile("/dashboard/keys/[0-9a-f-]{36}$"))
         expect(self.page.locator("#key")).to_contain_text("python-httpx")
         expect(self.page.locator("#key")).to_contain_text("127.0.0.1")
         self.press("Edit")
@@ -282,7 +286,11 @@ class FirstHours:
     # What hands do
 
     def go(self, page: str) -> None:
-        self.page.locator("#nav").get_by_role("link", name=self.say(page), exact=True).click()
+        name = self.page.get_by_text(self.say(page), exact=True)  # a count of alerts may stand beside it
+        link = self.page.locator("#nav a").filter(has=name)
+        address = self.tab.address + str(link.get_attribute("href"))
+        link.click()
+        self.tab.arrive(address)
 
     def press(self, name: str) -> None:
         """A button, or a link that looks like one; a dialog's goes before the page's."""

@@ -19,6 +19,7 @@ from tests.support.week import SHOP, Counts, Week, noon
 
 pytestmark = pytest.mark.timeout(240)
 
+KEY = re.compile("/dashboard/keys/[0-9a-f-]{36}$")
 WORDS = json.loads((Path(__file__).parent / "monday.json").read_text())
 
 
@@ -68,7 +69,7 @@ class Monday:
         expect(attention).to_contain_text(self.words["backup_old"])
         expect(self.page.locator(".runs li", has_text=self.words["backup"])).to_contain_text(self.words["backup_at"])
         self.page.locator("#past-last_week td a").nth(2).click()
-        expect(self.page).to_have_url(re.compile(r"status=failed&period=last_week|period=last_week&status=failed"))
+        self.tab.arrive(re.compile(r"status=failed&period=last_week|period=last_week&status=failed"))
 
     def see_why_messages_failed_and_send_them_again(self, failed: int) -> None:
         expect(self.page.locator("#reasons-t")).to_be_visible()
@@ -102,7 +103,7 @@ class Monday:
         gone = rows.filter(has_text="Retours")
         expect(gone).to_contain_text(self.words["why_gone"])
         gone.locator(".row-link").click()
-        expect(self.page).to_have_url(re.compile(webhook))
+        self.tab.arrive(re.compile(webhook))
         expect(self.page.locator(".notice")).to_contain_text(self.words["why_gone"])
         self.press(self.words["enable"])
         self.toast(self.words["enabled"])
@@ -121,12 +122,14 @@ class Monday:
         old = self.page.locator("#keys tr", has_text="Boutique Android")
         expect(old).to_contain_text(self.words["old_secret"])
         idle.locator(".row-link").click()
+        self.tab.arrive(KEY)
         expect(self.page.locator("#unused")).to_contain_text(self.words["revoke_it"])
         self.page.locator("#key .danger").click()
         self.page.locator("#dialog .danger-solid").click()
         expect(self.page.locator("#key")).to_contain_text(self.words["revoked"])
         self.go("keys")
         old.locator(".row-link").click()
+        self.tab.arrive(KEY)
         expect(self.page.locator("#old-secret")).to_contain_text(self.words["rotate_it"])
         self.page.locator("#key [hx-get$='/rotate']").click()
         self.page.locator("#dialog .primary").click()
@@ -174,7 +177,7 @@ class Monday:
         if self.is_phone:
             self.page.locator("[popovertarget=nav]").click()
         self.page.locator(f"#nav a[href='/dashboard/{name}/']").click()
-        expect(self.page).to_have_url(re.compile(f"/dashboard/{name}/$"))
+        self.tab.arrive(re.compile(f"/dashboard/{name}/$"))
 
     def press(self, name: str) -> None:
         self.page.get_by_role("button", name=name, exact=True).click()

@@ -3,7 +3,10 @@
 from __future__ import annotations
 
 import base64
+import os
+import re
 import shutil
+from collections.abc import Sequence
 from contextlib import suppress
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -35,7 +38,8 @@ OF_WIDTH = [
 ]
 OF_LANGUAGE = ["html-has-lang", "html-lang-valid", "valid-lang", "label-content-name-mismatch"]
 CHROMIUM = shutil.which("chromium-headless-shell") or shutil.which("chromium") or "chromium"  # the lighter one first
-expect.set_options(timeout=20_000)  # a poll on a busy machine; what holds is seen at once
+PATIENCE_MS = 30_000  # of a busy machine; what holds is seen at once
+expect.set_options(timeout=PATIENCE_MS)
 FLAGS = [
     "--no-sandbox",
     "--disable-gpu",
@@ -50,7 +54,8 @@ STEPS: dict[str, list[tuple[ViewportSize, list[str]]]] = {  # of `Tab.faults`, b
     "fr-FR": [(WIDE, EVERY_RULE), (NARROW, [])],
     "ar-MR": [(NARROW, OF_LANGUAGE + OF_WIDTH + OF_COLOURS), (WIDE, [])],
 }
-PICTURES = ROOT / "tests" / "artefacts" / "screenshots"  # not in the repository; kept by the build
+PICTURES = ROOT / "tests" / "artefacts" / "screenshots"  # not in the repository
+KEEPS_PICTURES = "KEEP_PICTURES" in os.environ  # to look at them; to take them all costs a tenth of a browser test
 # The shell is the same on every page: it is judged once a tab. What lies under a modal dialog is inert: it is judged
 # where nothing covers it. Dialogs slide in; a light that pulses never ends.
 FAULTS = """async ([options, without]) => {
@@ -71,7 +76,13 @@ WITHIN = """async ([selector, options]) => {
 TOO_WIDE = """() => document.documentElement.scrollWidth <= innerWidth ? [] : [...document.querySelectorAll("main *")]
     .map(it => [it, it.getBoundingClientRect()])
     .filter(([, box]) => box.right > innerWidth || box.left < 0)
-    .map(([it, box]) => `scrolls sideways: ${it.tagName} .${it.className} ${box.left}–${box.right}`)"""
+    .map(([it, box]) => `scrolls sideways at ${innerWidth}: ${it.tagName} .${it.className} ${box.left}–${box.right}`)"""
+
+CUT_OFF = """() => [...document.querySelectorAll("main .card :is(td, th)")]
+    .filter(it => it.offsetWidth && !it.closest(".scroll, thead"))
+    .map(it => [it, it.getBoundingClientRect(), it.closest(".card").getBoundingClientRect()])
+    .filter(([, box, card]) => box.right > card.right + 1 || box.left < card.left - 1)
+    .map(([it]) => `cut off: ${it.textContent.trim().slice(0, 30)}`)"""
 
 
 def sign_in_owner(context: BrowserContext, stack: Stack) -> str:
@@ -112,15 +123,23 @@ class Tab:
     def open(self, url: str) -> None:
         self.page.goto(self.address + url)
 
+    def arrive(self, url: str | re.Pattern[str]) -> None:
+        """Wait until the page is at this address, where it was not before, and its scripts run: what is pressed or
+        clicked earlier meets the page before, or one that does not listen yet.
+        """
+        expect(self.page).to_have_url(url)
+        self.page.wait_for_load_state()
+
     def poll(self, shown: Locator, count: int = 1) -> None:
         """Let the page ask anew, again and again, until this is there so often. Its clock was installed before."""
         for _ in range(20):
+            expect(self.page.locator(".htmx-request")).to_have_count(0)  # by the page's clock it would take too long
             self.page.clock.fast_forward(POLL_MS)
             with suppress(AssertionError):
                 return expect(shown).to_have_count(count, timeout=1_000)
         return expect(shown).to_have_count(count)
 
-    def faults(self) -> list[str]:
+    def faults(self, widths: Sequence[ViewportSize] = ()) -> list[str]:
         """Broken accessibility rules, sideways scroll, and what the console said.
 
         A page that is opened in each of LOOKS is judged in both widths, schemes and directions, by the rules that can
@@ -131,18 +150,30 @@ class Tab:
 
         So colours are judged in both schemes, names and sizes in both widths, and sideways scroll in both widths of
         each direction. English has the shortest words and French's direction. Elsewhere every rule holds in the look
-        that the page is in.
+        that the page is in. `widths` take the place of the second one, and cells of tables are in their cards
+        there: a page is laid out anew for each, which costs half as much as all rules do.
         """
         self._call_axe()
         size = self.page.viewport_size or WIDE
         found: list[str] = []
-        for step, (width, rules) in enumerate(STEPS.get(self.locale, [(size, EVERY_RULE)])):
+        steps = STEPS.get(self.locale, [(size, EVERY_RULE)])
+        if widths:
+            steps = [steps[0], *((width, []) for width in widths)]
+        for step, (width, rules) in enumerate(steps):
             if self.page.viewport_size != width:
                 self.page.set_viewport_size(width)
             found += self._judge(step, rules) + self.page.evaluate(TOO_WIDE)
+            if width in widths:
+                found += self.page.evaluate(CUT_OFF)
         if self.page.viewport_size != size:
             self.page.set_viewport_size(size)
         return [*found, *self.said]
+
+    def spills(self) -> list[str]:
+        """Sideways scroll as the page stands, and what the console said: for a page that `faults` judged in another
+        look, and whose parts it judges in this one on other pages. `make axe` judges each page in each look.
+        """
+        return [*self.page.evaluate(TOO_WIDE), *self.said]
 
     def faults_within(self, selector: str) -> list[str]:
         """Broken accessibility rules of one part of the page: every rule in light, those of colours in dark."""
@@ -170,7 +201,9 @@ class Tab:
         return list(broken)
 
     def keep(self, look: str, name: str) -> None:
-        """A picture of the page as it is, under PICTURES."""
+        """A picture of the page as it is, under PICTURES, where KEEP_PICTURES is set."""
+        if not KEEPS_PICTURES:
+            return
         folder = PICTURES / look
         folder.mkdir(parents=True, exist_ok=True)
         self.page.evaluate("() => document.fonts.ready.then(() => null)")

@@ -1,6 +1,6 @@
 """A new operator in Chromium: added, tried, broken, read and mended; every process and the SMSC are real.
 
-What the page says is read in three languages at each step, and a picture of it is kept.
+What the page says is read in three languages at each step.
 """
 
 from __future__ import annotations
@@ -37,11 +37,11 @@ def tabs(chromium: Chromium, whole: Stack) -> Iterator[list[Tab]]:
 
 
 def read(tabs: list[Tab], path: str, step: str, *said: str) -> None:
-    """Each language says it, on a page without faults; its picture is kept."""
+    """Each language says it. The page is judged in the first, and nothing spills over in the others."""
     for tab, (locale, _), sentence in zip(tabs, LOOKS, said, strict=True):
         tab.open(path)
         expect(tab.page.locator("main")).to_contain_text(sentence)
-        assert tab.faults() == []
+        assert (tab.faults() if tab is tabs[0] else tab.spills()) == []
         tab.keep(f"new operator, {locale}", step)
 
 
@@ -60,7 +60,7 @@ def test_a_new_operator_is_added_tried_broken_and_mended(tabs: list[Tab], start_
         page.locator(f"#f-{name}").fill(value)
     page.locator("#f-v-password").fill("wrong")
     page.locator("form.stack button.primary, .form-foot button.primary").first.click()
-    expect(page).to_have_url(re.compile(r"/carriers/[0-9]+$"))
+    tab.arrive(re.compile(r"/carriers/[0-9]+$"))
     path = page.url.removeprefix(tab.address)
 
     tab.poll(page.locator("#fault").filter(has_text="Le SMSC refuse le mot de passe."))
@@ -76,6 +76,7 @@ def test_a_new_operator_is_added_tried_broken_and_mended(tabs: list[Tab], start_
     tab.open(f"{path}/edit")
     page.locator("#f-v-password").fill(PASSWORD)
     page.locator(".form-foot button.primary").click()
+    tab.arrive(tab.address + path)
     tab.poll(page.locator("#standing").filter(has_text="Opérationnel"))
     send_test(page)
     tab.poll(page.locator("#outcome").filter(has_text="Le message est sur le téléphone."))
@@ -114,4 +115,5 @@ def test_a_new_operator_is_added_tried_broken_and_mended(tabs: list[Tab], start_
 
 def send_test(page: Page) -> None:
     page.locator("#trial input[name=phone]").fill("47 11 22 33")
-    page.locator("#trial button").click()
+    with page.expect_response("**/test"):  # before the clock is put on: a request takes ten seconds of it at most
+        page.locator("#trial button").click()

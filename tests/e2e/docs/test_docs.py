@@ -17,6 +17,7 @@ from tests.support.stack import until
 pytestmark = pytest.mark.timeout(300)
 PAGES = [*(("" if doc.name == "start" else doc.name) for doc in views.DOCS), "search", "search?q=sms"]
 DOCTOR = "retriever?" + urlencode({"package": "mr.example.shop", "certificate": DEBUG, "hash": "FA+9qCX9VSu"})
+MIRRORED = ("", "reference", DOCTOR)  # of one template: judged by axe in Arabic, too
 FAULT = "retriever?" + urlencode({"package": "shop", "certificate": "x"})
 
 
@@ -31,7 +32,7 @@ def test_every_page_of_the_docs_is_accessible(
     found = {}
     for name in [*PAGES, DOCTOR, FAULT]:
         tab.open(f"/docs/{locale[:2]}/{name}")
-        found[name[:40]] = tab.faults()
+        found[name[:40]] = tab.faults() if locale == "fr-FR" or name in MIRRORED else tab.spills()
     assert {name: faults for name, faults in found.items() if faults} == {}
 
 

@@ -17,7 +17,7 @@ from dashboard.gateway.routing import rules, test_message
 from dashboard.models.delivery import FailedAttempt
 from tests.support import fake_carrier as carrier_server
 from tests.support import tables
-from tests.support.browser import LOOKS, Tab, sign_in_owner
+from tests.support.browser import LOOKS, PATIENCE_MS, Tab, sign_in_owner
 from tests.support.dashboard_client import World
 from tests.support.fake_carrier import Carrier, Wire
 from tests.support.furnished_carriers import furnish_carriers
@@ -35,7 +35,7 @@ def test_every_page_is_accessible_in_both_directions(
     found = {}
     for url in (CARRIERS, ROUTES):
         tab.open(url)
-        found[f"{url} at first"] = tab.faults()
+        found[f"{url} at first"] = tab.faults() if locale == "fr-FR" else tab.spills()
     ids = furnish_carriers(world.services)
     mauritel, rule = f"{CARRIERS}{ids['mauritel']}", f"{ROUTES}rule?channel=sms"
     urls = [CARRIERS, mauritel, f"{CARRIERS}{ids['mattel']}", f"{CARRIERS}{ids['spare']}", f"{CARRIERS}new"]
@@ -51,6 +51,7 @@ def test_every_page_is_accessible_in_both_directions(
         for outcome, code in (("again", "http_503"), ("taken", "carrier_taken_with_error")):
             told = {"message_id": message.id, "at": utcnow(), "carrier": "mauritel", "outcome": outcome}
             session.add(FailedAttempt(code=code, answer=answer, **told))
+    mirrored = [mauritel, rule, ROUTES]  # have all parts of the others: judged by axe in Arabic, too
     urls += [
         f"{mauritel}/test/{reference}",
         f"{CARRIERS}{ids['meta']}",
@@ -64,7 +65,7 @@ def test_every_page_is_accessible_in_both_directions(
     ]
     for url in urls:
         tab.open(url)
-        found[url] = tab.faults()
+        found[url] = tab.faults() if locale == "fr-FR" or url in mirrored else tab.spills()
     assert {url: faults for url, faults in found.items() if faults} == {}
 
 
@@ -148,7 +149,7 @@ def real() -> Iterator[Carrier]:
 def enter(chromium: Chromium, stack: Stack) -> Page:
     """An owner's browser."""
     context = chromium.new_context(locale="en-GB", reduced_motion="reduce")
-    context.set_default_timeout(15_000)
+    context.set_default_timeout(PATIENCE_MS)
     address = sign_in_owner(context, stack)
     page = context.new_page()
     page.goto(address + CARRIERS)

@@ -159,11 +159,13 @@ def test_back_leads_where_one_was(open_tab: Callable[..., Tab], world: World) ->
     page = tab.page
     tab.open("/dashboard/keys/")
     page.get_by_role("link", name="Messages", exact=True).click()
+    tab.arrive(re.compile(f"{LIST}$"))
     page.get_by_text("Failed", exact=True).first.click()
     expect(page).to_have_url(re.compile("status=failed"))
     page.locator(".row-link").first.click()
     expect(page).to_have_url(re.compile(failed))
     page.locator("#drawer").get_by_role("link", name="Boutique").click()
+    tab.arrive(re.compile(f"{key.id}$"))
     expect(page.get_by_role("heading", level=1)).to_contain_text("Boutique")
     page.get_by_role("link", name="30 days").click()
     expect(page).to_have_url(re.compile(f"{key.id}.period=30d"))

@@ -13,7 +13,7 @@ from playwright.sync_api import CDPSession, expect
 from werkzeug.serving import make_server
 
 from dashboard.extensions import services
-from tests.support.browser import NARROW, Tab
+from tests.support.browser import NARROW, PATIENCE_MS, Tab
 from tests.support.dashboard_client import PASSWORD, Browser, World
 from tests.support.stack import free_port
 
@@ -52,7 +52,7 @@ def phone(chromium: Chromium, make_app: Callable[..., Flask], locale: str) -> It
     thread = threading.Thread(target=server.serve_forever)
     thread.start()
     context = chromium.new_context(locale=locale, viewport=NARROW, reduced_motion="reduce")
-    context.set_default_timeout(10_000)
+    context.set_default_timeout(PATIENCE_MS)
     holder = Browser(app)
     with app.app_context():
         holder.start_session(World(services()), "operator")

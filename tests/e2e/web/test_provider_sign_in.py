@@ -14,7 +14,7 @@ from werkzeug.serving import make_server
 from dashboard.extensions import services
 from dashboard.gateway.accounts import links
 from tests.support import oidc_provider
-from tests.support.browser import NARROW, Tab
+from tests.support.browser import NARROW, PATIENCE_MS, Tab
 from tests.support.oidc_provider import CLIENT, SECRET, OidcProvider
 from tests.support.stack import free_port
 
@@ -40,7 +40,7 @@ def tab(chromium: Chromium, make_app: Callable[..., Flask], provider: OidcProvid
     thread = threading.Thread(target=server.serve_forever)
     thread.start()
     context = chromium.new_context(locale="ar-MR", viewport=NARROW, reduced_motion="reduce")
-    context.set_default_timeout(10_000)
+    context.set_default_timeout(PATIENCE_MS)
     yield Tab(context.new_page(), address)
     context.close()
     server.shutdown()

@@ -74,7 +74,8 @@ def test_every_page_of_webhooks_is_accessible(
         tab.page.locator(f'.hook-acts a[href$="/{act}"]').click()
         expect(tab.page.locator("#dialog[open] form")).to_be_visible()
         wide = "() => { const it = document.querySelector('#dialog'); return it.scrollWidth - it.clientWidth; }"
-        found[act] = [*tab.faults(), *["the dialog scrolls sideways"] * (tab.page.evaluate(wide) > 0)]
+        faults = tab.faults() if locale == "fr-FR" else tab.spills()
+        found[act] = [*faults, *["the dialog scrolls sideways"] * (tab.page.evaluate(wide) > 0)]
     assert {name: faults for name, faults in found.items() if faults} == {}
 
 
