@@ -21,6 +21,7 @@ from dashboard.models.api_keys import ApiKey
 from dashboard.vocabulary import LogColumn
 from tests.support.browser import NARROW, TOO_WIDE, WIDE, Tab
 from tests.support.dashboard_client import World
+from tests.support.furnished import spend
 
 LOG = "/dashboard/messages/"
 
@@ -179,3 +180,15 @@ def test_a_key_on_a_phone_breaks_no_address_and_leaves_no_tile_alone(
         assert box
         widths[round(box["y"])] = widths.get(round(box["y"]), 0) + box["width"]
     assert all(abs(width - row["width"]) < 4 for width in widths.values()), widths
+
+
+@pytest.mark.parametrize("locale", ["fr-FR", "ar-MR", "en-GB"])
+def test_a_printed_statement_shows_every_column(open_tab: Callable[..., Tab], world: World, locale: str) -> None:
+    key = world.key("Boutique")
+    spend(world, key)
+    tab = open_tab(locale=locale, viewport={"width": 680, "height": 962})  # A4 within its margins, in CSS pixels
+    tab.open(f"/dashboard/usage/statement/{key.id}")
+    tab.page.emulate_media(media="print")
+    table = tab.page.locator(".statement .scroll")
+    expect(table.locator("tbody tr")).to_have_count(3)
+    assert table.evaluate("it => it.scrollWidth - it.clientWidth") == 0

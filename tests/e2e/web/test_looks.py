@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Callable, Sequence
+from datetime import date
 from functools import partial
 
 import pytest
@@ -17,6 +18,9 @@ from sqlalchemy import select
 from dashboard.gateway.api_keys.authentication import Caller
 from dashboard.gateway.campaigns import drafts
 from dashboard.gateway.campaigns.drafts import NewDraft
+from dashboard.gateway.contacts import contacts, imports
+from dashboard.gateway.contacts.contacts import Consent
+from dashboard.gateway.contacts.imports import NewImport
 from dashboard.gateway.contacts.tables import RecipientTable
 from dashboard.gateway.inbound import inbox
 from dashboard.models.api_keys import ApiKey
@@ -92,7 +96,10 @@ def test_every_page_is_accessible_in_both_directions(
     )
     look_at(tab, "/dashboard/incoming/keywords/stop/edit", "/dashboard/usage/?month=2026-01")
     look_at_any_width(tab, "/dashboard/campaigns/", *campaigns(world, key.id))
-    look_at(tab, "/dashboard/campaigns/new")
+    look_at(tab, "/dashboard/campaigns/new", "/dashboard/contacts/?q=nobody")
+    some_contacts(world)
+    look_at_any_width(tab, *(f"/dashboard/contacts/{page}" for page in ("", "groups/", "import/", "import/1")))
+    look_at(tab, *(f"/dashboard/contacts/{page}" for page in ("new", "1/edit", "1/remove", "groups/1/remove")))
     look_at(tab, "/dashboard/usage/budgets/new", "/dashboard/limits/new", "/dashboard/limits/usual")
     log = ["resend?pick=1&pick=2", "views/", "views/new?status=failed", "views/columns"]
     look_at(tab, *(LIST + page for page in log))
@@ -121,6 +128,18 @@ def talk(world: World) -> str:
     """The conversation with one of those who wrote."""
     with world.services.sessions() as session:
         return f"/dashboard/incoming/with/{inbox.page(session)[0].uuid}"
+
+
+def some_contacts(world: World) -> None:
+    """Contacts that came in a file, with consents of each kind and a row that was left out."""
+    rows = (
+        "38089336;Awa mint Sidi;Atar;Membres, Nord;oui;Formulaire d’inscription\n47000000;محمد;;Membres;oui;استمارة\n"
+    )
+    text = f"Téléphone;Nom;Ville;Groupes;Consentement;Source\n{rows}26112233;;;;;\n12;;;;;\n"
+    new = NewImport(text.encode(), (), Consent(), date(2026, 11, 28), "nadia@example.org")
+    imports.take(world.services.sessions, new)
+    with world.services.sessions.begin() as session:
+        contacts.hear_stop(session, "+22247000000", date(2026, 11, 20))
 
 
 def campaigns(world: World, key_id: str) -> list[str]:

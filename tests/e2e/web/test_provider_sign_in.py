@@ -8,7 +8,7 @@ from collections.abc import Callable, Iterator
 import pytest
 from flask import Flask
 from playwright.sync_api import Browser as Chromium
-from playwright.sync_api import expect
+from playwright.sync_api import Locator, expect
 from werkzeug.serving import make_server
 
 from dashboard.extensions import services
@@ -48,11 +48,22 @@ def tab(chromium: Chromium, make_app: Callable[..., Flask], provider: OidcProvid
     server.server_close()
 
 
+def tab_to(element: Locator) -> None:
+    """Go there by the Tab key, as who uses no mouse does; the focus is seen."""
+    for _ in range(20):
+        element.page.keyboard.press("Tab")
+        if element.evaluate("it => it === document.activeElement"):
+            break
+    expect(element).to_be_focused()
+    assert element.evaluate("it => getComputedStyle(it).outlineStyle") != "none"
+
+
 def test_there_and_back_as_proof_and_out(tab: Tab, provider: OidcProvider) -> None:
     page = tab.page
     tab.open(f"{D}account/")
     assert tab.faults() == []
-    page.get_by_role("link", name=BUTTON).click()
+    tab_to(page.get_by_role("link", name=BUTTON))
+    page.keyboard.press("Enter")
     expect(page).to_have_url(f"{tab.address}{D}account/")
     expect(page.get_by_text("يمكنك الدخول عبر Keycloak.")).to_be_visible()
     assert tab.faults() == []

@@ -268,6 +268,12 @@ def test_nothing_is_offered_where_nothing_changed_or_too_much(
         "alerts/channels/restore",
         "team/invitations/restore",
         "limits/count-again",
+        "contacts/take-back",
+        "contacts/change-back",
+        "contacts/restore",
+        "contacts/groups/take-back",
+        "contacts/groups/rename-back",
+        "contacts/groups/restore",
     ],
 )
 def test_nothing_forged_comes_back(owner: Browser, url: str) -> None:
