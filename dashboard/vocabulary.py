@@ -176,6 +176,13 @@ class Envelope(StrEnum):
     V2 = "v2"  # `id`, `type`, `createdAt` and `data`, as the hosted service's second generation has it
 
 
+class Dialect(StrEnum):
+    """Of a door: whose clients call."""
+
+    SUPABASE = "supabase"  # the "Send SMS" hook of Supabase Auth
+    CHINGUISOFT = "chinguisoft"
+
+
 class DisabledReason(StrEnum):
     """Why a webhook endpoint is disabled."""
 

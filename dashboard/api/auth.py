@@ -25,11 +25,17 @@ def check_key(*, fresh: bool) -> None:
     One that is not `fresh` was perhaps looked up a second ago. That will do for a call whose work sees for itself, in
     the transaction that writes, that the key is live: a revoked key is refused from the next request on all the same.
     """
-    headers, address = request.headers, request.remote_addr or ""
+    headers = request.headers
     secret = headers.get("X-API-Key", "").strip() or _bearer(headers)
     if not secret:
         raise ApiError("api_key_is_required")
-    g.caller = found = services().key_cache.find(secret, fresh=fresh)
+    admit(services().key_cache.find(secret, fresh=fresh))
+
+
+def admit(found: Caller) -> None:
+    """Take a key as the one of this request, and note its use; raise ApiError where it may not come from here."""
+    headers, address = request.headers, request.remote_addr or ""
+    g.caller = found
     if not found.admits(address):
         raise ApiError("address_not_allowed")
     use = KeyUse.of(found.id, address, headers.get("User-Agent", ""))

@@ -6,10 +6,11 @@ from flask import Flask
 
 from dashboard.api import request_ids, traces
 from dashboard.api.blueprint import MessageIdConverter, bp
+from dashboard.api.doors import chinguisoft, supabase
 from dashboard.api.views import account, bulk, callbacks, health, messages, metrics, openapi, otp, sandbox, webhooks
 
 VIEWS = (account, messages, bulk, otp, sandbox, webhooks)  # their routes are on the blueprint that asks for a key
-OPEN = (health.bp, metrics.bp, openapi.bp, callbacks.bp)  # these ask for none
+OPEN = (health.bp, metrics.bp, openapi.bp, callbacks.bp, supabase.bp, chinguisoft.bp)  # these ask for none
 
 
 def register(app: Flask) -> None:

@@ -137,7 +137,7 @@ class LongBody:
 
 def json_object(limit: int = LIMIT) -> dict[str, Any]:
     """The body as a JSON object; raise Invalid or RequestEntityTooLarge."""
-    raw = _read(limit)
+    raw = read(limit)
     encoding = request.headers.get("Content-Encoding", "identity").strip().lower()
     if encoding in ("gzip", "x-gzip"):
         raw = _inflated(raw, limit)
@@ -245,7 +245,7 @@ def _raw_chunks() -> Iterator[bytes]:
         raise _invalid_json("The body did not arrive whole") from None
 
 
-def _read(limit: int) -> bytes:
+def read(limit: int) -> bytes:
     """At most `limit` bytes. One more is asked for: a chunked body does not tell its length, and would be cut."""
     request.max_content_length = limit + 1
     try:

@@ -51,5 +51,5 @@ def webhooks_envelope(webhook_id: str, envelope: str) -> None:
             endpoint = endpoints.find(session, webhook_id.lower())
         except EndpointNotFound:
             fail(f"No webhook has the id {webhook_id!r}; `chinqit webhooks list` shows ids.")
-        before, endpoint.envelope = endpoint.envelope, envelope
-        record(session, "webhooks.change", endpoint.id, envelope=(before, envelope))
+        endpoint.envelope = envelope
+        record(session, "webhooks.change", endpoint.id)

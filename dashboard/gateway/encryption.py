@@ -22,6 +22,7 @@ class Purpose(Enum):
     SANDBOX = b"sandbox phone"
     REVIEW_NUMBERS = b"review numbers"
     WEBHOOK_SECRETS = b"webhook secrets"
+    DOOR_SECRETS = b"door secrets"
     ALERT_CHANNELS = b"alert channels"
     SECOND_FACTOR = b"second factor"
 

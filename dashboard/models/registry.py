@@ -14,6 +14,7 @@ from dashboard.models.contacts import Contact, ContactGroup, ContactGroupMember,
 from dashboard.models.costs import Budget, BudgetUse, Charge, DailyCost, Price
 from dashboard.models.delivery import FailedAttempt, MessagePart, UnmatchedReceipt
 from dashboard.models.diagnosis import NumberLookup, NumberNote
+from dashboard.models.doors import Door
 from dashboard.models.idempotency import IdempotencyRecord
 from dashboard.models.inbound import IncomingMessage, IncomingPart, KeywordRule
 from dashboard.models.limits import LimitOverride, LimitRejection, WrongGuess
@@ -48,6 +49,7 @@ MODELS = (
     ContactImport,
     ContactImportFault,
     DailyCost,
+    Door,
     FailedAttempt,
     IdempotencyRecord,
     IncomingMessage,

@@ -38,7 +38,7 @@ def _app_hash(raw: str) -> str:
     return raw
 
 
-def _code(raw: str) -> str:
+def read_code(raw: str) -> str:
     if not raw:
         raise PydanticCustomError("blank", "The code is empty")
     if not CODE.fullmatch(raw):
@@ -112,7 +112,7 @@ class VerifyOtp(OtpBody):
 
     otp: Annotated[
         str,
-        AfterValidator(_code),
+        AfterValidator(read_code),
         Breaks({"blank": "", "otp_format": "12345"}),
         Field(
             examples=["123456"],

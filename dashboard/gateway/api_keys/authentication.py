@@ -82,6 +82,13 @@ LIVE_KEY = (  # columns, not objects: this is asked for every request
     .join(KeySecret)
     .where(KeySecret.digest == bindparam("digest"), *_IS_LIVE)
 )
+LIVE_BY_ID = (
+    select(*(getattr(ApiKey, name) for name in CALLER_COLUMNS), KeySecret.digest)
+    .join(KeySecret)
+    .where(ApiKey.id == bindparam("key"), *_IS_LIVE)
+    .order_by(KeySecret.id.desc())
+    .limit(1)
+)
 LIVE_DIGESTS = ListStatement(
     select(KeySecret.digest).join(ApiKey).where(KeySecret.digest.in_(bindparam("digests", expanding=True)), *_IS_LIVE)
 )
@@ -96,6 +103,14 @@ def authenticate(session: Executor, secret: str) -> Caller:
     if row is None:
         raise UnknownKey
     return Caller.from_row(row, presented)
+
+
+def of_key(session: Executor, key_id: str) -> Caller:
+    """The key with this id, by its newest secret; raise UnknownKey where it is not live."""
+    row = session.execute(LIVE_BY_ID, {"key": key_id, "now": utcnow()}).first()
+    if row is None:
+        raise UnknownKey
+    return Caller.from_row(row, row.digest)
 
 
 def live_digests(session: Session, callers: Iterable[Caller]) -> set[str]:

@@ -27,7 +27,7 @@ FIELDS: dict[type[Base], tuple[str, ...]] = {
     LimitOverride: ("minute", "hour", "day", "reason", "until"),
     Carrier: ("name", "label", "kind", "enabled", "version"),
     Route: ("carrier_id", "position", "weight", "sender"),
-    WebhookEndpoint: ("url", "description", "events", "disabled_at", "deleted_at"),
+    WebhookEndpoint: ("url", "description", "events", "envelope", "disabled_at", "deleted_at"),
     OtpTemplate: ("language", "body", "brand"),
     User: ("email", "name", "role", "language", "timezone", "password_changed_at", "totp_at", "disabled_at"),
     AlertChannel: ("kind", "label", "severity", "language", "quiet_from", "quiet_until", "repeat_minutes"),

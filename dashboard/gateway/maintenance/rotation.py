@@ -26,6 +26,7 @@ from dashboard.gateway.encryption import Purpose
 from dashboard.models.accounts import User
 from dashboard.models.alerts import AlertChannel
 from dashboard.models.carriers import Carrier
+from dashboard.models.doors import Door
 from dashboard.models.otp import ReviewNumber
 from dashboard.models.sandbox import SandboxMessage
 from dashboard.models.webhooks import WebhookSecret
@@ -41,6 +42,7 @@ SEALED: Mapping[Purpose, tuple[Table, str]] = {  # where what is encrypted lies:
     Purpose.SANDBOX: (core_table(SandboxMessage), "sealed"),
     Purpose.REVIEW_NUMBERS: (core_table(ReviewNumber), "sealed"),
     Purpose.WEBHOOK_SECRETS: (core_table(WebhookSecret), "sealed"),
+    Purpose.DOOR_SECRETS: (core_table(Door), "sealed"),
     Purpose.ALERT_CHANNELS: (core_table(AlertChannel), "sealed"),
     Purpose.SECOND_FACTOR: (core_table(User), "totp_sealed"),
 }

@@ -7,6 +7,7 @@ import secrets
 from collections.abc import Mapping
 from dataclasses import dataclass
 from functools import lru_cache
+from types import SimpleNamespace
 from typing import Any
 
 from dashboard.gateway import encryption
@@ -51,6 +52,16 @@ class Keyring:
         mac = hmac.digest(secret, b"".join(len(part).to_bytes(2, "big") + part for part in parts), "sha256")
         number = int.from_bytes(mac[:16], "big") + (otp.fixed_offset or 0)
         return str(number % 10**DIGITS).zfill(DIGITS)
+
+
+def offset(keyring: Keyring, otp: Mapping[str, Any], message_uuid: str, code: str) -> int:
+    """What is to be added to the derived code of a row to be, given by its columns, so that it is this one.
+
+    It tells nothing without the secret. 0 where that is gone.
+    """
+    derived = keyring.derive(SimpleNamespace(**otp, fixed_offset=None), message_uuid)
+    most: int = 10**DIGITS
+    return 0 if derived is None else (int(code) - int(derived)) % most
 
 
 @lru_cache(maxsize=4)

@@ -11,7 +11,6 @@ import re
 from collections.abc import Collection, Mapping
 from dataclasses import dataclass
 from datetime import datetime, timedelta
-from types import SimpleNamespace
 from typing import Any
 
 from cryptography.fernet import InvalidToken
@@ -141,11 +140,7 @@ def offset(keyring: Keyring, otp: Mapping[str, Any], message_uuid: str, sealed: 
     if sealed is None:
         return None
     fixed = _decrypt(keyring, sealed)
-    derived = keyring.derive(SimpleNamespace(**otp, fixed_offset=None), message_uuid)
-    if fixed is None or derived is None:
-        return 0
-    most: int = 10**codes.DIGITS
-    return (int(fixed) - int(derived)) % most
+    return 0 if fixed is None else codes.offset(keyring, otp, message_uuid, fixed)
 
 
 def _not_removed(session: Session, key: ApiKey) -> list[ReviewNumber]:

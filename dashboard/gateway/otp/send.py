@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection
+from collections.abc import Collection, Mapping
 from dataclasses import asdict, dataclass, field, replace
 from datetime import datetime, timedelta
+from types import SimpleNamespace
 from typing import Any, cast
 
 from sqlalchemy import bindparam, select, update
@@ -46,6 +47,7 @@ class Order:
     channel: str = Channel.SMS
     language: str = Language.FRENCH
     app_hash: str | None = None
+    code: str | None = field(default=None, repr=False)  # six digits that the caller chose, and judges; None: a new one
 
     @property
     def waits(self) -> bool:
@@ -64,6 +66,7 @@ class SendRequest:
     order: Order
     call: IdempotentCall | None = None
     is_priced: bool = False
+    tells_code: bool = False  # to who judges it elsewhere
 
     @property
     def pair(self) -> rate_limit.Pair:
@@ -88,6 +91,7 @@ class Sent:
     status: int | None = 200
     is_replay: bool = False
     quote: Quote | None = None  # where it was asked for
+    code: str | None = field(default=None, repr=False)  # where it was asked for
 
 
 @dataclass
@@ -302,12 +306,24 @@ def _write(session: Session, attempts: list[_SendAttempt]) -> None:
     rows = []
     for (attempt, template, _), message_id in zip(prepared, message_ids, strict=True):
         row = _row(attempt.request, template, message_id, now)
-        sealed = fixed.get(attempt.request.pair)
-        offset = review_numbers.offset(attempt.request.keyring, row, message_id, sealed)
-        rows.append(row | {"fixed_offset": offset})
+        rows.append(row | {"fixed_offset": _offset(attempt.request, row, message_id, fixed)})
         status = None if attempt.request.order.waits else 200
-        attempt.result = Sent(message_id, attempt.limits, status, quote=quotes.get(message_id))
+        code = _code(attempt.request, rows[-1], message_id) if attempt.request.tells_code else None
+        attempt.result = Sent(message_id, attempt.limits, status, quote=quotes.get(message_id), code=code)
     INSERT.run(connection, rows)
+
+
+def _offset(
+    request: SendRequest, row: Mapping[str, Any], message_id: str, fixed: Mapping[rate_limit.Pair, bytes]
+) -> int | None:
+    """What turns the derived code into the one that the caller chose, or into a review number's."""
+    if request.order.code is not None:
+        return codes.offset(request.keyring, row, message_id, request.order.code)
+    return review_numbers.offset(request.keyring, row, message_id, fixed.get(request.pair))
+
+
+def _code(request: SendRequest, row: Mapping[str, Any], message_id: str) -> str | None:
+    return request.keyring.derive(SimpleNamespace(**row), message_id)
 
 
 def _quote(session: Session, request: SendRequest, draft: Draft) -> Quote:

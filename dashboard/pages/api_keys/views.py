@@ -17,6 +17,7 @@ from dashboard.db import utcnow
 from dashboard.extensions import services, session
 from dashboard.gateway.api_keys import keys, quotas, usage
 from dashboard.gateway.api_keys.keys import GRACES, AlreadyDone, KeyEnded, KeyFields
+from dashboard.gateway.doors import doors
 from dashboard.gateway.otp import review_numbers
 from dashboard.gateway.otp.review_numbers import BadReviewNumber
 from dashboard.gateway.statistics import queries
@@ -24,6 +25,7 @@ from dashboard.gateway.statistics.queries import Figures, Narrow, Period, total
 from dashboard.models.api_keys import ApiKey
 from dashboard.models.otp import ReviewNumber
 from dashboard.models.statistics import COUNTS
+from dashboard.pages.api_keys import door_labels
 from dashboard.pages.api_keys.forms import KeyForm, NewKeyForm, ReviewNumberForm
 from dashboard.pages.ui import fields, periods, timeline
 from dashboard.pages.ui.charts import Chart, Series
@@ -32,7 +34,7 @@ from dashboard.pages.web import access, audited, htmx, locale
 from dashboard.pages.web.htmx import ChangedPart, Undo
 from dashboard.providers import sandbox
 from dashboard.sms import numbers
-from dashboard.vocabulary import KeyMode, Role
+from dashboard.vocabulary import Dialect, KeyMode, Role
 
 USUAL_GRACE = "24h"
 ONES_OWN = "YOUR_NUMBER"  # in samples of live keys: a number that somebody may have gets no message
@@ -207,6 +209,51 @@ def restore_review_number(key_id: uuid.UUID, row_id: int) -> ResponseReturnValue
     return htmx.updated(_("Review number restored"), url_for(".show", key_id=key.id), _behind(key))
 
 
+@bp.get("/<uuid:key_id>/doors/<dialect>/open")
+@access.needs(Role.OWNER, proof=True)
+def ask_open_door(key_id: uuid.UUID, dialect: str) -> ResponseReturnValue:
+    return _dialog("api_keys/_open_door.html", key=_key(key_id), one=door_labels.shown(_dialect(dialect), None))
+
+
+@bp.post("/<uuid:key_id>/doors/<dialect>/open")
+@access.needs(Role.OWNER, proof=True)
+def open_door(key_id: uuid.UUID, dialect: str) -> ResponseReturnValue:
+    """Let the key take a dialect, and show the address, with the secret where calls are signed."""
+    key, chosen = _live_key(key_id), _dialect(dialect)
+    if not door_labels.may_open(key):
+        abort(404)
+    try:
+        door, secret = doors.open_door(session, doors.cipher(services().settings), key, chosen, current_user.email)
+    except doors.AlreadyOpen:
+        return htmx.refused(_("This door is open already. Its secret was shown then."), url_for(".index"))
+    audited.record("doors.open", key.name, dialect=(None, chosen))
+    session.commit()
+    told = {"one": door_labels.shown(chosen, door), "steps": door_labels.STEPS[chosen], "secret": secret}
+    return _dialog("api_keys/_opened_door.html", part=_behind(key), key=key, **told)
+
+
+@bp.get("/<uuid:key_id>/doors/<dialect>/close")
+@access.needs(Role.OWNER, proof=True)
+def ask_close_door(key_id: uuid.UUID, dialect: str) -> ResponseReturnValue:
+    return _dialog("api_keys/_close_door.html", key=_key(key_id), one=door_labels.shown(_dialect(dialect), None))
+
+
+@bp.post("/<uuid:key_id>/doors/<dialect>/close")
+@access.needs(Role.OWNER, proof=True)
+def close_door(key_id: uuid.UUID, dialect: str) -> ResponseReturnValue:
+    key, chosen = _key(key_id), _dialect(dialect)
+    if doors.close(session, key, chosen, current_user.email):
+        audited.record("doors.close", key.name, dialect=(chosen, None))
+        session.commit()
+    return htmx.updated(_("Door closed"), url_for(".show", key_id=key.id), _behind(key))
+
+
+def _dialect(word: str) -> Dialect:
+    if word not in tuple(Dialect):
+        abort(404)
+    return Dialect(word)
+
+
 def _review_number(key: ApiKey, row_id: int) -> ReviewNumber:
     row = session.get(ReviewNumber, row_id)
     if row is None or row.key_id != key.id:
@@ -264,6 +311,8 @@ def _detail(key: ApiKey) -> dict[str, Any]:
         "used": quotas.used_today(session, key),
         "reviews": reviews,
         "may_add_review": sum(is_in_force for _number, is_in_force in reviews) < review_numbers.MOST,
+        "doors": door_labels.listed(key),
+        "may_open_door": door_labels.may_open(key),
         "embedded": next(iter(usage.exposed_keys(session, key.id)), None),
         "agents": usage.agents(session, key.id) if may_look else [],
         "addresses": usage.addresses(session, key.id) if may_look else [],

@@ -90,6 +90,7 @@ DOCS = (
     Doc("limits", _l("Limits and headers"), "build"),
     Doc("webhooks", _l("Webhooks"), "build"),
     Doc("keys", _l("Keys in service"), "build"),
+    Doc("guides", _l("Supabase, Chinguisoft, Firebase"), "build"),
     Doc("facts", _l("Browsers, times, rates, versions"), "build"),
     Doc("reference", _l("API reference"), "look-up"),
     Doc("errors", _l("Errors by code"), "look-up"),

@@ -35,6 +35,7 @@ HOOKS = ("new", "create", "edit", "change", "ask_rotate", "rotate", "ask_disable
 KEYS = ("new", "create", "edit", "change", "ask_rotate", "rotate", "ask_revoke", "revoke")
 OWNER = {f"pages.api_keys.{name}" for name in KEYS}
 OWNER |= {f"pages.api_keys.{name}_review_number" for name in ("new", "add", "ask_remove", "remove", "restore")}
+OWNER |= {f"pages.api_keys.{name}_door" for name in ("ask_open", "open", "ask_close", "close")}
 OWNER |= {"pages.site_settings.index", "pages.site_settings.save", "pages.site_settings.restore"}
 OWNER |= {f"pages.limits.{name}_usual" for name in ("edit", "change", "restore")}
 OWNER |= {f"pages.carriers.{name}" for name in (*HOOKS[:4], "ask_disable", "disable", "enable", "ask_remove", "remove")}

@@ -116,6 +116,7 @@ def test_every_door_leaves_one_entry(app: Flask, services: Services, owner: Brow
     walk_team(walk, app)
     walk_keys(walk)
     walk_review_numbers(walk)
+    walk_doors(walk)
     walk_webhooks(walk)
     walk_alerts(walk)
     walk_carriers(walk)
@@ -178,6 +179,11 @@ def walk_review_numbers(walk: Walk) -> None:
     number = f"{review}{walk.newest(ReviewNumber.id)}/"
     walk.go(f"{number}remove")
     walk.go(f"{number}restore")
+
+
+def walk_doors(walk: Walk) -> None:
+    for step in ("open", "close"):
+        walk.go(f"{D}keys/{KEY_ID}/doors/supabase/{step}", headers=PARTIAL)
 
 
 def walk_webhooks(walk: Walk) -> None:
