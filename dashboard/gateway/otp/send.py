@@ -57,15 +57,13 @@ class Order:
 
 @dataclass(frozen=True)
 class SendRequest:
-    """An order, the key it came by, and which call it is, if the caller named it. `is_priced`: its answer bears what
-    the text is expected to cost.
-    """
+    """An order, the key it came by, and which call it is, if the caller named it."""
 
     keyring: Keyring
     caller: Caller
     order: Order
     call: IdempotentCall | None = None
-    is_priced: bool = False
+    is_priced: bool = False  # its answer tells what the text is expected to cost
     tells_code: bool = False  # to who judges it elsewhere
 
     @property
