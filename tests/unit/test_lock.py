@@ -156,7 +156,7 @@ def test_packages_whose_private_names_we_use_are_pinned_to_their_major(name: str
 
 
 # What a gateway may be run, changed and handed on with; LGPL and MPL ask that the package itself stays free.
-LICENCES = re.compile(r"\b(MIT|BSD|Apache|PSF|ISC|MPL|Mozilla Public License|LGPL)")
+LICENCES = re.compile(r"\b(MIT|BSD|Apache|PSF|ISC|MPL|Mozilla Public License|LGPL|Unlicense)")
 
 
 def test_every_package_has_a_licence_that_we_know() -> None:

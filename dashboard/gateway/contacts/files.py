@@ -193,9 +193,7 @@ def _check_number(phone: str, seen: set[str]) -> None:
 
 
 def _detail_names(session: Session) -> tuple[str, ...]:
-    found = session.scalars(
-        select(Contact.details).where(Contact.details != "{}").distinct().execution_options(yield_per=BATCH)
-    )
+    found = session.scalars(select(Contact.details).where(Contact.details != "{}").distinct())
     return tuple(dict.fromkeys(name for details in found for name in json.loads(details)))
 
 

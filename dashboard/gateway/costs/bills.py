@@ -218,7 +218,7 @@ def _ours(session: Session, carrier: str, first: date, last: date) -> Iterator[O
         .join_from(core_table(Charge), core_table(Message), _MESSAGES.id == _CHARGES.message_id)
         .where(_CHARGES.carrier == carrier, _CHARGES.taken_at >= start, _CHARGES.taken_at < end)
     )
-    for row in session.execute(query.execution_options(yield_per=10_000)):
+    for row in session.execute(query):
         yield Ours(row.taken_at.date(), row.phone, row.segments, row.cost, row.is_failed and row.is_refunded)
 
 

@@ -15,6 +15,8 @@ from dashboard.resources import resource
 
 Json = dict[str, Any]
 LATER_NAMES = "V2"  # ends the name of an operation that is another's namesake
+USUAL = ("limit",)  # parameters that samples give, beside those that are required
+IN_SAMPLES = {"readInbox": ("phoneNumber", *USUAL)}  # where others are usual: it asks for a number or an address
 
 
 @dataclass(frozen=True)
@@ -206,7 +208,9 @@ class DocumentReader:
         for one in operation["parameters"]:
             if one["in"] == "path":
                 path = path.replace(f"{{{one['name']}}}", str(one["example"]))
-            elif one["in"] == "query" and (one.get("required") or one["name"] == "limit"):
+            elif one["in"] == "query" and (
+                one.get("required") or one["name"] in IN_SAMPLES.get(operation["operationId"], USUAL)
+            ):
                 query[one["name"]] = one["example"]
         url = self.address + path + (f"?{urlencode(query)}" if query else "")
         body = _given(request["examples"]["example"]["value"]) if request else None

@@ -3,9 +3,9 @@ require 'chinqit.php';
 
 $gateway = new Chinqit\Chinqit('https://sms.example.mr', getenv('CHINQIT_KEY'));
 try {
-    $sent = $gateway->sendOtp('+22238089336', language: 'fr');
+    $sent = $gateway->sendOtp(phoneNumber: '+22238089336', language: 'fr');
     echo $sent->messageId, ' ', $sent->expiresIn, PHP_EOL;
-    $gateway->verifyOtp('+22238089336', '123456');
+    $gateway->verifyOtp('123456', phoneNumber: '+22238089336');
 } catch (Chinqit\ChinqitError $error) {
     echo $error->errorCode, ' ', $error->retriesLeft, ' ', $error->retryAfter, PHP_EOL;
 }

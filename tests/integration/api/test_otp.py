@@ -42,7 +42,7 @@ def test_another_language_or_channel_is_refused(client: ApiClient, field: str, v
     invalid(client.otp(new_phone(), **{field: value}), [field], "invalid_choice")
 
 
-@pytest.mark.parametrize("value", ["whatsapp ", "email"])
+@pytest.mark.parametrize("value", ["whatsapp ", "mail"])
 def test_another_channel_is_refused_by_verify_too(client: ApiClient, value: str) -> None:
     invalid(client.verify(new_phone(), "123456", channel=value), ["channel"], "invalid_choice")
 

@@ -125,6 +125,7 @@ CHANGES_NOTHING = (
     ("budgets list", ""),
     ("campaigns list", ""),
     ("doctor", ""),
+    ("email bounce", ""),  # what came is no report
     ("incoming keywords", ""),
     ("incoming list", ""),
     ("webhooks list", ""),

@@ -53,7 +53,7 @@ def test_pages_are_found_in_the_reader_s_language_and_by_role(viewer: Browser, o
 def test_every_page_of_the_menu_has_a_letter_that_the_list_and_the_palette_tell(owner: Browser) -> None:
     menu = re.findall(r'<li data-go="(\w*)">\s*<a href="([^"]+)"', owner.get("/dashboard/keys/").text)
     letters = [letter for letter, _url in menu]
-    assert len(menu) == 21 and all(len(letter) == 1 for letter in letters) and len({*letters}) == 21
+    assert len(menu) == 22 and all(len(letter) == 1 for letter in letters) and len({*letters}) == 22
     listed = owner.get(f"{GO}keys", headers=PARTIAL).text
     assert re.findall(r'<kbd dir="ltr">g</kbd>\s*<kbd dir="ltr">(\w)</kbd>', listed) == letters
     offered = owner.post(GO, {"q": ""}, headers=PARTIAL).text

@@ -13,7 +13,7 @@ from shop_client.models import SendOtp, SendOtpLanguageType0, VerifyOtp  # type:
 
 gateway = AuthenticatedClient(os.environ["BASE"], os.environ["KEY"], prefix="", auth_header_name="X-API-Key")
 phone = os.environ["PHONE"]
-sent = send_otp.sync(client=gateway, body=SendOtp(phone, language=SendOtpLanguageType0.FR))
+sent = send_otp.sync(client=gateway, body=SendOtp(phone_number=phone, language=SendOtpLanguageType0.FR))
 for _ in range(100):
     inbox = read_inbox.sync(client=gateway, phone_number=phone)
     texts = [one.text for one in inbox.messages if one.message_id == sent.message_id]
@@ -21,6 +21,6 @@ for _ in range(100):
         break
     time.sleep(0.1)
 code = re.findall(r"\b\d{6}\b", texts[0])[0]
-wrong = verify_otp.sync(client=gateway, body=VerifyOtp(phone, f"{(int(code) + 1) % 1_000_000:06}"))
-right = verify_otp.sync(client=gateway, body=VerifyOtp(phone, code))
+wrong = verify_otp.sync(client=gateway, body=VerifyOtp(f"{(int(code) + 1) % 1_000_000:06}", phone_number=phone))
+right = verify_otp.sync(client=gateway, body=VerifyOtp(code, phone_number=phone))
 json.dump([type(wrong).__name__, wrong.retries_left, right.verified], sys.stdout)

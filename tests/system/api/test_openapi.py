@@ -26,6 +26,7 @@ REFUSING = {
     "problem": 1,
     "PydanticCustomError": 0,
     "InvalidPhone": 0,
+    "InvalidEmail": 0,
     "_Broken": 0,
 }
 

@@ -19,6 +19,7 @@ SHOWN = {
     "url",
     "description",
     "events",
+    "envelope",
     "state",
     "disabledReason",
     "createdAt",
