@@ -64,11 +64,14 @@ def of_carriers(session: Session) -> dict[str, Recent]:
 def of_operators(session: Session) -> dict[Operator, Recent]:
     """What became of codes to each operator that were asked for in the last minutes and have an end."""
     now = utcnow()
+    of_day = _first_since(session, now - LOOKED_BACK)
+    if of_day is None:
+        return {operator: Recent(0, 0, None) for operator in Operator}
     successes = {
         operator: max((at for at in found if at is not None and at > now - LOOKED_BACK), default=None)
-        for operator, found in _of_each(session, GOT_THROUGH, _newest_sent).items()
+        for operator, found in _of_each(session, GOT_THROUGH, partial(_newest_sent, of_day)).items()
     }
-    first_id = session.scalar(select(func.min(_MESSAGES.id)).where(_MESSAGES.created_at > now - RECENT))
+    first_id = _first_since(session, now - RECENT)
     if first_id is None:
         return {operator: Recent(0, 0, last) for operator, last in successes.items()}
     got = _of_each(session, GOT_THROUGH, partial(_count, first_id))
@@ -77,7 +80,7 @@ def of_operators(session: Session) -> dict[Operator, Recent]:
     for operator, last in successes.items():
         lost = sum(gone[operator])
         if lost and last is None:
-            last = _unless_a_day_ago(_first_lost(session, operator, now), now)
+            last = _unless_a_day_ago(_first_lost(session, operator, of_day), now)
         recent[operator] = Recent(lost + sum(got[operator]), lost, last)
     return recent
 
@@ -115,8 +118,10 @@ def _facets(operator: Operator, status: Status, channel: Channel) -> Facets:
     ]
 
 
-def _newest_sent(facets: Facets) -> Query:
-    return select(_MESSAGES.sent_at).where(*facets).order_by(_MESSAGES.id.desc()).limit(1)
+def _newest_sent(first_id: int, facets: Facets) -> Query:
+    """Of those from this one on: without a bound, one that found nothing would walk through years of them."""
+    query = select(_MESSAGES.sent_at).where(*facets, _MESSAGES.id >= first_id)
+    return query.order_by(_MESSAGES.id.desc()).limit(1)
 
 
 def _count(first_id: int, facets: Facets) -> Query:
@@ -124,11 +129,14 @@ def _count(first_id: int, facets: Facets) -> Query:
     return select(func.count()).select_from(rows.subquery())
 
 
-def _first_lost(session: Session, operator: Operator, now: datetime) -> datetime | None:
-    """When the first code of the last day that did not get through was asked for."""
-    first_id = session.scalar(select(func.min(_MESSAGES.id)).where(_MESSAGES.created_at > now - LOOKED_BACK))
-    if first_id is None:
-        return None
+def _first_since(session: Session, moment: datetime) -> int | None:
+    """The id of the first message that was accepted since then."""
+    found: int | None = session.scalar(select(func.min(_MESSAGES.id)).where(_MESSAGES.created_at > moment))
+    return found
+
+
+def _first_lost(session: Session, operator: Operator, first_id: int) -> datetime | None:
+    """When the first code, from this one on, that did not get through was asked for."""
     ids = [
         session.scalar(
             select(func.min(_MESSAGES.id)).where(*_facets(operator, status, channel), _MESSAGES.id >= first_id)
