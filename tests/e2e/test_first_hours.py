@@ -264,7 +264,7 @@ class FirstHours:
         self.press("Rotate")
         self.press("Create new secret")
         newer = self.page.locator("#secret").inner_text()
-        self.page.keyboard.press("Escape")
+        self.tab.close_dialog()
         expect(self.page.locator("#key")).to_contain_text(newer[-4:])
         both = [Client(self.gateway, newer), self.client]
         assert [one.send(self.phone).status_code for one in both] == [200, 200]
@@ -320,7 +320,7 @@ class FirstHours:
         secret = self.page.locator("#secret").inner_text()
         expect(self.page.locator("#dialog pre")).to_contain_text(f'"language":"{self.language}"')
         self.keep(f"new-key-{mode.lower()}")
-        self.page.keyboard.press("Escape")
+        self.tab.close_dialog()
         expect(self.page.locator("#keys")).to_contain_text(name)
         expect(self.page.locator("#secret")).to_have_count(0)  # the page that is left may still be drawn
         assert secret not in self.page.content()

@@ -134,7 +134,7 @@ class Monday:
         self.page.locator("#key [hx-get$='/rotate']").click()
         self.page.locator("#dialog .primary").click()
         expect(self.page.locator("#secret")).to_contain_text("cq_live_")
-        self.page.keyboard.press("Escape")
+        self.tab.close_dialog()
         expect(self.page.locator("#old-secret")).to_have_count(0)
 
     def see_which_override_ends_soon(self) -> None:

@@ -123,6 +123,11 @@ class Tab:
     def open(self, url: str) -> None:
         self.page.goto(self.address + url)
 
+    def close_dialog(self) -> None:
+        """Close the dialog by Escape, once it is open for good: it opens again after what came into it."""
+        self.page.wait_for_function("() => document.activeElement.closest('#dialog')")
+        self.page.keyboard.press("Escape")
+
     def arrive(self, url: str | re.Pattern[str]) -> None:
         """Wait until the page is at this address, where it was not before, and its scripts run: what is pressed or
         clicked earlier meets the page before, or one that does not listen yet.
