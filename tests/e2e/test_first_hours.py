@@ -19,7 +19,6 @@ from dashboard.gateway.accounts import users
 from dashboard.gateway.monitoring.diagnosis import CauseCode
 from dashboard.pages.diagnosis.sentences import SENTENCES
 from dashboard.pages.web.locale import CATALOGUES
-from dashboard.sms.numbers import is_fixed
 from tests.support import fake_carrier, tables
 from tests.support.browser import WIDE, Tab
 from tests.support.fake_carrier import Carrier
@@ -67,11 +66,6 @@ def test_an_administrator_s_first_hours(gateway: Stack, tab: Tab) -> None:
     assert tab.said == []
 
 
-def mobile() -> str:
-    """A number of its own that is no fixed line."""
-    return next(number for number in iter(new_phone, "") if not is_fixed(number))
-
-
 class FirstHours:
     """Each step does what its name says, as a person would, and leaves the page where it ended.
 
@@ -81,7 +75,7 @@ class FirstHours:
     def __init__(self, gateway: Stack, tab: Tab) -> None:
         self.gateway, self.tab, self.page = gateway, tab, tab.page
         self.read("fr")
-        self.phone = mobile()
+        self.phone = new_phone()
         self.client: Client
 
     def read(self, language: str) -> None:
@@ -133,7 +127,7 @@ class FirstHours:
         assert texts[0] == "'=Votre commande est prête" and "••••••" in texts[1]
 
     def say_why_no_code_came_and_lift_the_limit(self) -> None:
-        phone = mobile()
+        phone = new_phone()
         code = self.client.code(phone)
         for _ in range(3):
             assert self.client.verify(phone, other_than(code)).status_code == 400
@@ -181,7 +175,7 @@ class FirstHours:
 
     def phone_that_reads_the_new_text(self) -> str | None:
         """Send one more code; every process knows a new wording within a second."""
-        phone = mobile()
+        phone = new_phone()
         text = self.gateway.arrived(phone, self.client.otp(phone).json()["messageId"]).text
         return phone if text.startswith("Chez Nadia : ") else None
 
@@ -242,7 +236,7 @@ class FirstHours:
         self.page.locator("#f-v-allow_private").check()
         self.press("Add carrier")
         expect(self.page.locator("#standing")).to_contain_text(self.say("Operational"))
-        phone = mobile()
+        phone = new_phone()
         assert self.client.send(phone, "Premier vrai message").status_code == 200
         until(lambda: carrier.ledger, 10)
         assert json.loads(carrier.ledger[0].body) == {"to": phone, "text": "Premier vrai message"}

@@ -27,14 +27,14 @@ class Caller:
     """A developer with address and key alone. `called` are the calls that were made."""
 
     stack: Stack
-    library: Library
+    language: Library
     key: str
     called: set[str] = field(default_factory=set)
 
     def call(self, name: str, /, *path: str, **given: Any) -> Any:
         self.called.add(name)
         client = {"address": f"http://127.0.0.1:{self.stack.port}", "key": self.key}
-        return self.library.call(client, name, *path, **given)
+        return self.language.call(client, name, *path, **given)
 
     def failed(self, name: str, /, *path: str, **given: Any) -> Failed:
         with pytest.raises(Failed) as caught:
