@@ -216,10 +216,13 @@ class FirstHours:
         self.gateway.kill("valkey")
         alarm = self.page.locator("#attention")
         self.tab.poll(alarm.filter(has_text=self.say("Valkey does not answer")))
-        assert self.client.send(self.phone, "Sans Valkey").status_code == 200
+        accepted = self.client.send(self.phone, "Sans Valkey")
+        assert accepted.status_code == 200
         self.keep("valkey-gone")
         self.gateway.start("valkey")
         self.tab.poll(alarm, 0)
+        # What still waits would go to the carrier that the next step adds.
+        assert self.gateway.arrived(self.phone, accepted.json()["messageId"]).text == "Sans Valkey"
         self.keep("overview")
 
     def connect_a_carrier_and_send_the_first_real_message(self, carrier: Carrier) -> None:
