@@ -52,7 +52,8 @@ SHAPES = {body: encoding.shape(body) for body in BODIES} | {
 }
 HOURS_SO_FAR = list(accumulate(HOURS))
 REASONS = ("unreachable", "absent_subscriber", "barred", "no_answer", "invalid_number")
-CHUNK = 10_000
+CHUNK = 10_000  # rows of a statement
+TOGETHER = 10  # statements of a transaction: each one writes all pages of the indexes anew
 PHONES_PER_MESSAGE = 0.08
 
 
@@ -114,10 +115,14 @@ def seed(sessions: Sessions, keyring: Keyring, messages: int, days: int, tell: T
         first = (session.scalar(select(func.max(Message.id))) or 0) + 1
     author = _Author(chance, _plan(chance, end, messages, days), end, key_ids, keyring.kid, first)
     rows, done = author.rows(), 0
-    while part := list(islice(rows, CHUNK)):
-        _write(sessions, part)
-        done += len(part)
-        tell(done)
+    while done < messages:
+        with sessions.begin() as session:
+            sums = rollup.Sums()
+            for part in islice(iter(lambda: list(islice(rows, CHUNK)), []), TOGETHER):
+                _write(session, part, sums)
+                done += len(part)
+                tell(done)
+            rollup.write(session, sums)
 
 
 def _keys(session: Session, since: datetime) -> list[str]:
@@ -290,20 +295,17 @@ def _phone(number: int) -> str:
     return f"+222{operator}{1 + number % 4}{number * 7_919 % 1_000_000:06d}"
 
 
-def _write(sessions: Sessions, part: list[Row]) -> None:
-    sums = rollup.Sums()
+def _write(session: Session, part: list[Row], sums: rollup.Sums) -> None:
     for _, _, made in part:
         sums.add_message(made)
         if made.verified_at or made.attempts >= 3:
             sums.add_verdict(made)
-    with sessions.begin() as session:
-        connection = session.connection()
-        if connection.dialect.name == "sqlite":
-            connection.exec_driver_sql("PRAGMA cache_size = -400000")  # KiB; else its indexes are read again and again
-        messages, otps = [message for message, _, _ in part], [otp for _, otp, _ in part if otp]
-        BulkInsert(core_table(Message), *messages[0]).run(connection, messages)
-        if otps:
-            BulkInsert(core_table(Otp), *otps[0]).run(connection, otps)
-        rollup.write(session, sums)
-        if connection.dialect.name == "postgresql":  # row ids were chosen here
-            connection.execute(select(func.setval(func.pg_get_serial_sequence("messages", "id"), part[-1][0]["id"])))
+    connection = session.connection()
+    if connection.dialect.name == "sqlite":
+        connection.exec_driver_sql("PRAGMA cache_size = -400000")  # KiB; else its indexes are read again and again
+    messages, otps = [message for message, _, _ in part], [otp for _, otp, _ in part if otp]
+    BulkInsert(core_table(Message), *messages[0]).run(connection, messages)
+    if otps:
+        BulkInsert(core_table(Otp), *otps[0]).run(connection, otps)
+    if connection.dialect.name == "postgresql":  # row ids were chosen here
+        connection.execute(select(func.setval(func.pg_get_serial_sequence("messages", "id"), part[-1][0]["id"])))
