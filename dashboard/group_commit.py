@@ -94,13 +94,16 @@ class GroupCommit:
     def _commit_for_ever(self) -> None:
         crowd = 1  # who came together the last time
         while True:
-            first = self._waiting.get()
+            group = [self._waiting.get()]
             if crowd > 1 or not self._waiting.empty():
                 time.sleep(GATHER_SECONDS)
-            group = [first, *self._others(LARGEST_GROUP - 1)]
-            crowd = len(group)
             try:
-                self._commit(group)
+                with self.sessions.begin() as session:
+                    session.connection()  # SQLite's write lock: who comes while another process has it comes along
+                    group += self._others(LARGEST_GROUP - 1)
+                    crowd = len(group)
+                    self._work(session, group)
+                _Task.finish(group)
             except OperationalError as error:
                 if getattr(error.orig, "sqlstate", None) == DEADLOCK:  # with another process, over rows of both
                     self._one_by_one(group, error)
@@ -120,16 +123,14 @@ class GroupCommit:
                 tasks.append(self._waiting.get_nowait())
         return tasks
 
-    def _commit(self, group: list[_Task]) -> None:
-        """Do the work of all in one transaction, each handler's at once."""
+    def _work(self, session: Session, group: list[_Task]) -> None:
+        """Do the work of all, each handler's at once."""
         tasks: dict[Handler, list[_Task]] = {}
         for task in group:
             tasks.setdefault(task.handler, []).append(task)
-        with self.sessions.begin() as session:
-            # Handlers hold locks to the end: in one order, or two groups of two processes wait for each other.
-            for handler in sorted(tasks, key=attrgetter("__module__", "__qualname__")):
-                self._handle(session, handler, tasks[handler])
-        _Task.finish(group)
+        # Handlers hold locks to the end: in one order, or two groups of two processes wait for each other.
+        for handler in sorted(tasks, key=attrgetter("__module__", "__qualname__")):
+            self._handle(session, handler, tasks[handler])
 
     def _handle(self, session: Session, handler: Handler, tasks: list[_Task]) -> None:
         try:
@@ -148,7 +149,9 @@ class GroupCommit:
             return
         for task in group:
             try:
-                self._commit([task])
+                with self.sessions.begin() as session:
+                    self._work(session, [task])
+                _Task.finish([task])
             except SQLAlchemyError as own:
                 self._fail([task], own)
 
