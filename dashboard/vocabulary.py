@@ -8,6 +8,7 @@ from __future__ import annotations
 from enum import StrEnum
 
 COMMAND_LINE = "command line"  # who did it, when nobody was signed in
+SANDBOX = "sandbox"  # the carrier of messages that no carrier takes: of test keys, and of all while there is none
 
 
 class Status(StrEnum):

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import sys
+from typing import BinaryIO
 
 import click
 from sqlalchemy.exc import SQLAlchemyError
@@ -28,17 +29,21 @@ def email_group() -> None:
     """Codes by e-mail: take in what mail servers report of them."""
 
 
-@email_group.command("bounce", epilog=example("chinqit email bounce < bounce.eml"))
-def bounce() -> None:
-    """Read one mail from standard input; a report of a mail that failed (RFC 3464) is noted with its message.
+@email_group.command("bounce", epilog=example("chinqit email bounce < bounce.eml", "chinqit email bounce bounce.eml"))
+@click.argument("file", type=click.File("rb"), default="-")
+def bounce(file: BinaryIO) -> None:
+    """Read one mail from FILE or standard input; a report of a mail that failed (RFC 3464) is noted with its message.
 
     For an alias of the mail server, to which bounces go. Ends with 75 while the database is away, so that the server
-    brings the mail again; with 0 for any other mail.
+    brings the mail again; with 66 where nothing came; with 0 for any mail, also for one that is no report.
     """
     settings = Settings.from_env()
-    raw = sys.stdin.buffer.read(LARGEST)
-    while sys.stdin.buffer.read(LARGEST):  # the server writes all of it, or takes it for refused
+    raw = file.read(LARGEST)
+    while file.read(LARGEST):  # the server writes all of it, or takes it for refused
         pass
+    if not raw.strip():
+        echo_error("No mail came in: FILE or standard input is empty.")
+        sys.exit(os.EX_NOINPUT)
     sessions = make_sessions(settings.database_url)
     try:
         found, lanes = bounces.take(sessions, raw)

@@ -10,7 +10,6 @@ from flask import Blueprint, Response, abort, render_template, request, url_for
 from flask.typing import ResponseReturnValue
 from flask_babel import gettext as _
 from flask_babel import lazy_gettext as _l
-from flask_babel import ngettext
 from flask_login import current_user
 
 from dashboard.db import Sessions, read_session, utcnow
@@ -88,7 +87,7 @@ def create() -> ResponseReturnValue:
     session.commit()
     before = {"at": added.at.isoformat(), "key": form.key.data or None, "subject": subject}
     back = undo.undo(url_for(".take_back"), UNDO_ADD, before) if added.new else None
-    return _changed(ngettext("%(num)s number added.", "%(num)s numbers added.", added.new), back)
+    return _changed(formats.ngettext("%(num)s number added.", "%(num)s numbers added.", added.new), back)
 
 
 @bp.post("/take-back")
@@ -101,7 +100,7 @@ def take_back() -> ResponseReturnValue:
         return htmx.refused(_("It was taken back already."), url_for(".index"))
     audited.record("opt_outs.remove", before["subject"], rows=(count, 0))
     session.commit()
-    return _changed(ngettext("%(num)s number taken off the list", "%(num)s numbers taken off the list", count))
+    return _changed(formats.ngettext("%(num)s number taken off the list", "%(num)s numbers taken off the list", count))
 
 
 @bp.get("/<int:row_id>/remove")

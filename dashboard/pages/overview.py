@@ -37,7 +37,7 @@ from dashboard.pages.ui.formats import Change
 from dashboard.pages.web import htmx
 from dashboard.providers import sandbox
 from dashboard.sms import numbers
-from dashboard.vocabulary import KeyMode, Kind, Operator, Status, Trend
+from dashboard.vocabulary import SANDBOX, KeyMode, Kind, Operator, Status, Trend
 
 MINUTES = 60
 HOURS = 24
@@ -119,7 +119,7 @@ def _has_really_sent(key_id: str) -> bool:
     taken = select(Message.id).where(
         Message.key_id == key_id,
         Message.status.in_((Status.SENT, Status.DELIVERED)),
-        Message.carrier != carriers.SANDBOX,
+        Message.carrier != SANDBOX,
     )
     return session.scalar(taken.limit(1)) is not None
 

@@ -8,7 +8,6 @@ from flask import Blueprint, Response, flash, render_template, request
 from flask.typing import ResponseReturnValue
 from flask_babel import gettext as _
 from flask_babel import lazy_gettext as _l
-from flask_babel import ngettext
 from wtforms import Field as BoundField
 from wtforms import ValidationError
 
@@ -17,7 +16,7 @@ from dashboard.extensions import services, session
 from dashboard.gateway import encryption, site_settings
 from dashboard.gateway.carriers import carriers
 from dashboard.gateway.maintenance import privacy
-from dashboard.pages.ui import forms
+from dashboard.pages.ui import formats, forms
 from dashboard.pages.ui.forms import Form, SwitchField
 from dashboard.pages.web import access, audited, htmx
 from dashboard.pages.web.locale import language
@@ -74,7 +73,7 @@ def _erase(phone: str) -> ResponseReturnValue:
     session.commit()
     if erased.has_events:
         services().wakeup.notify(Lane.WEBHOOKS)
-    told = ngettext("%(num)s row erased.", "%(num)s rows erased.", erased.rows)
+    told = formats.ngettext("%(num)s row erased.", "%(num)s rows erased.", erased.rows)
     if erased.on_their_way:
         told += " " + _("Some messages are on their way: erase the number again in a few minutes.")
     flash(told)

@@ -13,7 +13,6 @@ from flask import Blueprint, abort, make_response, redirect, render_template, re
 from flask.typing import ResponseReturnValue
 from flask_babel import gettext as _
 from flask_babel import lazy_gettext as _l
-from flask_babel import ngettext
 from werkzeug.datastructures import MultiDict
 from wtforms import RadioField
 from wtforms.validators import ValidationError
@@ -124,7 +123,7 @@ def clear() -> ResponseReturnValue:
     cleared = services().sandbox_inbox.clear(number)
     audited.record("sandbox.clear", numbers.masked(number) if number else "", texts=(cleared.count, 0))
     session.commit()
-    message = ngettext("%(num)s message deleted", "%(num)s messages deleted", cleared.count)
+    message = formats.ngettext("%(num)s message deleted", "%(num)s messages deleted", cleared.count)
     return _updated(message, undo.undo(url_for(".restore"), UNDO, {"at": cleared.at.isoformat()}))
 
 
@@ -135,7 +134,7 @@ def restore() -> ResponseReturnValue:
     count = services().sandbox_inbox.restore(datetime.fromisoformat(undo.taken_back(UNDO)["at"]))
     audited.record("sandbox.restore", texts=(0, count))
     session.commit()
-    return _updated(ngettext("%(num)s message restored", "%(num)s messages restored", count))
+    return _updated(formats.ngettext("%(num)s message restored", "%(num)s messages restored", count))
 
 
 @bp.get("/number")

@@ -11,7 +11,6 @@ from flask import session as browser_session
 from flask.typing import ResponseReturnValue
 from flask_babel import gettext as _
 from flask_babel import lazy_gettext as _l
-from flask_babel import ngettext
 from flask_login import current_user
 from wtforms import HiddenField, PasswordField
 
@@ -146,7 +145,7 @@ def enter_code() -> ResponseReturnValue:
     response = _let_in_after_second(user)
     if is_recovery:
         left = second_factor.recovery_codes_left(session, user)
-        flash(ngettext("%(num)d recovery code is left.", "%(num)d recovery codes are left.", left))
+        flash(formats.ngettext("%(num)s recovery code is left.", "%(num)s recovery codes are left.", left))
     return response
 
 
@@ -250,10 +249,10 @@ def let_in(
     response = locale.follow(access.sign_in(user, where, provider), user.language)
     if tries:
         flash(
-            ngettext(
-                "%(num)d wrong password was tried for your account since you last signed in. If that was not you, "
+            formats.ngettext(
+                "%(num)s wrong password was tried for your account since you last signed in. If that was not you, "
                 "choose another password.",
-                "%(num)d wrong passwords were tried for your account since you last signed in. If that was not you, "
+                "%(num)s wrong passwords were tried for your account since you last signed in. If that was not you, "
                 "choose another password.",
                 tries,
             )

@@ -30,6 +30,7 @@ GLOBALS: dict[str, Any] = {
     "day": formats.day,
     "days": formats.days,
     "number": formats.number,
+    "ngettext": formats.html_ngettext,
     "balance": formats.balance,
     "money": formats.money,
     "price": formats.price,

@@ -11,7 +11,7 @@ from typing import Any
 from dashboard.outbound.errors import NotSent, OutcomeUnknown, Refused
 from dashboard.providers.base import Outcome, Outgoing, Provider
 from dashboard.providers.codes import Code, CodeBook, _l
-from dashboard.vocabulary import Blame, Channel
+from dashboard.vocabulary import SANDBOX, Blame, Channel
 
 # Six digits, so that a sequence or a handful of real numbers does not meet one by chance.
 FAILED = "999901"
@@ -51,7 +51,7 @@ def ends_with(recipient: str, ending: str) -> bool:
 class Sandbox(Provider):
     """A phone has a text in the transaction that notes that it arrived: nothing is lost or doubled between the two."""
 
-    name = "sandbox"
+    name = SANDBOX
     capacity = 100
 
     def __init__(self, seal: Callable[[Outgoing], dict[str, Any]]) -> None:

@@ -25,9 +25,8 @@ from dashboard.providers.base import Host, Provider
 from dashboard.providers.settings import InvalidSettings, Scalar, SettingProblem
 from dashboard.settings import Settings
 from dashboard.sms import senders
-from dashboard.vocabulary import Channel
+from dashboard.vocabulary import SANDBOX, Channel
 
-SANDBOX = "sandbox"  # its name in the log
 NAME = re.compile(r"[a-z0-9](?:[a-z0-9_-]{0,38}[a-z0-9])?")
 HOOK = re.compile(r"[A-Za-z0-9_-]{43}")  # as secrets.token_urlsafe(32) makes them
 MOST = 50

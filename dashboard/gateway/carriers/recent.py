@@ -14,7 +14,7 @@ from sqlalchemy.orm import Session
 from dashboard.db import core_table, utcnow
 from dashboard.models.carriers import CarrierMinute
 from dashboard.models.messages import Message
-from dashboard.vocabulary import BY_PHONE, Channel, Kind, Operator, Status, Trend
+from dashboard.vocabulary import BY_PHONE, SANDBOX, Channel, Kind, Operator, Status, Trend
 
 RECENT = timedelta(minutes=10)
 LOOKED_BACK = timedelta(days=1)  # for the last success
@@ -114,7 +114,7 @@ def _facets(operator: Operator, status: Status, channel: Channel) -> Facets:
         _MESSAGES.kind == Kind.OTP,
         _MESSAGES.channel == channel,
         func.substr(_MESSAGES.phone, 5, 1) == operator,
-        _MESSAGES.carrier.is_distinct_from("sandbox"),
+        _MESSAGES.carrier.is_distinct_from(SANDBOX),
     ]
 
 

@@ -34,7 +34,7 @@ from dashboard.providers.base import Incoming, Provider, Receipt, Result, State
 from dashboard.providers.sandbox import Sandbox
 from dashboard.providers.settings import InvalidSettings
 from dashboard.settings import Settings
-from dashboard.vocabulary import Blame
+from dashboard.vocabulary import SANDBOX, Blame
 
 log = logging.getLogger(__name__)
 
@@ -155,9 +155,7 @@ class Connections:
         self.redis = redis.connect(settings.redis_url)
         self.routing = RoutingTable()
         sandbox = Sandbox(SandboxInbox(sessions, settings).seal)
-        self.open: dict[int, Connection] = {
-            outbox.SANDBOX_ID: Connection(outbox.SANDBOX_ID, carriers.SANDBOX, 0, sandbox)
-        }
+        self.open: dict[int, Connection] = {outbox.SANDBOX_ID: Connection(outbox.SANDBOX_ID, SANDBOX, 0, sandbox)}
         self._read_at = 0.0
         self._lock = threading.Lock()
 

@@ -13,7 +13,7 @@ from dashboard.db import core_table
 from dashboard.models.delivery import MessagePart
 from dashboard.models.messages import Message
 from dashboard.providers.base import Receipt
-from dashboard.vocabulary import Status
+from dashboard.vocabulary import SANDBOX, Status
 
 LOST_WITHIN = timedelta(minutes=10)  # a text whose reference died with its worker is looked for by number
 _MESSAGES, _PARTS = core_table(Message), core_table(MessagePart)
@@ -66,7 +66,7 @@ def _by_reference(connection: Connection, carrier: str, matches: Sequence[Match]
     if not references:
         return {}
     whole = select(_MESSAGES.c.carrier_ref.label("reference"), _MESSAGES.c.id, _MESSAGES.c.phone).where(
-        _MESSAGES.c.carrier == carrier, _MESSAGES.c.carrier != "sandbox", _MESSAGES.c.carrier_ref.in_(references)
+        _MESSAGES.c.carrier == carrier, _MESSAGES.c.carrier != SANDBOX, _MESSAGES.c.carrier_ref.in_(references)
     )
     part = (
         select(_PARTS.c.reference, _MESSAGES.c.id, _MESSAGES.c.phone)

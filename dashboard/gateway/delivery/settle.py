@@ -32,7 +32,7 @@ from dashboard.gateway.otp import send
 from dashboard.gateway.sandbox import inbox
 from dashboard.outbound.errors import OutcomeUnknown, SendError
 from dashboard.providers.base import Outcome
-from dashboard.vocabulary import AttemptOutcome, Channel, Kind, Lane, Proof, Status
+from dashboard.vocabulary import SANDBOX, AttemptOutcome, Channel, Kind, Lane, Proof, Status
 
 ASK_AFTER = timedelta(seconds=15)  # until a carrier is asked what became of a text
 
@@ -110,7 +110,7 @@ def _release(decision: Decision, now: datetime) -> Release:
 def _taken(decision: MarkSent, now: datetime) -> Taken | None:
     """What is to be paid; nothing on the sandbox, nor as long as no network has it."""
     message = decision.message
-    if message.carrier_id == outbox.SANDBOX_ID or decision.outcome.pending:
+    if decision.carrier == SANDBOX or decision.outcome.pending:
         return None
     return Taken(
         message.id,

@@ -9,6 +9,7 @@ Counts in the statistics stay, and so do the rows that they come from, with the 
 from __future__ import annotations
 
 import json
+import re
 from collections.abc import Iterator
 from dataclasses import dataclass
 from datetime import date, datetime
@@ -73,7 +74,7 @@ def export(session: Session, phone: str) -> dict[str, Any]:
         **{name: _rows(session, model, phone) for name, model in (*DELETED.items(), ("reviewNumbers", ReviewNumber))},
         "webhookEvents": [
             {"id": row.reference, "at": iso(row.created_at), "kind": row.kind}
-            for row in session.scalars(select(WebhookEvent).where(_holds(WebhookEvent.body, phone)))
+            for row in session.scalars(select(WebhookEvent).where(_is_told(phone)))
         ],
     }
 
@@ -111,8 +112,8 @@ def erase(session: Session, phone: str) -> Erased:
     removed_at = func.coalesce(ReviewNumber.removed_at, utcnow())
     reviews = update(ReviewNumber).where(ReviewNumber.phone == phone)
     counts["reviewNumbers"] = execute_dml(session, reviews.values(phone=cut(ReviewNumber.phone), removed_at=removed_at))
-    counts["webhookEvents"] = _blank(session, WebhookEvent.body, phone)
-    counts["webhookAttempts"] = _blank(session, WebhookAttempt.answer, phone)
+    counts["webhookEvents"] = _blank_events(session, phone)
+    counts["webhookAttempts"] = _blank_answers(session, phone)
     left = session.scalar(select(func.count()).select_from(Message).where(Message.phone == phone)) or 0
     return Erased(counts, left, cancelled.has_events)
 
@@ -152,15 +153,46 @@ def _plain(value: Any) -> Any:
     return value.isoformat() if isinstance(value, date) else value
 
 
-def _blank(session: Session, column: Any, phone: str) -> int:
-    """Cut the number wherever a text holds it, with its country code and without; or the e-mail address."""
-    written = numbers.written(phone)
-    kept = "" if emails.is_email(phone) else written[: KEPT_DIGITS - len(phone) + len(written)]
-    replaced = func.replace(column, written, kept + BLANK)
-    statement = update(column.class_).where(_holds(column, phone)).values({column.key: replaced})
-    return execute_dml(session, statement)
+def _blank_events(session: Session, phone: str) -> int:
+    """Cut the number, or blank the e-mail address, in the JSON of webhooks' events."""
+    kept = "" if emails.is_email(phone) else _kept_digits(phone)
+    replaced = func.replace(WebhookEvent.body, _in_json(phone), _quoted(phone, kept + BLANK))
+    return execute_dml(session, update(WebhookEvent).where(_is_told(phone)).values(body=replaced))
 
 
-def _holds(column: Any, phone: str) -> ColumnElement[bool]:
-    found: ColumnElement[bool] = column.contains(numbers.written(phone), autoescape=True)
+def _blank_answers(session: Session, phone: str) -> int:
+    """The same in what webhooks' endpoints answered, which is any text; one that ends like another address stays."""
+    written, answer = numbers.written(phone), WebhookAttempt.answer
+    if not emails.is_email(phone):
+        cut_number = func.replace(answer, written, _kept_digits(phone) + BLANK)
+        holds = answer.contains(written, autoescape=True)
+        return execute_dml(session, update(WebhookAttempt).where(holds).values(answer=cut_number))
+    alone = re.compile(rf"(?<![\w.+-]){re.escape(written)}(?![\w-]|\.\w)", re.IGNORECASE)
+    held = select(WebhookAttempt.id, answer).where(answer.icontains(written, autoescape=True))
+    rows = [
+        {"id": row_id, "answer": alone.sub(BLANK, text)} for row_id, text in session.execute(held) if alone.search(text)
+    ]
+    if rows:
+        session.execute(update(WebhookAttempt), rows)
+    return len(rows)
+
+
+def _is_told(phone: str) -> ColumnElement[bool]:
+    """Whether an event speaks of a recipient."""
+    found: ColumnElement[bool] = WebhookEvent.body.contains(_in_json(phone), autoescape=True)
     return found
+
+
+def _in_json(phone: str) -> str:
+    """As events hold it: the digits, or a string that is the e-mail address, as that may be the end of another one."""
+    return _quoted(phone, numbers.written(phone))
+
+
+def _quoted(phone: str, text: str) -> str:
+    return json.dumps(text, ensure_ascii=False) if emails.is_email(phone) else text
+
+
+def _kept_digits(phone: str) -> str:
+    """What retention keeps of a number, without the country's code."""
+    written = numbers.written(phone)
+    return written[: KEPT_DIGITS - len(phone) + len(written)]

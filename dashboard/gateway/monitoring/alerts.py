@@ -14,7 +14,6 @@ from sqlalchemy.orm import Session
 from dashboard.db import utcnow
 from dashboard.gateway import workers
 from dashboard.gateway.api_keys import usage
-from dashboard.gateway.carriers import carriers
 from dashboard.gateway.carriers.recent import Recent
 from dashboard.gateway.costs import budgets
 from dashboard.gateway.limits import pumping, wrong_codes
@@ -27,7 +26,7 @@ from dashboard.models.api_keys import ApiKey
 from dashboard.models.limits import PumpedRange
 from dashboard.models.messages import Message
 from dashboard.sms import numbers
-from dashboard.vocabulary import CarrierState, KeyMode, Kind, Lane, Operator, PumpingStep, Severity, Trend
+from dashboard.vocabulary import SANDBOX, CarrierState, KeyMode, Kind, Lane, Operator, PumpingStep, Severity, Trend
 
 LONG_WAIT = timedelta(minutes=1)  # of the oldest message that is due
 KEY_ENDS_SOON = timedelta(days=7)
@@ -178,7 +177,7 @@ def lanes(session: Session) -> list[QueueDepth]:
 def carrier_tiles(statuses: Sequence[CarrierStatus]) -> list[CarrierTile]:
     """Where messages leave the gateway, the sandbox phone first."""
     tiles = [CarrierTile(status.carrier.name, status.state, status.carrier.id) for status in statuses]
-    return [CarrierTile(carriers.SANDBOX, CarrierState.OPERATIONAL), *tiles]
+    return [CarrierTile(SANDBOX, CarrierState.OPERATIONAL), *tiles]
 
 
 def alerts(

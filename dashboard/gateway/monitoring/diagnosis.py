@@ -23,10 +23,21 @@ from dashboard.models.limits import LimitOverride, LimitRejection
 from dashboard.models.messages import Message
 from dashboard.models.otp import Otp
 from dashboard.sms import emails, numbers
-from dashboard.vocabulary import Channel, KeyMode, KeyState, Kind, Operator, PumpingStep, Side, Status, Trend, Window
+from dashboard.vocabulary import (
+    SANDBOX,
+    Channel,
+    KeyMode,
+    KeyState,
+    Kind,
+    Operator,
+    PumpingStep,
+    Side,
+    Status,
+    Trend,
+    Window,
+)
 
 MOST = 40  # of each kind of event
-SANDBOX = "sandbox"
 USUAL_WAIT = timedelta(minutes=1)  # from the request to the phone; only then is a code late
 
 

@@ -33,7 +33,7 @@ from dashboard.models.statistics import (
     StatisticsBucket,
     StatisticsReason,
 )
-from dashboard.vocabulary import ENDS, Kind, Status
+from dashboard.vocabulary import ENDS, SANDBOX, Kind, Status
 
 GRAINS = {"minute": timedelta(minutes=1), "hour": timedelta(hours=1), "day": timedelta(days=1)}  # days are UTC's
 KEPT = {"minute": timedelta(hours=48), "hour": timedelta(days=100)}
@@ -41,7 +41,6 @@ BATCH = 1_000
 # Rows under way change again soon, and a lock on a row that is due would hide it from a worker that looks for it.
 SOON_SETTLED = timedelta(seconds=10)
 LOST = (Status.FAILED, Status.EXPIRED)
-SANDBOX_ID = 0  # as a carrier
 NOTHING = dict.fromkeys(MEASURES, 0)
 
 Subject = tuple[str, ...]  # as SUBJECT names it
@@ -52,7 +51,7 @@ CHANGED = (
     select(
         *(_MESSAGES[name] for name in ("id", "key_id", "kind", "channel", "phone", "segments", "status", "error_code")),
         *(_MESSAGES[name] for name in ("sent_at", "tallied_status", "tallied_sent", "tallied_error")),
-        *(_MESSAGES[name] for name in ("lane", "carrier", "carrier_id", "encoding")),
+        *(_MESSAGES[name] for name in ("lane", "carrier", "encoding")),
         func.coalesce(_OTPS.created_at, _MESSAGES.created_at, type_=UtcDateTime).label("created_at"),
         func.coalesce(_OTPS.language, "").label("language"),
         exists().where(_CHARGES.message_id == _MESSAGES.id).label("is_charged"),
@@ -194,7 +193,7 @@ def fold(session: Session, limit: int = BATCH) -> int:
 
 def _charge(session: Session, messages: Sequence[Any]) -> None:
     """Charge what proved to be taken in another way than by the carrier's answer, and note what failed."""
-    taken = [row for row in messages if row.sent_at is not None and row.carrier and row.carrier_id != SANDBOX_ID]
+    taken = [row for row in messages if row.sent_at is not None and row.carrier not in (None, SANDBOX)]
     # PostgreSQL may have read a newer row than the charges it looked among: `add_missing` looks again, at few.
     charges.add_missing(session, [_taken(row) for row in taken if not row.is_charged and not row.tallied_sent])
     failed = {row.id for row in taken if row.status in LOST}

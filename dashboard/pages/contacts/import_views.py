@@ -8,7 +8,6 @@ from typing import Any
 from flask import Blueprint, Response, abort, render_template, url_for
 from flask.typing import ResponseReturnValue
 from flask_babel import gettext as _
-from flask_babel import ngettext
 from flask_login import current_user
 
 from dashboard.db import Sessions, read_session
@@ -19,6 +18,7 @@ from dashboard.gateway.contacts.imports import NewImport
 from dashboard.gateway.contacts.tables import UnreadableTable
 from dashboard.models.contacts import ContactImport
 from dashboard.pages.contacts.forms import BAD_ROWS, UNREADABLE, ImportForm, today
+from dashboard.pages.ui import formats
 from dashboard.pages.web import access, audited, htmx, input_guard
 from dashboard.request_arrival import TABLE_BYTES
 from dashboard.vocabulary import Role
@@ -84,7 +84,7 @@ def take_back(import_id: int) -> ResponseReturnValue:
         return htmx.refused(_("It was taken back already."), url_for(".show", import_id=import_id))
     audited.record("contacts.take_back_import", str(row_id), rows=(count, 0))
     session.commit()
-    htmx.tell(ngettext("%(num)s contact deleted", "%(num)s contacts deleted", count))
+    htmx.tell(formats.ngettext("%(num)s contact deleted", "%(num)s contacts deleted", count))
     return htmx.redirect(url_for(".show", import_id=import_id))
 
 

@@ -8,7 +8,6 @@ from typing import Any
 from flask import Blueprint, abort, render_template, request, url_for
 from flask.typing import ResponseReturnValue
 from flask_babel import gettext as _
-from flask_babel import ngettext
 from flask_login import current_user
 from sqlalchemy.exc import SQLAlchemyError
 
@@ -127,7 +126,9 @@ def restore_note(note_id: int) -> ResponseReturnValue:
 def _refuse_note(phone: str, text: str, code: str) -> ResponseReturnValue:
     told = {
         "empty": _("Write the note first."),
-        "too_long": ngettext("Use at most %(num)d character.", "Use at most %(num)d characters.", notes.LONGEST),
+        "too_long": formats.ngettext(
+            "Use at most %(num)s character.", "Use at most %(num)s characters.", notes.LONGEST
+        ),
         "digits": _("A note may hold no six digits in a row: they could be a code."),
     }
     context = {**_found(phone), "note": text[: 2 * notes.LONGEST], "note_fault": told[code]}

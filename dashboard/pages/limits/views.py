@@ -8,7 +8,6 @@ from typing import Any
 from flask import Blueprint, abort, flash, render_template, request, url_for
 from flask.typing import ResponseReturnValue
 from flask_babel import gettext as _
-from flask_babel import ngettext
 from flask_login import current_user
 from werkzeug.datastructures import MultiDict
 
@@ -254,7 +253,7 @@ def reset() -> ResponseReturnValue:
     before = {"phone": phone, "key": key_id, "codes": codes, "guesses": guesses}
     can_come_back = 0 < len(codes) + len(wrong) <= MOST_COUNTED_AGAIN
     back = undo.undo(url_for(".count_again"), UNDO_RESET, before) if can_come_back else None
-    told = ngettext("%(num)s code no longer counts", "%(num)s codes no longer count", len(codes))
+    told = formats.ngettext("%(num)s code no longer counts", "%(num)s codes no longer count", len(codes))
     return _usage_changed(told, phone, key_id, back)
 
 
@@ -271,7 +270,7 @@ def count_again() -> ResponseReturnValue:
         return htmx.refused(_("They count again already."), url_for(".index"))
     audited.record("limits.count_again", overrides.told(phone, None), codes=(0, codes), wrong_codes=(0, wrong))
     session.commit()
-    told = ngettext("%(num)s code counts again", "%(num)s codes count again", codes)
+    told = formats.ngettext("%(num)s code counts again", "%(num)s codes count again", codes)
     return _usage_changed(told, phone, before["key"])
 
 

@@ -9,7 +9,6 @@ from flask import Blueprint, abort, flash, url_for
 from flask.typing import ResponseReturnValue
 from flask_babel import gettext as _
 from flask_babel import lazy_gettext as _l
-from flask_babel import ngettext
 from flask_login import current_user
 
 from dashboard.extensions import session
@@ -17,7 +16,7 @@ from dashboard.gateway.message_log import saved_views
 from dashboard.gateway.message_log.saved_views import NameTaken, TooManyViews
 from dashboard.models.accounts import User
 from dashboard.pages.messages import columns, filters
-from dashboard.pages.ui import forms
+from dashboard.pages.ui import formats, forms
 from dashboard.pages.ui.fields import Fault
 from dashboard.pages.ui.forms import CheckboxesField, Form, SwitchField, TextField
 from dashboard.pages.web import access, audited, htmx, undo
@@ -35,7 +34,7 @@ def _name(text: str) -> str:
         raise Fault(_("Enter a name."))
     if len(name) > saved_views.LONGEST_NAME:
         most = saved_views.LONGEST_NAME
-        raise Fault(ngettext("Use at most %(num)d character.", "Use at most %(num)d characters.", most))
+        raise Fault(formats.ngettext("Use at most %(num)s character.", "Use at most %(num)s characters.", most))
     return name
 
 

@@ -9,12 +9,12 @@ from dataclasses import dataclass
 from flask import request
 from flask_babel import gettext as _
 from flask_babel import lazy_gettext as _l
-from flask_babel import ngettext
 
 from dashboard.extensions import session
 from dashboard.gateway.messages import resend, status
 from dashboard.gateway.messages.resend import Obstacle, Resent
 from dashboard.models.messages import Message
+from dashboard.pages.ui import formats
 from dashboard.pages.ui.labels import Labels
 from dashboard.vocabulary import Status
 
@@ -90,7 +90,7 @@ def of(ids: set[int]) -> Selection:
 
 def told(resent: Resent) -> str:
     """What became of a selection, in words: how many were sent, and how many not, by reason."""
-    parts = [ngettext("%(num)s text sent again.", "%(num)s texts sent again.", len(resent.new))]
+    parts = [formats.ngettext("%(num)s text sent again.", "%(num)s texts sent again.", len(resent.new))]
     for obstacle, count in Counter(resent.refused.values()).items():
         parts.append(_("%(num)s not sent: %(why)s", num=count, why=OBSTACLES[obstacle]))
     return " ".join(parts)

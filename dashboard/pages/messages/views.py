@@ -12,7 +12,6 @@ from uuid import UUID
 from flask import Blueprint, Response, abort, flash, render_template, request, url_for
 from flask.typing import ResponseReturnValue
 from flask_babel import gettext as _
-from flask_babel import ngettext
 from flask_login import current_user
 
 from dashboard.db import utcnow
@@ -216,10 +215,10 @@ def take_back() -> ResponseReturnValue:
     session.commit()
     if cancelled.has_events:
         services().wakeup.notify(Lane.WEBHOOKS)
-    told = ngettext("%(num)s message cancelled.", "%(num)s messages cancelled.", len(cancelled.uuids))
+    told = formats.ngettext("%(num)s message cancelled.", "%(num)s messages cancelled.", len(cancelled.uuids))
     late = len(wanted) - len(cancelled.uuids)
     if late:
-        told += " " + ngettext("%(num)s had left already.", "%(num)s had left already.", late)
+        told += " " + formats.ngettext("%(num)s had left already.", "%(num)s had left already.", late)
     return htmx.updated(told, url_for(".index"))
 
 

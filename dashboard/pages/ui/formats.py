@@ -17,9 +17,10 @@ from babel.dates import (
 )
 from babel.numbers import format_decimal, format_percent
 from babel.units import format_unit
-from flask_babel import get_locale
+from flask_babel import get_locale, get_translations
 from flask_babel import gettext as _
 from flask_login import current_user
+from markupsafe import Markup
 
 from dashboard.db import utcnow
 from dashboard.extensions import services
@@ -92,6 +93,20 @@ def number(value: int | float) -> str:
 def _number(value: int | float, locale: str) -> str:
     """Remembered: a page with charts writes hundreds, most of them small and often the same."""
     return format_decimal(value, locale=locale)
+
+
+def ngettext(singular: str, plural: str, num: int, **values: object) -> str:
+    """The form of a sentence that goes with a count, which stands in it as `number` writes it."""
+    return _counted(singular, plural, num) % {"num": number(num), **values}
+
+
+def html_ngettext(singular: str, plural: str, num: int, **values: object) -> Markup:
+    """The same in a template, where values are escaped."""
+    return Markup(_counted(singular, plural, num)) % {"num": number(num), **values}  # noqa: S704  of the catalogues
+
+
+def _counted(singular: str, plural: str, num: int) -> str:
+    return str(get_translations().ungettext(singular, plural, num))
 
 
 def money(amount: int) -> str:

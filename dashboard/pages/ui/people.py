@@ -8,13 +8,12 @@ from typing import Any
 from flask import abort
 from flask_babel import gettext as _
 from flask_babel import lazy_gettext as _l
-from flask_babel import ngettext
 from wtforms import PasswordField
 
 from dashboard.extensions import services
 from dashboard.gateway.accounts import passwords
 from dashboard.gateway.accounts.passkeys import RelyingParty, StaleChallenge
-from dashboard.pages.ui import fields, forms
+from dashboard.pages.ui import fields, formats, forms
 from dashboard.pages.ui.fields import Fault
 from dashboard.pages.ui.forms import TextField
 
@@ -79,8 +78,8 @@ def too_many_tries(seconds: int) -> str:
     """After too many wrong passwords or codes."""
     minutes = ceil(seconds / 60)
     return str(
-        ngettext(
-            "Too many tries. Try again in %(num)d minute.", "Too many tries. Try again in %(num)d minutes.", minutes
+        formats.ngettext(
+            "Too many tries. Try again in %(num)s minute.", "Too many tries. Try again in %(num)s minutes.", minutes
         )
     )
 

@@ -12,7 +12,7 @@ from dashboard.providers.base import Receipt
 from dashboard.providers.email import reply_codes
 from dashboard.vocabulary import ReceiptState
 
-LARGEST = 4 * 1024 * 1024  # bytes that are read; a report may bring the whole mail back
+LARGEST = 256 * 1024  # bytes that are read: a code and its report are a few thousand. Some take seconds a MiB to parse
 UUID = r"[0-9a-f]{8}(?:-[0-9a-f]{4}){3}-[0-9a-f]{12}"
 MESSAGE_ID = re.compile(rf"<({UUID})@[^<>\s]+>")
 STATES = {"failed": ReceiptState.FAILED, "delivered": ReceiptState.DELIVERED}  # the others are not final: 2.3.3
@@ -24,7 +24,13 @@ def read(raw: bytes) -> Receipt | None:
 
     The mail comes from anybody: it counts only with the id of a message, which nobody can guess.
     """
-    mail = message_from_bytes(raw[:LARGEST], policy=policy.compat32)
+    try:
+        return _of_mail(message_from_bytes(raw[:LARGEST], policy=policy.compat32))
+    except RecursionError:  # parts in parts, thousands deep: no report has them
+        return None
+
+
+def _of_mail(mail: Message) -> Receipt | None:
     reports = [part for part in mail.walk() if part.get_content_type() == "message/delivery-status"]
     if not reports:
         return None

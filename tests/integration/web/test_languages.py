@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import pytest
+from flask import Flask, render_template_string
 
+from dashboard.pages.ui import formats
 from tests.support.dashboard_client import Browser, World
 
 
@@ -63,3 +65,14 @@ def test_numbers_and_plurals_are_the_reader_s(owner: Browser, world: World) -> N
     assert "3 رسائل جديدة" in told("ar")
     assert "3 nouveaux messages" in told("fr") and "25\u202f000" in told("fr")
     assert "3 new messages" in told("en") and "25,000" in told("en")
+
+
+@pytest.mark.parametrize(
+    ("language", "number", "results"),
+    [("fr", "12\u202f345", "résultats"), ("en", "12,345", "results"), ("ar", "12.345", "نتيجة")],
+)
+def test_counts_in_sentences_are_written_as_other_numbers(app: Flask, language: str, number: str, results: str) -> None:
+    with app.test_request_context(headers={"Accept-Language": language}):
+        assert formats.ngettext("%(num)s result", "%(num)s results", 12_345) == f"{number} {results}"
+        page = '{{ ngettext("%(num)s result", "%(num)s results", 12345) }}{{ ngettext("%(x)s", "%(x)s", 2, x="<b>") }}'
+        assert render_template_string(page) == f"{number} {results}&lt;b&gt;"
