@@ -62,6 +62,11 @@ WORDS = {
         N_("%(subject)s: the balance is low, %(amount)s left"),
         N_("Recharge our account with the carrier."),
     ),
+    AlertCode.BALANCE_UNKNOWN: Words(
+        "carriers",
+        N_("%(subject)s: the balance has not been known for %(hours)s hours. %(reason)s"),
+        N_("Look at the address and the credentials of the balance under Carriers, and at the account itself."),
+    ),
     AlertCode.CARRIER_DOWN: Words("carriers", N_("%(subject)s accepts no messages. %(reason)s"), CARRIER_ADVICE),
     AlertCode.CARRIER_REFUSING: Words(
         "carriers",

@@ -38,6 +38,7 @@ BACK = "/dashboard/sign-in/provider/back"  # where a provider sends browsers bac
 BESIDE_STATES = (
     AlertCode.CARRIER_NOTICE,
     AlertCode.BALANCE_LOW,
+    AlertCode.BALANCE_UNKNOWN,
     AlertCode.UNMATCHED_RECEIPTS,
     AlertCode.NO_ROUTE,
 )

@@ -87,6 +87,7 @@ MENDED_ON: dict[str, str] = {  # the page that mends it; what is not here is tol
     AlertCode.CARRIER_REFUSING: "carriers",
     AlertCode.CARRIER_NOTICE: "carriers",
     AlertCode.BALANCE_LOW: "carriers",
+    AlertCode.BALANCE_UNKNOWN: "carriers",
     AlertCode.UNMATCHED_RECEIPTS: "carriers",
     AlertCode.NO_ROUTE: "routing",
     AlertCode.WEBHOOK_FAILING: "webhooks",

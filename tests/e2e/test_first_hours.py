@@ -56,11 +56,13 @@ def test_an_administrator_s_first_hours(gateway: Stack, tab: Tab) -> None:
     hours.say_why_no_code_came_and_lift_the_limit()
     hours.simulate_and_remove_an_override()
     hours.word_the_codes()
+    hours.send_a_campaign_to_the_sandbox_phone()
     hours.settle_retention_and_change_to_arabic()
     hours.read_the_statistics()
     hours.see_that_valkey_is_gone_and_back()
     with fake_carrier.running() as carrier:
         hours.connect_a_carrier_and_send_the_first_real_message(carrier)
+        hours.set_a_price_and_print_the_statement(carrier)
     hours.look_at_who_uses_the_key_then_change_rotate_and_revoke_it()
     hours.leave()
     assert tab.said == []
@@ -179,6 +181,44 @@ class FirstHours:
         text = self.gateway.arrived(phone, self.client.otp(phone).json()["messageId"]).text
         return phone if text.startswith("Chez Nadia : ") else None
 
+    def send_a_campaign_to_the_sandbox_phone(self) -> None:
+        self.go("Settings")
+        self.fill(quiet_from="", quiet_until="")  # whatever time it is
+        self.page.locator("#f-rests_on_friday").uncheck()
+        self.press("Save settings")
+        expect(self.page.locator(".flashes")).to_be_visible()
+        self.go("Campaigns")
+        self.page.get_by_role("link", name=self.say("New campaign")).click()
+        self.tab.arrive(re.compile("/campaigns/new$"))
+        phones, mine = {new_phone(): name for name in ("Awa", "Sidi", "Zeïnabou")}, new_phone()
+        rows = "".join(f"{name};{phone[4:]}\n" for phone, name in phones.items())
+        table = f"Nom;Téléphone\n{rows}Personne;12\n".encode("cp1252")  # as Excel writes it
+        self.fill(name="Ouverture", text="Bonjour {nom}, la boutique ouvre samedi. STOP pour ne plus en recevoir.")
+        self.page.locator("#f-key").select_option(label="Boutique Android")
+        self.page.locator("#f-file").set_input_files({"name": "clients.csv", "mimeType": "text/csv", "buffer": table})
+        self.press("Check the campaign")
+        expect(self.page.locator("#draft .bubble", has_text="Bonjour Awa, la boutique ouvre")).to_have_count(1)
+        expect(self.page.locator("#draft tfoot")).to_contain_text("3")
+        expect(self.page.locator("main")).to_contain_text(self.say("No Mauritanian number"))
+        self.keep("campaign-draft")
+        self.press("Send it to me")
+        self.fill(phone=mine[4:])
+        self.press("Send")
+        expect(self.page.locator(".toast")).to_contain_text(mine)
+        text = until(lambda: [one.text for one in self.gateway.inbox(mine)], 15)[0]
+        assert text == "Bonjour Zeïnabou, la boutique ouvre samedi. STOP pour ne plus en recevoir."  # the longest one
+        self.press("Start the campaign")
+        self.tab.poll(self.page.locator("#progress h2", has_text=self.say("Finished")))
+        delivered = self.page.locator("#progress .kpis > div", has_text=self.say("Delivered"))
+        self.tab.poll(delivered.filter(has_text="3"))  # none waits: it would go to the carrier of later
+        self.keep("campaign-done")
+        for phone, name in phones.items():
+            assert [one.text for one in self.gateway.inbox(phone)] == [text.replace("Zeïnabou", name)]
+        with self.page.expect_download() as arriving:
+            self.page.get_by_role("link", name=self.say("Result")).click()
+        with arriving.value.path().open(encoding="utf-8-sig") as file:
+            assert [row["status"] for row in csv.DictReader(file)] == ["delivered"] * 3
+
     def settle_retention_and_change_to_arabic(self) -> None:
         self.go("Settings")
         self.fill(organisation="Banque du Désert", texts_days="3")
@@ -246,6 +286,47 @@ class FirstHours:
         self.go("Overview")
         expect(steps.locator(".vh", has_text=self.say("Done"))).to_have_count(4)  # all but the second person
         self.keep("first-real-message")
+
+    def set_a_price_and_print_the_statement(self, carrier: Carrier) -> None:
+        self.go("Consumption")
+        self.page.get_by_role("link", name=self.say("Enter prices")).click()
+        self.press("Enter a price")
+        self.page.locator("#f-subject").select_option(value="mauritel sms")
+        self.fill(amount="0,32")
+        self.press("Save")
+        expect(self.page.locator("#prices")).to_contain_text("0,32")
+        phone = new_phone()
+        assert self.client.send(phone, "Deuxième message").status_code == 200
+        until(lambda: len(carrier.ledger) == 2, 10)
+        self.go("Consumption")
+        statement = self.page.get_by_role("link", name=re.compile(f"^{self.say('Statement')}"))
+
+        def counted() -> bool:
+            self.page.reload()
+            return "0,32" in self.page.locator("main").inner_text() and statement.count() == 1
+
+        until(counted, 30)
+        self.keep("consumption")
+        statement.click()
+        self.tab.arrive(re.compile("/statement/"))
+        table = self.page.locator("main table")
+        expect(table.locator("tbody tr")).to_have_count(len({phone[4] for phone in self.really_sent(carrier)}))
+        expect(table.locator("tbody")).not_to_contain_text("sandbox")
+        total = table.locator("tfoot td")
+        expect(total.nth(0)).to_have_text("2")  # one of them before there was a price
+        expect(total.last).to_have_text("0,32")
+        expect(self.page.locator(".kpis")).to_contain_text("0,32")
+        self.page.evaluate("window.print = () => { document.body.dataset.printed = 'yes' }")
+        self.press("Print")
+        expect(self.page.locator("body[data-printed]")).to_have_count(1)
+        self.keep("statement")
+        for language, title in (("Français", "Relevé"), ("العربية", self.say("Statement"))):
+            self.page.locator("main").get_by_role("link", name=language).click()
+            expect(self.page.locator("h1")).to_contain_text(title)
+
+    def really_sent(self, carrier: Carrier) -> list[str]:
+        """The numbers that the carrier was given, in order."""
+        return [json.loads(request.body)["to"] for request in carrier.ledger]
 
     def look_at_who_uses_the_key_then_change_rotate_and_revoke_it(self) -> None:
         self.go("API keys")

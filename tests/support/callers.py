@@ -22,9 +22,10 @@ from dashboard.models.limits import PumpedRange
 from dashboard.models.messages import Message
 from dashboard.models.monitoring import Process
 from dashboard.models.otp import Otp
+from dashboard.sms import emails
 from tests.support.dashboard_client import World
 
-PHONE = "+22238089336"
+PHONE, ADDRESS = "+22238089336", "mailto:aminata@example.mr"
 OLD = timedelta(minutes=30)
 
 
@@ -40,10 +41,14 @@ def age(world: World, message: Message, by: timedelta = OLD) -> None:
         row.created_at, row.expires_at = row.created_at - by, row.expires_at - by
 
 
-def worker(world: World) -> None:
-    """One runs, and gives a sign of life that lasts as long as the test."""
+def channel_of(phone: str) -> str:
+    return "email" if emails.is_email(phone) else "sms"
+
+
+def worker(world: World, phone: str) -> None:
+    """One of its lane runs, and gives a sign of life that lasts as long as the test."""
     with world.services.sessions.begin() as session:
-        workers.beat(session, "sms", utcnow())
+        workers.beat(session, channel_of(phone), utcnow())
         session.execute(update(Process).values(beat_at=utcnow() + timedelta(hours=1)))
 
 
@@ -63,7 +68,12 @@ def guess_wrong(world: World, message: Message, times: int) -> None:
 def refuse(world: World, key: ApiKey, phone: str = PHONE) -> None:
     with world.services.sessions() as session, pytest.raises(RateLimited):
         try:
-            send.send(session, world.services.keyring, authentication.Caller.from_row(key), send.Order(phone))
+            send.send(
+                session,
+                world.services.keyring,
+                authentication.Caller.from_row(key),
+                send.Order(phone, channel_of(phone)),
+            )
         finally:
             session.commit()
 
@@ -106,7 +116,12 @@ def capped(world: World, _key: ApiKey, phone: str = PHONE) -> None:
     world.code(key, phone)
     with world.services.sessions() as session, pytest.raises(quotas.CapReached):
         try:
-            send.send(session, world.services.keyring, authentication.Caller.from_row(key), send.Order(phone))
+            send.send(
+                session,
+                world.services.keyring,
+                authentication.Caller.from_row(key),
+                send.Order(phone, channel_of(phone)),
+            )
         finally:
             session.commit()
 
@@ -143,17 +158,17 @@ def nothing_leaves(world: World, key: ApiKey, phone: str = PHONE) -> None:
 
 
 def retrying(world: World, key: ApiKey, phone: str = PHONE) -> None:
-    worker(world)
+    worker(world, phone)
     world.code(key, phone, error_code="no_answer", due_at=utcnow() + timedelta(seconds=40))
 
 
 def waiting(world: World, key: ApiKey, phone: str = PHONE) -> None:
-    worker(world)
+    worker(world, phone)
     world.code(key, phone)
 
 
 def late(world: World, key: ApiKey, phone: str = PHONE) -> None:
-    worker(world)
+    worker(world, phone)
     age(world, world.code(key, phone), timedelta(minutes=2))
 
 
@@ -162,7 +177,7 @@ def sent(world: World, key: ApiKey, by: timedelta, phone: str = PHONE) -> None:
 
 
 def unsent(world: World, key: ApiKey, phone: str = PHONE) -> None:
-    worker(world)
+    worker(world, phone)
     age(world, world.code(key, phone, status="expired", expired_at=utcnow(), due_at=None))
 
 
@@ -178,6 +193,10 @@ def ended(world: World, key: ApiKey, phone: str = PHONE) -> None:
     age(world, delivered(world, key, phone))
     with world.services.sessions.begin() as session:
         keys.revoke(session, keys.find(session, key.id))
+
+
+def returned(world: World, key: ApiKey, code: str, phone: str) -> None:
+    failed(world, key, code, phone, carrier="mail", sent_at=utcnow())
 
 
 CAUSES: dict[CauseCode, Maker] = {
@@ -206,6 +225,7 @@ CAUSES: dict[CauseCode, Maker] = {
     CauseCode.WHATSAPP_REFUSED: lambda world, key, phone=PHONE: failed(
         world, key, "whatsapp_failed", phone, channel="whatsapp"
     ),
+    CauseCode.MAIL_RETURNED: lambda world, key, phone=ADDRESS: returned(world, key, "mailbox_unknown", phone),
     CauseCode.UNCONFIRMED: lambda world, key, phone=PHONE: sent(world, key, timedelta(minutes=2), phone),
     CauseCode.EXPIRED_UNCONFIRMED: lambda world, key, phone=PHONE: sent(world, key, OLD, phone),
     CauseCode.PHONE_OFF: lambda world, key, phone=PHONE: failed(world, key, "absent_subscriber", phone),

@@ -30,6 +30,7 @@ from dashboard.models.api_keys import ApiKey
 from dashboard.models.messages import Message
 from dashboard.models.otp import Otp
 from dashboard.settings import Settings
+from dashboard.sms import emails
 
 PASSWORD = "Thé vert à 6 heures"
 QUICK = PasswordHasher(time_cost=1, memory_cost=4 * 1024, parallelism=1)
@@ -124,7 +125,8 @@ class World:
         return self.settle(row_id, **settled)
 
     def code(self, key: ApiKey, phone: str = "+22238089336", language: str = "fr", **more: Any) -> Message:
-        order = send.Order(phone, more.pop("channel", "sms"), language, more.pop("app_hash", None))
+        usual = "email" if emails.is_email(phone) else "sms"
+        order = send.Order(phone, more.pop("channel", usual), language, more.pop("app_hash", None))
         with self.services.sessions.begin() as session:
             caller = authentication.Caller.from_row(key)
             reference = send.send(session, self.services.keyring, caller, order).message_id

@@ -18,6 +18,7 @@ from dashboard.providers.base import Balance
 
 ASK_EVERY = timedelta(minutes=15)
 STALE_AFTER = timedelta(hours=1)
+LOST_AFTER = timedelta(hours=24)
 
 SAID = ("amount", "low", "known_at", "code")
 _BALANCES = core_table(CarrierBalance)
@@ -64,6 +65,14 @@ def of_carriers(session: Session) -> dict[int, CarrierBalance]:
     """What is known by the settings of now, by the carrier's id."""
     mine = CarrierBalance.carrier_id == Carrier.id, CarrierBalance.version == Carrier.version
     return {one.carrier_id: one for one in session.scalars(select(CarrierBalance).join(Carrier, and_(*mine)))}
+
+
+def unknown_for(balance: CarrierBalance) -> timedelta | None:
+    """How long the carrier has not told it, where it did once and could not for LOST_AFTER; else None."""
+    if balance.known_at is None or balance.code is None:
+        return None
+    length = utcnow() - balance.known_at
+    return length if length > LOST_AFTER else None
 
 
 def is_stale(balance: CarrierBalance) -> bool:

@@ -120,7 +120,7 @@ def sought(text: str) -> Sought:
     if not plain and not text.strip():
         return Sought()
     if "@" in text:
-        return Sought(phone=_email(text.strip()))
+        return Sought(phone=_email(emails.plain(text.strip())))  # links hold addresses as they are kept
     try:
         return Sought(phone=numbers.parse(plain))
     except numbers.InvalidPhone:

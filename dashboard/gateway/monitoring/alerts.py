@@ -14,6 +14,7 @@ from sqlalchemy.orm import Session
 from dashboard.db import utcnow
 from dashboard.gateway import workers
 from dashboard.gateway.api_keys import usage
+from dashboard.gateway.carriers import balances
 from dashboard.gateway.carriers.recent import Recent
 from dashboard.gateway.costs import budgets
 from dashboard.gateway.limits import pumping, wrong_codes
@@ -55,6 +56,7 @@ class AlertCode(StrEnum):
     OPERATOR_CUT_OFF = "operator_cut_off"  # no code of the last minutes got through to it
     CARRIER_NOTICE = "carrier_notice"  # it says of itself that something is wrong
     BALANCE_LOW = "balance_low"  # on our account with a carrier
+    BALANCE_UNKNOWN = "balance_unknown"  # it was told once, and no more for a day
     UNMATCHED_RECEIPTS = "strays"
     WEBHOOK_FAILING = "webhook_failing"
     WEBHOOK_OFF = "webhook_off"
@@ -90,9 +92,7 @@ GRAVE = frozenset(  # messages do not arrive
         AlertCode.DATABASE,
     }
 )
-TOLERABLE = frozenset(
-    {AlertCode.KEY_ENDS, AlertCode.KEY_EMBEDDED, AlertCode.WEBHOOK_FAILING}
-)  # not the gateway's fault
+TOLERABLE = frozenset({AlertCode.KEY_ENDS, AlertCode.KEY_EMBEDDED, AlertCode.WEBHOOK_FAILING})  # not our fault
 BUDGETS = frozenset(
     {
         AlertCode.BUDGET_LOW,
@@ -339,6 +339,8 @@ def carrier_alerts(statuses: Sequence[CarrierStatus]) -> list[Alert]:
             alerts.append(Alert(AlertCode.CARRIER_NOTICE, name, length, carrier_id, reason=notice.code))
         if (left := status.balance) and left.is_low:
             alerts.append(Alert(AlertCode.BALANCE_LOW, name, id=carrier_id, count=left.amount or 0, reason=left.unit))
+        if left and (length := balances.unknown_for(left)):
+            alerts.append(Alert(AlertCode.BALANCE_UNKNOWN, name, length, carrier_id, reason=left.code or ""))
         if status.fresh_strays > MOST_UNMATCHED:
             alerts.append(Alert(AlertCode.UNMATCHED_RECEIPTS, name, id=carrier_id, count=status.fresh_strays))
     return alerts

@@ -67,6 +67,7 @@ class CauseCode(StrEnum):
     CUT_OFF = "cut_off"  # the routes to this operator refuse everything
     REFUSED = "refused"
     WHATSAPP_REFUSED = "whatsapp_refused"
+    MAIL_RETURNED = "mail_returned"  # a mail server took it, and could not bring it there
     UNCONFIRMED = "unconfirmed"
     EXPIRED_UNCONFIRMED = "expired_unconfirmed"
     PHONE_OFF = "phone_off"
@@ -83,6 +84,7 @@ SIDES = {
     CauseCode.NOTHING_ASKED: Side.NOTHING,
     CauseCode.FIXED_LINE: Side.NUMBER,
     CauseCode.NUMBER_REFUSED: Side.NUMBER,
+    CauseCode.MAIL_RETURNED: Side.NUMBER,
     CauseCode.LIMIT_MINUTE: Side.WAIT,
     CauseCode.LIMIT_LIFTED: Side.WELL,
     CauseCode.CUT_OFF: Side.OPERATOR,
@@ -251,6 +253,8 @@ def _failed(session: Session, event: Event, otp: Otp) -> Cause | None:
     if message.status != Status.FAILED:
         return None
     side = failures.side_of(message.error_code or "")
+    if side in (Side.NUMBER, Side.OPERATOR) and emails.is_email(otp.phone) and message.sent_at is not None:
+        return _about(CauseCode.MAIL_RETURNED, event, otp)
     if side is Side.NUMBER:
         return _about(CauseCode.NUMBER_REFUSED, event, otp)
     if side is Side.PHONE:

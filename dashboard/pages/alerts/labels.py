@@ -42,6 +42,7 @@ CODES: Labels = {
     AlertCode.OPERATOR_WEAK: _l("Far fewer codes are verified than usual"),
     AlertCode.CARRIER_NOTICE: _l("Notice of the carrier"),
     AlertCode.BALANCE_LOW: _l("The balance with the carrier is low"),
+    AlertCode.BALANCE_UNKNOWN: _l("The balance with the carrier has long been unknown"),
     AlertCode.UNMATCHED_RECEIPTS: _l("Receipts fit no message"),
     AlertCode.WEBHOOK_FAILING: _l("The webhook fails"),
     AlertCode.WEBHOOK_OFF: _l("The webhook was disabled for its failures"),

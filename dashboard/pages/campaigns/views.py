@@ -39,7 +39,7 @@ STATES = {
     CampaignState.SCHEDULED: _l("Scheduled"),
     CampaignState.RUNNING: _l("Being sent"),
     CampaignState.PAUSED: _l("Paused"),
-    CampaignState.DONE: _l("Done"),
+    CampaignState.DONE: _l("Finished"),
     CampaignState.CANCELLED: _l("Cancelled"),
 }
 LOOKS = {  # a state → how it is drawn

@@ -40,6 +40,12 @@ WHOSE: Labels = {  # as one word beside a number
     Side.NUMBER: _l("number"),
     Side.WELL: _l("all is well"),
 }
+WHOSE_BY_EMAIL: Labels = {
+    **WHOSE,
+    Side.OPERATOR: _l("mail server"),
+    Side.PHONE: _l("mailbox"),
+    Side.NUMBER: _l("address"),
+}
 SENTENCES: Mapping[str, Sentence] = {
     CauseCode.NOTHING_ASKED: _l(
         "Nothing was asked: the app has not asked us for a code for this number. Check the number in the app, then "
@@ -116,6 +122,10 @@ SENTENCES: Mapping[str, Sentence] = {
     CauseCode.WHATSAPP_REFUSED: _l(
         "It is WhatsApp: it did not deliver the code that you asked for %(at)s. Choose SMS in the app, or press “Send "
         "again”."
+    ),
+    CauseCode.MAIL_RETURNED: _l(
+        "It is the e-mail address: the mail with the code that you asked for %(at)s came back. Check the address that "
+        "you gave the app."
     ),
     CauseCode.UNCONFIRMED: _l(
         "It is your operator: %(operator)s has the code but has not said that it reached your phone. Switch your phone "

@@ -31,7 +31,7 @@ from dashboard.pages.web import access, audited, htmx
 from dashboard.pages.web.htmx import ChangedPart, Undo
 from dashboard.pages.web.locale import language
 from dashboard.sms import emails, numbers
-from dashboard.vocabulary import Kind, Role, Side
+from dashboard.vocabulary import Channel, Kind, Role, Side
 
 LONGEST_TYPED = 2 * emails.LONGEST
 MOST_MATCHES = 10
@@ -158,7 +158,7 @@ def _phone() -> str:
 
 def _found(typed: str) -> dict[str, Any]:
     """What the page shows of what was typed: a number's diagnosis, numbers that begin so, or what is wrong with it."""
-    context: dict[str, Any] = {"typed": typed, "found": None, "fault": "", "matches": [], "WHOSE": sentences.WHOSE}
+    context: dict[str, Any] = {"typed": typed, "found": None, "fault": "", "matches": [], "whose": _whose}
     if not typed:
         return context
     try:
@@ -178,6 +178,7 @@ def _answer(found: Diagnosis) -> dict[str, Any]:
         "spoken_first": found.language or language(),
         "now": utcnow(),
         "trip": _trip(verdict),
+        "is_email": emails.is_email(found.phone),
         "has_receipts": _has_receipts(verdict),
         "may_change": may_change,
         "liftable": may_change and verdict.is_limit and found.lift is None,
@@ -186,6 +187,11 @@ def _answer(found: Diagnosis) -> dict[str, Any]:
         "notes": notes.of_phone(session, found.phone),
         "LONGEST_NOTE": notes.LONGEST,
     }
+
+
+def _whose(phone: str, side: str) -> str:
+    """Whose turn it is with a number or an address, in a word."""
+    return str((sentences.WHOSE_BY_EMAIL if emails.is_email(phone) else sentences.WHOSE)[side])
 
 
 def _trip(verdict: Cause) -> list[tuple[str, str]]:
@@ -208,8 +214,8 @@ def _others_url(others: Widespread, phone: str) -> str:
     """Where the others are listed."""
     if others.status is None:
         return url_for("pages.limits.index")
-    operator = numbers.operator(phone).lower()
-    return url_for("pages.messages.index", status=others.status, kind=Kind.OTP, operator=operator)
+    alike = {"channel": Channel.EMAIL} if emails.is_email(phone) else {"operator": numbers.operator(phone).lower()}
+    return url_for("pages.messages.index", status=others.status, kind=Kind.OTP, **alike)
 
 
 def _matches(typed: str, fault: str) -> dict[str, Any]:

@@ -92,11 +92,9 @@ def test_a_lost_worker_is_told_by_mail_and_webhook_and_that_it_is_back(
     assert len(postbox.messages) == 2
 
 
-def test_a_low_balance_is_told_and_that_it_was_recharged(
-    sender: AlertSender, add: AddChannel, well: Sessions, told: Settings, postbox: Postbox, carrier: Carrier
-) -> None:
-    add(EMAIL)
-    values = {
+def balance_of(carrier: Carrier) -> dict[str, str]:
+    """The settings of a carrier that tells what is left."""
+    return {
         "url": f"{carrier.url}/send",
         "body": '{"to": "{phone}"}',
         "balance_url": f"{carrier.url}/balance",
@@ -106,8 +104,14 @@ def test_a_low_balance_is_told_and_that_it_was_recharged(
         "allow_http": "on",
         "allow_private": "on",
     }
+
+
+def test_a_low_balance_is_told_and_that_it_was_recharged(
+    sender: AlertSender, add: AddChannel, well: Sessions, told: Settings, postbox: Postbox, carrier: Carrier
+) -> None:
+    add(EMAIL)
     with well.begin() as session:
-        carriers.add(session, carriers.cipher(told), NewCarrier("http", "mauritel", values))
+        carriers.add(session, carriers.cipher(told), NewCarrier("http", "mauritel", balance_of(carrier)))
     carrier.plays(answers(200, b'{"left": 499.99}'), answers(200, b'{"left": 500}'))
     balances.turn(well, told, threading.Event())
     turns(sender, 0, 6)
@@ -118,6 +122,36 @@ def test_a_low_balance_is_told_and_that_it_was_recharged(
     balances.turn(well, told, threading.Event())
     turns(sender, 100)
     assert postbox.subjects[1:] == ["[Chinqit] All clear: mauritel: the balance is low, 499.99 MRU left"]
+
+
+def test_a_balance_that_could_not_be_asked_for_a_day_is_told_and_that_it_is_known_again(
+    sender: AlertSender, add: AddChannel, well: Sessions, told: Settings, postbox: Postbox, carrier: Carrier
+) -> None:
+    add(EMAIL)
+    with well.begin() as session:
+        values = balance_of(carrier) | {"balance_low": ""}
+        carriers.add(session, carriers.cipher(told), NewCarrier("http", "mauritel", values))
+    carrier.plays(answers(200, b'{"left": 900}'), answers(401), answers(401), answers(200, b'{"left": 900}'))
+
+    def ask(known: timedelta) -> None:
+        """Have it asked anew, when the last one that it told is so old."""
+        with well.begin() as session:
+            session.execute(update(CarrierBalance).values(asked_at=later(-3_600), known_at=later(0) - known))
+        balances.turn(well, told, threading.Event())
+
+    balances.turn(well, told, threading.Event())
+    ask(timedelta(hours=23))
+    turns(sender, 0, 6)
+    assert postbox.subjects == []
+    ask(timedelta(hours=30))
+    turns(sender, 12, 18)
+    said = "mauritel: the balance has not been known for 30 hours."
+    (subject,) = postbox.subjects
+    assert subject.startswith(f"[Chinqit] Warning: {said}")
+    assert "Look at the address and the credentials of the balance" in postbox.texts[0]
+    ask(timedelta(hours=31))
+    turns(sender, 120)
+    assert len(postbox.subjects) == 2 and postbox.subjects[1].startswith(f"[Chinqit] All clear: {said}")
 
 
 def test_a_lost_worker_is_told_within_a_minute() -> None:

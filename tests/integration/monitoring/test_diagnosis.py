@@ -23,7 +23,7 @@ from dashboard.models.messages import Message
 from dashboard.pages.diagnosis.sentences import SENTENCES
 from dashboard.vocabulary import Side
 from tests.support import callers
-from tests.support.callers import CAUSES, PHONE
+from tests.support.callers import ADDRESS, CAUSES, PHONE
 from tests.support.dashboard_client import PARTIAL, Browser, World
 from tests.support.http_carriers import HTTP
 
@@ -58,8 +58,14 @@ OPENINGS = {  # whose turn it is, before anything else is said
     Side.PHONE: ("It is your phone: ", "It is on your phone: "),
     Side.WAIT: ("Wait ",),
     Side.NOTHING: ("Nothing was asked: ",),
-    Side.NUMBER: ("It is the number: ",),
+    Side.NUMBER: ("It is the number: ", "It is the e-mail address: "),
     Side.WELL: ("All is well: ",),
+}
+
+
+NEVER_BY_EMAIL = {
+    *(CauseCode.FIXED_LINE, CauseCode.CUT_OFF, CauseCode.NOTHING_LEAVES, CauseCode.WHATSAPP_REFUSED),
+    *(CauseCode.UNCONFIRMED, CauseCode.EXPIRED_UNCONFIRMED, CauseCode.RANGE_HELD),
 }
 
 
@@ -73,7 +79,7 @@ def said(page: str) -> dict[str, str]:
 def test_each_cause_is_told_in_plain_words_that_begin_with_whose_turn_it_is(
     desk: Browser, world: World, cause: CauseCode
 ) -> None:
-    phone = "+22225112233" if cause is CauseCode.FIXED_LINE else PHONE
+    phone = {CauseCode.FIXED_LINE: "+22225112233", CauseCode.MAIL_RETURNED: ADDRESS}.get(cause, PHONE)
     CAUSES[cause](world, world.key("Guichet – réel « été », x"), phone)
     assert verdict(world, phone) == cause
     page = desk.get(DESK, query_string={"phone": phone}).text
@@ -86,6 +92,58 @@ def test_each_cause_is_told_in_plain_words_that_begin_with_whose_turn_it_is(
 
 def test_every_sentence_is_reached_by_a_test() -> None:
     assert {*SENTENCES} - {"cut_off_all_day", "nothing_leaves_all_day"} == {*CAUSES} == {*CauseCode}
+
+
+BY_EMAIL: dict[CauseCode, callers.Maker] = {cause: CAUSES[cause] for cause in CAUSES if cause not in NEVER_BY_EMAIL}
+BY_EMAIL |= {
+    CauseCode.NUMBER_REFUSED: lambda world, key, phone=ADDRESS: callers.failed(world, key, "mailbox_unknown", phone),
+    CauseCode.REFUSED: lambda world, key, phone=ADDRESS: callers.failed(world, key, "smtp_5_6_0", phone),
+    CauseCode.PHONE_OFF: lambda world, key, phone=ADDRESS: callers.returned(world, key, "mailbox_full", phone),
+    CauseCode.OUR_FAULT: lambda world, key, phone=ADDRESS: callers.failed(world, key, "mail_policy", phone),
+}
+OF_PHONES = {
+    "en": r"\bphone|SMS|\boperator|\bnumber|\bline\b",
+    "fr": r"téléphone|SMS|\bopérateur|\bnuméro|\bligne\b",
+    "ar": r"هاتف|رسالة نصية|SMS|مشغّل|الرقم|رقمك",
+}
+
+
+@pytest.mark.parametrize("cause", BY_EMAIL)
+def test_each_cause_of_an_address_is_told_in_words_of_mail(desk: Browser, world: World, cause: CauseCode) -> None:
+    BY_EMAIL[cause](world, world.key("Guichet"), ADDRESS)
+    assert verdict(world, ADDRESS) == cause
+    page = desk.get(DESK, query_string={"phone": " Aminata@Example.MR "}).text
+    told = said(page)
+    assert set(told) == set(OF_PHONES)
+    for language, sentence in told.items():
+        assert "%(" not in sentence and not JARGON.search(sentence), sentence
+        assert not re.search(OF_PHONES[language], sentence, re.IGNORECASE), sentence
+    assert "Mail server" in page and "Mailbox" in page and "Mobile operator" not in page
+
+
+def test_what_a_person_looked_up_says_whose_turn_it_is_by_mail(desk: Browser, world: World) -> None:
+    BY_EMAIL[CauseCode.PHONE_OFF](world, world.key(), ADDRESS)
+    page = desk.get(DESK, query_string={"phone": "aminata@example.mr"}).text
+    (link,) = re.findall(r'href="(/dashboard/lookup/[^"]+)"\s+aria-current="true"', page)
+    assert said(desk.get(link).text) == said(page) != {}
+    assert re.search(r'whose-phone">\s*mailbox\s*<', page) and "Notes on this address" in page
+
+
+def test_the_limit_of_an_address_is_lifted_and_a_note_is_kept_on_it(operator: Browser, world: World) -> None:
+    key = world.key()
+    callers.limited("minute")(world, key, ADDRESS)
+    lifted = operator.post(DESK + "lift", {"phone": ADDRESS, "key": key.id}, headers=PARTIAL)
+    assert lifted.status_code == 200 and verdict(world, ADDRESS) == CauseCode.LIMIT_LIFTED
+    assert operator.post(DESK + "notes", {"phone": ADDRESS, "note": "Reads mail at night"}).status_code == 303
+    assert "Reads mail at night" in operator.get(DESK, query_string={"phone": "aminata@example.mr"}).text
+
+
+def test_others_whose_mail_was_refused_are_listed_by_channel(desk: Browser, world: World) -> None:
+    for n in range(6):
+        callers.failed(world, world.key(), "smtp_5_6_0", f"mailto:client{n}@example.mr")
+    callers.failed(world, world.key(), "smtp_5_6_0", ADDRESS)
+    page = desk.get(DESK, query_string={"phone": "aminata@example.mr"}).text
+    assert "channel=email" in page and "operator=" not in page.partition("widespread")[2].partition(">")[0]
 
 
 def test_a_test_key_is_seen_whatever_else_is_wrong(world: World) -> None:
