@@ -44,6 +44,7 @@ GROUPS = {
     "first": _l("First steps"),
     "codes": _l("One-time codes"),
     "build": _l("Integrate"),
+    "guides": _l("Guides"),
     "look-up": _l("Look up"),
     "run": _l("Run the gateway"),
 }
@@ -90,8 +91,16 @@ DOCS = (
     Doc("limits", _l("Limits and headers"), "build"),
     Doc("webhooks", _l("Webhooks"), "build"),
     Doc("keys", _l("Keys in service"), "build"),
-    Doc("guides", _l("Supabase, Chinguisoft, Firebase"), "build"),
     Doc("facts", _l("Browsers, times, rates, versions"), "build"),
+    Doc("guides", _l("All guides"), "guides"),
+    Doc("guides/supabase", "Supabase", "guides"),
+    Doc("guides/firebase", "Firebase", "guides"),
+    Doc("guides/keycloak", "Keycloak", "guides"),
+    Doc("guides/laravel", "Laravel", "guides"),
+    Doc("guides/django", "Django", "guides"),
+    Doc("guides/flutter", "Flutter", "guides"),
+    Doc("guides/odoo", "Odoo", "guides"),
+    Doc("guides/chinguisoft", _l("Clients of Chinguisoft"), "guides"),
     Doc("reference", _l("API reference"), "look-up"),
     Doc("errors", _l("Errors by code"), "look-up"),
     Doc("troubleshooting", _l("Troubleshooting"), "look-up"),
@@ -125,7 +134,7 @@ def choose() -> ResponseReturnValue:
 
 
 @bp.get(f"/{ANY_LANGUAGE}/")
-@bp.get(f"/{ANY_LANGUAGE}/<name>")
+@bp.get(f"/{ANY_LANGUAGE}/<path:name>")
 @access.public
 def page(language: str, name: str = "start") -> ResponseReturnValue:
     """A page of the documentation."""

@@ -95,7 +95,7 @@ def is_translated(stranger: Browser, name: str) -> None:
 
 
 def test_french_prose_follows_its_typography() -> None:
-    for path in (ROOT / "templates" / "docs" / "fr").glob("*.html"):
+    for path in (ROOT / "templates" / "docs" / "fr").rglob("*.html"):
         bare = re.sub(r"\{\{ block\('.*?'\) \}\}", "", path.read_text(), flags=re.DOTALL)
         text = re.sub(r"\{[{%].*?[}%]\}|<code>.*?</code>|<[^>]+>", "", bare, flags=re.DOTALL)
         assert "'" not in text, path.name
