@@ -243,19 +243,21 @@ def test_calls_at_the_same_time_never_pass_the_amount(sessions: Sessions, caller
 
 
 def test_without_budgets_nothing_is_asked_and_with_one_a_statement_a_group(sessions: Sessions, caller: Caller) -> None:
-    def count() -> int:
+    def submitted() -> int:
         with statements(sessions) as told:
             order = SubmitOrder(caller, (Draft.text(MATTEL, "a"),))
             with sessions.begin() as session:
                 submit.submit(session, [order] * 10)
         return len(told)
 
-    count()  # what is looked at once a second is known now
-    plain = count()
+    def fewest() -> int:
+        """Without what is looked at once a second, whichever of them it falls into."""
+        return min(submitted() for _ in range(4))
+
+    plain = fewest()
     budget(sessions, caller.id, 1_000 * SEGMENT)
     budget(sessions, EVERYBODY, 1_000 * SEGMENT)
-    count()
-    assert count() == plain + 1
+    assert fewest() == plain + 1
 
 
 def test_a_new_budget_counts_what_was_spent_and_what_waits(sessions: Sessions, caller: Caller) -> None:

@@ -66,10 +66,11 @@ def test_a_client_that_is_generated_from_the_description_gets_typed_answers(
     described = tmp_path / "openapi.json"
     described.write_text(gateway.call("GET", "/openapi.json").text)
     made = tmp_path / "shop_client"
-    command = [sys.executable, "-m", "uv", "tool", "run", "--quiet", "--from", GENERATOR, GENERATOR.partition("=")[0]]
-    if subprocess.run([*command, "--version"], capture_output=True, timeout=120, check=False).returncode:
+    command = [sys.executable, "-m", "uv", "tool", "run", "--quiet", "--from", GENERATOR]
+    if subprocess.run([*command, "python", "-c", ""], capture_output=True, timeout=120, check=False).returncode:
         pytest.skip(f"NO {GENERATOR}: no client is generated")
-    told = ["generate", "--path", str(described), "--meta", "none", "--output-path", str(made)]
+    told = [GENERATOR.partition("=")[0], "generate", "--path", str(described), "--meta", "none"]
+    told += ["--output-path", str(made)]
     done = subprocess.run([*command, *told], capture_output=True, text=True, timeout=60, check=False)
     assert done.returncode == 0 and "unsupported" not in done.stdout.lower(), done.stdout + done.stderr
     base, key = f"http://127.0.0.1:{gateway.port}", test_shop.client.key
