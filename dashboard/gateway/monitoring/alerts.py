@@ -339,8 +339,8 @@ def carrier_alerts(statuses: Sequence[CarrierStatus]) -> list[Alert]:
             alerts.append(Alert(AlertCode.CARRIER_NOTICE, name, length, carrier_id, reason=notice.code))
         if (left := status.balance) and left.is_low:
             alerts.append(Alert(AlertCode.BALANCE_LOW, name, id=carrier_id, count=left.amount or 0, reason=left.unit))
-        if left and (length := balances.unknown_for(left)):
-            alerts.append(Alert(AlertCode.BALANCE_UNKNOWN, name, length, carrier_id, reason=left.code or ""))
+        if left and (unknown := balances.unknown_for(left)):
+            alerts.append(Alert(AlertCode.BALANCE_UNKNOWN, name, unknown, carrier_id, reason=left.code or ""))
         if status.fresh_strays > MOST_UNMATCHED:
             alerts.append(Alert(AlertCode.UNMATCHED_RECEIPTS, name, id=carrier_id, count=status.fresh_strays))
     return alerts
