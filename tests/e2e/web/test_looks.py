@@ -83,6 +83,8 @@ def test_every_page_is_accessible_in_both_directions(
     desk = ["limits/?phone=38089336", "sandbox/", "lookup/?phone=38089336", "texts/", "settings/"]
     rest = ["otp/", "alerts/", "alerts/outages/1", "incoming/", "opt-outs/", "audit/", "privacy/register"]
     look_at_any_width(tab, *(f"/dashboard/{page}" for page in desk + rest))
+    address = "aminata.mint.mohamed@messagerie.exemple-entreprise.mr"
+    look_at(tab, f"/dashboard/lookup/?phone={address}", "/dashboard/carriers/new?kind=email")
     look_at(tab, f"{LIST}?q=47000000", *forms, "/dashboard/nothing", f"{hooks}new", "/dashboard/opt-outs/new")
     look_at_any_width(
         tab,
