@@ -99,7 +99,7 @@ class Reference:
         operation = self.find(name)
         if operation is None:
             raise LookupError(name)
-        all_headers = {header.replace("_", "-"): value for header, value in headers.items()}
+        all_headers = operation.call.headers | {name.replace("_", "-"): value for name, value in headers.items()}
         return replace(operation.call, body=operation.call.body if body is None else body, headers=all_headers)
 
 
