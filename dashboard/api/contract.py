@@ -55,6 +55,36 @@ class Contract:
     """Further statuses that bear `response`: their meaning, and where their example differs."""
 
 
+@dataclass(frozen=True)
+class DoorRefusal:
+    """How a door refuses, in the words of the service that its calls were written for."""
+
+    status: int
+    about: str
+    example: dict[str, Any]
+    is_timed: bool = False  # it says when to come back
+
+
+@dataclass(frozen=True)
+class DoorContract(Contract):
+    """What a door does. It checks its callers and their bodies by itself: this only describes it."""
+
+    scheme: str = ""  # how its callers show who they are; one of `openapi.document.SCHEMES`
+    refused: type[BaseModel] = BaseModel
+    refusals: tuple[DoorRefusal, ...] = ()
+    shown: dict[str, dict[str, Any]] = field(default_factory=dict)  # answers with `status`, by name
+
+
+def described(declared: DoorContract) -> Callable[[Callable[..., Response]], Callable[..., Response]]:
+    """Declare what a view does, which checks all by itself."""
+
+    def decorate(view: Callable[..., Response]) -> Callable[..., Response]:
+        view.contract = declared  # type: ignore[attr-defined]
+        return view
+
+    return decorate
+
+
 def contract(declared: Contract) -> Callable[[Callable[..., BaseModel | Response]], Callable[..., Response]]:
     """Check the key, its scope, then the body or the query, then call the view with what they hold."""
 

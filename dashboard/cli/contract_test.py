@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import random
+from urllib.parse import urlsplit
 
 import click
 
@@ -18,6 +19,11 @@ from dashboard.cli.core import JSON, echo_error, example, fail, phone_type, prin
 @click.option("--sandbox", is_flag=True, help="Read codes from the sandbox phone of this home.")
 @click.option("--whatsapp", is_flag=True, help="Send one code by WhatsApp too.")
 @click.option("--current-names", "current", is_flag=True, help="Call /api/v2/notify, code and check instead.")
+@click.option("--validation", metavar="PATH", help="The key's open door for clients of Chinguisoft.")
+@click.option("--hook", metavar="PATH", help="The key's open door for Supabase.")
+@click.option(
+    "--hook-secret", envvar="CHINQIT_HOOK_SECRET", metavar="SECRET", help="What the hook's calls are signed with."
+)
 @click.option("--yes", is_flag=True, help="Do not ask.")
 @JSON
 def contract_test(
@@ -26,6 +32,9 @@ def contract_test(
     phone: str | None,
     code_phone: str | None,
     other_key: str | None,
+    validation: str | None,
+    hook: str | None,
+    hook_secret: str | None,
     as_json: bool,
     **chosen: bool,
 ) -> None:
@@ -44,13 +53,17 @@ def contract_test(
     if phones[0] == phones[1]:
         raise click.UsageError("--phone and --code-phone must differ: the limits are tested on the second.")
     sandbox, whatsapp, current = (chosen[name] for name in ("sandbox", "whatsapp", "current"))
-    plan = runner.TestPlan(url.rstrip("/"), key, *phones, sandbox, whatsapp, current, other_key, code_phone is not None)
+    doors = (urlsplit(validation).path if validation else None, urlsplit(hook).path if hook else None, hook_secret)
+    is_given = code_phone is not None
+    plan = runner.TestPlan(url.rstrip("/"), key, *phones, sandbox, whatsapp, current, other_key, is_given, *doors)
     try:
         codes = runner.codes_to_send(plan)
     except runner.Unusable as reason:
         fail(str(reason))
     by_whatsapp = f" and 1 by WhatsApp to {phones[0]}" if plan.whatsapp else ""
     echo_error(f"This sends up to {runner.TEXTS} texts to {phones[0]} and {codes} codes to {phones[1]}{by_whatsapp}.")
+    if validation or hook:
+        echo_error("Through doors it sends codes with a test key alone, to numbers that are made up.")
     if not chosen["yes"] and not key.startswith("cq_test_"):
         click.confirm("Go on?", abort=True, err=True)
     try:

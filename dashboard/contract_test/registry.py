@@ -2,6 +2,6 @@
 
 from __future__ import annotations
 
-from dashboard.contract_test import extension_rules, reference_rules, v2_rules
+from dashboard.contract_test import door_rules, extension_rules, reference_rules, v2_rules
 
-RULES = (*reference_rules.RULES, *extension_rules.RULES, *v2_rules.RULES)
+RULES = (*reference_rules.RULES, *extension_rules.RULES, *v2_rules.RULES, *door_rules.RULES)

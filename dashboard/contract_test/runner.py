@@ -58,6 +58,9 @@ class TestPlan:
     current: bool = False  # call the paths of the reference by their current names
     other_key: str | None = None  # a second key, to whom messages of the first are unknown
     is_given: bool = False  # the number for codes, which may then have limits of its own
+    validation: str | None = None  # paths of the key's doors: of clients of Chinguisoft,
+    hook: str | None = None  # and of Supabase
+    hook_secret: str | None = field(default=None, repr=False)
 
 
 @dataclass(frozen=True)

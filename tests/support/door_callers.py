@@ -13,10 +13,14 @@ from standardwebhooks import Webhook
 from werkzeug.test import TestResponse
 
 from dashboard.db import Sessions, utcnow
+from dashboard.gateway.api_keys import authentication
+from dashboard.gateway.doors import doors
 from dashboard.gateway.otp.codes import Keyring
+from dashboard.models.api_keys import ApiKey
 from dashboard.models.messages import Message
 from dashboard.models.otp import Otp
 from dashboard.settings import Settings
+from dashboard.vocabulary import Dialect
 
 
 @dataclass(frozen=True)
@@ -57,3 +61,12 @@ class DoorCaller:
             rows = select(Otp, Message.uuid).join(Message, Message.id == Otp.message_id).order_by(Otp.id)
             keyring = Keyring.of(self.settings)
             return [(otp.phone, otp.language, keyring.derive(otp, uuid) or "") for otp, uuid in session.execute(rows)]
+
+
+def open_doors(sessions: Sessions, settings: Settings, secret: str) -> tuple[str, str, str]:
+    """Open both doors of a key; return their addresses, for Chinguisoft and Supabase, and the secret of the latter."""
+    with sessions.begin() as session:
+        key = session.get_one(ApiKey, authentication.authenticate(session, secret).id)
+        validation, _ = doors.open_door(session, doors.cipher(settings), key, Dialect.CHINGUISOFT)
+        hook, signed_with = doors.open_door(session, doors.cipher(settings), key, Dialect.SUPABASE)
+        return doors.address(validation), doors.address(hook), signed_with or ""

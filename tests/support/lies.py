@@ -37,6 +37,11 @@ FILTERS = "the list is filtered, and a filter that breaks a rule is 400"
 BATCH = "a batch is taken, and a bad message in it holds no other back"
 IDEMPOTENT = "the same Idempotency-Key makes one message and one answer"
 OPENAPI = "/openapi.json describes every call"
+NO_DOOR = "an address without a door is 401, told as its service tells it"
+DOOR_TELLS = "the door of Chinguisoft's clients tells the code that it sends, and the balance"
+DOOR_LIMITS = "the door of Chinguisoft's clients keeps the limits of the key, with 429 and Retry-After"
+HOOK_REFUSES = "the hook of Supabase tells a refusal with 200 and an error"
+HOOK_ONCE = "the hook of Supabase sends what is signed, and once"
 
 SAME_ID = str(uuid.uuid4())
 INVALID = {"success": False, "message": "Validation failed", "errors": []}
@@ -325,3 +330,20 @@ def _a_number_costs_a_try() -> Lie:
 
 
 LIES["a_number_costs_a_try"] = ((NO_TRY, WRONG), _a_number_costs_a_try)
+
+
+def is_door(answer: Answer) -> bool:
+    return answer.path.startswith("/api/sms/validation/")
+
+
+def is_hook(answer: Answer) -> bool:
+    return answer.path.startswith("/doors/supabase/")
+
+
+turn("an_unknown_door_is_open", (NO_DOOR,), is_door, 200, {"code": "123456", "balance": None})
+turn("an_unknown_hook_is_open", (NO_DOOR,), is_hook, 200, {})
+swap("a_door_tells_another_code", (DOOR_TELLS,), is_door, code="111111")
+swap("a_door_without_a_balance", (DOOR_TELLS,), is_door, balance=None)
+without("a_door_does_not_say_when_to_come_back", (DOOR_LIMITS,), "retry-after", 429)
+turn("a_hook_refuses_with_its_status", (HOOK_REFUSES,), is_hook, 422)
+turn("a_hook_says_that_all_is_well", (HOOK_ONCE,), is_hook, 200, {})

@@ -6,51 +6,64 @@ The key in the address names the door and is no secret; the API key stands in th
 from __future__ import annotations
 
 import logging
-from typing import Annotated, Any
+from typing import Any
 
 from flask import Response, jsonify, request
-from pydantic import AfterValidator, BeforeValidator
 from sqlalchemy.exc import SQLAlchemyError
 
 from dashboard.api import errors, request_body
 from dashboard.api.auth import caller
 from dashboard.api.blueprint import ApiBlueprint
-from dashboard.api.contract import parse
+from dashboard.api.contract import DoorContract, DoorRefusal, described, parse
 from dashboard.api.doors import calls
 from dashboard.api.error_kinds import RETRY_SECONDS
 from dashboard.api.errors import Invalid
-from dashboard.api.schemas.base import LanguageName, RequestBody, read_phone
-from dashboard.api.schemas.otp import read_code
+from dashboard.api.schemas.doors import Validated, ValidationRefused, ValidationRequest
 from dashboard.db import error_reason, read_session
 from dashboard.extensions import services
 from dashboard.gateway.api_keys.authentication import UnknownKey
 from dashboard.gateway.costs import budgets, prices
 from dashboard.gateway.otp.send import Order
-from dashboard.vocabulary import Dialect, Language
+from dashboard.vocabulary import Dialect
 
 log = logging.getLogger(__name__)
+NO_KEY = {"message": "Invalid API key"}
+NO_MONEY = {"message": "This would cost 0.64 MRU and the key's budget of the month has 0.3 MRU left", "balance": 0.3}
+BROKEN = {
+    "message": "phone: A Mauritanian number begins with 2, 3 or 4",
+    "errors": {"phone": ["A Mauritanian number begins with 2, 3 or 4"]},
+}
+TOO_MANY = {"message": "At most 3 codes for one number or address per minute; try again in 41 s"}
+AWAY = {"message": "Try again in a moment"}
 STATUSES = {403: 401}  # that their clients do not know: what stands for them
 
 bp = ApiBlueprint("chinguisoft", __name__)
 bp.after_request(errors.finish)
 
 
-def _digits(raw: object) -> object:
-    """Some clients send numbers."""
-    return str(raw) if isinstance(raw, int) and not isinstance(raw, bool) else raw
-
-
-class ValidationRequest(RequestBody):
-    """A code to one phone."""
-
-    phone: Annotated[str, AfterValidator(read_phone), BeforeValidator(_digits)]
-    lang: LanguageName = Language.ARABIC
-    code: Annotated[str, AfterValidator(read_code), BeforeValidator(_digits)] | None = None
-
-
 @bp.post("/api/sms/validation/<reference>")
+@described(
+    DoorContract(
+        response=Validated,
+        summary="Send a code and tell it",
+        tag="Doors",
+        scheme="ValidationToken",
+        body=ValidationRequest,
+        refusals=(
+            DoorRefusal(401, "The token is not the secret of the key that this address belongs to.", NO_KEY),
+            DoorRefusal(402, "A budget has no room left for it.", NO_MONEY),
+            DoorRefusal(422, "The call breaks a rule.", BROKEN),
+            DoorRefusal(429, "Too many: wait for as many seconds as `Retry-After` says.", TOO_MANY, is_timed=True),
+            DoorRefusal(503, "Something broke on our side: try again after `Retry-After`.", AWAY, is_timed=True),
+        ),
+        refused=ValidationRefused,
+    )
+)
 def send_validation(reference: str) -> Response:
-    """Send a code, the caller's own or a new one, and tell it."""
+    """Send a code as clients of Chinguisoft ask for it, the caller's own or a new one.
+
+    An owner opens the door of a key first; the address names it. The answer tells the code, and who calls judges it.
+    """
     door = calls.find(reference, Dialect.CHINGUISOFT)
     found = services().key_cache.find(request.headers.get("Validation-token", "").strip(), fresh=True)
     if door is None or door.key_id != found.id:
@@ -72,7 +85,7 @@ def _invalid(error: Invalid) -> Response:
 @bp.errorhandler(SQLAlchemyError)
 def _database_down(error: SQLAlchemyError) -> Response:
     log.error("the database failed: %s", error_reason(error))
-    response = _refused(503, "Try again in a moment")
+    response = _refused(503, AWAY["message"])
     response.headers["Retry-After"] = str(RETRY_SECONDS)
     return response
 

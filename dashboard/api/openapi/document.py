@@ -20,21 +20,22 @@ from pydantic.fields import FieldInfo
 from pydantic.json_schema import models_json_schema
 from werkzeug.routing import Rule
 
-from dashboard.api.contract import Contract
-from dashboard.api.openapi import examples
+from dashboard.api.contract import Contract, DoorContract
+from dashboard.api.openapi import examples, shapes
 from dashboard.api.openapi.examples import ErrorExample
+from dashboard.api.openapi.shapes import REFERENCE
 from dashboard.api.schemas.base import Problem
 from dashboard.api.schemas.bulk import BulkRecipient
 from dashboard.api.schemas.messages import NotQueued, SendMessage
 
 Json = dict[str, Any]
-REFERENCE = "#/components/schemas/{model}"
 ABOUT = """Send texts and one-time codes to Mauritanian phones, and follow them.
 
-Every call but `/healthz`, `/readyz` and `/openapi.json` needs an API key in the header `X-API-Key`. Bodies are JSON;
-fields that are not described here are ignored. Branch on the status and on `errors[].code`; the `message` texts are for
-people. Answers may get new fields. `/api/v2/notify`, `/api/v2/code` and `/api/v2/check` do what `/messages/send`,
-`/otp/send` and `/otp/verify` do, and say what it costs. `Authorization: Bearer` is taken as `X-API-Key` is.
+Every call but `/healthz`, `/readyz`, `/openapi.json` and doors needs an API key in the header `X-API-Key`. Bodies are
+JSON; fields that are not described here are ignored. Branch on the status and on `errors[].code`; the `message` texts
+are for people. Answers may get new fields. `/api/v2/notify`, `/api/v2/code` and `/api/v2/check` do what
+`/messages/send`, `/otp/send` and `/otp/verify` do, and say what it costs. `Authorization: Bearer` is taken as
+`X-API-Key` is.
 """
 TAGS = {
     "Messages": "Send texts and see what became of them.",
@@ -44,6 +45,7 @@ TAGS = {
     "Sandbox": "What test keys sent, for tests that read their own codes.",
     "Account": "The API key itself.",
     "Health": "For load balancers and alarms; open to all.",
+    "Doors": "Calls that were written for another service. Each door is closed until it is opened for a key.",
 }
 STATUSES = {
     400: "The call breaks a rule.",
@@ -87,7 +89,33 @@ IDEMPOTENCY_KEY: Json = {
 PLACES = {  # in a path
     "messageId": ("As the call that sent it gave it.", "c1faed86-1216-4a88-9784-9e3ad774d0d7"),
     "batchId": ("As the call that sent it gave it.", "0f8e5a1c-3c52-4d7b-9a49-6a1c6d3c2b10"),
+    "reference": (
+        "Names the door; it stands in the address that opening it gives.",
+        "5d0c1e8a-2b7f-4c3e-9a61-7f2b8c4d9e10",
+    ),
     "webhookId": ("As the call that made it gave it.", "6f0c3c7e-0d9e-4d3b-8b42-5f1e3f1a9a77"),
+}
+
+SCHEMES: Json = {
+    "ApiKey": {
+        "type": "apiKey",
+        "in": "header",
+        "name": "X-API-Key",
+        "description": "`cq_live_…`, or `cq_test_…` for the sandbox phone. Made in the dashboard.",
+    },
+    "HookSignature": {
+        "type": "apiKey",
+        "in": "header",
+        "name": "webhook-signature",
+        "description": "Of Standard Webhooks, beside `webhook-id` and `webhook-timestamp`, by the secret that opening "
+        "the door shows once.",
+    },
+    "ValidationToken": {
+        "type": "apiKey",
+        "in": "header",
+        "name": "Validation-token",
+        "description": "The secret of the API key whose door the address names.",
+    },
 }
 
 
@@ -114,14 +142,7 @@ def document(app: Flask) -> Json:
         "components": {
             "schemas": _schemas([declared for _, declared, _ in routes]),
             "headers": {name: _header(*header) for name, header in HEADERS.items()},
-            "securitySchemes": {
-                "ApiKey": {
-                    "type": "apiKey",
-                    "in": "header",
-                    "name": "X-API-Key",
-                    "description": "`cq_live_…`, or `cq_test_…` for the sandbox phone. Made in the dashboard.",
-                }
-            },
+            "securitySchemes": SCHEMES,
         },
     }
 
@@ -135,8 +156,8 @@ def _routes(app: Flask) -> Iterator[tuple[Rule, Contract, str]]:
 
 
 def _place(rule: Rule) -> tuple[bool, str]:
-    """The current names of the hosted service come last."""
-    return rule.rule.startswith("/api/"), rule.rule
+    """The current names of the hosted service come last, but for doors."""
+    return rule.rule.startswith("/api/v2/"), rule.rule
 
 
 def _paths(routes: list[tuple[Rule, Contract, str]]) -> Json:
@@ -167,7 +188,9 @@ def _operation(path: str, declared: Contract, name: str, about: str) -> Json:
     }
     if declared.body:
         operation["requestBody"] = {"required": True, "content": {"application/json": _content(declared.body)}}
-    if declared.scope is None:
+    if isinstance(declared, DoorContract):
+        operation["security"] = [{declared.scheme: []}]
+    elif declared.scope is None:
         operation["security"] = []
     else:
         operation["x-scope"] = str(declared.scope)  # OpenAPI gives scopes to OAuth alone; API keys have none there
@@ -204,6 +227,8 @@ def _query_parameter(name: str, schema: Json, required: bool) -> Json:
 
 
 def _responses(declared: Contract) -> Json:
+    if isinstance(declared, DoorContract):
+        return _door_responses(declared)
     limits = ["RateLimit-Policy", "RateLimit"] if declared.shows_limits else []
     again = ["Idempotent-Replayed"] if declared.idempotent else []
     header_names = {429: limits, 502: [*limits, *again]}
@@ -217,6 +242,20 @@ def _responses(declared: Contract) -> Json:
         by_status.setdefault(refusal.status, []).append(refusal)
     for status, refusals in sorted(by_status.items()):
         responses[str(status)] = _refused(status, refusals, header_names.get(status, []))
+    return responses
+
+
+def _door_responses(declared: DoorContract) -> Json:
+    about = inspect.getdoc(declared.response) or ""
+    content = _content(declared.response)
+    if declared.shown:
+        content["examples"] = {name: {"value": value} for name, value in declared.shown.items()}
+    responses = {str(declared.status): _response(about, content, ["X-Request-Id"])}
+    schema = {"$ref": REFERENCE.format(model=declared.refused.__name__)}
+    for one in declared.refusals:
+        headers = ["X-Request-Id", *(["Retry-After"] if one.is_timed else [])]
+        refusal = {"schema": schema, "examples": {"example": {"value": one.example}}}
+        responses[str(one.status)] = _response(one.about, refusal, headers)
     return responses
 
 
@@ -247,7 +286,7 @@ def _any_of(refusals: list[ErrorExample]) -> Json:
     """The shapes that refusals of one status have, each with the codes that it bears."""
     codes: dict[str, list[str]] = {}
     for refusal in refusals:
-        codes.setdefault(_shape(refusal.answer), []).extend(refusal.codes)
+        codes.setdefault(shapes.name_of(refusal.answer), []).extend(refusal.codes)
     choices = [_with_codes(shape, list(dict.fromkeys(names))) for shape, names in codes.items()]
     return choices[0] if len(choices) == 1 else {"anyOf": choices}
 
@@ -259,90 +298,15 @@ def _with_codes(shape: str, codes: list[str]) -> Json:
     return schema
 
 
-def _shape(answer: Json) -> str:
-    return next(name for name, keys in SHAPES.items() if keys == set(answer))
-
-
-SHAPES = {
-    "KeyRefused": {"success", "message"},
-    "Refused": {"success", "message", "errors"},
-    "WrongCode": {"success", "message", "retriesLeft"},
-    "TriesSpent": {"success", "message", "retriesLeft", "errors"},
-    "NoRecipients": {"success", "message", "invalidRecipients", "errors"},
-    "InsufficientBalance": {"success", "message", "details", "errors"},
-}
-SHAPE_FIELDS: dict[str, Json] = {
-    "success": {"const": False, "description": "The call did not do what it was asked to.", "examples": [False]},
-    "message": {"type": "string", "description": "For people; it may change.", "examples": ["Validation failed"]},
-    "errors": {
-        "type": "array",
-        "items": {"$ref": REFERENCE.format(model="Problem")},
-        "description": "One for each rule that was broken; may be empty.",
-        "examples": [[]],
-    },
-    "retriesLeft": {
-        "type": "integer",
-        "minimum": 0,
-        "maximum": 2,
-        "description": "Tries that are left for this code.",
-        "examples": [2],
-    },
-    "invalidRecipients": {
-        "type": "array",
-        "items": {"$ref": REFERENCE.format(model="InvalidRecipient")},
-        "description": "The first 1,000 rows that broke a rule.",
-        "examples": [[{"phone": "12345678", "reason": "phone_prefix"}]],
-    },
-    "details": {
-        "type": "object",
-        "description": "What all of it would have cost in MRU, and for how many texts.",
-        "properties": {
-            "requiredAmount": {
-                "type": "number",
-                "description": "In MRU, to four digits.",
-                "examples": [0.64],
-            },
-            "validRecipients": {"type": "integer", "description": "Texts that could be sent.", "examples": [2]},
-            "invalidRecipients": {
-                "type": "integer",
-                "description": "Rows of a batch that broke a rule.",
-                "examples": [0],
-            },
-        },
-        "required": ["requiredAmount", "validRecipients", "invalidRecipients"],
-        "examples": [{"requiredAmount": 0.64, "validRecipients": 2, "invalidRecipients": 0}],
-    },
-}
-SHAPE_TEXTS = {
-    "KeyRefused": "Without a key that is good.",
-    "Refused": "An error.",
-    "WrongCode": "The code was judged and wrong.",
-    "NoRecipients": "No row was good: nothing is sent.",
-    "InsufficientBalance": "A budget has no room left for it: nothing is sent.",
-    "TriesSpent": "Three tries were wrong: this one was not judged. Send a new code.",
-}
-
-
 def _schemas(contracts: list[Contract]) -> Json:
     taken: set[type[BaseModel]] = {each.body for each in contracts if each.body} | {SendMessage, BulkRecipient}
     returned: set[type[BaseModel]] = {each.response for each in contracts} | {NotQueued, Problem}
+    returned |= {each.refused for each in contracts if isinstance(each, DoorContract)}
     ordered = [(model, "validation") for model in sorted(taken, key=_name)]
     ordered += [(model, "serialization") for model in sorted(returned, key=_name)]
     made = models_json_schema(ordered, ref_template=REFERENCE)[1]["$defs"]  # type: ignore[arg-type]
     made = {name: schema for name, schema in made.items() if "properties" in schema}  # enums stand where they are used
-    shapes = {name: _shape_schema(name, keys) for name, keys in SHAPES.items()}
-    return {name: _tidied(schema) for name, schema in sorted((made | shapes).items())}
-
-
-def _shape_schema(name: str, keys: set[str]) -> Json:
-    fields = {field: part for field, part in SHAPE_FIELDS.items() if field in keys}
-    return {
-        "type": "object",
-        "description": SHAPE_TEXTS[name],
-        "properties": fields,
-        "required": list(fields),
-        "unevaluatedProperties": False,
-    }
+    return {name: _tidied(schema) for name, schema in sorted((made | shapes.schemas()).items())}
 
 
 def _tidied(schema: Any) -> Any:

@@ -20,13 +20,14 @@ LANGUAGES = {
 
 @dataclass(frozen=True)
 class SampleCall:
-    """What is to be asked. `url` is whole; `body` becomes JSON; a call that is open to all needs no key."""
+    """What is to be asked. `url` is whole; `body` becomes JSON. What is open to all or signed needs no key."""
 
     method: str
     url: str
     body: Any = None
     headers: dict[str, str] = field(default_factory=dict)
     needs_key: bool = True
+    key_header: str = "X-API-Key"
 
 
 def written(call: SampleCall) -> dict[str, str]:
@@ -37,7 +38,7 @@ def written(call: SampleCall) -> dict[str, str]:
 def _curl(call: SampleCall) -> str:
     method = "" if call.method == ("POST" if call.body is not None else "GET") else f"-X {call.method} "
     parts = [f"curl {method}{_shell(call.url)}"]
-    parts += [f'-H "X-API-Key: ${KEY}"'] if call.needs_key else []
+    parts += [f'-H "{call.key_header}: ${KEY}"'] if call.needs_key else []
     parts += [f"-H {_shell(f'{name}: {value}')}" for name, value in call.headers.items()]
     if call.body is not None:
         parts += ["-H 'Content-Type: application/json'", f"-d {_shell(_json(call.body))}"]
@@ -45,7 +46,7 @@ def _curl(call: SampleCall) -> str:
 
 
 def _python(call: SampleCall) -> str:
-    headers = [f'"X-API-Key": environ["{KEY}"]'] if call.needs_key else []
+    headers = [f'"{call.key_header}": environ["{KEY}"]'] if call.needs_key else []
     headers += [f"{_quoted(name)}: {_quoted(value)}" for name, value in call.headers.items()]
     lines = ["from os import environ", "", "import requests", ""] if call.needs_key else ["import requests", ""]
     lines += [f"answer = requests.{call.method.lower()}(", f"    {_quoted(call.url)},"]
@@ -55,7 +56,7 @@ def _python(call: SampleCall) -> str:
 
 
 def _javascript(call: SampleCall) -> str:
-    headers = [f'"X-API-Key": process.env.{KEY}'] if call.needs_key else []
+    headers = [f'"{call.key_header}": process.env.{KEY}'] if call.needs_key else []
     headers += [f"{_quoted(name)}: {_quoted(value)}" for name, value in call.headers.items()]
     headers += ['"Content-Type": "application/json"'] if call.body is not None else []
     lines = [f"const answer = await fetch({_quoted(call.url)}, {{"]
@@ -67,7 +68,7 @@ def _javascript(call: SampleCall) -> str:
 
 
 def _php(call: SampleCall) -> str:
-    headers = [f"'X-API-Key: ' . getenv('{KEY}')"] if call.needs_key else []
+    headers = [f"'{call.key_header}: ' . getenv('{KEY}')"] if call.needs_key else []
     headers += [_single(f"{name}: {value}") for name, value in call.headers.items()]
     headers += ["'Content-Type: application/json'"] if call.body is not None else []
     lines = ["<?php", f"$call = curl_init({_single(call.url)});", "curl_setopt_array($call, ["]
@@ -79,7 +80,7 @@ def _php(call: SampleCall) -> str:
 
 
 def _dart(call: SampleCall) -> str:
-    headers = [f"'X-API-Key': Platform.environment['{KEY}']!"] if call.needs_key else []
+    headers = [f"'{call.key_header}': Platform.environment['{KEY}']!"] if call.needs_key else []
     headers += [f"{_dart_text(name)}: {_dart_text(value)}" for name, value in call.headers.items()]
     headers += ["'Content-Type': 'application/json'"] if call.body is not None else []
     imports = ["import 'dart:convert';"] * (call.body is not None) + ["import 'dart:io';"] * call.needs_key
@@ -99,7 +100,7 @@ def _kotlin(call: SampleCall) -> str:
         lines += [f'    val body = """{_indented(text, 4)}"""']
     publisher = "HttpRequest.BodyPublishers." + ("noBody()" if call.body is None else "ofString(body)")
     lines += [f"    val call = HttpRequest.newBuilder(URI({_quoted(call.url)}))"]
-    lines += [f'        .header("X-API-Key", System.getenv("{KEY}"))'] if call.needs_key else []
+    lines += [f'        .header("{call.key_header}", System.getenv("{KEY}"))'] if call.needs_key else []
     lines += [f"        .header({_quoted(name)}, {_quoted(value)})" for name, value in call.headers.items()]
     lines += ['        .header("Content-Type", "application/json")'] if call.body is not None else []
     lines += [f"        .method({_quoted(call.method)}, {publisher})", "        .timeout(Duration.ofSeconds(15))"]

@@ -15,6 +15,12 @@ from dashboard.resources import resource
 
 Json = dict[str, Any]
 LATER_NAMES = "V2"  # ends the name of an operation that is another's namesake
+API_KEY = "ApiKey"  # the scheme of all calls but doors
+SIGNED = {  # a call of Standard Webhooks, as samples show it
+    "webhook-id": "msg_1",
+    "webhook-timestamp": "1795000000",
+    "webhook-signature": "v1,K5oZfzN95Z9UVu1EsfQmfVNQhnkZ2pj9o9NDN/H/pI4=",
+}
 USUAL = ("limit",)  # parameters that samples give, beside those that are required
 IN_SAMPLES = {"readInbox": ("phoneNumber", *USUAL)}  # where others are usual: it asks for a number or an address
 
@@ -52,7 +58,10 @@ class ResponseDoc:
 
 @dataclass(frozen=True)
 class Operation:
-    """A method at a path. `namesake` is the operation that does the same under its first name."""
+    """A method at a path. `namesake` is the operation that does the same under its first name.
+
+    A door's callers show who they are by a header of their own: `proof` is its name and what stands in it.
+    """
 
     id: str
     method: str
@@ -67,6 +76,8 @@ class Operation:
     answers: tuple[ResponseDoc, ...]
     call: SampleCall
     namesake: str | None
+    is_open: bool  # to all
+    proof: tuple[str, str] | None
 
 
 @dataclass(frozen=True)
@@ -88,7 +99,7 @@ class Reference:
         operation = self.find(name)
         if operation is None:
             raise LookupError(name)
-        all_headers = {header.replace("_", "-"): value for header, value in headers.items()}
+        all_headers = operation.call.headers | {name.replace("_", "-"): value for name, value in headers.items()}
         return replace(operation.call, body=operation.call.body if body is None else body, headers=all_headers)
 
 
@@ -128,6 +139,8 @@ def places(document: Json) -> dict[str, str]:
         by_place |= {f"{name}.parameters.{one['name']}": one["description"] for one in operation["parameters"]}
         by_place |= {f"{name}.responses.{code}": one["description"] for code, one in operation["responses"].items()}
     components = document["components"]
+    schemes = components["securitySchemes"].items()
+    by_place |= {f"schemes.{name}": one["description"] for name, one in schemes if name != API_KEY}
     by_place |= {f"headers.{name}": header["description"] for name, header in components["headers"].items()}
     for name, schema in components["schemas"].items():
         by_place |= {name: schema["description"]} if "description" in schema else {}
@@ -201,7 +214,14 @@ class DocumentReader:
             answers=tuple(self._answer(status, answer) for status, answer in operation["responses"].items()),
             call=self._call(path, method, operation, request),
             namesake=name.removesuffix(LATER_NAMES) if name.endswith(LATER_NAMES) else None,
+            is_open=operation.get("security") == [],
+            proof=self._proof(operation),
         )
+
+    def _proof(self, operation: Json) -> tuple[str, str] | None:
+        schemes = self.document["components"]["securitySchemes"]
+        named = [schemes[name] for one in operation.get("security", []) for name in one]
+        return next(((one["name"], self.say(one["description"])) for one in named), None)
 
     def _call(self, path: str, method: str, operation: Json, request: Json | None) -> SampleCall:
         query = {}
@@ -214,7 +234,12 @@ class DocumentReader:
                 query[one["name"]] = one["example"]
         url = self.address + path + (f"?{urlencode(query)}" if query else "")
         body = _given(request["examples"]["example"]["value"]) if request else None
-        return SampleCall(method, url, body, needs_key=operation.get("security") != [])
+        proof = self._proof(operation)
+        if proof is None:
+            return SampleCall(method, url, body, needs_key=operation.get("security") != [])
+        if proof[0] in SIGNED:
+            return SampleCall(method, url, body, SIGNED, needs_key=False)
+        return SampleCall(method, url, body, key_header=proof[0])
 
     def _parameter(self, one: Json) -> FieldDoc:
         return replace(self._field(one["name"], one["schema"], one["description"]), required=bool(one.get("required")))
@@ -315,7 +340,7 @@ def type_of(value: Any) -> str:
 
 def _code(answer: Json) -> str:
     errors = answer.get("errors") if isinstance(answer, dict) else None
-    return str(errors[0].get("code", "")) if errors and "message" in answer else ""
+    return str(errors[0].get("code", "")) if isinstance(errors, list) and errors and "message" in answer else ""
 
 
 def _given(body: Json) -> Json:

@@ -186,6 +186,13 @@ def test_every_operation_is_in_the_reference(stranger: Browser) -> None:
         assert f"<code>{field}</code>" in page or field in page, field
 
 
+def test_a_door_s_sample_bears_its_own_header_and_no_api_key(stranger: Browser) -> None:
+    for name, header in (("sendSms", "webhook-signature: v1,"), ("sendValidation", "Validation-token: $CHINQIT_KEY")):
+        page = html.unescape(stranger.get(f"/docs/en/reference/{name}").text)
+        sample = shown(page, name, "curl")
+        assert header in sample and "X-API-Key" not in sample
+
+
 def test_the_endings_are_those_of_the_sandbox(stranger: Browser) -> None:
     for language in LANGUAGES:
         page = read(stranger, language, "test-keys")

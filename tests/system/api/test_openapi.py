@@ -21,6 +21,7 @@ from dashboard.settings import Settings, prepare_home
 from tests.fuzz.generated import fuzz
 from tests.support.stack import Client, Stack
 
+DOORS = ("supabase.", "chinguisoft.")
 # What refuses, and which of its arguments is the code.
 REFUSING = {
     "problem": 1,
@@ -65,6 +66,7 @@ def shown_codes(described: dict[str, Any]) -> set[str]:
         for _, content in answers(described)
         for example in content["examples"].values()
         for error in example["value"].get("errors", [])
+        if isinstance(error, dict)  # a door's are told by field, in words
     }
 
 
@@ -96,7 +98,7 @@ def test_every_route_is_described(described: dict[str, Any], settings_of_docs: S
     served = {
         f"{method} {shown_path(rule.rule)}"
         for rule in app.url_map.iter_rules()
-        if rule.endpoint.startswith(("api.", "health."))
+        if rule.endpoint.startswith(("api.", "health.", *DOORS))
         for method in (rule.methods or set()) - {"HEAD", "OPTIONS"}
     }
     assert {name for name, _ in operations(described)} == served
@@ -189,8 +191,24 @@ def test_all_but_health_needs_the_key(described: dict[str, Any]) -> None:
     assert (scheme["type"], scheme["in"], scheme["name"]) == ("apiKey", "header", "X-API-Key")
     without = {name for name, operation in operations(described) if operation.get("security") == []}
     assert without == {"GET /alarm", "GET /healthz", "GET /readyz"}
+    doors = {name for name, operation in operations(described) if operation["tags"] == ["Doors"]}
     for name, operation in operations(described):
-        assert ({"401", "403", "500"} <= set(operation["responses"])) == (name not in without)
+        assert ({"401", "403", "500"} <= set(operation["responses"])) == (name not in without | doors)
+
+
+def test_each_door_has_its_own_authentication(described: dict[str, Any]) -> None:
+    doors = {name: operation for name, operation in operations(described) if operation["tags"] == ["Doors"]}
+    assert {name: operation["security"] for name, operation in doors.items()} == {
+        "POST /doors/supabase/{reference}": [{"HookSignature": []}],
+        "POST /api/sms/validation/{reference}": [{"ValidationToken": []}],
+    }
+    schemes = described["components"]["securitySchemes"]
+    assert (schemes["HookSignature"]["name"], schemes["ValidationToken"]["name"]) == (
+        "webhook-signature",
+        "Validation-token",
+    )
+    for operation in doors.values():
+        assert {"200", "401", "503"} <= operation["responses"].keys()
 
 
 def test_its_server_is_the_one_that_serves_it(described: dict[str, Any]) -> None:

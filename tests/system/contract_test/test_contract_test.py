@@ -18,6 +18,7 @@ from dashboard.gateway.limits import overrides
 from dashboard.gateway.limits.overrides import NewOverride
 from dashboard.models.limits import UNLIMITED
 from dashboard.vocabulary import Scope
+from tests.support.door_callers import open_doors
 from tests.support.phones import new_phone
 from tests.support.reference_server import FIRST, KEY, SECOND, Hosted
 from tests.support.stack import Stack
@@ -37,19 +38,21 @@ def numbers() -> list[str]:
 def test_this_gateway_keeps_every_rule(sqlite_stack: Stack) -> None:
     key = sqlite_stack.key("test", scopes=tuple(Scope))
     told = ["contract-test", f"http://127.0.0.1:{sqlite_stack.port}", key, "--json", "--sandbox", "--whatsapp"]
+    validation, hook, secret = open_doors(sqlite_stack.sessions, sqlite_stack.settings, key)
+    told += ["--validation", validation, "--hook", hook, "--hook-secret", secret]
     environ = {**sqlite_stack.environment, "CHINQIT_OTHER_KEY": sqlite_stack.key("test")}
     for names in ((), ("--current-names",)):
         ran = CliRunner().invoke(main, [*told, *names, *numbers()], env=environ)
         found = json.loads(ran.stdout)
         assert [finding for finding in found if finding["result"] != "ok"] == []
         assert ran.exit_code == 0
-        assert len(found) > 40
+        assert len(found) > 48
 
 
 def test_without_the_phone_and_a_second_key_only_the_rules_that_use_them_are_skipped(sqlite_stack: Stack) -> None:
     ran = contract_test(sqlite_stack, sqlite_stack.key("test", scopes=tuple(Scope)), *numbers())
     assert ran.exit_code == 0, ran.stdout
-    assert ran.stdout.count("skipped") == 4, ran.stdout
+    assert ran.stdout.count("skipped") == 11, ran.stdout
     assert ran.stdout.count("failed") == 0
 
 

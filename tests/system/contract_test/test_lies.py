@@ -12,6 +12,7 @@ import pytest
 
 from dashboard.contract_test import registry, runner
 from dashboard.vocabulary import Scope
+from tests.support.door_callers import open_doors
 from tests.support.lies import LIES, TEXT, WRONG, Answer, Lie
 from tests.support.phones import new_phone
 from tests.support.stack import Stack
@@ -81,7 +82,18 @@ def broken(liar: Liar, stack: Stack, monkeypatch: pytest.MonkeyPatch) -> Callabl
         rules = [rule for rule in registry.RULES if rule.name in names]
         key = stack.key("test", scopes=tuple(Scope))
         other = stack.key("test", scopes=tuple(Scope))
-        plan = runner.TestPlan(liar.url, key, new_phone(), new_phone(), sandbox=True, other_key=other)
+        validation, hook, secret = open_doors(stack.sessions, stack.settings, key)
+        plan = runner.TestPlan(
+            liar.url,
+            key,
+            new_phone(),
+            new_phone(),
+            sandbox=True,
+            other_key=other,
+            validation=validation,
+            hook=hook,
+            hook_secret=secret,
+        )
         return [result for result in runner.run(plan, rules) if result.result == "failed"]
 
     return tell

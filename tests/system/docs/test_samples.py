@@ -14,6 +14,7 @@ from dashboard.db import utcnow
 from dashboard.gateway.webhooks import signing
 from dashboard.pages.docs import code_samples
 from dashboard.vocabulary import Scope
+from tests.support.door_callers import open_doors
 from tests.support.phones import new_phone
 from tests.support.samples import RUNNERS, run, run_all, shown
 from tests.support.stack import Client, Stack
@@ -42,8 +43,10 @@ def test_the_samples_of_the_reference_run(
     sqlite_stack: Stack, reference: str, examples: dict[str, str], language: str, tmp_path: Path
 ) -> None:
     caller = sqlite_stack.client("test", scopes=tuple(Scope))
+    door, _, _ = open_doors(sqlite_stack.sessions, sqlite_stack.settings, caller.key)
     own = {
         "+22238089336": new_phone(),
+        f"/api/sms/validation/{examples['reference']}": door,
         examples["messageId"]: caller.send(new_phone()).json()["messageId"],
         examples["batchId"]: caller.post(
             "/api/v2/bulk/send", recipients=[{"phone": new_phone(), "message": "Bonjour"}]
@@ -63,6 +66,8 @@ def test_the_samples_of_the_reference_run(
     assert {"sendMessage", "sendOtp", "verifyOtp", "followMessage", "sendBatch", "createWebhook"} <= answers.keys()
     refused = {name: answer for name, answer in answers.items() if not answer.get("success", True)}
     assert refused.keys() <= GUESSES, refused
+    assert answers["sendValidation"].keys() == {"code", "balance"}
+    assert answers["sendSms"]["error"]["http_code"] == 401, "who reads the sample has no secret to sign with"
     assert {answer["message"] for answer in refused.values()} <= {"Invalid OTP", "OTP not found or expired"}
 
 

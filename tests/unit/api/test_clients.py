@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import importlib
 import json
+import re
 from pathlib import Path
 from typing import Any
 
@@ -58,6 +59,19 @@ def test_every_client_has_every_call() -> None:
         text = (generate.folder() / file).read_text(encoding="utf-8")
         for name in names:
             assert f" {languages.snake(name) if file.endswith('.py') else name}(" in text, (file, name)
+
+
+def test_doors_are_in_no_client() -> None:
+    """They are for programs that were written for another service; their keys are of other kinds."""
+    described = json.loads(resource("openapi.json").read_text(encoding="utf-8"))
+    every = [told for methods in described["paths"].values() for told in methods.values()]
+    doors = {told["operationId"] for told in every if told["tags"] == ["Doors"]}
+    assert doors == {"sendSms", "sendValidation"}
+    made = Description(described)
+    assert doors & {call.name for call in made.calls} == set()
+    assert {"Validated", "ValidationRequest", "HookAnswered"} & {model.name for model in made.models} == set()
+    for text in generate.made(described).values():
+        assert not re.search("validat(?:ion|ed)_?(?:request|token)|doors/|send_?sms", text, re.IGNORECASE)
 
 
 def test_objects_are_told_apart_and_read_as_deep_as_they_go(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
