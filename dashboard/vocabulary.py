@@ -50,6 +50,15 @@ class Channel(StrEnum):
 BY_PHONE = (Channel.SMS, Channel.WHATSAPP)  # channels whose recipients are numbers
 
 
+class CodeChannel(StrEnum):
+    """How a code is asked for: by one channel, or by those of its key's order in turn."""
+
+    SMS = "sms"
+    WHATSAPP = "whatsapp"
+    EMAIL = "email"
+    AUTO = "auto"
+
+
 class CampaignState(StrEnum):
     """Of a campaign. `done` and `cancelled` are its ends."""
 

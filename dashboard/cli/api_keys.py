@@ -17,7 +17,8 @@ from dashboard.cli.core import JSON, choice_of, database, echo_error, example, f
 from dashboard.db import utcnow
 from dashboard.gateway import site_settings
 from dashboard.gateway.api_keys import keys
-from dashboard.gateway.otp import review_numbers, template_rules, templates
+from dashboard.gateway.otp import channel_order, review_numbers, template_rules, templates
+from dashboard.gateway.otp.channel_order import InvalidOrder
 from dashboard.gateway.otp.codes import Keyring
 from dashboard.gateway.otp.review_numbers import BadReviewNumber, NewReviewNumber
 from dashboard.models.api_keys import ApiKey
@@ -27,6 +28,14 @@ from dashboard.sms import numbers, senders
 from dashboard.vocabulary import COMMAND_LINE, KeyMode, KeyState, Scope
 
 USUAL_CAP = "Default for a live key: 20,000, or what the settings say."
+ORDER_HELP = "In which order channels carry codes that ask for auto, such as whatsapp:30,sms:60,email."
+ORDER_FAULTS = {
+    "steps": "name two or three channels",
+    "channel": "channels are sms, whatsapp and email, as in whatsapp:30,sms:60,email",
+    "twice": "name each channel once",
+    "seconds": "every channel but the last one has 10 to 300 seconds, as in whatsapp:30,sms",
+    "latest": "the last channel must begin within 540 seconds: the code is valid for 600",
+}
 REVIEW_FAULTS = {
     "live_keys_only": "Only a live key has review numbers: the sandbox shows the codes of a test key.",
     "six_digits": "A code is six digits.",
@@ -77,6 +86,14 @@ def sender_type(_ctx: click.Context, _param: click.Parameter, raw: str | None) -
     return raw
 
 
+def order_type(_ctx: click.Context, _param: click.Parameter, raw: str | None) -> str | None:
+    """An order of channels, as a key keeps it."""
+    try:
+        return None if raw is None else channel_order.written(channel_order.parse(raw))
+    except InvalidOrder as fault:
+        raise click.BadParameter(ORDER_FAULTS[fault.code]) from None
+
+
 @keys_group.command("create", epilog=example("chinqit keys create my-app", "chinqit keys create ci --test --json"))
 @click.argument("name")
 @click.option("--test", is_flag=True, help="A test key: its messages go to the sandbox phone only.")
@@ -100,6 +117,7 @@ def sender_type(_ctx: click.Context, _param: click.Parameter, raw: str | None) -
 @click.option("--message-cap", type=click.IntRange(0), help=f"Messages a day (UTC); 0: any number. {USUAL_CAP}")
 @click.option("--otp-cap", type=click.IntRange(0), help=f"Codes a day (UTC); 0: any number. {USUAL_CAP}")
 @click.option("--sms-fallback", is_flag=True, help="Send a code by SMS when WhatsApp does not accept it.")
+@click.option("--channels", "channel_order", callback=order_type, metavar="ORDER", help=ORDER_HELP)
 @JSON
 def keys_create(
     name: str, test: bool, scopes: tuple[str, ...], expires_in: int | None, as_json: bool, **bounds: Any
@@ -134,6 +152,21 @@ def keys_list(as_json: bool) -> None:
     with database() as session:
         rows = [_key_row(key) for key in keys.listed(session, with_secrets=True)]
     print_rows(rows, as_json, "No key yet. Create one: chinqit keys create my-app")
+
+
+@keys_group.command("channels", epilog=example("chinqit keys channels my-app whatsapp:30,sms:60,email"))
+@key_argument
+@click.argument("order", required=False, callback=order_type)
+@click.option("--none", "is_none", is_flag=True, help="Take the order away: a call with auto goes by SMS.")
+def keys_channels(session: Session, key: ApiKey, order: str | None, is_none: bool) -> None:
+    """Tell or set the ORDER in which channels carry the codes of KEY (id or name) for calls with auto."""
+    if order is not None and is_none:
+        raise click.UsageError("Give an order or --none, not both.")
+    if order is not None or is_none:
+        key.channel_order = order
+        session.flush()
+        record(session, "api_keys.change", key.name)
+    click.echo(key.channel_order or "sms")
 
 
 @keys_group.command("rotate", epilog=example("chinqit keys rotate my-app --grace 1h"))
@@ -245,6 +278,7 @@ def _key_row(key: ApiKey) -> dict[str, Any]:
         "scopes": key.scopes,
         "sender": key.sender,
         "smsFallback": key.sms_fallback,
+        "channels": key.channel_order,
         "createdAt": db.iso(key.created_at),
         "expiresAt": db.iso(key.expires_at),
         "lastUsedAt": db.iso(key.last_used_at),

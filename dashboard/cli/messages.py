@@ -139,7 +139,7 @@ def messages_show(message_id: str, as_json: bool) -> None:
         message = status.find(session, message_id.lower())
         if message is None:
             fail(f"There is no message {message_id}.")
-        described = status.described(message)
+        described = status.described(message, status.steps_of(session, [message]).get(message.id, ()))
     if as_json:
         click.echo(json.dumps(described))
         return

@@ -32,7 +32,7 @@ from dashboard.models.api_keys import ApiKey
 from dashboard.models.messages import Message
 from dashboard.models.otp import Otp
 from dashboard.sms import encoding
-from dashboard.vocabulary import Proof
+from dashboard.vocabulary import SANDBOX, Proof
 
 SIGN = "dev seed"  # who made its keys
 KEYS = (("Boutique Android", 46, "live"), ("Banque en ligne", 27, "live"), ("Livraison", 19, "live"), ("CI", 8, "test"))
@@ -251,7 +251,7 @@ class _Author:
             "segments": made.segments,
             "status": made.status,
             "error_code": made.error_code,
-            "carrier": "sandbox",
+            "carrier": SANDBOX,
             "carrier_ref": None,
             "confirmed_by": (Proof.OTP if made.verified_at else Proof.RECEIPT) if made.status == "delivered" else None,
             "lane": made.channel,

@@ -27,6 +27,7 @@ class ApiKey(Base):
     brand: Mapped[str | None] = mapped_column(String(40))  # stands for {brand} in the wording for all keys
     sender: Mapped[str | None] = mapped_column(String(16))  # what its texts show, where the carrier allows it
     sms_fallback: Mapped[bool] = mapped_column(default=False, server_default=false())  # for WhatsApp codes
+    channel_order: Mapped[str | None] = mapped_column(String(40))  # see gateway/otp/channel_order.py
     created_at: Mapped[datetime] = mapped_column(UtcDateTime, default=utcnow)
     created_by: Mapped[str | None] = mapped_column(String(254))
     expires_at: Mapped[datetime | None] = mapped_column(UtcDateTime)

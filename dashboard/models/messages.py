@@ -41,6 +41,7 @@ class Message(Base):
         Index("ix_messages_reference", "carrier", "carrier_ref", **partial(REFERRED)),
         Index("ix_messages_ask", "carrier", "ask_at", **partial(ASKED)),
         Index("ix_messages_unsettled", "id", **partial(UNSETTLED)),
+        Index("ix_messages_step", "step_of", "id", **partial("step_of IS NOT NULL")),
     )
 
     id: Mapped[int] = mapped_column(BigId, primary_key=True)
@@ -76,6 +77,10 @@ class Message(Base):
     delivered_at: Mapped[datetime | None] = mapped_column(UtcDateTime)
     failed_at: Mapped[datetime | None] = mapped_column(UtcDateTime)
     expired_at: Mapped[datetime | None] = mapped_column(UtcDateTime)
+
+    # Of a code that goes by several channels in turn: which message of it this is, from 1, and the id of the first one.
+    step: Mapped[int | None]
+    step_of: Mapped[int | None] = mapped_column(BigInteger)  # empty: it is the first, or the only one
 
     # As last counted in the roll-ups.
     tallied_status: Mapped[str | None] = mapped_column(String(9))

@@ -158,10 +158,12 @@ export interface SendOtpInput {
    * blanks, no dashes. */
   phoneNumber?: string;
   /** With `channel` `email`, instead of the number: one address, without a name. Capital and small letters are
-   * the same. */
+   * the same. To send with `auto`, beside the number: the code goes there when the order comes to e-mail. */
   email?: string;
-  /** How the code travels; in any case of letters. One of `sms`, `whatsapp`, `email`. */
-  channel?: "sms" | "whatsapp" | "email";
+  /** How the code travels; in any case of letters. `auto`: by the channels of the key's order, one after the
+   * other, until the code is verified; by SMS where the key has none. One of `sms`, `whatsapp`, `email`,
+   * `auto`. */
+  channel?: "sms" | "whatsapp" | "email" | "auto";
   /** Of the text around the code. Of a locale such as `fr-FR`, what stands in front decides. Left out: the one
    * that the owner chose, French at first. One of `fr`, `en`, `ar`. */
   language?: "fr" | "en" | "ar" | null;
@@ -175,10 +177,12 @@ export interface VerifyOtpInput {
    * blanks, no dashes. */
   phoneNumber?: string;
   /** With `channel` `email`, instead of the number: one address, without a name. Capital and small letters are
-   * the same. */
+   * the same. To send with `auto`, beside the number: the code goes there when the order comes to e-mail. */
   email?: string;
-  /** How the code travels; in any case of letters. One of `sms`, `whatsapp`, `email`. */
-  channel?: "sms" | "whatsapp" | "email";
+  /** How the code travels; in any case of letters. `auto`: by the channels of the key's order, one after the
+   * other, until the code is verified; by SMS where the key has none. One of `sms`, `whatsapp`, `email`,
+   * `auto`. */
+  channel?: "sms" | "whatsapp" | "email" | "auto";
   /** The six digits, as a string. Anything else is refused and costs no try. */
   otp: string;
 }
@@ -260,10 +264,12 @@ export interface VerifyOtpV2Input {
    * blanks, no dashes. */
   phoneNumber?: string;
   /** With `channel` `email`, instead of the number: one address, without a name. Capital and small letters are
-   * the same. */
+   * the same. To send with `auto`, beside the number: the code goes there when the order comes to e-mail. */
   email?: string;
-  /** How the code travels; in any case of letters. One of `sms`, `whatsapp`, `email`. */
-  channel?: "sms" | "whatsapp" | "email";
+  /** How the code travels; in any case of letters. `auto`: by the channels of the key's order, one after the
+   * other, until the code is verified; by SMS where the key has none. One of `sms`, `whatsapp`, `email`,
+   * `auto`. */
+  channel?: "sms" | "whatsapp" | "email" | "auto";
   /** The six digits, as a string. Anything else is refused and costs no try. */
   otp: string;
 }
@@ -273,10 +279,12 @@ export interface SendOtpV2Input {
    * blanks, no dashes. */
   phoneNumber?: string;
   /** With `channel` `email`, instead of the number: one address, without a name. Capital and small letters are
-   * the same. */
+   * the same. To send with `auto`, beside the number: the code goes there when the order comes to e-mail. */
   email?: string;
-  /** How the code travels; in any case of letters. One of `sms`, `whatsapp`, `email`. */
-  channel?: "sms" | "whatsapp" | "email";
+  /** How the code travels; in any case of letters. `auto`: by the channels of the key's order, one after the
+   * other, until the code is verified; by SMS where the key has none. One of `sms`, `whatsapp`, `email`,
+   * `auto`. */
+  channel?: "sms" | "whatsapp" | "email" | "auto";
   /** Of the text around the code. Of a locale such as `fr-FR`, what stands in front decides. Left out: the one
    * that the owner chose, French at first. One of `fr`, `en`, `ar`. */
   language?: "fr" | "en" | "ar" | null;
@@ -458,8 +466,8 @@ export interface Described {
   failedAt: string | null;
   /** Its time had passed at this time, in UTC; null: it did not. */
   expiredAt: string | null;
-  /** The channel that the carrier took it on; `sms` also for a code by WhatsApp that went by SMS. One of
-   * `sms`, `whatsapp`, `email`. */
+  /** The channel that the carrier took it on; `sms` also for a code by WhatsApp that went by SMS. Of a code by
+   * `auto`: the last channel that carried it. One of `sms`, `whatsapp`, `email`. */
   sentBy: "sms" | "whatsapp" | "email" | null;
   /** Why the last try to send it failed. */
   errorCode: string | null;
@@ -467,6 +475,8 @@ export interface Described {
   confirmedBy: string | null;
   /** The states it went through, in order. */
   statusHistory: Array<Moved>;
+  /** Of a code by `auto`: the messages that carry it, in the order of its key; this message is one of them. */
+  steps?: Array<InTurn> | null;
 }
 
 /** It is done. */
@@ -508,8 +518,8 @@ export interface Followed {
   failedAt: string | null;
   /** Its time had passed at this time, in UTC; null: it did not. */
   expiredAt: string | null;
-  /** The channel that the carrier took it on; `sms` also for a code by WhatsApp that went by SMS. One of
-   * `sms`, `whatsapp`, `email`. */
+  /** The channel that the carrier took it on; `sms` also for a code by WhatsApp that went by SMS. Of a code by
+   * `auto`: the last channel that carried it. One of `sms`, `whatsapp`, `email`. */
   sentBy: "sms" | "whatsapp" | "email" | null;
   /** Why the last try to send it failed. */
   errorCode: string | null;
@@ -517,8 +527,27 @@ export interface Followed {
   confirmedBy: string | null;
   /** The states it went through, in order. */
   statusHistory: Array<Moved>;
+  /** Of a code by `auto`: the messages that carry it, in the order of its key; this message is one of them. */
+  steps?: Array<InTurn> | null;
   /** The call did what it was asked to. */
   success: boolean;
+}
+
+/** One of the messages that carry a code in turn. */
+export interface InTurn {
+  /** Names the message for as long as it is kept. */
+  messageId: string;
+  /** How it travels. One of `sms`, `whatsapp`, `email`. */
+  channel: "sms" | "whatsapp" | "email";
+  /** Its state. One of `queued`, `sending`, `sent`, `delivered`, `failed`, `expired`. */
+  status: "queued" | "sending" | "sent" | "delivered" | "failed" | "expired";
+  /** While it waits: when its turn comes, in UTC. */
+  dueAt: string | null;
+  /** The carrier took it at this time, in UTC; null: it did not. */
+  sentAt: string | null;
+  /** Why it was not sent: what the carrier said, `code_verified`, `code_locked` or `superseded` where it was
+   * not needed any more, `budget_exhausted` where a budget had no room for it. */
+  errorCode: string | null;
 }
 
 /** A text that a phone sent. */
@@ -608,8 +637,8 @@ export interface OtpSent {
   messageId: string;
   /** Seconds for which the code is valid. */
   expiresIn: number;
-  /** There when a code asked for by WhatsApp went by SMS; it verifies under either channel. One of `sms`,
-   * `whatsapp`, `email`. */
+  /** There when a code asked for by WhatsApp went by SMS; it verifies under either channel. With `auto`: the
+   * channel that carries it first. One of `sms`, `whatsapp`, `email`. */
   sentBy?: "sms" | "whatsapp" | "email" | null;
 }
 
@@ -631,8 +660,8 @@ export interface PricedOtpSent {
   messageId: string;
   /** Seconds for which the code is valid. */
   expiresIn: number;
-  /** There when a code asked for by WhatsApp went by SMS; it verifies under either channel. One of `sms`,
-   * `whatsapp`, `email`. */
+  /** There when a code asked for by WhatsApp went by SMS; it verifies under either channel. With `auto`: the
+   * channel that carries it first. One of `sms`, `whatsapp`, `email`. */
   sentBy?: "sms" | "whatsapp" | "email" | null;
   /** How many SMS the text takes. */
   parts: number;

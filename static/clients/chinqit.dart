@@ -370,8 +370,8 @@ class Described {
   final String? failedAt;
   /// Its time had passed at this time, in UTC; null: it did not.
   final String? expiredAt;
-  /// The channel that the carrier took it on; `sms` also for a code by WhatsApp that went by SMS. One of
-  /// `sms`, `whatsapp`, `email`.
+  /// The channel that the carrier took it on; `sms` also for a code by WhatsApp that went by SMS. Of a code
+  /// by `auto`: the last channel that carried it. One of `sms`, `whatsapp`, `email`.
   final String? sentBy;
   /// Why the last try to send it failed.
   final String? errorCode;
@@ -379,6 +379,8 @@ class Described {
   final String? confirmedBy;
   /// The states it went through, in order.
   final List<Moved> statusHistory;
+  /// Of a code by `auto`: the messages that carry it, in the order of its key; this message is one of them.
+  final List<InTurn>? steps;
 
   const Described({
     required this.messageId,
@@ -399,6 +401,7 @@ class Described {
     required this.errorCode,
     required this.confirmedBy,
     required this.statusHistory,
+    this.steps,
   });
 
   factory Described.fromJson(Map<String, dynamic> json) => Described(
@@ -420,6 +423,7 @@ class Described {
         errorCode: json['errorCode'] as String?,
         confirmedBy: json['confirmedBy'] as String?,
         statusHistory: [for (final one in json['statusHistory'] as List<dynamic>) Moved.fromJson(one as Map<String, dynamic>)],
+        steps: json['steps'] == null ? null : [for (final one in json['steps'] as List<dynamic>) InTurn.fromJson(one as Map<String, dynamic>)],
       );
 }
 
@@ -470,8 +474,8 @@ class Followed {
   final String? failedAt;
   /// Its time had passed at this time, in UTC; null: it did not.
   final String? expiredAt;
-  /// The channel that the carrier took it on; `sms` also for a code by WhatsApp that went by SMS. One of
-  /// `sms`, `whatsapp`, `email`.
+  /// The channel that the carrier took it on; `sms` also for a code by WhatsApp that went by SMS. Of a code
+  /// by `auto`: the last channel that carried it. One of `sms`, `whatsapp`, `email`.
   final String? sentBy;
   /// Why the last try to send it failed.
   final String? errorCode;
@@ -479,6 +483,8 @@ class Followed {
   final String? confirmedBy;
   /// The states it went through, in order.
   final List<Moved> statusHistory;
+  /// Of a code by `auto`: the messages that carry it, in the order of its key; this message is one of them.
+  final List<InTurn>? steps;
   /// The call did what it was asked to.
   final bool success;
 
@@ -501,6 +507,7 @@ class Followed {
     required this.errorCode,
     required this.confirmedBy,
     required this.statusHistory,
+    this.steps,
     required this.success,
   });
 
@@ -523,7 +530,43 @@ class Followed {
         errorCode: json['errorCode'] as String?,
         confirmedBy: json['confirmedBy'] as String?,
         statusHistory: [for (final one in json['statusHistory'] as List<dynamic>) Moved.fromJson(one as Map<String, dynamic>)],
+        steps: json['steps'] == null ? null : [for (final one in json['steps'] as List<dynamic>) InTurn.fromJson(one as Map<String, dynamic>)],
         success: json['success'] as bool,
+      );
+}
+
+/// One of the messages that carry a code in turn.
+class InTurn {
+  /// Names the message for as long as it is kept.
+  final String messageId;
+  /// How it travels. One of `sms`, `whatsapp`, `email`.
+  final String channel;
+  /// Its state. One of `queued`, `sending`, `sent`, `delivered`, `failed`, `expired`.
+  final String status;
+  /// While it waits: when its turn comes, in UTC.
+  final String? dueAt;
+  /// The carrier took it at this time, in UTC; null: it did not.
+  final String? sentAt;
+  /// Why it was not sent: what the carrier said, `code_verified`, `code_locked` or `superseded` where it was
+  /// not needed any more, `budget_exhausted` where a budget had no room for it.
+  final String? errorCode;
+
+  const InTurn({
+    required this.messageId,
+    required this.channel,
+    required this.status,
+    required this.dueAt,
+    required this.sentAt,
+    required this.errorCode,
+  });
+
+  factory InTurn.fromJson(Map<String, dynamic> json) => InTurn(
+        messageId: json['messageId'] as String,
+        channel: json['channel'] as String,
+        status: json['status'] as String,
+        dueAt: json['dueAt'] as String?,
+        sentAt: json['sentAt'] as String?,
+        errorCode: json['errorCode'] as String?,
       );
 }
 
@@ -706,8 +749,8 @@ class OtpSent {
   final String messageId;
   /// Seconds for which the code is valid.
   final int expiresIn;
-  /// There when a code asked for by WhatsApp went by SMS; it verifies under either channel. One of `sms`,
-  /// `whatsapp`, `email`.
+  /// There when a code asked for by WhatsApp went by SMS; it verifies under either channel. With `auto`: the
+  /// channel that carries it first. One of `sms`, `whatsapp`, `email`.
   final String? sentBy;
 
   const OtpSent({
@@ -755,8 +798,8 @@ class PricedOtpSent {
   final String messageId;
   /// Seconds for which the code is valid.
   final int expiresIn;
-  /// There when a code asked for by WhatsApp went by SMS; it verifies under either channel. One of `sms`,
-  /// `whatsapp`, `email`.
+  /// There when a code asked for by WhatsApp went by SMS; it verifies under either channel. With `auto`: the
+  /// channel that carries it first. One of `sms`, `whatsapp`, `email`.
   final String? sentBy;
   /// How many SMS the text takes.
   final int parts;
@@ -1477,8 +1520,11 @@ class Chinqit {
   /// - [phoneNumber]: A Mauritanian number: eight digits that begin with 2, 3 or 4, with or without 222 or
   /// +222 in front. No blanks, no dashes.
   /// - [email]: With `channel` `email`, instead of the number: one address, without a name. Capital and small
-  /// letters are the same.
-  /// - [channel]: How the code travels; in any case of letters. One of `sms`, `whatsapp`, `email`.
+  /// letters are the same. To send with `auto`, beside the number: the code goes there when the order comes
+  /// to e-mail.
+  /// - [channel]: How the code travels; in any case of letters. `auto`: by the channels of the key's order,
+  /// one after the other, until the code is verified; by SMS where the key has none. One of `sms`,
+  /// `whatsapp`, `email`, `auto`.
   /// - [language]: Of the text around the code. Of a locale such as `fr-FR`, what stands in front decides.
   /// Left out: the one that the owner chose, French at first. One of `fr`, `en`, `ar`.
   /// - [hash]: The 11 characters of an Android app for SMS Retriever; they become the last line of the text.
@@ -1511,8 +1557,11 @@ class Chinqit {
   /// - [phoneNumber]: A Mauritanian number: eight digits that begin with 2, 3 or 4, with or without 222 or
   /// +222 in front. No blanks, no dashes.
   /// - [email]: With `channel` `email`, instead of the number: one address, without a name. Capital and small
-  /// letters are the same.
-  /// - [channel]: How the code travels; in any case of letters. One of `sms`, `whatsapp`, `email`.
+  /// letters are the same. To send with `auto`, beside the number: the code goes there when the order comes
+  /// to e-mail.
+  /// - [channel]: How the code travels; in any case of letters. `auto`: by the channels of the key's order,
+  /// one after the other, until the code is verified; by SMS where the key has none. One of `sms`,
+  /// `whatsapp`, `email`, `auto`.
   Future<OtpVerified> verifyOtp(
     String otp, {
     String? phoneNumber,
@@ -1772,8 +1821,11 @@ class Chinqit {
   /// - [phoneNumber]: A Mauritanian number: eight digits that begin with 2, 3 or 4, with or without 222 or
   /// +222 in front. No blanks, no dashes.
   /// - [email]: With `channel` `email`, instead of the number: one address, without a name. Capital and small
-  /// letters are the same.
-  /// - [channel]: How the code travels; in any case of letters. One of `sms`, `whatsapp`, `email`.
+  /// letters are the same. To send with `auto`, beside the number: the code goes there when the order comes
+  /// to e-mail.
+  /// - [channel]: How the code travels; in any case of letters. `auto`: by the channels of the key's order,
+  /// one after the other, until the code is verified; by SMS where the key has none. One of `sms`,
+  /// `whatsapp`, `email`, `auto`.
   Future<OtpVerified> verifyOtpV2(
     String otp, {
     String? phoneNumber,
@@ -1799,8 +1851,11 @@ class Chinqit {
   /// - [phoneNumber]: A Mauritanian number: eight digits that begin with 2, 3 or 4, with or without 222 or
   /// +222 in front. No blanks, no dashes.
   /// - [email]: With `channel` `email`, instead of the number: one address, without a name. Capital and small
-  /// letters are the same.
-  /// - [channel]: How the code travels; in any case of letters. One of `sms`, `whatsapp`, `email`.
+  /// letters are the same. To send with `auto`, beside the number: the code goes there when the order comes
+  /// to e-mail.
+  /// - [channel]: How the code travels; in any case of letters. `auto`: by the channels of the key's order,
+  /// one after the other, until the code is verified; by SMS where the key has none. One of `sms`,
+  /// `whatsapp`, `email`, `auto`.
   /// - [language]: Of the text around the code. Of a locale such as `fr-FR`, what stands in front decides.
   /// Left out: the one that the owner chose, French at first. One of `fr`, `en`, `ar`.
   /// - [hash]: The 11 characters of an Android app for SMS Retriever; they become the last line of the text.

@@ -353,8 +353,8 @@ final class Described
         public readonly string|null $failedAt,
         /** @var string|null Its time had passed at this time, in UTC; null: it did not. */
         public readonly string|null $expiredAt,
-        /** @var 'sms'|'whatsapp'|'email'|null The channel that the carrier took it on; `sms` also for a code by WhatsApp that went by SMS. One of
-         * `sms`, `whatsapp`, `email`. */
+        /** @var 'sms'|'whatsapp'|'email'|null The channel that the carrier took it on; `sms` also for a code by WhatsApp that went by SMS. Of a
+         * code by `auto`: the last channel that carried it. One of `sms`, `whatsapp`, `email`. */
         public readonly string|null $sentBy,
         /** @var string|null Why the last try to send it failed. */
         public readonly string|null $errorCode,
@@ -364,6 +364,9 @@ final class Described
         public readonly array $statusHistory,
         /** @var string|null Of a code by e-mail: the address in full. */
         public readonly string|null $email = null,
+        /** @var list<InTurn>|null Of a code by `auto`: the messages that carry it, in the order of its key; this message is one of
+         * them. */
+        public readonly array|null $steps = null,
     ) {
     }
 
@@ -389,6 +392,7 @@ final class Described
             errorCode: $data['errorCode'] ?? null,
             confirmedBy: $data['confirmedBy'] ?? null,
             statusHistory: array_map(static fn (array $one) => Moved::of($one), $data['statusHistory'] ?? null),
+            steps: isset($data['steps']) ? array_map(static fn (array $one) => InTurn::of($one), $data['steps']) : null,
         );
     }
 }
@@ -444,8 +448,8 @@ final class Followed
         public readonly string|null $failedAt,
         /** @var string|null Its time had passed at this time, in UTC; null: it did not. */
         public readonly string|null $expiredAt,
-        /** @var 'sms'|'whatsapp'|'email'|null The channel that the carrier took it on; `sms` also for a code by WhatsApp that went by SMS. One of
-         * `sms`, `whatsapp`, `email`. */
+        /** @var 'sms'|'whatsapp'|'email'|null The channel that the carrier took it on; `sms` also for a code by WhatsApp that went by SMS. Of a
+         * code by `auto`: the last channel that carried it. One of `sms`, `whatsapp`, `email`. */
         public readonly string|null $sentBy,
         /** @var string|null Why the last try to send it failed. */
         public readonly string|null $errorCode,
@@ -457,6 +461,9 @@ final class Followed
         public readonly bool $success,
         /** @var string|null Of a code by e-mail: the address in full. */
         public readonly string|null $email = null,
+        /** @var list<InTurn>|null Of a code by `auto`: the messages that carry it, in the order of its key; this message is one of
+         * them. */
+        public readonly array|null $steps = null,
     ) {
     }
 
@@ -482,7 +489,42 @@ final class Followed
             errorCode: $data['errorCode'] ?? null,
             confirmedBy: $data['confirmedBy'] ?? null,
             statusHistory: array_map(static fn (array $one) => Moved::of($one), $data['statusHistory'] ?? null),
+            steps: isset($data['steps']) ? array_map(static fn (array $one) => InTurn::of($one), $data['steps']) : null,
             success: $data['success'] ?? null,
+        );
+    }
+}
+
+/** One of the messages that carry a code in turn. */
+final class InTurn
+{
+    public function __construct(
+        /** @var string Names the message for as long as it is kept. */
+        public readonly string $messageId,
+        /** @var 'sms'|'whatsapp'|'email' How it travels. One of `sms`, `whatsapp`, `email`. */
+        public readonly string $channel,
+        /** @var 'queued'|'sending'|'sent'|'delivered'|'failed'|'expired' Its state. One of `queued`, `sending`, `sent`, `delivered`, `failed`, `expired`. */
+        public readonly string $status,
+        /** @var string|null While it waits: when its turn comes, in UTC. */
+        public readonly string|null $dueAt,
+        /** @var string|null The carrier took it at this time, in UTC; null: it did not. */
+        public readonly string|null $sentAt,
+        /** @var string|null Why it was not sent: what the carrier said, `code_verified`, `code_locked` or `superseded` where it
+         * was not needed any more, `budget_exhausted` where a budget had no room for it. */
+        public readonly string|null $errorCode,
+    ) {
+    }
+
+    /** @param array<string, mixed> $data */
+    public static function of(array $data): self
+    {
+        return new self(
+            messageId: $data['messageId'] ?? null,
+            channel: $data['channel'] ?? null,
+            status: $data['status'] ?? null,
+            dueAt: $data['dueAt'] ?? null,
+            sentAt: $data['sentAt'] ?? null,
+            errorCode: $data['errorCode'] ?? null,
         );
     }
 }
@@ -678,8 +720,8 @@ final class OtpSent
         public readonly string $messageId,
         /** @var int Seconds for which the code is valid. */
         public readonly int $expiresIn,
-        /** @var 'sms'|'whatsapp'|'email'|null There when a code asked for by WhatsApp went by SMS; it verifies under either channel. One of
-         * `sms`, `whatsapp`, `email`. */
+        /** @var 'sms'|'whatsapp'|'email'|null There when a code asked for by WhatsApp went by SMS; it verifies under either channel. With `auto`:
+         * the channel that carries it first. One of `sms`, `whatsapp`, `email`. */
         public readonly string|null $sentBy = null,
     ) {
     }
@@ -741,8 +783,8 @@ final class PricedOtpSent
         /** @var float|null Of all `parts` in MRU, by the price of now; null where no price is set, 0 on the sandbox. What is
          * charged follows from the carrier that accepts the message. */
         public readonly float|null $cost,
-        /** @var 'sms'|'whatsapp'|'email'|null There when a code asked for by WhatsApp went by SMS; it verifies under either channel. One of
-         * `sms`, `whatsapp`, `email`. */
+        /** @var 'sms'|'whatsapp'|'email'|null There when a code asked for by WhatsApp went by SMS; it verifies under either channel. With `auto`:
+         * the channel that carries it first. One of `sms`, `whatsapp`, `email`. */
         public readonly string|null $sentBy = null,
     ) {
     }
@@ -1451,8 +1493,11 @@ final class Chinqit
      * @param string|null $phoneNumber A Mauritanian number: eight digits that begin with 2, 3 or 4, with or without 222 or +222 in front.
      *     No blanks, no dashes.
      * @param string|null $email With `channel` `email`, instead of the number: one address, without a name. Capital and small
-     *     letters are the same.
-     * @param 'sms'|'whatsapp'|'email'|null $channel How the code travels; in any case of letters. One of `sms`, `whatsapp`, `email`.
+     *     letters are the same. To send with `auto`, beside the number: the code goes there when the order
+     *     comes to e-mail.
+     * @param 'sms'|'whatsapp'|'email'|'auto'|null $channel How the code travels; in any case of letters. `auto`: by the channels of the key's order, one after
+     *     the other, until the code is verified; by SMS where the key has none. One of `sms`, `whatsapp`,
+     *     `email`, `auto`.
      * @param 'fr'|'en'|'ar'|null $language Of the text around the code. Of a locale such as `fr-FR`, what stands in front decides. Left out:
      *     the one that the owner chose, French at first. One of `fr`, `en`, `ar`.
      * @param string|null $hash The 11 characters of an Android app for SMS Retriever; they become the last line of the text.
@@ -1488,8 +1533,11 @@ final class Chinqit
      * @param string|null $phoneNumber A Mauritanian number: eight digits that begin with 2, 3 or 4, with or without 222 or +222 in front.
      *     No blanks, no dashes.
      * @param string|null $email With `channel` `email`, instead of the number: one address, without a name. Capital and small
-     *     letters are the same.
-     * @param 'sms'|'whatsapp'|'email'|null $channel How the code travels; in any case of letters. One of `sms`, `whatsapp`, `email`.
+     *     letters are the same. To send with `auto`, beside the number: the code goes there when the order
+     *     comes to e-mail.
+     * @param 'sms'|'whatsapp'|'email'|'auto'|null $channel How the code travels; in any case of letters. `auto`: by the channels of the key's order, one after
+     *     the other, until the code is verified; by SMS where the key has none. One of `sms`, `whatsapp`,
+     *     `email`, `auto`.
      */
     public function verifyOtp(
         string $otp,
@@ -1798,8 +1846,11 @@ final class Chinqit
      * @param string|null $phoneNumber A Mauritanian number: eight digits that begin with 2, 3 or 4, with or without 222 or +222 in front.
      *     No blanks, no dashes.
      * @param string|null $email With `channel` `email`, instead of the number: one address, without a name. Capital and small
-     *     letters are the same.
-     * @param 'sms'|'whatsapp'|'email'|null $channel How the code travels; in any case of letters. One of `sms`, `whatsapp`, `email`.
+     *     letters are the same. To send with `auto`, beside the number: the code goes there when the order
+     *     comes to e-mail.
+     * @param 'sms'|'whatsapp'|'email'|'auto'|null $channel How the code travels; in any case of letters. `auto`: by the channels of the key's order, one after
+     *     the other, until the code is verified; by SMS where the key has none. One of `sms`, `whatsapp`,
+     *     `email`, `auto`.
      */
     public function verifyOtpV2(
         string $otp,
@@ -1828,8 +1879,11 @@ final class Chinqit
      * @param string|null $phoneNumber A Mauritanian number: eight digits that begin with 2, 3 or 4, with or without 222 or +222 in front.
      *     No blanks, no dashes.
      * @param string|null $email With `channel` `email`, instead of the number: one address, without a name. Capital and small
-     *     letters are the same.
-     * @param 'sms'|'whatsapp'|'email'|null $channel How the code travels; in any case of letters. One of `sms`, `whatsapp`, `email`.
+     *     letters are the same. To send with `auto`, beside the number: the code goes there when the order
+     *     comes to e-mail.
+     * @param 'sms'|'whatsapp'|'email'|'auto'|null $channel How the code travels; in any case of letters. `auto`: by the channels of the key's order, one after
+     *     the other, until the code is verified; by SMS where the key has none. One of `sms`, `whatsapp`,
+     *     `email`, `auto`.
      * @param 'fr'|'en'|'ar'|null $language Of the text around the code. Of a locale such as `fr-FR`, what stands in front decides. Left out:
      *     the one that the owner chose, French at first. One of `fr`, `en`, `ar`.
      * @param string|null $hash The 11 characters of an Android app for SMS Retriever; they become the last line of the text.

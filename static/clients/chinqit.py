@@ -348,8 +348,8 @@ class Described:
     expired_at: str | None
     """Its time had passed at this time, in UTC; null: it did not."""
     sent_by: Literal["sms", "whatsapp", "email"] | None
-    """The channel that the carrier took it on; `sms` also for a code by WhatsApp that went by SMS. One of `sms`,
-    `whatsapp`, `email`."""
+    """The channel that the carrier took it on; `sms` also for a code by WhatsApp that went by SMS. Of a code by
+    `auto`: the last channel that carried it. One of `sms`, `whatsapp`, `email`."""
     error_code: str | None
     """Why the last try to send it failed."""
     confirmed_by: str | None
@@ -358,6 +358,8 @@ class Described:
     """The states it went through, in order."""
     email: str | None = None
     """Of a code by e-mail: the address in full."""
+    steps: list[InTurn] | None = None
+    """Of a code by `auto`: the messages that carry it, in the order of its key; this message is one of them."""
 
     @classmethod
     def of(cls, data: dict[str, Any]) -> Described:
@@ -381,6 +383,7 @@ class Described:
             error_code=data["errorCode"],
             confirmed_by=data["confirmedBy"],
             status_history=[Moved.of(one) for one in data["statusHistory"]],
+            steps=None if data.get("steps") is None else [InTurn.of(one) for one in data["steps"]],
         )
 
 
@@ -433,8 +436,8 @@ class Followed:
     expired_at: str | None
     """Its time had passed at this time, in UTC; null: it did not."""
     sent_by: Literal["sms", "whatsapp", "email"] | None
-    """The channel that the carrier took it on; `sms` also for a code by WhatsApp that went by SMS. One of `sms`,
-    `whatsapp`, `email`."""
+    """The channel that the carrier took it on; `sms` also for a code by WhatsApp that went by SMS. Of a code by
+    `auto`: the last channel that carried it. One of `sms`, `whatsapp`, `email`."""
     error_code: str | None
     """Why the last try to send it failed."""
     confirmed_by: str | None
@@ -445,6 +448,8 @@ class Followed:
     """The call did what it was asked to."""
     email: str | None = None
     """Of a code by e-mail: the address in full."""
+    steps: list[InTurn] | None = None
+    """Of a code by `auto`: the messages that carry it, in the order of its key; this message is one of them."""
 
     @classmethod
     def of(cls, data: dict[str, Any]) -> Followed:
@@ -468,7 +473,39 @@ class Followed:
             error_code=data["errorCode"],
             confirmed_by=data["confirmedBy"],
             status_history=[Moved.of(one) for one in data["statusHistory"]],
+            steps=None if data.get("steps") is None else [InTurn.of(one) for one in data["steps"]],
             success=data["success"],
+        )
+
+
+@dataclass(frozen=True)
+class InTurn:
+    """One of the messages that carry a code in turn."""
+
+    message_id: str
+    """Names the message for as long as it is kept."""
+    channel: Literal["sms", "whatsapp", "email"]
+    """How it travels. One of `sms`, `whatsapp`, `email`."""
+    status: Literal["queued", "sending", "sent", "delivered", "failed", "expired"]
+    """Its state. One of `queued`, `sending`, `sent`, `delivered`, `failed`, `expired`."""
+    due_at: str | None
+    """While it waits: when its turn comes, in UTC."""
+    sent_at: str | None
+    """The carrier took it at this time, in UTC; null: it did not."""
+    error_code: str | None
+    """Why it was not sent: what the carrier said, `code_verified`, `code_locked` or `superseded` where it was
+    not needed any more, `budget_exhausted` where a budget had no room for it."""
+
+    @classmethod
+    def of(cls, data: dict[str, Any]) -> InTurn:
+        """From an answer; raise KeyError or TypeError."""
+        return cls(
+            message_id=data["messageId"],
+            channel=data["channel"],
+            status=data["status"],
+            due_at=data["dueAt"],
+            sent_at=data["sentAt"],
+            error_code=data["errorCode"],
         )
 
 
@@ -643,8 +680,8 @@ class OtpSent:
     expires_in: int
     """Seconds for which the code is valid."""
     sent_by: Literal["sms", "whatsapp", "email"] | None = None
-    """There when a code asked for by WhatsApp went by SMS; it verifies under either channel. One of `sms`,
-    `whatsapp`, `email`."""
+    """There when a code asked for by WhatsApp went by SMS; it verifies under either channel. With `auto`: the
+    channel that carries it first. One of `sms`, `whatsapp`, `email`."""
 
     @classmethod
     def of(cls, data: dict[str, Any]) -> OtpSent:
@@ -700,8 +737,8 @@ class PricedOtpSent:
     """Of all `parts` in MRU, by the price of now; null where no price is set, 0 on the sandbox. What is charged
     follows from the carrier that accepts the message."""
     sent_by: Literal["sms", "whatsapp", "email"] | None = None
-    """There when a code asked for by WhatsApp went by SMS; it verifies under either channel. One of `sms`,
-    `whatsapp`, `email`."""
+    """There when a code asked for by WhatsApp went by SMS; it verifies under either channel. With `auto`: the
+    channel that carries it first. One of `sms`, `whatsapp`, `email`."""
 
     @classmethod
     def of(cls, data: dict[str, Any]) -> PricedOtpSent:
@@ -1342,7 +1379,7 @@ class Chinqit:
         *,
         phone_number: str | None = None,
         email: str | None = None,
-        channel: Literal["sms", "whatsapp", "email"] | None = None,
+        channel: Literal["sms", "whatsapp", "email", "auto"] | None = None,
         language: Literal["fr", "en", "ar"] | None = None,
         hash: str | None = None,
         idempotency_key: str | None = None,
@@ -1352,8 +1389,11 @@ class Chinqit:
         phone_number: A Mauritanian number: eight digits that begin with 2, 3 or 4, with or without 222 or +222 in
             front. No blanks, no dashes.
         email: With `channel` `email`, instead of the number: one address, without a name. Capital and small
-            letters are the same.
-        channel: How the code travels; in any case of letters. One of `sms`, `whatsapp`, `email`.
+            letters are the same. To send with `auto`, beside the number: the code goes there when the order
+            comes to e-mail.
+        channel: How the code travels; in any case of letters. `auto`: by the channels of the key's order, one
+            after the other, until the code is verified; by SMS where the key has none. One of `sms`,
+            `whatsapp`, `email`, `auto`.
         language: Of the text around the code. Of a locale such as `fr-FR`, what stands in front decides. Left out:
             the one that the owner chose, French at first. One of `fr`, `en`, `ar`.
         hash: The 11 characters of an Android app for SMS Retriever; they become the last line of the text.
@@ -1379,7 +1419,7 @@ class Chinqit:
         *,
         phone_number: str | None = None,
         email: str | None = None,
-        channel: Literal["sms", "whatsapp", "email"] | None = None,
+        channel: Literal["sms", "whatsapp", "email", "auto"] | None = None,
         idempotency_key: str | None = None,
     ) -> OtpVerified:
         """Check a code.
@@ -1388,8 +1428,11 @@ class Chinqit:
         phone_number: A Mauritanian number: eight digits that begin with 2, 3 or 4, with or without 222 or +222 in
             front. No blanks, no dashes.
         email: With `channel` `email`, instead of the number: one address, without a name. Capital and small
-            letters are the same.
-        channel: How the code travels; in any case of letters. One of `sms`, `whatsapp`, `email`.
+            letters are the same. To send with `auto`, beside the number: the code goes there when the order
+            comes to e-mail.
+        channel: How the code travels; in any case of letters. `auto`: by the channels of the key's order, one
+            after the other, until the code is verified; by SMS where the key has none. One of `sms`,
+            `whatsapp`, `email`, `auto`.
         """
         return self._call(
             OtpVerified.of,
@@ -1680,7 +1723,7 @@ class Chinqit:
         *,
         phone_number: str | None = None,
         email: str | None = None,
-        channel: Literal["sms", "whatsapp", "email"] | None = None,
+        channel: Literal["sms", "whatsapp", "email", "auto"] | None = None,
         idempotency_key: str | None = None,
     ) -> OtpVerified:
         """Check a code.
@@ -1689,8 +1732,11 @@ class Chinqit:
         phone_number: A Mauritanian number: eight digits that begin with 2, 3 or 4, with or without 222 or +222 in
             front. No blanks, no dashes.
         email: With `channel` `email`, instead of the number: one address, without a name. Capital and small
-            letters are the same.
-        channel: How the code travels; in any case of letters. One of `sms`, `whatsapp`, `email`.
+            letters are the same. To send with `auto`, beside the number: the code goes there when the order
+            comes to e-mail.
+        channel: How the code travels; in any case of letters. `auto`: by the channels of the key's order, one
+            after the other, until the code is verified; by SMS where the key has none. One of `sms`,
+            `whatsapp`, `email`, `auto`.
         """
         return self._call(
             OtpVerified.of,
@@ -1710,7 +1756,7 @@ class Chinqit:
         *,
         phone_number: str | None = None,
         email: str | None = None,
-        channel: Literal["sms", "whatsapp", "email"] | None = None,
+        channel: Literal["sms", "whatsapp", "email", "auto"] | None = None,
         language: Literal["fr", "en", "ar"] | None = None,
         hash: str | None = None,
         idempotency_key: str | None = None,
@@ -1720,8 +1766,11 @@ class Chinqit:
         phone_number: A Mauritanian number: eight digits that begin with 2, 3 or 4, with or without 222 or +222 in
             front. No blanks, no dashes.
         email: With `channel` `email`, instead of the number: one address, without a name. Capital and small
-            letters are the same.
-        channel: How the code travels; in any case of letters. One of `sms`, `whatsapp`, `email`.
+            letters are the same. To send with `auto`, beside the number: the code goes there when the order
+            comes to e-mail.
+        channel: How the code travels; in any case of letters. `auto`: by the channels of the key's order, one
+            after the other, until the code is verified; by SMS where the key has none. One of `sms`,
+            `whatsapp`, `email`, `auto`.
         language: Of the text around the code. Of a locale such as `fr-FR`, what stands in front decides. Left out:
             the one that the owner chose, French at first. One of `fr`, `en`, `ar`.
         hash: The 11 characters of an Android app for SMS Retriever; they become the last line of the text.

@@ -23,7 +23,7 @@ from pydantic.alias_generators import to_camel
 from pydantic_core import PydanticCustomError
 
 from dashboard.sms import emails, numbers
-from dashboard.vocabulary import BudgetPeriod, Channel, Kind, Language, Status, Window
+from dashboard.vocabulary import BudgetPeriod, Channel, CodeChannel, Kind, Language, Status, Window
 
 MOST_IN_PAGE = 100
 UNPRINTABLE = re.compile(r"[\x00-\x08\x0b\x0c\x0e-\x1f]")  # C0 but \t \n \r
@@ -156,7 +156,8 @@ EmailAddress = Annotated[
     Field(
         examples=["aminata@example.mr"],
         description="With `channel` `email`, instead of the number: one address, without a name. Capital and small "
-        "letters are the same.",
+        "letters are the same. To send with `auto`, beside the number: the code goes there "
+        "when the order comes to e-mail.",
         json_schema_extra=EMAIL_FORM,
         exclude_if=lambda _: True,  # an example of the whole shows the number
     ),
@@ -172,7 +173,13 @@ LanguageName = Annotated[Language, choice_of(Language), BeforeValidator(read_lan
 KindName = Annotated[Kind, choice_of(Kind), schema_of(Kind)]
 StatusName = Annotated[Status, choice_of(Status), schema_of(Status)]
 OtpChannel = Annotated[
-    ChannelName, BAD_CHOICE, Field(examples=["sms"], description="How the code travels; in any case of letters.")
+    Annotated[CodeChannel, choice_of(CodeChannel), schema_of(CodeChannel)],
+    BAD_CHOICE,
+    Field(
+        examples=["sms"],
+        description="How the code travels; in any case of letters. `auto`: by the channels of the key's order, one "
+        "after the other, until the code is verified; by SMS where the key has none.",
+    ),
 ]
 MessageId = Annotated[
     str,

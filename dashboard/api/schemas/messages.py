@@ -254,6 +254,24 @@ class Moved(ResponseBody):
     at: At
 
 
+class InTurn(ResponseBody):
+    """One of the messages that carry a code in turn."""
+
+    message_id: MessageId
+    channel: Annotated[ChannelName, Field(examples=["whatsapp"], description="How it travels.")]
+    status: Annotated[StatusName, Field(examples=["sent"], description="Its state.")]
+    due_at: Annotated[str | None, Field(examples=[None], description="While it waits: when its turn comes, in UTC.")]
+    sent_at: Annotated[str | None, _moment_of("The carrier took it", SENT_AT)]
+    error_code: Annotated[
+        str | None,
+        Field(
+            examples=[None],
+            description="Why it was not sent: what the carrier said, `code_verified`, `code_locked` or `superseded` "
+            "where it was not needed any more, `budget_exhausted` where a budget had no room for it.",
+        ),
+    ]
+
+
 class Described(ResponseBody):
     """A message, but for its text."""
 
@@ -301,7 +319,8 @@ class Described(ResponseBody):
         ChannelName | None,
         Field(
             examples=["sms"],
-            description="The channel that the carrier took it on; `sms` also for a code by WhatsApp that went by SMS.",
+            description="The channel that the carrier took it on; `sms` also for a code by WhatsApp that went by SMS. "
+            "Of a code by `auto`: the last channel that carried it.",
         ),
     ]
     error_code: Annotated[str | None, Field(examples=[None], description="Why the last try to send it failed.")]
@@ -318,6 +337,15 @@ class Described(ResponseBody):
             description="The states it went through, in order.",
         ),
     ]
+    steps: Annotated[
+        list[InTurn] | None,
+        Field(
+            examples=[None],
+            exclude_if=is_none,
+            description="Of a code by `auto`: the messages that carry it, in the order of its key; this message is one "
+            "of them.",
+        ),
+    ] = None
 
 
 class IncomingText(ResponseBody):

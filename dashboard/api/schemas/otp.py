@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from typing import Annotated, Any, Literal
+from typing import Annotated, Any, ClassVar, Literal
 
 from pydantic import AfterValidator, ConfigDict, Field, WithJsonSchema, model_validator
 from pydantic_core import PydanticCustomError
@@ -26,7 +26,7 @@ from dashboard.api.schemas.base import (
     one_of_both,
 )
 from dashboard.api.schemas.costs import Priced
-from dashboard.vocabulary import Channel
+from dashboard.vocabulary import Channel, CodeChannel
 
 APP_HASH = re.compile(r"^[A-Za-z0-9+/]{11}$")
 CODE = re.compile(r"[0-9]{6}")
@@ -67,19 +67,20 @@ AppHash = Annotated[
 
 class OtpBody(RequestBody):
     """Of a code: whom it is for, and how it travels. By e-mail that is `email`, else `phoneNumber`; what else is given
-    is ignored, as a field that nobody knows is.
+    is ignored, as a field that nobody knows is. `may_have_both` names the channel whose codes may go to either.
     """
 
     model_config = ConfigDict(json_schema_extra=_either)
 
     phone: Annotated[PhoneNumber, OrNotAsked]
     email: Annotated[EmailAddress, OrNotAsked]
-    channel: OtpChannel = Channel.SMS
+    channel: OtpChannel = CodeChannel.SMS
+    may_have_both: ClassVar[str] = ""
 
     @property
     def recipient(self) -> str:
-        """The number or the address, as it is kept."""
-        return self.email or self.phone
+        """The number or the address, as it is kept; of both, the number."""
+        return self.phone or self.email
 
     @model_validator(mode="before")
     @classmethod
@@ -88,13 +89,16 @@ class OtpBody(RequestBody):
             return values
         channel = str(values.get("channel")).lower()
         unasked = {"phoneNumber" if channel == Channel.EMAIL else "email": NOT_ASKED}
+        if channel == cls.may_have_both and values.get("email"):
+            unasked = {}
         ignored = {"hash"} if channel in (Channel.WHATSAPP, Channel.EMAIL) else set()
         return {name: value for name, value in values.items() if name not in ignored} | unasked
 
 
 class SendOtp(OtpBody):
-    """A code to one phone, or to one e-mail address."""
+    """A code to one phone, or to one e-mail address; with `auto`, to both."""
 
+    may_have_both = CodeChannel.AUTO
     language: Annotated[
         LanguageName | None,
         BAD_CHOICE,
@@ -133,7 +137,8 @@ class OtpSent(ResponseBody):
         Field(
             examples=["sms"],
             exclude_if=is_none,
-            description="There when a code asked for by WhatsApp went by SMS; it verifies under either channel.",
+            description="There when a code asked for by WhatsApp went by SMS; it verifies under either channel. With "
+            "`auto`: the channel that carries it first.",
         ),
     ] = None
 

@@ -126,7 +126,8 @@ def list_messages(query: ListMessages) -> MessagePage:
             raise ApiError("unknown_cursor")
         before = last.id
     rows = search.page(session, filters, before, query.limit + 1)
-    shown = [Described.model_validate(status.described(row)) for row in rows[: query.limit]]
+    in_turn = status.steps_of(session, rows)
+    shown = [Described.model_validate(status.described(row, in_turn.get(row.id, ()))) for row in rows[: query.limit]]
     return MessagePage(messages=shown, next=shown[-1].message_id if len(rows) > query.limit else None)
 
 
@@ -146,7 +147,8 @@ def follow_message(message_id: str) -> Followed:
     message = status.find(session, reference) if reference else None
     if message is None or message.key_id != caller().id:
         raise ApiError("message_not_found")
-    return Followed.model_validate(status.described(message))
+    in_turn = status.steps_of(session, [message])
+    return Followed.model_validate(status.described(message, in_turn.get(message.id, ())))
 
 
 def _submit(order: SubmitOrder) -> Submitted:

@@ -126,18 +126,19 @@ def verify_otp(body: VerifyOtp) -> OtpVerified:
 
 def _send(body: SendOtp, *, is_priced: bool = False) -> tuple[OtpSent, Quote | None]:
     """Write a code down and have it delivered; for WhatsApp, wait until the provider has taken it."""
-    g.recipient = "email" if body.email else errors.PHONE_FIELD  # errors about the recipient name its field
-    order = Order(body.recipient, body.channel, body.language or _usual_language(), body.hash)
+    g.recipient = errors.PHONE_FIELD if body.phone else "email"  # errors about the recipient name its field
+    order = Order(body.recipient, body.channel, body.language or _usual_language(), body.hash, body.email or None)
     request = SendRequest(services().keyring, caller(), order, idempotent_call(), is_priced)
     with _place_to_wait() if order.waits else nullcontext():
         sent = services().group_commit.run(send.send_codes, request)
         errors.note_limits(sent.limits)
         errors.note_replay(sent.is_replay)
         traces.note([sent.message_id])
-        services().wakeup.notify(order.channel)
+        services().wakeup.notify(sent.sent_by or order.channel)
         if order.waits:
             return main_thread.aside(partial(_answer_of_provider, sent, body.phone)), sent.quote
-    return OtpSent(message_id=sent.message_id, expires_in=int(LIFETIME.total_seconds())), sent.quote
+    sent_by = Channel(sent.sent_by) if sent.sent_by else None
+    return OtpSent(message_id=sent.message_id, expires_in=int(LIFETIME.total_seconds()), sent_by=sent_by), sent.quote
 
 
 def _usual_language() -> str:

@@ -42,6 +42,7 @@ class Caller:
     otp_cap: int | None = None
     brand: str | None = None
     sender: str | None = None
+    channel_order: str | None = None
     last_used_at: datetime | None = None
     digest: str = ""  # of the secret that was presented
 

@@ -50,6 +50,7 @@ class KeyFields:
     sender: str | None = None
     expires_at: datetime | None = None
     sms_fallback: bool = False
+    channel_order: str | None = None  # as `otp.channel_order` writes it
 
     def columns(self) -> dict[str, Any]:
         """The fields as ApiKey stores them: JSON has lists, no tuples."""

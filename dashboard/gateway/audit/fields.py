@@ -20,9 +20,10 @@ from dashboard.models.site_settings import Setting
 from dashboard.models.webhooks import WebhookEndpoint
 
 LONGEST = 400
-KEY = ("name", "mode", "scopes", "networks", "message_cap", "otp_cap", "brand", "sender", "sms_fallback", "expires_at")
+KEY = ("name", "mode", "scopes", "networks", "message_cap", "otp_cap", "brand", "sender")
+ORDER = ("sms_fallback", "channel_order")
 FIELDS: dict[type[Base], tuple[str, ...]] = {
-    ApiKey: (*KEY, "revoked_at"),
+    ApiKey: (*KEY, *ORDER, "expires_at", "revoked_at"),
     KeySecret: ("hint", "expires_at"),
     LimitOverride: ("minute", "hour", "day", "reason", "until"),
     Carrier: ("name", "label", "kind", "enabled", "version"),

@@ -13,8 +13,9 @@ from dashboard.gateway.delivery import attempts
 from dashboard.gateway.delivery.decisions import Claimed
 from dashboard.gateway.messages import outbox
 from dashboard.gateway.messages.claimed import ClaimedMessage
-from dashboard.gateway.otp import templates
+from dashboard.gateway.otp import channel_order, templates
 from dashboard.models.api_keys import ApiKey
+from dashboard.models.messages import Message
 from dashboard.vocabulary import Channel, Kind
 
 LARGEST_BATCH = 500
@@ -38,19 +39,34 @@ def claim(
             return []
         limit = min(limit, LARGEST_BATCH)
         messages = outbox.claim(session, lane, limit, carrier_id=carrier_id, retries=retries, priorities=priorities)
-    codes = [message.id for message in messages if message.kind == Kind.OTP]
+    codes = channel_order.codes_of(message for message in messages if message.kind == Kind.OTP)
     tried = [message.id for message in messages if message.attempts > 1]
     if not codes and not tried:
         return [Claimed(message) for message in messages]
     with read_session(sessions) as session:
-        otps = templates.otps_of(session, codes)
+        otps = templates.otps_of(session, set(codes.values()))
+        uuids = _uuids(session, {message.step_of for message in messages if message.step_of is not None})
         histories = attempts.histories(session, tried)
         fallbacks = _falling_back(session, messages)
         session.expunge_all()
     return [
-        Claimed(message, otps.get(message.id), histories.get(message.id, attempts.NONE), message.key_id in fallbacks)
+        Claimed(
+            message,
+            otps.get(codes.get(message.id, 0)),
+            histories.get(message.id, attempts.NONE),
+            message.step is None and message.key_id in fallbacks,
+            uuids.get(message.step_of or 0, ""),
+        )
         for message in messages
     ]
+
+
+def _uuids(session: Session, ids: Collection[int]) -> dict[int, str]:
+    """Of the messages that later steps of a code follow: the code is derived from them."""
+    if not ids:
+        return {}
+    rows = session.execute(select(Message.id, Message.uuid).where(Message.id.in_(ids)))
+    return {row.id: row.uuid for row in rows}
 
 
 def _falling_back(session: Session, messages: Collection[ClaimedMessage]) -> set[str]:

@@ -9,6 +9,7 @@ from dashboard.gateway.delivery import attempts
 from dashboard.gateway.delivery.attempts import History
 from dashboard.gateway.messages import outbox
 from dashboard.gateway.messages.claimed import ClaimedMessage
+from dashboard.gateway.otp import channel_order
 from dashboard.models.otp import Otp
 from dashboard.outbound.errors import NotSent, OutcomeUnknown, Refused, SendError
 from dashboard.providers.base import TOO_LATE, Outcome, Result
@@ -23,6 +24,16 @@ class Claimed:
     otp: Otp | None = None
     history: History = attempts.NONE
     falls_back: bool = False  # a WhatsApp code that goes by SMS when it cannot go by WhatsApp
+    code_uuid: str = ""  # of the message that its code belongs to, where that is not this one
+
+    @property
+    def why_ended(self) -> str | None:
+        """Why its code is not sent any more, as an `error_code`; None while it is."""
+        if self.otp is None:
+            return None
+        if self.message.step is not None:
+            return channel_order.why_ended(self.otp)
+        return "superseded" if self.otp.superseded_at is not None else None
 
     def is_blamed_by(self, carrier: str) -> bool:
         """Whether this carrier did not take it before, and said that the fault is the text's or the number's."""

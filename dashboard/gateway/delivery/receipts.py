@@ -24,6 +24,7 @@ from dashboard.gateway.delivery import attempts, matching, parts
 from dashboard.gateway.delivery.decisions import MarkSent
 from dashboard.gateway.delivery.matching import Match
 from dashboard.gateway.messages import outbox
+from dashboard.gateway.otp import channel_order
 from dashboard.gateway.webhooks import events
 from dashboard.models.api_keys import ApiKey
 from dashboard.models.delivery import FailedAttempt, UnmatchedReceipt
@@ -58,6 +59,7 @@ _COLUMNS: tuple[str, ...] = (
     "sent_at",
 )
 _COLUMNS += ("sending_at", "created_at", "carrier", "carrier_ref", "claim", "due_at", "ask_at", "attempts")
+_COLUMNS += ("step", "step_of")
 LOCKED = ListStatement(
     select(*(_MESSAGES.c[name] for name in _COLUMNS))
     .where(_MESSAGES.c.id.in_(bindparam("ids", expanding=True)))
@@ -282,13 +284,16 @@ def _move(connection: Connection, carrier: str, message: Any, status: Status, re
         return set()
     first = ("message.sent",) if message.sent_at is None and status != Status.SENT else ()
     has_events = events.record(connection, message.key_id, message.id, *first, f"message.{status}")
-    return {Lane.WEBHOOKS} if has_events else set()
+    lanes = channel_order.bring_forward(connection, [message]) if status == Status.FAILED else set[Lane]()
+    return lanes | {Lane.WEBHOOKS} if has_events else lanes
 
 
 def _switch_to_sms(connection: Connection, carrier: str, message: Any, receipt: Receipt) -> bool:
     """Let a WhatsApp code that turns out not to arrive go by SMS, if its key wants that and it is still good."""
     if message.kind != Kind.OTP or message.lane != Channel.WHATSAPP or message.status == Status.DELIVERED:
         return False
+    if message.step is not None:
+        return False  # its order decides
     if not connection.execute(select(ApiKey.sms_fallback).where(ApiKey.id == message.key_id)).scalar():
         return False
     now = utcnow()

@@ -12,7 +12,7 @@ from dashboard.gateway.otp import template_rules, templates
 from dashboard.gateway.otp.codes import Keyring
 from dashboard.providers.base import Outgoing
 from dashboard.settings import Settings
-from dashboard.vocabulary import Kind
+from dashboard.vocabulary import Channel, Kind
 
 CARRIER_TIMEOUT = timedelta(seconds=10)
 MARGIN = timedelta(seconds=2)
@@ -26,12 +26,13 @@ def render(settings: Settings, claimed: Claimed, start_by: float, route_sender: 
     message, otp = claimed.message, claimed.otp
     code, text, language = None, message.body or "", None
     if message.kind == Kind.OTP:
-        code = Keyring.of(settings).derive(otp, message.uuid) if otp else None
+        code = Keyring.of(settings).derive(otp, claimed.code_uuid or message.uuid) if otp else None
         if otp is None or code is None:
             return None
         if otp.fixed_offset is not None:  # of a review number: only the sandbox gets it, and people read that
             code = template_rules.MASK
-        text, language = templates.of(otp).render(code, otp.app_hash), otp.language
+        app_hash = otp.app_hash if message.lane == Channel.SMS else None
+        text, language = templates.of(otp, message.lane).render(code, app_hash), otp.language
     return Outgoing(
         id=message.uuid,
         phone=message.phone,

@@ -28,12 +28,13 @@ from dashboard.gateway.delivery.decisions import (
 from dashboard.gateway.messages import outbox
 from dashboard.gateway.messages.claimed import ClaimedMessage
 from dashboard.gateway.messages.outbox import Release
-from dashboard.gateway.otp import send
+from dashboard.gateway.otp import channel_order, voiding
 from dashboard.gateway.sandbox import inbox
 from dashboard.outbound.errors import OutcomeUnknown, SendError
 from dashboard.providers.base import Outcome
 from dashboard.vocabulary import SANDBOX, AttemptOutcome, Channel, Kind, Lane, Proof, Status
 
+NO_CARRIER = ("no_route", "carrier_down")  # as decisions.no_carrier is told
 ASK_AFTER = timedelta(seconds=15)  # until a carrier is asked what became of a text
 
 
@@ -48,10 +49,11 @@ def apply(connection: Connection, decisions: Sequence[Decision]) -> set[Lane]:
     ids = {release.message.id for release in held}
     applied = [decision for decision in decisions if decision.message.id in ids]
     attempts.record(connection, [row for decision in applied if (row := _failed_attempt(decision))])
-    void = [decision.message.id for decision in applied if _is_code_void(decision)]
+    lanes = channel_order.bring_forward(connection, [each.message for each in applied if _is_next_step_due(each)])
+    void = [decision.message for decision in applied if _is_code_void(decision)]
     if void:
-        send.void(connection, void)
-    lanes = {Lane(decision.channel) for decision in applied if isinstance(decision, SwitchChannel)}
+        voiding.void(connection, void)
+    lanes |= {Lane(decision.channel) for decision in applied if isinstance(decision, SwitchChannel)}
     lanes |= {Lane(decision.message.lane) for decision in applied if isinstance(decision, NextCarrier)}
     if has_events:
         lanes.add(Lane.WEBHOOKS)
@@ -161,18 +163,28 @@ def _failed_attempt(decision: Decision) -> dict[str, Any] | None:
     return attempts.row(decision.message.id, carrier, outcome, error)
 
 
+def _is_next_step_due(decision: Decision) -> bool:
+    """Whether a code goes on by the next channel of its order at once: this one failed, or has no carrier now."""
+    if decision.message.step is None:
+        return False
+    if isinstance(decision, MarkSent):
+        return decision.outcome.failed is not None
+    return isinstance(decision, Fail) or (isinstance(decision, RetryLater) and decision.code in NO_CARRIER)
+
+
 def _is_code_void(decision: Decision) -> bool:
     """Whether a code surely never left: then it cannot be typed in, and it does not count against the limits.
 
     A caller who waits for WhatsApp is told of every failure, so there each one voids the code.
     """
     message = decision.message
+    is_waited_for = message.channel == Channel.WHATSAPP and message.step is None
     if isinstance(decision, MarkSent):
-        return decision.outcome.failed is not None and message.channel == Channel.WHATSAPP
+        return decision.outcome.failed is not None and is_waited_for
     if not isinstance(decision, Fail) or message.kind != Kind.OTP:
         return False
     may_have_left = isinstance(decision.error, OutcomeUnknown) or message.unknowns > 0 or message.segments > 1
-    return message.channel == Channel.WHATSAPP or not may_have_left
+    return is_waited_for or not may_have_left
 
 
 def _without_carriers_gone_down(connection: Connection, decisions: Sequence[Decision]) -> list[Decision]:

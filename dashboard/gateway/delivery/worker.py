@@ -213,6 +213,9 @@ class _Drain:
     def _route(self, claimed: Claimed) -> None:
         """Let a claimed row wait for its carrier, in this process or in the database."""
         message = claimed.message
+        if message.step is not None and claimed.why_ended is not None:  # before a missing carrier is noticed
+            self.decided.append(Expire(message, claimed.why_ended))
+            return
         carrier_id = routes.choose(self.connections, self.lane, claimed)
         if carrier_id is None:
             self.decided.append(decisions.no_carrier(claimed, "no_route", NO_CARRIER_WAIT))
@@ -256,8 +259,8 @@ class _Drain:
         message, start_by = claimed.message, render.start_by(claimed.message)
         if message.valid_until <= utcnow():
             return Expire(message)
-        if claimed.otp is not None and claimed.otp.superseded_at is not None:
-            return Expire(message, "superseded")
+        if claimed.why_ended is not None:
+            return Expire(message, claimed.why_ended)
         if start_by <= time.monotonic():
             return LetGo(message)
         if claimed.is_blamed_by(connection.name) and not connection.spend_retry(message.segments):

@@ -14,7 +14,7 @@ from itertools import product
 from sqlalchemy import Boolean, ColumnElement, String, TextClause, func, literal_column, select, text
 from sqlalchemy.orm import Session, joinedload
 
-from dashboard.gateway.otp import template_rules, templates
+from dashboard.gateway.otp import channel_order, template_rules, templates
 from dashboard.models.limits import LimitRejection
 from dashboard.models.messages import Message
 from dashboard.models.otp import Otp
@@ -257,13 +257,15 @@ def is_empty(session: Session) -> bool:
 
 def otps_of(session: Session, messages: Sequence[Message]) -> dict[int, Otp]:
     """The codes that messages carry, by message id."""
-    return templates.otps_of(session, [message.id for message in messages if message.kind == Kind.OTP])
+    codes = channel_order.codes_of(message for message in messages if message.kind == Kind.OTP)
+    otps = templates.otps_of(session, set(codes.values()))
+    return {message_id: otps[code] for message_id, code in codes.items() if code in otps}
 
 
 def shown_text(message: Message, otp: Otp | None) -> str | None:
     """The text for people to read, the code masked; None when it is no longer kept."""
     if message.kind == Kind.OTP:
-        return templates.of(otp).render(template_rules.MASK, otp.app_hash) if otp else None
+        return templates.of(otp, message.channel).render(template_rules.MASK, otp.app_hash) if otp else None
     return message.body
 
 

@@ -29,3 +29,5 @@ class ClaimedMessage(NamedTuple):
     unknowns: int
     valid_until: datetime
     created_at: datetime
+    step: int | None
+    step_of: int | None

@@ -50,9 +50,9 @@ from dashboard.vocabulary import Channel, KeyMode, Kind, Lane, Status
 
 LEASE = timedelta(seconds=30)  # a carrier answers within 10 s, the rest is margin
 LONGEST_BACKOFF = timedelta(seconds=300)
-HORIZON = LONGEST_BACKOFF * 1.2 + LEASE  # nothing is put off further; jitter is in it
 UNKNOWN_WAIT = timedelta(seconds=15)  # for a receipt, when a carrier has perhaps taken a text
 VALIDITY: dict[str, timedelta] = {Kind.OTP: timedelta(seconds=600), Kind.MESSAGE: timedelta(hours=24)}
+HORIZON = VALIDITY[Kind.OTP]  # nothing is put off further: backoffs with their jitter, later steps of a code
 PRIORITY: dict[str, int] = {Kind.OTP: 0, Kind.MESSAGE: 1}
 RETRY = 2  # priority of messages that a carrier did not take through their own fault: they hold up nothing else
 BULK = 3  # of campaigns' messages, which everything else overtakes
@@ -213,14 +213,14 @@ class Release:
 
 def submit(session: Session, caller: Caller, draft: Draft) -> tuple[int, str]:
     """Write a message down as due now; return its row id and its uuid. The caller commits, then wakes the lane."""
-    row = _row(caller, draft, utcnow())
+    row = row_of(caller, draft, utcnow())
     return session.connection().execute(INSERT, row).scalar_one(), row["uuid"]
 
 
 def submit_all(session: Session, drafts: Iterable[tuple[Caller, Draft]]) -> list[str]:
     """Write messages down as due now; return their uuids in the same order. The caller commits, then wakes the lane."""
     now = utcnow()
-    rows = [_row(caller, draft, now) for caller, draft in drafts]
+    rows = [row_of(caller, draft, now) for caller, draft in drafts]
     INSERT_ALL.run(session.connection(), rows)
     return [row["uuid"] for row in rows]
 
@@ -354,7 +354,8 @@ def backoff(attempts: int) -> timedelta:
     return timedelta(seconds=seconds * (1 + random.random() / 5))  # noqa: S311  spreading, not secrecy
 
 
-def _row(caller: Caller, draft: Draft, now: datetime) -> dict[str, Any]:
+def row_of(caller: Caller, draft: Draft, now: datetime) -> dict[str, Any]:
+    """The columns of a message to be, due now."""
     return {
         "uuid": str(uuid.uuid4()),
         "key_id": caller.id,

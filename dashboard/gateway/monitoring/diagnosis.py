@@ -9,6 +9,7 @@ from enum import StrEnum
 
 from sqlalchemy import select
 from sqlalchemy.orm import Session, joinedload
+from sqlalchemy.orm.attributes import set_committed_value
 
 from dashboard.db import utcnow
 from dashboard.gateway import workers
@@ -16,8 +17,9 @@ from dashboard.gateway.api_keys import keys
 from dashboard.gateway.carriers import recent
 from dashboard.gateway.limits import lifts, pumping, rate_limit, rejections
 from dashboard.gateway.limits.rate_limit import WindowState
+from dashboard.gateway.messages import status
 from dashboard.gateway.monitoring import failures
-from dashboard.gateway.otp.verify import MAX_ATTEMPTS
+from dashboard.gateway.otp.codes import MAX_ATTEMPTS
 from dashboard.models.api_keys import ApiKey
 from dashboard.models.limits import LimitOverride, LimitRejection
 from dashboard.models.messages import Message
@@ -38,6 +40,7 @@ from dashboard.vocabulary import (
 )
 
 MOST = 40  # of each kind of event
+FURTHEST = (Status.EXPIRED, Status.FAILED, Status.QUEUED, Status.SENDING, Status.SENT, Status.DELIVERED)
 USUAL_WAIT = timedelta(minutes=1)  # from the request to the phone; only then is a code late
 
 
@@ -151,6 +154,7 @@ class Diagnosis:
     standings: list[tuple[ApiKey, list[WindowState]]]
     verdict: Cause
     lift: LimitOverride | None
+    in_turn: dict[int, list[Message]]  # what carries a code by several channels, by the id of the first message
 
     @property
     def language(self) -> str | None:
@@ -161,12 +165,23 @@ class Diagnosis:
 def of_phone(session: Session, number: str) -> Diagnosis:
     """Everything about a number, newest first, and the cause of its trouble. Writes nothing."""
     events = sorted(_events(session, number), key=lambda event: event.at, reverse=True)
+    in_turn = _in_turn(session, [event.otp for event in events if event.otp is not None])
     codes = [event for event in events if event.message is None]
     lately = utcnow() - timedelta(seconds=rate_limit.WINDOWS[Window.DAY])
     senders = {event.key.id: event.key for event in codes if event.at > lately}
     standings = [(key, rate_limit.look(session, key_id, number)) for key_id, key in senders.items()]
     lift = lifts.in_force(session, codes[0].key.id, number) if codes else None
-    return Diagnosis(number, events, standings, _verdict(session, number, codes, lift), lift)
+    return Diagnosis(number, events, standings, _verdict(session, number, codes, lift), lift, in_turn)
+
+
+def _in_turn(session: Session, otps: Sequence[Otp]) -> dict[int, list[Message]]:
+    """The messages of codes that several carry; for each of these codes the one that came furthest speaks."""
+    found = status.steps_of(session, [otp.message for otp in otps])
+    for otp in otps:
+        if otp.message_id in found:
+            furthest = max(found[otp.message_id], key=lambda message: (FURTHEST.index(message.status), message.id))
+            set_committed_value(otp, "message", furthest)  # for this look: nothing is written
+    return found
 
 
 def _events(session: Session, number: str) -> list[Event]:

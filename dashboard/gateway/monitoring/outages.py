@@ -15,6 +15,7 @@ from sqlalchemy.orm import Session
 
 from dashboard.db import core_table, insert, utcnow
 from dashboard.gateway import workers
+from dashboard.gateway.otp import channel_order
 from dashboard.models.idempotency import IdempotencyRecord
 from dashboard.models.messages import Message
 from dashboard.models.monitoring import Outage, Process
@@ -22,7 +23,8 @@ from dashboard.vocabulary import Kind, Status
 
 MOST_KEPT = 1_000  # messages in hand that are listed
 LONGEST_LIFE = timedelta(hours=1)  # of a code, and more: those that ended in the outage are younger than that before it
-GIVEN_UP = ("superseded", "cancelled")  # codes that ended for another reason than the time
+# Codes that ended for another reason than the time.
+GIVEN_UP = ("superseded", "cancelled", channel_order.VERIFIED, channel_order.LOCKED, channel_order.LEFT_OUT)
 _OUTAGES = core_table(Outage)
 
 

@@ -16,6 +16,7 @@ from dashboard.secret_files import Secret
 from dashboard.settings import Settings
 
 DIGITS = 6
+MAX_ATTEMPTS = 3  # guesses of one code that are judged
 LABEL = b"chinqit otp v1"
 NONCE_BYTES = 16
 

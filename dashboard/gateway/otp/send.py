@@ -1,17 +1,17 @@
-"""Send one-time codes, and void those that never left."""
+"""Send one-time codes."""
 
 from __future__ import annotations
 
-from collections.abc import Collection, Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import asdict, dataclass, field, replace
 from datetime import datetime, timedelta
 from types import SimpleNamespace
 from typing import Any, cast
 
-from sqlalchemy import bindparam, select, update
+from sqlalchemy import bindparam, update
 from sqlalchemy.orm import Session
 
-from dashboard.db import Executor, UtcDateTime, core_table, utcnow
+from dashboard.db import UtcDateTime, core_table, utcnow
 from dashboard.driver import BulkInsert, ExecuteMany
 from dashboard.gateway.api_keys import authentication, keys, quotas
 from dashboard.gateway.api_keys.authentication import Caller, UnknownKey
@@ -26,7 +26,7 @@ from dashboard.gateway.limits.rejections import Rejection
 from dashboard.gateway.messages import idempotency, outbox
 from dashboard.gateway.messages.idempotency import AnsweredBefore, IdempotentCall, Mismatch, StoredResult
 from dashboard.gateway.messages.outbox import Draft
-from dashboard.gateway.otp import codes, review_numbers, templates
+from dashboard.gateway.otp import channel_order, codes, review_numbers, templates
 from dashboard.gateway.otp.codes import Keyring
 from dashboard.gateway.otp.templates import Template
 from dashboard.group_commit import by_turns
@@ -34,7 +34,7 @@ from dashboard.models.messages import Message
 from dashboard.models.otp import Otp
 from dashboard.providers.sandbox import LIMITED, ends_with
 from dashboard.sms import encoding
-from dashboard.vocabulary import Channel, KeyMode, Kind, Language, Window
+from dashboard.vocabulary import Channel, CodeChannel, KeyMode, Kind, Language, Window
 
 LIFETIME = timedelta(seconds=600)
 
@@ -44,9 +44,10 @@ class Order:
     """A code to be sent."""
 
     phone: str
-    channel: str = Channel.SMS
+    channel: str = Channel.SMS  # a CodeChannel
     language: str = Language.FRENCH
     app_hash: str | None = None
+    email: str | None = None  # for `auto`, whose order may go by e-mail, too
     code: str | None = field(default=None, repr=False)  # six digits that the caller chose, and judges; None: a new one
 
     @property
@@ -90,6 +91,7 @@ class Sent:
     is_replay: bool = False
     quote: Quote | None = None  # where it was asked for
     code: str | None = field(default=None, repr=False)  # where it was asked for
+    sent_by: str | None = None  # of `auto`: the channel that carries it first
 
 
 @dataclass
@@ -101,7 +103,21 @@ class _SendAttempt:
     limits: list[WindowState] = field(default_factory=list)
 
 
-_Prepared = tuple[_SendAttempt, Template, Draft]
+@dataclass(frozen=True)
+class _PreparedCode:
+    """A code that may go: its message, and those by which it goes later, of which budgets granted the first few."""
+
+    attempt: _SendAttempt
+    template: Template
+    draft: Draft
+    later: Sequence[tuple[Draft, timedelta]] = ()
+    granted: int = len(Channel)
+
+    @property
+    def texts(self) -> list[Text]:
+        drafts = [self.draft, *(draft for draft, _ in self.later)]
+        return [Text(draft.channel, draft.phone, draft.shape.segments) for draft in drafts]
+
 
 # Built once: building them costs more than running them.
 _OTPS, _MESSAGES = core_table(Otp), core_table(Message)
@@ -178,45 +194,6 @@ def send_codes(session: Session, requests: list[SendRequest]) -> list[Sent | Exc
     return by_turns(requests, lambda request: request.subjects, send_turn)
 
 
-def void(session: Executor, message_ids: Collection[int]) -> None:
-    """Kill the codes of messages that never left: they no longer count, and the codes before them live on as they were.
-
-    Those keep their tries and their own time. Where a newer code has come meanwhile, that one has replaced them now.
-    """
-    for message_id in message_ids:
-        _void(session, message_id)
-
-
-def _void(session: Executor, message_id: int) -> None:
-    now = utcnow()
-    code = session.execute(
-        update(_OTPS)
-        .where(_COLUMNS.message_id == message_id, _COLUMNS.void_at.is_(None))
-        .values(void_at=now, counted=False)
-        .returning(*_COLUMNS)
-    ).one_or_none()
-    if code is None:
-        return
-    before = session.execute(
-        select(_COLUMNS.id)
-        .where(
-            _COLUMNS.key_id == code.key_id,
-            _COLUMNS.phone == code.phone,
-            _COLUMNS.channel == code.channel,
-            _COLUMNS.superseded_at == code.created_at,
-            _COLUMNS.void_at.is_(None),
-            _COLUMNS.id < code.id,
-        )
-        .order_by(_COLUMNS.id.desc())
-        .limit(1)
-    ).scalar()
-    if before is None:
-        return
-    if code.superseded_at is None:  # one code of a key, phone and channel is current, and no two may be
-        session.execute(update(_OTPS).where(_COLUMNS.id == code.id).values(superseded_at=now))
-    session.execute(update(_OTPS).where(_COLUMNS.id == before).values(superseded_at=code.superseded_at))
-
-
 def _send_turn(session: Session, attempts: list[_SendAttempt]) -> None:
     """Hold the requests against the limits, then the caps of their keys, then write the codes of the others down."""
     _take_limits(session, attempts)
@@ -272,7 +249,9 @@ def _note(session: Session, request: SendRequest, refusal: RateLimited | Pumping
         window, quota = "range", refusal.most
     else:
         window, quota = "cap", refusal.cap
-    rejections.record(session, Rejection(request.caller.id, request.order.phone, request.order.channel, window, quota))
+    order = request.order
+    channel = channel_order.first(request.caller, order.email) if order.channel == CodeChannel.AUTO else order.channel
+    rejections.record(session, Rejection(request.caller.id, order.phone, channel, window, quota))
 
 
 def _write(session: Session, attempts: list[_SendAttempt]) -> None:
@@ -280,35 +259,44 @@ def _write(session: Session, attempts: list[_SendAttempt]) -> None:
     if not attempts:
         return
     fixed = review_numbers.fixed_codes(session, [attempt.request.pair for attempt in attempts])
-    prepared = []
-    for attempt in attempts:
-        caller, order = attempt.request.caller, attempt.request.order
-        template = templates.current(session, caller.id, order.language, caller.brand)
-        shape = encoding.shape(template.render("0" * codes.DIGITS, order.app_hash))
-        if order.channel == Channel.EMAIL:
-            shape = replace(shape, segments=1)  # a mail is one, however long
-        is_fixed = attempt.request.pair in fixed
-        prepared.append((attempt, template, Draft(Kind.OTP, order.channel, order.phone, None, shape, is_fixed)))
+    prepared = [_prepare(session, attempt, attempt.request.pair in fixed) for attempt in attempts]
     if budgets.current(session):
         prepared = _reserve(session, prepared)
     if not prepared:
         return
     now, connection = utcnow(), session.connection()
-    SUPERSEDE.run(connection, [_older(attempt.request, now) for attempt, _, _ in prepared])
-    message_ids = outbox.submit_all(session, [(attempt.request.caller, draft) for attempt, _, draft in prepared])
-    quotes = {
-        message_id: _quote(session, attempt.request, draft)
-        for (attempt, _, draft), message_id in zip(prepared, message_ids, strict=True)
-        if attempt.request.is_priced
-    }
-    rows = []
-    for (attempt, template, _), message_id in zip(prepared, message_ids, strict=True):
-        row = _row(attempt.request, template, message_id, now)
-        rows.append(row | {"fixed_offset": _offset(attempt.request, row, message_id, fixed)})
-        status = None if attempt.request.order.waits else 200
-        code = _code(attempt.request, rows[-1], message_id) if attempt.request.tells_code else None
-        attempt.result = Sent(message_id, attempt.limits, status, quote=quotes.get(message_id), code=code)
+    SUPERSEDE.run(connection, [_older(each.attempt.request, now) for each in prepared])
+    message_ids = outbox.submit_all(session, [(each.attempt.request.caller, each.draft) for each in prepared])
+    rows, by_order = [], []
+    for each, message_id in zip(prepared, message_ids, strict=True):
+        request, draft = each.attempt.request, each.draft
+        row = _row(request, each.template, message_id, now)
+        rows.append(row | {"fixed_offset": _offset(request, row, message_id, fixed)})
+        sent = Sent(message_id, each.attempt.limits, None if request.order.waits else 200)
+        if request.is_priced:
+            sent = replace(sent, quote=_quote(session, request, draft))
+        if request.tells_code:
+            sent = replace(sent, code=_code(request, rows[-1], message_id))
+        if request.order.channel == CodeChannel.AUTO:
+            sent = replace(sent, sent_by=draft.channel)
+            by_order.append(channel_order.CodeInTurn(message_id, request.caller, each.later, each.granted))
+        each.attempt.result = sent
     INSERT.run(connection, rows)
+    if by_order:
+        channel_order.write(session, by_order)
+
+
+def _prepare(session: Session, attempt: _SendAttempt, is_fixed: bool) -> _PreparedCode:
+    caller, order = attempt.request.caller, attempt.request.order
+    template = templates.current(session, caller.id, order.language, caller.brand)
+    shape = encoding.shape(template.render("0" * codes.DIGITS, order.app_hash))
+    if order.channel == Channel.EMAIL:
+        shape = replace(shape, segments=1)  # a mail is one, however long
+    draft = Draft(Kind.OTP, order.channel, order.phone, None, shape, is_fixed)
+    if order.channel != CodeChannel.AUTO:
+        return _PreparedCode(attempt, template, draft)
+    (first, _), *later = channel_order.drafts(caller, draft, order.email)
+    return _PreparedCode(attempt, template, first, later)
 
 
 def _offset(
@@ -329,30 +317,33 @@ def _quote(session: Session, request: SendRequest, draft: Draft) -> Quote:
     return estimates.quote(session, request.caller, text, to_sandbox=draft.to_sandbox)
 
 
-def _reserve(session: Session, prepared: list[_Prepared]) -> list[_Prepared]:
+def _reserve(session: Session, prepared: list[_PreparedCode]) -> list[_PreparedCode]:
     """Those that budgets have room for, with what they count; the others are refused and off their caps again."""
-    costly = [each for each in prepared if each[0].request.caller.mode == KeyMode.LIVE and not each[2].to_sandbox]
+    costly = [
+        each for each in prepared if each.attempt.request.caller.mode == KeyMode.LIVE and not each.draft.to_sandbox
+    ]
+    keys_of = [each.attempt.request.caller.id for each in costly]
     wanted = [
-        Wanted(
-            attempt.request.caller.id,
-            Kind.OTP,
-            [Text(draft.channel, draft.phone, draft.shape.segments)],
-            must_go=attempt.request.caller.id == keys.OWN_ID,
-        )
-        for attempt, _, draft in costly
+        Wanted(key_id, Kind.OTP, each.texts, must_go=key_id == keys.OWN_ID)
+        for key_id, each in zip(keys_of, costly, strict=True)
     ]
     granted = dict(zip(map(id, costly), reservations.reserve(session, wanted), strict=True))
-    kept: list[_Prepared] = []
+    kept: list[_PreparedCode] = []
     for each in prepared:
-        attempt, template, draft = each
         grant = granted.get(id(each))
         if grant is None:
             kept.append(each)
-        elif grant.refusal is None:
-            kept.append((attempt, template, replace(draft, reserved=grant.costs[0])))
+        elif grant.costs:  # of a code that goes by several channels, perhaps not for all
+            first, *others = grant.costs
+            later = [
+                (replace(draft, reserved=cost), after) for (draft, after), cost in zip(each.later, others, strict=False)
+            ]
+            later += each.later[len(others) :]
+            draft = replace(each.draft, reserved=first)
+            kept.append(replace(each, draft=draft, later=later, granted=len(others)))
         else:
-            attempt.result = grant.refusal
-            quotas.give_back(session, attempt.request.caller.id, Kind.OTP, 1)
+            each.attempt.result = grant.refusal
+            quotas.give_back(session, each.attempt.request.caller.id, Kind.OTP, 1)
     return kept
 
 
@@ -384,6 +375,8 @@ def _keep(session: Session, call: IdempotentCall, sent: Sent) -> None:
     result: dict[str, Any] = {"message_id": sent.message_id}
     if sent.quote is not None:
         result["quote"] = asdict(sent.quote)
+    if sent.sent_by is not None:
+        result["sent_by"] = sent.sent_by
     idempotency.keep(session, call, StoredResult.of(result, sent.status, sent.message_id if not sent.status else None))
 
 
@@ -396,4 +389,4 @@ def _replay(stored: StoredResult | Mismatch) -> Sent | Exception:
         return answered
     quote = Quote(**result["quote"]) if "quote" in result else None
     message_id = result["message_id"] if stored.message_uuid is None else stored.message_uuid
-    return Sent(message_id, [], stored.status, is_replay=True, quote=quote)
+    return Sent(message_id, [], stored.status, is_replay=True, quote=quote, sent_by=result.get("sent_by"))

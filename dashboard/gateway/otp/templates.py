@@ -77,12 +77,12 @@ def current(session: Session, key_id: str | None, language: str, brand: str | No
     return own or general or BUILT_IN[language]
 
 
-def of(otp: Otp) -> Template:
+def of(otp: Otp, channel: str) -> Template:
     """The wording that a code was asked for with; by e-mail without the line that web pages read out of an SMS."""
     if otp.wording is None or otp.wording.body is None:
         return BUILT_IN[otp.language]
     body = otp.wording.body
-    if otp.channel == Channel.EMAIL:
+    if channel == Channel.EMAIL:
         body, _host = template_rules.split_host(body)
     return Template(otp.wording.id, body, otp.brand or otp.wording.brand)
 

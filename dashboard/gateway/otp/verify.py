@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import hmac
-from dataclasses import dataclass
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
 from datetime import datetime
 from typing import Any, cast
 
@@ -18,14 +19,14 @@ from dashboard.gateway.limits import wrong_codes
 from dashboard.gateway.limits.wrong_codes import TooManyWrongCodes
 from dashboard.gateway.messages import idempotency
 from dashboard.gateway.messages.idempotency import IdempotentCall, Mismatch, StoredResult
-from dashboard.gateway.otp.codes import Keyring
+from dashboard.gateway.otp import channel_order
+from dashboard.gateway.otp.codes import MAX_ATTEMPTS, Keyring
 from dashboard.gateway.webhooks import events
 from dashboard.group_commit import by_turns
 from dashboard.models.messages import Message
 from dashboard.models.otp import Otp
-from dashboard.vocabulary import Channel, KeyMode, Proof, Status
+from dashboard.vocabulary import Channel, CodeChannel, KeyMode, Proof, Status
 
-MAX_ATTEMPTS = 3
 # Built once: building them costs more than running them.
 _OTPS, _MESSAGES = core_table(Otp), core_table(Message)
 _COLUMNS = _OTPS.c
@@ -39,7 +40,7 @@ class Guess:
 
     phone: str
     code: str
-    channel: str = Channel.SMS
+    channel: str = Channel.SMS  # a CodeChannel
 
 
 @dataclass(frozen=True)
@@ -99,13 +100,16 @@ class _VerifyAttempt:
 
     request: VerifyRequest
     row: Any = None  # of FIND_CURRENT
+    proven: int | None = None  # the message that a right guess proves to have arrived
     is_right: bool = False
     spent: int | None = None  # None: it was not judged
     result: VerifyResult | Exception | None = None
 
 
 _CURRENT = (
-    select(_OTPS, _MESSAGES.c.uuid, _MESSAGES.c.lane, _HAD_WRONG_CODES)
+    select(
+        _OTPS, *(_MESSAGES.c[name] for name in ("uuid", "lane", "status", "sending_at", "sent_at")), _HAD_WRONG_CODES
+    )
     .join(_MESSAGES, _MESSAGES.c.id == _COLUMNS.message_id)
     .where(
         _COLUMNS.key_id.in_(bindparam("keys", expanding=True)),
@@ -147,7 +151,8 @@ PROVE_DELIVERED = ListStatement(
 
 def verify(session: Session, keyring: Keyring, caller: Caller, guess: Guess) -> VerifyResult:
     """Judge one guess and spend a try on it. The caller commits before it answers: the tries stay spent."""
-    attempt = _VerifyAttempt(VerifyRequest(keyring, caller, guess))
+    (request,) = _by_number(session, [VerifyRequest(keyring, caller, guess)])
+    attempt = _VerifyAttempt(request)
     _judge(session, [attempt])
     return cast(VerifyResult, attempt.result)
 
@@ -177,7 +182,19 @@ def verify_codes(session: Session, requests: list[VerifyRequest]) -> list[Verify
                 idempotency.keep(session, attempt.request.call, StoredResult.of({"retries_left": left}))
         return [cast("VerifyResult | Exception", attempt.result) for attempt in attempts]
 
-    return by_turns(requests, lambda request: request.subjects, verify_turn)
+    return by_turns(_by_number(session, requests), lambda request: request.subjects, verify_turn)
+
+
+def _by_number(session: Session, requests: list[VerifyRequest]) -> list[VerifyRequest]:
+    """The same, where a guess for an e-mail address is about a code for `auto` with the number that the code is kept
+    under: guesses by number and by address spend the same tries.
+    """
+    pairs = [each.pair for each in requests if each.guess.channel == Channel.EMAIL and each.caller.channel_order]
+    found = channel_order.numbers_of(session, pairs) if pairs else {}
+    return [
+        replace(each, guess=replace(each.guess, phone=found[each.pair])) if each.pair in found else each
+        for each in requests
+    ]
 
 
 def _judge(session: Session, attempts: list[_VerifyAttempt]) -> None:
@@ -204,19 +221,36 @@ def _judge(session: Session, attempts: list[_VerifyAttempt]) -> None:
 
 
 def _find_codes(session: Session, attempts: list[_VerifyAttempt]) -> None:
-    """The newest code of the guess's channel. One asked for by WhatsApp that went by SMS is of both."""
+    """The newest code of the guess's channel. One asked for by WhatsApp that went by SMS is of both, one asked for by
+    `auto` of all channels that carry it.
+    """
     key_ids, phones = (set(part) for part in zip(*(attempt.request.pair for attempt in attempts), strict=True))
     params = {"keys": list(key_ids), "phones": list(phones)}
     if session.get_bind().dialect.name == "postgresql":
         rows = FIND_AND_LOCK.run(session.connection(), {**params, "lock_names": wrong_codes.lock_names(phones)})
     else:
         rows = FIND_CURRENT.run(session.connection(), params)
+    by_order = [row.message_id for row in rows if row.channel == CodeChannel.AUTO]
+    later = channel_order.later_steps(session.connection(), by_order) if by_order else {}
     newest: dict[tuple[str, str, str], Any] = {}
     for row in rows:
-        for channel in {row.channel, row.lane}:
+        for channel in {row.channel, row.lane, *(step.channel for step in later.get(row.message_id, ()))}:
             newest[row.key_id, row.phone, channel] = row
     for attempt in attempts:
-        attempt.row = newest.get((*attempt.request.pair, attempt.request.guess.channel))
+        channel = attempt.request.guess.channel
+        attempt.row = row = newest.get((*attempt.request.pair, channel))
+        if row is not None:
+            attempt.proven = _proven(row, later.get(row.message_id, ()), channel)
+
+
+def _proven(row: Any, later: Sequence[Any], channel: str) -> int | None:
+    """The message that a right code proves to have arrived; None where several carried it and none was named."""
+    begun = {step.channel: step.id for step in later if channel_order.may_have_left(step)}
+    if not begun:
+        return cast(int, row.message_id)
+    if channel_order.may_have_left(row):
+        begun[row.lane] = row.message_id
+    return begun.get(channel) or (next(iter(begun.values())) if len(begun) == 1 else None)
 
 
 def _spend(session: Session, attempts: list[_VerifyAttempt]) -> None:
@@ -248,7 +282,7 @@ def _count_wrong_codes(session: Session, judged: list[_VerifyAttempt]) -> None:
 def _record_events(session: Session, judged: list[_VerifyAttempt]) -> bool:
     """A right code proves that its message arrived, whatever receipts say. Return whether there was any event."""
     now = utcnow()
-    proofs = [attempt.row.message_id for attempt in judged if attempt.is_right]
+    proofs = [attempt.proven for attempt in judged if attempt.is_right and attempt.proven is not None]
     proven: dict[int, datetime] = {}
     if proofs:
         rows = PROVE_DELIVERED.run(session.connection(), {"row_ids": proofs, "now": now})
@@ -257,8 +291,11 @@ def _record_events(session: Session, judged: list[_VerifyAttempt]) -> bool:
     for attempt in judged:
         row = attempt.row
         steps: list[str] = []
-        if row.message_id in proven and attempt.is_right:
-            steps += ["message.sent"] * (proven[row.message_id] == now) + ["message.delivered"]
+        if attempt.is_right and attempt.proven in proven:
+            steps += ["message.sent"] * (proven[attempt.proven] == now) + ["message.delivered"]
+            if attempt.proven != row.message_id:
+                events.record(session, row.key_id, attempt.proven, *steps)
+                steps = []
         if attempt.is_right:
             steps.append("otp.verified")
         elif attempt.spent == MAX_ATTEMPTS:

@@ -22,6 +22,7 @@ from dashboard.db import Sessions, UtcDateTime, core_table, in_batches, utcnow
 from dashboard.driver import BulkInsert, ListStatement
 from dashboard.gateway.costs import charges
 from dashboard.gateway.costs.charges import Taken
+from dashboard.gateway.statistics import in_turn
 from dashboard.models.costs import Charge
 from dashboard.models.messages import UNTALLIED_MESSAGES, Message
 from dashboard.models.otp import UNTALLIED_OTPS, Otp
@@ -33,7 +34,7 @@ from dashboard.models.statistics import (
     StatisticsBucket,
     StatisticsReason,
 )
-from dashboard.vocabulary import ENDS, SANDBOX, Kind, Status
+from dashboard.vocabulary import ENDS, SANDBOX, CodeChannel, Kind, Status
 
 GRAINS = {"minute": timedelta(minutes=1), "hour": timedelta(hours=1), "day": timedelta(days=1)}  # days are UTC's
 KEPT = {"minute": timedelta(hours=48), "hour": timedelta(days=100)}
@@ -51,7 +52,7 @@ CHANGED = (
     select(
         *(_MESSAGES[name] for name in ("id", "key_id", "kind", "channel", "phone", "segments", "status", "error_code")),
         *(_MESSAGES[name] for name in ("sent_at", "tallied_status", "tallied_sent", "tallied_error")),
-        *(_MESSAGES[name] for name in ("lane", "carrier", "encoding")),
+        *(_MESSAGES[name] for name in ("lane", "carrier", "encoding", "step", "step_of")),
         func.coalesce(_OTPS.created_at, _MESSAGES.created_at, type_=UtcDateTime).label("created_at"),
         func.coalesce(_OTPS.language, "").label("language"),
         exists().where(_CHARGES.message_id == _MESSAGES.id).label("is_charged"),
@@ -66,8 +67,11 @@ CHANGED = (
     .limit(bindparam("most"))
     .with_for_update(of=core_table(Message), skip_locked=True)
 )
+# A code for `auto` counts under the channel of its first message.
+_FIRST_CHANNEL = select(_MESSAGES.channel).where(_MESSAGES.id == _OTPS.message_id).scalar_subquery()
+_CHANNEL = case((_OTPS.channel == CodeChannel.AUTO.value, _FIRST_CHANNEL), else_=_OTPS.channel).label("channel")
 JUDGED = (
-    select(_OTPS.id, _OTPS.key_id, _OTPS.channel, _OTPS.phone, _OTPS.language, _OTPS.created_at, _OTPS.verified_at)
+    select(*(_OTPS[name] for name in ("id", "key_id", "phone", "language", "created_at", "verified_at")), _CHANNEL)
     .with_hint(core_table(Otp), "INDEXED BY ix_otps_untallied", "sqlite")
     .where(text(UNTALLIED_OTPS))
     .order_by(_OTPS.id)
@@ -179,7 +183,11 @@ def fold(session: Session, limit: int = BATCH) -> int:
     otps = session.execute(JUDGED, {"most": limit}).all()
     sums = Sums(now)
     for message in messages:
-        sums.add_message(message)
+        if message.step is None:
+            sums.add_message(message)
+    in_turns = [message for message in messages if message.step is not None]
+    for counted in in_turn.counted(session, in_turns) if in_turns else ():
+        sums.add_message(counted)
     for otp in otps:
         sums.add_verdict(otp)
     _charge(session, messages)

@@ -20,6 +20,7 @@ from dashboard.gateway.otp import codes, review_numbers, templates
 from dashboard.gateway.otp.review_numbers import NewReviewNumber
 from dashboard.gateway.otp.template_rules import LONGEST_BRAND
 from dashboard.models.api_keys import ApiKey
+from dashboard.pages.api_keys.order_field import ChannelOrderField
 from dashboard.pages.ui import fields, forms, labels
 from dashboard.pages.ui.forms import CheckboxesField, DayField, Form, LinesField, NewIdField, SwitchField, TextField
 from dashboard.pages.web import locale
@@ -70,6 +71,13 @@ class KeyForm(Form):
         _l("Send codes by SMS when WhatsApp does not accept them"),
         labels.CHANNELS[Channel.WHATSAPP],
         description=_l("The same code; it is verified on the WhatsApp channel."),
+    )
+    channel_order = ChannelOrderField(
+        _l("Order of channels"),
+        description=_l(
+            "For calls with the channel “auto”: a code that is not verified within its seconds (10 to 300), or that "
+            "the channel refuses, goes by the next one. E-mail is left out where a call gives no address."
+        ),
     )
 
     def __init__(self, key: ApiKey | None = None, **offered: Any) -> None:

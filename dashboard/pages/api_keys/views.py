@@ -25,7 +25,7 @@ from dashboard.gateway.statistics.queries import Figures, Narrow, Period, total
 from dashboard.models.api_keys import ApiKey
 from dashboard.models.otp import ReviewNumber
 from dashboard.models.statistics import COUNTS
-from dashboard.pages.api_keys import door_labels
+from dashboard.pages.api_keys import door_labels, order_field
 from dashboard.pages.api_keys.forms import KeyForm, NewKeyForm, ReviewNumberForm
 from dashboard.pages.ui import fields, periods, timeline
 from dashboard.pages.ui.charts import Chart, Series
@@ -308,6 +308,7 @@ def _detail(key: ApiKey) -> dict[str, Any]:
         "codes": total(codes),
         "lost": sum(one["failed"] + one["expired"] for one in (*texts, *codes)),
         "usage": _usage(key, period, now, texts, codes),
+        "order": order_field.in_words(key.channel_order),
         "used": quotas.used_today(session, key),
         "reviews": reviews,
         "may_add_review": sum(is_in_force for _number, is_in_force in reviews) < review_numbers.MOST,

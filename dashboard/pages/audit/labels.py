@@ -176,6 +176,7 @@ FIELDS = {
     "brand": _l("Brand"),
     "carrier_id": _l("Carrier"),
     "carriers": _l("Carriers"),
+    "channel_order": _l("Order of channels"),
     "codes": _l("Codes"),
     "codes_per_day": _l("Usual limit per day"),
     "codes_per_hour": _l("Usual limit per hour"),

@@ -310,6 +310,7 @@ def _detail(message: Message, *, is_revealed: bool = False) -> dict[str, Any]:
         "text_language": otp.language if otp else None,
         "is_review": otp is not None and otp.fixed_offset is not None,
         "entries": _entries(message),
+        "steps": status.steps_of(session, [message]).get(message.id, []),
         "charges": charges.of_message(session, message.id) if current_user.may(Role.OPERATOR) else [],
         "is_cut": message.phone.endswith(retention.BLANK),  # it shares its number with others now
         "carrier": carrier,

@@ -24,6 +24,7 @@ ALL = {
     "sender": "Boutique",
     "expires_at": utcnow() + timedelta(days=3),
     "sms_fallback": True,
+    "channel_order": "whatsapp:30,sms",
 }
 
 

@@ -261,3 +261,40 @@ def test_the_form_offers_the_caps_of_the_settings_folded_away(owner: Browser, wo
         site_settings.save(session, replace(site_settings.read(session), new_key_codes=700))
     page = owner.get("/dashboard/keys/new").text
     assert 'value="700"' in page and 'value="20000"' in page and '<details class="more-fields">' in page
+
+
+@pytest.mark.parametrize(
+    ("typed", "kept"),
+    [
+        (["whatsapp", "30", "sms", "60", "email"], "whatsapp:30,sms:60,email"),
+        (["whatsapp", "٣٠", "", "", "sms"], "whatsapp:30,sms"),
+        (["", "", "", "", ""], None),
+    ],
+)
+def test_the_order_of_channels_is_chosen_in_rows(
+    owner: Browser, services: Services, typed: list[str], kept: str | None
+) -> None:
+    create(owner, channel_order=typed)
+    assert stored(services).channel_order == kept
+    page = owner.get(f"/dashboard/keys/{ID}").text
+    assert ("WhatsApp, for 30 s" in page) == (kept is not None)
+    drawn = owner.get(f"/dashboard/keys/{ID}/edit").text
+    assert drawn.count('name="channel_order"') == 5
+    assert ('<option value="whatsapp" selected>' in drawn) == (kept is not None)
+
+
+@pytest.mark.parametrize(
+    ("typed", "fault"),
+    [
+        (["whatsapp", "30", "", "", ""], "Choose two or three channels"),
+        (["fax", "30", "sms", "", ""], "Choose two or three channels"),
+        (["sms", "30", "sms", "", ""], "Choose each channel once"),
+        (["sms", "", "whatsapp", "", ""], "Enter 10 to 300 seconds"),
+        (["sms", "300", "whatsapp", "300", "email"], "within 540 seconds"),
+    ],
+)
+def test_an_order_that_breaks_a_rule_is_told_and_shown_again(owner: Browser, typed: list[str], fault: str) -> None:
+    answer = owner.post("/dashboard/keys/new", {**FORM, "channel_order": typed})
+    assert answer.status_code == 422
+    assert fault in answer.text
+    assert f'value="{typed[1]}"' in answer.text

@@ -16,6 +16,7 @@ from dashboard.gateway.limits import overrides, rate_limit
 from dashboard.gateway.limits.overrides import NewOverride
 from dashboard.gateway.limits.rate_limit import RateLimited, WindowState
 from dashboard.gateway.otp import send as otp
+from dashboard.gateway.otp import voiding
 from dashboard.gateway.otp.codes import Keyring
 from dashboard.models.limits import UNLIMITED
 from dashboard.models.otp import Otp
@@ -68,7 +69,7 @@ def test_a_void_code_gives_its_place_back(sessions: Sessions, caller: Caller) ->
         send(sessions, caller)
     with sessions.begin() as session:
         newest = session.scalars(select(Otp).order_by(Otp.id.desc())).first()
-        otp.void(session, [present(newest).message_id])
+        voiding.void(session.connection(), [present(newest).message])
     assert [send(sessions, caller), send(sessions, caller)] == [True, False]
 
 

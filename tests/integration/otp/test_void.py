@@ -9,7 +9,7 @@ from dashboard.db import Sessions
 from dashboard.gateway.api_keys import authentication, keys
 from dashboard.gateway.api_keys.authentication import Caller
 from dashboard.gateway.api_keys.keys import NewKey
-from dashboard.gateway.otp import send, verify
+from dashboard.gateway.otp import send, verify, voiding
 from dashboard.gateway.otp.codes import Keyring
 from dashboard.gateway.otp.send import Order
 from dashboard.gateway.otp.verify import Guess, NoLiveOtp, VerifyRequest, WrongCode
@@ -35,7 +35,8 @@ def order(sessions: Sessions, caller: Caller) -> str:
 
 def fail(sessions: Sessions, message_id: str) -> None:
     with sessions.begin() as session:
-        send.void(session, session.scalars(select(Message.id).where(Message.uuid == message_id)).all())
+        messages = session.scalars(select(Message).where(Message.uuid == message_id)).all()
+        voiding.void(session.connection(), messages)
 
 
 def code(sessions: Sessions, message_id: str) -> str:
