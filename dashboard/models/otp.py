@@ -33,7 +33,7 @@ class Otp(Base):
     message_id: Mapped[int] = mapped_column(ForeignKey("messages.id"), unique=True)
     key_id: Mapped[str] = mapped_column(ForeignKey("api_keys.id"))
     phone: Mapped[str] = mapped_column(String(LONGEST_STORED))
-    channel: Mapped[str] = mapped_column(String(8))
+    channel: Mapped[str] = mapped_column(String(8))  # a CodeChannel
     language: Mapped[str] = mapped_column(String(2))
     app_hash: Mapped[str | None] = mapped_column(String(11))
     wording_id: Mapped[int | None] = mapped_column(ForeignKey("otp_wordings.id"))  # empty: the built-in wording

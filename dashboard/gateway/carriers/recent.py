@@ -8,7 +8,7 @@ from datetime import datetime, timedelta
 from functools import partial
 from typing import Any
 
-from sqlalchemy import ColumnElement, Select, func, select
+from sqlalchemy import ColumnElement, Select, func, or_, select
 from sqlalchemy.orm import Session
 
 from dashboard.db import core_table, utcnow
@@ -115,6 +115,7 @@ def _facets(operator: Operator, status: Status, channel: Channel) -> Facets:
         _MESSAGES.channel == channel,
         func.substr(_MESSAGES.phone, 5, 1) == operator,
         _MESSAGES.carrier.is_distinct_from(SANDBOX),
+        or_(_MESSAGES.step_of.is_(None), _MESSAGES.status != Status.EXPIRED),  # a later channel that was not needed
     ]
 
 

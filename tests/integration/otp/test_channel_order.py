@@ -13,6 +13,7 @@ from sqlalchemy import select, update
 from dashboard.db import core_table, utcnow
 from dashboard.gateway.api_keys import authentication
 from dashboard.gateway.api_keys.authentication import Caller
+from dashboard.gateway.carriers import recent
 from dashboard.gateway.costs import budgets, estimates, prices
 from dashboard.gateway.costs.budgets import BudgetExhausted, NewBudget
 from dashboard.gateway.costs.prices import NewPrice
@@ -29,7 +30,7 @@ from dashboard.models.otp import Otp
 from dashboard.models.statistics import StatisticsBucket
 from dashboard.providers import sandbox
 from dashboard.providers.base import Receipt
-from dashboard.vocabulary import BudgetPeriod
+from dashboard.vocabulary import BudgetPeriod, Operator
 from tests.support.fake_carrier import Carrier, answers
 from tests.support.http_carriers import PHONE, Office, taken
 
@@ -366,3 +367,14 @@ def test_a_code_is_lost_when_all_its_messages_are(office: Office) -> None:
     with office.sessions() as session:
         rows = session.execute(select(BUCKETS).where(BUCKETS.c.grain == "day")).all()
         assert [(row.kind, row.requested, row.failed, row.sent) for row in rows] == [("otp", 1, 1, 0)]
+
+
+def test_a_channel_that_was_not_needed_is_no_loss_of_its_operator(shop: Shop) -> None:
+    shop.ask()
+    shop.drain()
+    assert shop.guess(shop.code()) is None
+    shop.later(90)
+    shop.drain()
+    assert [step.error_code for step in shop.steps()] == [None, "code_verified", "code_verified"]
+    lately = shop.office.write(recent.of_operators)
+    assert lately[Operator.MAURITEL].lost == 0
