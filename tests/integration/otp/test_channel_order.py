@@ -8,7 +8,7 @@ from datetime import date, timedelta
 from typing import Any
 
 import pytest
-from sqlalchemy import select, update
+from sqlalchemy import event, select, update
 
 from dashboard.db import core_table, utcnow
 from dashboard.gateway.api_keys import authentication
@@ -378,3 +378,29 @@ def test_a_channel_that_was_not_needed_is_no_loss_of_its_operator(shop: Shop) ->
     assert [step.error_code for step in shop.steps()] == [None, "code_verified", "code_verified"]
     lately = shop.office.write(recent.of_operators)
     assert lately[Operator.MAURITEL].lost == 0
+
+
+def test_codes_that_name_their_channel_cost_no_statement_more(office: Office) -> None:
+    plain, ordered = opened(office), opened(office, channel_order=ALL)
+    engine = office.sessions.kw["bind"]
+    statements: list[str] = []
+
+    def note(*told: Any) -> None:
+        statements.append(told[2])
+
+    def by_sms(shop: Shop) -> list[str]:
+        statements.clear()
+        office.write(lambda session: send.send_codes(session, [SendRequest(shop.ring, shop.caller, Order(PHONE))]))
+        shop.drain("sms")
+        guess = VerifyRequest(shop.ring, shop.caller, Guess(PHONE, "000000"))
+        office.write(lambda session: verify.verify_codes(session, [guess]))
+        return list(statements)
+
+    event.listen(engine, "before_cursor_execute", note)
+    try:
+        by_sms(plain)  # asks what a process keeps
+        without, within = by_sms(plain), by_sms(ordered)
+    finally:
+        event.remove(engine, "before_cursor_execute", note)
+    assert len(within) == len(without)
+    assert not [statement for statement in within if "step_of IN" in statement]
