@@ -7,7 +7,7 @@ from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 from enum import StrEnum
 
-from sqlalchemy import select
+from sqlalchemy import ColumnElement, or_, select
 from sqlalchemy.orm import Session, joinedload
 from sqlalchemy.orm.attributes import set_committed_value
 
@@ -188,7 +188,7 @@ def _events(session: Session, number: str) -> list[Event]:
     otps = session.scalars(
         select(Otp)
         .options(joinedload(Otp.message).joinedload(Message.key))
-        .where(Otp.phone == number)
+        .where(_went_to(number))
         .order_by(Otp.created_at.desc())
         .limit(MOST)
     )
@@ -203,6 +203,14 @@ def _events(session: Session, number: str) -> list[Event]:
     events += [Event(text.created_at, text.key, message=text) for text in texts]
     events += [Event(row.at, row.key, refusal=row) for row in rejections.of_phone(session, number, MOST)]
     return events
+
+
+def _went_to(number: str) -> ColumnElement[bool]:
+    """Codes to a number; or to an e-mail address, those also that a number asked for and that were to go by mail."""
+    if not emails.is_email(number):
+        return Otp.phone == number
+    by_mail = select(Message.step_of).where(Message.phone == number, Message.step_of.is_not(None))
+    return or_(Otp.phone == number, Otp.message_id.in_(by_mail))
 
 
 def _verdict(session: Session, number: str, codes: Sequence[Event], lift: LimitOverride | None) -> Cause:
@@ -268,7 +276,7 @@ def _failed(session: Session, event: Event, otp: Otp) -> Cause | None:
     if message.status != Status.FAILED:
         return None
     side = failures.side_of(message.error_code or "")
-    if side in (Side.NUMBER, Side.OPERATOR) and emails.is_email(otp.phone) and message.sent_at is not None:
+    if side in (Side.NUMBER, Side.OPERATOR) and emails.is_email(message.phone) and message.sent_at is not None:
         return _about(CauseCode.MAIL_RETURNED, event, otp)
     if side is Side.NUMBER:
         return _about(CauseCode.NUMBER_REFUSED, event, otp)
@@ -335,7 +343,7 @@ def _expired(_session: Session, event: Event, otp: Otp) -> Cause | None:
 
 def _has_arrived(otp: Otp) -> bool:
     """Whether it is where people look. A mail that its server took is: what cannot be brought there comes back."""
-    is_taken = emails.is_email(otp.phone) and otp.message.status == Status.SENT
+    is_taken = emails.is_email(otp.message.phone) and otp.message.status == Status.SENT
     return is_taken or otp.message.status == Status.DELIVERED
 
 
@@ -359,7 +367,7 @@ def _cut_off(session: Session, event: Event) -> Cause | None:
     """
     otp = event.otp
     assert otp is not None  # noqa: S101  callers have looked
-    if emails.is_email(otp.phone):
+    if emails.is_email(otp.message.phone):
         return None
     lately = recent.of_operators(session)
     mine = lately.pop(Operator(otp.phone[4]))

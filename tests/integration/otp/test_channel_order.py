@@ -19,6 +19,8 @@ from dashboard.gateway.costs.budgets import BudgetExhausted, NewBudget
 from dashboard.gateway.costs.prices import NewPrice
 from dashboard.gateway.delivery import receipts
 from dashboard.gateway.limits import rate_limit
+from dashboard.gateway.monitoring import diagnosis
+from dashboard.gateway.monitoring.diagnosis import CauseCode
 from dashboard.gateway.otp import channel_order, send, verify
 from dashboard.gateway.otp.codes import Keyring
 from dashboard.gateway.otp.send import Order, SendRequest, Sent
@@ -131,6 +133,17 @@ def test_each_step_comes_in_its_time_with_the_same_digits(shop: Shop) -> None:
     shop.drain()
     assert shop.texts() == [(channel, shop.code()) for channel in ("whatsapp", "sms", "email")]
     assert [(step.step, step.status) for step in shop.steps()] == [(n, "delivered") for n in (1, 2, 3)]
+
+
+def test_why_no_code_finds_it_by_its_address_too(shop: Shop) -> None:
+    shop.ask()
+    shop.drain()
+    with shop.office.sessions() as session:
+        for who in (PHONE, EMAIL):
+            found = diagnosis.of_phone(session, who)
+            assert [event.otp is not None for event in found.events] == [True]
+            assert found.verdict.code != CauseCode.NOTHING_ASKED
+        assert diagnosis.of_phone(session, "mailto:other@example.mr").events == []
 
 
 def test_a_refused_step_is_followed_at_once_and_the_rest_comes_as_much_earlier(shop: Shop) -> None:
