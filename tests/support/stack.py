@@ -26,6 +26,7 @@ from sqlalchemy import func, select, update
 from dashboard.cli import migrate
 from dashboard.db import make_sessions, utcnow
 from dashboard.gateway.api_keys import authentication
+from dashboard.gateway.carriers import carriers
 from dashboard.gateway.sandbox.inbox import ReceivedText, SandboxInbox
 from dashboard.models.messages import Message
 from dashboard.models.otp import Otp
@@ -193,6 +194,14 @@ class Stack(Api):
     def client(self, mode: str = "live", **more: Any) -> Client:
         """A caller with a key of its own; `more` are fields of keys.NewKey."""
         return Client(self, self.key(mode, **more))
+
+    def remove_carriers(self) -> None:
+        """Remove all carriers, each in a transaction of its own: workers write of several at once, in another order."""
+        with self.sessions() as session:
+            names = [carrier.name for carrier in carriers.listed(session)]
+        for name in names:
+            with self.sessions.begin() as session:
+                carriers.remove(session, carriers.find(session, name))
 
     # What a phone received
 

@@ -88,6 +88,7 @@ def review(session: Session) -> None:
             carrier.down_code = next((connection.code for connection in mine if connection.code), "no_session")
             session.flush()
             outbox.release_deferred(session, [carrier.id])
+    session.flush()  # carriers before messages, as everywhere: see carriers.remove
 
 
 def forget_old(session: Session) -> None:

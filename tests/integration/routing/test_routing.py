@@ -2,22 +2,26 @@
 
 from __future__ import annotations
 
+from concurrent.futures import ThreadPoolExecutor
 from datetime import timedelta
 
 import pytest
+from sqlalchemy import text, update
 
 from dashboard.db import utcnow
-from dashboard.gateway.carriers import carriers
+from dashboard.gateway.carriers import carriers, health
 from dashboard.gateway.delivery import attempts, settle, worker
 from dashboard.gateway.delivery.decisions import Defer
 from dashboard.gateway.messages import outbox
 from dashboard.gateway.routing import explain, rules
 from dashboard.gateway.routing.rules import InvalidRoute, NewRouteTarget, RoutingRequest
 from dashboard.gateway.sandbox.inbox import SandboxInbox
+from dashboard.models.carriers import Carrier as CarrierRow
 from dashboard.providers.settings import InvalidSettings
 from tests.support.fake_carrier import Carrier, answers, late
 from tests.support.fixtures.databases import on_sqlite
 from tests.support.http_carriers import Office, fails, taken
+from tests.support.stack import until
 
 MATTEL, MAURITEL = "+22233000001", "+22244000001"
 
@@ -182,6 +186,27 @@ def test_a_switched_off_carrier_gets_nothing_and_a_removed_one_loses_its_rows(of
     office.write(lambda session: carriers.remove(session, carriers.find(session, "alpha")))
     office.drain(desk)
     assert {office.message(one).carrier for one in (sent, again)} == {"sandbox"}
+
+
+@pytest.mark.parametrize("database", ["postgresql"], indirect=True)
+def test_a_carrier_can_be_removed_while_it_is_marked_down(office: Office, first: Carrier) -> None:
+    """Both write of the carrier and of what waits for it. In two orders, PostgreSQL would end one of them."""
+    office.add("alpha", first)
+    office.submit(office.caller())
+    with office.sessions.begin() as session:
+        alpha = carriers.find(session, "alpha").id
+        row = outbox.claim(session, "sms", 1)[0]
+    office.write(lambda session: settle.apply(session.connection(), [Defer(row, alpha, while_down=False)]))
+    with ThreadPoolExecutor(1) as pool:
+        with office.sessions.begin() as judge:
+            judge.execute(update(CarrierRow).where(CarrierRow.id == alpha).values(down_since=utcnow()))
+            removal = pool.submit(
+                office.write, lambda session: carriers.remove(session, carriers.find(session, "alpha"))
+            )
+            with office.sessions() as other:
+                until(lambda: other.scalar(text("SELECT count(*) FROM pg_locks WHERE NOT granted")), 10)
+            health.mark_down(judge, alpha, "timeout")
+        removal.result(20)
 
 
 @on_sqlite

@@ -14,7 +14,7 @@ import pytest
 from sqlalchemy import func, select
 
 from dashboard.db import utcnow
-from dashboard.gateway.carriers import carriers, health
+from dashboard.gateway.carriers import health
 from dashboard.gateway.routing import rules
 from dashboard.gateway.routing.rules import NewRouteTarget
 from dashboard.models.carriers import Carrier as Row
@@ -35,9 +35,7 @@ def office(stack: Stack) -> Iterator[Office]:
     """The stack's database; carriers that a test sets up are gone after it."""
     made = Office(stack.sessions, stack.settings)
     yield made
-    with stack.sessions.begin() as session:
-        for row in carriers.listed(session):
-            carriers.remove(session, row)
+    stack.remove_carriers()
     until(lambda: not _lines(stack), 10)
 
 

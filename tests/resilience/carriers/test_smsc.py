@@ -10,7 +10,7 @@ from typing import Any
 
 import pytest
 
-from dashboard.gateway.carriers import carriers, health
+from dashboard.gateway.carriers import health
 from dashboard.gateway.routing.rules import NewRouteTarget, set_rule
 from tests.support import fake_carrier as ledgers
 from tests.support.http_carriers import Office, taken, takes
@@ -34,9 +34,7 @@ def add(stack: Stack, tmp_path: Path) -> Iterator[Callable[..., dict[str, Any]]]
         return added
 
     yield run
-    with stack.sessions.begin() as session:
-        for row in carriers.listed(session):
-            carriers.remove(session, row)
+    stack.remove_carriers()
     until(lambda: not _ready(stack), 20)
 
 

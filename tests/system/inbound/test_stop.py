@@ -39,9 +39,7 @@ def office(stack: Stack) -> Iterator[Office]:
     made.write(lambda session: keywords.save(session, rule))
     yield made
     made.write(lambda session: keywords.remove(session, rule))
-    with stack.sessions.begin() as session:
-        for row in carriers.listed(session):
-            carriers.remove(session, row)
+    stack.remove_carriers()
     until(lambda: not _ready(stack), 20)
 
 
