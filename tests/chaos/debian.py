@@ -34,7 +34,7 @@ PHONE = "38089336"  # of the documentation
 NIGHTS = 3
 STOP_SECONDS = 30  # TimeoutStopSec of a worker
 INIT = "chinqit init "
-NEW = "1.0"  # what a person calls the version
+OLD, NEW = "0.9", "1.0"  # what a person calls the versions
 LINK = """
 [ -L /opt/chinqit ] || { mv /opt/chinqit /opt/chinqit-old; ln -s /opt/chinqit-old /opt/chinqit; }
 """  # CHANGELOG
@@ -83,10 +83,13 @@ class Wrong(Exception):
     """A demand is not met; says which."""
 
 
-def _steps(name: str, script: str | None = None) -> str:
-    """What the documentation says, or a script of it, with what a person puts in."""
-    text = script or (CODE / f"{name}.sh").read_text()
-    return text.replace("REPOSITORY", f"{KEPT}/chinqit.git").replace("VERSION", NEW).replace("NEW", NEW)
+def _steps(name: str) -> str:
+    """What the documentation says, with what a person puts in."""
+    return _filled_in((CODE / f"{name}.sh").read_text(), NEW)
+
+
+def _filled_in(script: str, version: str) -> str:
+    return script.replace("REPOSITORY", f"{KEPT}/chinqit.git").replace("VERSION", version).replace("NEW", version)
 
 
 def _install(machine: Machine, steps: str) -> None:
@@ -98,7 +101,8 @@ def _upgrade(machine: Machine, kept: Path) -> str:
     """Install the release before by the steps that it has itself, and upgrade it by today's."""
     commit = upgrade.old_commit()
     _set_head(kept, commit)
-    _install(machine, _steps("systemd", _git(ROOT, "show", f"{commit}:{(CODE / 'systemd.sh').relative_to(ROOT)}")))
+    old_steps = _git(ROOT, "show", f"{commit}:{(CODE / 'systemd.sh').relative_to(ROOT)}")
+    _install(machine, _filled_in(old_steps, OLD))
     _set_head(kept, "HEAD")
     key, code = _code(machine)
     machine.run(LINK)

@@ -13,7 +13,7 @@ from sqlalchemy.orm import Session
 
 from dashboard.db import core_table, utcnow
 from dashboard.models.carriers import CarrierMinute
-from dashboard.models.messages import Message
+from dashboard.models.messages import Message, operator_digit
 from dashboard.vocabulary import BY_PHONE, SANDBOX, Channel, Kind, Operator, Status, Trend
 
 RECENT = timedelta(minutes=10)
@@ -113,7 +113,7 @@ def _facets(operator: Operator, status: Status, channel: Channel) -> Facets:
         _MESSAGES.status == status,
         _MESSAGES.kind == Kind.OTP,
         _MESSAGES.channel == channel,
-        func.substr(_MESSAGES.phone, 5, 1) == operator,
+        operator_digit == operator,
         _MESSAGES.carrier.is_distinct_from(SANDBOX),
         or_(_MESSAGES.step_of.is_(None), _MESSAGES.status != Status.EXPIRED),  # a later channel that was not needed
     ]
@@ -131,8 +131,9 @@ def _count(first_id: int, facets: Facets) -> Query:
 
 
 def _first_since(session: Session, moment: datetime) -> int | None:
-    """The id of the first message that was accepted since then."""
-    found: int | None = session.scalar(select(func.min(_MESSAGES.id)).where(_MESSAGES.created_at > moment))
+    """The id of the first message that was accepted since then. (For min(id), SQLite would walk through the table.)"""
+    first = select(_MESSAGES.id).where(_MESSAGES.created_at > moment).order_by(_MESSAGES.created_at).limit(1)
+    found: int | None = session.scalar(first)
     return found
 
 

@@ -19,7 +19,7 @@ from dashboard.cache import TimedCache
 from dashboard.db import Executor, core_table, execute_dml, insert, iso, pool_of, utcnow
 from dashboard.gateway.costs import estimates, prices
 from dashboard.models.costs import UNTALLIED_CHARGES, Budget, BudgetUse, Charge, DailyCost
-from dashboard.models.messages import Message
+from dashboard.models.messages import Message, operator_digit
 from dashboard.vocabulary import BudgetAction, BudgetPeriod
 
 EVERYBODY = ""  # as a key: all of them together
@@ -254,7 +254,7 @@ def _used_so_far(session: Session, rule: BudgetRule, now: datetime) -> int:
     waiting = select(
         _MESSAGES.key_id,
         _MESSAGES.lane,
-        func.substr(_MESSAGES.phone, 5, 1).label("digit"),
+        operator_digit.label("digit"),
         func.sum(_MESSAGES.segments),
     ).where(_MESSAGES.due_at.is_not(None), func.coalesce(_MESSAGES.carrier_id, -1) != 0)
     if of_key:

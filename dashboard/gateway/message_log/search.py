@@ -11,12 +11,12 @@ from datetime import datetime
 from functools import cache
 from itertools import product
 
-from sqlalchemy import Boolean, ColumnElement, String, TextClause, func, literal_column, select, text
+from sqlalchemy import Boolean, ColumnElement, TextClause, func, literal_column, select, text
 from sqlalchemy.orm import Session, joinedload
 
 from dashboard.gateway.otp import channel_order, template_rules, templates
 from dashboard.models.limits import LimitRejection
-from dashboard.models.messages import Message
+from dashboard.models.messages import Message, operator_digit
 from dashboard.models.otp import Otp
 from dashboard.sms import emails, numbers
 from dashboard.vocabulary import BY_PHONE, ENDS, Channel, Kind, Operator, Stage, Status
@@ -37,9 +37,6 @@ STAGES = {  # as the statistics count them
     Stage.SENT: "messages.sent_at IS NOT NULL",
     Stage.VERIFIED: "EXISTS (SELECT 1 FROM otps WHERE otps.message_id = messages.id AND otps.verified_at IS NOT NULL)",
 }
-
-
-OPERATOR_DIGIT: ColumnElement[str] = literal_column("substr(messages.phone, 5, 1)", String)  # as its index has it
 
 
 class NotSearchable(ValueError):
@@ -78,7 +75,7 @@ class Filters:
             Message.key_id: self.key_id,
             Message.uuid: self.sought.uuid,
             Message.phone: self.sought.phone,
-            OPERATOR_DIGIT: self.operator,
+            operator_digit: self.operator,
         }
         conditions = [column == value for column, value in same.items() if value]
         if self.before:

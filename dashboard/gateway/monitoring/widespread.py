@@ -11,7 +11,7 @@ from sqlalchemy.orm import Session
 from dashboard.db import core_table, utcnow
 from dashboard.gateway.monitoring.diagnosis import Cause, CauseCode
 from dashboard.models.limits import LimitRejection
-from dashboard.models.messages import Message
+from dashboard.models.messages import Message, operator_digit
 from dashboard.models.otp import Otp
 from dashboard.vocabulary import Kind, Status
 
@@ -82,7 +82,7 @@ def _same(session: Session, otp: Otp, status: Status, begin: datetime) -> Select
             _MESSAGES.status == status,
             _MESSAGES.kind == Kind.OTP,
             _MESSAGES.channel == message.channel,
-            func.substr(_MESSAGES.phone, 5, 1) == message.phone[4],
+            operator_digit == message.phone[4],
             _MESSAGES.error_code.is_not_distinct_from(message.error_code),
             _MESSAGES.id >= first,
         )

@@ -2,13 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
-from contextlib import contextmanager
-from typing import Any
 
 import pytest
-from sqlalchemy import Engine, event
 
 from dashboard import cache as caches
 from dashboard.db import Sessions, reader_of
@@ -16,18 +12,7 @@ from dashboard.gateway.api_keys import keys
 from dashboard.gateway.api_keys.authentication import UnknownKey
 from dashboard.gateway.api_keys.key_cache import KeyCache
 from dashboard.gateway.api_keys.keys import NewKey
-
-
-@contextmanager
-def counted(engine: Engine) -> Iterator[list[str]]:
-    asked: list[str] = []
-
-    def note(_connection: Any, _cursor: Any, statement: str, *_: Any) -> None:
-        asked.append(statement)
-
-    event.listen(engine, "before_cursor_execute", note)
-    yield asked
-    event.remove(engine, "before_cursor_execute", note)
+from tests.support.statements import asked
 
 
 @pytest.fixture
@@ -43,17 +28,17 @@ def cache(sessions: Sessions, monkeypatch: pytest.MonkeyPatch) -> KeyCache:
 
 
 def test_of_many_callers_at_once_one_looks(sessions: Sessions, cache: KeyCache, secret: str) -> None:
-    with counted(sessions.kw["bind"]) as asked, ThreadPoolExecutor(16) as pool:
+    with asked(sessions) as statements, ThreadPoolExecutor(16) as pool:
         found = list(pool.map(lambda _: cache.find(secret, fresh=False), range(64)))
     assert {caller.name for caller in found} == {"shop"}
-    assert len(asked) == 1
+    assert len(statements) == 1
 
 
 def test_whoever_wants_it_fresh_looks(sessions: Sessions, cache: KeyCache, secret: str) -> None:
-    with counted(sessions.kw["bind"]) as asked:
+    with asked(sessions) as statements:
         for _ in range(3):
             cache.find(secret)
-    assert len(asked) == 3
+    assert len(statements) == 3
 
 
 def test_nobody_waits_for_one_who_is_stuck(sessions: Sessions, secret: str) -> None:

@@ -2,15 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
-from contextlib import contextmanager
 from dataclasses import replace
 from datetime import timedelta
 from typing import Any
 
 import pytest
-from sqlalchemy import event, func, select, update
+from sqlalchemy import func, select, update
 
 from dashboard.db import Sessions, utcnow
 from dashboard.gateway.api_keys import authentication, keys
@@ -43,6 +41,7 @@ from dashboard.providers.base import Outcome
 from dashboard.settings import Settings
 from dashboard.vocabulary import BudgetAction, BudgetPeriod
 from tests.support.http_carriers import HTTP
+from tests.support.statements import asked
 
 MATTEL, MAURITEL = "+22238089336", "+22244000001"
 LONG_AGO = utcnow().date() - timedelta(days=900)
@@ -118,21 +117,6 @@ def follow(sessions: Sessions) -> None:
     rollup.fold_for(sessions, 30)
     charges.fold_for(sessions, 30)
     reservations.settle_for(sessions, 30)
-
-
-@contextmanager
-def statements(sessions: Sessions) -> Iterator[list[str]]:
-    told: list[str] = []
-
-    def note(_connection: Any, _cursor: Any, statement: str, *_more: Any) -> None:
-        told.append(statement)
-
-    engine = sessions.kw["bind"]
-    event.listen(engine, "before_cursor_execute", note)
-    try:
-        yield told
-    finally:
-        event.remove(engine, "before_cursor_execute", note)
 
 
 def test_texts_count_when_they_are_accepted_and_past_the_amount_none_is(sessions: Sessions, caller: Caller) -> None:
@@ -244,7 +228,7 @@ def test_calls_at_the_same_time_never_pass_the_amount(sessions: Sessions, caller
 
 def test_without_budgets_nothing_is_asked_and_with_one_a_statement_a_group(sessions: Sessions, caller: Caller) -> None:
     def submitted() -> int:
-        with statements(sessions) as told:
+        with asked(sessions) as told:
             order = SubmitOrder(caller, (Draft.text(MATTEL, "a"),))
             with sessions.begin() as session:
                 submit.submit(session, [order] * 10)

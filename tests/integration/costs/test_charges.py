@@ -30,6 +30,7 @@ from dashboard.models.costs import Charge, DailyCost
 from dashboard.models.messages import Message
 from dashboard.providers.base import Outcome, Receipt
 from dashboard.vocabulary import ReceiptState
+from tests.support.statements import asked
 
 CHINGUITEL, MATTEL, MAURITEL = "+22222000001", "+22238089336", "+22244000001"
 PHONES = (CHINGUITEL, MATTEL, MAURITEL)
@@ -169,20 +170,11 @@ def test_a_group_of_texts_is_charged_in_one_statement_and_accepting_asks_nothing
     price(sessions, 3_200)
     with sessions() as session:
         prices.current(session)  # as a running worker has it
-    seen: list[str] = []
-    engine = sessions.kw["bind"]
-
-    def note(_connection: Any, _cursor: Any, statement: str, *_more: Any) -> None:
-        seen.append(statement)
-
-    event.listen(engine, "before_cursor_execute", note)
-    try:
+    with asked(sessions) as seen:
         for _ in range(40):
             submit(sessions, caller)
         assert not [one for one in seen if "charges" in one or "prices" in one]
         deliver(sessions)
-    finally:
-        event.remove(engine, "before_cursor_execute", note)
     assert len([one for one in seen if "charges" in one]) == 1 and len(costs(sessions)) == 40
 
 

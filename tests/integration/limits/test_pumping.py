@@ -10,7 +10,7 @@ from datetime import timedelta
 from typing import Any
 
 import pytest
-from sqlalchemy import event, func, select, update
+from sqlalchemy import func, select, update
 
 from dashboard.db import Sessions, utcnow
 from dashboard.gateway import site_settings
@@ -31,6 +31,7 @@ from dashboard.models.messages import Message
 from dashboard.models.otp import Otp
 from dashboard.vocabulary import PumpingStep
 from tests.support.fixtures.databases import on_sqlite
+from tests.support.statements import asked
 
 RING = Keyring({"kid": b"a secret of the tests"})
 
@@ -241,15 +242,6 @@ def test_people_are_told_and_told_when_few_codes_of_a_key_are_verified(sessions:
 
 def test_where_nobody_pumps_no_statement_is_added(sessions: Sessions, shop: Caller) -> None:
     ask(sessions, shop, ["+22238089001"])
-    statements: list[str] = []
-
-    def note(*args: object) -> None:
-        statements.append(str(args[2]))
-
-    engine = sessions.kw["bind"]
-    event.listen(engine, "before_cursor_execute", note)
-    try:
+    with asked(sessions) as statements:
         ask(sessions, shop, ["+22238089002"])
-    finally:
-        event.remove(engine, "before_cursor_execute", note)
     assert statements and not [text for text in statements if "pumped_ranges" in text]

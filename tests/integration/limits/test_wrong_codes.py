@@ -6,7 +6,7 @@ from concurrent.futures import ThreadPoolExecutor
 from datetime import timedelta
 
 import pytest
-from sqlalchemy import event, select, update
+from sqlalchemy import select, update
 
 from dashboard.db import Sessions, execute_dml, utcnow
 from dashboard.gateway.api_keys import authentication, keys
@@ -23,6 +23,7 @@ from dashboard.models.limits import WrongGuess
 from dashboard.models.messages import Message
 from dashboard.models.otp import Otp
 from dashboard.vocabulary import Window
+from tests.support.statements import asked
 
 RING = Keyring({"kid": b"a secret of the tests"})
 PHONE = "+22238089336"
@@ -142,17 +143,9 @@ def test_test_keys_do_not_count(sessions: Sessions, shop: Caller) -> None:
 
 def test_a_right_guess_costs_no_statement_more_than_before(sessions: Sessions, shop: Caller) -> None:
     """Its tables are asked about within the statements that are there: find, spend, prove, note the event."""
-    right, statements = code(sessions, shop), []
-
-    def note(*args: object) -> None:
-        statements.append(str(args[2]))
-
-    engine = sessions.kw["bind"]
-    event.listen(engine, "before_cursor_execute", note)
-    try:
+    right = code(sessions, shop)
+    with asked(sessions) as statements:
         assert guess(sessions, shop, right) is None
-    finally:
-        event.remove(engine, "before_cursor_execute", note)
     own = [text for text in statements if "wrong_guesses" in text]
     assert [text.split()[0] for text in own] == ["SELECT", "UPDATE"]
     assert own[1].startswith("UPDATE otps")

@@ -2,20 +2,19 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
-from contextlib import contextmanager
 from typing import Any
 
 import pytest
-from sqlalchemy import event, select, text, update
+from sqlalchemy import select, text, update
 from sqlalchemy.dialects import postgresql
 
-from dashboard.db import Sessions, utcnow
+from dashboard.db import utcnow
 from dashboard.gateway.messages import outbox
 from dashboard.gateway.messages.outbox import Draft
 from dashboard.models.messages import Message
 from dashboard.providers.base import Outcome, Outgoing, Provider
 from tests.support.http_carriers import Office
+from tests.support.statements import asked
 
 
 class Many(Provider):
@@ -26,20 +25,6 @@ class Many(Provider):
 
     def send(self, outgoing: Outgoing) -> Outcome:
         return Outcome(outgoing.id)
-
-
-@contextmanager
-def counted(sessions: Sessions) -> Iterator[list[str]]:
-    """The statements that run meanwhile."""
-    ran: list[str] = []
-    engine = sessions.kw["bind"]
-
-    def note(_connection: object, _cursor: object, statement: str, *_more: object) -> None:
-        ran.append(statement)
-
-    event.listen(engine, "before_cursor_execute", note)
-    yield ran
-    event.remove(engine, "before_cursor_execute", note)
 
 
 @pytest.mark.parametrize("carrier_id", [None, 7])
@@ -99,7 +84,7 @@ def test_a_batch_costs_no_more_statements_than_one_text(office: Office) -> None:
     for size in (1, 40):
         for _ in range(size):
             office.submit(caller)
-        with counted(office.sessions) as ran:
+        with asked(office.sessions) as ran:
             claimed = office.drain(desk)
         assert claimed == size
         costs.append(len(ran))

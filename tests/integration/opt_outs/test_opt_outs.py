@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Sequence
 
 import pytest
-from sqlalchemy import event, select
+from sqlalchemy import select
 
 from dashboard.db import Sessions, utcnow
 from dashboard.gateway.api_keys import authentication, keys
@@ -23,6 +23,7 @@ from dashboard.gateway.opt_outs.opt_outs import OptedOut
 from dashboard.models.inbound import IncomingMessage
 from dashboard.models.messages import Message
 from dashboard.providers.base import Incoming
+from tests.support.statements import asked
 
 PHONE, OTHER = "+22238089336", "+22247000000"
 MakeCaller = Callable[..., Caller]
@@ -144,19 +145,11 @@ def test_orders_that_share_a_transaction_are_judged_each_for_itself(
 
 
 def test_without_a_list_a_send_asks_nothing_more(sessions: Sessions, make_caller: MakeCaller) -> None:
-    caller, asked = make_caller(), list[str]()
+    caller = make_caller()
     send(sessions, caller, OTHER)
-    engine = sessions.kw["bind"]
-
-    def note(_connection: object, _cursor: object, statement: str, *_more: object) -> None:
-        asked.append(statement)
-
-    event.listen(engine, "before_cursor_execute", note)
-    try:
+    with asked(sessions) as statements:
         send(sessions, caller, PHONE)
-    finally:
-        event.remove(engine, "before_cursor_execute", note)
-    assert asked and not [statement for statement in asked if "opt_outs" in statement]
+    assert statements and not [statement for statement in statements if "opt_outs" in statement]
 
 
 def test_a_text_is_not_sent_again_to_who_wants_none(sessions: Sessions, make_caller: MakeCaller) -> None:

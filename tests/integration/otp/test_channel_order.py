@@ -8,7 +8,7 @@ from datetime import date, timedelta
 from typing import Any
 
 import pytest
-from sqlalchemy import event, select, update
+from sqlalchemy import select, update
 
 from dashboard.db import core_table, utcnow
 from dashboard.gateway.api_keys import authentication
@@ -35,6 +35,7 @@ from dashboard.providers.base import Receipt
 from dashboard.vocabulary import BudgetPeriod, Operator
 from tests.support.fake_carrier import Carrier, answers
 from tests.support.http_carriers import PHONE, Office, taken
+from tests.support.statements import asked
 
 ALL = "whatsapp:30,sms:60,email"
 EMAIL = "mailto:aminata@example.mr"
@@ -395,11 +396,6 @@ def test_a_channel_that_was_not_needed_is_no_loss_of_its_operator(shop: Shop) ->
 
 def test_codes_that_name_their_channel_cost_no_statement_more(office: Office) -> None:
     plain, ordered = opened(office), opened(office, channel_order=ALL)
-    engine = office.sessions.kw["bind"]
-    statements: list[str] = []
-
-    def note(*told: Any) -> None:
-        statements.append(told[2])
 
     def by_sms(shop: Shop) -> list[str]:
         statements.clear()
@@ -409,11 +405,8 @@ def test_codes_that_name_their_channel_cost_no_statement_more(office: Office) ->
         office.write(lambda session: verify.verify_codes(session, [guess]))
         return list(statements)
 
-    event.listen(engine, "before_cursor_execute", note)
-    try:
+    with asked(office.sessions) as statements:
         by_sms(plain)  # asks what a process keeps
         without, within = by_sms(plain), by_sms(ordered)
-    finally:
-        event.remove(engine, "before_cursor_execute", note)
     assert len(within) == len(without)
     assert not [statement for statement in within if "step_of IN" in statement]

@@ -6,7 +6,7 @@ import json
 from datetime import timedelta
 
 import pytest
-from sqlalchemy import event, select, update
+from sqlalchemy import select, update
 
 from dashboard.db import utcnow
 from dashboard.gateway.delivery import settle
@@ -22,6 +22,7 @@ from dashboard.models.webhooks import WebhookEvent
 from dashboard.providers.base import Outcome
 from dashboard.vocabulary import Lane
 from tests.support.stack import other_than
+from tests.support.statements import asked
 from tests.support.webhook_endpoints import Office
 
 PHONE = "+22238089336"
@@ -147,18 +148,9 @@ def test_only_what_somebody_wants_is_written(office: Office, path: str) -> None:
 
 def test_where_nobody_listens_an_event_costs_no_statement(office: Office) -> None:
     office.deliver()  # asks once whether somebody does
-    ran: list[str] = []
-    engine = office.sessions.kw["bind"]
-
-    def note(_connection: object, _cursor: object, statement: str, *_more: object) -> None:
-        ran.append(statement)
-
     message = office.message()
-    event.listen(engine, "before_cursor_execute", note)
-    try:
+    with asked(office.sessions) as ran:
         office.deliver(message)
-    finally:
-        event.remove(engine, "before_cursor_execute", note)
     assert len(ran) == 2, ran  # is the claim held; let go of the row: what the sandbox phone gets costs nothing
 
 

@@ -8,12 +8,12 @@ from collections.abc import Callable
 from datetime import timedelta
 
 import pytest
-from sqlalchemy import event
 
 from dashboard.db import utcnow
 from dashboard.gateway.webhooks import dispatcher, queue
 from dashboard.gateway.webhooks.queue import AttemptResult
 from tests.support.fixtures.databases import on_sqlite
+from tests.support.statements import asked
 from tests.support.webhook_endpoints import Office
 from tests.support.webhook_receiver import Answer, Got
 
@@ -116,19 +116,11 @@ def test_eight_calls_that_end_together_are_written_down_with_as_many_statements_
             taken = queue.take(session, lease, events)
         assert len(taken) == events
         ended = [(delivery, AttemptResult(utcnow(), timedelta(0), 200)) for delivery in taken]
-        counted: list[str] = []
-
-        def note(_connection: object, _cursor: object, sql: str, *_rest: object) -> None:
-            counted.append(sql)
-
-        engine = office.sessions.kw["bind"]
-        event.listen(engine, "before_cursor_execute", note)
-        with office.sessions.begin() as session:
+        with asked(office.sessions) as statements, office.sessions.begin() as session:
             queue.settle(session, lease, ended)
-        event.remove(engine, "before_cursor_execute", note)
         with office.sessions.begin() as session:
             queue.release_lease(session, lease)
-        return len(counted)
+        return len(statements)
 
     office.listen(path, events=("message.sent",))
     assert statements_of(8) == statements_of(1)
