@@ -194,12 +194,7 @@ def lock(session: Session, *names: str) -> None:
     Whoever needs several locks them in one call: all do it in the same order then, and nobody waits in a circle.
     """
     if session.get_bind().dialect.name == "postgresql":
-        take_lock(session, *names)
-
-
-def take_lock(executor: Executor, *names: str) -> None:
-    """The same on PostgreSQL alone, also without a session."""
-    executor.execute(_LOCK, {"lock_names": list(names)})
+        session.execute(_LOCK, {"lock_names": list(names)})
 
 
 @event.listens_for(Engine, "do_connect")

@@ -18,7 +18,7 @@ from sqlalchemy.exc import OperationalError, SQLAlchemyError
 from sqlalchemy.orm import Session
 
 from dashboard.cli.core import example
-from dashboard.db import Executor, error_reason, make_sessions, take_lock
+from dashboard.db import Executor, error_reason, make_sessions
 from dashboard.resources import resource
 from dashboard.settings import Settings, SettingsError
 
@@ -26,7 +26,8 @@ VERSIONS = resource("migrations/versions")
 LOCK_SECONDS = 3.0  # that a table may be waited for, and with it everybody who comes after
 LOCK_TRIES = 20
 PAUSE_SECONDS = 2.0  # for those who came after
-ONE_AT_A_TIME = "chinqit migrate"  # the name of the lock
+TAKE_TURN = "SELECT pg_try_advisory_xact_lock(hashtextextended('chinqit migrate', 0))"  # as db.lock has names
+TURN_SECONDS = 0.5
 IDLE_SECONDS = 2.0  # an open transaction of this age is no call of ours
 LOCK_NOT_AVAILABLE = "55P03"  # PostgreSQL, appendix A
 _OPEN_TRANSACTIONS = text(
@@ -82,9 +83,20 @@ def upgrade(settings: Settings, revision: str = "head") -> None:
         engine = config.attributes["engine"]
         with engine.connect() as waiting:  # a transaction of its own, as poolers know no other locks
             if engine.dialect.name == "postgresql":
-                take_lock(waiting, ONE_AT_A_TIME)
+                _take_turn(waiting)
                 event.listen(engine, "begin", _wait_for_tables_briefly)
             _try_to(lambda: command.upgrade(config, revision), waiting)
+
+
+def _take_turn(waiting: Connection) -> None:
+    """Wait until no other machine migrates, by asking now and then.
+
+    An index is made CONCURRENTLY when no transaction is left that looks at the tables as they were: a statement that
+    waits for the lock would be one, as would one with parameters, whose portal PostgreSQL keeps until the next.
+    """
+    while not waiting.exec_driver_sql(TAKE_TURN).scalar_one():
+        waiting.rollback()
+        time.sleep(TURN_SECONDS)
 
 
 def _wait_for_tables_briefly(connection: Connection) -> None:

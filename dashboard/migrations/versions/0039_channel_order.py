@@ -3,6 +3,8 @@
 import sqlalchemy as sa
 from alembic import op
 
+from dashboard.migrations import big_indexes
+
 
 revision = '0039'
 down_revision = '0038'
@@ -25,9 +27,7 @@ def upgrade():
         for column in columns:
             if column.name not in known:
                 op.add_column(table, column)
-    is_later = sa.text('step_of IS NOT NULL')
-    op.create_index('ix_messages_step', 'messages', ['step_of', 'id'], if_not_exists=True,
-                    sqlite_where=is_later, postgresql_where=is_later)
+    big_indexes.create('ix_messages_step', 'messages', ['step_of', 'id'], where='step_of IS NOT NULL')
 
 
 def downgrade():

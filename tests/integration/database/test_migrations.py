@@ -77,5 +77,7 @@ def test_files_are_numbered_without_gaps_and_follow_each_other() -> None:
 
 
 def test_a_migration_names_no_class_of_ours() -> None:
+    """What they share lies beside them, and changes as little as they do."""
     for path in FILES:
-        assert "dashboard" not in path.read_text(), path.name
+        assert "dashboard" not in path.read_text().replace("from dashboard.migrations import", ""), path.name
+    assert "dashboard" not in (FOLDER / "big_indexes.py").read_text()

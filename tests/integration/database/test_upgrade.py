@@ -13,7 +13,7 @@ from pathlib import Path
 
 import pytest
 from click.testing import CliRunner, Result
-from sqlalchemy import Engine, create_engine, text
+from sqlalchemy import Connection, Engine, create_engine, text
 
 from dashboard.cli import migrate, upgrade
 from dashboard.cli.registry import main
@@ -21,7 +21,7 @@ from dashboard.db import make_sessions
 from dashboard.settings import Settings, SettingsError, prepare_home
 from tests.support.postgres import Server
 from tests.support.processes import run_forked
-from tests.support.stack import KEPT
+from tests.support.stack import KEPT, until
 
 FILES = sorted(migrate.VERSIONS.glob("[0-9]*.py"))
 TAKES_AWAY = {"drop_column", "drop_table", "rename_table", "alter_column"}
@@ -98,11 +98,11 @@ def on_postgresql(postgres: Server, tmp_path: Path) -> Settings:
 
 
 @contextmanager
-def reader_of(settings: Settings, table: str) -> Iterator[Engine]:
+def reader_of(settings: Settings, table: str, isolation_level: str = "READ COMMITTED") -> Iterator[Engine]:
     """Somebody reads a table in a transaction that stays open, as a report or a forgotten psql does."""
     engine = create_engine(settings.database_url.replace("postgresql://", "postgresql+psycopg://"))
     try:
-        with engine.begin() as connection:
+        with engine.connect().execution_options(isolation_level=isolation_level) as connection, connection.begin():
             connection.execute(text(f"SELECT count(*) FROM {table}"))
             yield engine
     finally:
@@ -151,3 +151,51 @@ def test_of_machines_that_migrate_at_once_one_does_it(on_postgresql: Settings, t
         for done in pool.map(lambda _: run_forked(["chinqit", "migrate"], environ, tmp_path), range(3)):
             assert done.returncode == 0, done.stderr
     assert version(on_postgresql) == LAST
+
+
+INDEX = "ix_messages_step"
+
+
+def test_an_index_of_messages_is_made_while_others_write_to_them(on_postgresql: Settings) -> None:
+    """Its making waits for an old transaction; whoever writes to messages meanwhile does not."""
+    migrate.upgrade(on_postgresql, "0038")
+    with ThreadPoolExecutor(1) as pool:
+        with reader_of(on_postgresql, "webhook_endpoints", isolation_level="REPEATABLE READ") as engine:
+            migrating = pool.submit(migrate.upgrade, on_postgresql, "0039")
+            with engine.connect() as other:
+                until(lambda: _is_being_made(other), 20)
+            with engine.begin() as writer:
+                writer.execute(text("SET LOCAL lock_timeout = '2s'"))
+                writer.execute(text("UPDATE messages SET step = NULL"))
+            assert not migrating.done()
+        migrating.result(30)
+    assert (version(on_postgresql), _is_valid(on_postgresql)) == ("0039", True)
+
+
+def test_an_index_whose_making_was_broken_off_is_made_anew(on_postgresql: Settings) -> None:
+    migrate.upgrade(on_postgresql, "0039")
+    _change(on_postgresql, f"UPDATE pg_index SET indisvalid = false WHERE indexrelid = '{INDEX}'::regclass")
+    _change(on_postgresql, "UPDATE alembic_version SET version_num = '0038'")
+    assert not _is_valid(on_postgresql)
+    migrate.upgrade(on_postgresql, "0039")
+    assert (version(on_postgresql), _is_valid(on_postgresql)) == ("0039", True)
+
+
+def _is_being_made(connection: Connection) -> bool:
+    with connection.begin():
+        return bool(connection.scalar(text("SELECT count(*) FROM pg_stat_progress_create_index")))
+
+
+def _is_valid(settings: Settings) -> bool:
+    sessions = make_sessions(settings.database_url)
+    with sessions() as session:
+        found = session.scalar(text(f"SELECT indisvalid FROM pg_index WHERE indexrelid = to_regclass('{INDEX}')"))
+    sessions.kw["bind"].dispose()
+    return bool(found)
+
+
+def _change(settings: Settings, statement: str) -> None:
+    sessions = make_sessions(settings.database_url)
+    with sessions.begin() as session:
+        session.execute(text(statement))
+    sessions.kw["bind"].dispose()
