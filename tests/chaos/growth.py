@@ -136,7 +136,11 @@ def _counted(stack: Stack, status: Status) -> int:
 
 @dataclass
 class Soak:
-    """What the processes of a gateway hold, looked at now and then; bytes by process, and counts."""
+    """What the processes of a gateway hold, looked at now and then; bytes by process, and counts.
+
+    Memory is what is a process's own: pages of the database's file that it has mapped grow with the file, and the
+    system takes them back when it needs them.
+    """
 
     at: list[float] = field(default_factory=list)
     memory: dict[str, list[int]] = field(default_factory=dict)
@@ -149,7 +153,7 @@ class Soak:
         self.at.append(time.monotonic())
         for name, pid in pids.items():
             status = Path(f"/proc/{pid}/status").read_text()
-            self.memory.setdefault(name, []).append(int(re.findall(r"VmRSS:\s+(\d+)", status)[0]) * 1024)
+            self.memory.setdefault(name, []).append(int(re.findall(r"RssAnon:\s+(\d+)", status)[0]) * 1024)
         self.files.append(sum(len(list(Path(f"/proc/{pid}/fd").iterdir())) for pid in pids.values()))
         with redis.from_url(stack.settings.redis_url) as valkey:
             self.keys.append(int(valkey.dbsize()))

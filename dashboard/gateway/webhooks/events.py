@@ -54,6 +54,7 @@ LISTENERS = select(_ENDPOINTS.c.id, _ENDPOINTS.c.events, _ENDPOINTS.c.disabled_a
     _ENDPOINTS.c.key_id == bindparam("for_key"), _ENDPOINTS.c.deleted_at.is_(None)
 )
 MESSAGE = select(_MESSAGES).where(_MESSAGES.c.id == bindparam("row_id"))
+UUID = select(_MESSAGES.c.uuid).where(_MESSAGES.c.id == bindparam("row_id"))
 CODE = select(_OTPS.c.language, _OTPS.c.attempts, _OTPS.c.verified_at).where(_OTPS.c.message_id == bindparam("row_id"))
 INSERT = insert(core_table(WebhookEvent)).returning(core_table(WebhookEvent).c.id)
 DELIVER = insert(core_table(WebhookDelivery))
@@ -153,6 +154,8 @@ def _data(connection: Connection, kind: str, message: Any) -> dict[str, Any]:
     if kind in (OTP_VERIFIED, OTP_EXHAUSTED):
         code = connection.execute(CODE, {"row_id": message.id}).one()
         return {**subject, "language": code.language, "attempts": code.attempts, "verifiedAt": iso(code.verified_at)}
+    if message.step_of is not None:  # a code's later channel: its app knows the message of the first one
+        subject["firstMessageId"] = connection.execute(UUID, {"row_id": message.step_of}).scalar_one()
     status = Status(kind.removeprefix("message."))
     times = {name: iso(getattr(message, column)) for name, (column, steps) in TIMES.items() if status in steps}
     return {

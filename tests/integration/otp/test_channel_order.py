@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import date, timedelta
@@ -27,9 +28,12 @@ from dashboard.gateway.otp.send import Order, SendRequest, Sent
 from dashboard.gateway.otp.verify import Guess, NoLiveOtp, VerifyRequest, WrongCode
 from dashboard.gateway.sandbox.inbox import SandboxInbox
 from dashboard.gateway.statistics import rollup
+from dashboard.gateway.webhooks import endpoints
+from dashboard.gateway.webhooks.endpoints import NewEndpoint
 from dashboard.models.messages import Message
 from dashboard.models.otp import Otp
 from dashboard.models.statistics import StatisticsBucket
+from dashboard.models.webhooks import WebhookEvent
 from dashboard.providers import sandbox
 from dashboard.providers.base import Receipt
 from dashboard.vocabulary import BudgetPeriod, Operator
@@ -117,6 +121,20 @@ def shop(office: Office) -> Shop:
 
 def other(code: str) -> str:
     return f"{(int(code) + 1) % 1_000_000:06d}"
+
+
+def test_events_of_later_channels_name_the_message_that_the_call_answered(shop: Shop) -> None:
+    wanted = NewEndpoint(shop.caller.id, "https://example.mr/hook", events=("message.sent",))
+    shop.office.write(lambda session: endpoints.create(session, endpoints.cipher(shop.office.settings), wanted))
+    shop.office.sessions.kw["bind"].dispose()  # whoever remembers that nobody listened
+    first = shop.ask()
+    shop.drain()
+    shop.later(30)
+    shop.drain()
+    with shop.office.sessions() as session:
+        told = [json.loads(body)["data"] for body in session.scalars(select(WebhookEvent.body))]
+    assert [(event["channel"], event.get("firstMessageId")) for event in told] == [("whatsapp", None), ("sms", first)]
+    assert told[0]["messageId"] == first != told[1]["messageId"]
 
 
 def test_each_step_comes_in_its_time_with_the_same_digits(shop: Shop) -> None:
