@@ -15,6 +15,7 @@ document.addEventListener("htmx:after:swap", (event) => {
   // The event fires after a skipped 5xx swap too.
   if (id && (response?.status < 400 || [409, 422].includes(response?.status)) && !isPoll(sourceElement)) {
     const dialog = $(`#${id}`);
+    if (!$(`#${target.id}`).childElementCount) return; // it was closed before this event came
     if (!dialog.open) open(dialog);
     ($("[autofocus]", dialog) || dialog).focus();
   }

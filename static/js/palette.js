@@ -8,6 +8,7 @@ let isGoing = false; // "g" was pressed, and a letter is to come
 let asked = null; // what was last asked for
 let shown = null; // what the options stand for that are there; null while they are on their way
 let isEntered = false; // Enter was pressed before they came
+let steppedTo = null; // the address that arrows led to since something was typed: answers that come late keep it
 
 const options = () => [...palette.querySelectorAll("[role=option]")];
 const chosen = () => $("[aria-selected=true]", palette);
@@ -26,13 +27,17 @@ function openPalette() {
   palette.showModal();
   shown = null;
   isEntered = false;
+  steppedTo = null;
   box.select();
+  htmx.process(palette); // at once: htmx begins a moment after the page is there
   htmx.trigger(box.form, "opened");
 }
 
 function step(by) {
   const all = options();
-  if (all.length) choose(all.at((all.indexOf(chosen()) + by) % all.length));
+  if (!all.length) return;
+  choose(all.at((all.indexOf(chosen() ?? all[0]) + by) % all.length));
+  steppedTo = chosen().href;
 }
 
 // Never to a place of what was typed before.
@@ -86,6 +91,7 @@ if (palette) {
   $("form", palette).addEventListener("submit", (event) => event.preventDefault());
   box.addEventListener("input", () => {
     isEntered = false;
+    steppedTo = null;
   });
   document.addEventListener("htmx:before:request", (event) => {
     if (event.detail.ctx.sourceElement === box.form) asked = box.value;
@@ -93,7 +99,7 @@ if (palette) {
   document.addEventListener("htmx:after:swap", (event) => {
     if (event.detail.ctx.sourceElement !== box.form) return;
     shown = asked;
-    choose(options()[0]);
+    choose(options().find((option) => option.href === steppedTo) ?? options()[0]);
     if (isEntered) enter();
   });
   document.addEventListener("click", (event) => {

@@ -6,7 +6,7 @@ import re
 from collections.abc import Callable
 
 import pytest
-from playwright.sync_api import expect
+from playwright.sync_api import Page, expect
 
 from tests.support.browser import LOOKS, Tab
 from tests.support.dashboard_client import World
@@ -15,6 +15,14 @@ from tests.support.furnished import LIST, furnish
 SHIFT, CTRL = 8, 2  # as the debugger counts them
 
 pytestmark = pytest.mark.timeout(240)
+
+# Between the options and the event that tells of them.
+ARROW_AS_SOON_AS_TWO_ARE_THERE = """() => new MutationObserver((_, observer) => {
+    if (document.querySelectorAll("#palette [role=option]").length !== 2) return;
+    observer.disconnect();
+    document.querySelector("#palette [role=combobox]")
+        .dispatchEvent(new KeyboardEvent("keydown", { key: "ArrowDown", cancelable: true }));
+}).observe(document.querySelector("#palette"), { childList: true, subtree: true })"""
 
 
 def test_ctrl_k_leads_anywhere_and_gives_the_focus_back(open_tab: Callable[..., Tab], world: World) -> None:
@@ -38,6 +46,40 @@ def test_ctrl_k_leads_anywhere_and_gives_the_focus_back(open_tab: Callable[..., 
     expect(box).to_have_attribute("aria-activedescendant", "place-2")
     page.keyboard.press("Enter")
     expect(page).to_have_url(re.compile(rf"{LIST}\?q=%2B22245112233"))
+    assert tab.said == []
+
+
+def counted_calls(page: Page) -> list[str]:
+    """The addresses that the page posts to from now on."""
+    posted: list[str] = []
+    page.on("request", lambda request: posted.append(request.url) if request.method == "POST" else None)
+    return posted
+
+
+def test_what_arrows_chose_stays_when_options_come_late(open_tab: Callable[..., Tab], world: World) -> None:
+    furnish(world)
+    tab = open_tab()
+    page = tab.page
+    tab.open("/dashboard/keys/")
+    page.keyboard.press("Control+k")
+    expect(page.locator("#palette [aria-selected=true]")).to_be_visible()
+    page.keyboard.press("Escape")
+    with page.expect_response("**/dashboard/go/"):
+        asked = counted_calls(page)
+        page.keyboard.press("Control+k")
+    assert len(asked) == 1
+    page.evaluate(ARROW_AS_SOON_AS_TWO_ARE_THERE)
+    page.get_by_role("combobox").fill("4511 2233")
+    second = page.locator("#place-2[aria-selected=true]")
+    expect(second).to_be_visible()
+    page.locator("#palette [role=option]").evaluate_all("all => all.forEach(one => one.dataset.old = '')")
+    page.evaluate("htmx.trigger(document.querySelector('#palette form'), 'opened')")
+    expect(page.locator("[data-old]")).to_have_count(0)
+    expect(page.locator("#palette [role=option]")).to_have_count(2)
+    expect(second).to_be_visible()
+    page.get_by_role("combobox").fill("")
+    expect(second).to_have_count(0)
+    expect(page.locator("#palette [role=option]").first).to_have_attribute("aria-selected", "true")
     assert tab.said == []
 
 
