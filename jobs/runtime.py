@@ -10,6 +10,8 @@ from sqlalchemy.exc import SQLAlchemyError
 
 from dashboard.db import Sessions, error_reason, make_sessions, utcnow
 from dashboard.gateway import workers
+from dashboard.gateway.delivery import taken_log
+from dashboard.gateway.delivery.taken_log import TakenLog
 from dashboard.gateway.delivery.worker import WorkerContext
 from dashboard.gateway.monitoring import outages
 from dashboard.gateway.webhooks.dispatcher import DispatcherContext, WebhookDispatcher
@@ -44,7 +46,9 @@ def dispatcher() -> WebhookDispatcher:
 @cache
 def context(lane: str) -> WorkerContext:
     """Delivers a lane; keeps the carriers' connections."""
-    return WorkerContext.open(sessions(), settings(), lane, wakeup().notify)
+    made = WorkerContext.open(sessions(), settings(), lane, wakeup().notify)
+    made.taken = TakenLog.open(settings().chinqit_home)
+    return made
 
 
 def say_hello(sessions: Sessions, role: str) -> None:
@@ -58,6 +62,15 @@ def say_hello(sessions: Sessions, role: str) -> None:
             stopping.wait(1.0)
         else:
             return
+
+
+def recover_taken() -> None:
+    """Write down what carriers took from workers of this machine that were killed, before anything is claimed."""
+    try:
+        for lane in taken_log.recover(sessions(), settings().chinqit_home):
+            wakeup().notify(lane)
+    except Exception as error:  # what is not written leaves again when its lease ends
+        log.warning("what a killed worker had sent is not written down: %s", error_reason(error))
 
 
 def say_goodbye(sessions: Sessions) -> None:

@@ -81,6 +81,7 @@ def main(lane: str) -> int:
     logs.set_up(settings.log_format, f"worker {lane}")
     _handle_signals()
     runtime.say_hello(runtime.sessions(), lane)
+    runtime.recover_taken()
     beating = threading.Thread(target=_beat, args=(lane,), daemon=True)
     beating.start()
     if lane in outbox.LANES:

@@ -11,6 +11,7 @@ import threading
 import time
 from collections import deque
 from collections.abc import Callable, Sequence
+from contextlib import suppress
 from dataclasses import dataclass, field
 from datetime import timedelta
 from queue import Empty, SimpleQueue
@@ -32,9 +33,10 @@ from dashboard.gateway.delivery.decisions import (
     LetGo,
     RetryLater,
 )
+from dashboard.gateway.delivery.taken_log import TakenLog
 from dashboard.gateway.messages import outbox
 from dashboard.outbound.errors import SendError
-from dashboard.providers.base import TOO_LATE, Outgoing, Result
+from dashboard.providers.base import TOO_LATE, Outcome, Outgoing, Result
 from dashboard.settings import Settings
 from dashboard.tracing import Attributes, Span, Traces, open_traces
 from dashboard.vocabulary import Channel, ConnectionState, Kind
@@ -60,6 +62,7 @@ class WorkerContext:
     connections: Connections
     notify: Notify = notify_nobody
     traces: Traces | None = None
+    taken: TakenLog = field(default_factory=TakenLog)
     turn: threading.Lock = field(default_factory=threading.Lock)  # one drain at a time
 
     @classmethod
@@ -277,7 +280,10 @@ class _Drain:
         self.under_way += len(ready)
 
         def on_outcome(outgoing: Outgoing, result: Result) -> None:
-            self.reported.put(_Reported(connection, ready[outgoing.id][1], result, time.monotonic() - began))
+            claimed = ready[outgoing.id][1]
+            self.reported.put(_Reported(connection, claimed, result, time.monotonic() - began))
+            if isinstance(result, Outcome) and connection.id != outbox.SANDBOX_ID:
+                self.context.taken.note(claimed.message, connection.name, result)
 
         connection.provider.hand_over([outgoing for outgoing, _ in ready.values()], on_outcome)
 
@@ -303,13 +309,12 @@ class _Drain:
     def _reports(self) -> list[_Reported]:
         """What carriers have said; wait a moment for it when there is nothing else to do."""
         reports: list[_Reported] = []
-        try:
+        self.context.taken.begin()
+        with suppress(Empty):
             if self.under_way and self.reported.empty() and not self.decided:
                 reports.append(self.reported.get(timeout=WAIT_SECONDS))
-            while len(reports) < claim.LARGEST_BATCH:
+            while True:
                 reports.append(self.reported.get_nowait())
-        except Empty:
-            pass
         return reports
 
     def _judge(self, reported: _Reported) -> None:
@@ -342,8 +347,9 @@ class _Drain:
     def _settle(self) -> int:
         """Write down what this turn decided; return how many decisions that were."""
         decided, self.decided = self.decided, []
-        if decided:
-            self._write(decided)
+        for first in range(0, len(decided), claim.LARGEST_BATCH):
+            self._write(decided[first : first + claim.LARGEST_BATCH])
+        self.context.taken.forget()
         return len(decided)
 
     def _write(self, decided: Sequence[Decision]) -> None:

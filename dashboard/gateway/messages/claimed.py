@@ -2,8 +2,16 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from datetime import datetime
 from typing import NamedTuple
+
+from sqlalchemy import bindparam, select
+from sqlalchemy.engine import Connection
+
+from dashboard.db import core_table
+from dashboard.driver import ListStatement
+from dashboard.models.messages import Message
 
 
 class ClaimedMessage(NamedTuple):
@@ -31,3 +39,17 @@ class ClaimedMessage(NamedTuple):
     created_at: datetime
     step: int | None
     step_of: int | None
+
+
+_COLUMNS = core_table(Message).c
+_BY_ID = ListStatement(
+    select(*(_COLUMNS[name] for name in ClaimedMessage._fields)).where(
+        _COLUMNS.id.in_(bindparam("row_ids", expanding=True))
+    )
+)
+
+
+def find(connection: Connection, claims: Mapping[int, str]) -> dict[int, ClaimedMessage]:
+    """The rows, by id, whose claim is still the one given here for their id."""
+    rows = map(ClaimedMessage._make, _BY_ID.run(connection, {"row_ids": list(claims)}))
+    return {row.id: row for row in rows if row.claim == claims[row.id]}

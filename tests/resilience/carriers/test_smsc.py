@@ -9,8 +9,10 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from sqlalchemy import text
 
 from dashboard.gateway.carriers import health
+from dashboard.gateway.delivery import taken_log
 from dashboard.gateway.routing.rules import NewRouteTarget, set_rule
 from tests.support import fake_carrier as ledgers
 from tests.support.http_carriers import Office, taken, takes
@@ -52,10 +54,10 @@ def test_a_code_by_smpp_verifies_and_its_receipt_tells(
     until(lambda: _ready(stack), 5, lambda: "it is not picked up by running workers")
     client, phone = stack.client(), new_phone()
     message_id = client.otp(phone, language="ar").json()["messageId"]
-    text = until(lambda: _texts(smsc, phone), 10)[0]
+    code = digits(until(lambda: _texts(smsc, phone), 10)[0])
     found = until(lambda: delivered(client, message_id), 10)
     assert found["confirmedBy"] == "receipt"
-    assert client.verify(phone, digits(text)).json()["verified"] is True
+    assert client.verify(phone, code).json()["verified"] is True
 
 
 def test_an_smsc_that_dies_in_the_middle_loses_nothing(
@@ -82,6 +84,28 @@ def test_an_smsc_that_dies_in_the_middle_loses_nothing(
 
     until(is_all_there, 90, lambda: f"{len(wanted - set(smsc.taken()))} are lost")
     assert sum(smsc.taken().values()) - len(smsc.taken()) <= 2 * 10, "one for each place in the windows"
+
+
+def test_what_an_smsc_answered_a_killed_worker_does_not_leave_again(
+    stack: Stack, add: Callable[..., dict[str, Any]], start_smsc: Callable[..., Smsc]
+) -> None:
+    smsc = start_smsc(receipts="off", resp_delay="1000")
+    add("smpp", "mauritel", *smpp(smsc))
+    until(lambda: len(_ready(stack)) == 2, 5)
+    client, phones = stack.client(), [new_phone() for _ in range(10)]
+    ids = [client.send(phone).json()["messageId"] for phone in phones]
+    until(lambda: len(smsc.taken()) == len(phones), 10)
+    with stack.sessions() as session:  # the SMSC's answers come, and cannot be written down
+        session.execute(text("LOCK TABLE messages IN EXCLUSIVE MODE"))
+        until(lambda: _noted(stack) == len(phones), 10)
+        stack.kill("sms-1", "sms-2")
+    stack.start("sms-1", "sms-2")
+    until(lambda: {_status(client, each) for each in ids} == {"sent"}, 20)
+    Office(stack.sessions, stack.settings).due_now()
+    last = client.send(new_phone()).json()["messageId"]
+    until(lambda: _status(client, last) == "sent", 20)
+    assert [copies for (phone, _), copies in smsc.taken().items() if f"+{phone}" in phones] == [1] * len(phones)
+    assert _noted(stack) == 0
 
 
 def test_another_carrier_takes_over_when_the_smsc_is_gone(
@@ -129,8 +153,18 @@ def delivered(client: Client, message_id: str) -> dict[str, Any] | None:
     return now if now["status"] == "delivered" else None
 
 
+def _status(client: Client, message_id: str) -> str:
+    return str(client.get(f"/messages/{message_id}").json()["status"])
+
+
+def _noted(stack: Stack) -> int:
+    """How many answers of carriers are in files and in no commit."""
+    files = (stack.settings.chinqit_home / taken_log.FOLDER).glob("*.log")
+    return sum(len(path.read_text().splitlines()) for path in files)
+
+
 def _texts(smsc: Smsc, phone: str) -> list[str]:
-    return [text for (to, text), _ in smsc.taken().items() if f"+{to}" == phone]
+    return [words for (to, words), _ in smsc.taken().items() if f"+{to}" == phone]
 
 
 def _ready(stack: Stack) -> list[object]:
