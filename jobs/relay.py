@@ -12,7 +12,7 @@ from types import FrameType
 
 from sqlalchemy.exc import SQLAlchemyError
 
-from dashboard import logs
+from dashboard import collector, logs
 from dashboard.db import Sessions, error_reason, make_sessions, read_session, utcnow
 from dashboard.gateway import workers
 from dashboard.gateway.accounts import user_sessions
@@ -64,6 +64,7 @@ def main() -> int:
     if settings.report_to and settings.smtp_url:
         told = (sessions, settings, stopping)
         threading.Thread(target=weekly_report.run, args=told, name="weekly report", daemon=True).start()
+    collector.pass_over_loaded()
     started_at, ticks, is_untidy = utcnow(), 0, False
     while not stopping.is_set():
         try:

@@ -13,7 +13,7 @@ from redis.exceptions import RedisError
 from rq import Queue, SimpleWorker
 from rq.exceptions import StopRequested
 
-from dashboard import logs, redis
+from dashboard import collector, logs, redis
 from dashboard.db import error_reason, utcnow
 from dashboard.gateway import workers
 from dashboard.gateway.delivery import polling, worker
@@ -82,6 +82,7 @@ def main(lane: str) -> int:
     _handle_signals()
     runtime.say_hello(runtime.sessions(), lane)
     runtime.recover_taken()
+    collector.pass_over_loaded()
     beating = threading.Thread(target=_beat, args=(lane,), daemon=True)
     beating.start()
     if lane in outbox.LANES:
