@@ -1,4 +1,4 @@
-"""Indexes of tables that grow without an end, made and dropped while others write. For migrations."""
+"""Indexes of tables that grow without an end, made while others write. For migrations."""
 
 import sqlalchemy as sa
 from alembic import op

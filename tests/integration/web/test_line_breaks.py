@@ -32,6 +32,21 @@ def test_a_line_break_is_a_space_between_words_and_attributes_alone(written: str
     assert render(written) == read
 
 
+@pytest.mark.parametrize(
+    ("written", "read"),
+    [
+        ("<p>avec\n<code>email</code></p>", "<p>avec <code>email</code></p>"),
+        ('<p>côté\xa0:\n  <a href="/x">x</a>\nest</p>', '<p>côté\xa0: <a href="/x">x</a> est</p>'),
+        ("<p>\n<b>1</b>\n</p>\n<p>2</p>", "<p><b>1</b></p><p>2</p>"),
+        ("<b>1</b>\n<i>2</i>", "<b>1</b><i>2</i>"),
+        ("a\n<article>b</article>\nc", "a<article>b</article>c"),
+        ("{{ {\n'a': '1\n<b>'}['a'] | length }}", "5"),
+    ],
+)
+def test_in_the_documentation_a_tag_beside_a_word_is_a_word(written: str, read: str) -> None:
+    assert render(written, "docs/fr/page.html") == read
+
+
 def test_what_is_no_page_is_left_as_it_is() -> None:
     assert render("<b>\n</b>", "verify.php") == "<b>\n</b>"
 
