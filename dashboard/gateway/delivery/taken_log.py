@@ -13,7 +13,7 @@ import logging
 import os
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager, suppress
-from dataclasses import asdict, dataclass
+from dataclasses import dataclass
 from pathlib import Path
 from typing import IO
 
@@ -80,7 +80,7 @@ class TakenLog:
         file = self._now
         if file is None:
             return
-        told = {name: value for name, value in asdict(outcome).items() if name not in UNTOLD}
+        told = {name: value for name, value in vars(outcome).items() if name not in UNTOLD}
         line = json.dumps({"id": message.id, "claim": message.claim, "carrier": carrier, "outcome": told})
         with suppress(OSError):
             file.write(f"{line}\n".encode())
