@@ -24,7 +24,7 @@ from gunicorn import glogging, http, util
 from gunicorn.http import errors
 from gunicorn.workers.gthread import ThreadWorker
 
-from dashboard import logs, request_arrival
+from dashboard import collector, logs, request_arrival
 from dashboard.api import registry as api
 from dashboard.client_socket import ClientSocket
 from dashboard.main_thread import Call
@@ -114,6 +114,7 @@ class Worker(ThreadWorker):  # type: ignore[misc]  # gunicorn has no types
         self.cfg.__dict__.update({name: setting.get() for name, setting in self.cfg.settings.items()})
         self.brief_operations = api.brief_operations(self.wsgi)
         sys.setswitchinterval(SWITCH_SECONDS)
+        collector.pass_over_loaded()
 
     def enqueue_req(self, conn: Any) -> None:
         """Begin to receive a request. This and all that follows but `handle_request` runs in the main thread."""
