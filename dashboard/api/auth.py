@@ -2,16 +2,18 @@
 
 from __future__ import annotations
 
-from typing import cast
+from typing import TYPE_CHECKING, cast
 
 from flask import g, request
-from werkzeug.datastructures import Headers
 
 from dashboard.api.errors import ApiError
 from dashboard.extensions import services
 from dashboard.gateway.api_keys import authentication, usage
 from dashboard.gateway.api_keys.authentication import Caller
 from dashboard.gateway.api_keys.usage import KeyUse
+
+if TYPE_CHECKING:
+    from _typeshed.wsgi import WSGIEnvironment
 
 
 def caller() -> Caller:
@@ -25,8 +27,8 @@ def check_key(*, fresh: bool) -> None:
     One that is not `fresh` was perhaps looked up a second ago. That will do for a call whose work sees for itself, in
     the transaction that writes, that the key is live: a revoked key is refused from the next request on all the same.
     """
-    headers = request.headers
-    secret = headers.get("X-API-Key", "").strip() or _bearer(headers)
+    environ = request.environ
+    secret = environ.get("HTTP_X_API_KEY", "").strip() or _bearer(environ)
     if not secret:
         raise ApiError("api_key_is_required")
     admit(services().key_cache.find(secret, fresh=fresh))
@@ -34,18 +36,19 @@ def check_key(*, fresh: bool) -> None:
 
 def admit(found: Caller) -> None:
     """Take a key as the one of this request, and note its use; raise ApiError where it may not come from here."""
-    headers, address = request.headers, request.remote_addr or ""
+    environ = request.environ
+    address = environ.get("REMOTE_ADDR", "")
     g.caller = found
     if not found.admits(address):
         raise ApiError("address_not_allowed")
-    use = KeyUse.of(found.id, address, headers.get("User-Agent", ""))
+    use = KeyUse.of(found.id, address, environ.get("HTTP_USER_AGENT", ""))
     # Once a minute each, not once a request: when the key was last used, and by whom.
     if usage.memory.is_new(use) or authentication.needs_touch(found):
         services().group_commit.run(usage.record_uses, use)  # the request's own session may only read
         services().key_cache.forget(found)
 
 
-def _bearer(headers: Headers) -> str:
+def _bearer(environ: WSGIEnvironment) -> str:
     """What `Authorization: Bearer` holds (RFC 6750): some clients know no other header. X-API-Key goes before it."""
-    scheme, _, secret = headers.get("Authorization", "").partition(" ")
+    scheme, _, secret = environ.get("HTTP_AUTHORIZATION", "").partition(" ")
     return secret.strip() if scheme.lower() == "bearer" else ""

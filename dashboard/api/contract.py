@@ -112,7 +112,7 @@ def contract(declared: Contract) -> Callable[[Callable[..., BaseModel | Response
 def reply(response: BaseModel, status: int = 200) -> Response:
     """A response with this body."""
     text = response.model_dump_json(ensure_ascii=True) + "\n"
-    return Response(text, status, mimetype="application/json")
+    return Response(text.encode(), status, content_type="application/json")
 
 
 def parse(schema: type[T], values: Any) -> T:
@@ -139,7 +139,7 @@ def idempotent_call() -> IdempotentCall | None:
 
 def name_call(values: dict[str, Any]) -> None:
     """Take note of the call's name, if it has one, and of what it asks for; raise Invalid."""
-    name = request.headers.get("Idempotency-Key")
+    name = request.environ.get("HTTP_IDEMPOTENCY_KEY")
     if name is None:
         return
     try:

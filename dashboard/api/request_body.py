@@ -137,19 +137,19 @@ class LongBody:
 
 def json_object(limit: int = LIMIT) -> dict[str, Any]:
     """The body as a JSON object; raise Invalid or RequestEntityTooLarge."""
-    raw = read(limit)
-    encoding = request.headers.get("Content-Encoding", "identity").strip().lower()
+    raw, environ = read(limit), request.environ
+    encoding = environ.get("HTTP_CONTENT_ENCODING", "identity").strip().lower()
     if encoding in ("gzip", "x-gzip"):
         raw = _inflated(raw, limit)
     elif encoding != "identity":
         raise _invalid_json("Content-Encoding may be gzip, or left out")
-    return parse(raw, is_form=request.mimetype in FORMS)
+    return parse(raw, environ.get("CONTENT_TYPE", ""))
 
 
-def parse(raw: bytes, *, is_form: bool = False) -> dict[str, Any]:
+def parse(raw: bytes, content_type: str = "") -> dict[str, Any]:
     """A body as a JSON object; raise Invalid, which says what is wrong and where, and nothing of what the body holds.
 
-    `is_form` is what its Content-Type says. curl says so too of JSON, so that is looked at only when it is none.
+    curl calls JSON a form, too, so the content type is looked at only when it is no JSON.
     """
     try:
         text = raw.decode("utf-8-sig")  # RFC 8259, 8.1: a byte order mark may be skipped
@@ -167,7 +167,7 @@ def parse(raw: bytes, *, is_form: bool = False) -> dict[str, Any]:
     except json.JSONDecodeError as error:
         if not text.strip():
             raise _invalid_json("The body is empty; send a JSON object") from None
-        if is_form:
+        if content_type.partition(";")[0].strip().lower() in FORMS:
             raise _invalid_json("The body is a form; send a JSON object") from None
         raise _invalid_json(f"The body is not JSON: line {error.lineno}, column {error.colno}") from None
     except (ValueError, RecursionError):
@@ -246,12 +246,18 @@ def _raw_chunks() -> Iterator[bytes]:
 
 
 def read(limit: int) -> bytes:
-    """At most `limit` bytes. One more is asked for: a chunked body does not tell its length, and would be cut."""
-    request.max_content_length = limit + 1
+    """The body, of at most `limit` bytes; raise Invalid or RequestEntityTooLarge.
+
+    It is read from the server itself: werkzeug's streams around that cost as much as reading JSON and checking it.
+    """
+    environ, length = request.environ, request.content_length
+    if length is not None and length > limit:
+        raise RequestEntityTooLarge
+    most = limit + 1  # one more: a chunked body does not tell its length, and would be cut
+    if not environ.get("wsgi.input_terminated"):  # a server that does not mark the end of a body would wait for more
+        most = min(most, length or 0)
     try:
-        raw = request.get_data(cache=False)
-    except RequestEntityTooLarge:
-        raise
+        raw: bytes = environ["wsgi.input"].read(most)
     except Exception:  # malformed chunks and trailers: each server has its own errors for them
         raise _invalid_json("The body did not arrive whole") from None
     if len(raw) > limit:

@@ -21,8 +21,8 @@ def register(app: Flask) -> None:
 
 
 def _name() -> None:
-    given = request.headers.get("X-Request-Id", "")
-    g.request_id = request_id = given if REQUEST_ID.fullmatch(given) else _new()
+    given = request.environ.get("HTTP_X_REQUEST_ID")
+    g.request_id = request_id = given if given and REQUEST_ID.fullmatch(given) else _new()
     logs.request_id.set(request_id)
 
 

@@ -58,7 +58,7 @@ def shape(text: str) -> Shape:
     """Measure a text. An escape pair and a surrogate pair are never cut, so a part may stay short by one."""
     characters = set(text)  # most texts are long and have few: what can be, is asked of each only once
     encoding = "gsm7" if characters <= GSM else "ucs2"
-    wide = {c for c in characters if width(c, encoding) == 2}
+    wide = characters & EXTENSION.keys() if encoding == "gsm7" else {c for c in characters if ord(c) > 0xFFFF}
     if not wide:
         return Shape(encoding, len(text), 1 if len(text) <= SINGLE[encoding] else -(-len(text) // PART[encoding]))
     widths = [2 if c in wide else 1 for c in text]

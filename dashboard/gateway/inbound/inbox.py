@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import hashlib
-import uuid
 from collections.abc import Sequence
 from datetime import datetime, timedelta
 from typing import Any
@@ -11,7 +10,7 @@ from typing import Any
 from sqlalchemy import exists, func, select, update
 from sqlalchemy.orm import Session
 
-from dashboard.db import Sessions, iso, lock, utcnow
+from dashboard.db import Sessions, iso, lock, new_uuid, utcnow
 from dashboard.gateway.api_keys.keys import OWN_ID
 from dashboard.gateway.contacts import contacts
 from dashboard.gateway.inbound import answers, keywords
@@ -111,7 +110,7 @@ def _store(session: Session, carrier: str, text: Incoming) -> IncomingMessage | 
     message = _open(session, carrier, text) if text.parts > 1 else None
     if message is None:
         message = IncomingMessage(
-            uuid=str(uuid.uuid4()),
+            uuid=new_uuid(utcnow()),
             key_id=_key_of(session, text.sender),
             carrier=carrier,
             sender=text.sender,

@@ -11,7 +11,6 @@ from __future__ import annotations
 
 import random
 import secrets
-import uuid
 from collections.abc import Collection, Iterable, Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
@@ -36,7 +35,7 @@ from sqlalchemy import (
 from sqlalchemy.engine import Connection
 from sqlalchemy.orm import Session
 
-from dashboard.db import Executor, UtcDateTime, core_table, execute_dml, utcnow
+from dashboard.db import Executor, UtcDateTime, core_table, execute_dml, new_uuid, utcnow
 from dashboard.driver import BulkInsert, ExecuteMany, ListStatement
 from dashboard.gateway.api_keys.authentication import Caller
 from dashboard.gateway.api_keys.keys import OWN_ID
@@ -357,7 +356,7 @@ def backoff(attempts: int) -> timedelta:
 def row_of(caller: Caller, draft: Draft, now: datetime) -> dict[str, Any]:
     """The columns of a message to be, due now."""
     return {
-        "uuid": str(uuid.uuid4()),
+        "uuid": new_uuid(now),
         "key_id": caller.id,
         "kind": draft.kind,
         "channel": draft.channel,

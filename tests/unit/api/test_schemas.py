@@ -146,9 +146,9 @@ def test_a_body_that_is_not_json_is_told_what_and_where(raw: bytes, message: str
 
 def test_a_form_is_told_so_and_json_under_its_name_is_taken() -> None:
     with pytest.raises(Invalid) as refused:
-        request_body.parse(b"phoneNumber=38089336", is_form=True)
+        request_body.parse(b"phoneNumber=38089336", "application/x-www-form-urlencoded")
     assert refused.value.errors[0]["message"] == "The body is a form; send a JSON object"
-    assert request_body.parse(b'{"a": 1}', is_form=True) == {"a": 1}
+    assert request_body.parse(b'{"a": 1}', "application/x-www-form-urlencoded") == {"a": 1}
 
 
 def test_a_byte_order_mark_is_skipped() -> None:
