@@ -4,7 +4,11 @@ from collections.abc import Iterator
 
 import pytest
 
+from dashboard.db import Sessions
 from dashboard.gateway.accounts import passwords
+from dashboard.gateway.api_keys import authentication, keys
+from dashboard.gateway.api_keys.authentication import Caller
+from dashboard.gateway.api_keys.keys import NewKey
 from tests.support import fake_carrier as carriers
 from tests.support.dashboard_client import QUICK
 from tests.support.fake_carrier import Carrier
@@ -29,3 +33,12 @@ def first() -> Iterator[Carrier]:
 def second() -> Iterator[Carrier]:
     with carriers.running() as running:
         yield running
+
+
+@pytest.fixture
+def caller(sessions: Sessions) -> Caller:
+    """A key with no caps."""
+    with sessions.begin() as session:
+        key, _ = keys.create(session, NewKey("app"))
+        session.flush()
+        return authentication.Caller.from_row(key)

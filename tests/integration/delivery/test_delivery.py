@@ -10,9 +10,7 @@ import pytest
 from sqlalchemy import select, update
 
 from dashboard.db import Sessions, utcnow
-from dashboard.gateway.api_keys import authentication, keys
 from dashboard.gateway.api_keys.authentication import Caller
-from dashboard.gateway.api_keys.keys import NewKey
 from dashboard.gateway.delivery import worker
 from dashboard.gateway.delivery.connections import Connection
 from dashboard.gateway.delivery.worker import WorkerContext
@@ -57,14 +55,6 @@ def desk(sessions: Sessions, settings: Settings, carrier: Carrier) -> WorkerCont
     made = WorkerContext.open(sessions, settings)
     made.connections.open[outbox.SANDBOX_ID] = Connection(outbox.SANDBOX_ID, carrier.name, 0, carrier)
     return made
-
-
-@pytest.fixture
-def caller(sessions: Sessions) -> Caller:
-    with sessions.begin() as session:
-        key, _ = keys.create(session, NewKey("app"))
-        session.flush()
-        return authentication.Caller.from_row(key)
 
 
 def submit(desk: WorkerContext, caller: Caller) -> str:

@@ -8,9 +8,7 @@ import pytest
 from sqlalchemy import select
 
 from dashboard.db import Sessions, utcnow
-from dashboard.gateway.api_keys import authentication, keys
 from dashboard.gateway.api_keys.authentication import Caller
-from dashboard.gateway.api_keys.keys import NewKey
 from dashboard.gateway.delivery import claim, settle, taken_log
 from dashboard.gateway.delivery.decisions import LetGo
 from dashboard.gateway.delivery.taken_log import TakenLog
@@ -23,14 +21,6 @@ from dashboard.vocabulary import Status
 
 PHONE, TEXT = "+22236000001", "Bonjour"
 OUTCOME = Outcome("77-a", parts=("77-a", "78-a"), sender="Chinqit", answer=f"taken: {TEXT}")
-
-
-@pytest.fixture
-def caller(sessions: Sessions) -> Caller:
-    with sessions.begin() as session:
-        key, _ = keys.create(session, NewKey("app"))
-        session.flush()
-        return authentication.Caller.from_row(key)
 
 
 @pytest.fixture

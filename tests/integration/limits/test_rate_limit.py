@@ -9,9 +9,7 @@ import pytest
 from sqlalchemy import select, update
 
 from dashboard.db import Sessions
-from dashboard.gateway.api_keys import authentication, keys
 from dashboard.gateway.api_keys.authentication import Caller
-from dashboard.gateway.api_keys.keys import NewKey
 from dashboard.gateway.limits import overrides, rate_limit
 from dashboard.gateway.limits.overrides import NewOverride
 from dashboard.gateway.limits.rate_limit import RateLimited, WindowState
@@ -25,14 +23,6 @@ from tests.support.present import present
 
 PHONE = "+22238089336"
 RING = Keyring({"a": b"s" * 32})
-
-
-@pytest.fixture
-def caller(sessions: Sessions) -> Caller:
-    with sessions.begin() as session:
-        key, _ = keys.create(session, NewKey("app"))
-        session.flush()
-        return authentication.Caller.from_row(key)
 
 
 def send(sessions: Sessions, caller: Caller) -> bool:

@@ -11,9 +11,7 @@ from sqlalchemy import select, text, update
 from sqlalchemy.orm import Session
 
 from dashboard.db import Sessions, utcnow
-from dashboard.gateway.api_keys import authentication, keys
 from dashboard.gateway.api_keys.authentication import Caller
-from dashboard.gateway.api_keys.keys import NewKey
 from dashboard.gateway.delivery import settle
 from dashboard.gateway.delivery.decisions import Decision, Expire, Fail, LetGo, MarkSent, RetryLater
 from dashboard.gateway.messages import outbox
@@ -24,14 +22,6 @@ from dashboard.providers.base import Outcome
 from dashboard.sms import encoding
 
 PHONE = "+22238089336"
-
-
-@pytest.fixture
-def caller(sessions: Sessions) -> Caller:
-    with sessions.begin() as session:
-        key, _ = keys.create(session, NewKey("app"))
-        session.flush()
-        return authentication.Caller.from_row(key)
 
 
 def submit(sessions: Sessions, caller: Caller, kind: str = "message", channel: str = "sms") -> str:
