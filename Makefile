@@ -84,7 +84,7 @@ format: dev
 
 # Measures pages (on 10,000 and on 1,000,000 messages), the API, memory, and delivery; takes some minutes, on a machine
 # that does nothing else.
-BENCHES := pages first_load api memory smpp delivery trouble
+BENCHES := pages first_load api memory smpp delivery retention trouble
 bench: dev
 	@for name in $(BENCHES); do $(BIN)/python -m tests.bench.$$name || exit 1; done
 

@@ -17,6 +17,7 @@ from dashboard.db import Sessions, error_reason, make_sessions, read_session, ut
 from dashboard.gateway import workers
 from dashboard.gateway.accounts import user_sessions
 from dashboard.gateway.alerts import incidents
+from dashboard.gateway.campaigns import progress
 from dashboard.gateway.carriers import health, notices
 from dashboard.gateway.costs import charges, reservations
 from dashboard.gateway.delivery import receipts
@@ -125,6 +126,8 @@ def tidy(sessions: Sessions) -> bool:
     """
     left, end = list(retention.KINDS), time.monotonic() + TIDY_SECONDS
     try:
+        with sessions.begin() as session:
+            progress.keep_counts(session)
         while left and not stopping.is_set():
             left = [name for name in left if _tidy_one(sessions, name)]
             if time.monotonic() >= end:

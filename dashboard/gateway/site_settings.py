@@ -30,6 +30,7 @@ class Preferences:
     texts_days: int = 7  # then the texts of messages are deleted
     numbers_days: int = 90  # then phone numbers are cut to their first two digits
     sandbox_days: int = 7  # then texts leave the sandbox phone
+    messages_days: int = 0  # then messages are deleted; 0: never
     second_factor_required: bool = False  # of everyone who signs in
     codes_per_minute: int = 3  # to one number by one key, where no override says otherwise
     codes_per_hour: int = 10
@@ -46,7 +47,8 @@ class Preferences:
     consent_required: bool = True  # of contacts, where a campaign writes to groups
 
 
-LEAST_DAYS = {"texts_days": 2, "numbers_days": 8, "sandbox_days": 1}  # texts may wait a day; a week is rehearsed
+# Texts may wait a day; a week is rehearsed.
+LEAST_DAYS = {"texts_days": 2, "numbers_days": 8, "sandbox_days": 1, "messages_days": 30}
 MOST_DAYS = 3_650
 _SETTINGS = core_table(Setting)
 ALL = select(_SETTINGS.c.name, _SETTINGS.c.value)

@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 from datetime import datetime
+from typing import Any
 
-from sqlalchemy import BigInteger, ForeignKey, Index, String, Text
+from sqlalchemy import JSON, BigInteger, ForeignKey, Index, String, Text
 from sqlalchemy.orm import Mapped, mapped_column, relationship
 
 from dashboard.db import Base, BigId, UtcDateTime, partial, utcnow
@@ -43,6 +44,7 @@ class Campaign(Base):
     fed_at: Mapped[datetime | None] = mapped_column(UtcDateTime)  # up to when its pace is used up
     ended_at: Mapped[datetime | None] = mapped_column(UtcDateTime)
     ended_for: Mapped[str | None] = mapped_column(String(20))  # why it was cancelled
+    final_counts: Mapped[dict[str, Any] | None] = mapped_column(JSON)  # its Progress, before its messages are deleted
 
     key: Mapped[ApiKey] = relationship()
 

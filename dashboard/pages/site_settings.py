@@ -96,6 +96,10 @@ def _days(least: int) -> Callable[[str], int]:
     return parse
 
 
+def _days_or_ever(text: str) -> int:
+    return _days(LEAST_DAYS["messages_days"])(text) if text.strip() else 0
+
+
 def _days_field(name: str, label: Any, description: Any = "") -> Any:
     attributes = {**forms.NUMBER, "maxlength": 5}
     return TextField(label, _days(LEAST_DAYS[name]), description=description, render_kw=attributes)
@@ -132,6 +136,17 @@ class SettingsForm(Form):
         "numbers_days",
         _l("Phone numbers, in days"),
         _l("Then the number is cut to its first two digits, permanently; statistics stay correct."),
+    )
+    messages_days = TextField(
+        _l("Messages, in days"),
+        _days_or_ever,
+        lambda days: str(days or ""),
+        optional=True,
+        description=_l(
+            "Then the whole row leaves the log, with its codes and attempts; statistics and costs stay. "
+            "Leave empty to keep messages for ever."
+        ),
+        render_kw={**forms.NUMBER, "maxlength": 5},
     )
     sandbox_days = _days_field("sandbox_days", _l("Messages on the sandbox phone, in days"))
     pumping_numbers = TextField(
@@ -194,6 +209,10 @@ class SettingsForm(Form):
         machine_zone = services().settings.timezone
         self.timezone.description = _("Leave empty to use %(zone)s, the time zone of the machine.", zone=machine_zone)
         self.timezone.render_kw["placeholder"] = machine_zone
+
+    def validate_messages_days(self, field: BoundField) -> None:
+        if field.data and isinstance(self.numbers_days.data, int) and field.data < self.numbers_days.data:
+            raise ValidationError(_("Not shorter than phone numbers are kept."))
 
     def validate_second_factor_required(self, field: BoundField) -> None:
         if field.data and not current_user.has_second_factor:

@@ -35,7 +35,8 @@ def run(sessions: Sessions, caller: Caller, numbers: list[str], at: datetime | N
 def read(sessions: Sessions, campaign_id: int) -> tuple[str, Progress]:
     """Its state, and how far it has come."""
     with sessions() as session:
-        return session.get_one(Campaign, campaign_id).state, progress.read(session, campaign_id)
+        campaign = session.get_one(Campaign, campaign_id)
+        return campaign.state, progress.read(session, campaign)
 
 
 def messages(sessions: Sessions) -> Counter[str]:

@@ -4,12 +4,14 @@ from __future__ import annotations
 
 from collections import Counter
 from dataclasses import dataclass, field
+from datetime import timedelta
 from typing import Any
 
 from sqlalchemy import and_, exists, func, select
 from sqlalchemy.orm import Session
 
-from dashboard.db import Executor, iso
+from dashboard.db import Executor, iso, utcnow
+from dashboard.gateway import site_settings
 from dashboard.models.campaigns import Campaign, CampaignRecipient
 from dashboard.models.messages import Message
 from dashboard.vocabulary import CampaignState, Status
@@ -21,6 +23,7 @@ LOST = (Status.FAILED, Status.EXPIRED)
 DROPPED = (
     *("bad_number", "fixed_line", "duplicate", "opted_out", "consent_withdrawn", "no_consent", "bad_text", "too_long"),
 )
+COUNTED = ("messages", "skipped", "dropped")  # of Progress, once nothing waits
 STATES = {CampaignState.RUNNING: "processing", CampaignState.DONE: "completed"}  # as the API calls them
 
 
@@ -37,12 +40,14 @@ class Progress:
         return sum(self.messages[state] for state in states)
 
 
-def read(session: Session, campaign_id: int) -> Progress:
-    """As it stands."""
+def read(session: Session, campaign: Campaign) -> Progress:
+    """As it stands, or stood before its messages were deleted."""
+    if campaign.final_counts is not None:
+        return Progress(0, *(Counter(campaign.final_counts[name]) for name in COUNTED))
     counted = (
         select(CampaignRecipient.error_code, Message.status, CampaignRecipient.line.is_not(None), func.count())
         .outerjoin(Message, Message.id == CampaignRecipient.message_id)
-        .where(CampaignRecipient.campaign_id == campaign_id)
+        .where(CampaignRecipient.campaign_id == campaign.id)
         .group_by(CampaignRecipient.error_code, Message.status, CampaignRecipient.line.is_not(None))
     )
     waiting, messages, skipped, dropped = 0, Counter[str](), Counter[str](), Counter[str]()
@@ -56,6 +61,21 @@ def read(session: Session, campaign_id: int) -> Progress:
         else:
             waiting += count
     return Progress(waiting, messages, skipped, dropped)
+
+
+def keep_counts(session: Session) -> None:
+    """Write down how campaigns ended whose messages are about to be deleted: of an ended one nothing waits.
+
+    The caller commits.
+    """
+    days = site_settings.read(session).messages_days
+    if days == 0:
+        return
+    soon = utcnow() - timedelta(days=days) + timedelta(hours=1)
+    ended = (Campaign.created_at < soon, Campaign.ended_at.is_not(None), Campaign.final_counts.is_(None))
+    for campaign in session.scalars(select(Campaign).where(*ended)).all():
+        now = read(session, campaign)
+        campaign.final_counts = {name: dict(getattr(now, name)) for name in COUNTED}
 
 
 def is_fed(executor: Executor, campaign_id: int) -> bool:
@@ -78,7 +98,7 @@ def is_over(executor: Executor, campaign_id: int) -> bool:
 
 def described(session: Session, campaign: Campaign) -> dict[str, Any]:
     """By the names of the API; never a text or a number."""
-    now = read(session, campaign.id)
+    now = read(session, campaign)
     return {
         "batchId": campaign.uuid,
         "status": STATES.get(CampaignState(campaign.state), campaign.state),

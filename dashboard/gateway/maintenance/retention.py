@@ -12,7 +12,7 @@ from functools import partial
 from itertools import takewhile
 from typing import Any
 
-from sqlalchemy import case, delete, func, select, update
+from sqlalchemy import and_, case, delete, exists, func, or_, select, text, true, update
 from sqlalchemy.orm import Session
 
 from dashboard.db import execute_dml, lock, utcnow
@@ -22,12 +22,13 @@ from dashboard.gateway.site_settings import Preferences
 from dashboard.models.api_keys import KeyCaller
 from dashboard.models.campaigns import CampaignRecipient
 from dashboard.models.contacts import ContactImportFault
+from dashboard.models.delivery import FailedAttempt, MessagePart
 from dashboard.models.diagnosis import NumberLookup, NumberNote
 from dashboard.models.inbound import IncomingMessage, IncomingPart
 from dashboard.models.limits import LimitRejection, PumpedRange, WrongGuess
 from dashboard.models.maintenance import RetentionProgress
-from dashboard.models.messages import Message
-from dashboard.models.otp import Otp
+from dashboard.models.messages import Message, Resend
+from dashboard.models.otp import UNTALLIED_OTPS, Otp
 from dashboard.models.sandbox import SandboxMessage
 from dashboard.sms import emails
 
@@ -37,6 +38,7 @@ IMPORT_DAYS = 7  # rows of files of contacts that were not imported
 MOST_REFUSALS = 200_000  # whatever their age: a flood fills no disk
 KEPT_DIGITS = 6  # of +222XXXXXXXX: the country, the operator, and whether it is a fixed line
 BLANK = "xxxxxx"
+ANY = true()
 
 
 @dataclass(frozen=True)
@@ -44,7 +46,7 @@ class RetentionRule:
     """Rows of `model` are erased once the time in `column` is as many days ago as the setting says.
 
     `setting` is a field of Preferences; `most_days` holds where the setting says longer. `erase` takes the first and
-    the last id of a batch and returns how many rows it changed.
+    the last id of a batch and returns how many rows it changed. A row that is not `done_with` holds up those behind it.
     """
 
     model: Any
@@ -52,8 +54,10 @@ class RetentionRule:
     setting: str
     erase: Callable[[Session, int, int], int]
     most_days: int | None = None
+    done_with: Any = ANY
 
     def days(self, preferences: Preferences) -> int:
+        """How long rows are kept; 0: for ever."""
         chosen: int = getattr(preferences, self.setting)
         return chosen if self.most_days is None else min(chosen, self.most_days)
 
@@ -62,10 +66,13 @@ def step(session: Session, name: str) -> bool:
     """Do one batch of a kind (a name of KINDS); return whether more may be left. The caller commits."""
     lock(session, f"tidy:{name}")
     rule, progress = KINDS[name], _progress(session, name)
-    before = utcnow() - timedelta(days=rule.days(site_settings.read(session)))
+    days = rule.days(site_settings.read(session))
+    if days == 0:
+        return False
+    before = utcnow() - timedelta(days=days)
     id_of, at = rule.model.id, getattr(rule.model, rule.column)
-    rows = session.execute(select(id_of, at).where(id_of > progress.mark).order_by(id_of).limit(BATCH)).all()
-    old = list(takewhile(lambda row: row[1] < before, rows))
+    query = select(id_of, at, rule.done_with).where(id_of > progress.mark).order_by(id_of).limit(BATCH)
+    old = list(takewhile(lambda row: row[1] < before and row[2], session.execute(query)))
     if old:
         _update(progress, rule.erase(session, old[0][0], old[-1][0]), old[-1][0])
     return len(old) == BATCH
@@ -139,13 +146,28 @@ def _delete_incoming(session: Session, first: int, last: int) -> int:
     return _delete(IncomingMessage, session, first, last)
 
 
+def _delete_messages(session: Session, first: int, last: int) -> int:
+    """With all that is about them alone; what they cost, and what was counted of them, stays."""
+    for column in (Otp.message_id, MessagePart.message_id, FailedAttempt.message_id, Resend.new_id, Resend.old_id):
+        session.execute(delete(column.class_).where(column.between(first, last)))
+    return _delete(Message, session, first, last)
+
+
 def _delete(model: Any, session: Session, first: int, last: int) -> int:
     return execute_dml(session, delete(model).where(model.id.between(first, last)))
 
 
+# It waits for nothing, and all that the roll-ups and budgets count of it is counted.
+_COUNTED = and_(
+    Message.due_at.is_(None),
+    Message.tallied_status == Message.status,
+    or_(Message.reserved.is_(None), Message.settled_status == Message.status),
+    ~exists().where(Otp.message_id == Message.id, text(UNTALLIED_OTPS)),
+)
 KINDS = {
     "texts": RetentionRule(Message, "created_at", "texts_days", _erase_texts),
     "numbers": RetentionRule(Message, "created_at", "numbers_days", _cut_numbers),
+    "messages": RetentionRule(Message, "created_at", "messages_days", _delete_messages, done_with=_COUNTED),
     "recipients": RetentionRule(CampaignRecipient, "created_at", "numbers_days", _cut_recipients),
     "incoming_texts": RetentionRule(IncomingMessage, "received_at", "texts_days", _erase_incoming_texts),
     "incoming": RetentionRule(IncomingMessage, "received_at", "numbers_days", _delete_incoming),

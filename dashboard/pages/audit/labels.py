@@ -203,6 +203,7 @@ FIELDS = {
     "language": _l("Language"),
     "message": _l("Message"),
     "message_cap": _l("Messages a day"),
+    "messages_days": _l("Messages, in days"),
     "minute": _l("Codes a minute"),
     "mode": _l("Kind"),
     "name": _l("Name"),

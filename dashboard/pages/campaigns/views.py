@@ -63,7 +63,7 @@ class TestPhoneForm(Form):
 
 @bp.get("/")
 def index() -> ResponseReturnValue:
-    rows = [(campaign, progress.read(session, campaign.id)) for campaign in campaigns.newest(session)]
+    rows = [(campaign, progress.read(session, campaign)) for campaign in campaigns.newest(session)]
     return render_template("campaigns/index.html", rows=rows, **_words())
 
 
@@ -154,7 +154,7 @@ def resume(reference: str) -> ResponseReturnValue:
 @access.needs(Role.OPERATOR)
 def ask_cancel(reference: str) -> ResponseReturnValue:
     campaign = _found(reference)
-    left = progress.read(session, campaign.id).waiting
+    left = progress.read(session, campaign).waiting
     return htmx.dialog("campaigns/_cancel.html", page_title=_("Campaigns"), campaign=campaign, left=left)
 
 
@@ -259,7 +259,7 @@ def _words() -> dict[str, Any]:
 
 
 def _shown(campaign: Campaign) -> dict[str, Any]:
-    now = progress.read(session, campaign.id)
+    now = progress.read(session, campaign)
     counts = {
         "waiting": now.waiting,
         "queued": now.count(Status.QUEUED, Status.SENDING),

@@ -42,6 +42,7 @@ CHANNELS: Labels = {Channel.SMS: "SMS", Channel.WHATSAPP: "WhatsApp", Channel.EM
 TIDIED = {
     "texts": _l("Texts of messages"),
     "numbers": _l("Phone numbers, truncated"),
+    "messages": _l("Messages, deleted"),
     "recipients": _l("Recipients of campaigns, truncated"),
     "incoming_texts": _l("Texts that phones sent"),
     "incoming": _l("Messages that phones sent"),

@@ -30,7 +30,7 @@ def test_a_draft_is_written_looked_at_and_deleted(sessions: Sessions, make_calle
         found = drafts.sizes(session, campaign)
         assert found == {"3": (1, 1), "4": (1, 1)}
         assert drafts.cost_by_operator(session, session.get_one(ApiKey, shop.id), found) == {"3": 0, "4": 0}
-        now = progress.read(session, campaign.id)
+        now = progress.read(session, campaign)
         assert (now.waiting, now.dropped) == (2, {"duplicate": 1, "bad_number": 1})
         assert list(results.dropped(session, campaign.id))[1:] == [
             ("4", "22238089336", "duplicate"),
