@@ -96,7 +96,7 @@ def _days(least: int) -> Callable[[str], int]:
     return parse
 
 
-def _days_or_ever(text: str) -> int:
+def _days_or_for_ever(text: str) -> int:
     return _days(LEAST_DAYS["messages_days"])(text) if text.strip() else 0
 
 
@@ -139,7 +139,7 @@ class SettingsForm(Form):
     )
     messages_days = TextField(
         _l("Messages, in days"),
-        _days_or_ever,
+        _days_or_for_ever,
         lambda days: str(days or ""),
         optional=True,
         description=_l(

@@ -38,7 +38,7 @@ IMPORT_DAYS = 7  # rows of files of contacts that were not imported
 MOST_REFUSALS = 200_000  # whatever their age: a flood fills no disk
 KEPT_DIGITS = 6  # of +222XXXXXXXX: the country, the operator, and whether it is a fixed line
 BLANK = "xxxxxx"
-ANY = true()
+EVERY_ROW = true()
 
 
 @dataclass(frozen=True)
@@ -54,7 +54,7 @@ class RetentionRule:
     setting: str
     erase: Callable[[Session, int, int], int]
     most_days: int | None = None
-    done_with: Any = ANY
+    done_with: Any = EVERY_ROW
 
     def days(self, preferences: Preferences) -> int:
         """How long rows are kept; 0: for ever."""
