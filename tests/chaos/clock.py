@@ -115,7 +115,7 @@ def _came(stack: Stack, flowed: Traffic, taken: list[int]) -> Outcome:
 def windows_of_a_phone(length: float) -> Outcome:
     """Crowds ask for codes for one number; the clock is moved over the minute, the hour and the day between them."""
     crowd, taken = at_least(length, CROWD, 60), []
-    with clock() as shifted, gateway(None, execute, environ=shifted.environ) as stack:
+    with clock() as shifted, gateway(None, execute, environ=shifted.environ) as stack, stack.for_a_crowd():
         client, phone = stack.client(), new_phone()
         for moved in (0, 61, 122, 183, HOUR + 184, HOUR + 245, HOUR + 306, HOUR + 367, 2 * HOUR + 368, DAY + HOUR):
             shifted.move(moved)

@@ -43,7 +43,7 @@ def postgres() -> Iterator[Postgres]:
 
 def _race(stack: Stack, rounds: int) -> Outcome:
     client, most_judged, most_won, kills = stack.client(), 0, 0, 0
-    with ThreadPoolExecutor(CALLERS) as pool:
+    with stack.for_a_crowd(), ThreadPoolExecutor(CALLERS) as pool:
         for number in range(rounds):
             phone = new_phone()
             code = client.code(phone)

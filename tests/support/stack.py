@@ -14,7 +14,7 @@ import sys
 import time
 from collections import Counter
 from collections.abc import Callable, Iterable, Iterator, Mapping
-from contextlib import suppress
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 from datetime import timedelta
 from pathlib import Path
@@ -194,6 +194,22 @@ class Stack(Api):
     def client(self, mode: str = "live", **more: Any) -> Client:
         """A caller with a key of its own; `more` are fields of keys.NewKey."""
         return Client(self, self.key(mode, **more))
+
+    @contextmanager
+    def for_a_crowd(self) -> Iterator[None]:
+        """Give each call a connection of its own, for threads that call at once.
+
+        httpcore may close an idle connection while another thread begins to use it, which then reads from a closed
+        socket: for its age, or because none may be kept. One that the call itself ends is never idle.
+        """
+        shared, limits = self.http, httpx.Limits(max_connections=None)
+        ends = {"Connection": "close"}
+        with httpx.Client(base_url=shared.base_url, timeout=20, limits=limits, headers=ends, verify=False) as http:
+            self.http = http
+            try:
+                yield
+            finally:
+                self.http = shared
 
     def remove_carriers(self) -> None:
         """Remove all carriers, each in a transaction of its own: workers write of several at once, in another order."""
