@@ -106,11 +106,14 @@ class GroupCommit:
                 _Task.finish(group)
             except OperationalError as error:
                 if getattr(error.orig, "sqlstate", None) == DEADLOCK:  # with another process, over rows of both
-                    self._one_by_one(group, error)
+                    self._one_by_one(group)
                 else:  # locked or down: it is for all, also for those who came meanwhile
                     self._fail([*group, *self._others()], error)
             except SQLAlchemyError as error:
-                self._one_by_one(group, error)
+                if len(group) > 1:
+                    self._one_by_one(group)
+                else:
+                    self._fail(group, error)
             except BaseException as error:
                 self._fail(group, error)
                 raise
@@ -142,11 +145,8 @@ class GroupCommit:
         for task, result in zip(tasks, results, strict=True):
             task.result, task.error = result, result if isinstance(result, Exception) else None
 
-    def _one_by_one(self, group: list[_Task], error: SQLAlchemyError) -> None:
+    def _one_by_one(self, group: list[_Task]) -> None:
         """One of them broke a rule of the database; the others shall not suffer for it."""
-        if len(group) == 1:
-            self._fail(group, error)
-            return
         for task in group:
             try:
                 with self.sessions.begin() as session:

@@ -172,6 +172,34 @@ def test_after_a_fault_it_goes_on(sessions: Sessions) -> None:
     assert writer.run(do, lambda session: insert(session, "after")) == "after"
 
 
+@pytest.mark.parametrize("database", ["postgresql"], indirect=True)  # SQLite locks no rows
+def test_one_alone_that_is_ended_as_a_deadlock_is_done_again(sessions: Sessions) -> None:
+    writer, other = GroupCommit(sessions), sessions()
+    for name in ("a", "b"):
+        writer.run(do, lambda session, name=name: insert(session, name))
+    other.execute(text("SET LOCAL deadlock_timeout = '20s'"))  # not this one is to be ended
+    touch = text("UPDATE processes SET role = :role WHERE name = :name")
+    other.execute(touch, {"role": "other", "name": "b"})
+    tried: list[str] = []
+
+    def cross(session: Session) -> None:
+        tried.append("once")
+        session.execute(touch, {"role": "writer", "name": "a"})
+        if len(tried) == 1:
+            waiting.start()
+        session.execute(touch, {"role": "writer", "name": "b"})
+
+    def wait_for_a() -> None:
+        other.execute(touch, {"role": "other", "name": "a"})
+        other.commit()
+
+    waiting = threading.Thread(target=wait_for_a)
+    writer.run(do, cross)
+    waiting.join(20)
+    other.close()
+    assert len(tried) == 2
+
+
 @pytest.mark.parametrize("database", ["sqlite"], indirect=True)  # PostgreSQL locks rows
 def test_a_locked_database_is_an_error_for_all_who_wait_and_for_nobody_after(sessions: Sessions) -> None:
     url = sessions.kw["bind"].url.render_as_string(hide_password=False)
