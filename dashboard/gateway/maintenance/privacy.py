@@ -4,6 +4,8 @@ on erasure).
 That a number wants no texts outlives its erasure: without it, texts would go there again.
 
 Counts in the statistics stay, and so do the rows that they come from, with the number cut as retention cuts it.
+
+A code for a number that went by e-mail, too, is erased whole: its address goes with the number that it was sent for.
 """
 
 from __future__ import annotations
@@ -15,11 +17,11 @@ from dataclasses import dataclass
 from datetime import date, datetime
 from typing import Any
 
-from sqlalchemy import ColumnElement, and_, case, delete, func, select, update
+from sqlalchemy import ColumnElement, and_, case, delete, func, or_, select, update
 from sqlalchemy.orm import Session
 
 from dashboard.db import execute_dml, iso, utcnow
-from dashboard.gateway.maintenance.retention import BLANK, KEPT_DIGITS, cut
+from dashboard.gateway.maintenance.retention import BLANK, EVERY_ROW, KEPT_DIGITS, cut
 from dashboard.gateway.messages import cancel
 from dashboard.models.api_keys import ApiKey
 from dashboard.models.campaigns import CampaignRecipient
@@ -34,6 +36,7 @@ from dashboard.models.otp import Otp, ReviewNumber
 from dashboard.models.sandbox import SandboxMessage
 from dashboard.models.webhooks import WebhookAttempt, WebhookEvent
 from dashboard.sms import emails, numbers
+from dashboard.vocabulary import CodeChannel
 
 _WAITS = and_(CampaignRecipient.message_id.is_(None), CampaignRecipient.error_code.is_(None))
 DELETED: dict[str, Any] = {
@@ -86,12 +89,15 @@ def erase(session: Session, phone: str) -> Erased:
     """
     waiting = select(Message.uuid).where(Message.phone == phone, Message.due_at.is_not(None))
     cancelled = cancel.cancel(session, list(session.scalars(waiting)))
-    settled = (Message.phone == phone, Message.due_at.is_(None))
+    by_email = _by_email(session, phone)
+    is_to_it = _is_to(phone, by_email)
+    settled = (is_to_it, Message.due_at.is_(None))
     ids = select(Message.id).where(*settled).scalar_subquery()
     attempts = update(FailedAttempt).where(FailedAttempt.message_id.in_(ids), FailedAttempt.answer.is_not(None))
     counts = {"attempts": execute_dml(session, attempts.values(answer=None))}
     superseded_at = func.coalesce(Otp.superseded_at, utcnow())
-    codes = update(Otp).where(Otp.message_id.in_(ids)).values(phone=cut(Otp.phone), superseded_at=superseded_at)
+    kept_phone = case((Otp.message_id.in_(by_email.waiting), Otp.phone), else_=cut(Otp.phone))
+    codes = update(Otp).where(Otp.message_id.in_(ids)).values(phone=kept_phone, superseded_at=superseded_at)
     counts["codes"] = execute_dml(session, codes)
     counts["messages"] = execute_dml(
         session, update(Message).where(*settled).values(phone=cut(Message.phone), body=None)
@@ -109,21 +115,58 @@ def erase(session: Session, phone: str) -> Erased:
     counts["incomingMessages"] = execute_dml(session, delete(IncomingMessage).where(IncomingMessage.sender == phone))
     for name, model in DELETED.items():
         counts[name] = execute_dml(session, delete(model).where(model.phone == phone))
+    uuids = select(Message.uuid).where(Message.id.in_(by_email.ids)).scalar_subquery()
+    mails = delete(SandboxMessage).where(SandboxMessage.message_uuid.in_(uuids))
+    counts["sandboxMessages"] += execute_dml(session, mails)
     removed_at = func.coalesce(ReviewNumber.removed_at, utcnow())
     reviews = update(ReviewNumber).where(ReviewNumber.phone == phone)
     counts["reviewNumbers"] = execute_dml(session, reviews.values(phone=cut(ReviewNumber.phone), removed_at=removed_at))
     counts["webhookEvents"] = _blank_events(session, phone)
     counts["webhookAttempts"] = _blank_answers(session, phone)
-    left = session.scalar(select(func.count()).select_from(Message).where(Message.phone == phone)) or 0
+    for address in by_email.addresses:
+        of_code = WebhookEvent.message_id.in_(by_email.ids)
+        counts["webhookEvents"] += _blank_events(session, address, of_code)
+        counts["webhookAttempts"] += _blank_answers(session, address, of_code)
+    moving = select(func.count()).select_from(Message).where(is_to_it, Message.due_at.is_not(None))
+    left = session.scalar(moving) or 0
     return Erased(counts, left, cancelled.has_events)
 
 
+@dataclass(frozen=True)
+class _ByEmail:
+    """Of the codes for a number that several channels carry: the messages that go to e-mail addresses, the addresses,
+    and the first messages of those codes of which one is on its way yet: they keep the number until it has arrived.
+    """
+
+    ids: list[int]
+    addresses: set[str]
+    waiting: set[int]
+
+
+def _by_email(session: Session, phone: str) -> _ByEmail:
+    codes = select(Otp.message_id).where(Otp.phone == phone, Otp.channel == CodeChannel.AUTO)
+    firsts = list(session.scalars(codes))
+    columns = (Message.id, Message.step_of, Message.phone, Message.due_at)
+    of_codes = select(*columns).where(or_(Message.id.in_(firsts), Message.step_of.in_(firsts)))
+    rows = session.execute(of_codes).all() if firsts else []
+    mails = [row for row in rows if emails.is_email(row.phone)]
+    waiting = {row.step_of or row.id for row in rows if row.due_at is not None}
+    return _ByEmail([row.id for row in mails], {row.phone for row in mails}, waiting)
+
+
+def _is_to(phone: str, by_email: _ByEmail) -> ColumnElement[bool]:
+    is_to_it = Message.phone == phone  # alone where it does: an OR of nothing keeps PostgreSQL from the index
+    return or_(is_to_it, Message.id.in_(by_email.ids)) if by_email.ids else is_to_it
+
+
 def _messages(session: Session, phone: str) -> Iterator[dict[str, Any]]:
-    found = select(Message, ApiKey.name).join(ApiKey, ApiKey.id == Message.key_id).where(Message.phone == phone)
+    is_to_it = _is_to(phone, _by_email(session, phone))
+    found = select(Message, ApiKey.name).join(ApiKey, ApiKey.id == Message.key_id).where(is_to_it)
     for row, key in session.execute(found.order_by(Message.id)):
+        address = numbers.as_fields(row.phone) if row.phone != phone else {}
         told = {name: getattr(row, name) for name in ("kind", "channel", "status", "carrier", "sender")}
         times = {name: iso(getattr(row, f"{name}_at")) for name in ("created", "sent", "delivered")}
-        yield {"id": row.uuid, "key": key, **told, **times, "text": row.body}
+        yield {"id": row.uuid, "key": key, **address, **told, **times, "text": row.body}
 
 
 def _contacts(session: Session, phone: str) -> list[dict[str, Any]]:
@@ -153,14 +196,14 @@ def _plain(value: Any) -> Any:
     return value.isoformat() if isinstance(value, date) else value
 
 
-def _blank_events(session: Session, phone: str) -> int:
+def _blank_events(session: Session, phone: str, among: ColumnElement[bool] = EVERY_ROW) -> int:
     """Cut the number, or blank the e-mail address, in the JSON of webhooks' events."""
     kept = "" if emails.is_email(phone) else _kept_digits(phone)
     replaced = func.replace(WebhookEvent.body, _in_json(phone), _quoted(phone, kept + BLANK))
-    return execute_dml(session, update(WebhookEvent).where(_is_told(phone)).values(body=replaced))
+    return execute_dml(session, update(WebhookEvent).where(_is_told(phone), among).values(body=replaced))
 
 
-def _blank_answers(session: Session, phone: str) -> int:
+def _blank_answers(session: Session, phone: str, among: ColumnElement[bool] = EVERY_ROW) -> int:
     """The same in what webhooks' endpoints answered, which is any text; one that ends like another address stays."""
     written, answer = numbers.written(phone), WebhookAttempt.answer
     if not emails.is_email(phone):
@@ -168,7 +211,8 @@ def _blank_answers(session: Session, phone: str) -> int:
         holds = answer.contains(written, autoescape=True)
         return execute_dml(session, update(WebhookAttempt).where(holds).values(answer=cut_number))
     alone = re.compile(rf"(?<![\w.+-]){re.escape(written)}(?![\w-]|\.\w)", re.IGNORECASE)
-    held = select(WebhookAttempt.id, answer).where(answer.icontains(written, autoescape=True))
+    held = select(WebhookAttempt.id, answer).join(WebhookAttempt.event)
+    held = held.where(answer.icontains(written, autoescape=True), among)
     rows = [
         {"id": row_id, "answer": alone.sub(BLANK, text)} for row_id, text in session.execute(held) if alone.search(text)
     ]

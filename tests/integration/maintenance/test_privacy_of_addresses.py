@@ -15,6 +15,9 @@ from dashboard.gateway.limits.overrides import NewOverride
 from dashboard.gateway.limits.rejections import Rejection
 from dashboard.gateway.maintenance import privacy, retention
 from dashboard.gateway.monitoring import lookups, notes
+from dashboard.gateway.otp import send
+from dashboard.gateway.otp.codes import Keyring
+from dashboard.gateway.otp.send import Order
 from dashboard.models.delivery import FailedAttempt
 from dashboard.models.diagnosis import NumberLookup, NumberNote
 from dashboard.models.limits import LimitRejection, WrongGuess
@@ -24,7 +27,7 @@ from dashboard.models.sandbox import SandboxMessage
 from dashboard.models.webhooks import WebhookAttempt, WebhookEndpoint, WebhookEvent
 from dashboard.vocabulary import Side, Status
 from tests.support.dashboard_client import Browser, World
-from tests.support.http_carriers import Office
+from tests.support.http_carriers import PHONE, Office
 
 MINA, AMINA = "mailto:mina@example.mr", "mailto:amina@example.mr"  # the first one is the end of the second one
 ADDRESS, OTHER = "mina@example.mr", "amina@example.mr"
@@ -103,6 +106,38 @@ def test_an_erased_address_is_in_no_row_and_another_one_stays_whole(office: Offi
     assert [json.loads(body)["data"]["email"] for body in bodies] == ["xxxxxx", OTHER]
     assert answers == ["unknown: xxxxxx, to=xxxxxx.", f"unknown: {OTHER.title()}, to={OTHER}."]
     assert words == [None, f"550 5.1.1 <{OTHER}>: unknown"]
+
+
+def test_a_code_that_went_by_mail_too_is_erased_with_its_number(office: Office) -> None:
+    caller, ring = office.caller("test", channel_order="email:30,sms"), Keyring.of(office.settings)
+    own = office.send_code(office.caller("test"), "email", MINA)  # of whoever has that address: it stays
+    order = Order(PHONE, "auto", email=MINA)
+    mail = office.write(lambda session: send.send(session, ring, caller, order)).message_id
+    office.drain(office.desk("email"), "email")
+    body = json.dumps({"data": {"phoneNumber": None, "email": ADDRESS}})
+    with office.sessions.begin() as session:
+        for number, uuid in enumerate((own, mail)):
+            about = session.scalars(select(Message.id).where(Message.uuid == uuid)).one()
+            event = {"reference": uuid, "key_id": caller.id, "message_id": about, "kind": "otp.verified"}
+            session.add(WebhookEvent(id=number + 1, body=body, **event))
+    assert [told.get("email") for told in copy(office, PHONE)["messages"]] == [ADDRESS, None]
+
+    def erase_number() -> privacy.Erased:
+        erased: privacy.Erased = office.write(lambda session: privacy.erase(session, PHONE))
+        return erased
+
+    assert erase_number().on_their_way == 1, "the step by SMS waits"
+    office.due_now()
+    office.drain(office.desk("sms"), "sms")
+    assert erase_number().on_their_way == 0
+    assert [name for name, found in copy(office, PHONE).items() if found] == ["phoneNumber", "at"]
+    assert [told["id"] for told in copy(office, MINA)["messages"]] == [own]
+    with office.sessions() as session:
+        assert sorted(session.scalars(select(Message.phone))) == ["+22248xxxxxx", MINA, CUT]
+        assert sorted(session.scalars(select(Otp.phone))) == ["+22248xxxxxx", MINA]
+        assert session.scalars(select(SandboxMessage.message_uuid)).all() == [own]
+        bodies = session.scalars(select(WebhookEvent.body).order_by(WebhookEvent.id)).all()
+    assert [json.loads(body)["data"]["email"] for body in bodies] == [ADDRESS, "xxxxxx"]
 
 
 @pytest.mark.usefixtures("traces")
