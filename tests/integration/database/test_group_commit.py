@@ -6,6 +6,7 @@ import threading
 import time
 from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
+from functools import partial
 from typing import Any
 
 import pytest
@@ -176,13 +177,14 @@ def test_after_a_fault_it_goes_on(sessions: Sessions) -> None:
 def test_one_alone_that_is_ended_as_a_deadlock_is_done_again(sessions: Sessions) -> None:
     writer, other = GroupCommit(sessions), sessions()
     for name in ("a", "b"):
-        writer.run(do, lambda session, name=name: insert(session, name))
+        work: Work = partial(insert, name=name)
+        writer.run(do, work)
     other.execute(text("SET LOCAL deadlock_timeout = '20s'"))  # not this one is to be ended
     touch = text("UPDATE processes SET role = :role WHERE name = :name")
     other.execute(touch, {"role": "other", "name": "b"})
     tried: list[str] = []
 
-    def cross(session: Session) -> None:
+    def cross(session: Session) -> Any:
         tried.append("once")
         session.execute(touch, {"role": "writer", "name": "a"})
         if len(tried) == 1:
@@ -194,7 +196,8 @@ def test_one_alone_that_is_ended_as_a_deadlock_is_done_again(sessions: Sessions)
         other.commit()
 
     waiting = threading.Thread(target=wait_for_a)
-    writer.run(do, cross)
+    crossing: Work = cross
+    writer.run(do, crossing)
     waiting.join(20)
     other.close()
     assert len(tried) == 2
