@@ -205,3 +205,20 @@ def test_a_form_on_a_page_of_its_own_is_answered_in_its_place(open_tab: Callable
     page.locator("#solo .primary").click()
     expect(page).to_have_url(re.compile("/dashboard/limits/$"))
     expect(page.get_by_role("row", name="45 11 22 99")).to_be_visible()
+
+
+def test_a_dialog_that_is_closed_while_its_content_comes_stays_closed(open_tab: Callable[..., Tab]) -> None:
+    tab = open_tab()
+    page = tab.page
+    tab.open("/dashboard/opt-outs/")
+    # Between the content and the event that tells of it, closing empties the dialog.
+    page.evaluate("""() => window.addEventListener("htmx:after:swap", () => {
+        document.querySelector("#dialog-body").replaceChildren();
+        window.wasClosed = true;
+    }, { capture: true, once: true })""")
+    page.locator(DIALOGS).first.click()
+    page.wait_for_function("() => window.wasClosed")
+    assert not page.locator("#dialog").is_visible()
+    page.locator(DIALOGS).first.click()
+    expect(page.locator("#dialog")).to_be_visible()
+    assert tab.said == []
