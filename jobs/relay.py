@@ -7,10 +7,13 @@ import signal
 import sys
 import threading
 import time
+from collections.abc import Callable
 from datetime import datetime, timedelta
+from functools import partial
 from types import FrameType
 
 from sqlalchemy.exc import SQLAlchemyError
+from sqlalchemy.orm import Session
 
 from dashboard import collector, logs
 from dashboard.db import Sessions, error_reason, make_sessions, read_session, utcnow
@@ -122,14 +125,17 @@ def tick(sessions: Sessions, wakeup: Wakeup, started_at: datetime, *, sweep: boo
 def tidy(sessions: Sessions) -> bool:
     """Delete what has been kept long enough: a batch of each kind, and more of them until TIDY_SECONDS are over.
 
-    Return whether something may be left, for the next turn to go on with; False also when the database fails.
+    Before messages go, campaigns keep their counts of them. Return whether something may be left, for the next turn to
+    go on with; False also when the database fails.
     """
-    left, end = list(retention.KINDS), time.monotonic() + TIDY_SECONDS
+    left: list[Callable[[Session], bool]] = [
+        progress.keep_counts,
+        *(partial(retention.step, name=name) for name in retention.KINDS),
+    ]
+    end = time.monotonic() + TIDY_SECONDS
     try:
-        with sessions.begin() as session:
-            progress.keep_counts(session)
         while left and not stopping.is_set():
-            left = [name for name in left if _tidy_one(sessions, name)]
+            left = [step for step in left if _tidy_one(sessions, step)]
             if time.monotonic() >= end:
                 break
         with sessions.begin() as session:
@@ -140,9 +146,9 @@ def tidy(sessions: Sessions) -> bool:
     return bool(left)
 
 
-def _tidy_one(sessions: Sessions, name: str) -> bool:
+def _tidy_one(sessions: Sessions, step: Callable[[Session], bool]) -> bool:
     with sessions.begin() as session:
-        return retention.step(session, name)
+        return step(session)
 
 
 def _stop(_signal: int, _frame: FrameType | None) -> None:

@@ -63,19 +63,22 @@ def read(session: Session, campaign: Campaign) -> Progress:
     return Progress(waiting, messages, skipped, dropped)
 
 
-def keep_counts(session: Session) -> None:
-    """Write down how campaigns ended whose messages are about to be deleted: of an ended one nothing waits.
+def keep_counts(session: Session) -> bool:
+    """Write down how one campaign ended whose messages are about to be deleted; return whether more may be left.
 
-    The caller commits.
+    Its messages are not deleted before (maintenance.retention). Of an ended one nothing waits. The caller commits.
     """
     days = site_settings.read(session).messages_days
     if days == 0:
-        return
+        return False
     soon = utcnow() - timedelta(days=days) + timedelta(hours=1)
     ended = (Campaign.created_at < soon, Campaign.ended_at.is_not(None), Campaign.final_counts.is_(None))
-    for campaign in session.scalars(select(Campaign).where(*ended)).all():
-        now = read(session, campaign)
-        campaign.final_counts = {name: dict(getattr(now, name)) for name in COUNTED}
+    campaign = session.scalars(select(Campaign).where(*ended).limit(1)).first()
+    if campaign is None:
+        return False
+    now = read(session, campaign)
+    campaign.final_counts = {name: dict(getattr(now, name)) for name in COUNTED}
+    return True
 
 
 def is_fed(executor: Executor, campaign_id: int) -> bool:

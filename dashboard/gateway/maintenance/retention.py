@@ -20,7 +20,7 @@ from dashboard.gateway import site_settings
 from dashboard.gateway.api_keys import usage
 from dashboard.gateway.site_settings import Preferences
 from dashboard.models.api_keys import KeyCaller
-from dashboard.models.campaigns import CampaignRecipient
+from dashboard.models.campaigns import Campaign, CampaignRecipient
 from dashboard.models.contacts import ContactImportFault
 from dashboard.models.delivery import FailedAttempt, MessagePart
 from dashboard.models.diagnosis import NumberLookup, NumberNote
@@ -31,8 +31,10 @@ from dashboard.models.messages import Message, Resend
 from dashboard.models.otp import UNTALLIED_OTPS, Otp
 from dashboard.models.sandbox import SandboxMessage
 from dashboard.sms import emails
+from dashboard.vocabulary import CampaignState
 
 BATCH = 1_000
+MESSAGES_BATCH = 250  # each takes rows of five other tables along, while nobody else writes on SQLite
 REFUSALS_DAYS = 30
 IMPORT_DAYS = 7  # rows of files of contacts that were not imported
 MOST_REFUSALS = 200_000  # whatever their age: a flood fills no disk
@@ -46,7 +48,8 @@ class RetentionRule:
     """Rows of `model` are erased once the time in `column` is as many days ago as the setting says.
 
     `setting` is a field of Preferences; `most_days` holds where the setting says longer. `erase` takes the first and
-    the last id of a batch and returns how many rows it changed. A row that is not `done_with` holds up those behind it.
+    the last id of a batch of at most `batch` rows and returns how many it changed. A row that is not `done_with` holds
+    up those behind it.
     """
 
     model: Any
@@ -55,6 +58,7 @@ class RetentionRule:
     erase: Callable[[Session, int, int], int]
     most_days: int | None = None
     done_with: Any = EVERY_ROW
+    batch: int = BATCH
 
     def days(self, preferences: Preferences) -> int:
         """How long rows are kept; 0: for ever."""
@@ -71,11 +75,11 @@ def step(session: Session, name: str) -> bool:
         return False
     before = utcnow() - timedelta(days=days)
     id_of, at = rule.model.id, getattr(rule.model, rule.column)
-    query = select(id_of, at, rule.done_with).where(id_of > progress.mark).order_by(id_of).limit(BATCH)
+    query = select(id_of, at, rule.done_with).where(id_of > progress.mark).order_by(id_of).limit(rule.batch)
     old = list(takewhile(lambda row: row[1] < before and row[2], session.execute(query)))
     if old:
         _update(progress, rule.erase(session, old[0][0], old[-1][0]), old[-1][0])
-    return len(old) == BATCH
+    return len(old) == rule.batch
 
 
 def thin_refusals(session: Session) -> int:
@@ -147,7 +151,7 @@ def _delete_incoming(session: Session, first: int, last: int) -> int:
 
 
 def _delete_messages(session: Session, first: int, last: int) -> int:
-    """With all that is about them alone; what they cost, and what was counted of them, stays."""
+    """With all that is about them alone; what they cost, and what was counted of them (_COUNTED), stays."""
     for column in (Otp.message_id, MessagePart.message_id, FailedAttempt.message_id, Resend.new_id, Resend.old_id):
         session.execute(delete(column.class_).where(column.between(first, last)))
     return _delete(Message, session, first, last)
@@ -157,17 +161,26 @@ def _delete(model: Any, session: Session, first: int, last: int) -> int:
     return execute_dml(session, delete(model).where(model.id.between(first, last)))
 
 
-# It waits for nothing, and all that the roll-ups and budgets count of it is counted.
+# Campaigns from here on are counted by their messages; of older ones campaigns.progress has written the counts down.
+_CAMPAIGNS_COUNT_SINCE = (
+    select(func.min(Campaign.created_at))
+    .where(Campaign.final_counts.is_(None), Campaign.state != CampaignState.DRAFT)
+    .scalar_subquery()
+)
+# It waits for nothing, and all that campaigns, roll-ups and budgets count of it is counted.
 _COUNTED = and_(
     Message.due_at.is_(None),
     Message.tallied_status == Message.status,
     or_(Message.reserved.is_(None), Message.settled_status == Message.status),
     ~exists().where(Otp.message_id == Message.id, text(UNTALLIED_OTPS)),
+    func.coalesce(Message.created_at < _CAMPAIGNS_COUNT_SINCE, true()),
 )
 KINDS = {
     "texts": RetentionRule(Message, "created_at", "texts_days", _erase_texts),
     "numbers": RetentionRule(Message, "created_at", "numbers_days", _cut_numbers),
-    "messages": RetentionRule(Message, "created_at", "messages_days", _delete_messages, done_with=_COUNTED),
+    "messages": RetentionRule(
+        Message, "created_at", "messages_days", _delete_messages, done_with=_COUNTED, batch=MESSAGES_BATCH
+    ),
     "recipients": RetentionRule(CampaignRecipient, "created_at", "numbers_days", _cut_recipients),
     "incoming_texts": RetentionRule(IncomingMessage, "received_at", "texts_days", _erase_incoming_texts),
     "incoming": RetentionRule(IncomingMessage, "received_at", "numbers_days", _delete_incoming),

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from datetime import timedelta
 
 import pytest
@@ -10,6 +11,7 @@ from sqlalchemy import func, select, update
 from dashboard.db import Sessions, utcnow
 from dashboard.gateway import site_settings
 from dashboard.gateway.api_keys.authentication import Caller
+from dashboard.gateway.campaigns import progress
 from dashboard.gateway.maintenance import retention
 from dashboard.gateway.messages import outbox
 from dashboard.gateway.messages.outbox import Draft
@@ -17,6 +19,7 @@ from dashboard.gateway.otp import send
 from dashboard.gateway.otp.codes import Keyring
 from dashboard.gateway.site_settings import Preferences
 from dashboard.gateway.statistics import rollup
+from dashboard.models.campaigns import Campaign
 from dashboard.models.delivery import FailedAttempt, MessagePart
 from dashboard.models.messages import Message, Resend
 from dashboard.models.otp import Otp
@@ -48,7 +51,7 @@ def old(sessions: Sessions, caller: Caller) -> list[int]:
 def test_old_messages_go_in_batches_with_all_that_hangs_on_them(
     monkeypatch: pytest.MonkeyPatch, sessions: Sessions, old: list[int]
 ) -> None:
-    monkeypatch.setattr(retention, "BATCH", 2)
+    monkeypatch.setitem(retention.KINDS, "messages", replace(retention.KINDS["messages"], batch=2))
     more = []
     for _ in range(4):
         with sessions.begin() as session:
@@ -67,3 +70,19 @@ def test_they_stay_while_the_roll_ups_have_not_counted_them(sessions: Sessions, 
         assert retention.step(session, "messages") is False
     with sessions() as session:
         assert list(session.scalars(select(Message.id).order_by(Message.id))) == old[1:]
+
+
+def test_they_stay_while_a_campaign_from_before_them_has_not_kept_its_counts(
+    sessions: Sessions, caller: Caller, old: list[int]
+) -> None:
+    begun = {"key_id": caller.id, "created_at": utcnow() - timedelta(days=DAYS + 2)}
+    with sessions.begin() as session:
+        session.add(Campaign(uuid="ended", state="done", ended_at=utcnow(), **begun))
+        session.add(Campaign(uuid="never begun", state="draft", **begun))
+    for stay in (old, old[-1:]):
+        with sessions.begin() as session:
+            assert retention.step(session, "messages") is False
+        with sessions() as session:
+            assert list(session.scalars(select(Message.id).order_by(Message.id))) == stay
+        with sessions.begin() as session:
+            assert progress.keep_counts(session) is (stay is old)

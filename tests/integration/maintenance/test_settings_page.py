@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from datetime import timedelta
 
 import pytest
@@ -126,7 +127,7 @@ def test_numbers_are_cut_in_messages_and_codes(owner: Browser, world: World) -> 
 
 
 def test_more_than_a_batch_goes_and_nothing_is_read_twice(monkeypatch: pytest.MonkeyPatch, world: World) -> None:
-    monkeypatch.setattr(retention, "BATCH", 2)
+    monkeypatch.setitem(retention.KINDS, "texts", replace(retention.KINDS["texts"], batch=2))
     key = world.key()
     for _ in range(5):
         age(world, world.text(key, **world.sent()), 8)
