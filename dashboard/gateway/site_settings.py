@@ -47,6 +47,10 @@ class Preferences:
     consent_required: bool = True  # of contacts, where a campaign writes to groups
 
 
+class MessagesGoFirst(ValueError):
+    """Messages would be deleted before their numbers are cut."""
+
+
 # Texts may wait a day; a week is rehearsed.
 LEAST_DAYS = {"texts_days": 2, "numbers_days": 8, "sandbox_days": 1, "messages_days": 30}
 MOST_DAYS = 3_650
@@ -77,7 +81,12 @@ def read(session: Session) -> Preferences:
 
 
 def save(session: Session, wanted: Preferences, by: str | None = None) -> None:
-    """Keep what differs from before; in force within a second everywhere. The caller commits."""
+    """Keep what differs from before; in force within a second everywhere. The caller commits.
+
+    Raise MessagesGoFirst, whoever asks for it.
+    """
+    if 0 < wanted.messages_days < wanted.numbers_days:
+        raise MessagesGoFirst
     before = asdict(read(session))
     for name, value in asdict(wanted).items():
         if value != before[name]:

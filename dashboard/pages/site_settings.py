@@ -21,7 +21,7 @@ from dashboard.gateway.alerts import channels
 from dashboard.gateway.campaigns.campaigns import MOST_RECIPIENTS
 from dashboard.gateway.limits import pumping
 from dashboard.gateway.maintenance import retention
-from dashboard.gateway.site_settings import LEAST_DAYS, MOST_DAYS, Preferences
+from dashboard.gateway.site_settings import LEAST_DAYS, MOST_DAYS, MessagesGoFirst, Preferences
 from dashboard.pages.ui import fields, formats, forms, labels
 from dashboard.pages.ui.fields import Fault
 from dashboard.pages.ui.forms import BoundField, ChoiceField, Form, LinesField, SwitchField, TextField
@@ -210,10 +210,6 @@ class SettingsForm(Form):
         self.timezone.description = _("Leave empty to use %(zone)s, the time zone of the machine.", zone=machine_zone)
         self.timezone.render_kw["placeholder"] = machine_zone
 
-    def validate_messages_days(self, field: BoundField) -> None:
-        if field.data and isinstance(self.numbers_days.data, int) and field.data < self.numbers_days.data:
-            raise ValidationError(_("Not shorter than phone numbers are kept."))
-
     def validate_second_factor_required(self, field: BoundField) -> None:
         if field.data and not current_user.has_second_factor:
             raise ValidationError(_("Set up a second factor for yourself first, under your account."))
@@ -232,7 +228,11 @@ def save() -> ResponseReturnValue:
     if not form.validate():
         return _page(form, form.status)
     before = asdict(site_settings.read(session))
-    _keep(form.data)
+    try:
+        _keep(form.data)
+    except MessagesGoFirst:
+        form.blame("messages_days", _("Not shorter than phone numbers are kept."))
+        return _page(form, form.status)
     changed = {name: before[name] for name, value in form.data.items() if value != before[name]}
     htmx.tell(_("Settings saved"), undo.undo(url_for(".restore"), UNDO, changed) if changed else None)
     return htmx.redirect(url_for(".index"))
@@ -241,8 +241,12 @@ def save() -> ResponseReturnValue:
 @bp.post("/restore")
 @access.needs(Role.OWNER, proof=True)
 def restore() -> ResponseReturnValue:
-    """Bring back what the settings of a moment ago changed."""
-    _keep(undo.taken_back(UNDO))
+    """Bring back what the settings of a moment ago changed, where that goes with what was changed since."""
+    try:
+        _keep(undo.taken_back(UNDO))
+    except MessagesGoFirst:
+        message = _("Not restored: messages would be kept for fewer days than phone numbers.")
+        return htmx.refused(message, url_for(".index"))
     htmx.tell(_("Settings restored"))
     return htmx.redirect(url_for(".index"))
 

@@ -23,6 +23,7 @@ from dashboard.models.otp import Otp
 from dashboard.models.statistics import StatisticsBucket
 from jobs.relay import tidy
 from tests.support.dashboard_client import Browser, World
+from tests.support.toasts import offered
 
 PAGE = "/dashboard/settings/"
 FORM = {"otp_language": "fr", "texts_days": "7", "numbers_days": "90", "sandbox_days": "7"}
@@ -187,3 +188,14 @@ def test_days_that_are_too_few_too_many_or_none_are_refused(owner: Browser, sess
     assert answer.status_code == 422 and 'aria-invalid="true"' in answer.text
     with sessions() as session:
         assert site_settings.read(session).messages_days == 0
+
+
+def test_numbers_are_not_brought_back_to_more_days_than_messages_have(owner: Browser, sessions: Sessions) -> None:
+    owner.post(PAGE, {**FORM, "numbers_days": "200"})
+    saved = owner.post(PAGE, FORM, follow_redirects=True).text  # and so back to 90
+    url, fields = offered(saved.split("flashes")[1])
+    owner.post(PAGE, {**FORM, "messages_days": "100"})
+    assert "Not restored" in owner.post(url, fields, follow_redirects=True).text
+    with sessions() as session:
+        now = site_settings.read(session)
+    assert (now.numbers_days, now.messages_days) == (90, 100)
