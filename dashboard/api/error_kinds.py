@@ -5,6 +5,8 @@ from __future__ import annotations
 from dataclasses import dataclass, field
 from typing import Any
 
+from dashboard.api.schemas.base import UNKNOWN_CURSOR
+
 RETRY_SECONDS = 5
 INVALID = "Validation failed"
 NO_WEBHOOK = "Webhook not found"
@@ -51,9 +53,7 @@ ERRORS = {
         "This Idempotency-Key came in the last 24 hours with another body",
         path=("Idempotency-Key",),
     ),
-    "unknown_cursor": ErrorKind(
-        400, INVALID, "Must be the id of one of your messages, as `next` gave it", path=("after",)
-    ),
+    "unknown_cursor": ErrorKind(400, INVALID, UNKNOWN_CURSOR, path=("after",)),
     "message_not_found": ErrorKind(
         404, "Message not found", "This API key sent no message with this id", path=("messageId",)
     ),

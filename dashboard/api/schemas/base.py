@@ -30,7 +30,7 @@ UNPRINTABLE = re.compile(r"[\x00-\x08\x0b\x0c\x0e-\x1f]")  # C0 but \t \n \r
 # RFC 3339, 5.6: any number of decimals, small letters too. What is finer than a microsecond is cut off.
 MOMENT = re.compile(r"(\d{4}-\d\d-\d\d)[Tt](\d\d:\d\d:\d\d(?:\.\d{1,6})?)\d*([Zz]|[+-]\d\d:\d\d)", re.ASCII)
 UUID = re.compile(r"[0-9a-f]{8}(?:-[0-9a-f]{4}){3}-[0-9a-f]{12}")
-UNKNOWN_CURSOR: Final = "Must be the id of one of your messages, as `next` gave it"
+UNKNOWN_CURSOR: Final = "No message of yours has this id; it may have been deleted: begin again without `after`"
 AN_ID = "c1faed86-1216-4a88-9784-9e3ad774d0d7"
 A_TIME = "2026-11-22T06:24:49.068Z"
 

@@ -3,9 +3,13 @@
 from __future__ import annotations
 
 import pytest
+from sqlalchemy import select
 
-from tests.support.api_client import ApiClient
+from dashboard.gateway.maintenance import retention
+from dashboard.models.messages import Message
+from tests.support.api_client import Api, ApiClient
 from tests.support.error_shape import failure, invalid
+from tests.support.phones import new_phone
 
 
 @pytest.mark.parametrize(
@@ -33,6 +37,20 @@ from tests.support.error_shape import failure, invalid
 )
 def test_a_filter_that_breaks_a_rule_is_named(client: ApiClient, asked: str, name: str, code: str) -> None:
     invalid(client.get(f"/messages?{asked}"), [name], code)
+
+
+def test_a_cursor_whose_message_was_deleted_is_unknown_and_the_answer_says_what_to_do(
+    api: Api, client: ApiClient
+) -> None:
+    kept, deleted = (client.send(new_phone()).json()["messageId"] for _ in range(2))
+    with api.sessions.begin() as session:
+        row_id = session.scalars(select(Message.id).where(Message.uuid == deleted)).one()
+        retention.KINDS["messages"].erase(session, row_id, row_id)
+    answer = client.get(f"/messages?after={deleted}")
+    invalid(answer, ["after"], "unknown_cursor")
+    sentence = answer.json()["errors"][0]["message"]
+    assert "may have been deleted" in sentence and "begin again without `after`" in sentence
+    assert [each["messageId"] for each in client.get("/messages?after=").json()["messages"]] == [kept]
 
 
 @pytest.mark.parametrize("name", ["limit", "after", "status", "channel", "kind", "phoneNumber", "from", "to"])
