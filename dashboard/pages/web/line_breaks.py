@@ -12,8 +12,9 @@ AFTER_A_TAG, BEFORE_A_TAG = r"(?:(?<=>)|(?<=[%}#]\}))\s*\n\s*", r"\s*\n\s*(?=<|\
 BESIDE_A_TAG = re.compile(f"({JINJA}|{OPENING_TAG})|{AFTER_A_TAG}|{BEFORE_A_TAG}", re.DOTALL)
 PROSE = "docs/"  # templates of sentences, in which these tags stand as words do
 WORDS = ("a", "b", "code", "em", "kbd", "strong")
-BEFORE_A_WORD = rf"(?<=[^\s>}}])\s*\n\s*(?=<(?:{'|'.join(WORDS)})[\s>])"
-AFTER_A_WORD = rf"(?:{'|'.join(f'(?<=</{word}>)' for word in WORDS)})\s*\n\s*(?=[^\s<{{])"
+ENDS_OF_WORDS = (*(f"</{word}>" for word in WORDS), r"\{% endcall %\}")  # `call to(…)` writes a link
+BEFORE_A_WORD = rf"(?<=[^\s>}}])\s*\n\s*(?=<(?:{'|'.join(WORDS)})[\s>]|\{{% call to\()"
+AFTER_A_WORD = rf"(?:{'|'.join(f'(?<={end})' for end in ENDS_OF_WORDS)})\s*\n\s*(?=[^\s<{{])"
 IN_PROSE = re.compile(rf"{JINJA}|({BEFORE_A_WORD}|{AFTER_A_WORD})", re.DOTALL)
 IN_A_TAG = re.compile(rf"({JINJA})|\s*\n\s*", re.DOTALL)
 
@@ -22,8 +23,8 @@ class LineBreaks(Extension):
     """A line break between words or attributes is a space; beside a tag, HTML's or Jinja's, it is nothing.
 
     This is the rule of JSX. Without it, `<b>3</b><span>new</span>` laid out on two lines gets a space between the two.
-    A space that is meant and would end a line is written `{{ " " }}`. In the documentation, a tag beside a word is
-    a word: the line break between the two is a space.
+    A space that is meant and would end a line is written `{{ " " }}`. In the documentation, a tag or a link beside a
+    word is a word: the line break between the two is a space.
     """
 
     def preprocess(self, source: str, name: str | None, filename: str | None = None) -> str:

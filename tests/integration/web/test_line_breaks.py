@@ -7,6 +7,8 @@ from jinja2 import DictLoader, Environment, UndefinedError
 
 from dashboard.pages.web.line_breaks import LineBreaks
 
+TO = "{% macro to(name) %}<a>{{ caller() }}</a>{% endmacro %}<p>"
+
 
 def render(text: str, name: str = "page.html") -> str:
     loader = DictLoader({name: text})
@@ -38,6 +40,7 @@ def test_a_line_break_is_a_space_between_words_and_attributes_alone(written: str
         ("<p>avec\n<code>email</code></p>", "<p>avec <code>email</code></p>"),
         ('<p>côté\xa0:\n  <a href="/x">x</a>\nest</p>', '<p>côté\xa0: <a href="/x">x</a> est</p>'),
         ("<p>\n<b>1</b>\n</p>\n<p>2</p>", "<p><b>1</b></p><p>2</p>"),
+        (f"{TO}voir\n{{% call to('x') %}}x{{% endcall %}}\net</p>", "<p>voir <a>x</a> et</p>"),
         ("<b>1</b>\n<i>2</i>", "<b>1</b><i>2</i>"),
         ("a\n<article>b</article>\nc", "a<article>b</article>c"),
         ("{{ {\n'a': '1\n<b>'}['a'] | length }}", "5"),
