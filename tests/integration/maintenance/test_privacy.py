@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import re
 import sqlite3
+from dataclasses import replace
 from datetime import timedelta
 from pathlib import Path
 
@@ -15,7 +16,7 @@ from sqlalchemy import func, select, update
 from dashboard.cli.registry import main
 from dashboard.db import Sessions, utcnow
 from dashboard.extensions import Services
-from dashboard.gateway import encryption
+from dashboard.gateway import encryption, site_settings
 from dashboard.gateway.audit import trail
 from dashboard.gateway.audit.trail import AuditFilters
 from dashboard.gateway.contacts import contacts
@@ -216,3 +217,18 @@ def test_the_register_tells_the_times_of_this_gateway(owner: Browser, language: 
     owner.headers["Accept-Language"] = language
     page = re.sub(r"[ \n]+", " ", owner.get(f"{PAGE}register").text)
     assert kept in page
+
+
+@pytest.mark.parametrize(
+    ("language", "kept"),
+    [
+        ("fr", "supprimés. Messages entiers\u00a0: 400 jours. Téléphone"),
+        ("ar", "الأخيرة. الرسائل كاملة: 400 يومًا. هاتف"),
+        ("en", "deleted. Whole messages: 400 days. Sandbox"),
+    ],
+)
+def test_the_register_tells_when_messages_are_deleted(owner: Browser, world: World, language: str, kept: str) -> None:
+    with world.services.sessions.begin() as session:
+        site_settings.save(session, replace(site_settings.read(session), messages_days=400))
+    owner.headers["Accept-Language"] = language
+    assert kept in re.sub(r"[ \n]+", " ", owner.get(f"{PAGE}register").text)
