@@ -204,7 +204,8 @@ def _prose(language: str) -> Iterator[tuple[str, str]]:
             yield repr(_id(message)), text
     reference = json.loads((CATALOGUES / language / "reference.json").read_text())
     yield from ((f"the reference of {name}", UNREAD.sub(" ", texts[language])) for name, texts in reference.items())
-    for path in [*sorted((ROOT / "templates" / "docs" / language).glob("*.html")), ROOT / f"README.{language}.md"]:
+    readme = ROOT / "deploy" / "readme" / f"README.{language}.md"
+    for path in [*sorted((ROOT / "templates" / "docs" / language).glob("*.html")), readme]:
         yield path.name, UNREAD.sub(" ", path.read_text())
 
 

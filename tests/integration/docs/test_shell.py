@@ -13,7 +13,8 @@ from dashboard.resources import ROOT
 
 FENCE = re.compile(r"^```bash(?: [\w-]+)?\n(.*?)^```$", re.MULTILINE | re.DOTALL)
 SCRIPTS = sorted((ROOT / "templates" / "docs" / "code").glob("*.sh"))
-TEXTS = [*sorted(ROOT.glob("*.md")), ROOT / "deploy" / "README.md", ROOT / "deploy" / "systemd" / "chinqit", *SCRIPTS]
+PAGES = [*sorted(ROOT.glob("*.md")), *sorted((ROOT / "deploy").rglob("*.md"))]
+TEXTS = [*PAGES, ROOT / "deploy" / "systemd" / "chinqit", *SCRIPTS]
 
 
 @pytest.mark.parametrize("path", TEXTS, ids=lambda path: path.name)

@@ -24,8 +24,10 @@ def test_each_promise_is_held_by_tests_that_there_are() -> None:
 
 
 def test_people_find_it() -> None:
-    for page in ("README.md", "README.fr.md", "README.ar.md"):
-        assert "](SECURITY.md)" in (ROOT / page).read_text(), page
+    assert "](SECURITY.md)" in (ROOT / "README.md").read_text()
+    for language in ("fr", "ar"):
+        page = ROOT / "deploy" / "readme" / f"README.{language}.md"
+        assert "](../../SECURITY.md)" in page.read_text(), page
 
 
 def _tests_of(path: str) -> set[str]:
