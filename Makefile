@@ -73,8 +73,10 @@ PAGES :=
 axe: dev
 	@$(BIN)/python -m tests.axe $(PAGES)
 
+# With another seed in each run, which it tells; one of them again: make fuzz SEED=7
+SEED :=
 fuzz: dev
-	@$(BIN)/python -m tests.fuzz
+	@$(BIN)/python -m tests.fuzz $(SEED)
 
 format: dev
 	@$(BIN)/ruff check --fix .

@@ -1,7 +1,7 @@
 """40,000 requests on each kind of database: made from `/openapi.json`, of raw bytes, and made from the pages' forms.
 
-The first two go to a gateway of their own, the others to the application in this process. The seed may be given, and
-another number of requests: `python -m tests.fuzz 7 1000`.
+The first two go to a gateway of their own, the others to the application in this process. Each run has another seed and
+tells it; the seed may be given, and another number of requests: `python -m tests.fuzz 7 1000`.
 """
 
 from __future__ import annotations
@@ -43,8 +43,10 @@ class Result:
     seconds: float
 
 
-def main(seed: int = 1, cases: int = CASES) -> int:
+def main(seed: int | None = None, cases: int = CASES) -> int:
     """Return 1 when any answer was wrong; the last lines tell how many of how many, by database and door."""
+    seed = int(time.time()) if seed is None else seed
+    say(f"`python -m tests.fuzz {seed} {cases}` makes the same requests again")
     results: list[Result] = []
     for name, new_database in databases():
         results += fuzz_api(name, new_database(), seed, cases // 4)
@@ -85,7 +87,7 @@ def fuzz_api(name: str, address: str, seed: int, cases: int) -> list[Result]:
             stack.kill("webhooks")
             say(f"{name}: requests made from the API's description, {cases:,} or more ...")
             began = time.monotonic()
-            ran = generated.fuzz(stack, max(1, cases // _operations()), Path(folder), tuple(Scope))
+            ran = generated.fuzz(stack, max(1, cases // _operations()), Path(folder), seed, tuple(Scope))
             half = time.monotonic()
             raw = raw_bytes.fuzz(stack, cases, seed, tuple(Scope), Progress(f"{name}, raw bytes", cases))
         finally:

@@ -15,10 +15,11 @@ from tests.support.stack import Stack
 
 
 def fuzz(
-    stack: Stack, cases: int, folder: Path, scopes: tuple[str, ...] = keys.USUAL_SCOPES, without: str = "^$"
+    stack: Stack, cases: int, folder: Path, seed: int, scopes: tuple[str, ...] = keys.USUAL_SCOPES, without: str = "^$"
 ) -> subprocess.CompletedProcess[str]:
-    """About so many requests for each operation that takes data, with a test key. Operations `without` which this is
-    done are those whose path matches it, and those of webhooks when the key may not use them: all would be 403.
+    """About so many requests for each operation that takes data, with a test key; the same seed makes the same ones.
+    Operations `without` which this is done are those whose path matches it, and those of webhooks when the key may not
+    use them: all would be 403.
 
     With the scope `webhooks`, end the worker that calls webhooks before: it would call addresses that are made up.
     """
@@ -32,6 +33,7 @@ def fuzz(
         f"--url=http://127.0.0.1:{stack.port}",
         f"--header=X-API-Key: {stack.key('test', scopes=scopes)}",
         f"--max-examples={cases}",
+        f"--seed={seed}",
         "--phases=examples,coverage,fuzzing",
         "--mode=all",
         "--workers=1",

@@ -68,7 +68,7 @@ class FormParser(HTMLParser):
 
     def __init__(self, page: str) -> None:
         super().__init__()
-        self.page, self.forms, self.links = page, [], set[str]()
+        self.page, self.forms, self.links = page, [], list[str]()
         self._form: tuple[str, str, list[tuple[str, str]]] | None = None
         self._select = ""
 
@@ -76,7 +76,7 @@ class FormParser(HTMLParser):
 
     def handle_starttag(self, tag: str, attrs: list[tuple[str, str | None]]) -> None:
         told = {name: value or "" for name, value in attrs}
-        self.links |= {told[name] for name in ("href", "hx-get") if told.get(name, "").startswith("/")}
+        self.links += [told[name] for name in ("href", "hx-get") if told.get(name, "").startswith("/")]
         if tag == "form":
             self._form = (told.get("method", "get").upper(), told.get("action") or self.page, [])
         elif self._form and tag in ("input", "textarea", "button") and told.get("name"):
@@ -151,8 +151,9 @@ class PageFuzzer:
         self.raised.append(f"{type(exception).__name__}: {exception}"[:300])
 
     def _harvest(self) -> tuple[list[FoundForm], list[str]]:
-        """The forms and links of every page that an owner can open."""
-        links, forms = set[str](), dict[tuple[str, str], FoundForm]()
+        """The forms and links of every page that an owner can open, in the order in which they are found: by their
+        address they would stand otherwise in each run, for ids are made at random."""
+        links, forms = dict[str, None](), dict[tuple[str, str], FoundForm]()
         for rule in self.rules:
             if "GET" not in (rule.methods or ()) or rule.endpoint.endswith((".export", "reference")):
                 continue
@@ -161,9 +162,9 @@ class PageFuzzer:
                 parser = FormParser(url)
                 parser.feed(self.browser.get(url).get_data(as_text=True))
                 forms |= {(form.method, form.action): form for form in parser.forms}
-                links |= {url, *(link for link in parser.links if not link.startswith("/static"))}
+                links |= dict.fromkeys([url, *(link for link in parser.links if not link.startswith("/static"))])
         assert len(forms) > 40, "hardly a form was found"
-        return list(forms.values()), sorted(links)
+        return list(forms.values()), list(links)
 
     def _address(self, rule: Rule, uuid: str, number: str, word: str = "x") -> str:
         def value(name: str) -> str:

@@ -1,8 +1,7 @@
-"""A share of `make fuzz`: pages are asked for with values that nobody types, other ones in each run."""
+"""A share of `make fuzz`: pages are asked for with values that nobody types, the same ones in each run."""
 
 from __future__ import annotations
 
-import time
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -32,7 +31,6 @@ def app(settings: Settings, sessions: Sessions, tmp_path: Path, compiled: FileSy
 
 @pytest.mark.parametrize("database", ["postgresql"], indirect=True)  # the one that refuses more, such as NUL
 def test_no_page_answers_500(app: Flask) -> None:
-    seed = int(time.time())
-    report = PageFuzzer(app, World(app.extensions["chinqit"]), seed).run(CASES)
-    assert report.faults == [], f"seed {seed}"
+    report = PageFuzzer(app, World(app.extensions["chinqit"]), seed=1).run(CASES)
+    assert report.faults == []
     assert {"200", "303", "404"} <= set(report.statuses)

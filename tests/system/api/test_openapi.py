@@ -237,7 +237,7 @@ def test_making_it_leaves_no_trace_in_the_request(client: Client) -> None:
 @pytest.mark.timeout(300)
 @pytest.mark.parametrize("database", ["postgresql"], indirect=True)  # the one that refuses more, such as NUL
 def test_generated_requests_get_documented_answers(stack: Stack, tmp_path: Path) -> None:
-    ran = fuzz(stack, 4, tmp_path, without="^/api/v2/")  # other names of the same views; `make fuzz` has them
+    ran = fuzz(stack, 4, tmp_path, seed=1, without="^/api/v2/")  # other names of the same views; `make fuzz` has them
     assert ran.returncode == 0, ran.stdout[-8_000:] + ran.stderr[-2_000:]
     found = re.search(r"(\d+) generated, (\d+) passed", ran.stdout)
     assert found and int(found[1]) > 100, ran.stdout[-2_000:]

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import json
 import socket
-import time
 
 import httpx
 import pytest
@@ -18,7 +17,7 @@ ONE_DATABASE = pytest.mark.parametrize("database", ["sqlite"], indirect=True)  #
 @pytest.mark.timeout(240)
 @pytest.mark.parametrize("database", ["postgresql"], indirect=True)  # the one that refuses more, such as NUL
 def test_raw_bytes_are_answered_in_the_shape_and_never_with_a_500(stack: Stack) -> None:
-    report = raw_bytes.fuzz(stack, 600, seed=int(time.time()))
+    report = raw_bytes.fuzz(stack, 600, seed=1)
     assert report.faults == []
     assert sum(report.statuses.values()) >= 600
     assert {"200", "400"} <= set(report.statuses)
