@@ -137,7 +137,7 @@ def utcnow() -> datetime:
 def new_uuid(now: datetime) -> str:
     """A UUID of version 4, as the API promises, that begins with the time as one of version 7 does (RFC 9562, 5.7).
 
-    So a unique index grows at its end: sixteen messages in one commit write a fifth less beside a million others.
+    So the unique index of a large table grows at its end, and a commit writes fewer of its pages.
     """
     milliseconds = int(now.timestamp() * 1_000)
     return str(uuid.UUID(int=milliseconds << 80 | secrets.randbits(80), version=4))
