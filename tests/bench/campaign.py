@@ -1,8 +1,10 @@
 """A campaign of 50,000 through the page, and one call of 18 MB: seconds, memory of the web, and each text once.
 
-A file is uploaded and started by one person and approved by another, as people do it, and parts are killed while its
-texts leave; the ledger of an SMSC judges. What the SMSC has taken and not answered when a worker is killed leaves
-again, for SMPP has no way to ask: a window of texts for each such kill, as rows tell. No other may be there twice.
+A file is uploaded and started by one person and approved by another, as people do it. The call and the upload are done
+three times, each with a web server that has just started, and the table has the median; the last upload leaves now, all
+else in six days. Parts are killed while its texts leave; the ledger of an SMSC judges. What the SMSC has taken and not
+answered when a worker is killed leaves again, for SMPP has no way to ask: a window of texts for each such kill, as rows
+tell. No other may be there twice.
 
 python -m tests.bench.campaign [ROWS]      (50000; exit with 1 where a demand is missed)
 """
@@ -19,8 +21,10 @@ from collections import Counter
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, field, replace
-from datetime import timedelta
+from datetime import datetime, timedelta
 from pathlib import Path
+from statistics import median
+from zoneinfo import ZoneInfo
 
 import httpx
 from flask import Flask
@@ -52,6 +56,7 @@ WINDOW = 10  # texts that the SMSC has and has not answered
 KILLS = ("sms-1", "relay", "web", "sms-2", "relay")
 UNANSWERED = Demand(2 * WINDOW, at_most=True)  # two of them hold a window
 LOOK_SECONDS = 0.05
+ROUNDS = 3
 LETTERS = 54  # of an Arabic text; each is six bytes of the call
 MOST_SECONDS = 600
 
@@ -105,13 +110,21 @@ def run(stack: Stack, smsc: Smsc, name: str, rows: int) -> list[str]:
     """Print what came; return the verdicts."""
     set_up(stack, smsc)
     stack.start()
-    stack.wait_ready()
     stack.http.timeout = httpx.Timeout(120)
-    with peak(stack) as of_call:
-        call(stack, rows)
     author, approver = person(stack, "author"), person(stack, "approver")
-    with peak(stack) as of_page:
-        draft, accepted = upload(stack, author, approver, rows)
+    later = utcnow() + timedelta(days=6)
+    measured: list[tuple[float, float, float]] = []
+    for turn in range(1, ROUNDS + 1):
+        anew(stack)
+        with peak(stack) as of_call:
+            call(stack, rows, later)
+        anew(stack)
+        for one in (author, approver):
+            one.token()  # what a first page loads is not the upload's
+        with peak(stack) as of_page:
+            draft, seconds = upload(stack, author, approver, rows, later if turn < ROUNDS else None)
+        measured.append((of_call.most, of_page.most, seconds))
+    call_memory, page_memory, accepted = map(median, zip(*measured, strict=True))
     began = time.monotonic()
     for turn, part in enumerate(KILLS, 1):
         share = turn * rows // (len(KILLS) + 1)
@@ -124,9 +137,9 @@ def run(stack: Stack, smsc: Smsc, name: str, rows: int) -> list[str]:
     twice = {phone for phone, count in copies.items() if count > 1}
     print(table.line(f"{name}: left, with {len(KILLS)} kills", time.monotonic() - began, "s"))
     told = (
-        (f"{name}: memory, a call of {rows:,} in \\u escapes", of_call.most, "MB", MEMORY),
+        (f"{name}: memory, a call of {rows:,} in \\u escapes", call_memory, "MB", MEMORY),
         (f"{name}: {rows:,} rows uploaded, approved, started", accepted, "s", ACCEPTED),
-        (f"{name}: memory meanwhile", of_page.most, "MB", MEMORY),
+        (f"{name}: memory meanwhile", page_memory, "MB", MEMORY),
         (f"{name}: lost", float(lost), "texts", NONE),
         (f"{name}: twice, in hand at a kill", float(len(twice)), "texts", UNANSWERED),
         (f"{name}: twice, unless in hand at a kill", float(len(twice - tried_again(stack))), "texts", NONE),
@@ -146,6 +159,12 @@ def set_up(stack: Stack, smsc: Smsc) -> None:
         site_settings.save(session, replace(preferences, quiet_from="", quiet_until="", rests_on_friday=False))
 
 
+def anew(stack: Stack) -> None:
+    """Start the web server again: one that has needed memory keeps it, and takes no more the next time."""
+    stack.restart("web")
+    stack.wait_ready()
+
+
 @contextmanager
 def peak(stack: Stack) -> Iterator[Peak]:
     found = Peak()
@@ -158,11 +177,10 @@ def peak(stack: Stack) -> Iterator[Peak]:
         watching.join()
 
 
-def call(stack: Stack, rows: int) -> None:
-    """One call of the API, whose texts leave some other day."""
+def call(stack: Stack, rows: int, at: datetime) -> None:
+    """One call of the API, whose texts leave then."""
     recipients = [{"phone": f"+222{FIRST + row}", "message": "م" * LETTERS} for row in range(rows)]
-    at = (utcnow() + timedelta(days=6)).isoformat()
-    body = json.dumps({"recipients": recipients, "scheduledAt": at}).encode()
+    body = json.dumps({"recipients": recipients, "scheduledAt": at.isoformat()}).encode()
     print(f"a call of {len(body) / 1e6:.1f} MB")
     headers = {"Content-Type": "application/json", "X-API-Key": stack.key()}
     answer = stack.http.post("/api/v2/bulk/send", content=body, headers=headers)
@@ -183,17 +201,23 @@ def person(stack: Stack, name: str) -> Person:
     return Person(http)
 
 
-def upload(stack: Stack, author: Person, approver: Person, rows: int) -> tuple[str, float]:
-    """The address of a campaign that runs, and in how many seconds it came to that."""
+def upload(stack: Stack, author: Person, approver: Person, rows: int, start: datetime | None) -> tuple[str, float]:
+    """The address of a campaign that runs, or begins then, and in how many seconds it came to that."""
     with stack.sessions.begin() as session:
         key, _secret = keys.create(session, NewKey("Shop"))
         session.flush()
         key_id = key.id
     lines = "".join(f"Client {row};+222{FIRST + row}\n" for row in range(rows))
+    at = f"{start.astimezone(ZoneInfo(stack.settings.timezone)):%Y-%m-%dT%H:%M}" if start else ""
     began = time.monotonic()
     text = "Bonjour {nom}, la boutique est fermée lundi."
     draft = author.post(
-        "/dashboard/campaigns/new", f"Nom;Téléphone\n{lines}".encode(), name="Rentrée", key=key_id, text=text
+        "/dashboard/campaigns/new",
+        f"Nom;Téléphone\n{lines}".encode(),
+        name="Rentrée",
+        key=key_id,
+        text=text,
+        start=at,
     )
     author.post(f"{draft}/start")
     approver.post(f"{draft}/approve")
