@@ -4,7 +4,9 @@ from __future__ import annotations
 
 import logging
 import threading
-from functools import cache
+from collections.abc import Callable
+from functools import wraps
+from typing import TypeVar, TypeVarTuple
 
 from sqlalchemy.exc import SQLAlchemyError
 
@@ -18,32 +20,51 @@ from dashboard.gateway.webhooks.dispatcher import DispatcherContext, WebhookDisp
 from dashboard.settings import Settings
 from dashboard.wakeup import Wakeup
 
+T = TypeVar("T")
+Args = TypeVarTuple("Args")
 log = logging.getLogger(__name__)
 stopping = threading.Event()  # set on SIGTERM: finish the texts in hand, put the rest back
 
 
-@cache
+def once(make: Callable[[*Args], T]) -> Callable[[*Args], T]:
+    """The function, whose first result is everybody's, also for threads that ask at the same time: of two sets of
+    carriers' connections, one would hold the binds that the other waits for.
+    """
+    made: dict[tuple[*Args], T] = {}
+    making = threading.Lock()
+
+    @wraps(make)
+    def opened(*args: *Args) -> T:
+        with making:
+            if args not in made:
+                made[args] = make(*args)
+            return made[args]
+
+    return opened
+
+
+@once
 def settings() -> Settings:
     return Settings.from_env()
 
 
-@cache
+@once
 def sessions() -> Sessions:
     return make_sessions(settings().database_url)
 
 
-@cache
+@once
 def wakeup() -> Wakeup:
     return Wakeup(settings().redis_url)
 
 
-@cache
+@once
 def dispatcher() -> WebhookDispatcher:
     """Calls webhook endpoints."""
     return WebhookDispatcher(DispatcherContext.open(sessions(), settings()), lambda: not stopping.is_set())
 
 
-@cache
+@once
 def context(lane: str) -> WorkerContext:
     """Delivers a lane; keeps the carriers' connections."""
     made = WorkerContext.open(sessions(), settings(), lane, wakeup().notify)
