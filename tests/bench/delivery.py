@@ -86,21 +86,27 @@ def empty(database: str) -> Iterator[Stack]:
 def to_sandbox(database: str, count: int, waiting: int) -> Cost:
     """The first texts of so many more, which came while their lane was paused."""
     with empty(database) as stack:
-        with stack.sessions.begin() as session:
-            pauses.pause(session, Lane.SMS, "bench")
-        fill(stack.sessions, count + waiting, "test")
-        tidy(stack.sessions)
-        stack.start()
-        stack.wait_ready()
-        with stack.sessions.begin() as session:
-            pauses.resume(session, Lane.SMS, "bench")
-        until(lambda: settled(stack.sessions) > 0, 30)
-        pids = [part.pid for part in stack.running.values()]
-        begun, before, used = time.perf_counter(), settled(stack.sessions), sum(map(processor_seconds, pids))
-        until(lambda: settled(stack.sessions) >= count, 120)
-        done = settled(stack.sessions) - before
-        used = sum(map(processor_seconds, pids)) - used
-        return Cost(done / (time.perf_counter() - begun), used * 1_000 / done)
+        return leave(stack, count, waiting)
+
+
+def leave(stack: Stack, count: int, waiting: int) -> Cost:
+    """The same from a gateway that may hold others, which have left; nothing of it runs yet, and all parts do then."""
+    with stack.sessions.begin() as session:
+        pauses.pause(session, Lane.SMS, "bench")
+        others = session.scalar(select(func.max(Message.id))) or 0
+    fill(stack.sessions, count + waiting, "test")
+    tidy(stack.sessions)
+    stack.start()
+    stack.wait_ready()
+    with stack.sessions.begin() as session:
+        pauses.resume(session, Lane.SMS, "bench")
+    until(lambda: settled(stack.sessions, others) > 0, 30)
+    pids = [part.pid for part in stack.running.values()]
+    begun, before, used = time.perf_counter(), settled(stack.sessions, others), sum(map(processor_seconds, pids))
+    until(lambda: settled(stack.sessions, others) >= count, 120)
+    done = settled(stack.sessions, others) - before
+    used = sum(map(processor_seconds, pids)) - used
+    return Cost(done / (time.perf_counter() - begun), used * 1_000 / done)
 
 
 def over_smpp(database: str, count: int) -> float:
@@ -145,9 +151,11 @@ def set_up(stack: Stack, port: int) -> None:
         carriers.add(session, carriers.cipher(stack.settings), carriers.NewCarrier("smpp", "smsc", told))
 
 
-def settled(sessions: Sessions) -> int:
+def settled(sessions: Sessions, others: int = 0) -> int:
+    """How many have left of those whose ids come after `others`."""
+    has_left = Message.status.in_(("sent", "delivered"))
     with sessions() as session:
-        return session.scalar(select(func.count()).where(Message.status.in_(("sent", "delivered")))) or 0
+        return session.scalar(select(func.count()).where(Message.id > others, has_left)) or 0
 
 
 if __name__ == "__main__":

@@ -23,7 +23,7 @@ from sqlalchemy import func, select
 
 from dashboard.app import create_app
 from dashboard.cli import migrate
-from dashboard.db import make_sessions
+from dashboard.db import Sessions, make_sessions
 from dashboard.dev import seed
 from dashboard.extensions import db
 from dashboard.gateway.accounts import users
@@ -67,7 +67,7 @@ PAGES = {
 
 
 def main(sizes: list[int]) -> None:
-    measured = [dict(measure(size)) for size in sizes]
+    measured = [dict(of_size(size)) for size in sizes]
     print(f"\n{'p95, ms':42}" + "".join(f"{size:>12,}" for size in sizes) + f"{'growth':>9}{'CPU':>8}")
     slow = 0
     for name in PAGES:
@@ -88,21 +88,25 @@ class Times:
     work: float  # of the processor, the median
 
 
-def measure(rows: int) -> Iterator[tuple[str, Times]]:
-    """Each page with its times."""
+def of_size(rows: int) -> Iterator[tuple[str, Times]]:
+    """Each page with its times, on a database of so many messages."""
     with tempfile.TemporaryDirectory(prefix="chinqit-bench-") as folder:
         home = Path(folder) / "home"
         prepare_home(home)
         settings = Settings.from_env({"CHINQIT_HOME": str(home)})
         migrate.upgrade(settings)
-        app = create_app(settings)
-        known = fill(settings, rows)
-        client = app.test_client()
-        sign_in(client)
-        for name, url in PAGES.items():
-            yield name, timed(client, url.format(**known))
-        with app.app_context():
-            db.engine.dispose()
+        yield from measure(settings, fill(settings, rows))
+
+
+def measure(settings: Settings, known: dict[str, Any]) -> Iterator[tuple[str, Times]]:
+    """Each page with its times; `known` is what their addresses need."""
+    app = create_app(settings)
+    client = app.test_client()
+    sign_in(client)
+    for name, url in PAGES.items():
+        yield name, timed(client, url.format(**known))
+    with app.app_context():
+        db.engine.dispose()
 
 
 def sign_in(client: FlaskClient) -> None:
@@ -118,13 +122,18 @@ def fill(settings: Settings, rows: int) -> dict[str, Any]:
     began, sessions = time.monotonic(), make_sessions(settings.database_url)
     seed.seed(sessions, Keyring.of(settings), rows, DAYS)
     print(f"{rows:,} messages seeded in {time.monotonic() - began:.1f} s", file=sys.stderr)
+    known = someone(sessions)
+    sessions.kw["bind"].dispose()
+    return known
+
+
+def someone(sessions: Sessions) -> dict[str, Any]:
+    """Add who signs in; return what the addresses of the pages need."""
     with sessions.begin() as session:
         users.add(session, NewPerson(EMAIL, "owner", PASSWORD, "Bench"))
         newest = session.scalar(select(func.max(Message.id))) or 0
         row = session.get_one(Message, newest // 2)
-        known = {"key": row.key_id, "phone": row.phone[4:], "uuid": row.uuid, "before": newest - 100}
-    sessions.kw["bind"].dispose()
-    return known
+        return {"key": row.key_id, "phone": row.phone[4:], "uuid": row.uuid, "before": newest - 100}
 
 
 def timed(client: FlaskClient, url: str) -> Times:

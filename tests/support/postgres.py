@@ -80,11 +80,11 @@ def obituary() -> str | None:
 class Postgres(Server):
     """One server with its data in a temporary folder; `create` makes a fresh database in it.
 
-    Only a `durable` one may be measured, or killed and started again.
+    Only a `durable` one may be measured, or killed and started again. `options` go before what is usual here.
     """
 
-    def __init__(self, *, durable: bool = False) -> None:
-        self.options = ROOM if durable else (*ROOM, *SPEED)
+    def __init__(self, *, durable: bool = False, options: tuple[str, ...] = ()) -> None:
+        self.options = (*ROOM, *(() if durable else SPEED), *options)
         programs = find_programs()
         super().__init__(Path(tempfile.mkdtemp(prefix="chinqit-pg-")))  # short: it holds the socket, and not under 0700
         try:

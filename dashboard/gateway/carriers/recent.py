@@ -5,10 +5,11 @@ from __future__ import annotations
 from collections.abc import Callable
 from dataclasses import dataclass
 from datetime import datetime, timedelta
-from functools import partial
+from functools import cache
+from itertools import product
 from typing import Any
 
-from sqlalchemy import ColumnElement, Select, func, or_, select
+from sqlalchemy import ColumnElement, Select, bindparam, func, or_, select
 from sqlalchemy.orm import Session
 
 from dashboard.db import core_table, utcnow
@@ -30,6 +31,7 @@ Query = Select[Any]
 
 _MINUTES = core_table(CarrierMinute).c
 _MESSAGES = core_table(Message).c
+FIRST = bindparam("first_id", type_=_MESSAGES.id.type)  # the message from which on a query looks
 
 
 @dataclass(frozen=True)
@@ -69,13 +71,13 @@ def of_operators(session: Session) -> dict[Operator, Recent]:
         return {operator: Recent(0, 0, None) for operator in Operator}
     successes = {
         operator: max((at for at in found if at is not None and at > now - LOOKED_BACK), default=None)
-        for operator, found in _of_each(session, GOT_THROUGH, partial(_newest_sent, of_day)).items()
+        for operator, found in _of_each(session, GOT_THROUGH, _newest_sent, of_day).items()
     }
     first_id = _first_since(session, now - RECENT)
     if first_id is None:
         return {operator: Recent(0, 0, last) for operator, last in successes.items()}
-    got = _of_each(session, GOT_THROUGH, partial(_count, first_id))
-    gone = _of_each(session, GAVE_UP, partial(_count, first_id))
+    got = _of_each(session, GOT_THROUGH, _count, first_id)
+    gone = _of_each(session, GAVE_UP, _count, first_id)
     recent = {}
     for operator, last in successes.items():
         lost = sum(gone[operator])
@@ -96,15 +98,23 @@ def _unless_a_day_ago(first: datetime | None, now: datetime) -> datetime | None:
 
 
 def _of_each(
-    session: Session, statuses: tuple[Status, ...], query: Callable[[Facets], Query]
+    session: Session, statuses: tuple[Status, ...], query: Callable[[Facets], Query], first_id: int
 ) -> dict[Operator, list[Any]]:
-    """What a query for one value finds, by operator: for each status and channel, all in one statement."""
-    asked = [(operator, status, channel) for operator in Operator for status in statuses for channel in BY_PHONE]
+    """What a query finds from this message on, by operator: for each status and channel, all in one statement."""
     found: dict[Operator, list[Any]] = {operator: [] for operator in Operator}
-    row = session.execute(select(*(query(_facets(*each)).scalar_subquery() for each in asked))).one()
-    for (operator, _, _), value in zip(asked, row, strict=True):
+    row = session.execute(_all_of(statuses, query), {FIRST.key: first_id}).one()
+    for (operator, _, _), value in zip(_asked(statuses), row, strict=True):
         found[operator].append(value)
     return found
+
+
+@cache
+def _all_of(statuses: tuple[Status, ...], query: Callable[[Facets], Query]) -> Query:
+    return select(*(query(_facets(*each)).scalar_subquery() for each in _asked(statuses)))
+
+
+def _asked(statuses: tuple[Status, ...]) -> list[tuple[Operator, Status, Channel]]:
+    return list(product(Operator, statuses, BY_PHONE))
 
 
 def _facets(operator: Operator, status: Status, channel: Channel) -> Facets:
@@ -119,14 +129,14 @@ def _facets(operator: Operator, status: Status, channel: Channel) -> Facets:
     ]
 
 
-def _newest_sent(first_id: int, facets: Facets) -> Query:
-    """Of those from this one on: without a bound, one that found nothing would walk through years of them."""
-    query = select(_MESSAGES.sent_at).where(*facets, _MESSAGES.id >= first_id)
+def _newest_sent(facets: Facets) -> Query:
+    """Of those from FIRST on: without a bound, one that found nothing would walk through years of them."""
+    query = select(_MESSAGES.sent_at).where(*facets, _MESSAGES.id >= FIRST)
     return query.order_by(_MESSAGES.id.desc()).limit(1)
 
 
-def _count(first_id: int, facets: Facets) -> Query:
-    rows = select(_MESSAGES.id).where(*facets, _MESSAGES.id >= first_id).limit(MOST_COUNTED)
+def _count(facets: Facets) -> Query:
+    rows = select(_MESSAGES.id).where(*facets, _MESSAGES.id >= FIRST).limit(MOST_COUNTED)
     return select(func.count()).select_from(rows.subquery())
 
 

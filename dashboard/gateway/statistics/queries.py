@@ -13,7 +13,7 @@ from sqlalchemy import ColumnElement, Select, func, select
 from sqlalchemy.orm import Session
 
 from dashboard.db import core_table, utcnow
-from dashboard.gateway.statistics.rollup import GRAINS, NOTHING, start_of
+from dashboard.gateway.statistics.rollup import GRAINS, start_of
 from dashboard.models.otp import Otp
 from dashboard.models.statistics import (
     COUNTS,
@@ -88,16 +88,16 @@ class Narrow:
 
 @dataclass
 class Figures:
-    """Sums, by the name of the measure."""
+    """Sums, by the name of the measure; what is not there is 0."""
 
-    sums: dict[str, int] = field(default_factory=NOTHING.copy)
+    sums: dict[str, int] = field(default_factory=dict)
 
     def __getitem__(self, name: str) -> int:
-        return self.sums[name]
+        return self.sums.get(name, 0)
 
     def add(self, other: Figures) -> None:
         for name, count in other.sums.items():
-            self.sums[name] += count
+            self.sums[name] = self[name] + count
 
     def share(self, name: str) -> float | None:
         """Of all that was asked for; None when nothing was."""
@@ -185,13 +185,13 @@ def within(bounds: Sequence[float], counts: Sequence[int], quantile: float) -> f
 def _grouped(
     session: Session, names: tuple[str, ...], period: Period, narrow: Narrow, measures: Measures
 ) -> dict[tuple[Any, ...], Figures]:
-    """Sums of those measures alone: the rest of the figures is 0."""
+    """Sums of those measures alone."""
     columns = core_table(StatisticsBucket).c
     query = _sums(names, measures).where(*_in(columns, period), *narrow.conditions(columns))
     parts, groups = len(names), {}
     for row in session.execute(query):
         sums = (int(value or 0) for value in row[parts:])
-        groups[tuple(row[:parts])] = Figures(NOTHING | dict(zip(measures, sums, strict=True)))
+        groups[tuple(row[:parts])] = Figures(dict(zip(measures, sums, strict=True)))
     return groups
 
 

@@ -17,6 +17,7 @@ from babel.dates import (
 )
 from babel.numbers import format_decimal, format_percent
 from babel.units import format_unit
+from flask import g
 from flask_babel import get_locale, get_translations
 from flask_babel import gettext as _
 from flask_login import current_user
@@ -268,4 +269,8 @@ def organisation() -> str:
 
 
 def _zone() -> tzinfo:
-    return get_timezone(zone_name())
+    """Asked for each time on a page, so it is looked up once a request."""
+    if "zone" not in g:
+        g.zone = get_timezone(zone_name())
+    zone: tzinfo = g.zone
+    return zone

@@ -31,7 +31,7 @@ def timeline(
 ) -> Chart:
     """Series of a period's buckets. `filters`: of the message log, where a click on a bucket leads; none: no links."""
     starts, length = period.starts, GRAINS[period.grain]
-    links = [] if filters is None else [_log_of(at, length, filters) for at in starts]
+    links = [] if filters is None else _links_to_log(starts, length, filters)
     is_open = period.until > now
     return charts.line(
         series,
@@ -105,7 +105,7 @@ def _label(at: datetime, period: Period) -> str:
     return f"{formats.hour_of_day(at)}–{formats.hour_minute(at + GRAINS[period.grain])}"
 
 
-def _log_of(at: datetime, length: timedelta, filters: dict[str, str]) -> str:
-    span = {"period": "custom", "from": formats.typed_time(at), "to": formats.typed_time(at + length)}
-    query: dict[str, Any] = filters | span
-    return url_for("pages.messages.index", **query)
+def _links_to_log(starts: Sequence[datetime], length: timedelta, filters: dict[str, str]) -> list[str]:
+    query: dict[str, Any] = {**filters, "period": "custom"}
+    log = url_for("pages.messages.index", **query)
+    return [f"{log}&from={formats.typed_time(at)}&to={formats.typed_time(at + length)}" for at in starts]
