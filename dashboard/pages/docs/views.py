@@ -17,7 +17,7 @@ from dashboard.cache import TimedCache
 from dashboard.extensions import services, session
 from dashboard.gateway.limits import rate_limit
 from dashboard.gateway.otp import retriever_hash, template_rules
-from dashboard.pages.docs import code_samples, reference, search
+from dashboard.pages.docs import code_samples, reference, search, tables
 from dashboard.pages.docs.reference import Reference
 from dashboard.pages.docs.search import Section
 from dashboard.pages.ui import failure_reasons
@@ -117,6 +117,7 @@ DOCTOR = ("package", "certificate", "hash")
 ANY_LANGUAGE = f"<any({', '.join(Language)}):language>"
 
 bp = Blueprint("docs", __name__, url_prefix=URL)
+bp.add_app_template_filter(tables.label_cells)
 menu = Blueprint("manual", __name__)
 
 

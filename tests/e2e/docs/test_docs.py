@@ -82,6 +82,19 @@ def test_the_copy_button_stands_beside_the_code_in_arabic_too(open_tab: Callable
     assert button["x"] > box["x"] + box["width"] / 2, "code runs from left to right"
 
 
+def test_a_cell_says_what_its_column_is_on_a_phone(open_tab: Callable[..., Tab]) -> None:
+    tab = open_tab(None, viewport=NARROW)
+    tab.open("/docs/en/machines")
+    table = tab.page.locator("table", has_text="100,000")
+    expect(table.locator("thead")).to_be_hidden()
+    shown = (
+        table.locator("tbody tr")
+        .first.locator("th, td")
+        .evaluate_all("cells => cells.map(cell => getComputedStyle(cell, '::before').content)")
+    )
+    assert shown == ['"Messages a day"', '"At the peak"', '"Kept for 90 days"', '"What it takes"']
+
+
 def test_search_answers_while_one_types(open_tab: Callable[..., Tab]) -> None:
     tab = open_tab(None)
     tab.open("/docs/fr/limits")
