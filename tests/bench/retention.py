@@ -1,4 +1,5 @@
-"""How many old messages the relay deletes in a minute, with their codes and attempts, and what a batch holds up.
+"""What a message takes on the disk, with its code and attempts; how many old ones the relay deletes in a minute, and
+what a batch holds up.
 
 python -m tests.bench.retention [MESSAGES]      (60000, on both databases)
 """
@@ -12,7 +13,7 @@ from contextlib import ExitStack
 from datetime import timedelta
 from pathlib import Path
 
-from sqlalchemy import func, select, update
+from sqlalchemy import func, select, text, update
 
 from dashboard.cli import migrate
 from dashboard.db import Sessions, make_sessions, utcnow
@@ -29,12 +30,18 @@ from tests.support.postgres import Postgres
 
 MESSAGES, DAYS = 60_000, 365
 PACE = Demand(200_000)
+SIZE = {
+    "sqlite": text("SELECT page_count * page_size FROM pragma_page_count(), pragma_page_size()"),
+    "postgresql": text("SELECT pg_database_size(current_database())"),
+}
 HELD_UP = Demand(100, at_most=True)  # milliseconds that others wait for a batch on SQLite, where one writes at a time
 
 
 def run(name: str, sessions: Sessions, messages: int) -> None:
     """Fill the database with messages of a year ago, and have them deleted."""
+    empty = size(name, sessions)
     seed.seed(sessions, Keyring({"bench": b"bench" * 8}), messages, 30)
+    print(table.line(f"a message, {name}", (size(name, sessions) - empty) / messages / 1_000, "kB"))
     with sessions.begin() as session:
         session.execute(update(Message).values(created_at=utcnow() - timedelta(days=DAYS + 1)))
         site_settings.save(session, Preferences(messages_days=DAYS))
@@ -51,6 +58,12 @@ def run(name: str, sessions: Sessions, messages: int) -> None:
     if name == "sqlite":
         print(table.line("  longest batch but one", sorted(times)[-2] * 1_000, "ms", HELD_UP))
     print(table.line("  left", left, "messages", Demand(0, at_most=True)))
+
+
+def size(name: str, sessions: Sessions) -> int:
+    """That of the database, in bytes."""
+    with sessions() as session:
+        return int(session.scalars(SIZE[name]).one())
 
 
 def main() -> None:

@@ -102,6 +102,13 @@ FORGOTTEN = re.compile(
 TYPED = re.compile(
     r"%\(\w+\)[sd]|\{\w[^{}]*\}|\bID: \S+|\"[^\"]*\"|\b(?:SMS Retriever|json \w+|text/\w+)\b|[\w.-]+://\S+"
 )
+# A thousand and more is grouped as `formats.number` does it; what is to be typed into a field stands as it is typed.
+UNGROUPED = r"(?<!RFC )(?<![A-Za-z\d_./:+=-])\d{4,6}(?![\d:/-])"
+MISGROUPED = {
+    "fr": rf"(?<!exemple )(?<! ou ){UNGROUPED}|\d[ \u00a0]\d{{3}}(?!\d)",
+    "ar": rf"(?<!مثل )(?<!أو ){UNGROUPED}|\d[ \u00a0\u202f,]\d{{3}}(?!\d)",
+    "en": rf"{UNGROUPED}|\d[ \u00a0\u202f]\d{{3}}(?!\d)",
+}
 # Numbers of each of the six forms of the Arabic plural.
 ARABIC_FORMS = ((0,), (1,), (2,), (3, 7, 10, 103, 110), (100, 101, 102, 200), (11, 20, 99, 111))
 COUNTED = re.compile(r"(?:%\(num\)[sd])[^\w]+([\w\u064b-\u0652]+)")
@@ -176,6 +183,13 @@ def one_word_stands_for_one_thing() -> Iterator[str]:
                 yield f"{language}: {where} says {found[0]!r}: use {use!r}"
 
 
+def large_numbers_are_grouped() -> Iterator[str]:
+    for language, misgrouped in MISGROUPED.items():
+        for where, text in _prose(language):
+            for found in re.finditer(misgrouped, text):
+                yield f"{language}: {where} says {found[0]!r}: group it as the language does"
+
+
 def commands_say_one_word_for_one_thing() -> Iterator[str]:
     """Help, questions, answers and errors of `chinqit`: a function's docstring is its help."""
     for path in sorted((ROOT / "dashboard" / "cli").glob("*.py")):
@@ -198,15 +212,21 @@ def _has_no_help(node: ast.AST) -> bool:
 
 
 def _prose(language: str) -> Iterator[tuple[str, str]]:
-    """All that people read in a language, and where it stands."""
+    """All that people read in a language, and where it stands; of English, what is not translated from it."""
+    if language in LANGUAGES:
+        yield from _translated(language)
+    for path in sorted((ROOT / "templates" / "docs" / language).rglob("*.html")):
+        yield path.name, UNREAD.sub(" ", path.read_text())
+
+
+def _translated(language: str) -> Iterator[tuple[str, str]]:
     for message in _catalogue(language):
         for text in _texts(message) if message.id else []:
             yield repr(_id(message)), text
     reference = json.loads((CATALOGUES / language / "reference.json").read_text())
     yield from ((f"the reference of {name}", UNREAD.sub(" ", texts[language])) for name, texts in reference.items())
     readme = ROOT / "deploy" / "readme" / f"README.{language}.md"
-    for path in [*sorted((ROOT / "templates" / "docs" / language).glob("*.html")), readme]:
-        yield path.name, UNREAD.sub(" ", path.read_text())
+    yield readme.name, UNREAD.sub(" ", readme.read_text())
 
 
 def _miscounted(sentence: str, texts: list[str]) -> Iterator[str]:
