@@ -107,8 +107,8 @@ def _excerpt(text: str, beginnings: Sequence[re.Pattern[str]]) -> Iterator[tuple
         places += [place] * len(kept)
     marks = sorted((at.start(), at.end()) for beginning in beginnings for at in beginning.finditer(shown))
     spots = [(places[start], places[end - 1] + 1) for start, end in marks]
-    begin = max(0, spots[0][0] - AROUND) if spots else 0
-    end = min(len(text), (spots[0][1] if spots else 0) + 2 * AROUND)
+    begin = text.rfind(" ", 0, max(0, spots[0][0] - AROUND) if spots else 0) + 1  # its words are whole
+    end = f"{text} ".find(" ", min(len(text), (spots[0][1] if spots else 0) + 2 * AROUND))
     at = begin
     yield ("… " if begin else ""), False
     for start, stop in spots:

@@ -11,7 +11,7 @@ OPENING_TAG = rf"""<[a-zA-Z](?:{JINJA}|"(?:{JINJA}|[^"])*"|'(?:{JINJA}|[^'])*'|[
 AFTER_A_TAG, BEFORE_A_TAG = r"(?:(?<=>)|(?<=[%}#]\}))\s*\n\s*", r"\s*\n\s*(?=<|\{[{%#])"
 BESIDE_A_TAG = re.compile(f"({JINJA}|{OPENING_TAG})|{AFTER_A_TAG}|{BEFORE_A_TAG}", re.DOTALL)
 PROSE = "docs/"  # templates of sentences, in which these tags stand as words do
-WORDS = ("a", "b", "code", "em", "kbd", "strong")
+WORDS = ("a", "b", "code", "em", "i", "kbd", "strong")
 ENDS_OF_WORDS = (*(f"</{word}>" for word in WORDS), r"\{% endcall %\}")  # `call to(…)` writes a link
 BEFORE_A_WORD = rf"(?<=[^\s>}}])\s*\n\s*(?=<(?:{'|'.join(WORDS)})[\s>]|\{{% call to\()"
 AFTER_A_WORD = rf"(?:{'|'.join(f'(?<={end})' for end in ENDS_OF_WORDS)})\s*\n\s*(?=[^\s<{{])"

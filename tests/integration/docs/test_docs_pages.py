@@ -361,6 +361,13 @@ def test_an_excerpt_shows_what_was_found() -> None:
     assert len("".join(text for text, _ in hit.pieces)) < 320
 
 
+def test_an_excerpt_holds_whole_words() -> None:
+    section = search.Section("id", 2, "Titre", "avant " * 50 + "code" + " ensuite" * 50)
+    (hit,) = search.find([("page", [section])], "code")
+    shown = "".join(text for text, _ in hit.pieces)
+    assert set(shown.split()) == {"…", "avant", "code", "ensuite"}
+
+
 # The hash doctor
 
 # The beginnings of PKCS #8, PKCS #1, SEC 1 and PKCS #12, and what fills them up.

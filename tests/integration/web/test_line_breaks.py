@@ -38,6 +38,7 @@ def test_a_line_break_is_a_space_between_words_and_attributes_alone(written: str
     ("written", "read"),
     [
         ("<p>avec\n<code>email</code></p>", "<p>avec <code>email</code></p>"),
+        ("<p>la page\n<i>Routes</i>\ndit</p>", "<p>la page <i>Routes</i> dit</p>"),
         ('<p>côté\xa0:\n  <a href="/x">x</a>\nest</p>', '<p>côté\xa0: <a href="/x">x</a> est</p>'),
         ("<p>\n<b>1</b>\n</p>\n<p>2</p>", "<p><b>1</b></p><p>2</p>"),
         (f"{TO}voir\n{{% call to('x') %}}x{{% endcall %}}\net</p>", "<p>voir <a>x</a> et</p>"),
