@@ -10,7 +10,7 @@ import math
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
-from typing import Any
+from typing import Any, NamedTuple
 
 from sqlalchemy import BindParameter, bindparam, func, or_, select, update
 from sqlalchemy.orm import Session
@@ -36,8 +36,7 @@ class LimitRule:
     overrides: tuple[int, ...] = ()
 
 
-@dataclass(frozen=True)
-class WindowState:
+class WindowState(NamedTuple):
     """One window of one phone on one key."""
 
     window: Window
@@ -138,6 +137,8 @@ def rules_for(session: Session, pairs: Sequence[Pair], now: datetime) -> dict[Pa
     keys, phones = {key_id for key_id, _ in pairs}, {phone for _, phone in pairs}
     params = {"keys": list(keys), "phones": list(phones), "now": now}
     rows, quotas = IN_FORCE.run(session.connection(), params), usual(session)
+    if not rows:
+        return dict.fromkeys(pairs, combined((), quotas))
     return {pair: combined((row for row in rows if _concerns(row, pair)), quotas) for pair in pairs}
 
 
@@ -202,7 +203,8 @@ def _allow(rule: LimitRule, times: list[datetime], now: datetime) -> list[Window
     full = [standing for standing in standings if standing.left == 0]
     if full:
         return RateLimited(max(full, key=lambda standing: standing.reset), standings)
-    return _standings(rule, [now, *times], now)
+    # One more leaves the wait as it is: that of the oldest, or of this one where there is none.
+    return [standing._replace(left=standing.left - 1) for standing in standings]
 
 
 def _standings(rule: LimitRule, times: list[datetime], now: datetime) -> list[WindowState]:
@@ -211,11 +213,11 @@ def _standings(rule: LimitRule, times: list[datetime], now: datetime) -> list[Wi
 
 def _standing(window: Window, quota: int, times: list[datetime], now: datetime) -> WindowState:
     length = timedelta(seconds=WINDOWS[window])
-    inside = [time for time in times if time > now - length]
-    if not inside or quota == 0:
+    inside = [time for time in times if time > now - length] if quota else []
+    if not inside:
         return WindowState(window, quota, quota, WINDOWS[window])
     # One more is allowed once the oldest of the last `quota` has left the window.
-    leaving = inside[: max(quota, 1)][-1]
+    leaving = inside[:quota][-1]
     return WindowState(
         window, quota, max(quota - len(inside), 0), max(1, math.ceil((leaving + length - now).total_seconds()))
     )
