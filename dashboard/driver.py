@@ -67,29 +67,50 @@ class BulkInsert:
         self.adding = adding
         self.ignoring = ignoring
         self._by_dialect: dict[str, _Prepared] = {}
+        self._by_arrays: dict[tuple[bool, ...], str] = {}
 
     def run(self, connection: Connection, rows: Sequence[Row]) -> None:
         """Insert the rows; raise SQLAlchemyError."""
         if not rows:
             return
-        prepared = _find(self._by_dialect, connection.dialect, self._prepare)
+        dialect = connection.dialect
+        prepared = _find(self._by_dialect, dialect, self._prepare)
         columns = prepared.columns(rows)
-        if connection.dialect.name == "postgresql":  # arrays, so that one statement does for all rows
-            _execute(connection, prepared.sql, tuple(list(column) for column in columns))
-        else:
+        if dialect.name != "postgresql":
             _execute(connection, prepared.sql, list(zip(*columns, strict=True)), many=True)
+            return
+        # One statement does for all rows. What they share goes once: psycopg makes arrays in Python.
+        are_arrays = tuple(column.count(column[0]) < len(rows) for column in columns)
+        if len(rows) > 1 and not any(are_arrays):
+            are_arrays = (True, *are_arrays[1:])
+        if are_arrays not in self._by_arrays:
+            self._by_arrays[are_arrays] = self._for_arrays(are_arrays, dialect)
+        shared = [column[0] for column, is_array in zip(columns, are_arrays, strict=True) if not is_array]
+        arrays = [list(column) for column, is_array in zip(columns, are_arrays, strict=True) if is_array]
+        _execute(connection, self._by_arrays[are_arrays], (*shared, *arrays))
 
     def _prepare(self, dialect: Dialect) -> _Prepared:
-        types = [self.by.get(name, self.table.c[name]).type for name in self.names]
-        names = ", ".join(self.names)
-        if dialect.name == "postgresql":
-            arrays = ", ".join(f"%s::{each.compile(dialect)}[]" for each in types)
-            values = ", ".join(self._value(name, f"new.{name}") for name in self.names)
-            source = f"SELECT {values} FROM unnest({arrays}) AS new ({names})"  # noqa: S608  names of ours
-        else:
-            source = f"VALUES ({', '.join(self._value(name, '?') for name in self.names)})"
-        sql = f"INSERT INTO {self.table.name} ({names}) {source}{self._conflict()}"
-        return _Prepared(sql, self.names, tuple(_converter(each, dialect) for each in types))
+        values = ", ".join(self._value(name, "?") for name in self.names)
+        return _Prepared(
+            self._insert(f"VALUES ({values})"), self.names, tuple(_converter(each, dialect) for each in self._types)
+        )
+
+    def _for_arrays(self, are_arrays: tuple[bool, ...], dialect: Dialect) -> str:
+        """The statement that takes one value for all rows of some columns, and after them arrays for the others."""
+        columns = list(zip(self.names, (each.compile(dialect) for each in self._types), are_arrays, strict=True))
+        values = (self._value(name, f"new.{name}" if is_array else f"%s::{kind}") for name, kind, is_array in columns)
+        source = f"SELECT {', '.join(values)}"
+        if any(are_arrays):
+            arrays = ", ".join(f"%s::{kind}[]" for _, kind, is_array in columns if is_array)
+            source += f" FROM unnest({arrays}) AS new ({', '.join(name for name, _, is_array in columns if is_array)})"
+        return self._insert(source)
+
+    @property
+    def _types(self) -> list[TypeEngine[Any]]:
+        return [self.by.get(name, self.table.c[name]).type for name in self.names]
+
+    def _insert(self, source: str) -> str:
+        return f"INSERT INTO {self.table.name} ({', '.join(self.names)}) {source}{self._conflict()}"
 
     def _conflict(self) -> str:
         if not self.adding:
@@ -248,6 +269,8 @@ def _converter(kind: TypeEngine[Any], dialect: Dialect) -> Convert | None:
 
 def _convert(process: Callable[[Any], Any], values: Sequence[Any]) -> list[Any]:
     """Rows that are written together hold the same times and words: each is converted once."""
+    if values.count(values[0]) == len(values):
+        return [process(values[0])] * len(values)
     known = {value: process(value) for value in set(values)}
     return [known[value] for value in values]
 
