@@ -6,7 +6,7 @@ import hashlib
 import ipaddress
 import string
 import zlib
-from collections.abc import Iterable
+from collections.abc import Collection, Iterable
 from dataclasses import dataclass, fields
 from datetime import datetime, timedelta
 from typing import Any
@@ -14,7 +14,7 @@ from typing import Any
 from sqlalchemy import bindparam, or_, select
 from sqlalchemy.orm import Session
 
-from dashboard.db import Executor, UtcDateTime, utcnow
+from dashboard.db import LOCK_CONDITION, Executor, UtcDateTime, utcnow
 from dashboard.driver import ListStatement
 from dashboard.models.api_keys import ApiKey, KeySecret
 from dashboard.vocabulary import KeyMode, Kind
@@ -90,9 +90,11 @@ LIVE_BY_ID = (
     .order_by(KeySecret.id.desc())
     .limit(1)
 )
-LIVE_DIGESTS = ListStatement(
+_LIVE_DIGESTS = (
     select(KeySecret.digest).join(ApiKey).where(KeySecret.digest.in_(bindparam("digests", expanding=True)), *_IS_LIVE)
 )
+LIVE_DIGESTS = ListStatement(_LIVE_DIGESTS)
+LIVE_DIGESTS_AND_LOCK = ListStatement(_LIVE_DIGESTS.where(LOCK_CONDITION))  # PostgreSQL
 
 
 def authenticate(session: Executor, secret: str) -> Caller:
@@ -114,10 +116,17 @@ def of_key(session: Executor, key_id: str) -> Caller:
     return Caller.from_row(row, row.digest)
 
 
-def live_digests(session: Session, callers: Iterable[Caller]) -> set[str]:
-    """Of the secrets that led to these callers, the digests of those that are accepted in this very transaction."""
-    params = {"digests": list({caller.digest for caller in callers}), "now": utcnow()}
-    return {row.digest for row in LIVE_DIGESTS.run(session.connection(), params)}
+def live_digests(session: Session, callers: Iterable[Caller], lock_names: Collection[str] = ()) -> set[str]:
+    """Of the secrets that led to these callers, the digests of those that are accepted in this very transaction.
+
+    Unless there are none, `lock_names` are held from here on, as by `db.lock`; it saves a round trip.
+    """
+    params: dict[str, Any] = {"digests": list({caller.digest for caller in callers}), "now": utcnow()}
+    statement = LIVE_DIGESTS
+    if lock_names and session.get_bind().dialect.name == "postgresql":
+        statement = LIVE_DIGESTS_AND_LOCK
+        params["lock_names"] = list(lock_names)
+    return {row.digest for row in statement.run(session.connection(), params)}
 
 
 def needs_touch(caller: Caller) -> bool:

@@ -15,7 +15,7 @@ from typing import Any, NamedTuple
 from sqlalchemy import BindParameter, bindparam, func, or_, select, update
 from sqlalchemy.orm import Session
 
-from dashboard.db import UtcDateTime, core_table, execute_dml, lock, utcnow
+from dashboard.db import UtcDateTime, core_table, execute_dml, utcnow
 from dashboard.driver import ListStatement
 from dashboard.gateway import site_settings
 from dashboard.gateway.site_settings import Preferences
@@ -90,14 +90,18 @@ class RateLimited(Exception):
 def take(session: Session, pairs: Sequence[Pair]) -> list[list[WindowState] | RateLimited]:
     """For each pair allow one more code, or refuse it; the standings count it already. No pair may come twice.
 
-    The caller inserts the codes and commits in this same transaction.
+    The caller has locked the `lock_names`, inserts the codes and commits in this same transaction.
     """
-    lock(session, *(key_id + phone for key_id, phone in pairs))
     now = utcnow()
     rules = rules_for(session, pairs, now)
     _note_hits(session, rules.values(), now)
     sent = _sent(session, rules, now)
     return [_allow(rules[pair], sent.get(pair, []), now) for pair in pairs]
+
+
+def lock_names(pairs: Iterable[Pair]) -> list[str]:
+    """What is locked before codes are counted, until they are written."""
+    return [key_id + phone for key_id, phone in pairs]
 
 
 def look(session: Session, key_id: str, phone: str) -> list[WindowState]:

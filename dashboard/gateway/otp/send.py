@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections import defaultdict
 from collections.abc import Mapping, Sequence
 from dataclasses import asdict, dataclass, field, replace
 from datetime import datetime, timedelta
@@ -9,10 +10,11 @@ from types import SimpleNamespace
 from typing import Any, cast
 
 from sqlalchemy import bindparam, update
+from sqlalchemy.engine import Connection
 from sqlalchemy.orm import Session
 
-from dashboard.db import UtcDateTime, core_table, utcnow
-from dashboard.driver import BulkInsert, ExecuteMany
+from dashboard.db import UtcDateTime, core_table, lock, utcnow
+from dashboard.driver import BulkInsert, ListStatement
 from dashboard.gateway.api_keys import authentication, keys, quotas
 from dashboard.gateway.api_keys.authentication import Caller, UnknownKey
 from dashboard.gateway.api_keys.quotas import CapReached
@@ -142,11 +144,11 @@ INSERT = BulkInsert(
     "fixed_offset",
     by={"message_id": _MESSAGES.c.uuid},
 )
-SUPERSEDE = ExecuteMany(
+SUPERSEDE = ListStatement(
     update(_OTPS)
     .where(
         _COLUMNS.key_id == bindparam("for_key"),
-        _COLUMNS.phone == bindparam("for_phone"),
+        _COLUMNS.phone.in_(bindparam("phones", expanding=True)),
         _COLUMNS.channel == bindparam("for_channel"),
         _COLUMNS.superseded_at.is_(None),
     )
@@ -161,6 +163,7 @@ def send(session: Session, keyring: Keyring, caller: Caller, order: Order) -> Se
     The caller commits.
     """
     attempt = _SendAttempt(SendRequest(keyring, caller, order))
+    lock(session, *rate_limit.lock_names([attempt.request.pair]))
     _send_turn(session, [attempt])
     if isinstance(attempt.result, Exception):
         raise attempt.result
@@ -173,7 +176,8 @@ def send_codes(session: Session, requests: list[SendRequest]) -> list[Sent | Exc
     Return for each what was sent, or UnknownKey, Mismatch, AnsweredBefore, RateLimited, PumpingSuspected or CapReached,
     which are also written down as refusals, or BudgetExhausted or BudgetSlowed.
     """
-    live = authentication.live_digests(session, (request.caller for request in requests))
+    lock_names = rate_limit.lock_names(request.pair for request in requests)
+    live = authentication.live_digests(session, (request.caller for request in requests), lock_names)
 
     def send_turn(turn: list[SendRequest]) -> list[Sent | Exception]:
         attempts = [_SendAttempt(request) for request in turn]
@@ -265,7 +269,7 @@ def _write(session: Session, attempts: list[_SendAttempt]) -> None:
     if not prepared:
         return
     now, connection = utcnow(), session.connection()
-    SUPERSEDE.run(connection, [_older(each.attempt.request, now) for each in prepared])
+    _supersede(connection, [each.attempt.request for each in prepared], now)
     message_ids = outbox.submit_all(session, [(each.attempt.request.caller, each.draft) for each in prepared])
     rows, by_order = [], []
     for each, message_id in zip(prepared, message_ids, strict=True):
@@ -347,9 +351,13 @@ def _reserve(session: Session, prepared: list[_PreparedCode]) -> list[_PreparedC
     return kept
 
 
-def _older(request: SendRequest, now: datetime) -> dict[str, Any]:
-    order = request.order
-    return {"for_key": request.caller.id, "for_phone": order.phone, "for_channel": order.channel, "now": now}
+def _supersede(connection: Connection, requests: list[SendRequest], now: datetime) -> None:
+    """The codes before these, for the same key, phone and channel, are current no longer."""
+    phones = defaultdict(list)
+    for request in requests:
+        phones[request.caller.id, request.order.channel].append(request.order.phone)
+    for (key_id, channel), listed in phones.items():
+        SUPERSEDE.run(connection, {"for_key": key_id, "for_channel": channel, "phones": listed, "now": now})
 
 
 def _row(request: SendRequest, template: Template, message_id: str, now: datetime) -> dict[str, Any]:

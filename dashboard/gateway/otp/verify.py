@@ -11,7 +11,7 @@ from typing import Any, cast
 from sqlalchemy import bindparam, func, select, update
 from sqlalchemy.orm import Session
 
-from dashboard.db import LOCK_CONDITION, UtcDateTime, core_table, utcnow
+from dashboard.db import UtcDateTime, core_table, lock, utcnow
 from dashboard.driver import ListStatement
 from dashboard.gateway.api_keys import authentication
 from dashboard.gateway.api_keys.authentication import Caller, UnknownKey
@@ -106,7 +106,7 @@ class _VerifyAttempt:
     result: VerifyResult | Exception | None = None
 
 
-_CURRENT = (
+FIND_CURRENT = ListStatement(
     select(
         _OTPS, *(_MESSAGES.c[name] for name in ("uuid", "lane", "status", "sending_at", "sent_at")), _HAD_WRONG_CODES
     )
@@ -118,8 +118,6 @@ _CURRENT = (
     )
     .order_by(_COLUMNS.id)
 )
-FIND_CURRENT = ListStatement(_CURRENT)
-FIND_AND_LOCK = ListStatement(_CURRENT.where(LOCK_CONDITION))  # PostgreSQL; on SQLite a transaction has the write lock
 SPEND = ListStatement(
     update(_OTPS)
     .where(
@@ -153,6 +151,7 @@ def verify(session: Session, keyring: Keyring, caller: Caller, guess: Guess) -> 
     """Judge one guess and spend a try on it. The caller commits before it answers: the tries stay spent."""
     (request,) = _by_number(session, [VerifyRequest(keyring, caller, guess)])
     attempt = _VerifyAttempt(request)
+    lock(session, *wrong_codes.lock_names([request.guess.phone]))
     _judge(session, [attempt])
     return cast(VerifyResult, attempt.result)
 
@@ -163,7 +162,9 @@ def verify_codes(session: Session, requests: list[VerifyRequest]) -> list[Verify
     Return for each its result, or UnknownKey or Mismatch. The result of a call with an Idempotency-Key is kept, unless
     the guess was not judged.
     """
-    live = authentication.live_digests(session, (request.caller for request in requests))
+    requests = _by_number(session, requests)
+    lock_names = wrong_codes.lock_names(request.guess.phone for request in requests)
+    live = authentication.live_digests(session, (request.caller for request in requests), lock_names)
 
     def verify_turn(turn: list[VerifyRequest]) -> list[VerifyResult | Exception]:
         attempts = [_VerifyAttempt(request) for request in turn]
@@ -182,7 +183,7 @@ def verify_codes(session: Session, requests: list[VerifyRequest]) -> list[Verify
                 idempotency.keep(session, attempt.request.call, StoredResult.of({"retries_left": left}))
         return [cast("VerifyResult | Exception", attempt.result) for attempt in attempts]
 
-    return by_turns(_by_number(session, requests), lambda request: request.subjects, verify_turn)
+    return by_turns(requests, lambda request: request.subjects, verify_turn)
 
 
 def _by_number(session: Session, requests: list[VerifyRequest]) -> list[VerifyRequest]:
@@ -225,11 +226,7 @@ def _find_codes(session: Session, attempts: list[_VerifyAttempt]) -> None:
     `auto` of all channels that carry it.
     """
     key_ids, phones = (set(part) for part in zip(*(attempt.request.pair for attempt in attempts), strict=True))
-    params = {"keys": list(key_ids), "phones": list(phones)}
-    if session.get_bind().dialect.name == "postgresql":
-        rows = FIND_AND_LOCK.run(session.connection(), {**params, "lock_names": wrong_codes.lock_names(phones)})
-    else:
-        rows = FIND_CURRENT.run(session.connection(), params)
+    rows = FIND_CURRENT.run(session.connection(), {"keys": list(key_ids), "phones": list(phones)})
     by_order = [row.message_id for row in rows if row.channel == CodeChannel.AUTO]
     later = channel_order.later_steps(session.connection(), by_order) if by_order else {}
     newest: dict[tuple[str, str, str], Any] = {}

@@ -22,6 +22,7 @@ from dashboard.models.api_keys import ApiKey
 from dashboard.models.limits import LimitRejection
 from dashboard.models.messages import Message
 from dashboard.models.otp import Otp
+from tests.support.statements import asked
 
 RING = Keyring({"kid": b"a secret of the tests"})
 ONE, TWO = "+22238089336", "+22247112233"
@@ -67,6 +68,19 @@ def other(right: str) -> str:
 def living(sessions: Sessions) -> int:
     with sessions() as session:
         return session.scalars(select(func.count()).where(Otp.superseded_at.is_(None))).one()
+
+
+def test_five_codes_and_five_guesses_cost_no_statement_more_than_one(sessions: Sessions, shop: Caller) -> None:
+    counts = []
+    for phones in ([TWO], [ONE], [f"+2223{number}000001" for number in range(500, 505)]):
+        with asked(sessions) as statements:
+            sent = send(sessions, *[(shop, Order(phone)) for phone in phones])
+        right = [code(sessions, each) for each in sent]
+        with asked(sessions) as more:
+            refusals = judge(sessions, *[(shop, Guess(*each)) for each in zip(phones, right, strict=True)])
+        assert refusals == [None] * len(phones)
+        counts.append((len(statements), len(more)))
+    assert counts[1] == counts[2], "the first one asks for what a process remembers"
 
 
 def test_the_limits_hold_within_a_group(sessions: Sessions, shop: Caller) -> None:
