@@ -35,7 +35,6 @@ from dashboard.group_commit import by_turns
 from dashboard.models.messages import Message
 from dashboard.models.otp import Otp
 from dashboard.providers.sandbox import LIMITED, ends_with
-from dashboard.sms import encoding
 from dashboard.vocabulary import Channel, CodeChannel, KeyMode, Kind, Language, Window
 
 LIFETIME = timedelta(seconds=600)
@@ -280,7 +279,7 @@ def _write(session: Session, attempts: list[_SendAttempt]) -> None:
         if request.is_priced:
             sent = replace(sent, quote=_quote(session, request, draft))
         if request.tells_code:
-            sent = replace(sent, code=_code(request, rows[-1], message_id))
+            sent = replace(sent, code=request.keyring.derive(SimpleNamespace(**rows[-1]), message_id))
         if request.order.channel == CodeChannel.AUTO:
             sent = replace(sent, sent_by=draft.channel)
             by_order.append(channel_order.CodeInTurn(message_id, request.caller, each.later, each.granted))
@@ -293,7 +292,7 @@ def _write(session: Session, attempts: list[_SendAttempt]) -> None:
 def _prepare(session: Session, attempt: _SendAttempt, is_fixed: bool) -> _PreparedCode:
     caller, order = attempt.request.caller, attempt.request.order
     template = templates.current(session, caller.id, order.language, caller.brand)
-    shape = encoding.shape(template.render("0" * codes.DIGITS, order.app_hash))
+    shape = templates.shape(template, order.app_hash)
     if order.channel == Channel.EMAIL:
         shape = replace(shape, segments=1)  # a mail is one, however long
     draft = Draft(Kind.OTP, order.channel, order.phone, None, shape, is_fixed)
@@ -310,10 +309,6 @@ def _offset(
     if request.order.code is not None:
         return codes.offset(request.keyring, row, message_id, request.order.code)
     return review_numbers.offset(request.keyring, row, message_id, fixed.get(request.pair))
-
-
-def _code(request: SendRequest, row: Mapping[str, Any], message_id: str) -> str | None:
-    return request.keyring.derive(SimpleNamespace(**row), message_id)
 
 
 def _quote(session: Session, request: SendRequest, draft: Draft) -> Quote:

@@ -7,6 +7,7 @@ from __future__ import annotations
 
 from collections.abc import Collection
 from dataclasses import dataclass, replace
+from functools import lru_cache
 from math import inf
 from typing import Any
 
@@ -15,9 +16,11 @@ from sqlalchemy.orm import Session, joinedload
 
 from dashboard.cache import TimedCache
 from dashboard.db import core_table, lock, pool_of
-from dashboard.gateway.otp import template_rules
+from dashboard.gateway.otp import codes, template_rules
 from dashboard.models.api_keys import ApiKey
 from dashboard.models.otp import Otp, OtpTemplate
+from dashboard.sms import encoding
+from dashboard.sms.encoding import Shape
 from dashboard.vocabulary import Channel
 
 LOOK_EVERY = 1.0  # seconds
@@ -75,6 +78,12 @@ def current(session: Session, key_id: str | None, language: str, brand: str | No
     if own is None and general is not None and brand:
         return replace(general, brand=brand)
     return own or general or BUILT_IN[language]
+
+
+@lru_cache(maxsize=1_000)
+def shape(template: Template, app_hash: str | None) -> Shape:
+    """The size of the text, which is the same for all codes."""
+    return encoding.shape(template.render("0" * codes.DIGITS, app_hash))
 
 
 def of(otp: Otp, channel: str) -> Template:

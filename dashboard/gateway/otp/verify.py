@@ -108,7 +108,10 @@ class _VerifyAttempt:
 
 FIND_CURRENT = ListStatement(
     select(
-        _OTPS, *(_MESSAGES.c[name] for name in ("uuid", "lane", "status", "sending_at", "sent_at")), _HAD_WRONG_CODES
+        *(_COLUMNS[name] for name in ("id", "message_id", "key_id", "phone", "channel")),
+        *(_COLUMNS[name] for name in ("nonce", "kid", "fixed_offset")),  # of which the code is derived
+        *(_MESSAGES.c[name] for name in ("uuid", "lane", "status", "sending_at", "sent_at")),
+        _HAD_WRONG_CODES,
     )
     .join(_MESSAGES, _MESSAGES.c.id == _COLUMNS.message_id)
     .where(
@@ -278,11 +281,11 @@ def _count_wrong_codes(session: Session, judged: list[_VerifyAttempt]) -> None:
 
 def _record_events(session: Session, judged: list[_VerifyAttempt]) -> bool:
     """A right code proves that its message arrived, whatever receipts say. Return whether there was any event."""
-    now = utcnow()
+    now, connection = utcnow(), session.connection()
     proofs = [attempt.proven for attempt in judged if attempt.is_right and attempt.proven is not None]
     proven: dict[int, datetime] = {}
     if proofs:
-        rows = PROVE_DELIVERED.run(session.connection(), {"row_ids": proofs, "now": now})
+        rows = PROVE_DELIVERED.run(connection, {"row_ids": proofs, "now": now})
         proven = {row.id: row.sent_at for row in rows}
     recorded = False
     for attempt in judged:
@@ -291,14 +294,14 @@ def _record_events(session: Session, judged: list[_VerifyAttempt]) -> bool:
         if attempt.is_right and attempt.proven in proven:
             steps += ["message.sent"] * (proven[attempt.proven] == now) + ["message.delivered"]
             if attempt.proven != row.message_id:
-                events.record(session, row.key_id, attempt.proven, *steps)
+                events.record(connection, row.key_id, attempt.proven, *steps)
                 steps = []
         if attempt.is_right:
             steps.append("otp.verified")
         elif attempt.spent == MAX_ATTEMPTS:
             steps.append("otp.exhausted")
         if steps:
-            events.record(session, row.key_id, row.message_id, *steps)
+            events.record(connection, row.key_id, row.message_id, *steps)
             recorded = True
     return recorded
 
