@@ -17,6 +17,7 @@ from sqlalchemy.orm import Session
 from dashboard.db import Sessions, make_sessions, utcnow
 from dashboard.group_commit import GATHER_SECONDS, GroupCommit
 from dashboard.models.monitoring import Process
+from tests.support.stack import until
 
 
 class Refusal(Exception):
@@ -179,7 +180,8 @@ def test_one_alone_that_is_ended_as_a_deadlock_is_done_again(sessions: Sessions)
     for name in ("a", "b"):
         work: Work = partial(insert, name=name)
         writer.run(do, work)
-    other.execute(text("SET LOCAL deadlock_timeout = '20s'"))  # not this one is to be ended
+    other.execute(text("SET LOCAL deadlock_timeout = '10min'"))  # not this one is to be ended
+    waits = text(f"SELECT cardinality(pg_blocking_pids({other.scalar(text('SELECT pg_backend_pid()'))})) > 0")
     touch = text("UPDATE processes SET role = :role WHERE name = :name")
     other.execute(touch, {"role": "other", "name": "b"})
     tried: list[str] = []
@@ -189,6 +191,7 @@ def test_one_alone_that_is_ended_as_a_deadlock_is_done_again(sessions: Sessions)
         session.execute(touch, {"role": "writer", "name": "a"})
         if len(tried) == 1:
             waiting.start()
+            until(lambda: session.scalar(waits), 10)  # a wait looks for deadlocks once: the last to wait finds this one
         session.execute(touch, {"role": "writer", "name": "b"})
 
     def wait_for_a() -> None:
