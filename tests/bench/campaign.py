@@ -24,11 +24,13 @@ from dataclasses import dataclass, field, replace
 from datetime import datetime, timedelta
 from pathlib import Path
 from statistics import median
+from typing import Any
 from zoneinfo import ZoneInfo
 
 import httpx
 from flask import Flask
 from sqlalchemy import select
+from sqlalchemy.orm import QueryableAttribute
 
 from dashboard.db import utcnow
 from dashboard.gateway import site_settings
@@ -39,6 +41,7 @@ from dashboard.gateway.campaigns import campaigns
 from dashboard.gateway.carriers import carriers
 from dashboard.gateway.carriers.carriers import NewCarrier
 from dashboard.models.accounts import User
+from dashboard.models.campaigns import Campaign
 from dashboard.models.messages import Message
 from dashboard.vocabulary import CampaignState, Role
 from tests.bench import table
@@ -79,6 +82,7 @@ class Person:
     """Somebody with a browser, without its pages being drawn."""
 
     http: httpx.Client
+    stack: Stack
 
     def token(self) -> str:
         found = re.search(r'name="csrf_token" value="([^"]+)"', self.http.get("/dashboard/campaigns/new").text)
@@ -91,6 +95,15 @@ class Person:
         answer = self.http.post(path, data={"csrf_token": self.token(), **fields}, files=files)
         assert answer.status_code == 303, answer.text[:2_000]
         return str(answer.headers["location"])
+
+    def act(self, draft: str, act: str, mark: QueryableAttribute[Any]) -> None:
+        """Start or approve a draft. A refusal leads to its page as a success does: what the act leaves there tells."""
+        page = self.post(f"{draft}/{act}")
+        with self.stack.sessions() as session:
+            came = session.scalar(select(mark).where(Campaign.uuid == reference(draft)))
+        if came is None:
+            notices = re.findall(r'class="notice".*?<p>(.*?)</p>', self.http.get(page).text, re.S)
+            raise AssertionError(f"{act} was refused: {' '.join(notices)}")
 
 
 def main(rows: int) -> int:
@@ -131,7 +144,7 @@ def run(stack: Stack, smsc: Smsc, name: str, rows: int) -> list[str]:
         until(lambda share=share: taken(smsc) >= share, MOST_SECONDS)  # type: ignore[misc]
         stack.restart(part)
     stack.wait_ready()
-    until(lambda: is_over(stack, draft.rpartition("/")[2]), MOST_SECONDS)
+    until(lambda: is_over(stack, draft), MOST_SECONDS)
     copies = Counter(phone for phone, _text in smsc.taken().elements())
     lost = rows - len(copies)
     twice = {phone for phone, count in copies.items() if count > 1}
@@ -150,13 +163,14 @@ def run(stack: Stack, smsc: Smsc, name: str, rows: int) -> list[str]:
 
 
 def set_up(stack: Stack, smsc: Smsc) -> None:
-    """The SMSC is the route of all texts, and no hour is quiet."""
+    """The SMSC is the route of all texts, no hour is quiet, and a second person approves a campaign of any size."""
     values = {"host": "127.0.0.1", "port": str(smsc.port), "system_id": "test", "password": PASSWORD}
     values |= {"sender": "Chinqit", "window": str(WINDOW)}
     with stack.sessions.begin() as session:
         carriers.add(session, carriers.cipher(stack.settings), NewCarrier("smpp", "smsc", values))
         preferences = site_settings.read(session)
-        site_settings.save(session, replace(preferences, quiet_from="", quiet_until="", rests_on_friday=False))
+        changes: dict[str, Any] = {"quiet_from": "", "quiet_until": "", "rests_on_friday": False, "approval_from": 0}
+        site_settings.save(session, replace(preferences, **changes))
 
 
 def anew(stack: Stack) -> None:
@@ -198,7 +212,7 @@ def person(stack: Stack, name: str) -> Person:
     http = httpx.Client(base_url=f"http://127.0.0.1:{stack.port}", timeout=120, headers={"Accept-Language": "en"})
     # As the gateway sets it: another one of the same name would be sent beside.
     http.cookies.set("chinqit_session", session_cookie(app, token), domain="127.0.0.1", path="/")
-    return Person(http)
+    return Person(http, stack)
 
 
 def upload(stack: Stack, author: Person, approver: Person, rows: int, start: datetime | None) -> tuple[str, float]:
@@ -219,14 +233,19 @@ def upload(stack: Stack, author: Person, approver: Person, rows: int, start: dat
         text=text,
         start=at,
     )
-    author.post(f"{draft}/start")
-    approver.post(f"{draft}/approve")
+    author.act(draft, "start", Campaign.asked_at)
+    approver.act(draft, "approve", Campaign.approved_by)
     return draft, time.monotonic() - began
 
 
-def is_over(stack: Stack, reference: str) -> bool:
+def reference(draft: str) -> str:
+    """Of a campaign, from its page's address."""
+    return draft.rpartition("/")[2]
+
+
+def is_over(stack: Stack, draft: str) -> bool:
     with stack.sessions() as session:
-        campaign = campaigns.find(session, reference)
+        campaign = campaigns.find(session, reference(draft))
         return campaign is not None and campaign.state == CampaignState.DONE
 
 
