@@ -11,10 +11,10 @@ import sys
 from collections.abc import Callable, Iterator
 from types import ModuleType
 
-from tests.house import code, dead_code, front, imports, translations
+from tests.house import code, dead_code, front, imports, top_level, translations
 
 Check = Callable[[], Iterator[str]]
-MODULES = (code, imports, front, translations, dead_code)
+MODULES = (code, imports, front, translations, dead_code, top_level)
 
 
 def checks(module: ModuleType) -> list[Check]:
