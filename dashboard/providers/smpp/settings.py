@@ -7,6 +7,7 @@ import ssl
 import tempfile
 from collections.abc import Mapping
 from datetime import timedelta, timezone
+from functools import lru_cache
 from pathlib import Path
 from typing import ClassVar, Literal
 
@@ -287,7 +288,7 @@ class SmppSettings(CarrierSettings):
     @model_validator(mode="after")
     def _certificates_load(self) -> SmppSettings:
         try:
-            _context(self.ca_certificate)
+            _shared_context(self.ca_certificate)
         except (ValueError, OSError):
             raise wrong("ca_certificate", "not_pem") from None
         if bool(self.client_certificate) != bool(self.client_key.get_secret_value()):
@@ -300,9 +301,10 @@ class SmppSettings(CarrierSettings):
 
     def tls_context(self) -> ssl.SSLContext:
         """TLS towards the SMSC; raise OSError or ValueError."""
+        if not self.client_certificate:
+            return _shared_context(self.ca_certificate)
         context = _context(self.ca_certificate)
-        if self.client_certificate:
-            _load(context, _pem(self.client_certificate) + _pem(self.client_key.get_secret_value()))
+        _load(context, _pem(self.client_certificate) + _pem(self.client_key.get_secret_value()))
         return context
 
     def hosts(self) -> list[tuple[str, int]]:
@@ -368,6 +370,12 @@ def _context(authority: str) -> ssl.SSLContext:
     if authority:
         return ssl.create_default_context(cadata=_pem(authority))
     return ssl.create_default_context(cafile=certifi.where())
+
+
+@lru_cache(maxsize=32)
+def _shared_context(authority: str) -> ssl.SSLContext:
+    """To read all authorities takes 20 ms, and settings are read for each page of a carrier. Nobody changes it."""
+    return _context(authority)
 
 
 def _pem(text: str) -> str:
