@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import gc
+
 import pytest
 from xdist.remote import Producer
 from xdist.scheduler import LoadScopeScheduling
@@ -21,6 +23,7 @@ def pytest_configure(config: pytest.Config) -> None:
     """Load the fixtures, and the product with them, where tests are run: not in the process that hands them out."""
     is_worker = hasattr(config, "workerinput")
     if is_worker or config.getoption("dist") == "no" or config.getoption("collectonly"):
+        gc.disable()  # all that is loaded stays; `pytest_collection_finish` lets it collect again
         for name in FIXTURES:
             config.pluginmanager.import_plugin(f"tests.support.fixtures.{name}")
         from hypothesis import settings  # takes half a second

@@ -30,13 +30,11 @@ def pytest_unconfigure(config: pytest.Config) -> None:
 @pytest.hookimpl(tryfirst=True)
 def pytest_collection(session: pytest.Session) -> None:
     """Each worker begins to load the test files at another place and finds compiled what the others have loaded:
-    all of them begin at once, and to compile all files takes longer than all else until the first test. What is loaded
-    stays to the end: the garbage collector has nothing to do meanwhile.
+    all of them begin at once, and to compile all files takes longer than all else until the first test.
     """
     worker: dict[str, str | int] | None = getattr(session.config, "workerinput", None)
     if worker is None:
         return
-    gc.disable()
     files = sorted({file for folder in session.config.args for file in (ROOT / folder).glob("**/test_*.py")})
     begin = len(files) * int(str(worker["workerid"]).removeprefix("gw")) // int(worker["workercount"])
     for file in files[begin:] + files[:begin]:
