@@ -258,6 +258,16 @@ def test_a_fold_cut_off_at_any_statement_counts_nothing_twice(sessions: Sessions
     assert rolled_up(sessions) == full_count(sessions)
 
 
+@pytest.mark.parametrize("database", ["postgresql"], indirect=True)
+def test_a_fold_looks_up_the_codes_and_charges_of_its_messages_and_reads_no_others(sessions: Sessions) -> None:
+    """Whose plan joins or hashes reads whole tables for each batch: with 50,000,000 messages that took 18 seconds."""
+    statement = rollup.CHANGED.compile(dialect=sessions.kw["bind"].dialect)
+    values = statement.construct_params({"most": 1_000, "settled_before": utcnow()})
+    with sessions() as session:
+        plan = "\n".join(session.connection().exec_driver_sql(f"EXPLAIN {statement}", values).scalars())
+    assert plan.count("SubPlan") == 3 and "Join" not in plan and "hashed" not in plan, plan
+
+
 def test_two_relays_at_once_count_everything_once(sessions: Sessions, settings: Settings) -> None:
     history = History(sessions, settings, 7)
     history.go(150)
